@@ -1,0 +1,19 @@
+# Third-party libraries, all of them Debian packages (the list that `./dev` installs from is
+# cmake/packages.txt). Each is linked PRIVATE by the one or two modules that wrap it.
+
+find_package(Threads REQUIRED)
+find_package(CURL REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(Boost REQUIRED COMPONENTS program_options)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(libzmq REQUIRED IMPORTED_TARGET libzmq)
+
+# msgpack-c's C++ headers; found by their header, for Debian's package hides its CMake file under
+# another name. The define spares its users Boost's headers.
+find_path(MSGPACK_INCLUDE_DIR msgpack.hpp REQUIRED)
+add_library(outrider_msgpack INTERFACE)
+target_include_directories(outrider_msgpack SYSTEM INTERFACE ${MSGPACK_INCLUDE_DIR})
+target_compile_definitions(outrider_msgpack INTERFACE MSGPACK_NO_BOOST
+                                                      MSGPACK_DEFAULT_API_VERSION=3)

@@ -1,0 +1,31 @@
+# Compiler flags as one target that every target of this project links.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_C_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
+
+set(OUTRIDER_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize=: address,undefined or thread")
+
+add_library(outrider_flags INTERFACE)
+target_compile_options(outrider_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+  -Wno-sign-conversion -Werror $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor -Woverloaded-virtual>)
+target_compile_definitions(outrider_flags INTERFACE OUTRIDER_VERSION="${PROJECT_VERSION}")
+
+if(OUTRIDER_SANITIZE)
+  # -O1: the suite must stay quick enough to be run before every push.
+  target_compile_options(outrider_flags INTERFACE -fsanitize=${OUTRIDER_SANITIZE}
+    -fno-sanitize-recover=all -fno-omit-frame-pointer -O1)
+  target_link_options(outrider_flags INTERFACE -fsanitize=${OUTRIDER_SANITIZE})
+  target_compile_definitions(outrider_flags INTERFACE OUTRIDER_SANITIZED=1)
+endif()
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()

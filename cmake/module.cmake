@@ -1,0 +1,52 @@
+# outrider_module(FOLDER [USES...]): one static library a folder.
+#
+# The folder's own CMakeLists.txt lists its sources and third-party libraries. The build wall: a
+# module's headers are reached through a private include root that holds one link, to that folder,
+# so `#include "sidecar/queue/x.hpp"` compiles only in modules that name sidecar/queue in USES.
+
+function(outrider_module folder)
+  if(NOT EXISTS ${CMAKE_SOURCE_DIR}/${folder}/CMakeLists.txt)
+    message(STATUS "no ${folder} yet")
+    return()
+  endif()
+  string(REPLACE "/" "_" name ${folder})
+  set(target outrider_${name})
+  set(root ${CMAKE_BINARY_DIR}/include/${name})
+  get_filename_component(parent ${root}/${folder} DIRECTORY)
+  file(MAKE_DIRECTORY ${parent})
+  file(CREATE_LINK ${CMAKE_SOURCE_DIR}/${folder} ${root}/${folder} SYMBOLIC)
+
+  add_library(${target} STATIC)
+  target_include_directories(${target} PUBLIC ${root})
+  target_link_libraries(${target} PRIVATE outrider_flags)
+  foreach(used IN LISTS ARGN)
+    string(REPLACE "/" "_" used ${used})
+    # PRIVATE: the link order is inherited, the right to include is not.
+    if(TARGET outrider_${used})
+    target_link_libraries(${target} PRIVATE outrider_${used})
+    endif()
+  endforeach()
+  set(OUTRIDER_MODULE ${target})
+  add_subdirectory(${folder})
+endfunction()
+
+# outrider_test(NAME SOURCES ... USES ... [LIBS ...] [LABEL unit]): one GoogleTest program.
+# USES names modules as above; `tests/support` is always there.
+function(outrider_test name)
+  cmake_parse_arguments(TEST "" "LABEL" "SOURCES;USES;LIBS" ${ARGN})
+  if(NOT TEST_LABEL)
+    set(TEST_LABEL unit)
+  endif()
+  add_executable(${name} ${TEST_SOURCES})
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+  target_link_libraries(${name} PRIVATE outrider_flags GTest::gtest GTest::gmock GTest::gtest_main
+    ${TEST_LIBS})
+  foreach(used IN LISTS TEST_USES)
+    string(REPLACE "/" "_" used ${used})
+    target_link_libraries(${name} PRIVATE outrider_${used})
+  endforeach()
+  target_compile_definitions(${name} PRIVATE OUTRIDER_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+    OUTRIDER_BINARY="$<TARGET_FILE_DIR:${name}>/../bin/outrider")
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
+    PROPERTIES TIMEOUT 120 LABELS ${TEST_LABEL})
+endfunction()

@@ -1,0 +1,20 @@
+// Views of raw bytes as the wire code passes them: not owned, valid as long as what they point to.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace outrider::proto {
+
+using ByteView = std::span<const std::uint8_t>;
+
+inline std::string_view as_text(ByteView bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+inline ByteView as_bytes(std::string_view text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+}  // namespace outrider::proto

@@ -1,0 +1,241 @@
+#include "proto/frame_reader.hpp"
+
+#include "proto/topic.hpp"
+
+namespace outrider::proto {
+namespace {
+
+constexpr std::size_t library_bytes_max = 255;
+
+Refusal frame_refusal(ReadStatus status) {
+  switch (status) {
+    case ReadStatus::ok:
+      return Refusal::none;
+    case ReadStatus::end:
+    case ReadStatus::truncated:
+      return Refusal::frame_truncated;
+    case ReadStatus::invalid:
+      return Refusal::frame_malformed;
+    case ReadStatus::too_deep:
+      return Refusal::frame_too_deep;
+  }
+  return Refusal::frame_malformed;
+}
+
+bool take_text(const Token& token, std::size_t bytes_max, std::string_view& out) {
+  if (token.type != TokenType::str || token.bytes.size() > bytes_max) return false;
+  out = as_text(token.bytes);
+  return true;
+}
+
+bool take_uint(const Token& token, std::uint64_t& out) {
+  if (token.type != TokenType::uint) return false;
+  out = token.uint;
+  return true;
+}
+
+bool is_drop_map(ByteView map) {
+  MsgpackReader reader(map);
+  Token token;
+  if (reader.next(token) != ReadStatus::ok || token.type != TokenType::map) return false;
+  for (std::uint32_t left = token.count; left > 0; --left) {
+    if (reader.next(token) != ReadStatus::ok || token.type != TokenType::str) return false;
+    if (reader.next(token) != ReadStatus::ok || token.type != TokenType::uint) return false;
+  }
+  return true;
+}
+
+bool set_header_field(std::string_view key, const Token& value, ByteView raw,
+                      FrameHeader& header) {
+  if (key == "c") {
+    header.client_id = value.bytes;
+    return value.type == TokenType::bin && value.bytes.size() == client_id_bytes;
+  }
+  if (key == "s") return take_uint(value, header.sequence);
+  if (key == "h") return take_text(value, host_bytes_max, header.host);
+  if (key == "p") return take_uint(value, header.pid);
+  if (key == "l") return take_text(value, library_bytes_max, header.library);
+  if (key == "d") {
+    header.drops = raw;
+    return is_drop_map(raw);
+  }
+  return true;  // unknown keys are ignored
+}
+
+bool set_id(const Token& value, Attributes& attributes) {
+  attributes.id = value.bytes;
+  if (value.type == TokenType::bin) return value.bytes.size() == id_binary_bytes;
+  attributes.id_is_text = true;
+  return value.type == TokenType::str && !value.bytes.empty() &&
+         value.bytes.size() <= id_text_bytes_max;
+}
+
+bool set_priority(const Token& value, Attributes& attributes) {
+  if (value.type != TokenType::uint || value.uint > 2) return false;
+  attributes.priority = static_cast<Priority>(value.uint);
+  return true;
+}
+
+bool set_attribute(std::string_view key, const Token& value, Attributes& attributes) {
+  if (key == "id") return set_id(value, attributes);
+  if (key == "key") return take_text(value, key_bytes_max, attributes.key);
+  if (key == "at") return take_uint(value, attributes.at_ns);
+  if (key == "ttl") return take_uint(value, attributes.ttl_ms);
+  if (key == "pri") return set_priority(value, attributes);
+  if (key == "trace") return take_text(value, trace_bytes_max, attributes.trace);
+  return true;  // unknown keys are ignored
+}
+
+/// Reads the map that `reader` stands before, one pair at a time, and calls
+/// `visit(key, value, raw_value)` for those whose key is a str. `buffer` is what `reader` reads.
+/// Gives `bad` where it is no map or `visit` returns false.
+template <typename Visit>
+Refusal read_map(MsgpackReader& reader, ByteView buffer, Refusal bad, const Visit& visit) {
+  Token map;
+  ReadStatus status = reader.next(map);
+  if (status != ReadStatus::ok) return frame_refusal(status);
+  if (map.type != TokenType::map) return bad;
+  for (std::uint32_t left = map.count; left > 0; --left) {
+    const std::size_t key_at = reader.offset();
+    status = reader.skip_value();
+    if (status != ReadStatus::ok) return frame_refusal(status);
+    const std::size_t value_at = reader.offset();
+    status = reader.skip_value();
+    if (status != ReadStatus::ok) return frame_refusal(status);
+
+    const ByteView raw_value = buffer.subspan(value_at, reader.offset() - value_at);
+    MsgpackReader key_reader(buffer.subspan(key_at));
+    MsgpackReader value_reader(raw_value);
+    Token key;
+    Token value;
+    // Both were just walked over: they can be read, if only as the head of a container.
+    if (key_reader.next(key) != ReadStatus::ok || value_reader.next(value) != ReadStatus::ok) {
+      return bad;
+    }
+    if (key.type != TokenType::str) continue;
+    if (!visit(as_text(key.bytes), value, raw_value)) return bad;
+  }
+  return Refusal::none;
+}
+
+}  // namespace
+
+Refusal FrameReader::open(ByteView frame) {
+  frame_ = frame;
+  header_ = {};
+  spans_.clear();
+  next_span_ = 0;
+  if (frame.size() > limits_.frame_bytes_max) return Refusal::frame_too_large;
+
+  MsgpackReader reader(frame);
+  Token token;
+  ReadStatus status = reader.next(token);
+  if (status != ReadStatus::ok) return frame_refusal(status);
+  if (token.type != TokenType::array || token.count == 0) return Refusal::frame_shape;
+  const std::uint32_t element_count = token.count;
+
+  status = reader.next(token);
+  if (status != ReadStatus::ok) return frame_refusal(status);
+  if (token.type != TokenType::uint) return Refusal::frame_shape;
+  if (token.uint != frame_version) return Refusal::frame_version;
+  if (element_count != 3) return Refusal::frame_shape;
+
+  Refusal refusal = read_header(reader);
+  if (refusal == Refusal::none) refusal = read_spans(reader);
+  if (refusal == Refusal::none && !reader.at_end()) refusal = Refusal::frame_trailing;
+  if (refusal != Refusal::none) spans_.clear();
+  return refusal;
+}
+
+Refusal FrameReader::read_header(MsgpackReader& reader) {
+  MsgpackReader peek = reader;
+  Token token;
+  if (peek.next(token) == ReadStatus::ok && token.type != TokenType::map) {
+    return Refusal::frame_shape;
+  }
+  return read_map(reader, frame_, Refusal::frame_header,
+                  [&](std::string_view key, const Token& value, ByteView raw_value) {
+                    return set_header_field(key, value, raw_value, header_);
+                  });
+}
+
+Refusal FrameReader::read_spans(MsgpackReader& reader) {
+  Token token;
+  ReadStatus status = reader.next(token);
+  if (status != ReadStatus::ok) return frame_refusal(status);
+  if (token.type != TokenType::array) return Refusal::frame_shape;
+  // An event takes a byte at least, so that a false count cannot make us reserve beyond the frame.
+  if (token.count > frame_.size()) return Refusal::frame_truncated;
+
+  const auto here = [&] { return static_cast<std::uint32_t>(reader.offset()); };
+  for (std::uint32_t left = token.count; left > 0; --left) {
+    Span span{};
+    span.begin = here();
+    MsgpackReader peek = reader;
+    Token event;
+    status = peek.next(event);
+    if (status != ReadStatus::ok) return frame_refusal(status);
+    if (event.type != TokenType::array || event.count < 3) {
+      status = reader.skip_value();
+      if (status != ReadStatus::ok) return frame_refusal(status);
+    } else {
+      reader = peek;
+      span.is_event = true;
+      span.has_attributes = event.count > 3;
+      span.topic = here();
+      for (std::uint32_t element = 0; element < event.count; ++element) {
+        if (element == 2) span.data = here();
+        status = reader.skip_value();
+        if (status != ReadStatus::ok) return frame_refusal(status);
+        if (element == 2) span.data_end = here();
+      }
+    }
+    span.end = here();
+    spans_.push_back(span);
+  }
+  return Refusal::none;
+}
+
+Refusal FrameReader::next(EventView& event) {
+  const Span& span = spans_[next_span_++];
+  if (!span.is_event) return Refusal::event_shape;
+  if (span.end - span.begin > limits_.event_bytes_max) return Refusal::event_too_large;
+
+  event = {};
+  MsgpackReader reader(frame_.subspan(span.topic, span.data - span.topic));
+  Token token;
+  if (reader.next(token) != ReadStatus::ok || token.type != TokenType::str) {
+    return Refusal::event_topic;
+  }
+  event.topic = as_text(token.bytes);
+  if (!is_valid_topic(event.topic)) return Refusal::event_topic;
+
+  if (reader.next(token) != ReadStatus::ok) return Refusal::event_time;
+  if (!take_uint(token, event.time_ns) && !timestamp_ns(token, event.time_ns)) {
+    return Refusal::event_time;
+  }
+  event.data = frame_.subspan(span.data, span.data_end - span.data);
+  if (!span.has_attributes) return Refusal::none;
+  const ByteView raw = frame_.subspan(span.data_end, span.end - span.data_end);
+  MsgpackReader attributes(raw);
+  return read_map(attributes, raw, Refusal::event_attributes,
+                  [&](std::string_view key, const Token& value, ByteView) {
+                    return set_attribute(key, value, event.attributes);
+                  });
+}
+
+void for_each_drop(ByteView drops,
+                   const std::function<void(std::string_view, std::uint64_t)>& visit) {
+  if (drops.empty()) return;
+  MsgpackReader reader(drops);
+  Token map;
+  if (reader.next(map) != ReadStatus::ok || map.type != TokenType::map) return;
+  for (std::uint32_t left = map.count; left > 0; --left) {
+    Token reason;
+    Token events;
+    if (reader.next(reason) != ReadStatus::ok || reader.next(events) != ReadStatus::ok) return;
+    visit(as_text(reason.bytes), events.uint);
+  }
+}
+
+}  // namespace outrider::proto

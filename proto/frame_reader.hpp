@@ -1,0 +1,81 @@
+// FrameReader: checks one frame completely, then hands out its events.
+//
+// Used by ingest. `open` walks every byte of the frame once and remembers where the events lie;
+// only when it has returned Refusal::none does anything in the frame count. `next` then gives the
+// events one by one; an event that breaks a rule of its own is refused alone.
+//
+// Thread: one reader, one thread. Owns: scratch space that is reused from frame to frame, so that
+// steady state allocates nothing; the views point into the frame. Fails with: proto::Refusal.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string_view>
+#include <vector>
+
+#include "proto/bytes.hpp"
+#include "proto/event.hpp"
+#include "proto/msgpack_reader.hpp"
+#include "proto/refusal.hpp"
+
+namespace outrider::proto {
+
+inline constexpr std::uint64_t frame_version = 1;
+inline constexpr std::size_t client_id_bytes = 16;
+
+struct FrameLimits {
+  std::size_t frame_bytes_max;
+  std::size_t event_bytes_max;
+};
+
+/// What the sender says of itself. Empty views and zeros mean "not given".
+struct FrameHeader {
+  ByteView client_id{};           ///< "c", 16 bytes
+  std::uint64_t sequence = 0;     ///< "s", from 1
+  std::string_view host{};        ///< "h", at most host_bytes_max
+  std::uint64_t pid = 0;          ///< "p"
+  std::string_view library{};     ///< "l"
+  ByteView drops{};               ///< "d": a msgpack map of reason -> events
+};
+
+class FrameReader {
+ public:
+  explicit FrameReader(FrameLimits limits) : limits_(limits) {}
+
+  /// Checks the whole frame. The views given out later are valid as long as `frame`.
+  [[nodiscard]] Refusal open(ByteView frame);
+
+  const FrameHeader& header() const { return header_; }
+  std::size_t event_count() const { return spans_.size(); }
+
+  /// Gives the next event of an opened frame and whether it is refused; call event_count() times.
+  [[nodiscard]] Refusal next(EventView& event);
+
+ private:
+  /// Where the parts of an event lie in the frame, as offsets.
+  struct Span {
+    std::uint32_t begin;
+    std::uint32_t topic;
+    std::uint32_t data;
+    std::uint32_t data_end;
+    std::uint32_t end;
+    bool is_event;        ///< an array of three elements or more
+    bool has_attributes;  ///< a fourth element, which begins at data_end
+  };
+
+  Refusal read_header(MsgpackReader& reader);
+  Refusal read_spans(MsgpackReader& reader);
+
+  FrameLimits limits_;
+  ByteView frame_{};
+  FrameHeader header_{};
+  std::vector<Span> spans_;
+  std::size_t next_span_ = 0;
+};
+
+/// Calls `visit(reason, events)` for every entry of FrameHeader::drops.
+void for_each_drop(ByteView drops,
+                   const std::function<void(std::string_view, std::uint64_t)>& visit);
+
+}  // namespace outrider::proto

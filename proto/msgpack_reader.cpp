@@ -1,0 +1,259 @@
+#include "proto/msgpack_reader.hpp"
+
+#include <array>
+#include <bit>
+#include <cstring>
+
+namespace outrider::proto {
+namespace {
+
+template <typename Int>
+Int load_big_endian(const std::uint8_t* at) {
+  static_assert(std::endian::native == std::endian::little, "Outrider runs on little endian");
+  Int value;
+  std::memcpy(&value, at, sizeof value);
+  if constexpr (sizeof value == 8) return static_cast<Int>(__builtin_bswap64(value));
+  if constexpr (sizeof value == 4) return static_cast<Int>(__builtin_bswap32(value));
+  if constexpr (sizeof value == 2) return static_cast<Int>(__builtin_bswap16(value));
+  return value;
+}
+
+/// What follows a lead byte of 0xc0..0xdf: how many bytes of fixed width, and what they count.
+enum class Payload : std::uint8_t { none, length, elements, pairs, invalid };
+struct LeadByte {
+  std::uint8_t fixed_bytes;  ///< bytes directly behind the lead byte
+  Payload payload;           ///< what the number in them counts
+};
+
+constexpr std::array<LeadByte, 32> lead_bytes = {{
+    {0, Payload::none},      // c0 nil
+    {0, Payload::invalid},   // c1 never used
+    {0, Payload::none},      // c2 false
+    {0, Payload::none},      // c3 true
+    {1, Payload::length},    // c4 bin 8
+    {2, Payload::length},    // c5 bin 16
+    {4, Payload::length},    // c6 bin 32
+    {1, Payload::length},    // c7 ext 8
+    {2, Payload::length},    // c8 ext 16
+    {4, Payload::length},    // c9 ext 32
+    {4, Payload::none},      // ca float 32
+    {8, Payload::none},      // cb float 64
+    {1, Payload::none},      // cc uint 8
+    {2, Payload::none},      // cd uint 16
+    {4, Payload::none},      // ce uint 32
+    {8, Payload::none},      // cf uint 64
+    {1, Payload::none},      // d0 int 8
+    {2, Payload::none},      // d1 int 16
+    {4, Payload::none},      // d2 int 32
+    {8, Payload::none},      // d3 int 64
+    {2, Payload::none},      // d4 fixext 1: type and data
+    {3, Payload::none},      // d5 fixext 2
+    {5, Payload::none},      // d6 fixext 4
+    {9, Payload::none},      // d7 fixext 8
+    {17, Payload::none},     // d8 fixext 16
+    {1, Payload::length},    // d9 str 8
+    {2, Payload::length},    // da str 16
+    {4, Payload::length},    // db str 32
+    {2, Payload::elements},  // dc array 16
+    {4, Payload::elements},  // dd array 32
+    {2, Payload::pairs},     // de map 16
+    {4, Payload::pairs},     // df map 32
+}};
+
+std::uint32_t load_count(const std::uint8_t* at, std::uint8_t width) {
+  if (width == 1) return *at;
+  if (width == 2) return load_big_endian<std::uint16_t>(at);
+  return load_big_endian<std::uint32_t>(at);
+}
+
+void set_integer(Token& token, std::int64_t value) {
+  if (value >= 0) {
+    token.type = TokenType::uint;
+    token.uint = static_cast<std::uint64_t>(value);
+  } else {
+    token.type = TokenType::sint;
+    token.sint = value;
+  }
+}
+
+}  // namespace
+
+ReadStatus MsgpackReader::take_bytes(Token& token, TokenType type, std::size_t size) {
+  if (left() < size) return ReadStatus::truncated;
+  token.type = type;
+  token.bytes = {pos_, size};
+  pos_ += size;
+  return ReadStatus::ok;
+}
+
+ReadStatus MsgpackReader::next(Token& token) {
+  if (pos_ == end_) return ReadStatus::end;
+  const std::uint8_t lead = *pos_++;
+  if (lead < 0x80) {
+    token.type = TokenType::uint;
+    token.uint = lead;
+    return ReadStatus::ok;
+  }
+  if (lead >= 0xe0) {
+    token.type = TokenType::sint;
+    token.sint = static_cast<std::int8_t>(lead);
+    return ReadStatus::ok;
+  }
+  if (lead >= 0xc0) return next_long(token, lead);
+  if (lead >= 0xa0) return take_bytes(token, TokenType::str, lead & 0x1fU);
+  token.type = lead >= 0x90 ? TokenType::array : TokenType::map;
+  token.count = lead & 0x0fU;
+  return ReadStatus::ok;
+}
+
+ReadStatus MsgpackReader::next_long(Token& token, std::uint8_t lead) {
+  const LeadByte shape = lead_bytes[lead - 0xc0U];
+  if (shape.payload == Payload::invalid) return ReadStatus::invalid;
+  if (left() < shape.fixed_bytes) return ReadStatus::truncated;
+  const std::uint8_t* at = pos_;
+  pos_ += shape.fixed_bytes;
+  switch (lead) {
+    case 0xc0:
+      token.type = TokenType::nil;
+      return ReadStatus::ok;
+    case 0xc2:
+    case 0xc3:
+      token.type = TokenType::boolean;
+      token.boolean = lead == 0xc3;
+      return ReadStatus::ok;
+    case 0xca:
+      token.type = TokenType::real;
+      token.is_float32 = true;
+      token.real = std::bit_cast<float>(load_big_endian<std::uint32_t>(at));
+      return ReadStatus::ok;
+    case 0xcb:
+      token.type = TokenType::real;
+      token.is_float32 = false;
+      token.real = std::bit_cast<double>(load_big_endian<std::uint64_t>(at));
+      return ReadStatus::ok;
+    case 0xcc:
+    case 0xcd:
+    case 0xce:
+      token.type = TokenType::uint;
+      token.uint = load_count(at, shape.fixed_bytes);
+      return ReadStatus::ok;
+    case 0xcf:
+      token.type = TokenType::uint;
+      token.uint = load_big_endian<std::uint64_t>(at);
+      return ReadStatus::ok;
+    case 0xd0:
+      set_integer(token, static_cast<std::int8_t>(*at));
+      return ReadStatus::ok;
+    case 0xd1:
+      set_integer(token, static_cast<std::int16_t>(load_big_endian<std::uint16_t>(at)));
+      return ReadStatus::ok;
+    case 0xd2:
+      set_integer(token, static_cast<std::int32_t>(load_big_endian<std::uint32_t>(at)));
+      return ReadStatus::ok;
+    case 0xd3:
+      set_integer(token, static_cast<std::int64_t>(load_big_endian<std::uint64_t>(at)));
+      return ReadStatus::ok;
+    case 0xc4:
+    case 0xc5:
+    case 0xc6:
+      return take_bytes(token, TokenType::bin, load_count(at, shape.fixed_bytes));
+    case 0xc7:
+    case 0xc8:
+    case 0xc9:
+      if (left() == 0) return ReadStatus::truncated;
+      token.ext_type = static_cast<std::int8_t>(*pos_++);
+      return take_bytes(token, TokenType::ext, load_count(at, shape.fixed_bytes));
+    case 0xd9:
+    case 0xda:
+    case 0xdb:
+      return take_bytes(token, TokenType::str, load_count(at, shape.fixed_bytes));
+    case 0xdc:
+    case 0xdd:
+      token.type = TokenType::array;
+      token.count = load_count(at, shape.fixed_bytes);
+      return ReadStatus::ok;
+    case 0xde:
+    case 0xdf:
+      token.type = TokenType::map;
+      token.count = load_count(at, shape.fixed_bytes);
+      return ReadStatus::ok;
+    default:  // d4..d8: fixext, the type and 1, 2, 4, 8 or 16 bytes
+      token.type = TokenType::ext;
+      token.ext_type = static_cast<std::int8_t>(*at);
+      token.bytes = {at + 1, shape.fixed_bytes - 1U};
+      return ReadStatus::ok;
+  }
+}
+
+ReadStatus MsgpackReader::skip_value() {
+  // How many values are still to come at each level. The outermost level holds the one value asked
+  // for; a level whose count is used up is left before the next value is read.
+  std::array<std::uint64_t, depth_levels_max + 1> to_come;
+  std::size_t level = 0;
+  to_come[0] = 1;
+  for (;;) {
+    while (to_come[level] == 0) {
+      if (level == 0) return ReadStatus::ok;
+      --level;
+    }
+    --to_come[level];
+    if (pos_ == end_) return ReadStatus::truncated;
+    const std::uint8_t lead = *pos_++;
+    std::uint64_t inside = 0;
+    if (lead < 0x80 || lead >= 0xe0) continue;
+    if (lead >= 0xa0 && lead < 0xc0) {
+      const std::size_t size = lead & 0x1fU;
+      if (left() < size) return ReadStatus::truncated;
+      pos_ += size;
+      continue;
+    }
+    if (lead < 0xa0) {
+      inside = lead >= 0x90 ? lead & 0x0fU : 2U * (lead & 0x0fU);
+    } else {
+      const LeadByte shape = lead_bytes[lead - 0xc0U];
+      if (shape.payload == Payload::invalid) return ReadStatus::invalid;
+      if (left() < shape.fixed_bytes) return ReadStatus::truncated;
+      const std::uint8_t* at = pos_;
+      pos_ += shape.fixed_bytes;
+      if (shape.payload == Payload::none) continue;
+      const std::uint64_t count = load_count(at, shape.fixed_bytes);
+      if (shape.payload == Payload::length) {
+        const bool is_ext = lead >= 0xc7 && lead <= 0xc9;
+        const std::uint64_t size = count + (is_ext ? 1U : 0U);
+        if (left() < size) return ReadStatus::truncated;
+        pos_ += size;
+        continue;
+      }
+      inside = shape.payload == Payload::pairs ? 2 * count : count;
+    }
+    if (level == depth_levels_max) return ReadStatus::too_deep;
+    // Every value takes a byte at least: a count beyond the buffer is known to be cut short.
+    if (inside > left()) return ReadStatus::truncated;
+    to_come[++level] = inside;
+  }
+}
+
+bool timestamp_ns(const Token& token, std::uint64_t& time_ns) {
+  if (token.type != TokenType::ext || token.ext_type != -1) return false;
+  constexpr std::uint64_t second_ns = 1'000'000'000;
+  const std::uint8_t* at = token.bytes.data();
+  std::uint64_t seconds = 0;
+  std::uint64_t fraction_ns = 0;
+  if (token.bytes.size() == 4) {
+    seconds = load_big_endian<std::uint32_t>(at);
+  } else if (token.bytes.size() == 8) {
+    const auto packed = load_big_endian<std::uint64_t>(at);
+    fraction_ns = packed >> 34U;
+    seconds = packed & 0x3'ffff'ffffU;
+  } else if (token.bytes.size() == 12) {
+    fraction_ns = load_big_endian<std::uint32_t>(at);
+    seconds = load_big_endian<std::uint64_t>(at + 4);
+  } else {
+    return false;
+  }
+  if (fraction_ns >= second_ns || seconds >= UINT64_MAX / second_ns) return false;
+  time_ns = seconds * second_ns + fraction_ns;
+  return true;
+}
+
+}  // namespace outrider::proto

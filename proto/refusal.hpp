@@ -1,0 +1,74 @@
+// Why a frame or an event is refused: a number for ever, a name for counters and a sentence for
+// people. Used by the frame check, the sidecar's counters and the golden vectors.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace outrider::proto {
+
+/// Numbers are never reused and never change: they stand in golden vectors and confirm answers.
+enum class Refusal : std::uint8_t {
+  none = 0,
+  // The whole frame; nothing in it counts.
+  frame_too_large = 1,
+  frame_truncated = 2,
+  frame_malformed = 3,
+  frame_too_deep = 4,
+  frame_shape = 5,
+  frame_version = 6,
+  frame_header = 7,
+  frame_trailing = 8,
+  // One event; the others of its frame are taken.
+  event_shape = 16,
+  event_topic = 17,
+  event_time = 18,
+  event_too_large = 19,
+  event_attributes = 20,
+};
+
+struct RefusalRow {
+  Refusal refusal;
+  std::string_view name;
+  std::string_view sentence;
+};
+
+inline constexpr std::array refusals = {
+    RefusalRow{Refusal::frame_too_large, "frame_too_large",
+               "the frame has more bytes than ingest.frame_bytes_max; send fewer events a frame"},
+    RefusalRow{Refusal::frame_truncated, "frame_truncated", "the frame ends inside a value"},
+    RefusalRow{Refusal::frame_malformed, "frame_malformed",
+               "the frame holds a byte that msgpack does not have (0xc1)"},
+    RefusalRow{Refusal::frame_too_deep, "frame_too_deep",
+               "a value in the frame nests deeper than 32 levels"},
+    RefusalRow{Refusal::frame_shape, "frame_shape",
+               "the frame is not an array of [version, header map, events array]"},
+    RefusalRow{Refusal::frame_version, "frame_version",
+               "the frame's version is not 1; the sender is newer than this sidecar"},
+    RefusalRow{Refusal::frame_header, "frame_header",
+               "a known key of the frame's header has a value of the wrong type or size"},
+    RefusalRow{Refusal::frame_trailing, "frame_trailing",
+               "bytes follow the frame; one message is one frame"},
+    RefusalRow{Refusal::event_shape, "event_shape",
+               "the event is not an array of [topic, time, data, attributes?]"},
+    RefusalRow{Refusal::event_topic, "event_topic",
+               "the topic is not 1 to 255 bytes of [A-Za-z0-9_-] tokens joined by dots"},
+    RefusalRow{Refusal::event_time, "event_time",
+               "the time is neither nanoseconds since 1970 nor a msgpack timestamp since 1970"},
+    RefusalRow{Refusal::event_too_large, "event_too_large",
+               "the event has more bytes than ingest.event_bytes_max"},
+    RefusalRow{Refusal::event_attributes, "event_attributes",
+               "a known attribute of the event has a value of the wrong type or size"},
+};
+
+/// The row of a refusal; `none` has the name "none".
+constexpr RefusalRow describe(Refusal refusal) {
+  for (const RefusalRow& row : refusals) {
+    if (row.refusal == refusal) return row;
+  }
+  return {Refusal::none, "none", "nothing is wrong"};
+}
+
+}  // namespace outrider::proto

@@ -1,0 +1,94 @@
+#include "sidecar/base/record.hpp"
+
+#include <cstring>
+
+namespace outrider::sidecar {
+namespace {
+
+constexpr std::uint64_t ms_in_ns = 1'000'000;
+
+void append(std::uint8_t*& out, const void* from, std::size_t size) {
+  if (size != 0) std::memcpy(out, from, size);
+  out += size;
+}
+
+/// When the event is too old to be sent; saturates instead of wrapping around.
+std::uint64_t expiry_ns(std::uint64_t time_ns, std::uint64_t ttl_ms) {
+  const std::uint64_t left_ns = UINT64_MAX - time_ns;
+  return ttl_ms > left_ns / ms_in_ns ? UINT64_MAX : time_ns + ttl_ms * ms_in_ns;
+}
+
+proto::ByteView id_of(const proto::EventView& event, const RecordContext& context) {
+  return event.attributes.id.empty() ? context.id : event.attributes.id;
+}
+
+}  // namespace
+
+std::size_t record_bytes(const proto::EventView& event, const RecordContext& context) {
+  return sizeof(RecordHead) + id_of(event, context).size() + event.topic.size() +
+         event.attributes.key.size() + event.attributes.trace.size() + context.host.size() +
+         (event.attributes.ttl_ms != 0 ? sizeof(std::uint64_t) : 0) + event.data.size();
+}
+
+void write_record(const proto::EventView& event, const RecordContext& context, std::uint8_t* out) {
+  const proto::Attributes& attributes = event.attributes;
+  const proto::ByteView id = id_of(event, context);
+  RecordHead head;
+  head.record_bytes = static_cast<std::uint32_t>(record_bytes(event, context));
+  head.id_bytes = static_cast<std::uint8_t>(id.size());
+  head.topic_bytes = static_cast<std::uint8_t>(event.topic.size());
+  head.key_bytes = static_cast<std::uint8_t>(attributes.key.size());
+  head.trace_bytes = static_cast<std::uint8_t>(attributes.trace.size());
+  head.host_bytes = static_cast<std::uint8_t>(context.host.size());
+  head.priority = static_cast<std::uint8_t>(attributes.priority);
+  head.id_is_text = attributes.id_is_text ? 1 : 0;
+  head.has_expiry = attributes.ttl_ms != 0 ? 1 : 0;
+  head.time_ns = event.time_ns != 0 ? event.time_ns : context.arrived_ns;
+
+  append(out, &head, sizeof head);
+  append(out, id.data(), id.size());
+  append(out, event.topic.data(), event.topic.size());
+  append(out, attributes.key.data(), attributes.key.size());
+  append(out, attributes.trace.data(), attributes.trace.size());
+  append(out, context.host.data(), context.host.size());
+  if (head.has_expiry != 0) {
+    const std::uint64_t expires_at_ns = expiry_ns(head.time_ns, attributes.ttl_ms);
+    append(out, &expires_at_ns, sizeof expires_at_ns);
+  }
+  append(out, event.data.data(), event.data.size());
+}
+
+std::size_t record_bytes_at(const std::uint8_t* at) {
+  std::uint32_t size;
+  std::memcpy(&size, at, sizeof size);
+  return size;
+}
+
+RecordView read_record(const std::uint8_t* at) {
+  RecordHead head;
+  std::memcpy(&head, at, sizeof head);
+  RecordView view;
+  view.bytes = {at, head.record_bytes};
+  const std::uint8_t* end = at + head.record_bytes;
+  at += sizeof head;
+  const auto take = [&](std::size_t size) {
+    const proto::ByteView part(at, size);
+    at += size;
+    return part;
+  };
+  view.id = take(head.id_bytes);
+  view.id_is_text = head.id_is_text != 0;
+  view.topic = proto::as_text(take(head.topic_bytes));
+  view.key = proto::as_text(take(head.key_bytes));
+  view.trace = proto::as_text(take(head.trace_bytes));
+  view.host = proto::as_text(take(head.host_bytes));
+  if (head.has_expiry != 0) {
+    std::memcpy(&view.expires_at_ns, take(sizeof(std::uint64_t)).data(), sizeof(std::uint64_t));
+  }
+  view.time_ns = head.time_ns;
+  view.priority = static_cast<proto::Priority>(head.priority);
+  view.data = {at, static_cast<std::size_t>(end - at)};
+  return view;
+}
+
+}  // namespace outrider::sidecar

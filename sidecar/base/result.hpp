@@ -1,0 +1,37 @@
+// Result<T>: a value, or an Error that a person can act on. Nothing in the sidecar throws across a
+// module's border; what third-party code throws is caught in the file that wraps it.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <variant>
+
+namespace outrider::sidecar {
+
+/// What went wrong, where, and what to do about it, in one line.
+struct Error {
+  std::string message;
+
+  /// The same error with more context in front: "destination audit: ...".
+  Error with_prefix(const std::string& prefix) const { return {prefix + ": " + message}; }
+};
+
+template <typename T>
+class [[nodiscard]] Result {
+ public:
+  Result(T value) : state_(std::move(value)) {}        // NOLINT: implicit on purpose
+  Result(Error error) : state_(std::move(error)) {}    // NOLINT: implicit on purpose
+
+  bool ok() const { return std::holds_alternative<T>(state_); }
+  T& value() { return std::get<T>(state_); }
+  const T& value() const { return std::get<T>(state_); }
+  const Error& error() const { return std::get<Error>(state_); }
+
+ private:
+  std::variant<T, Error> state_;
+};
+
+struct Nothing {};
+using Status = Result<Nothing>;
+
+}  // namespace outrider::sidecar

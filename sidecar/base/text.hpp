@@ -1,0 +1,21 @@
+// Small helpers on text that several modules need. Pure functions.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace outrider::sidecar {
+
+std::string_view trim(std::string_view text);
+
+/// The parts between separators, trimmed; empty parts are left out.
+std::vector<std::string> split(std::string_view text, char separator);
+
+/// The candidate that `word` was probably meant to be, or an empty view if none is near.
+std::string_view nearest(std::string_view word, const std::vector<std::string_view>& candidates);
+
+/// Text made safe to print on one line: control bytes as \xNN, cut at `bytes_max` with "...".
+std::string printable(std::string_view text, std::size_t bytes_max);
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,75 @@
+// Transport: hands the bodies of one destination to the outside world.
+//
+// Used by Destination, which decides what is sent, when, and what an answer means; a transport only
+// carries. Implementations: CurlTransport (https), WriterTransport (file, stdout), ZmqTransport
+// (fanout), and tests/support/fake_transport.hpp. The table of them is in app/transports.cpp.
+//
+// Thread: all calls come from the sidecar's one thread; nothing here may block. A transport that
+// needs a blocking call keeps a thread of its own inside. Owns: its sockets and files.
+// Fails with: a Completion; never with an exception.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sidecar/base/clock.hpp"
+
+namespace outrider::sidecar {
+
+using AttemptId = std::uint64_t;
+
+/// One attempt to send one body. The views stay valid until its completion has been collected or
+/// cancel() has returned.
+struct Attempt {
+  AttemptId id = 0;
+  std::string_view body;
+  /// Where each event's part of the body ends, for transports that send events one by one.
+  const std::vector<std::uint32_t>* event_ends = nullptr;
+  /// The topic of each event, in the same order, for the same transports.
+  const std::vector<std::string_view>* topics = nullptr;
+  /// The id of the batch, the same over all attempts; sent as a header by http.
+  std::string_view batch_id;
+};
+
+enum class AttemptResult : std::uint8_t {
+  answered,   ///< `status` holds what the other side said
+  sent,       ///< handed over whole, for transports without an answer
+  sent_some,  ///< `events_sent` and `events_lost` are settled, the rest is to be sent again
+  failed,     ///< no answer: refused, reset, timed out, name not found, certificate not trusted
+};
+
+struct Completion {
+  AttemptId id = 0;
+  AttemptResult result = AttemptResult::failed;
+  int status = 0;                        ///< HTTP status
+  std::optional<Duration> retry_after;   ///< asked for by the answer, from now on
+  std::string detail;                    ///< failed: why; answered: the head of the answer's body
+  std::uint32_t events_sent = 0;         ///< sent_some: events from the front that are done
+  std::uint32_t events_lost = 0;         ///< of these, events that some peer's high-water mark lost
+};
+
+class Transport {
+ public:
+  virtual ~Transport() = default;
+
+  /// Begins an attempt. Its completion is collected later, even if it fails at once.
+  virtual void start(const Attempt& attempt) = 0;
+
+  /// Ends an attempt that has not completed; no completion follows.
+  virtual void cancel(AttemptId id) = 0;
+
+  /// Appends the completions since the last call. Cheap when there are none.
+  virtual void collect(const Now& now, std::vector<Completion>& completions) = 0;
+
+  /// When the transport wants to be called again though nothing happened.
+  virtual MonoTime next_deadline() const { return never; }
+
+  /// Called once when nothing more will be started: what was handed over must get out by
+  /// `deadline`. Must not wait for it.
+  virtual void close(MonoTime deadline) = 0;
+};
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,52 @@
+// Encoder: turns records into one request body.
+//
+// Used by Destination, one encoder a destination. To add a format: one file pair and one row in
+// encoders.cpp; the conformance test runs over all rows.
+// Thread: one encoder, one thread. Owns: scratch space that is reused from body to body.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sidecar/base/record.hpp"
+
+namespace outrider::sidecar {
+
+/// A body that is being written, and is kept over retries.
+struct Body {
+  std::string bytes;
+  std::vector<std::uint32_t> event_ends;  ///< where each event's own part of `bytes` ends
+
+  void clear() {
+    bytes.clear();
+    event_ends.clear();
+  }
+};
+
+class Encoder {
+ public:
+  virtual ~Encoder() = default;
+
+  /// Empties `body` and begins it.
+  virtual void begin(Body& body, std::uint32_t event_count) = 0;
+  virtual void add(const RecordView& record, Body& body) = 0;
+  virtual void end(Body& body) = 0;
+
+  /// For the Content-Type header.
+  virtual std::string_view content_type() const = 0;
+};
+
+/// One row a format, in the order of their names in `format = ...`.
+struct EncoderRow {
+  std::string_view name;
+  std::unique_ptr<Encoder> (*make)();
+};
+const std::vector<EncoderRow>& encoder_rows();
+
+/// The encoder of that name; null if there is none.
+std::unique_ptr<Encoder> make_encoder(std::string_view name);
+
+}  // namespace outrider::sidecar

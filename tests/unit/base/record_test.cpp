@@ -1,0 +1,75 @@
+#include "sidecar/base/record.hpp"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace outrider::sidecar {
+namespace {
+
+TEST(Record, KeepsEveryFieldOfTheEvent) {
+  const std::vector<std::uint8_t> data = {0x81, 0xa1, 'a', 0x01};
+  const std::vector<std::uint8_t> default_id(16, 7);
+  proto::EventView event;
+  event.topic = "orders.paid";
+  event.time_ns = 5;
+  event.data = data;
+  event.attributes.id = proto::as_bytes("evt-1");
+  event.attributes.id_is_text = true;
+  event.attributes.key = "user-9";
+  event.attributes.trace = "00-ab";
+  event.attributes.ttl_ms = 2;
+  event.attributes.priority = proto::Priority::high;
+  const RecordContext context{default_id, "web-1", 99};
+
+  std::vector<std::uint8_t> bytes(record_bytes(event, context));
+  write_record(event, context, bytes.data());
+  const RecordView view = read_record(bytes.data());
+
+  EXPECT_EQ(record_bytes_at(bytes.data()), bytes.size());
+  EXPECT_EQ(view.bytes.size(), bytes.size());
+  EXPECT_EQ(proto::as_text(view.id), "evt-1");
+  EXPECT_TRUE(view.id_is_text);
+  EXPECT_EQ(view.topic, "orders.paid");
+  EXPECT_EQ(view.key, "user-9");
+  EXPECT_EQ(view.trace, "00-ab");
+  EXPECT_EQ(view.host, "web-1");
+  EXPECT_EQ(view.time_ns, 5U);
+  EXPECT_EQ(view.expires_at_ns, 2'000'005U);
+  EXPECT_EQ(view.priority, proto::Priority::high);
+  EXPECT_EQ(std::vector<std::uint8_t>(view.data.begin(), view.data.end()), data);
+}
+
+TEST(Record, SettlesWhatTheEventLeavesOpen) {
+  const std::vector<std::uint8_t> data = {0xc0};
+  const std::vector<std::uint8_t> default_id(16, 7);
+  proto::EventView event;
+  event.topic = "a";
+  event.data = data;
+  const RecordContext context{default_id, "", 99};
+
+  std::vector<std::uint8_t> bytes(record_bytes(event, context));
+  write_record(event, context, bytes.data());
+  const RecordView view = read_record(bytes.data());
+
+  EXPECT_EQ(view.time_ns, 99U);
+  EXPECT_EQ(view.expires_at_ns, 0U);
+  EXPECT_EQ(std::vector<std::uint8_t>(view.id.begin(), view.id.end()), default_id);
+  EXPECT_FALSE(view.id_is_text);
+  EXPECT_TRUE(view.host.empty());
+}
+
+TEST(Record, AnEndlessTimeToLiveDoesNotWrapAround) {
+  const std::vector<std::uint8_t> data = {0xc0};
+  proto::EventView event;
+  event.topic = "a";
+  event.time_ns = 1;
+  event.data = data;
+  event.attributes.ttl_ms = UINT64_MAX;
+  std::vector<std::uint8_t> bytes(record_bytes(event, {}));
+  write_record(event, {}, bytes.data());
+  EXPECT_EQ(read_record(bytes.data()).expires_at_ns, UINT64_MAX);
+}
+
+}  // namespace
+}  // namespace outrider::sidecar
