@@ -27,6 +27,7 @@ enum class Refusal : std::uint8_t {
   event_time = 18,
   event_too_large = 19,
   event_attributes = 20,
+  event_scheduled = 21,
 };
 
 struct RefusalRow {
@@ -61,6 +62,8 @@ inline constexpr std::array refusals = {
                "the event has more bytes than ingest.event_bytes_max"},
     RefusalRow{Refusal::event_attributes, "event_attributes",
                "a known attribute of the event has a value of the wrong type or size"},
+    RefusalRow{Refusal::event_scheduled, "event_scheduled",
+               "the event asks for a later time (\"at\"), which this version cannot keep"},
 };
 
 /// The row of a refusal; `none` has the name "none".

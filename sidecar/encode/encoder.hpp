@@ -24,6 +24,12 @@ struct Body {
     bytes.clear();
     event_ends.clear();
   }
+
+  /// Undoes the last add(): the body would have grown too large. Not for the first event.
+  void take_back() {
+    event_ends.pop_back();
+    bytes.resize(event_ends.back());
+  }
 };
 
 class Encoder {
@@ -31,8 +37,13 @@ class Encoder {
   virtual ~Encoder() = default;
 
   /// Empties `body` and begins it.
-  virtual void begin(Body& body, std::uint32_t event_count) = 0;
+  virtual void begin(Body& body) = 0;
+
+  /// Appends one event and its end to `event_ends`. The last event added may be taken back with
+  /// take_back().
   virtual void add(const RecordView& record, Body& body) = 0;
+
+  /// Finishes the body; nothing is added after it.
   virtual void end(Body& body) = 0;
 
   /// For the Content-Type header.

@@ -1,0 +1,85 @@
+#include "sidecar/app/report.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "sidecar/base/text.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+constexpr std::size_t reason_bytes_max = 64;
+
+/// " (name 3, name 1)", or nothing.
+std::string in_brackets(const std::vector<std::pair<std::string, std::uint64_t>>& counts) {
+  std::string text;
+  for (const auto& [name, count] : counts) {
+    if (count == 0) continue;
+    text += text.empty() ? " (" : ", ";
+    text += fmt::format("{} {}", printable(name, reason_bytes_max), count);
+  }
+  return text.empty() ? text : text + ")";
+}
+
+std::string refusals(const IngestCounters& counters) {
+  std::vector<std::pair<std::string, std::uint64_t>> counts;
+  for (const proto::RefusalRow& row : proto::refusals) {
+    counts.emplace_back(row.name, counters.refused[static_cast<std::size_t>(row.refusal)]);
+  }
+  return in_brackets(counts);
+}
+
+std::string drops(const Ledger& ledger) {
+  std::vector<std::pair<std::string, std::uint64_t>> counts;
+  for (const DropReasonRow& row : drop_reasons) {
+    counts.emplace_back(row.name, ledger.dropped_for(row.reason));
+  }
+  return in_brackets(counts);
+}
+
+}  // namespace
+
+bool Report::is_balanced() const {
+  return std::all_of(destinations.begin(), destinations.end(),
+                     [](const DestinationReport& row) { return row.ledger.is_balanced(); });
+}
+
+bool Report::has_losses() const {
+  return std::any_of(destinations.begin(), destinations.end(), [](const DestinationReport& row) {
+    return row.ledger.dropped_total() + row.ledger.dead > 0;
+  });
+}
+
+std::string format_report(const Report& report) {
+  std::string text = "ledger\n";
+  auto out = std::back_inserter(text);
+  fmt::format_to(out, "  ingest: {} frames, {} events accepted, {} to no destination\n",
+                 report.ingest.frames, report.ingest.events, report.unrouted);
+  if (report.ingest.frames_refused + report.ingest.events_refused > 0) {
+    fmt::format_to(out, "  refused: {} frames, {} events{}\n", report.ingest.frames_refused,
+                   report.ingest.events_refused, refusals(report.ingest));
+  }
+  if (report.frames_missing > 0) {
+    fmt::format_to(out, "  lost on the way: {} frames\n", report.frames_missing);
+  }
+  if (!report.client_drops.empty()) {
+    fmt::format_to(out, "  dropped by clients:{}\n",
+                   in_brackets({report.client_drops.begin(), report.client_drops.end()}));
+  }
+  std::size_t width = std::string_view("destination").size();
+  for (const auto& row : report.destinations) width = std::max(width, row.name.size());
+  fmt::format_to(out, "  {:<{}} {:>12} {:>12} {:>10} {:>8} {:>8} {:>9}\n", "destination", width,
+                 "accepted", "delivered", "dropped", "dead", "queued", "in flight");
+  for (const auto& [name, ledger] : report.destinations) {
+    fmt::format_to(out, "  {:<{}} {:>12} {:>12} {:>10} {:>8} {:>8} {:>9}{}\n", name, width,
+                   ledger.accepted, ledger.delivered, ledger.dropped_total(), ledger.dead,
+                   ledger.queued, ledger.in_flight, drops(ledger));
+  }
+  text += report.is_balanced() ? "  every accepted event is accounted for\n"
+                               : "  THE LEDGER DOES NOT ADD UP: please report this\n";
+  return text;
+}
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,37 @@
+// Report: what became of every event, as numbers and as text.
+//
+// Used by `outrider run` when it ends, by embedded hosts and by tests. Plain values.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "sidecar/deliver/ledger.hpp"
+#include "sidecar/ingest/ingest_agent.hpp"
+
+namespace outrider::sidecar {
+
+struct DestinationReport {
+  std::string name;
+  Ledger ledger;
+};
+
+struct Report {
+  IngestCounters ingest;
+  std::uint64_t unrouted = 0;        ///< accepted events that no destination wants
+  std::uint64_t frames_missing = 0;  ///< numbered by clients, never received
+  ClientDrops client_drops;          ///< what clients say they had to drop, by reason
+  std::vector<DestinationReport> destinations;
+
+  /// Every ledger adds up.
+  bool is_balanced() const;
+
+  /// Some accepted event was dropped or is dead.
+  bool has_losses() const;
+};
+
+/// A table of several lines for people.
+std::string format_report(const Report& report);
+
+}  // namespace outrider::sidecar

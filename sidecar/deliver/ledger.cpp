@@ -1,0 +1,16 @@
+#include "sidecar/deliver/ledger.hpp"
+
+#include <numeric>
+
+namespace outrider::sidecar {
+
+std::uint64_t Ledger::dropped_total() const {
+  return std::accumulate(dropped.begin(), dropped.end(), std::uint64_t{0});
+}
+
+bool Ledger::is_balanced() const {
+  return accepted ==
+         delivered + dropped_total() + dead + queued + in_flight + spooled + scheduled;
+}
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,55 @@
+// Ledger: where every event that a destination accepted is at this moment.
+//
+//     accepted = delivered + dropped{reason} + dead + queued + in_flight + spooled + scheduled
+//
+// Used by Destination, which keeps it, and by reports and tests, which check it. `spooled` and
+// `scheduled` are always zero until the sidecar has a spool. Plain values.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace outrider::sidecar {
+
+enum class DropReason : std::uint8_t {
+  queue_full,       ///< when_full = drop_newest: the event came to a full queue
+  evicted,          ///< when_full = drop_oldest: it made room for a newer one
+  expired,          ///< older than its ttl when its turn came
+  linger,           ///< still here when the linger time at shutdown was over
+  subscriber_full,  ///< zmq: some subscriber was at its high-water mark and did not get it
+};
+
+struct DropReasonRow {
+  DropReason reason;
+  std::string_view name;
+};
+inline constexpr std::array drop_reasons = {
+    DropReasonRow{DropReason::queue_full, "queue_full"},
+    DropReasonRow{DropReason::evicted, "evicted"},
+    DropReasonRow{DropReason::expired, "expired"},
+    DropReasonRow{DropReason::linger, "linger"},
+    DropReasonRow{DropReason::subscriber_full, "subscriber_full"},
+};
+
+struct Ledger {
+  std::uint64_t accepted = 0;
+  std::uint64_t delivered = 0;
+  std::array<std::uint64_t, drop_reasons.size()> dropped{};
+  std::uint64_t dead = 0;
+  std::uint64_t queued = 0;     ///< waiting for the first or the next attempt
+  std::uint64_t in_flight = 0;  ///< in a request that has no outcome yet
+  std::uint64_t spooled = 0;
+  std::uint64_t scheduled = 0;
+
+  void drop(DropReason reason, std::uint64_t events) {
+    dropped[static_cast<std::size_t>(reason)] += events;
+  }
+  std::uint64_t dropped_for(DropReason reason) const {
+    return dropped[static_cast<std::size_t>(reason)];
+  }
+  std::uint64_t dropped_total() const;
+  bool is_balanced() const;
+};
+
+}  // namespace outrider::sidecar

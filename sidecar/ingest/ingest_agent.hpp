@@ -1,0 +1,72 @@
+// IngestAgent: takes frames from the source, checks them, and hands their events on as records.
+//
+// Used by App. A frame that is malformed counts as one refused frame and nothing of it is taken; an
+// event that breaks a rule is refused alone. What is refused is counted by reason, and told to the
+// log once in a while, never event by event.
+//
+// Thread: the sidecar's one thread. Owns: counters and scratch space; the source and the sink
+// outlive it. Limits: a turn takes frames_per_turn_max frames, so that delivery gets its share.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "proto/frame_reader.hpp"
+#include "sidecar/base/agent.hpp"
+#include "sidecar/base/log.hpp"
+#include "sidecar/base/record.hpp"
+#include "sidecar/base/uuid.hpp"
+#include "sidecar/ingest/client_table.hpp"
+#include "sidecar/ingest/frame_source.hpp"
+
+namespace outrider::sidecar {
+
+/// Where accepted events go.
+class RecordSink {
+ public:
+  virtual ~RecordSink() = default;
+
+  /// Takes a record; the bytes are valid during the call.
+  virtual void accept(proto::ByteView record, std::string_view topic, const Now& now) = 0;
+};
+
+struct IngestCounters {
+  std::uint64_t frames = 0;          ///< received, refused ones included
+  std::uint64_t events = 0;          ///< accepted
+  std::uint64_t frames_refused = 0;  ///< no event of theirs counts
+  std::uint64_t events_refused = 0;  ///< of frames that were good otherwise
+  std::array<std::uint64_t, 256> refused{};  ///< by proto::Refusal
+};
+
+class IngestAgent final : public Agent {
+ public:
+  static constexpr int frames_per_turn_max = 8;
+
+  IngestAgent(FrameSource& source, proto::FrameLimits limits, RecordSink& sink, Log& log,
+              std::uint64_t seed)
+      : source_(source), reader_(limits), sink_(sink), log_(log), ids_(seed) {}
+
+  int do_work(const Now& now) override;
+
+  const IngestCounters& counters() const { return counters_; }
+  const ClientTable& clients() const { return clients_; }
+
+ private:
+  void take_frame(proto::ByteView frame, const Now& now);
+  proto::Refusal take_event(const Now& now);
+  void refuse(proto::Refusal refusal, const Now& now);
+
+  FrameSource& source_;
+  proto::FrameReader reader_;
+  RecordSink& sink_;
+  Log& log_;
+  UuidGenerator ids_;
+  ClientTable clients_;
+  IngestCounters counters_;
+  std::vector<std::uint8_t> record_;
+  std::uint64_t refused_untold_ = 0;
+  MonoTime next_refusal_log_{};
+};
+
+}  // namespace outrider::sidecar
