@@ -21,7 +21,7 @@ enum class Priority : std::uint8_t { low = 0, normal = 1, high = 2 };
 
 /// The optional part of an event. Empty views and zeros mean "not given".
 struct Attributes {
-  ByteView id{};             ///< 16 bytes, or 1 to 64 bytes of text
+  ByteView id{};  ///< 16 bytes, or 1 to 64 bytes of text
   bool id_is_text = false;
   std::string_view key{};    ///< ordering key
   std::string_view trace{};  ///< W3C traceparent

@@ -45,8 +45,7 @@ bool is_drop_map(ByteView map) {
   return true;
 }
 
-bool set_header_field(std::string_view key, const Token& value, ByteView raw,
-                      FrameHeader& header) {
+bool set_header_field(std::string_view key, const Token& value, ByteView raw, FrameHeader& header) {
   if (key == "c") {
     header.client_id = value.bytes;
     return value.type == TokenType::bin && value.bytes.size() == client_id_bytes;

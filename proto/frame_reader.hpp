@@ -31,12 +31,12 @@ struct FrameLimits {
 
 /// What the sender says of itself. Empty views and zeros mean "not given".
 struct FrameHeader {
-  ByteView client_id{};           ///< "c", 16 bytes
-  std::uint64_t sequence = 0;     ///< "s", from 1
-  std::string_view host{};        ///< "h", at most host_bytes_max
-  std::uint64_t pid = 0;          ///< "p"
-  std::string_view library{};     ///< "l"
-  ByteView drops{};               ///< "d": a msgpack map of reason -> events
+  ByteView client_id{};        ///< "c", 16 bytes
+  std::uint64_t sequence = 0;  ///< "s", from 1
+  std::string_view host{};     ///< "h", at most host_bytes_max
+  std::uint64_t pid = 0;       ///< "p"
+  std::string_view library{};  ///< "l"
+  ByteView drops{};            ///< "d": a msgpack map of reason -> events
 };
 
 class FrameReader {

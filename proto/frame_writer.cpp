@@ -1,6 +1,7 @@
 #include "proto/frame_writer.hpp"
 
 #include <cstring>
+
 #include <msgpack.hpp>
 
 namespace outrider::proto {
@@ -30,10 +31,10 @@ std::string frame_head(const FrameHeaderFields& fields, std::uint32_t event_coun
     packer.pack_str_body(text.data(), static_cast<std::uint32_t>(text.size()));
   };
   const bool has_drops = fields.drops != nullptr && !fields.drops->empty();
-  const std::uint32_t key_count =
-      (fields.client_id.empty() ? 0U : 1U) + (fields.sequence == 0 ? 0U : 1U) +
-      (fields.host.empty() ? 0U : 1U) + (fields.pid == 0 ? 0U : 1U) +
-      (fields.library.empty() ? 0U : 1U) + (has_drops ? 1U : 0U);
+  const std::uint32_t key_count = (fields.client_id.empty() ? 0U : 1U) +
+                                  (fields.sequence == 0 ? 0U : 1U) +
+                                  (fields.host.empty() ? 0U : 1U) + (fields.pid == 0 ? 0U : 1U) +
+                                  (fields.library.empty() ? 0U : 1U) + (has_drops ? 1U : 0U);
 
   packer.pack_array(3);
   packer.pack_uint64(1);

@@ -7,6 +7,8 @@
 namespace outrider::proto {
 namespace {
 
+constexpr std::uint64_t second_ns = 1'000'000'000;
+
 template <typename Int>
 Int load_big_endian(const std::uint8_t* at) {
   static_assert(std::endian::native == std::endian::little, "Outrider runs on little endian");
@@ -233,26 +235,31 @@ ReadStatus MsgpackReader::skip_value() {
   }
 }
 
-bool timestamp_ns(const Token& token, std::uint64_t& time_ns) {
+bool timestamp_parts(const Token& token, std::int64_t& seconds, std::uint32_t& nanoseconds) {
   if (token.type != TokenType::ext || token.ext_type != -1) return false;
-  constexpr std::uint64_t second_ns = 1'000'000'000;
   const std::uint8_t* at = token.bytes.data();
-  std::uint64_t seconds = 0;
-  std::uint64_t fraction_ns = 0;
   if (token.bytes.size() == 4) {
     seconds = load_big_endian<std::uint32_t>(at);
+    nanoseconds = 0;
   } else if (token.bytes.size() == 8) {
     const auto packed = load_big_endian<std::uint64_t>(at);
-    fraction_ns = packed >> 34U;
-    seconds = packed & 0x3'ffff'ffffU;
+    seconds = static_cast<std::int64_t>(packed & 0x3'ffff'ffffU);
+    nanoseconds = static_cast<std::uint32_t>(packed >> 34U);
   } else if (token.bytes.size() == 12) {
-    fraction_ns = load_big_endian<std::uint32_t>(at);
-    seconds = load_big_endian<std::uint64_t>(at + 4);
+    nanoseconds = load_big_endian<std::uint32_t>(at);
+    seconds = static_cast<std::int64_t>(load_big_endian<std::uint64_t>(at + 4));
   } else {
     return false;
   }
-  if (fraction_ns >= second_ns || seconds >= UINT64_MAX / second_ns) return false;
-  time_ns = seconds * second_ns + fraction_ns;
+  return nanoseconds < second_ns;
+}
+
+bool timestamp_ns(const Token& token, std::uint64_t& time_ns) {
+  std::int64_t seconds;
+  std::uint32_t nanoseconds;
+  if (!timestamp_parts(token, seconds, nanoseconds)) return false;
+  if (seconds < 0 || static_cast<std::uint64_t>(seconds) >= UINT64_MAX / second_ns) return false;
+  time_ns = static_cast<std::uint64_t>(seconds) * second_ns + nanoseconds;
   return true;
 }
 

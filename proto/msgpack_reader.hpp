@@ -78,6 +78,11 @@ class MsgpackReader {
   const std::uint8_t* end_;
 };
 
+/// An ext value of type -1 as seconds since the Unix epoch (negative before 1970) and the
+/// nanoseconds to add; false if it is not a timestamp of one of msgpack's three forms.
+[[nodiscard]] bool timestamp_parts(const Token& token, std::int64_t& seconds,
+                                   std::uint32_t& nanoseconds);
+
 /// An ext value of type -1 as nanoseconds since the Unix epoch; false if it is not a timestamp, or
 /// lies before 1970 or after 2554.
 [[nodiscard]] bool timestamp_ns(const Token& token, std::uint64_t& time_ns);

@@ -6,13 +6,20 @@
 namespace outrider::proto {
 namespace {
 
-struct Sequence {
-  std::size_t size;  ///< bytes of this character, or of the ill-formed part
-  bool is_valid;
-};
+std::size_t ascii_prefix(std::string_view text) {
+  std::size_t at = 0;
+  for (; at + 8 <= text.size(); at += 8) {
+    std::uint64_t word;
+    std::memcpy(&word, text.data() + at, sizeof word);
+    if ((word & 0x8080808080808080U) != 0) break;
+  }
+  while (at < text.size() && static_cast<std::uint8_t>(text[at]) < 0x80) ++at;
+  return at;
+}
 
-/// Looks at the character that begins at `text[0]`; `text` is not empty.
-Sequence first_sequence(std::string_view text) {
+}  // namespace
+
+Utf8Sequence first_sequence(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
   const std::uint8_t lead = byte(0);
   if (lead < 0x80) return {1, true};
@@ -40,24 +47,11 @@ Sequence first_sequence(std::string_view text) {
   return {size, true};
 }
 
-std::size_t ascii_prefix(std::string_view text) {
-  std::size_t at = 0;
-  for (; at + 8 <= text.size(); at += 8) {
-    std::uint64_t word;
-    std::memcpy(&word, text.data() + at, sizeof word);
-    if ((word & 0x8080808080808080U) != 0) break;
-  }
-  while (at < text.size() && static_cast<std::uint8_t>(text[at]) < 0x80) ++at;
-  return at;
-}
-
-}  // namespace
-
 bool is_valid_utf8(std::string_view text) {
   for (;;) {
     text.remove_prefix(ascii_prefix(text));
     if (text.empty()) return true;
-    const Sequence sequence = first_sequence(text);
+    const Utf8Sequence sequence = first_sequence(text);
     if (!sequence.is_valid) return false;
     text.remove_prefix(sequence.size);
   }
@@ -69,8 +63,8 @@ void append_as_valid_utf8(std::string_view text, std::string& out) {
     out.append(text.substr(0, ascii_size));
     text.remove_prefix(ascii_size);
     if (text.empty()) return;
-    const Sequence sequence = first_sequence(text);
-    out.append(sequence.is_valid ? text.substr(0, sequence.size) : "\xef\xbf\xbd");
+    const Utf8Sequence sequence = first_sequence(text);
+    out.append(sequence.is_valid ? text.substr(0, sequence.size) : replacement_character);
     text.remove_prefix(sequence.size);
   }
 }

@@ -1,0 +1,17 @@
+// The formats `json` and `ndjson`: the same objects, as one array or one a line.
+//
+// Made by encoders.cpp. Thread: one encoder, one thread. Owns: the text of the event being written,
+// reused from event to event. The body is valid JSON whatever the records hold; what becomes of
+// msgpack values that JSON does not have stands in docs/json-mapping.md.
+#pragma once
+
+#include <memory>
+
+#include "sidecar/encode/encoder.hpp"
+
+namespace outrider::sidecar {
+
+std::unique_ptr<Encoder> make_json_encoder();
+std::unique_ptr<Encoder> make_ndjson_encoder();
+
+}  // namespace outrider::sidecar
