@@ -23,15 +23,16 @@ std::vector<Route> routes_of(const Config& config) {
   return routes;
 }
 
+/// A request's body is one array; files and message sockets get the events one by one.
 std::string_view format_name(const DestinationConfig& config) {
+  const bool is_request = config.type == DestinationType::http;
   switch (config.format) {
     case BodyFormat::json:
-      // One event a message: an array around each would be in the reader's way.
-      return config.type == DestinationType::http ? "json" : "ndjson";
+      return is_request ? "json" : "ndjson";
     case BodyFormat::ndjson:
       return "ndjson";
     case BodyFormat::msgpack:
-      return "msgpack";
+      return is_request ? "msgpack" : "msgpack_stream";
   }
   return "json";
 }

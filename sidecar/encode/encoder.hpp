@@ -50,7 +50,9 @@ class Encoder {
   virtual std::string_view content_type() const = 0;
 };
 
-/// One row a format, in the order of their names in `format = ...`.
+/// One row a format. `ndjson` and `msgpack_stream` put the events one behind the other, each
+/// complete by itself, which is what files and message sockets need; `json` and `msgpack` put an
+/// array around them, which is what a request needs.
 struct EncoderRow {
   std::string_view name;
   std::unique_ptr<Encoder> (*make)();

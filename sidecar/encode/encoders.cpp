@@ -9,6 +9,7 @@ const std::vector<EncoderRow>& encoder_rows() {
       {"json", make_json_encoder},
       {"ndjson", make_ndjson_encoder},
       {"msgpack", make_msgpack_encoder},
+      {"msgpack_stream", make_msgpack_stream_encoder},
   };
   return rows;
 }

@@ -25,7 +25,7 @@ class JsonEncoder final : public Encoder {
  public:
   explicit JsonEncoder(const Framing& framing) : framing_(framing) {}
 
-  void begin(Body& body, std::uint32_t /*event_count*/) override {
+  void begin(Body& body) override {
     body.clear();
     body.bytes.append(framing_.open);
   }

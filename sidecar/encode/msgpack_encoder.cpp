@@ -23,26 +23,33 @@ void put_text(std::string& out, std::string_view text) {
   out.append(text);
 }
 
-void put_array(std::string& out, std::uint32_t count) {
-  if (count < 16) return put(out, 0x90U | count);
-  const bool is_short = count <= 0xffff;
-  put(out, is_short ? 0xdc : 0xdd);
-  for (int shift = is_short ? 8 : 24; shift >= 0; shift -= 8) put(out, (count >> shift) & 0xffU);
-}
+/// The head of an array 32, which is written before the number of events is known.
+constexpr std::size_t array_head_bytes = 5;
 
 class MsgpackEncoder final : public Encoder {
  public:
-  void begin(Body& body, std::uint32_t event_count) override {
+  explicit MsgpackEncoder(bool is_array) : is_array_(is_array) {}
+
+  void begin(Body& body) override {
     body.clear();
-    put_array(body.bytes, event_count);
+    if (is_array_) body.bytes.append(array_head_bytes, '\0');
   }
 
   void add(const RecordView& record, Body& body) override;
-  void end(Body& /*body*/) override {}
+
+  void end(Body& body) override {
+    if (!is_array_) return;
+    const auto count = static_cast<std::uint32_t>(body.event_ends.size());
+    body.bytes[0] = static_cast<char>(0xdd);
+    for (std::uint32_t i = 1; i < array_head_bytes; ++i) {
+      body.bytes[i] = static_cast<char>((count >> (8 * (4 - i))) & 0xffU);
+    }
+  }
 
   std::string_view content_type() const override { return "application/msgpack"; }
 
  private:
+  bool is_array_;
   TimeText time_;
 };
 
@@ -79,8 +86,10 @@ void MsgpackEncoder::add(const RecordView& record, Body& body) {
 
 }  // namespace
 
-std::unique_ptr<Encoder> make_msgpack_encoder() {
-  return std::make_unique<MsgpackEncoder>();
+std::unique_ptr<Encoder> make_msgpack_encoder() { return std::make_unique<MsgpackEncoder>(true); }
+
+std::unique_ptr<Encoder> make_msgpack_stream_encoder() {
+  return std::make_unique<MsgpackEncoder>(false);
 }
 
 }  // namespace outrider::sidecar

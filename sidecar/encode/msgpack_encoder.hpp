@@ -11,5 +11,6 @@
 namespace outrider::sidecar {
 
 std::unique_ptr<Encoder> make_msgpack_encoder();
+std::unique_ptr<Encoder> make_msgpack_stream_encoder();
 
 }  // namespace outrider::sidecar
