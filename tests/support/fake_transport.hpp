@@ -1,0 +1,70 @@
+// A transport whose answers the test decides: by hand, or by a rule for every attempt.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "sidecar/deliver/transport.hpp"
+
+namespace outrider::test {
+
+/// What the test sees of an attempt.
+struct SeenAttempt {
+  sidecar::AttemptId id;
+  std::string batch_id;
+  std::string body;
+  std::vector<std::string> topics;
+};
+
+class FakeTransport final : public sidecar::Transport {
+ public:
+  void start(const sidecar::Attempt& attempt) override {
+    SeenAttempt seen{attempt.id, std::string(attempt.batch_id), std::string(attempt.body), {}};
+    for (const auto topic : *attempt.topics) seen.topics.emplace_back(topic);
+    open[attempt.id] = seen;
+    started.push_back(std::move(seen));
+  }
+  void cancel(sidecar::AttemptId id) override {
+    open.erase(id);
+    ++cancelled;
+  }
+  void collect(const sidecar::Now& now, std::vector<sidecar::Completion>& completions) override {
+    if (on_collect) on_collect(now);
+    for (sidecar::Completion& completion : ready) completions.push_back(std::move(completion));
+    ready.clear();
+  }
+  void close(sidecar::MonoTime) override { is_closed = true; }
+
+  /// Completes an attempt at the next turn.
+  void complete(sidecar::Completion completion) {
+    open.erase(completion.id);
+    ready.push_back(std::move(completion));
+  }
+  /// The oldest attempt without a completion is answered.
+  void answer(int status, std::optional<sidecar::Duration> retry_after = std::nullopt) {
+    sidecar::Completion completion;
+    completion.id = open.begin()->first;
+    completion.result = sidecar::AttemptResult::answered;
+    completion.status = status;
+    completion.retry_after = retry_after;
+    complete(completion);
+  }
+  void fail(const std::string& detail = "connection refused") {
+    sidecar::Completion completion;
+    completion.id = open.begin()->first;
+    completion.detail = detail;
+    complete(completion);
+  }
+
+  std::map<sidecar::AttemptId, SeenAttempt> open;  ///< started, not completed
+  std::vector<SeenAttempt> started;                ///< all of them, in order
+  std::deque<sidecar::Completion> ready;
+  std::function<void(const sidecar::Now&)> on_collect;
+  int cancelled = 0;
+  bool is_closed = false;
+};
+
+}  // namespace outrider::test
