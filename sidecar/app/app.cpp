@@ -51,8 +51,8 @@ Result<std::unique_ptr<App>> App::create(const Config& config, AppParts parts, L
     destinations.push_back(std::make_unique<Destination>(
         destination, std::move(encoder), std::move(transport.value()), log, seeds.next()));
   }
-  return std::unique_ptr<App>(new App(config, std::move(parts.source), std::move(destinations), log,
-                                      seeds.next()));
+  return std::unique_ptr<App>(
+      new App(config, std::move(parts.source), std::move(destinations), log, seeds.next()));
 }
 
 App::App(const Config& config, std::unique_ptr<FrameSource> source,

@@ -1,8 +1,8 @@
 // App: the whole sidecar as one object, without a socket, a clock or a thread of its own.
 //
 // Used by Host, which gives it the real world, and by the simulation, which gives it a false one.
-// It wires source -> ingest -> router -> destinations -> transports, turns them, and carries out the
-// shutdown:
+// It wires source -> ingest -> router -> destinations -> transports, turns them, and carries out
+// the shutdown:
 //
 //     running    until request_stop()
 //     draining   no new clients; what is on its way is still taken, for a moment

@@ -1,9 +1,9 @@
 #include "sidecar/app/report.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <iterator>
+
+#include <fmt/format.h>
 
 #include "sidecar/base/text.hpp"
 

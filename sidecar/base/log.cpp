@@ -37,8 +37,7 @@ void append_json_string(std::string_view text, std::string& out) {
 std::string text_line(std::string_view message, LogFields fields) {
   std::string line(message);
   for (const auto& [name, value] : fields) {
-    const bool needs_quotes =
-        value.empty() || value.find_first_of(" \"=") != std::string::npos;
+    const bool needs_quotes = value.empty() || value.find_first_of(" \"=") != std::string::npos;
     line += ' ';
     line += name;
     line += '=';
@@ -67,8 +66,7 @@ std::string json_members(std::string_view message, LogFields fields) {
 class StderrLog final : public Log {
  public:
   StderrLog(LogLevel level, LogFormat format)
-      : format_(format),
-        logger_("outrider", std::make_shared<spdlog::sinks::stderr_sink_mt>()) {
+      : format_(format), logger_("outrider", std::make_shared<spdlog::sinks::stderr_sink_mt>()) {
     logger_.set_level(to_spdlog(level));
     logger_.flush_on(spdlog::level::debug);
     logger_.set_pattern(format == LogFormat::json

@@ -3,7 +3,7 @@
 // Used by ingest (writes), queues and batches (hold), encoders (read). One record is one run of
 // bytes, written once and then only copied whole:
 //
-//     RecordHead (24 bytes, native byte order), then, without gaps:
+//     RecordHead (20 bytes, native byte order), then, without gaps:
 //     id, topic, key, trace, host, expiry (8 bytes, if has_expiry), data
 //
 // This costs less than the event's own wire form plus its id. Every field that the wire form leaves
@@ -17,7 +17,7 @@
 
 namespace outrider::sidecar {
 
-struct RecordHead {
+struct [[gnu::packed]] RecordHead {
   std::uint32_t record_bytes;  ///< all of the record, this head included
   std::uint8_t id_bytes;
   std::uint8_t topic_bytes;
@@ -29,7 +29,7 @@ struct RecordHead {
   std::uint8_t has_expiry;
   std::uint64_t time_ns;
 };
-static_assert(sizeof(RecordHead) == 24);
+static_assert(sizeof(RecordHead) == 20);
 
 struct RecordView {
   proto::ByteView bytes{};  ///< the whole record
@@ -39,7 +39,7 @@ struct RecordView {
   std::string_view key{};
   std::string_view trace{};
   std::string_view host{};
-  std::uint64_t time_ns = 0;       ///< since the Unix epoch, never 0
+  std::uint64_t time_ns = 0;        ///< since the Unix epoch, never 0
   std::uint64_t expires_at_ns = 0;  ///< since the Unix epoch; 0: never
   proto::Priority priority = proto::Priority::normal;
   proto::ByteView data{};  ///< one msgpack value

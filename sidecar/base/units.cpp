@@ -37,7 +37,9 @@ bool scale(std::string_view text, const Units& units, std::uint64_t max, std::ui
   return false;
 }
 
-std::string quoted(std::string_view text) { return "\"" + std::string(text) + "\""; }
+std::string quoted(std::string_view text) {
+  return "\"" + std::string(text) + "\"";
+}
 
 }  // namespace
 

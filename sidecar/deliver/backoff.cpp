@@ -8,8 +8,8 @@ Duration backoff(const BackoffLimits& limits, std::uint32_t failures, Random& ra
   Duration ceiling = limits.initial;
   for (std::uint32_t i = 1; i < failures && ceiling < limits.max; ++i) ceiling *= 2;
   ceiling = std::min(ceiling, limits.max);
-  return Duration(static_cast<Duration::rep>(
-      random.below(static_cast<std::uint64_t>(ceiling.count()) + 1)));
+  return Duration(
+      static_cast<Duration::rep>(random.below(static_cast<std::uint64_t>(ceiling.count()) + 1)));
 }
 
 }  // namespace outrider::sidecar

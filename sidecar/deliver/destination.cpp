@@ -31,12 +31,8 @@ std::string detail_of(const Completion& completion) {
 Destination::Destination(const DestinationConfig& config, std::unique_ptr<Encoder> encoder,
                          std::unique_ptr<Transport> transport, Log& log, std::uint64_t seed)
     : name_(config.name),
-      policy_{config.when_full,
-              config.batch_events_max,
-              config.batch_bytes_max,
-              config.batch_delay,
-              config.retry_age_max,
-              config.retry_attempts_max},
+      policy_{config.when_full,   config.batch_events_max, config.batch_bytes_max,
+              config.batch_delay, config.retry_age_max,    config.retry_attempts_max},
       encoder_(std::move(encoder)),
       transport_(std::move(transport)),
       log_(log),
@@ -191,9 +187,9 @@ void Destination::start(BatchPtr batch, const Now& now) {
 // Settling ----------------------------------------------------------------------------------------
 
 void Destination::settle(const Completion& completion, const Now& now) {
-  const auto found = std::find_if(
-      in_flight_.begin(), in_flight_.end(),
-      [&](const BatchPtr& batch) { return batch->attempt_id == completion.id; });
+  const auto found = std::find_if(in_flight_.begin(), in_flight_.end(), [&](const BatchPtr& batch) {
+    return batch->attempt_id == completion.id;
+  });
   if (found == in_flight_.end()) return;
   BatchPtr batch = std::move(*found);
   in_flight_.erase(found);
@@ -282,9 +278,8 @@ void Destination::failed(BatchPtr batch, Outcome outcome, const Completion& comp
                          const Now& now) {
   if (!pacer_.is_failing()) {
     log_.write(outcome == Outcome::hold ? LogLevel::error : LogLevel::warn,
-               outcome == Outcome::hold
-                   ? "destination refuses our credentials; its events are held"
-                   : "destination fails; its events are kept and tried again",
+               outcome == Outcome::hold ? "destination refuses our credentials; its events are held"
+                                        : "destination fails; its events are kept and tried again",
                {{"destination", name_},
                 {"status", std::to_string(completion.status)},
                 {"detail", detail_of(completion)}});
@@ -387,8 +382,8 @@ MonoTime Destination::next_deadline() const {
   if (!pacer_.has_place(in_flight_.size())) return deadline;
   MonoTime start_at = waiting_.empty() ? never : waiting_.begin()->first;
   if (!queue_.is_empty()) {
-    start_at = std::min(start_at, in_flight_.empty() ? gathering_since_
-                                                     : gathering_since_ + policy_.batch_delay);
+    start_at = std::min(
+        start_at, in_flight_.empty() ? gathering_since_ : gathering_since_ + policy_.batch_delay);
   }
   if (start_at == never) return deadline;
   return std::min(deadline, std::max(start_at, pacer_.paused_until()));

@@ -1,9 +1,9 @@
 // Destination: everything between an accepted event and its outcome, for one destination.
 //
 // Used by App, one a configured destination; they share nothing, so that a sick one uses up only
-// its own budget. It queues, forms batches, sends them by its transport and settles what the answers
-// mean. It sends at once when nothing is in flight, and gathers while something is, until a batch is
-// full or batch_delay old.
+// its own budget. It queues, forms batches, sends them by its transport and settles what the
+// answers mean. It sends at once when nothing is in flight, and gathers while something is, until a
+// batch is full or batch_delay old.
 //
 // Failing: a batch that is to be tried again waits on its own, in no request's place, while the
 // destination as a whole is paced by its Pacer. Once it recovers, all that waits is due at once.

@@ -9,8 +9,7 @@ std::uint64_t Ledger::dropped_total() const {
 }
 
 bool Ledger::is_balanced() const {
-  return accepted ==
-         delivered + dropped_total() + dead + queued + in_flight + spooled + scheduled;
+  return accepted == delivered + dropped_total() + dead + queued + in_flight + spooled + scheduled;
 }
 
 }  // namespace outrider::sidecar

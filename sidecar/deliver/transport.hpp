@@ -44,11 +44,11 @@ enum class AttemptResult : std::uint8_t {
 struct Completion {
   AttemptId id = 0;
   AttemptResult result = AttemptResult::failed;
-  int status = 0;                        ///< HTTP status
-  std::optional<Duration> retry_after;   ///< asked for by the answer, from now on
-  std::string detail;                    ///< failed: why; answered: the head of the answer's body
-  std::uint32_t events_sent = 0;         ///< sent_some: events from the front that are done
-  std::uint32_t events_lost = 0;         ///< of these, events that some peer's high-water mark lost
+  int status = 0;                       ///< HTTP status
+  std::optional<Duration> retry_after;  ///< asked for by the answer, from now on
+  std::string detail;                   ///< failed: why; answered: the head of the answer's body
+  std::uint32_t events_sent = 0;        ///< sent_some: events from the front that are done
+  std::uint32_t events_lost = 0;        ///< of these, events that some peer's high-water mark lost
 };
 
 class Transport {

@@ -48,12 +48,16 @@ void ClientTable::note(const proto::FrameHeader& header) {
 }
 
 void ClientTable::note_drops(Client& client, proto::ByteView drops) {
+  ClientDrops reported;
   proto::for_each_drop(drops, [&](std::string_view reason, std::uint64_t events) {
-    std::uint64_t& known = entry(client.drops, reason);
-    if (events <= known) return;
+    entry(reported, reason) += events;
+  });
+  for (const auto& [reason, events] : reported) {
+    std::uint64_t& known = client.drops[reason];
+    if (events <= known) continue;
     entry(drops_, reason) += events - known;
     known = events;
-  });
+  }
 }
 
 }  // namespace outrider::sidecar

@@ -5,7 +5,9 @@ namespace {
 
 constexpr Duration refusal_log_interval = std::chrono::seconds(10);
 
-bool concerns_whole_frame(proto::Refusal refusal) { return refusal < proto::Refusal::event_shape; }
+bool concerns_whole_frame(proto::Refusal refusal) {
+  return refusal < proto::Refusal::event_shape;
+}
 
 }  // namespace
 

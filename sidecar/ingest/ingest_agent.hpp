@@ -32,10 +32,10 @@ class RecordSink {
 };
 
 struct IngestCounters {
-  std::uint64_t frames = 0;          ///< received, refused ones included
-  std::uint64_t events = 0;          ///< accepted
-  std::uint64_t frames_refused = 0;  ///< no event of theirs counts
-  std::uint64_t events_refused = 0;  ///< of frames that were good otherwise
+  std::uint64_t frames = 0;                  ///< received, refused ones included
+  std::uint64_t events = 0;                  ///< accepted
+  std::uint64_t frames_refused = 0;          ///< no event of theirs counts
+  std::uint64_t events_refused = 0;          ///< of frames that were good otherwise
   std::array<std::uint64_t, 256> refused{};  ///< by proto::Refusal
 };
 

@@ -48,7 +48,9 @@ proto::ByteView EventQueue::front() const {
   return {at, record_bytes_at(at)};
 }
 
-void EventQueue::pop() { remove_front(front().size()); }
+void EventQueue::pop() {
+  remove_front(front().size());
+}
 
 void EventQueue::take() {
   const std::size_t record_bytes = front().size();

@@ -1,8 +1,8 @@
 #include "sidecar/base/record.hpp"
 
-#include <gtest/gtest.h>
-
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace outrider::sidecar {
 namespace {

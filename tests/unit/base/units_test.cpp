@@ -16,8 +16,8 @@ TEST(Units, DurationsAreWrittenAsInTheContract) {
 }
 
 TEST(Units, WhatIsNoDurationIsRefusedWithAnExample) {
-  for (const char* bad : {"", "5", "5 s", "-1s", "1.5s", "5S", "9999999h", "s",
-                          "99999999999999999999s"}) {
+  for (const char* bad :
+       {"", "5", "5 s", "-1s", "1.5s", "5S", "9999999h", "s", "99999999999999999999s"}) {
     const auto result = parse_duration(bad);
     ASSERT_FALSE(result.ok()) << bad;
     EXPECT_NE(result.error().message.find("250ms"), std::string::npos);

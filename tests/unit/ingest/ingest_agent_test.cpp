@@ -1,5 +1,7 @@
 #include "sidecar/ingest/ingest_agent.hpp"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "support/fake_source.hpp"
@@ -87,9 +89,10 @@ TEST_F(IngestAgentTest, AMalformedFrameCountsNothingAndTheNextOneIsTaken) {
 }
 
 TEST_F(IngestAgentTest, AFutureTimeIsRefusedRatherThanSentEarly) {
-  std::string attributes("\x81\xa2"
-                         "at\xcf",
-                         5);
+  std::string attributes(
+      "\x81\xa2"
+      "at\xcf",
+      5);
   const std::uint64_t at_ns = clock.now().wall_ns() + 1;
   for (int shift = 56; shift >= 0; shift -= 8) {
     attributes += static_cast<char>((at_ns >> shift) & 0xff);
@@ -166,7 +169,9 @@ TEST(ClientTable, IsBoundedInClientsAndInReasons) {
   ASSERT_EQ(reader.open(proto::as_bytes(frame)), proto::Refusal::none);
   table.note(reader.header());
   EXPECT_LE(table.drops().size(), ClientTable::reasons_max + 1);
-  EXPECT_EQ(table.drops().at("other"), 100U - ClientTable::reasons_max);
+  std::uint64_t total = 0;
+  for (const auto& [reason, events] : table.drops()) total += events;
+  EXPECT_EQ(total, 100U) << "no drop is forgotten";
 }
 
 }  // namespace

@@ -1,8 +1,8 @@
 #include "sidecar/queue/event_queue.hpp"
 
-#include <gtest/gtest.h>
-
 #include <deque>
+
+#include <gtest/gtest.h>
 
 #include "sidecar/base/random.hpp"
 #include "support/records.hpp"
@@ -14,7 +14,9 @@ using test::make_record;
 
 constexpr QueueLimits roomy = {1'000'000, 1ULL << 30U};
 
-std::vector<std::uint8_t> copy(proto::ByteView bytes) { return {bytes.begin(), bytes.end()}; }
+std::vector<std::uint8_t> copy(proto::ByteView bytes) {
+  return {bytes.begin(), bytes.end()};
+}
 
 TEST(EventQueue, GivesBackWhatWasPushedInOrder) {
   EventQueue queue(roomy);
