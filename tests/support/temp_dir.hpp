@@ -1,11 +1,11 @@
 // A directory of the test's own, with a path short enough for Unix sockets; removed with all in it.
 #pragma once
 
-#include <stdlib.h>
-
 #include <filesystem>
 #include <string>
 #include <system_error>
+
+#include <stdlib.h>
 
 namespace outrider::test {
 
