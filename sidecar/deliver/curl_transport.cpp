@@ -1,0 +1,386 @@
+#include "sidecar/deliver/curl_transport.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <curl/curl.h>
+#include <sys/epoll.h>
+
+#include "sidecar/base/units.hpp"
+#include "sidecar/deliver/http_settings.hpp"
+#include "sidecar/deliver/retry_after.hpp"
+
+namespace outrider::sidecar {
+
+namespace {
+
+constexpr std::size_t answer_head_bytes_max = 1024;
+constexpr std::size_t answer_bytes_max = 1U << 20U;
+constexpr long upload_buffer_bytes = 64L * 1024;
+constexpr long idle_connections_max = 256;
+constexpr long connection_seconds_max = 300;
+
+long whole_ms(Duration duration) {
+  return static_cast<long>(std::chrono::ceil<std::chrono::milliseconds>(duration).count());
+}
+
+}  // namespace
+
+/// The multi handle, its sockets on the reactor, and its one timer.
+class CurlMulti {
+ public:
+  explicit CurlMulti(Reactor& reactor);
+  ~CurlMulti();
+  CurlMulti(const CurlMulti&) = delete;
+  CurlMulti& operator=(const CurlMulti&) = delete;
+
+  bool add(CURL* easy) { return curl_multi_add_handle(multi_, easy) == CURLM_OK; }
+  void remove(CURL* easy) { curl_multi_remove_handle(multi_, easy); }
+  void do_work(const Now& now);
+  MonoTime next_deadline() const;
+
+ private:
+  static int on_socket_change(CURL* easy, curl_socket_t fd, int what, void* self, void* socket);
+  static int on_timer_change(CURLM* multi, long timeout_ms, void* self);
+  void on_ready(int fd, std::uint32_t events);
+  void finish_done(const Now& now);
+
+  Reactor& reactor_;
+  CURLM* multi_;
+  /// Set by libcurl since the last turn. It counts from the next turn on, for a callback does not
+  /// know what time it is.
+  std::optional<Duration> new_timeout_;
+  MonoTime deadline_ = never;
+  MonoTime last_turn_{};
+};
+
+namespace {
+
+class CurlTransport;
+
+/// One easy handle with what it needs while it runs; used for many requests in turn.
+struct CurlRequest {
+  CurlTransport* owner = nullptr;
+  CURL* easy = nullptr;
+  AttemptId id = 0;
+  std::string batch_header;
+  curl_slist headers{};  ///< batch_header, and then those that all requests share
+  std::string answer_head;
+  std::size_t answer_bytes = 0;
+  char error[CURL_ERROR_SIZE] = "";
+
+  CurlRequest() = default;
+  CurlRequest(const CurlRequest&) = delete;
+  CurlRequest& operator=(const CurlRequest&) = delete;
+  ~CurlRequest() { curl_easy_cleanup(easy); }
+};
+
+/// One http destination.
+class CurlTransport final : public Transport {
+ public:
+  CurlTransport(CurlMulti& multi, HttpSettings settings);
+  ~CurlTransport() override;
+  CurlTransport(const CurlTransport&) = delete;
+  CurlTransport& operator=(const CurlTransport&) = delete;
+
+  void start(const Attempt& attempt) override;
+  void cancel(AttemptId id) override;
+  void collect(const Now& now, std::vector<Completion>& completions) override;
+  void close(MonoTime /*deadline*/) override {}
+
+  void finish(CurlRequest& request, CURLcode code, const Now& now);
+
+ private:
+  using Requests = std::vector<std::unique_ptr<CurlRequest>>;
+
+  std::unique_ptr<CurlRequest> make_request();
+  void set_limits(CURL* easy) const;
+  void set_security(CURL* easy) const;
+  void release(Requests::iterator request);
+  std::string explain(const CurlRequest& request, CURLcode code) const;
+  static std::size_t on_answer(char* data, std::size_t one, std::size_t bytes, void* request);
+
+  CurlMulti& multi_;
+  const HttpSettings settings_;
+  curl_slist* shared_headers_ = nullptr;
+  Requests active_;
+  Requests idle_;
+  std::vector<Completion> completions_;
+};
+
+CurlTransport::CurlTransport(CurlMulti& multi, HttpSettings settings)
+    : multi_(multi), settings_(std::move(settings)) {
+  for (const std::string& line : settings_.headers) {
+    shared_headers_ = curl_slist_append(shared_headers_, line.c_str());
+  }
+  // Without this libcurl asks before it sends a body, which costs a round trip.
+  shared_headers_ = curl_slist_append(shared_headers_, "Expect:");
+}
+
+CurlTransport::~CurlTransport() {
+  while (!active_.empty()) release(active_.begin());
+  curl_slist_free_all(shared_headers_);
+}
+
+std::unique_ptr<CurlRequest> CurlTransport::make_request() {
+  auto request = std::make_unique<CurlRequest>();
+  request->owner = this;
+  request->easy = curl_easy_init();
+  request->headers.next = shared_headers_;
+  CURL* const easy = request->easy;
+  curl_easy_setopt(easy, CURLOPT_URL, settings_.url.c_str());
+  curl_easy_setopt(easy, CURLOPT_POST, 1L);
+  curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, settings_.method.c_str());
+  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, &request->headers);
+  curl_easy_setopt(easy, CURLOPT_PRIVATE, request.get());
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, request->error);
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, request.get());
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &CurlTransport::on_answer);
+  set_limits(easy);
+  set_security(easy);
+  return request;
+}
+
+void CurlTransport::set_limits(CURL* easy) const {
+  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, whole_ms(settings_.timeout));
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, whole_ms(settings_.connect_timeout));
+  curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, upload_buffer_bytes);
+  curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, connection_seconds_max);
+  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  // Else the end of a request waits for a name server that does not answer.
+  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+}
+
+void CurlTransport::set_security(CURL* easy) const {
+  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+  curl_easy_setopt(easy, CURLOPT_PROXY, "");
+  curl_easy_setopt(easy, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
+  curl_easy_setopt(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+  curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+  if (!settings_.ca_file.empty()) {
+    curl_easy_setopt(easy, CURLOPT_CAINFO, settings_.ca_file.c_str());
+    curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);
+  }
+  if (!settings_.cert_file.empty()) {
+    curl_easy_setopt(easy, CURLOPT_SSLCERT, settings_.cert_file.c_str());
+    const std::string& key = settings_.key_file.empty() ? settings_.cert_file : settings_.key_file;
+    curl_easy_setopt(easy, CURLOPT_SSLKEY, key.c_str());
+  }
+  if (!settings_.user_and_password.empty()) {
+    curl_easy_setopt(easy, CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BASIC));
+    curl_easy_setopt(easy, CURLOPT_USERPWD, settings_.user_and_password.c_str());
+  }
+}
+
+void CurlTransport::start(const Attempt& attempt) {
+  std::unique_ptr<CurlRequest> request;
+  if (idle_.empty()) {
+    request = make_request();
+  } else {
+    request = std::move(idle_.back());
+    idle_.pop_back();
+  }
+  request->id = attempt.id;
+  request->batch_header = "Idempotency-Key: ";
+  request->batch_header += attempt.batch_id;
+  request->headers.data = request->batch_header.data();
+  request->answer_head.clear();
+  request->answer_bytes = 0;
+  request->error[0] = '\0';
+  curl_easy_setopt(request->easy, CURLOPT_POSTFIELDS,
+                   attempt.body.empty() ? "" : attempt.body.data());
+  curl_easy_setopt(request->easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                   static_cast<curl_off_t>(attempt.body.size()));
+  CURL* const easy = request->easy;
+  active_.push_back(std::move(request));
+  if (!multi_.add(easy)) {
+    Completion completion;
+    completion.id = attempt.id;
+    completion.detail = "libcurl does not take the request";
+    completions_.push_back(std::move(completion));
+    release(active_.end() - 1);
+  }
+}
+
+void CurlTransport::cancel(AttemptId id) {
+  const auto found = std::find_if(active_.begin(), active_.end(),
+                                  [id](const auto& request) { return request->id == id; });
+  if (found != active_.end()) release(found);
+  std::erase_if(completions_, [id](const Completion& c) { return c.id == id; });
+}
+
+void CurlTransport::collect(const Now& /*now*/, std::vector<Completion>& completions) {
+  std::move(completions_.begin(), completions_.end(), std::back_inserter(completions));
+  completions_.clear();
+}
+
+void CurlTransport::release(Requests::iterator request) {
+  multi_.remove((*request)->easy);
+  curl_easy_setopt((*request)->easy, CURLOPT_POSTFIELDS, nullptr);
+  idle_.push_back(std::move(*request));
+  active_.erase(request);
+}
+
+std::size_t CurlTransport::on_answer(char* data, std::size_t /*one*/, std::size_t bytes,
+                                     void* self) {
+  auto& request = *static_cast<CurlRequest*>(self);
+  request.answer_bytes += bytes;
+  const std::size_t room = answer_head_bytes_max - request.answer_head.size();
+  request.answer_head.append(data, std::min(bytes, room));
+  return request.answer_bytes <= answer_bytes_max ? bytes : 0;
+}
+
+void CurlTransport::finish(CurlRequest& request, CURLcode code, const Now& now) {
+  Completion completion;
+  completion.id = request.id;
+  long status = 0;
+  curl_easy_getinfo(request.easy, CURLINFO_RESPONSE_CODE, &status);
+  if (status >= 200) {
+    completion.result = AttemptResult::answered;
+    completion.status = static_cast<int>(status);
+    completion.detail = request.answer_head;
+    curl_header* header = nullptr;
+    if (curl_easy_header(request.easy, "Retry-After", 0, CURLH_HEADER, -1, &header) == CURLHE_OK) {
+      completion.retry_after = parse_retry_after(header->value, now.wall);
+    }
+  } else {
+    completion.detail = explain(request, code);
+  }
+  completions_.push_back(std::move(completion));
+  release(std::find_if(active_.begin(), active_.end(),
+                       [&](const auto& other) { return other.get() == &request; }));
+}
+
+std::string CurlTransport::explain(const CurlRequest& request, CURLcode code) const {
+  const std::string& peer = settings_.peer;
+  const std::string reason = request.error[0] != '\0' ? request.error : curl_easy_strerror(code);
+  curl_off_t connected_us = 0;
+  long os_error = 0;
+  switch (code) {
+    case CURLE_COULDNT_CONNECT:
+      curl_easy_getinfo(request.easy, CURLINFO_OS_ERRNO, &os_error);
+      return "cannot connect to " + peer + ": " +
+             (os_error != 0 ? std::generic_category().message(static_cast<int>(os_error)) : reason);
+    case CURLE_COULDNT_RESOLVE_HOST:
+      return "cannot find the address of " + peer + ": " + reason;
+    case CURLE_OPERATION_TIMEDOUT:
+      curl_easy_getinfo(request.easy, CURLINFO_PRETRANSFER_TIME_T, &connected_us);
+      return connected_us == 0
+                 ? "cannot connect to " + peer + " in time: " + reason
+                 : "no answer from " + peer + " within " + format_duration(settings_.timeout);
+    case CURLE_PEER_FAILED_VERIFICATION:
+      return "certificate of " + peer + " not trusted: " + reason;
+    case CURLE_SSL_CONNECT_ERROR:
+      return "TLS handshake with " + peer + " failed: " + reason;
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_GOT_NOTHING:
+      return "connection to " + peer + " broke before an answer: " + reason;
+    default:
+      return "request to " + peer + " failed: " + reason;
+  }
+}
+
+}  // namespace
+
+CurlMulti::CurlMulti(Reactor& reactor) : reactor_(reactor) {
+  curl_global_init(CURL_GLOBAL_DEFAULT);
+  multi_ = curl_multi_init();
+  curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &CurlMulti::on_socket_change);
+  curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
+  curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &CurlMulti::on_timer_change);
+  curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
+  curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, idle_connections_max);
+}
+
+CurlMulti::~CurlMulti() {
+  curl_multi_cleanup(multi_);
+  curl_global_cleanup();
+}
+
+int CurlMulti::on_socket_change(CURL* /*easy*/, curl_socket_t fd, int what, void* self,
+                                void* /*socket*/) {
+  auto& multi = *static_cast<CurlMulti*>(self);
+  if (what == CURL_POLL_REMOVE) {
+    multi.reactor_.remove(fd);
+    return 0;
+  }
+  const std::uint32_t in = (what & CURL_POLL_IN) != 0 ? EPOLLIN : 0U;
+  const std::uint32_t out = (what & CURL_POLL_OUT) != 0 ? EPOLLOUT : 0U;
+  multi.reactor_.set(fd, in | out,
+                     [&multi, fd](std::uint32_t ready) { multi.on_ready(fd, ready); });
+  return 0;
+}
+
+int CurlMulti::on_timer_change(CURLM* /*multi*/, long timeout_ms, void* self) {
+  auto& multi = *static_cast<CurlMulti*>(self);
+  multi.deadline_ = never;
+  multi.new_timeout_.reset();
+  if (timeout_ms >= 0) multi.new_timeout_ = std::chrono::milliseconds(timeout_ms);
+  return 0;
+}
+
+void CurlMulti::on_ready(int fd, std::uint32_t events) {
+  int mask = 0;
+  if ((events & EPOLLIN) != 0) mask |= CURL_CSELECT_IN;
+  if ((events & EPOLLOUT) != 0) mask |= CURL_CSELECT_OUT;
+  if ((events & (EPOLLERR | EPOLLHUP)) != 0) mask |= CURL_CSELECT_ERR;
+  int running = 0;
+  curl_multi_socket_action(multi_, fd, mask, &running);
+}
+
+void CurlMulti::do_work(const Now& now) {
+  last_turn_ = now.mono;
+  if (new_timeout_) deadline_ = now.mono + *std::exchange(new_timeout_, std::nullopt);
+  if (deadline_ <= now.mono) {
+    deadline_ = never;
+    int running = 0;
+    curl_multi_socket_action(multi_, CURL_SOCKET_TIMEOUT, 0, &running);
+  }
+  finish_done(now);
+}
+
+MonoTime CurlMulti::next_deadline() const {
+  return new_timeout_ ? last_turn_ + *new_timeout_ : deadline_;
+}
+
+void CurlMulti::finish_done(const Now& now) {
+  int left = 0;
+  while (const CURLMsg* message = curl_multi_info_read(multi_, &left)) {
+    if (message->msg != CURLMSG_DONE) continue;
+    const CURLcode code = message->data.result;
+    CurlRequest* request = nullptr;
+    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &request);
+    request->owner->finish(*request, code, now);
+  }
+}
+
+CurlDriver::CurlDriver(Reactor& reactor) : multi_(std::make_unique<CurlMulti>(reactor)) {}
+
+CurlDriver::~CurlDriver() = default;
+
+Result<std::unique_ptr<Transport>> CurlDriver::make_transport(const DestinationConfig& config,
+                                                              std::string_view content_type) {
+  Result<HttpSettings> settings = make_http_settings(config, content_type);
+  if (!settings.ok()) return settings.error();
+  return std::unique_ptr<Transport>(
+      std::make_unique<CurlTransport>(*multi_, std::move(settings.value())));
+}
+
+void CurlDriver::do_work(const Now& now) {
+  multi_->do_work(now);
+}
+
+MonoTime CurlDriver::next_deadline() const {
+  return multi_->next_deadline();
+}
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,19 @@
+// The Retry-After header of RFC 9110: seconds, or a date in one of the three forms of HTTP.
+// Used by CurlTransport. Pure function.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string_view>
+
+#include "sidecar/base/clock.hpp"
+
+namespace outrider::sidecar {
+
+/// An answer that asks for more is taken for this: it must not stop a destination for good.
+inline constexpr Duration retry_after_max = std::chrono::hours(1);
+
+/// How long to wait from `now` on, from 0 to retry_after_max; nothing if `text` is neither form.
+std::optional<Duration> parse_retry_after(std::string_view text, WallTime now);
+
+}  // namespace outrider::sidecar

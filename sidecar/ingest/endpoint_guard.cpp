@@ -1,0 +1,198 @@
+#include "sidecar/ingest/endpoint_guard.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <fcntl.h>
+#include <grp.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+namespace outrider::sidecar {
+
+namespace {
+
+constexpr int backlog_max = 1024;
+
+std::string reason(int error) {
+  return std::generic_category().message(error);
+}
+
+Error in_use(const std::string& path) {
+  return {"another sidecar listens on " + path +
+          ": stop it, or give this one another [ingest] endpoint"};
+}
+
+bool same_file(const struct stat& a, const struct stat& b) {
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+sockaddr_un address_of(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path.data(), path.size());
+  return address;
+}
+
+/// 0 if somebody accepts connections there, else the errno that connect() gave.
+int probe(const std::string& path) {
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return errno;
+  const sockaddr_un address = address_of(path);
+  const int error =
+      connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ? 0 : errno;
+  ::close(fd);
+  return error;
+}
+
+Result<gid_t> find_group(const std::string& name) {
+  std::vector<char> buffer(16 * 1024);
+  group entry{};
+  group* found = nullptr;
+  getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
+  if (found == nullptr) {
+    return Error{"socket_group: there is no group \"" + name + "\" on this machine"};
+  }
+  return found->gr_gid;
+}
+
+}  // namespace
+
+Result<EndpointGuard> EndpointGuard::claim(const std::string& path, std::uint32_t mode,
+                                           const std::string& group) {
+  if (path.empty() || path.front() == '@' || path.front() == '*') {
+    return Error{"ipc endpoint \"" + path + "\" must be the path of a file"};
+  }
+  if (path.size() > socket_path_bytes_max) {
+    return Error{"the socket path " + path + " has " + std::to_string(path.size()) +
+                 " bytes, and Unix sockets take at most " + std::to_string(socket_path_bytes_max)};
+  }
+  EndpointGuard guard(path);
+  if (Status status = guard.lock(); !status.ok()) return status.error();
+  if (Status status = guard.clear_stale_socket(); !status.ok()) return status.error();
+  if (Status status = guard.listen(mode, group); !status.ok()) return status.error();
+  return guard;
+}
+
+EndpointGuard::EndpointGuard(EndpointGuard&& other) noexcept
+    : path_(std::move(other.path_)),
+      lock_fd_(std::exchange(other.lock_fd_, -1)),
+      listener_fd_(std::exchange(other.listener_fd_, -1)),
+      device_(other.device_),
+      inode_(other.inode_),
+      owns_path_(std::exchange(other.owns_path_, false)) {}
+
+EndpointGuard::~EndpointGuard() {
+  remove_path();
+  if (listener_fd_ >= 0) ::close(listener_fd_);
+  if (lock_fd_ >= 0) {
+    // Removed while the lock is held, so that what is removed is the file that we have locked.
+    unlink(lock_path().c_str());
+    ::close(lock_fd_);
+  }
+}
+
+int EndpointGuard::take_listener() {
+  return std::exchange(listener_fd_, -1);
+}
+
+void EndpointGuard::remove_path() {
+  if (!std::exchange(owns_path_, false)) return;
+  struct stat found {};
+  if (lstat(path_.c_str(), &found) == 0 && found.st_dev == device_ && found.st_ino == inode_) {
+    unlink(path_.c_str());
+  }
+}
+
+Status EndpointGuard::lock() {
+  for (;;) {
+    const int fd = open(lock_path().c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+      const std::string hint =
+          errno == ENOENT ? " (its directory must exist before the sidecar starts)" : "";
+      return Error{"cannot create " + lock_path() + ": " + reason(errno) + hint};
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+      const int error = errno;
+      ::close(fd);
+      if (error == EWOULDBLOCK) return in_use(path_);
+      return Error{"cannot lock " + lock_path() + ": " + reason(error)};
+    }
+    // A sidecar that stops removes its lock file; a lock on a removed file protects nothing.
+    struct stat locked {};
+    struct stat standing {};
+    if (fstat(fd, &locked) == 0 && lstat(lock_path().c_str(), &standing) == 0 &&
+        same_file(locked, standing)) {
+      lock_fd_ = fd;
+      return Nothing{};
+    }
+    ::close(fd);
+  }
+}
+
+Status EndpointGuard::clear_stale_socket() const {
+  struct stat found {};
+  if (lstat(path_.c_str(), &found) != 0) {
+    if (errno == ENOENT) return Nothing{};
+    return Error{"cannot look at " + path_ + ": " + reason(errno)};
+  }
+  if (!S_ISSOCK(found.st_mode)) {
+    return Error{path_ + " exists and is not a socket: remove it, or choose another endpoint"};
+  }
+  switch (const int error = probe(path_)) {
+    case 0:
+    case EAGAIN:  // its backlog is full: somebody listens
+      return in_use(path_);
+    case ENOENT:
+      return Nothing{};
+    case ECONNREFUSED:
+      break;
+    default:
+      return Error{"cannot tell whether anybody listens on " + path_ + ": " + reason(error)};
+  }
+  if (unlink(path_.c_str()) != 0 && errno != ENOENT) {
+    return Error{"cannot remove the stale socket " + path_ + ": " + reason(errno)};
+  }
+  return Nothing{};
+}
+
+Status EndpointGuard::listen(std::uint32_t mode, const std::string& group) {
+  gid_t gid = static_cast<gid_t>(-1);
+  if (!group.empty()) {
+    Result<gid_t> found = find_group(group);
+    if (!found.ok()) return found.error();
+    gid = found.value();
+  }
+  listener_fd_ = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const sockaddr_un address = address_of(path_);
+  // The mode of the unbound socket is the mode that the file begins with: nobody's but ours.
+  if (listener_fd_ < 0 || fchmod(listener_fd_, 0600) != 0 ||
+      bind(listener_fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    return Error{"cannot bind " + path_ + ": " + reason(errno)};
+  }
+  struct stat bound {};
+  if (lstat(path_.c_str(), &bound) != 0) {
+    return Error{"cannot look at " + path_ + ": " + reason(errno)};
+  }
+  device_ = bound.st_dev;
+  inode_ = bound.st_ino;
+  owns_path_ = true;
+  if (!group.empty() && lchown(path_.c_str(), static_cast<uid_t>(-1), gid) != 0) {
+    return Error{"cannot give " + path_ + " to the group " + group + ": " + reason(errno)};
+  }
+  if (chmod(path_.c_str(), mode) != 0) {
+    return Error{"cannot set the mode of " + path_ + ": " + reason(errno)};
+  }
+  if (::listen(listener_fd_, backlog_max) != 0) {
+    return Error{"cannot listen on " + path_ + ": " + reason(errno)};
+  }
+  return Nothing{};
+}
+
+}  // namespace outrider::sidecar

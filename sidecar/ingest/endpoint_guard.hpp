@@ -1,0 +1,59 @@
+// EndpointGuard: makes sure that the path of an ipc endpoint is ours alone, and listens on it.
+//
+// Used by ZmqSource for each ipc:// endpoint. ZeroMQ by itself deletes whatever stands at the path
+// and so steals the socket of a running sidecar without a word. The guard takes a lock on
+// PATH.lock, probes what stands at the path by connecting to it, removes it only if nobody answers,
+// and opens the listening socket with its owner and mode in place before the first client can
+// connect: the path never stands open wider than it should.
+//
+// Thread: the sidecar's one thread; never blocks. Owns: the lock, and the path while it is its own.
+// Fails with: an Error that names the path and what to do.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include <sys/types.h>
+
+#include "sidecar/base/result.hpp"
+
+namespace outrider::sidecar {
+
+/// Linux's sockaddr_un holds 108 bytes, the last one a zero.
+inline constexpr std::size_t socket_path_bytes_max = 107;
+
+class EndpointGuard {
+ public:
+  /// Claims `path`. `group` may be empty: the process's own.
+  static Result<EndpointGuard> claim(const std::string& path, std::uint32_t mode,
+                                     const std::string& group);
+
+  EndpointGuard(EndpointGuard&& other) noexcept;
+  EndpointGuard& operator=(EndpointGuard&&) = delete;
+  EndpointGuard(const EndpointGuard&) = delete;
+  EndpointGuard& operator=(const EndpointGuard&) = delete;
+  /// Removes the socket and the lock file, unless somebody has put another in their place.
+  ~EndpointGuard();
+
+  /// The listening socket, non-blocking; whoever takes it closes it.
+  int take_listener();
+
+  /// Removes the path: nobody new can connect, those who are connected stay so.
+  void remove_path();
+
+ private:
+  explicit EndpointGuard(std::string path) : path_(std::move(path)) {}
+  Status lock();
+  Status clear_stale_socket() const;
+  Status listen(std::uint32_t mode, const std::string& group);
+  std::string lock_path() const { return path_ + ".lock"; }
+
+  std::string path_;
+  int lock_fd_ = -1;
+  int listener_fd_ = -1;
+  dev_t device_ = 0;  ///< what our socket is on disk, so as to remove no other
+  ino_t inode_ = 0;
+  bool owns_path_ = false;
+};
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,31 @@
+// A self-signed certificate for tests, made by the openssl command; it is its own authority, so a
+// client that is given its file as ca_file trusts it.
+#pragma once
+
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+
+namespace outrider::test {
+
+struct Certificate {
+  std::string cert_file;
+  std::string key_file;
+};
+
+/// Writes NAME.crt and NAME.key to `directory`. `subject_alt_name` as openssl takes it:
+/// "IP:127.0.0.1" or "DNS:localhost".
+inline Certificate make_certificate(const std::string& directory,
+                                    const std::string& subject_alt_name = "IP:127.0.0.1",
+                                    const std::string& name = "server") {
+  const std::string base = directory + "/" + name;
+  const std::string command =
+      "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "
+      "/CN=" +
+      name + " -addext subjectAltName=" + subject_alt_name + " -keyout " + base + ".key -out " +
+      base + ".crt 2>/dev/null";
+  if (std::system(command.c_str()) != 0) throw std::runtime_error("cannot run: " + command);
+  return {base + ".crt", base + ".key"};
+}
+
+}  // namespace outrider::test

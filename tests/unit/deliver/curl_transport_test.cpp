@@ -1,0 +1,335 @@
+#include "sidecar/deliver/curl_transport.hpp"
+
+#include <fstream>
+#include <latch>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "support/certificate.hpp"
+#include "support/https_server.hpp"
+#include "support/tcp_peer.hpp"
+#include "support/temp_dir.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using test::HttpsServer;
+using test::ReceivedRequest;
+using test::ServerAnswer;
+using test::TcpPeer;
+using testing::HasSubstr;
+
+class CurlTransportTest : public testing::Test {
+ protected:
+  DestinationConfig to(const std::string& url) {
+    DestinationConfig config;
+    config.name = "web";
+    config.urls = {url};
+    config.timeout = seconds(20);
+    return config;
+  }
+
+  void open(const DestinationConfig& config) {
+    transport_.reset();
+    Result<std::unique_ptr<Transport>> made = driver_.make_transport(config, "application/json");
+    ASSERT_TRUE(made.ok()) << made.error().message;
+    transport_ = std::move(made.value());
+  }
+
+  /// The server outlives the driver, whose idle connections it would else wait for.
+  HttpsServer& serve(HttpsServer::Handler handler = {},
+                     const test::Certificate* certificate = nullptr) {
+    servers_.push_back(std::make_unique<HttpsServer>(std::move(handler), certificate));
+    return *servers_.back();
+  }
+
+  std::string refusal(const DestinationConfig& config) {
+    Result<std::unique_ptr<Transport>> made = driver_.make_transport(config, "application/json");
+    return made.ok() ? "" : made.error().message;
+  }
+
+  void start(AttemptId id, std::string_view body = "[{}]") {
+    Attempt attempt;
+    attempt.id = id;
+    attempt.body = body;
+    attempt.batch_id = "batch-1";
+    transport_->start(attempt);
+  }
+
+  void turn() {
+    driver_.do_work(clock_.now());
+    transport_->collect(clock_.now(), done_);
+    const Duration sleep = std::clamp<Duration>(driver_.next_deadline() - clock_.now().mono,
+                                                Duration::zero(), milliseconds(20));
+    reactor_.wait(done_.empty() ? sleep : Duration::zero());
+  }
+
+  template <typename Condition>
+  bool run_until(Condition condition) {
+    const MonoTime deadline = clock_.now().mono + seconds(30);
+    while (!condition()) {
+      if (clock_.now().mono > deadline) return false;
+      turn();
+    }
+    return true;
+  }
+
+  Completion finish_one() {
+    if (!run_until([&] { return !done_.empty(); })) {
+      ADD_FAILURE() << "the attempt does not complete";
+      return {};
+    }
+    Completion completion = done_.front();
+    done_.erase(done_.begin());
+    return completion;
+  }
+
+  Completion send(const DestinationConfig& config, std::string_view body = "[{}]") {
+    open(config);
+    start(1, body);
+    return finish_one();
+  }
+
+  std::string write(const std::string& name, const std::string& text) {
+    std::ofstream(dir_.file(name)) << text;
+    return dir_.file(name);
+  }
+
+  test::TempDir dir_;
+  std::vector<std::unique_ptr<HttpsServer>> servers_;
+  SystemClock clock_;
+  Reactor reactor_;
+  CurlDriver driver_{reactor_};
+  std::unique_ptr<Transport> transport_;
+  std::vector<Completion> done_;
+};
+
+TEST_F(CurlTransportTest, PostsTheBodyWithItsHeaders) {
+  HttpsServer& server = serve();
+  DestinationConfig config = to(server.url());
+  config.headers = {"X-Team: payments", "User-Agent: ours"};
+  const Completion completion = send(config, "[{\"a\":1}]");
+  EXPECT_EQ(completion.id, 1U);
+  EXPECT_EQ(completion.result, AttemptResult::answered);
+  EXPECT_EQ(completion.status, 200);
+  const ReceivedRequest request = server.received().at(0);
+  EXPECT_EQ(request.method, "POST");
+  EXPECT_EQ(request.path, "/events");
+  EXPECT_EQ(request.body, "[{\"a\":1}]");
+  EXPECT_EQ(request.header("Content-Type"), "application/json");
+  EXPECT_EQ(request.header("Idempotency-Key"), "batch-1");
+  EXPECT_EQ(request.header("X-Team"), "payments");
+  EXPECT_EQ(request.header("User-Agent"), "ours");
+  EXPECT_EQ(request.header("Expect"), "");
+  EXPECT_EQ(request.header("Content-Length"), "9");
+}
+
+TEST_F(CurlTransportTest, SendsOtherMethodsToo) {
+  HttpsServer& server = serve();
+  DestinationConfig config = to(server.url());
+  config.method = "PUT";
+  EXPECT_EQ(send(config, "body").status, 200);
+  EXPECT_EQ(server.received().at(0).method, "PUT");
+  EXPECT_EQ(server.received().at(0).body, "body");
+}
+
+TEST_F(CurlTransportTest, KeepsOneConnectionAliveOverTls) {
+  const test::Certificate certificate = test::make_certificate(dir_.path());
+  HttpsServer& server = serve({}, &certificate);
+  DestinationConfig config = to(server.url());
+  config.ca_file = certificate.cert_file;
+  open(config);
+  const std::string body(300'000, 'x');
+  for (AttemptId id = 1; id <= 20; ++id) {
+    start(id, body);
+    const Completion completion = finish_one();
+    ASSERT_EQ(completion.status, 200) << completion.detail;
+    ASSERT_EQ(completion.id, id);
+  }
+  EXPECT_EQ(server.received().size(), 20U);
+  EXPECT_EQ(server.received().back().body, body);
+  EXPECT_EQ(server.connections(), 1U);
+}
+
+TEST_F(CurlTransportTest, RunsSeveralAttemptsAtOnce) {
+  const auto all_here = std::make_shared<std::latch>(4);
+  HttpsServer& server = serve([all_here](const ReceivedRequest&) {
+    all_here->arrive_and_wait();
+    return ServerAnswer{};
+  });
+  open(to(server.url()));
+  for (AttemptId id = 1; id <= 4; ++id) start(id);
+  ASSERT_TRUE(run_until([&] { return done_.size() == 4; }));
+  for (const Completion& completion : done_) EXPECT_EQ(completion.status, 200);
+}
+
+TEST_F(CurlTransportTest, RefusesACertificateThatNobodySigned) {
+  const test::Certificate certificate = test::make_certificate(dir_.path());
+  HttpsServer& server = serve({}, &certificate);
+  const Completion completion = send(to(server.url()));
+  EXPECT_EQ(completion.result, AttemptResult::failed);
+  EXPECT_THAT(completion.detail, HasSubstr("certificate of 127.0.0.1:"));
+  EXPECT_THAT(completion.detail, HasSubstr("not trusted: "));
+  EXPECT_TRUE(server.received().empty());
+}
+
+TEST_F(CurlTransportTest, TrustsNobodyButItsCaFile) {
+  const test::Certificate certificate = test::make_certificate(dir_.path());
+  const test::Certificate other = test::make_certificate(dir_.path(), "IP:127.0.0.1", "other");
+  HttpsServer& server = serve({}, &certificate);
+  DestinationConfig config = to(server.url());
+  config.ca_file = other.cert_file;
+  const Completion completion = send(config);
+  EXPECT_EQ(completion.result, AttemptResult::failed);
+  EXPECT_THAT(completion.detail, HasSubstr("not trusted"));
+}
+
+TEST_F(CurlTransportTest, RefusesACertificateOfAnotherHost) {
+  const test::Certificate certificate =
+      test::make_certificate(dir_.path(), "DNS:elsewhere.example");
+  HttpsServer& server = serve({}, &certificate);
+  DestinationConfig config = to(server.url());
+  config.ca_file = certificate.cert_file;
+  const Completion completion = send(config);
+  EXPECT_EQ(completion.result, AttemptResult::failed);
+  EXPECT_THAT(completion.detail, HasSubstr("not trusted"));
+}
+
+TEST_F(CurlTransportTest, SaysThatAPortIsRefused) {
+  const Completion completion = send(to("http://127.0.0.1:1/"));
+  EXPECT_EQ(completion.result, AttemptResult::failed);
+  EXPECT_EQ(completion.detail, "cannot connect to 127.0.0.1:1: Connection refused");
+}
+
+TEST_F(CurlTransportTest, SaysThatAHostIsUnknown) {
+  const Completion completion = send(to("http://no-such-host.invalid/"));
+  EXPECT_EQ(completion.result, AttemptResult::failed);
+  EXPECT_THAT(completion.detail, HasSubstr("no-such-host.invalid"));
+}
+
+TEST_F(CurlTransportTest, GivesUpOnAServerThatNeverAnswers) {
+  TcpPeer peer(TcpPeer::read_all);
+  DestinationConfig config = to(peer.url());
+  config.timeout = milliseconds(150);
+  const Completion completion = send(config);
+  EXPECT_EQ(completion.result, AttemptResult::failed);
+  EXPECT_THAT(completion.detail, HasSubstr("no answer from 127.0.0.1:"));
+  EXPECT_THAT(completion.detail, HasSubstr("within 150ms"));
+}
+
+TEST_F(CurlTransportTest, SurvivesAReset) {
+  TcpPeer peer([](int fd) {
+    char byte = 0;
+    read(fd, &byte, 1);
+    const linger at_once{1, 0};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  });
+  const Completion completion = send(to(peer.url()), std::string(4U << 20U, 'x'));
+  EXPECT_EQ(completion.result, AttemptResult::failed);
+  EXPECT_THAT(completion.detail, HasSubstr("broke"));
+}
+
+TEST_F(CurlTransportTest, CutsAnAnswerWithoutEnd) {
+  TcpPeer peer([](int fd) {
+    std::string block = "HTTP/1.1 503 Busy\r\nRetry-After: 3\r\n\r\n";
+    while (::send(fd, block.data(), block.size(), MSG_NOSIGNAL) > 0) block.assign(65536, 'y');
+  });
+  const Completion completion = send(to(peer.url()));
+  EXPECT_EQ(completion.result, AttemptResult::answered);
+  EXPECT_EQ(completion.status, 503);
+  EXPECT_EQ(completion.retry_after, seconds(3));
+  EXPECT_EQ(completion.detail, std::string(1024, 'y'));
+}
+
+TEST_F(CurlTransportTest, ReadsRetryAfterAndDoesNotFollowRedirects) {
+  HttpsServer& server = serve([](const ReceivedRequest& request) {
+    if (request.body == "busy") return ServerAnswer{429, "slow down", {{"Retry-After", "17"}}};
+    return ServerAnswer{302, "", {{"Location", "/elsewhere"}}};
+  });
+  const Completion busy = send(to(server.url()), "busy");
+  EXPECT_EQ(busy.status, 429);
+  EXPECT_EQ(busy.retry_after, seconds(17));
+  EXPECT_EQ(busy.detail, "slow down");
+  const Completion moved = send(to(server.url()), "moved");
+  EXPECT_EQ(moved.status, 302);
+  EXPECT_EQ(moved.retry_after, std::nullopt);
+  EXPECT_EQ(server.received().size(), 2U);
+}
+
+TEST_F(CurlTransportTest, CancelsInFlightAndGoesOn) {
+  const auto cancelled = std::make_shared<std::latch>(1);
+  HttpsServer& server = serve([cancelled](const ReceivedRequest&) {
+    cancelled->wait();
+    return ServerAnswer{};
+  });
+  open(to(server.url()));
+  start(1);
+  ASSERT_TRUE(run_until([&] { return server.received().size() == 1; }));
+  transport_->cancel(1);
+  transport_->cancel(1);
+  cancelled->count_down();
+  start(2);
+  EXPECT_EQ(finish_one().id, 2U);
+  EXPECT_TRUE(done_.empty());
+}
+
+TEST_F(CurlTransportTest, EndsWithAttemptsInFlight) {
+  TcpPeer peer(TcpPeer::read_all);
+  open(to(peer.url()));
+  start(1);
+  turn();
+  transport_.reset();
+}
+
+TEST_F(CurlTransportTest, AuthenticatesFromFiles) {
+  HttpsServer& server = serve();
+  DestinationConfig bearer = to(server.url());
+  bearer.bearer_token_file = write("token", "  s3cret\n");
+  EXPECT_EQ(send(bearer).status, 200);
+  EXPECT_EQ(server.received().at(0).header("Authorization"), "Bearer s3cret");
+  DestinationConfig basic = to(server.url());
+  basic.basic_auth_file = write("basic", "user:pa:ss\n");
+  EXPECT_EQ(send(basic).status, 200);
+  EXPECT_EQ(server.received().at(1).header("Authorization"), "Basic dXNlcjpwYTpzcw==");
+}
+
+TEST_F(CurlTransportTest, RefusesBadSettingsWithoutShowingSecrets) {
+  DestinationConfig config = to("https://example.com");
+  config.ca_file = dir_.file("missing.pem");
+  EXPECT_THAT(refusal(config), HasSubstr("missing.pem: No such file"));
+
+  config = to("https://example.com");
+  config.basic_auth_file = write("basic", "nocolonsecret");
+  EXPECT_THAT(refusal(config), HasSubstr("must hold user:password"));
+  EXPECT_THAT(refusal(config), Not(HasSubstr("nocolonsecret")));
+
+  config = to("https://example.com");
+  config.bearer_token_file = write("token", "two\nlines");
+  EXPECT_THAT(refusal(config), HasSubstr("one line"));
+  config.bearer_token_file = write("empty", "\n");
+  EXPECT_THAT(refusal(config), HasSubstr("is empty"));
+
+  EXPECT_THAT(refusal(to("ftp://example.com")), HasSubstr("must begin with https://"));
+  EXPECT_THAT(refusal(to("https://")), HasSubstr("names no host"));
+  EXPECT_THAT(refusal(to("https://me:secret@example.com")), HasSubstr("basic_auth_file"));
+  EXPECT_THAT(refusal(to("https://me:secret@example.com")), Not(HasSubstr("secret@")));
+  config = to("https://example.com");
+  config.headers = {"no colon"};
+  EXPECT_THAT(refusal(config), HasSubstr("Name: value"));
+}
+
+TEST_F(CurlTransportTest, IgnoresProxiesOfTheEnvironment) {
+  setenv("http_proxy", "http://127.0.0.1:1", 1);
+  HttpsServer& server = serve();
+  const Completion completion = send(to(server.url()));
+  unsetenv("http_proxy");
+  EXPECT_EQ(completion.status, 200) << completion.detail;
+}
+
+}  // namespace
+}  // namespace outrider::sidecar

@@ -1,0 +1,212 @@
+#include "sidecar/ingest/zmq_source.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <zmq.h>
+
+#include "support/memory_log.hpp"
+#include "support/temp_dir.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+using std::chrono::seconds;
+using testing::HasSubstr;
+
+/// A client: one PUSH socket, in a context of its own so that inproc cannot be meant by mistake.
+class Client {
+ public:
+  Client(void* context, const std::string& endpoint) : socket_(zmq_socket(context, ZMQ_PUSH)) {
+    const int linger = 0;
+    zmq_setsockopt(socket_, ZMQ_LINGER, &linger, sizeof linger);
+    const int timeout_ms = 20'000;
+    zmq_setsockopt(socket_, ZMQ_SNDTIMEO, &timeout_ms, sizeof timeout_ms);
+    zmq_connect(socket_, endpoint.c_str());
+  }
+  ~Client() { zmq_close(socket_); }
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  bool send(const std::string& bytes, int flags = 0) {
+    return zmq_send(socket_, bytes.data(), bytes.size(), flags) >= 0;
+  }
+
+ private:
+  void* socket_;
+};
+
+class ZmqSourceTest : public testing::Test {
+ protected:
+  ZmqSourceTest() { zmq_ctx_set(client_context_.get(), ZMQ_MAX_SOCKETS, 4096); }
+
+  std::string open(std::vector<std::string> endpoints) {
+    source_.reset();
+    config_.endpoints = std::move(endpoints);
+    Result<std::unique_ptr<FrameSource>> opened =
+        open_zmq_source(config_, context_.get(), reactor_, log_);
+    if (!opened.ok()) return opened.error().message;
+    source_ = std::move(opened.value());
+    return "";
+  }
+
+  /// Where the source says that it listens, for ports that the system chose.
+  std::string listening_on(const std::string& scheme) {
+    for (const std::string& line : log_.lines) {
+      const auto at = line.find("endpoint=" + scheme);
+      if (at != std::string::npos) return line.substr(at + 9);
+    }
+    return "";
+  }
+
+  /// What comes within the deadline, sleeping on the reactor alone, until there are `count` frames.
+  std::vector<std::string> receive(std::size_t count) {
+    std::vector<std::string> frames;
+    const MonoTime deadline = clock_.now().mono + seconds(60);
+    while (clock_.now().mono < deadline) {
+      while (const std::optional<proto::ByteView> frame = source_->receive()) {
+        frames.emplace_back(proto::as_text(*frame));
+      }
+      if (frames.size() >= count) break;
+      reactor_.wait(deadline - clock_.now().mono);
+    }
+    return frames;
+  }
+
+  test::TempDir dir_;
+  const std::string path_ = dir_.file("s.sock");
+  const std::string ipc_ = "ipc://" + path_;
+  SystemClock clock_;
+  Reactor reactor_;
+  test::MemoryLog log_;
+  IngestConfig config_;
+  ZmqContext client_context_;
+  ZmqContext context_;
+  std::unique_ptr<FrameSource> source_;
+};
+
+TEST_F(ZmqSourceTest, ReceivesFromEveryEndpoint) {
+  ASSERT_EQ(open({ipc_, "ipc://" + dir_.file("t.sock"), "tcp://127.0.0.1:*", "inproc://app"}), "");
+  Client a(client_context_.get(), ipc_);
+  Client b(client_context_.get(), "ipc://" + dir_.file("t.sock"));
+  Client c(client_context_.get(), listening_on("tcp://"));
+  Client d(context_.get(), "inproc://app");
+  a.send("a");
+  b.send("b");
+  c.send("c");
+  d.send("d");
+  EXPECT_THAT(receive(4), testing::UnorderedElementsAre("a", "b", "c", "d"));
+  EXPECT_EQ(source_->receive(), std::nullopt);
+}
+
+TEST_F(ZmqSourceTest, WakesTheReactorForEachFrameThatComesLater) {
+  ASSERT_EQ(open({ipc_}), "");
+  Client client(client_context_.get(), ipc_);
+  for (int i = 0; i < 200; ++i) {
+    client.send(std::to_string(i));
+    ASSERT_EQ(receive(1), std::vector<std::string>{std::to_string(i)});
+  }
+}
+
+TEST_F(ZmqSourceTest, ServesAThousandClients) {
+  ASSERT_EQ(open({ipc_}), "");
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < 1000; ++i) {
+    clients.push_back(std::make_unique<Client>(client_context_.get(), ipc_));
+    clients.back()->send(std::to_string(i));
+  }
+  std::vector<std::string> frames = receive(1000);
+  std::sort(frames.begin(), frames.end());
+  EXPECT_EQ(std::unique(frames.begin(), frames.end()) - frames.begin(), 1000);
+}
+
+TEST_F(ZmqSourceTest, TurnsAMessageOfSeveralPartsIntoOneEmptyFrame) {
+  ASSERT_EQ(open({ipc_}), "");
+  Client client(client_context_.get(), ipc_);
+  client.send("one", ZMQ_SNDMORE);
+  client.send("two", ZMQ_SNDMORE);
+  client.send("three");
+  client.send("good");
+  EXPECT_EQ(receive(2), (std::vector<std::string>{"", "good"}));
+}
+
+TEST_F(ZmqSourceTest, PassesOversizedFramesOnAndCutsMonstersOff) {
+  config_.frame_bytes_max = 1U << 20U;
+  ASSERT_EQ(open({ipc_}), "");
+  {
+    Client client(client_context_.get(), ipc_);
+    client.send(std::string(16U << 20U, 'x'));
+    EXPECT_EQ(receive(1).at(0).size(), 16U << 20U);
+  }
+  Client monster(client_context_.get(), ipc_);
+  monster.send(std::string((16U << 20U) + 1, 'x'));
+  Client client(client_context_.get(), ipc_);
+  client.send("good");
+  EXPECT_EQ(receive(1), std::vector<std::string>{"good"});
+}
+
+TEST_F(ZmqSourceTest, SetsModeOfTheSocket) {
+  config_.socket_mode = 0600;
+  ASSERT_EQ(open({ipc_}), "");
+  struct stat found {};
+  ASSERT_EQ(stat(path_.c_str(), &found), 0);
+  EXPECT_EQ(found.st_mode & 07777U, 0600U);
+}
+
+TEST_F(ZmqSourceTest, StillReceivesFromThoseConnectedAfterItStoppedListening) {
+  ASSERT_EQ(open({ipc_}), "");
+  Client client(client_context_.get(), ipc_);
+  client.send("before");
+  ASSERT_EQ(receive(1).size(), 1U);
+  source_->stop_listening();
+  EXPECT_FALSE(std::filesystem::exists(path_));
+  for (int i = 0; i < 100; ++i) client.send("after");
+  EXPECT_EQ(receive(100).size(), 100U);
+}
+
+TEST_F(ZmqSourceTest, LeavesNothingBehindAndCanBeOpenedAgain) {
+  ASSERT_EQ(open({ipc_}), "");
+  source_->close();
+  source_->close();
+  EXPECT_EQ(source_->receive(), std::nullopt);
+  EXPECT_TRUE(std::filesystem::is_empty(dir_.path()));
+  ASSERT_EQ(open({ipc_}), "");
+  Client client(client_context_.get(), ipc_);
+  client.send("again");
+  EXPECT_EQ(receive(1), std::vector<std::string>{"again"});
+}
+
+TEST_F(ZmqSourceTest, RefusesASecondSidecar) {
+  ASSERT_EQ(open({ipc_, "tcp://127.0.0.1:*"}), "");
+  IngestConfig second;
+  second.endpoints = {ipc_};
+  EXPECT_THAT(open_zmq_source(second, context_.get(), reactor_, log_).error().message,
+              HasSubstr("another sidecar listens on " + path_));
+  second.endpoints = {"ipc://" + dir_.file("free.sock"), listening_on("tcp://")};
+  EXPECT_THAT(open_zmq_source(second, context_.get(), reactor_, log_).error().message,
+              HasSubstr("is in use"));
+  EXPECT_FALSE(std::filesystem::exists(dir_.file("free.sock")));
+  Client client(client_context_.get(), ipc_);
+  client.send("still here");
+  EXPECT_EQ(receive(1), std::vector<std::string>{"still here"});
+}
+
+TEST_F(ZmqSourceTest, RefusesEndpointsThatCannotBe) {
+  EXPECT_THAT(open({"udp://127.0.0.1:1"}), HasSubstr("must begin with ipc://"));
+  EXPECT_THAT(open({"tcp://nonsense"}), HasSubstr("cannot listen on tcp://nonsense"));
+  EXPECT_THAT(open({"ipc://" + std::string(200, 'x')}), HasSubstr("at most 107"));
+}
+
+TEST_F(ZmqSourceTest, ClosesWhenTheApplicationEndsItsContext) {
+  ASSERT_EQ(open({"inproc://app"}), "");
+  zmq_ctx_shutdown(context_.get());
+  EXPECT_EQ(source_->receive(), std::nullopt);
+}
+
+}  // namespace
+}  // namespace outrider::sidecar
