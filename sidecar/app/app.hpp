@@ -53,6 +53,9 @@ class App final : public Agent, private RecordSink {
 
   Report report() const;
 
+  /// When the linger time is over; only once the shutdown has begun.
+  MonoTime linger_until() const { return linger_until_; }
+
  private:
   enum class Phase : std::uint8_t { running, draining, flushing, finished };
 

@@ -1,0 +1,49 @@
+// Embedded: the whole sidecar inside the application's process, over inproc, with the same
+// configuration file.
+//
+//     outrider::Embedded sidecar("outrider.conf");
+//     outrider::Client client(sidecar.client_options());
+//     client.emit("orders.paid", {{"amount", 49.99}});
+//
+// For tests, tools and programs that cannot have a second process. What is queued lives and dies
+// with the application; a forked child has no sidecar, and its client counts its events as dropped.
+//
+// Thread: one thread of its own, from construction to stop(). Owns: the sidecar and the ZeroMQ
+// context, so that clients must be closed before it is destroyed. The log goes to stderr as the
+// configuration's [log] section says. Unless the configuration names endpoints, only clients of
+// this process are served.
+#pragma once
+
+#include <memory>
+#include <outrider/client.hpp>
+#include <string>
+
+namespace outrider {
+
+class Embedded {
+ public:
+  /// Starts the sidecar. Throws std::runtime_error with every error of the configuration, or with
+  /// what could not be opened.
+  explicit Embedded(const std::string& config_path);
+
+  /// stop(), if that was not called.
+  ~Embedded();
+  Embedded(const Embedded&) = delete;
+  Embedded& operator=(const Embedded&) = delete;
+
+  /// Options of a client that talks to this sidecar; valid as long as it is.
+  Options client_options() const;
+
+  /// Stops taking events, sends what is queued within the configured linger, and ends the thread.
+  /// True if every accepted event was delivered.
+  bool stop();
+
+  /// What became of every event, as a table for people; complete once stop() has returned.
+  std::string report() const;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace outrider

@@ -1,0 +1,29 @@
+// The destination types and what makes their transports, in one table.
+//
+// Used by Host. To add a type: one file pair that implements Transport and one row in
+// transports.cpp (and its name in config/options.cpp).
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "sidecar/base/reactor.hpp"
+#include "sidecar/base/result.hpp"
+#include "sidecar/config/config.hpp"
+#include "sidecar/deliver/curl_transport.hpp"
+#include "sidecar/deliver/transport.hpp"
+
+namespace outrider::sidecar {
+
+/// What transports need of the outside world; outlives them.
+struct TransportWorld {
+  Reactor& reactor;
+  CurlDriver& curl;
+  void* zmq_context;
+};
+
+Result<std::unique_ptr<Transport>> make_transport(const DestinationConfig& config,
+                                                  std::string_view content_type,
+                                                  const TransportWorld& world);
+
+}  // namespace outrider::sidecar
