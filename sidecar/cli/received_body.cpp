@@ -74,9 +74,8 @@ class EventWalk {
     if (depth_ == 0 && event_count_ == 0 && event_depth_ == 2) event_depth_ = 1;
     if (depth_ + 1 < event_depth_) return not_an_event();
     if (depth_ + 1 == event_depth_) begin_event();
-    ++depth_;
     if (writes_) writer_.StartObject();
-    return true;
+    return go_deeper();
   }
   bool EndObject(SizeType) {
     if (writes_) writer_.EndObject();
@@ -91,9 +90,8 @@ class EventWalk {
 
   bool StartArray() {
     if (depth_ < event_depth_ && !(depth_ == 0 && event_depth_ == 2)) return not_an_event();
-    ++depth_;
-    if (writes_ && depth_ > event_depth_) writer_.StartArray();
-    return true;
+    if (writes_ && depth_ >= event_depth_) writer_.StartArray();
+    return go_deeper();
   }
   bool EndArray(SizeType) {
     if (writes_ && depth_ > event_depth_) writer_.EndArray();
@@ -107,6 +105,9 @@ class EventWalk {
 
  private:
   enum class Field : std::uint8_t { other, id, topic, time, data };
+
+  // Data that a sidecar accepts, in an event, in the array of events.
+  static constexpr int levels_max = static_cast<int>(proto::depth_levels_max) + 2;
 
   template <typename Write>
   bool scalar(const Write& write) {
@@ -137,6 +138,13 @@ class EventWalk {
             writes_ ? json.substr(data_begin_, data_end_ - data_begin_) : std::string_view{}});
   }
 
+  /// Both feeds recurse; this bounds them.
+  bool go_deeper() {
+    if (++depth_ <= levels_max) return true;
+    complaint_ = "event " + std::to_string(event_count_ + 1) + " of the body nests too deep";
+    return false;
+  }
+
   bool not_an_event() {
     complaint_ = "event " + std::to_string(event_count_ + 1) + " of the body is not an object";
     return false;
@@ -158,25 +166,22 @@ class EventWalk {
   std::string complaint_;
 };
 
+template <unsigned flags>
 Status read_json(BodyKind kind, const std::string& body, EventWalk& walk) {
-  // Numbers stay text, so that not a digit changes; nesting uses the heap, not the stack.
-  constexpr unsigned flags = rapidjson::kParseStopWhenDoneFlag |
-                             rapidjson::kParseNumbersAsStringsFlag |
-                             rapidjson::kParseValidateEncodingFlag | rapidjson::kParseIterativeFlag;
+  if (!proto::is_valid_utf8(body)) return Error{"the body is not valid UTF-8"};
   rapidjson::Reader reader;
   rapidjson::StringStream stream(body.c_str());
-  bool first = true;
   rapidjson::SkipWhitespace(stream);
-  while (first || (kind == BodyKind::ndjson && stream.Tell() < body.size())) {
-    first = false;
-    const rapidjson::ParseResult parsed = reader.Parse<flags>(stream, walk);
+  do {
+    const rapidjson::ParseResult parsed =
+        reader.Parse<flags | rapidjson::kParseStopWhenDoneFlag>(stream, walk);
     if (!walk.complaint().empty()) return Error{walk.complaint()};
     if (parsed.IsError()) {
       return Error{"invalid JSON at byte " + std::to_string(parsed.Offset()) +
                    " of the body: " + rapidjson::GetParseError_En(parsed.Code())};
     }
     rapidjson::SkipWhitespace(stream);
-  }
+  } while (kind == BodyKind::ndjson && stream.Tell() < body.size());
   if (stream.Tell() < body.size()) {
     return Error{"something follows the JSON at byte " + std::to_string(stream.Tell()) +
                  " of the body"};
@@ -190,7 +195,7 @@ class MsgpackFeed {
   MsgpackFeed(proto::ByteView body, EventWalk& walk) : reader_(body), walk_(walk) {}
 
   Status feed() {
-    if (!value(0)) {
+    if (!value()) {
       if (!walk_.complaint().empty()) return Error{walk_.complaint()};
       return Error{"invalid msgpack at byte " + std::to_string(reader_.offset()) + " of the body"};
     }
@@ -200,10 +205,7 @@ class MsgpackFeed {
   }
 
  private:
-  // The array of events and the event around the data.
-  static constexpr std::uint32_t levels_max = proto::depth_levels_max + 2;
-
-  bool value(std::uint32_t depth) {
+  bool value() {
     proto::Token token;
     if (reader_.next(token) != proto::ReadStatus::ok) return false;
     switch (token.type) {
@@ -219,29 +221,30 @@ class MsgpackFeed {
         return walk_.Double(token.real);
       case proto::TokenType::str:
       case proto::TokenType::bin:
-      case proto::TokenType::ext:
-        text_ = text_of(token);
-        return walk_.String(text_.data(), static_cast<SizeType>(text_.size()), true);
+      case proto::TokenType::ext: {
+        const std::string_view text = text_of(token);
+        return walk_.String(text.data(), static_cast<SizeType>(text.size()), true);
+      }
       case proto::TokenType::array:
-        return depth < levels_max && array(token.count, depth);
+        return array(token.count);
       case proto::TokenType::map:
-        return depth < levels_max && map(token.count, depth);
+        return map(token.count);
     }
     return false;
   }
 
-  bool array(std::uint32_t count, std::uint32_t depth) {
+  bool array(std::uint32_t count) {
     if (!walk_.StartArray()) return false;
     for (std::uint32_t i = 0; i < count; ++i) {
-      if (!value(depth + 1)) return false;
+      if (!value()) return false;
     }
     return walk_.EndArray(count);
   }
 
-  bool map(std::uint32_t count, std::uint32_t depth) {
+  bool map(std::uint32_t count) {
     if (!walk_.StartObject()) return false;
     for (std::uint32_t i = 0; i < count; ++i) {
-      if (!key() || !value(depth + 1)) return false;
+      if (!key() || !value()) return false;
     }
     return walk_.EndObject(count);
   }
@@ -249,38 +252,42 @@ class MsgpackFeed {
   bool key() {
     proto::Token token;
     if (reader_.next(token) != proto::ReadStatus::ok) return false;
+    std::string_view text;
     switch (token.type) {
       case proto::TokenType::uint:
-        text_ = std::to_string(token.uint);
+        text = text_ = std::to_string(token.uint);
         break;
       case proto::TokenType::sint:
-        text_ = std::to_string(token.sint);
+        text = text_ = std::to_string(token.sint);
         break;
       case proto::TokenType::str:
       case proto::TokenType::bin:
-        text_ = text_of(token);
+        text = text_of(token);
         break;
       default:
         return false;
     }
-    return walk_.Key(text_.data(), static_cast<SizeType>(text_.size()), true);
+    return walk_.Key(text.data(), static_cast<SizeType>(text.size()), true);
   }
 
-  /// Text as it is; other bytes in hex, for people to look at.
-  static std::string text_of(const proto::Token& token) {
-    std::string text;
+  /// Text as it is, repaired if need be; other bytes in hex, for people to look at. The view is
+  /// valid until the next call.
+  std::string_view text_of(const proto::Token& token) {
+    text_.clear();
     if (token.type == proto::TokenType::str) {
-      proto::append_as_valid_utf8(proto::as_text(token.bytes), text);
-      return text;
+      const std::string_view text = proto::as_text(token.bytes);
+      if (proto::is_valid_utf8(text)) return text;
+      proto::append_as_valid_utf8(text, text_);
+      return text_;
     }
     constexpr std::string_view digits = "0123456789abcdef";
-    text =
-        token.type == proto::TokenType::ext ? "ext" + std::to_string(token.ext_type) + ":0x" : "0x";
+    if (token.type == proto::TokenType::ext) text_ = "ext" + std::to_string(token.ext_type) + ":";
+    text_ += "0x";
     for (const std::uint8_t byte : token.bytes) {
-      text += digits[byte >> 4U];
-      text += digits[byte & 0x0fU];
+      text_ += digits[byte >> 4U];
+      text_ += digits[byte & 0x0fU];
     }
-    return text;
+    return text_;
   }
 
   proto::MsgpackReader reader_;
@@ -304,7 +311,11 @@ std::optional<BodyKind> body_kind(std::string_view content_type) {
 Status read_body(BodyKind kind, const std::string& body, Detail detail, const EventVisitor& visit) {
   EventWalk walk(kind, detail, visit);
   if (kind == BodyKind::msgpack) return MsgpackFeed(proto::as_bytes(body), walk).feed();
-  return read_json(kind, body, walk);
+  // What is written keeps its numbers as text, so that not a digit changes.
+  if (detail == Detail::json) {
+    return read_json<rapidjson::kParseNumbersAsStringsFlag>(kind, body, walk);
+  }
+  return read_json<rapidjson::kParseDefaultFlags>(kind, body, walk);
 }
 
 }  // namespace outrider::sidecar
