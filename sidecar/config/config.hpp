@@ -20,7 +20,8 @@ enum class WhenFull : std::uint8_t { drop_newest, drop_oldest };
 enum class ZmqPattern : std::uint8_t { pub, push };
 
 struct IngestConfig {
-  std::vector<std::string> endpoints;  ///< ipc://PATH, tcp://HOST:PORT, inproc://NAME
+  /// ipc://PATH, tcp://HOST:PORT, inproc://NAME
+  std::vector<std::string> endpoints = {"ipc:///run/outrider/outrider.sock"};
   std::uint64_t frame_bytes_max = 4ULL << 20U;
   std::uint64_t event_bytes_max = 1ULL << 20U;
   std::uint32_t socket_mode = 0660;  ///< permission bits of an ipc socket

@@ -1,0 +1,245 @@
+#include "sidecar/config/checks.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+
+#include <grp.h>
+
+#include "proto/topic.hpp"
+#include "sidecar/base/text.hpp"
+#include "sidecar/base/units.hpp"
+#include "sidecar/config/messages.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+constexpr std::string_view alphanumerics =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+bool consists_of(std::string_view text, std::string_view allowed) {
+  return text.find_first_not_of(allowed) == std::string_view::npos;
+}
+
+bool is_control(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte < 0x20 || byte == 0x7f;
+}
+
+bool has_control(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), is_control);
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return out;
+}
+
+bool is_port(std::string_view text) {
+  const Result<std::uint64_t> port = parse_count(text);
+  return port.ok() && port.value() <= 65535;
+}
+
+struct Authority {
+  std::string_view scheme;
+  std::string_view host;  ///< without the brackets of an IPv6 address
+  std::string_view port;
+};
+
+/// The front of a URL; empty parts where there is none.
+Authority authority_of(std::string_view url) {
+  Authority authority;
+  const std::size_t colon = url.find("://");
+  if (colon == std::string_view::npos) return authority;
+  authority.scheme = url.substr(0, colon);
+  std::string_view rest = url.substr(colon + 3);
+  rest = rest.substr(0, rest.find_first_of("/?#"));
+  const std::size_t at = rest.rfind('@');
+  if (at != std::string_view::npos) rest.remove_prefix(at + 1);
+  if (rest.starts_with('[')) {
+    const std::size_t close = rest.find(']');
+    if (close == std::string_view::npos) return authority;
+    authority.host = rest.substr(1, close - 1);
+    rest.remove_prefix(close + 1);
+  } else {
+    const std::size_t port = std::min(rest.find(':'), rest.size());
+    authority.host = rest.substr(0, port);
+    rest.remove_prefix(port);
+  }
+  authority.port = rest;
+  return authority;
+}
+
+bool is_loopback(std::string_view host) {
+  const std::string name = lower(host);
+  return name == "localhost" || name.ends_with(".localhost") || name.starts_with("127.") ||
+         name == "::1";
+}
+
+Result<std::string> read_token(std::string_view path) {
+  const Status readable = check_readable_file(path);
+  if (!readable.ok()) return readable.error();
+  std::ifstream file{std::string(path), std::ios::binary};
+  std::string content(secret_file_bytes_max + 1, '\0');
+  file.read(content.data(), static_cast<std::streamsize>(content.size()));
+  content.resize(static_cast<std::size_t>(file.gcount()));
+  const std::string_view token = trim(content);
+  if (token.empty() || token.size() > secret_file_bytes_max || has_control(token)) {
+    return Error{"file " + in_quotes(path) + " must hold one line of text and nothing else"};
+  }
+  return std::string(token);
+}
+
+std::string_view first_token(std::string_view& pattern) {
+  const std::size_t dot = pattern.find('.');
+  const std::string_view token = pattern.substr(0, dot);
+  pattern.remove_prefix(dot == std::string_view::npos ? pattern.size() : dot + 1);
+  return token;
+}
+
+}  // namespace
+
+Status check_any(std::string_view) {
+  return Nothing{};
+}
+
+Status check_filled(std::string_view value) {
+  if (value.empty()) return Error{"the value is empty; write one or leave the key out"};
+  return Nothing{};
+}
+
+Status check_destination_name(std::string_view name) {
+  constexpr std::string_view dashes = "_-";
+  if (name.empty() || name.size() > destination_name_bytes_max ||
+      !consists_of(name, std::string(alphanumerics) + std::string(dashes))) {
+    return Error{in_quotes(name) +
+                 " is not a destination's name; write 1 to 64 of the characters A-Z a-z 0-9 _ -"};
+  }
+  return Nothing{};
+}
+
+Status check_pattern(std::string_view pattern) {
+  if (proto::is_valid_pattern(pattern)) return Nothing{};
+  return Error{in_quotes(pattern) +
+               " is not a topic pattern; write tokens of [A-Za-z0-9_-] joined by dots, where * is "
+               "one token and > at the end is the rest, as in orders.* or exceptions.>"};
+}
+
+Status check_endpoint(std::string_view endpoint) {
+  constexpr std::string_view ipc = "ipc://";
+  constexpr std::string_view tcp = "tcp://";
+  constexpr std::string_view inproc = "inproc://";
+  const Error not_one{in_quotes(endpoint) +
+                      " is not an endpoint; write ipc://PATH, tcp://HOST:PORT or inproc://NAME"};
+  if (has_control(endpoint)) return not_one;
+  if (endpoint.starts_with(ipc) && endpoint.size() > ipc.size()) {
+    const std::size_t path_bytes = endpoint.size() - ipc.size();
+    if (path_bytes <= ipc_path_bytes_max) return Nothing{};
+    return Error{"the path of " + in_quotes(endpoint) + " has " + std::to_string(path_bytes) +
+                 " bytes; a Unix socket's path has at most " + std::to_string(ipc_path_bytes_max)};
+  }
+  if (endpoint.starts_with(tcp)) {
+    const std::string_view address = endpoint.substr(tcp.size());
+    const std::size_t colon = address.rfind(':');
+    if (colon == std::string_view::npos || colon == 0) return not_one;
+    const std::string_view port = address.substr(colon + 1);
+    if (port == "*" || is_port(port)) return Nothing{};
+    return not_one;
+  }
+  if (endpoint.starts_with(inproc) && endpoint.size() > inproc.size()) return Nothing{};
+  return not_one;
+}
+
+Status check_http_url(std::string_view url) {
+  const Authority authority = authority_of(url);
+  const std::string scheme = lower(authority.scheme);
+  const bool is_http = scheme == "http" || scheme == "https";
+  const bool has_port = authority.port.empty() ||
+                        (authority.port.front() == ':' && is_port(authority.port.substr(1)));
+  if (is_http && !authority.host.empty() && has_port && !has_control(url) &&
+      url.find(' ') == std::string_view::npos) {
+    return Nothing{};
+  }
+  return Error{in_quotes(without_user_info(url)) +
+               " is not a URL to send to; write http:// or https://, a host and a path, as in "
+               "https://collector.example/events"};
+}
+
+Status check_method(std::string_view method) {
+  if (!method.empty() && method.size() <= 32 && consists_of(method, alphanumerics.substr(0, 26))) {
+    return Nothing{};
+  }
+  return Error{in_quotes(method) +
+               " is not an HTTP method; write capital letters, as in POST or PUT"};
+}
+
+Status check_header(std::string_view header) {
+  const std::size_t colon = header.find(':');
+  const std::string allowed = std::string(alphanumerics) + "!#$%&'*+-.^_`|~";
+  if (colon != std::string_view::npos && colon > 0 &&
+      consists_of(header.substr(0, colon), allowed) && !has_control(header)) {
+    return Nothing{};
+  }
+  // It may be a secret, so it is not repeated.
+  return Error{"a header is written as Name: value, without control characters"};
+}
+
+Status check_readable_file(std::string_view path) {
+  std::error_code error;
+  const std::filesystem::path file{std::string(path)};
+  if (std::filesystem::is_directory(file, error)) {
+    return Error{"file " + in_quotes(path) + " is a directory"};
+  }
+  errno = 0;
+  if (std::ifstream(file).good()) return Nothing{};
+  return Error{"file " + in_quotes(path) +
+               " cannot be read: " + std::generic_category().message(errno)};
+}
+
+Status check_token_file(std::string_view path) {
+  const Result<std::string> token = read_token(path);
+  if (!token.ok()) return token.error();
+  return Nothing{};
+}
+
+Status check_basic_auth_file(std::string_view path) {
+  const Result<std::string> token = read_token(path);
+  if (!token.ok()) return token.error();
+  if (token.value().find(':') != std::string::npos) return Nothing{};
+  return Error{"file " + in_quotes(path) + " must hold one line of the form user:password"};
+}
+
+Status check_group(std::string_view group) {
+  const std::string name(group);
+  struct group entry {};
+  struct group* found = nullptr;
+  std::array<char, 4096> buffer{};
+  const int error = getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
+  if (found != nullptr || error == ERANGE) return Nothing{};
+  return Error{"there is no group " + in_quotes(group) + " on this machine"};
+}
+
+bool is_plain_http_elsewhere(std::string_view url) {
+  const Authority authority = authority_of(url);
+  return lower(authority.scheme) == "http" && !is_loopback(authority.host);
+}
+
+bool covers(std::string_view outer, std::string_view inner) {
+  while (!outer.empty() && !inner.empty()) {
+    const std::string_view wide = first_token(outer);
+    const std::string_view narrow = first_token(inner);
+    if (wide == ">") return true;
+    if (narrow == ">") return false;
+    if (wide != "*" && wide != narrow) return false;
+  }
+  return outer.empty() && inner.empty();
+}
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,44 @@
+// Checks of single values: what makes a URL, an endpoint, a header, a readable file.
+// Used by the option table and by the checks across options (validate.cpp). The file checks read
+// the file system, nothing here touches the network. Fails with: an Error that says what to write.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sidecar/base/result.hpp"
+
+namespace outrider::sidecar {
+
+/// A Unix socket's path has no room for more.
+inline constexpr std::size_t ipc_path_bytes_max = 107;
+inline constexpr std::size_t destination_name_bytes_max = 64;
+inline constexpr std::size_t secret_file_bytes_max = 64U << 10U;
+
+Status check_any(std::string_view value);
+Status check_filled(std::string_view value);
+Status check_destination_name(std::string_view name);
+Status check_pattern(std::string_view pattern);
+/// ipc://PATH, tcp://HOST:PORT, inproc://NAME.
+Status check_endpoint(std::string_view endpoint);
+/// http:// or https:// with a host.
+Status check_http_url(std::string_view url);
+Status check_method(std::string_view method);
+/// "Name: value" without control characters.
+Status check_header(std::string_view header);
+Status check_readable_file(std::string_view path);
+/// A readable file with one line in it.
+Status check_token_file(std::string_view path);
+/// The same, and the line is user:password.
+Status check_basic_auth_file(std::string_view path);
+Status check_group(std::string_view group);
+
+/// http:// to a host that is not this machine.
+bool is_plain_http_elsewhere(std::string_view url);
+
+/// Every topic that matches `inner` matches `outer` too.
+bool covers(std::string_view outer, std::string_view inner);
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,43 @@
+// Reading INI text into sections and settings, nothing more: what the names mean is the loader's.
+//
+// A line is a `[section]`, a `key = value`, blank, or a comment. A comment begins with `#` or `;`
+// at the beginning of a line (blanks may stand before it) and nowhere else, so a value may hold
+// `#`, `;`, `=`, quotes and any bytes; blanks around it are cut off. Boost's own reader cuts at
+// `#` (docs/decisions.md), which is why this one is ours.
+// Used by the loader. Pure functions.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sidecar/config/origin.hpp"
+
+namespace outrider::sidecar {
+
+struct IniSetting {
+  std::string key;
+  std::string value;
+  Origin origin;
+};
+
+struct IniSection {
+  std::string section;  ///< what stands before the first dot: "destination"
+  std::string name;     ///< what stands behind it: "audit"; empty without a dot
+  Origin origin;
+  std::vector<IniSetting> settings;
+
+  /// As people write it: "destination.audit".
+  std::string title() const { return name.empty() ? section : section + "." + name; }
+};
+
+struct Problem {
+  Origin origin;
+  std::string message;
+};
+
+/// The sections in the order of the text; lines that are none of the above become problems.
+std::vector<IniSection> read_ini(std::string_view text, const std::string& file,
+                                 std::vector<Problem>& problems);
+
+}  // namespace outrider::sidecar

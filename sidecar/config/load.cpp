@@ -1,0 +1,214 @@
+#include "sidecar/config/load.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <fstream>
+#include <set>
+#include <system_error>
+
+#include "sidecar/config/checks.hpp"
+#include "sidecar/config/ini.hpp"
+#include "sidecar/config/messages.hpp"
+#include "sidecar/config/options.hpp"
+#include "sidecar/config/overrides.hpp"
+#include "sidecar/config/validate.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+class Loader {
+ public:
+  LoadResult load(std::string_view text, const std::string& name,
+                  const std::vector<std::string>& arguments);
+
+ private:
+  void complain(const Origin& origin, std::string message) {
+    problems_.push_back({origin, std::move(message)});
+  }
+  bool is_usable(const IniSection& section);
+  std::vector<IniSection> usable(std::vector<IniSection> sections);
+  void override_with(IniSection given, const std::string& file, std::vector<IniSection>& sections);
+  void apply(const IniSection& section);
+  void apply(const IniSection& section, const IniSetting& setting, DestinationConfig& destination);
+
+  LoadedConfig loaded_;
+  std::vector<Problem> problems_;
+  std::set<std::string, std::less<>> failed_;  ///< full names of settings with an error
+};
+
+bool Loader::is_usable(const IniSection& section) {
+  if (is_for_later(section.section, "", "")) {
+    complain(section.origin, "section [" + section.title() + "] is not in this version");
+    return false;
+  }
+  if (section.section == "destination") {
+    const Status named = check_destination_name(section.name);
+    if (named.ok()) return true;
+    complain(section.origin, section.name.empty()
+                                 ? "a destination needs a name; write [destination.NAME]"
+                                 : named.error().message);
+    return false;
+  }
+  std::vector<std::string_view> names;
+  for (const Section& known : sections()) {
+    if (known.name == section.title()) return true;
+    names.push_back(known.name);
+  }
+  complain(section.origin,
+           "unknown section [" + section.title() + "]" + did_you_mean(section.section, names));
+  return false;
+}
+
+std::vector<IniSection> Loader::usable(std::vector<IniSection> sections) {
+  std::map<std::string, Origin> first;
+  std::vector<IniSection> out;
+  for (IniSection& section : sections) {
+    if (!is_usable(section)) continue;
+    const auto [at, is_new] = first.emplace(section.title(), section.origin);
+    if (is_new) {
+      out.push_back(std::move(section));
+    } else if (section.section == "destination") {
+      complain(section.origin, "there are two destinations named " + in_quotes(section.name) +
+                                   "; the first is at " + at->second.text());
+    } else {
+      complain(section.origin, "section [" + section.title() +
+                                   "] is there twice; the first is at " + at->second.text());
+    }
+  }
+  return out;
+}
+
+void Loader::override_with(IniSection given, const std::string& file,
+                           std::vector<IniSection>& sections) {
+  const auto same = std::find_if(sections.begin(), sections.end(), [&](const IniSection& section) {
+    return section.title() == given.title();
+  });
+  if (same == sections.end()) {
+    const bool is_new =
+        given.section != "destination" ||
+        std::any_of(given.settings.begin(), given.settings.end(),
+                    [](const IniSetting& setting) { return setting.key == "type"; });
+    if (is_new) {
+      sections.push_back(std::move(given));
+      return;
+    }
+    std::vector<std::string_view> names;
+    for (const IniSection& section : sections) {
+      if (section.section == "destination") names.push_back(section.name);
+    }
+    complain(given.origin, "there is no destination " + in_quotes(given.name) + " in " + file +
+                               did_you_mean(given.name, names) + " (to make one, give --" +
+                               given.title() + ".type as well)");
+    return;
+  }
+  std::erase_if(same->settings, [&](const IniSetting& setting) {
+    return std::any_of(given.settings.begin(), given.settings.end(),
+                       [&](const IniSetting& other) { return other.key == setting.key; });
+  });
+  same->settings.insert(same->settings.end(), given.settings.begin(), given.settings.end());
+}
+
+void Loader::apply(const IniSection& section) {
+  DestinationConfig destination;
+  destination.name = section.name;
+  loaded_.origins[section.title()] = {section.origin};
+  // The type decides which keys there are, wherever in the section it stands.
+  for (const IniSetting& setting : section.settings) {
+    if (setting.key == "type") apply(section, setting, destination);
+  }
+  for (const IniSetting& setting : section.settings) {
+    if (setting.key != "type") apply(section, setting, destination);
+  }
+  if (section.section == "destination") loaded_.config.destinations.push_back(destination);
+}
+
+void Loader::apply(const IniSection& section, const IniSetting& setting,
+                   DestinationConfig& destination) {
+  const std::string full_name = section.title() + "." + setting.key;
+  if (is_for_later(section.section, setting.key, "") ||
+      is_for_later(section.section, setting.key, setting.value)) {
+    const Option* known = find_option(section.section, setting.key);
+    const std::string what = known == nullptr ? "" : " = " + setting.value;
+    complain(setting.origin, setting.key + what + " is not in this version");
+    failed_.insert(full_name);
+    return;
+  }
+  const Option* option = find_option(section.section, setting.key);
+  if (option == nullptr) {
+    complain(setting.origin, "unknown key " + in_quotes(setting.key) + " in [" + section.title() +
+                                 "]" + did_you_mean(setting.key, keys_of(section.section)));
+    return;
+  }
+  if ((option->types & only(destination.type)) == 0) {
+    if (failed_.contains(section.title() + ".type")) return;
+    complain(setting.origin, "a destination of type " + std::string(name_of(destination.type)) +
+                                 " has no " + in_quotes(setting.key) + "; it is for type " +
+                                 names_of(option->types));
+    return;
+  }
+  std::vector<Origin>& origins = loaded_.origins[full_name];
+  if (!origins.empty() && !option->value.is_repeatable) {
+    complain(setting.origin,
+             in_quotes(setting.key) + " is set twice; the first is at " + origins.front().text());
+    return;
+  }
+  if (setting.value.find(" #") != std::string::npos) {
+    loaded_.warnings.push_back(setting.origin.text() + ": \" #\" and what follows is part of " +
+                               setting.key + "; a comment needs a line of its own");
+  }
+  const Target target{loaded_.config, destination};
+  const Status status = option->value.parse(target, setting.value, origins.empty());
+  origins.push_back(setting.origin);
+  if (status.ok()) return;
+  complain(setting.origin, setting.key + ": " + status.error().message);
+  failed_.insert(full_name);
+}
+
+LoadResult Loader::load(std::string_view text, const std::string& name,
+                        const std::vector<std::string>& arguments) {
+  std::vector<IniSection> sections = usable(read_ini(text, name, problems_));
+  for (IniSection& given : usable(read_overrides(arguments, problems_))) {
+    override_with(std::move(given), name, sections);
+  }
+  for (const IniSection& section : sections) apply(section);
+  validate(loaded_, failed_, name, problems_);
+
+  // In the order of the file; the command line's, which have no line, first.
+  std::stable_sort(problems_.begin(), problems_.end(), [](const Problem& a, const Problem& b) {
+    return a.origin.line < b.origin.line;
+  });
+  LoadResult result;
+  for (const Problem& problem : problems_) {
+    result.errors.push_back(Error{problem.message}.with_prefix(problem.origin.text()));
+  }
+  result.loaded = std::move(loaded_);
+  return result;
+}
+
+Result<std::string> read_file(const std::string& path) {
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  std::string text(config_file_bytes_max + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (!file.is_open() || file.bad()) {
+    return Error{"cannot be read: " + std::generic_category().message(errno)};
+  }
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  if (text.size() > config_file_bytes_max) return Error{"is larger than 4MiB"};
+  return text;
+}
+
+}  // namespace
+
+LoadResult load_config(const std::string& path, const std::vector<std::string>& arguments) {
+  const Result<std::string> text = read_file(path);
+  if (!text.ok()) return {{}, {text.error().with_prefix("configuration file " + path)}};
+  return load_config_text(text.value(), path, arguments);
+}
+
+LoadResult load_config_text(std::string_view text, const std::string& name,
+                            const std::vector<std::string>& arguments) {
+  return Loader().load(text, name, arguments);
+}
+
+}  // namespace outrider::sidecar

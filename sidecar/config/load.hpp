@@ -1,0 +1,46 @@
+// Loading the configuration: a file, then what the command line puts in its place, checked as a
+// whole. Every error is found in one go, each with its file and line.
+//
+// Used by the command line (`run`, `check`) and by embedded mode. Thread: pure functions, but for
+// reading the files that the configuration names. Fails with: LoadResult::errors.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sidecar/base/result.hpp"
+#include "sidecar/config/config.hpp"
+#include "sidecar/config/origin.hpp"
+
+namespace outrider::sidecar {
+
+inline constexpr std::size_t config_file_bytes_max = 4U << 20U;
+inline constexpr std::size_t destinations_max = 1024;
+
+struct LoadedConfig {
+  Config config;
+  /// Where each setting that was given stands, one entry a value; what is not here is a default.
+  /// By full name: "shutdown.linger", "destination.audit.url".
+  std::map<std::string, std::vector<Origin>, std::less<>> origins;
+  /// What is allowed but probably not meant, each beginning with its place.
+  std::vector<std::string> warnings;
+};
+
+struct LoadResult {
+  LoadedConfig loaded;        ///< to be used only if ok()
+  std::vector<Error> errors;  ///< each beginning with its place: "outrider.conf:12: ..."
+
+  bool ok() const { return errors.empty(); }
+};
+
+/// `arguments` are settings as on the command line: "--shutdown.linger=5s", or in two words.
+LoadResult load_config(const std::string& path, const std::vector<std::string>& arguments = {});
+
+/// The same from text; `name` stands for the file in messages.
+LoadResult load_config_text(std::string_view text, const std::string& name,
+                            const std::vector<std::string>& arguments = {});
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,74 @@
+// The option table: one row per option, and everything that is said or done about an option comes
+// from its row: parser, command line, `--help`, docs/configuration.md and `outrider check`.
+//
+// Used by the loader, the reference page and `outrider check`. To add an option: a field with its
+// default in config.hpp and a row in options.cpp. Thread: read-only after its first use.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sidecar/base/result.hpp"
+#include "sidecar/config/config.hpp"
+
+namespace outrider::sidecar {
+
+/// The structs that a setting may write to. `destination` is the one whose section is being read;
+/// other sections leave it alone.
+struct Target {
+  Config& config;
+  DestinationConfig& destination;
+};
+
+/// How an option's text becomes a field and back; made by the functions in bindings.hpp.
+struct Binding {
+  std::string kind;   ///< for people: "duration", "pub | push"
+  std::string range;  ///< for people: "1 to 256"; empty: no limits
+  bool is_repeatable = false;
+
+  /// Checks the value and stores it; `is_first` tells a repeatable option to begin anew.
+  std::function<Status(Target, std::string_view value, bool is_first)> parse;
+  /// The field as it would be written in the file, one element a line.
+  std::function<std::vector<std::string>(const Config&, const DestinationConfig&)> format;
+};
+
+/// The destination types that have an option.
+using Types = std::uint8_t;
+constexpr Types only(DestinationType type) {
+  return static_cast<Types>(1U << static_cast<unsigned>(type));
+}
+inline constexpr Types every_type = 0xff;
+
+struct Option {
+  std::string_view section;  ///< "ingest", "destination", ...
+  std::string_view key;
+  Types types;  ///< outside of "destination" always every_type
+  Binding value;
+  std::string_view doc;  ///< one sentence
+};
+const std::vector<Option>& options();
+
+/// The row, or null.
+const Option* find_option(std::string_view section, std::string_view key);
+std::vector<std::string_view> keys_of(std::string_view section);
+
+struct Section {
+  std::string_view name;
+  std::string_view title;  ///< as it stands in the file: "destination.NAME"
+  std::string_view doc;
+};
+const std::vector<Section>& sections();
+
+/// "http", "file", ...
+std::string_view name_of(DestinationType type);
+/// "http or zmq"; "any" for every_type.
+std::string names_of(Types types);
+
+/// What the contract names but this version does not do; empty value: the whole key, empty key:
+/// the whole section.
+bool is_for_later(std::string_view section, std::string_view key, std::string_view value);
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,195 @@
+#include "sidecar/config/validate.hpp"
+
+#include <algorithm>
+
+#include "sidecar/base/units.hpp"
+#include "sidecar/config/checks.hpp"
+#include "sidecar/config/messages.hpp"
+#include "sidecar/config/options.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+/// The settings of one section, with what is known of them.
+class SectionView {
+ public:
+  SectionView(LoadedConfig& loaded, const std::set<std::string, std::less<>>& failed,
+              std::string title, Origin fallback, std::vector<Problem>& problems)
+      : loaded_(loaded),
+        failed_(failed),
+        title_(std::move(title)),
+        fallback_(std::move(fallback)),
+        problems_(problems) {}
+
+  bool has_failed(const std::string& key) const { return failed_.contains(title_ + "." + key); }
+  bool is_given(const std::string& key) const {
+    return loaded_.origins.contains(title_ + "." + key);
+  }
+
+  /// Where the value stands, else where its section begins.
+  Origin origin(const std::string& key, std::size_t index = 0) const {
+    const auto found = loaded_.origins.find(title_ + "." + key);
+    if (found != loaded_.origins.end() && index < found->second.size()) return found->second[index];
+    const auto section = loaded_.origins.find(title_);
+    return section != loaded_.origins.end() ? section->second.front() : fallback_;
+  }
+  void complain(const Origin& origin, std::string message) const {
+    problems_.push_back({origin, std::move(message)});
+  }
+  void warn(const Origin& origin, const std::string& message) const {
+    loaded_.warnings.push_back(origin.text() + ": " + message);
+  }
+
+  /// Complains at the place of whichever of the two was written when `low` is more than `high`.
+  template <typename T, typename Format>
+  void must_not_exceed(const std::string& low_key, T low, const std::string& high_key, T high,
+                       Format format) const {
+    if (has_failed(low_key) || has_failed(high_key) || low <= high) return;
+    complain(origin(is_given(low_key) ? low_key : high_key),
+             low_key + " (" + format(low) + ") is more than " + high_key + " (" + format(high) +
+                 "); raise the one or lower the other");
+  }
+
+  void must_be_distinct(const std::string& key, const std::vector<std::string>& values) const {
+    if (has_failed(key)) return;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const auto end = values.begin() + static_cast<std::ptrdiff_t>(i);
+      const auto same = std::find(values.begin(), end, values[i]);
+      if (same == end) continue;
+      const auto first = static_cast<std::size_t>(same - values.begin());
+      complain(origin(key, i), key + " " + in_quotes(without_user_info(values[i])) +
+                                   " is given twice; the first is at " + origin(key, first).text());
+    }
+  }
+
+ private:
+  LoadedConfig& loaded_;
+  const std::set<std::string, std::less<>>& failed_;
+  std::string title_;
+  Origin fallback_;
+  std::vector<Problem>& problems_;
+};
+
+void validate_ingest(const IngestConfig& ingest, const SectionView& section) {
+  section.must_not_exceed("event_bytes_max", ingest.event_bytes_max, "frame_bytes_max",
+                          ingest.frame_bytes_max, format_size);
+  section.must_be_distinct("endpoint", ingest.endpoints);
+}
+
+void validate_urls(const DestinationConfig& destination, const SectionView& section) {
+  const bool is_http = destination.type == DestinationType::http;
+  for (std::size_t i = 0; i < destination.urls.size() && !section.has_failed("url"); ++i) {
+    const std::string& url = destination.urls[i];
+    const Status status = is_http ? check_http_url(url) : check_endpoint(url);
+    if (!status.ok()) {
+      section.complain(section.origin("url", i), "url: " + status.error().message);
+    } else if (is_http && is_plain_http_elsewhere(url)) {
+      section.warn(section.origin("url", i),
+                   "url " + in_quotes(without_user_info(url)) +
+                       " is plain http to another machine; everybody on the way can read the "
+                       "events");
+    }
+  }
+  if (is_http && destination.urls.size() > 1) {
+    section.complain(section.origin("url", 1), "type http takes one url in this version");
+  }
+  section.must_be_distinct("url", destination.urls);
+}
+
+void validate_required(const DestinationConfig& destination, const SectionView& section) {
+  const bool needs_url =
+      destination.type == DestinationType::http || destination.type == DestinationType::zmq;
+  const bool needs_path = destination.type == DestinationType::file;
+  if ((!needs_url || section.is_given("url")) && (!needs_path || section.is_given("path"))) return;
+  section.complain(section.origin(""), "[destination." + destination.name + "] of type " +
+                                           std::string(name_of(destination.type)) + " needs " +
+                                           (needs_url ? "a url" : "a path"));
+}
+
+bool names_authorization(const std::string& header) {
+  constexpr std::string_view name = "authorization:";
+  return header.size() >= name.size() &&
+         std::equal(name.begin(), name.end(), header.begin(), [](char a, char b) {
+           return a == (b >= 'A' && b <= 'Z' ? static_cast<char>(b - 'A' + 'a') : b);
+         });
+}
+
+void validate_identity(const DestinationConfig& destination, const SectionView& section) {
+  if (section.is_given("key_file") && !section.is_given("cert_file")) {
+    section.complain(section.origin("key_file"), "key_file needs a cert_file");
+  }
+  std::vector<std::string> ways;
+  for (const char* key : {"bearer_token_file", "basic_auth_file"}) {
+    if (section.is_given(key)) ways.emplace_back(key);
+  }
+  if (std::any_of(destination.headers.begin(), destination.headers.end(), names_authorization)) {
+    ways.emplace_back("header");
+  }
+  if (ways.size() < 2) return;
+  section.complain(section.origin(ways[1]),
+                   "Authorization is set twice, by " + ways[0] + " and by " + ways[1]);
+}
+
+void validate_topics(const DestinationConfig& destination, const SectionView& section) {
+  if (section.has_failed("topics") || section.has_failed("exclude")) return;
+  if (destination.topics.empty()) {
+    section.complain(section.origin("topics"),
+                     "topics is empty; write patterns, or leave it out for all topics");
+    return;
+  }
+  const auto is_excluded = [&](const std::string& topic) {
+    return std::any_of(destination.exclude.begin(), destination.exclude.end(),
+                       [&](const std::string& pattern) { return covers(pattern, topic); });
+  };
+  if (std::all_of(destination.topics.begin(), destination.topics.end(), is_excluded)) {
+    section.warn(section.origin("exclude"), "exclude covers all topics of " +
+                                                in_quotes(destination.name) +
+                                                "; it will never get an event");
+  }
+}
+
+void validate_destination(const DestinationConfig& destination, const IngestConfig& ingest,
+                          const SectionView& section) {
+  if (!section.has_failed("type")) {
+    validate_required(destination, section);
+    validate_urls(destination, section);
+  }
+  validate_identity(destination, section);
+  validate_topics(destination, section);
+  section.must_not_exceed("batch_bytes_max", destination.batch_bytes_max, "queue_bytes_max",
+                          destination.queue_bytes_max, format_size);
+  section.must_not_exceed("retry_initial", destination.retry_initial, "retry_max",
+                          destination.retry_max, format_duration);
+  if (ingest.event_bytes_max > destination.queue_bytes_max) {
+    section.warn(section.origin("queue_bytes_max"),
+                 "queue_bytes_max (" + format_size(destination.queue_bytes_max) +
+                     ") is less than ingest.event_bytes_max (" +
+                     format_size(ingest.event_bytes_max) + "); events between are dropped");
+  }
+}
+
+}  // namespace
+
+void validate(LoadedConfig& loaded, const std::set<std::string, std::less<>>& failed,
+              const std::string& file, std::vector<Problem>& problems) {
+  const Config& config = loaded.config;
+  const Origin nowhere{file, 1};
+  const auto section = [&](const std::string& title) {
+    return SectionView(loaded, failed, title, nowhere, problems);
+  };
+  validate_ingest(config.ingest, section("ingest"));
+  for (const DestinationConfig& destination : config.destinations) {
+    validate_destination(destination, config.ingest, section("destination." + destination.name));
+  }
+  if (config.destinations.empty() && problems.empty()) {
+    problems.push_back(
+        {nowhere, "there is no [destination.NAME] section; events would go nowhere"});
+  }
+  if (config.destinations.size() > destinations_max) {
+    problems.push_back({nowhere, "there are " + std::to_string(config.destinations.size()) +
+                                     " destinations; at most " + std::to_string(destinations_max) +
+                                     " are allowed"});
+  }
+}
+
+}  // namespace outrider::sidecar

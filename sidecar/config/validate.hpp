@@ -1,0 +1,20 @@
+// Checks that need more than one setting: what is missing, what does not go together, and what is
+// allowed but probably not meant. To add one: one function in validate.cpp. Used by the loader.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "sidecar/config/ini.hpp"
+#include "sidecar/config/load.hpp"
+
+namespace outrider::sidecar {
+
+/// `failed` holds the full names of settings that have an error already; nothing more is said of
+/// them. `file` is named where nothing better is known. Appends to `problems` and to
+/// `loaded.warnings`.
+void validate(LoadedConfig& loaded, const std::set<std::string, std::less<>>& failed,
+              const std::string& file, std::vector<Problem>& problems);
+
+}  // namespace outrider::sidecar
