@@ -46,7 +46,7 @@ function(outrider_test name)
     target_link_libraries(${name} PRIVATE outrider_${used})
   endforeach()
   target_compile_definitions(${name} PRIVATE OUTRIDER_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
-    OUTRIDER_BINARY="$<TARGET_FILE_DIR:${name}>/../bin/outrider")
+    OUTRIDER_BINARY="${CMAKE_BINARY_DIR}/bin/outrider")
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
     PROPERTIES TIMEOUT 120 LABELS ${TEST_LABEL})
 endfunction()

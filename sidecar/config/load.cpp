@@ -152,6 +152,10 @@ void Loader::apply(const IniSection& section, const IniSetting& setting,
              in_quotes(setting.key) + " is set twice; the first is at " + origins.front().text());
     return;
   }
+  if (setting.value.find(" #") != std::string::npos) {
+    loaded_.warnings.push_back(setting.origin.text() + ": \" #\" and what follows is part of " +
+                               setting.key + "; a comment needs a line of its own");
+  }
   const Target target{loaded_.config, destination};
   const Status status = option->value.parse(target, setting.value, origins.empty());
   origins.push_back(setting.origin);

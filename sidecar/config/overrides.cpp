@@ -42,7 +42,7 @@ std::vector<IniSection> read_overrides(const std::vector<std::string>& arguments
       const std::size_t last = name.rfind('.');
       if (first == std::string::npos) {
         problems.push_back({{},
-                            in_quotes(option.original_tokens.front()) +
+                            in_quotes(name.empty() ? option.value.front() : "--" + name) +
                                 " is not a setting; write it as --SECTION.KEY=VALUE"});
         continue;
       }

@@ -1,0 +1,23 @@
+// Attributes: the optional fourth element of an event, checked and written from the C struct.
+// Used by Client. Pure functions.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "outrider/outrider.h"
+
+namespace outrider::sdk {
+
+/// Enough for every attribute at its largest.
+inline constexpr std::size_t attributes_bytes_max = 704;
+
+/// How many of the attributes are given.
+std::uint32_t attribute_count(const outrider_event& event);
+
+bool are_valid_attributes(const outrider_event& event);
+
+/// Writes the map of `count` attributes, which are valid, and returns its end.
+std::uint8_t* write_attributes(std::uint8_t* out, const outrider_event& event, std::uint32_t count);
+
+}  // namespace outrider::sdk

@@ -1,0 +1,138 @@
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <memory>
+#include <new>
+
+#include "outrider/outrider.h"
+#include "sdk/src/client.hpp"
+#include "sdk/src/registry.hpp"
+
+using outrider::sdk::Client;
+
+struct outrider_client {
+  explicit outrider_client(const outrider::sdk::ClientOptions& options) : client(options) {}
+  Client client;
+};
+
+namespace {
+
+/// A struct of the caller's, whose header may be older or newer than this library.
+template <typename Struct>
+Struct as_known(const Struct& given, Struct known) {
+  std::memcpy(&known, &given, std::min(given.struct_bytes, sizeof known));
+  return known;
+}
+
+template <typename Struct>
+void copy_out(const Struct& known, Struct* given, std::size_t struct_bytes) {
+  std::memset(given, 0, struct_bytes);
+  std::memcpy(given, &known, std::min(struct_bytes, sizeof known));
+  given->struct_bytes = struct_bytes;
+}
+
+constexpr std::array<const char*, 11> status_texts = {
+    "done",
+    "the buffer is full; the event was dropped",
+    "the topic is not 1 to 255 bytes of [A-Za-z0-9_-] tokens joined by dots",
+    "the data is not exactly one msgpack value of at most 32 levels",
+    "the event is larger than event_bytes_max",
+    "an id, key or trace has the wrong size, or the priority is not -1, 0 or 1",
+    "the client is closed",
+    "the client shares a ZeroMQ context with the parent of this forked process",
+    "the time was up before all was done",
+    "an argument is null or an option has a value that cannot work",
+    "there is no memory left",
+};
+
+}  // namespace
+
+outrider_status outrider_options_init(outrider_options* options, size_t struct_bytes) {
+  if (options == nullptr || struct_bytes < sizeof options->struct_bytes) {
+    return OUTRIDER_INVALID_ARGUMENT;
+  }
+  copy_out(outrider::sdk::default_options(), options, struct_bytes);
+  return OUTRIDER_OK;
+}
+
+outrider_status outrider_client_new(const outrider_options* options, outrider_client** client) {
+  if (client == nullptr) return OUTRIDER_INVALID_ARGUMENT;
+  *client = nullptr;
+  outrider_options known = outrider::sdk::default_options();
+  if (options != nullptr) known = as_known(*options, known);
+  try {
+    outrider::sdk::ClientOptions effective;
+    if (!outrider::sdk::read_options(known, effective)) return OUTRIDER_INVALID_ARGUMENT;
+    auto made = std::make_unique<outrider_client>(effective);
+    if (!outrider::sdk::register_client(&made->client)) return OUTRIDER_NO_MEMORY;
+    *client = made.release();
+    return OUTRIDER_OK;
+  } catch (...) {
+    return OUTRIDER_NO_MEMORY;
+  }
+}
+
+void outrider_client_free(outrider_client* client) {
+  if (client == nullptr) return;
+  client->client.close();
+  // A thread that hangs in libzmq keeps what it uses, and the registry keeps it in sight.
+  if (!client->client.can_be_freed()) return;
+  outrider::sdk::unregister_client(&client->client);
+  delete client;
+}
+
+outrider_status outrider_emit(outrider_client* client, const char* topic, size_t topic_bytes,
+                              const void* data, size_t data_bytes) {
+  if (client == nullptr) return OUTRIDER_INVALID_ARGUMENT;
+  outrider_event event{};
+  event.topic = topic;
+  event.topic_bytes = topic_bytes;
+  event.data = data;
+  event.data_bytes = data_bytes;
+  return client->client.emit(event);
+}
+
+outrider_status outrider_emit_event(outrider_client* client, const outrider_event* event) {
+  if (client == nullptr || event == nullptr) return OUTRIDER_INVALID_ARGUMENT;
+  return client->client.emit(as_known(*event, {}));
+}
+
+outrider_status outrider_emit_wait(outrider_client* client, const outrider_event* event,
+                                   uint32_t timeout_ms) {
+  if (client == nullptr || event == nullptr) return OUTRIDER_INVALID_ARGUMENT;
+  return client->client.emit_wait(as_known(*event, {}), timeout_ms);
+}
+
+outrider_status outrider_flush(outrider_client* client, uint32_t timeout_ms) {
+  if (client == nullptr) return OUTRIDER_INVALID_ARGUMENT;
+  return client->client.flush(timeout_ms);
+}
+
+outrider_status outrider_close(outrider_client* client, uint32_t linger_ms) {
+  if (client == nullptr) return OUTRIDER_INVALID_ARGUMENT;
+  return client->client.close(linger_ms);
+}
+
+outrider_status outrider_stats_read(outrider_client* client, outrider_stats* stats,
+                                    size_t struct_bytes) {
+  if (client == nullptr || stats == nullptr || struct_bytes < sizeof stats->struct_bytes) {
+    return OUTRIDER_INVALID_ARGUMENT;
+  }
+  copy_out(client->client.stats(), stats, struct_bytes);
+  return OUTRIDER_OK;
+}
+
+const char* outrider_status_text(outrider_status status) {
+  const auto index = static_cast<std::size_t>(status);
+  return index < status_texts.size() ? status_texts[index] : "unknown status";
+}
+
+const char* outrider_drop_reason_text(outrider_drop_reason reason) {
+  const auto index = static_cast<std::size_t>(reason);
+  const auto& names = outrider::sdk::drop_reason_names;
+  return index < names.size() ? names[index] : "unknown";
+}
+
+const char* outrider_version(void) {
+  return OUTRIDER_VERSION;
+}

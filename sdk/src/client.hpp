@@ -1,0 +1,90 @@
+// Client: what stands behind an outrider_client.
+//
+// Used by the C functions (c_abi.cpp) and by the fork and exit handlers (registry.cpp).
+// Thread: any. Owns: buffer, drop counts and, from the first event on, the shipper. Fails with:
+// outrider_status.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+
+#include "outrider/outrider.h"
+#include "proto/bytes.hpp"
+#include "proto/frame_writer.hpp"
+#include "proto/topic.hpp"
+#include "sdk/src/attributes.hpp"
+#include "sdk/src/buffer.hpp"
+#include "sdk/src/drops.hpp"
+#include "sdk/src/shipper.hpp"
+
+namespace outrider::sdk {
+
+/// Options as they take effect.
+struct ClientOptions {
+  ShipperOptions shipper;
+  std::size_t buffer_bytes_max = 0;
+  std::size_t event_bytes_max = 0;
+  bool drop_oldest = false;
+  std::uint32_t linger_ms = 0;
+};
+
+outrider_options default_options();
+/// False: something in them cannot work.
+bool read_options(const outrider_options& in, ClientOptions& out);
+
+class Client {
+ public:
+  explicit Client(const ClientOptions& options);
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  outrider_status emit(const outrider_event& event);
+  outrider_status emit_wait(const outrider_event& event, std::uint32_t timeout_ms);
+  outrider_status flush(std::uint32_t timeout_ms);
+  outrider_status close(std::uint32_t linger_ms);
+  outrider_status close() { return close(options_.linger_ms); }
+  outrider_stats stats();
+
+  /// After close: false if the shipper's thread still runs, so that nothing here may be freed.
+  bool can_be_freed();
+
+  void before_fork();
+  void after_fork_in_parent();
+  void after_fork_in_child();
+
+ private:
+  /// An event that has passed every check, as it goes on the wire: head, data, attributes.
+  struct WireEvent {
+    std::array<std::uint8_t, proto::event_head_bytes_max(proto::topic_bytes_max)> head;
+    std::array<std::uint8_t, attributes_bytes_max> attributes;
+    std::size_t head_bytes;
+    std::size_t attributes_bytes;
+    proto::ByteView data;
+
+    std::size_t bytes() const { return head_bytes + data.size() + attributes_bytes; }
+  };
+
+  outrider_status encode(const outrider_event& event, WireEvent& out);
+  Append append(const WireEvent& event);
+  Append append_evicting(const WireEvent& event);
+  outrider_status conclude(Append result);
+  outrider_status refuse(outrider_status status, outrider_drop_reason reason);
+  /// The running shipper, which it starts if need be; nullptr if that fails or the client is
+  /// closed.
+  Shipper* shipper();
+  Shipper* start_shipper();
+
+  const ClientOptions options_;
+  Drops drops_;
+  std::atomic<std::uint64_t> evicted_events_ = 0;
+  Buffer buffer_;
+  std::atomic<Shipper*> shipper_ = nullptr;
+  std::atomic<bool> is_forked_ = false;
+  std::mutex mutex_;        ///< held while the shipper is started, and over a fork
+  bool is_closed_ = false;  ///< guarded by mutex_
+};
+
+}  // namespace outrider::sdk

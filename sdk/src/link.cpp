@@ -1,0 +1,159 @@
+#include "sdk/src/link.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include <sys/eventfd.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <zmq.h>
+
+namespace outrider::sdk {
+namespace {
+
+constexpr const char* monitor_endpoint_prefix = "inproc://outrider-monitor-";
+
+bool starts_with(const std::string& text, std::string_view prefix) {
+  return text.compare(0, prefix.size(), prefix) == 0;
+}
+
+/// libzmq aborts the process where it runs out of descriptors while it starts.
+bool are_descriptors_left() {
+  std::array<int, 24> fds;
+  fds.fill(-1);
+  bool are_left = true;
+  for (int& fd : fds) {
+    fd = eventfd(0, EFD_CLOEXEC);
+    are_left &= fd >= 0;
+  }
+  for (const int fd : fds) {
+    if (fd >= 0) ::close(fd);
+  }
+  return are_left;
+}
+
+bool set_int(void* socket, int option, int value) {
+  return zmq_setsockopt(socket, option, &value, sizeof value) == 0;
+}
+
+}  // namespace
+
+bool is_usable_endpoint(const std::string& endpoint) {
+  if (starts_with(endpoint, "inproc://")) return endpoint.size() > 9;
+  if (starts_with(endpoint, "ipc://")) {
+    const std::size_t path_bytes = endpoint.size() - 6;
+    return path_bytes > 0 && path_bytes < sizeof(sockaddr_un::sun_path);
+  }
+  if (!starts_with(endpoint, "tcp://")) return false;
+  const std::size_t colon = endpoint.rfind(':');
+  const std::string port = endpoint.substr(colon + 1);
+  return colon > 6 && !port.empty() && port.size() <= 5 &&
+         std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+struct Link::Sockets {
+  void* context = nullptr;
+  bool owns_context = false;
+  void* push = nullptr;
+  void* monitor = nullptr;  ///< none for inproc
+  zmq_msg_t frame;
+
+  ~Sockets() {
+    zmq_msg_close(&frame);
+    if (monitor != nullptr) zmq_close(monitor);
+    if (push != nullptr) zmq_close(push);
+    if (owns_context && context != nullptr) {
+      while (zmq_ctx_term(context) != 0 && zmq_errno() == EINTR) {
+      }
+    }
+  }
+};
+
+Link::Link(LinkOptions options) : options_(std::move(options)) {}
+Link::~Link() = default;
+
+bool Link::is_open() const {
+  return sockets_ != nullptr;
+}
+
+bool Link::open() {
+  if (!are_descriptors_left()) return false;
+  auto sockets = std::make_unique<Sockets>();
+  zmq_msg_init(&sockets->frame);
+  sockets->owns_context = options_.shared_context == nullptr;
+  sockets->context = sockets->owns_context ? zmq_ctx_new() : options_.shared_context;
+  if (sockets->context == nullptr) return false;
+  sockets->push = zmq_socket(sockets->context, ZMQ_PUSH);
+  void* const push = sockets->push;
+  // Not ZMQ_IMMEDIATE: a frame in the pipe must survive a reconnect.
+  if (push == nullptr || !set_int(push, ZMQ_SNDHWM, options_.send_frames_max) ||
+      !set_int(push, ZMQ_LINGER, 0) ||
+      !set_int(push, ZMQ_RECONNECT_IVL, options_.reconnect_initial_ms) ||
+      !set_int(push, ZMQ_RECONNECT_IVL_MAX, options_.reconnect_max_ms)) {
+    return false;
+  }
+  // A socket within the process is always there, and libzmq tells nothing about it.
+  is_connected_ = starts_with(options_.endpoint, "inproc://");
+  if (!is_connected_) {
+    const std::string name =
+        monitor_endpoint_prefix + std::to_string(reinterpret_cast<std::uintptr_t>(push));
+    sockets->monitor = zmq_socket(sockets->context, ZMQ_PAIR);
+    if (sockets->monitor == nullptr || !set_int(sockets->monitor, ZMQ_LINGER, 0) ||
+        zmq_socket_monitor(push, name.c_str(),
+                           ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED) != 0 ||
+        zmq_connect(sockets->monitor, name.c_str()) != 0) {
+      return false;
+    }
+  }
+  if (zmq_connect(push, options_.endpoint.c_str()) != 0) return false;
+  sockets_ = std::move(sockets);
+  return true;
+}
+
+void Link::wait(int wake_fd, bool for_room, long timeout_ms) {
+  std::array<zmq_pollitem_t, 3> items{};
+  int count = 0;
+  items[static_cast<std::size_t>(count++)] = {nullptr, wake_fd, ZMQ_POLLIN, 0};
+  if (is_open()) {
+    if (sockets_->monitor != nullptr) {
+      items[static_cast<std::size_t>(count++)] = {sockets_->monitor, 0, ZMQ_POLLIN, 0};
+    }
+    if (for_room) items[static_cast<std::size_t>(count++)] = {sockets_->push, 0, ZMQ_POLLOUT, 0};
+  }
+  zmq_poll(items.data(), count, timeout_ms);
+  std::uint64_t wakes;
+  if ((items[0].revents & ZMQ_POLLIN) != 0 && ::read(wake_fd, &wakes, sizeof wakes) < 0) return;
+  if (is_open() && sockets_->monitor != nullptr) read_monitor();
+}
+
+void Link::read_monitor() {
+  // Two parts an event: 2 bytes of number and 4 of value, then the address.
+  std::array<std::uint8_t, 256> part;
+  for (;;) {
+    const int bytes = zmq_recv(sockets_->monitor, part.data(), part.size(), ZMQ_DONTWAIT);
+    if (bytes < 2) return;
+    std::uint16_t event;
+    std::memcpy(&event, part.data(), sizeof event);
+    is_connected_ = event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
+    zmq_recv(sockets_->monitor, part.data(), part.size(), ZMQ_DONTWAIT);
+  }
+}
+
+std::uint8_t* Link::make_frame(std::size_t bytes) {
+  if (zmq_msg_init_size(&sockets_->frame, bytes) != 0) return nullptr;
+  return static_cast<std::uint8_t*>(zmq_msg_data(&sockets_->frame));
+}
+
+bool Link::send() {
+  return zmq_msg_send(&sockets_->frame, sockets_->push, ZMQ_DONTWAIT) >= 0;
+}
+
+void Link::close(int linger_ms) {
+  if (!is_open()) return;
+  set_int(sockets_->push, ZMQ_LINGER, linger_ms);
+  sockets_.reset();
+}
+
+}  // namespace outrider::sdk

@@ -1,0 +1,63 @@
+// Link: one ZeroMQ PUSH socket that knows whether it is connected. The only user of libzmq here.
+//
+// Used by Shipper. Thread: all of it belongs to the shipper's thread. Owns: the socket, its monitor
+// and, unless one was given, the context. Fails with: bool; it never throws and, having checked
+// that file descriptors are left, does not let libzmq abort.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace outrider::sdk {
+
+struct LinkOptions {
+  std::string endpoint;
+  int send_frames_max = 0;
+  int reconnect_initial_ms = 0;
+  int reconnect_max_ms = 0;
+  void* shared_context = nullptr;  ///< not owned
+};
+
+/// An endpoint that a PUSH socket can be connected to: ipc://PATH, tcp://HOST:PORT, inproc://NAME.
+bool is_usable_endpoint(const std::string& endpoint);
+
+class Link {
+ public:
+  explicit Link(LinkOptions options);
+  ~Link();
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
+
+  /// Makes the socket; it connects by itself from then on. To be tried again later if false.
+  bool open();
+  bool is_open() const;
+
+  /// As of the last wait().
+  bool is_connected() const { return is_connected_; }
+
+  /// Sleeps until `wake_fd` is readable, the connection comes or goes, with `for_room` until a
+  /// frame can be sent, or `timeout_ms` have passed (-1: no limit).
+  void wait(int wake_fd, bool for_room, long timeout_ms);
+
+  /// Memory for a frame, or nullptr if there is none left; send() follows.
+  std::uint8_t* make_frame(std::size_t bytes);
+  /// Hands the frame to the socket. False: no room, try again after wait(for_room).
+  bool send();
+
+  /// Closes everything; what the socket still holds is sent within `linger_ms`. May take longer,
+  /// and may hang: libzmq gives no promise here.
+  void close(int linger_ms);
+
+ private:
+  struct Sockets;
+
+  void read_monitor();
+
+  const LinkOptions options_;
+  std::unique_ptr<Sockets> sockets_;
+  bool is_connected_ = false;
+};
+
+}  // namespace outrider::sdk

@@ -1,0 +1,308 @@
+#include "sdk/src/shipper.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "proto/frame_writer.hpp"
+
+namespace outrider::sdk {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr std::size_t frame_head_bytes_max = 768;
+constexpr long retry_ms = 1000;
+constexpr long no_memory_ms = 100;
+constexpr milliseconds close_margin{250};
+constexpr std::string_view library = "outrider-cpp/" OUTRIDER_VERSION;
+
+long left_ms(SteadyTime deadline) {
+  const auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now());
+  return std::max<long>(0, static_cast<long>(left.count()));
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (gethostname(name.data(), name.size() - 1) != 0) return {};
+  return name.data();
+}
+
+}  // namespace
+
+Shipper::Shipper(const ShipperOptions& options, Buffer& buffer, Drops& drops)
+    : options_(options), buffer_(buffer), drops_(drops), link_(options.link) {}
+
+Shipper::~Shipper() {
+  if (thread_.joinable()) thread_.join();
+  if (wake_fd_ >= 0) ::close(wake_fd_);
+}
+
+bool Shipper::start() {
+  if (wake_fd_ < 0) wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (wake_fd_ < 0) return false;
+  // The host's signals are not for this thread, nor for those that libzmq starts from it.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  try {
+    thread_ = std::thread([this] { run(); });
+  } catch (...) {
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return thread_.joinable();
+}
+
+bool Shipper::flush(SteadyTime deadline) {
+  std::uint64_t target;
+  {
+    const std::lock_guard guard(mutex_);
+    target = ++flush_wanted_;
+  }
+  wake();
+  wait_until(deadline, [&] { return flush_done_ >= target || is_finished_; });
+  const std::lock_guard guard(mutex_);
+  return flush_done_ >= target;
+}
+
+bool Shipper::close(SteadyTime deadline) {
+  {
+    const std::lock_guard guard(mutex_);
+    if (!is_closing_) deadline_ = deadline;
+    is_closing_ = true;
+  }
+  wake();
+  const bool is_finished = wait_until(deadline + close_margin, [&] { return is_finished_; });
+  const std::lock_guard guard(mutex_);
+  return is_finished && !has_lost_;
+}
+
+bool Shipper::is_finished() {
+  const std::lock_guard guard(mutex_);
+  return is_finished_;
+}
+
+void Shipper::abandon(Shipper* shipper) {
+  // Kept where leak checkers find it.
+  static Shipper* first_abandoned = nullptr;
+  shipper->next_abandoned_ = first_abandoned;
+  first_abandoned = shipper;
+}
+
+void Shipper::wake_from(Activity activity) {
+  if (activity_.compare_exchange_strong(activity, Activity::busy)) wake();
+}
+
+void Shipper::wake() {
+  const std::uint64_t one = 1;
+  // Fails only when the counter is full, and then the thread is awake.
+  [[maybe_unused]] const ssize_t written = ::write(wake_fd_, &one, sizeof one);
+}
+
+void Shipper::run() {
+  pthread_setname_np(pthread_self(), "outrider");
+  if (getrandom(client_id_.data(), client_id_.size(), 0) < 0) client_id_ = {};
+  pid_ = static_cast<std::uint64_t>(getpid());
+  try {
+    host_ = host_name();
+  } catch (...) {
+  }
+  while (turn()) {
+  }
+  finish();
+}
+
+bool Shipper::turn() {
+  const Orders orders = read_orders();
+  Progress progress = Progress::nothing;
+  try {
+    if (!link_.is_open()) link_.open();
+    if (link_.is_connected()) progress = ship();
+  } catch (...) {
+    progress = Progress::no_memory;
+  }
+  const bool is_done = progress == Progress::nothing || progress == Progress::shipped;
+  is_connected_.store(link_.is_connected(), std::memory_order_relaxed);
+  report(link_.is_connected() && is_done ? orders.flush_target : 0);
+  if (orders.is_closing) {
+    const bool is_empty = held_events_.load(std::memory_order_relaxed) == 0 && buffer_.is_empty();
+    if (is_empty || left_ms(orders.deadline) == 0) return false;
+  }
+  rest(progress, orders);
+  return true;
+}
+
+Shipper::Orders Shipper::read_orders() {
+  const std::lock_guard guard(mutex_);
+  return {flush_wanted_, is_closing_, deadline_};
+}
+
+void Shipper::report(std::uint64_t flush_done) {
+  if (watchers_.load() == 0 && flush_done <= flush_done_) return;
+  const std::lock_guard guard(mutex_);
+  flush_done_ = std::max(flush_done_, flush_done);
+  changed_.notify_all();
+}
+
+void Shipper::rest(Progress progress, const Orders& orders) {
+  const bool is_connected = link_.is_connected();
+  long timeout_ms = -1;
+  if (!link_.is_open()) {
+    timeout_ms = retry_ms;
+  } else if (progress == Progress::no_memory) {
+    timeout_ms = no_memory_ms;
+  } else if (is_connected && progress == Progress::shipped) {
+    timeout_ms = options_.frame_delay_ms;
+    activity_.store(Activity::gathering);
+  } else if (is_connected && progress == Progress::nothing) {
+    // First asleep, then a last look: whoever appends after the look sees that a wake is due.
+    activity_.store(Activity::asleep);
+    if (!buffer_.is_empty() || drops_.total() != reported_drops_) timeout_ms = 0;
+    buffer_.trim();
+  }
+  if (orders.is_closing) {
+    const long closing_ms = left_ms(orders.deadline);
+    timeout_ms = timeout_ms < 0 ? closing_ms : std::min(timeout_ms, closing_ms);
+  }
+  link_.wait(wake_fd_, progress == Progress::no_room, timeout_ms);
+  activity_.store(Activity::busy);
+}
+
+Shipper::Progress Shipper::ship() {
+  Progress result = Progress::nothing;
+  const auto ship_one = [&] {
+    const Progress progress = ship_frame();
+    result = progress;
+    return progress == Progress::shipped;
+  };
+  if (has_frame_ && !ship_one()) return result;
+  for (std::size_t shard = 0; shard < Buffer::shards_max; ++shard) {
+    // As many as are there now: a thread that emits without pause must not keep this turn going.
+    for (std::size_t left = buffer_.chunk_count(shard); left > 0; --left) {
+      Chunk* chunk = buffer_.take(shard);
+      if (chunk == nullptr) break;
+      stage(chunk);
+      while (staged_bytes_ >= options_.frame_bytes_max) {
+        if (!ship_one()) return result;
+      }
+    }
+  }
+  while (staged_bytes_ > 0) {
+    if (!ship_one()) return result;
+  }
+  // Drops are reported even when no event comes after them.
+  if (drops_.total() != reported_drops_) ship_one();
+  return result;
+}
+
+Shipper::Progress Shipper::ship_frame() {
+  if (!has_frame_ && !make_frame()) return Progress::no_memory;
+  if (!link_.send()) return Progress::no_room;
+  has_frame_ = false;
+  reported_drops_ = frame_drops_;
+  shipped_frames_.fetch_add(1, std::memory_order_relaxed);
+  shipped_events_.fetch_add(frame_events_, std::memory_order_relaxed);
+  held_events_.fetch_sub(frame_events_, std::memory_order_relaxed);
+  return Progress::shipped;
+}
+
+void Shipper::stage(Chunk* chunk) {
+  (staged_last_ == nullptr ? staged_first_ : staged_last_->next) = chunk;
+  staged_last_ = chunk;
+  staged_bytes_ += chunk->used;
+  held_events_.fetch_add(chunk->event_count, std::memory_order_relaxed);
+}
+
+Shipper::FramePlan Shipper::plan_frame() const {
+  const std::size_t bytes_max = options_.frame_bytes_max - frame_head_bytes_max;
+  FramePlan plan;
+  for (Chunk* chunk = staged_first_; chunk != nullptr; chunk = chunk->next) {
+    const std::size_t chunk_bytes = chunk->used - chunk->taken;
+    if (plan.bytes + chunk_bytes <= bytes_max) {
+      plan.bytes += chunk_bytes;
+      plan.events += chunk->event_count - chunk->taken_count;
+      continue;
+    }
+    for (std::uint32_t i = chunk->taken_count; i < chunk->event_count; ++i) {
+      const std::uint32_t bytes = chunk->event_bytes(i);
+      if (plan.bytes + bytes > bytes_max && plan.events > 0) return plan;
+      plan.bytes += bytes;
+      ++plan.events;
+    }
+  }
+  return plan;
+}
+
+bool Shipper::make_frame() {
+  const FramePlan plan = plan_frame();
+  const auto drops = drops_.by_name();
+  proto::FrameHeaderFields fields;
+  fields.client_id = client_id_;
+  fields.sequence = sequence_ + 1;
+  fields.host = host_;
+  fields.pid = pid_;
+  fields.library = library;
+  fields.drops = &drops;
+  const std::string head = proto::frame_head(fields, plan.events);
+  std::uint8_t* out = link_.make_frame(head.size() + plan.bytes);
+  if (out == nullptr) return false;
+  std::memcpy(out, head.data(), head.size());
+  fill_frame(out + head.size(), plan);
+  ++sequence_;
+  frame_events_ = plan.events;
+  frame_drops_ = 0;
+  for (const auto& [reason, events] : drops) frame_drops_ += events;
+  has_frame_ = true;
+  return true;
+}
+
+void Shipper::fill_frame(std::uint8_t* out, FramePlan plan) {
+  staged_bytes_ -= plan.bytes;
+  while (plan.events > 0) {
+    Chunk* chunk = staged_first_;
+    std::uint32_t bytes = chunk->used - chunk->taken;
+    std::uint32_t events = chunk->event_count - chunk->taken_count;
+    if (events > plan.events) {
+      events = plan.events;
+      bytes = static_cast<std::uint32_t>(plan.bytes);
+    }
+    std::memcpy(out, chunk->storage() + chunk->taken, bytes);
+    out += bytes;
+    plan.bytes -= bytes;
+    plan.events -= events;
+    chunk->taken += bytes;
+    chunk->taken_count += events;
+    if (chunk->taken_count < chunk->event_count) return;
+    staged_first_ = chunk->next;
+    if (staged_first_ == nullptr) staged_last_ = nullptr;
+    buffer_.give_back(chunk);
+  }
+}
+
+void Shipper::finish() {
+  const std::uint64_t left_events = held_events_.load(std::memory_order_relaxed) + buffer_.clear();
+  held_events_.store(0, std::memory_order_relaxed);
+  while (Chunk* chunk = staged_first_) {
+    staged_first_ = chunk->next;
+    buffer_.give_back(chunk);
+  }
+  drops_.count(OUTRIDER_DROPPED_LINGER, left_events);
+  const SteadyTime deadline = read_orders().deadline;
+  link_.close(static_cast<int>(left_ms(deadline)));
+  is_connected_.store(false, std::memory_order_relaxed);
+
+  const std::lock_guard guard(mutex_);
+  // libzmq says nothing of what it could not send, but then it has used up the time.
+  has_lost_ = left_events > 0 || (shipped_frames() > 0 && steady_clock::now() >= deadline);
+  is_finished_ = true;
+  changed_.notify_all();
+}
+
+}  // namespace outrider::sdk

@@ -1,0 +1,157 @@
+// Shipper: the thread that carries events from the buffer to the sidecar, in frames.
+//
+// Used by Client, one at a time; a forked child abandons the one it inherits and makes its own, and
+// with it a new client id. Asleep it costs nothing: the first event wakes it and is sent at once;
+// what comes within frame_delay_ms after that is gathered. Frames go to the socket only while a
+// sidecar is connected, so that in an outage the buffer fills, and its drops are counted.
+//
+// Thread: the public functions are safe from any thread; run() and what it calls is the thread's
+// own. Owns: the thread, the link, the chunks it has taken. The buffer and the drops must outlive
+// it; where the thread hangs in libzmq (is_finished() stays false), all three must be leaked.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "sdk/src/buffer.hpp"
+#include "sdk/src/drops.hpp"
+#include "sdk/src/link.hpp"
+
+namespace outrider::sdk {
+
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+struct ShipperOptions {
+  LinkOptions link;
+  std::size_t frame_bytes_max = 0;
+  long frame_delay_ms = 0;
+};
+
+class Shipper {
+ public:
+  Shipper(const ShipperOptions& options, Buffer& buffer, Drops& drops);
+  ~Shipper();
+  Shipper(const Shipper&) = delete;
+  Shipper& operator=(const Shipper&) = delete;
+
+  /// Starts the thread. False: no thread or descriptor left; may be tried again.
+  bool start();
+
+  /// After an append or a drop. Makes a system call only when the thread sleeps.
+  void wake_if_asleep() {
+    if (activity_.load() == Activity::asleep) wake_from(Activity::asleep);
+  }
+  /// When the buffer fills faster than frame_delay_ms allows for.
+  void wake_if_gathering() {
+    if (activity_.load() == Activity::gathering) wake_from(Activity::gathering);
+  }
+
+  /// True: all that was in the buffer before the call has been handed to a connected socket.
+  bool flush(SteadyTime deadline);
+
+  /// Calls `attempt` until it returns true, each time that there may be room again.
+  template <typename Attempt>
+  bool wait_for_room(SteadyTime deadline, const Attempt& attempt) {
+    return wait_until(deadline, attempt);
+  }
+
+  /// Sends what the closed buffer holds, until the deadline; the rest is dropped and counted.
+  /// True: nothing was lost.
+  bool close(SteadyTime deadline);
+  bool is_finished();
+
+  bool is_connected() const { return is_connected_.load(std::memory_order_relaxed); }
+  std::uint64_t shipped_events() const { return shipped_events_.load(std::memory_order_relaxed); }
+  std::uint64_t shipped_frames() const { return shipped_frames_.load(std::memory_order_relaxed); }
+  /// Events that have left the buffer and not been handed to the socket yet.
+  std::uint64_t held_events() const { return held_events_.load(std::memory_order_relaxed); }
+
+  /// In a forked child: the thread is gone and nothing of this may be touched any more.
+  static void abandon(Shipper* shipper);
+
+ private:
+  /// What the thread is doing, so that emit knows whether to wake it.
+  enum class Activity : std::uint8_t { busy, gathering, asleep };
+  /// How an attempt to ship ended.
+  enum class Progress : std::uint8_t { nothing, shipped, no_room, no_memory };
+  struct Orders {
+    std::uint64_t flush_target;
+    bool is_closing;
+    SteadyTime deadline;
+  };
+  struct FramePlan {
+    std::uint32_t events = 0;
+    std::size_t bytes = 0;
+  };
+
+  void run();
+  bool turn();
+  void finish();
+  Orders read_orders();
+  void report(std::uint64_t flush_done);
+  void rest(Progress progress, const Orders& orders);
+
+  Progress ship();
+  Progress ship_frame();
+  void stage(Chunk* chunk);
+  FramePlan plan_frame() const;
+  bool make_frame();
+  void fill_frame(std::uint8_t* out, FramePlan plan);
+
+  void wake_from(Activity activity);
+  void wake();
+  template <typename Condition>
+  bool wait_until(SteadyTime deadline, const Condition& condition) {
+    std::unique_lock lock(mutex_);
+    watchers_.fetch_add(1);
+    const bool is_met = changed_.wait_until(lock, deadline, condition);
+    watchers_.fetch_sub(1);
+    return is_met;
+  }
+
+  const ShipperOptions options_;
+  Buffer& buffer_;
+  Drops& drops_;
+  int wake_fd_ = -1;
+  std::thread thread_;
+  Shipper* next_abandoned_ = nullptr;
+
+  // Shared with callers.
+  std::atomic<Activity> activity_ = Activity::busy;
+  std::atomic<bool> is_connected_ = false;
+  std::atomic<std::uint64_t> shipped_events_ = 0;
+  std::atomic<std::uint64_t> shipped_frames_ = 0;
+  std::atomic<std::uint64_t> held_events_ = 0;
+  std::atomic<int> watchers_ = 0;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  // Guarded by mutex_.
+  std::uint64_t flush_wanted_ = 0;
+  std::uint64_t flush_done_ = 0;  ///< written by the thread alone
+  bool is_closing_ = false;
+  bool is_finished_ = false;
+  bool has_lost_ = false;
+  SteadyTime deadline_{};
+
+  // The thread's own.
+  Link link_;
+  std::array<std::uint8_t, 16> client_id_{};
+  std::string host_;
+  std::uint64_t pid_ = 0;
+  std::uint64_t sequence_ = 0;
+  std::uint64_t reported_drops_ = 0;  ///< as of the last frame sent
+  std::uint64_t frame_drops_ = 0;     ///< as the frame at hand says
+  std::uint32_t frame_events_ = 0;
+  bool has_frame_ = false;  ///< made, not yet taken by the socket
+  Chunk* staged_first_ = nullptr;
+  Chunk* staged_last_ = nullptr;
+  std::size_t staged_bytes_ = 0;
+};
+
+}  // namespace outrider::sdk

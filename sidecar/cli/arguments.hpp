@@ -1,0 +1,51 @@
+// The arguments of one command, as a table of rows that parse, check and document them.
+//
+// Used by every command. Boost.Program_options splits the words; each row takes its own value and
+// says what is wrong with it. Pure but for what it prints.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sidecar/base/clock.hpp"
+#include "sidecar/base/result.hpp"
+
+namespace outrider::sidecar {
+
+using TakeValue = std::function<Status(const std::string& value)>;
+
+struct ArgumentRow {
+  std::string name;   ///< without the dashes
+  std::string value;  ///< what stands for the value in the help: "FILE"; empty: a switch
+  std::string help;
+  TakeValue take;  ///< called once for each time the option is given; a switch gives ""
+};
+
+struct ArgumentTable {
+  std::string usage;  ///< the first line of the help, without "usage: "
+  std::vector<ArgumentRow> rows{};
+  std::size_t positionals_max = 0;  ///< words that are not options
+  TakeValue take_positional{};
+  std::string notes{};  ///< printed below the options
+};
+
+/// Reads the arguments through the table. Returns nothing when the command may go on, else the exit
+/// status with which it must end: after `--help`, or after an error was printed.
+std::optional<int> read_arguments(const ArgumentTable& table,
+                                  const std::vector<std::string>& arguments);
+
+/// Prints "outrider COMMAND: message" on stderr, the command being the usage's second word.
+void print_error(const ArgumentTable& table, const std::string& message);
+
+// What most rows do with their value: check it and store it.
+TakeValue store_text(std::string& to);
+TakeValue store_switch(bool& to);
+TakeValue store_duration(Duration& to);
+TakeValue store_count(std::uint64_t& to);
+TakeValue store_share(double& to);  ///< 0 to 1
+
+}  // namespace outrider::sidecar

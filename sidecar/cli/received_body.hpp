@@ -1,0 +1,42 @@
+// Reading the bodies that a destination receives (docs: the wire specification names their fields).
+//
+// Used by `outrider sink`. A body is walked token by token, without a document in memory; RapidJSON
+// and the msgpack reader feed the same walk, and with Detail::ids nothing is written or copied but
+// an event's id. Thread: pure functions. Fails with: Error, which says where the body is wrong;
+// events may have been visited before, so the caller counts them only afterwards.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "sidecar/base/result.hpp"
+
+namespace outrider::sidecar {
+
+enum class BodyKind { json, ndjson, msgpack };
+
+/// By the Content-Type header; its parameters do not matter.
+std::optional<BodyKind> body_kind(std::string_view content_type);
+
+enum class Detail {
+  ids,   ///< count the events and read their ids
+  json,  ///< read everything, and write it as compact JSON
+};
+
+/// One event of a body, valid during the visit. What the event does not have is empty.
+struct ReceivedEvent {
+  std::string_view id;
+  std::string_view topic{};
+  std::string_view time{};
+  std::string_view json{};  ///< the whole event, on one line
+  std::string_view data{};  ///< its data, a part of `json`
+};
+
+using EventVisitor = std::function<void(const ReceivedEvent&)>;
+
+/// An event is an object; a JSON body is an array of them, or one.
+Status read_body(BodyKind kind, const std::string& body, Detail detail, const EventVisitor& visit);
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,77 @@
+// SinkTally: what `outrider sink` has received, and where it shows it.
+//
+// Used by the sink's connection threads, which hand over whole requests, and by its main thread,
+// which reports. Thread: safe from any thread. Owns: the ids seen so far and the output file.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sidecar/base/clock.hpp"
+#include "sidecar/base/result.hpp"
+#include "sidecar/cli/id_set.hpp"
+#include "sidecar/cli/received_body.hpp"
+#include "sidecar/cli/sink_faults.hpp"
+
+namespace outrider::sidecar {
+
+/// The events of one request, gathered before any of them counts.
+struct ReceivedRequest {
+  std::vector<std::string> ids;
+  std::uint64_t event_count = 0;
+  std::string shown_lines;   ///< for people: topic, time, id and data of each event
+  std::string output_lines;  ///< for the output file: each event as one line of JSON
+  std::size_t body_bytes = 0;
+
+  void add(const ReceivedEvent& event, bool shows, bool writes);
+};
+
+struct SinkCounts {
+  std::uint64_t requests = 0;
+  std::uint64_t events = 0;
+  std::uint64_t ids = 0;         ///< different ids
+  std::uint64_t duplicates = 0;  ///< events whose id had come before
+  std::uint64_t bytes = 0;       ///< of the bodies whose events count
+  std::uint64_t failed = 0;      ///< requests answered with a fault; their events do not count
+  std::uint64_t refused = 0;     ///< requests whose body could not be read
+};
+
+class SinkTally {
+ public:
+  SinkTally(const FaultPlan& plan, std::uint64_t seed) : faults_(plan, seed) {}
+  ~SinkTally();
+  SinkTally(const SinkTally&) = delete;
+  SinkTally& operator=(const SinkTally&) = delete;
+
+  /// Appends to this file from now on.
+  Status open_output(const std::string& file);
+
+  /// Decides how a request is answered; if with 2xx, its events count and are shown. Fails if they
+  /// cannot be written to the output file, and then they do not count.
+  Result<int> take(const ReceivedRequest& request);
+
+  void count_refused();
+
+  /// From now on nothing counts any more; what comes is answered with 503.
+  void close();
+
+  SinkCounts counts() const;
+
+ private:
+  Status write_output(std::string_view lines);
+
+  mutable std::mutex mutex_;
+  SinkFaults faults_;
+  SinkCounts counts_;
+  IdSet ids_;
+  int output_fd_ = -1;
+  bool closed_ = false;
+};
+
+/// "requests=7 events=3500 ids=3500 duplicates=0 bytes=1048576 failed=2 refused=0".
+std::string summary_line(const SinkCounts& counts);
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,26 @@
+#include "sidecar/cli/version_command.hpp"
+
+#include <cstdio>
+
+#include <curl/curl.h>
+#include <openssl/crypto.h>
+#include <zmq.h>
+
+#include "sidecar/cli/arguments.hpp"
+#include "sidecar/cli/commands.hpp"
+
+namespace outrider::sidecar {
+
+int version_command(const std::vector<std::string>& arguments) {
+  const ArgumentTable table{.usage = "outrider --version"};
+  if (const auto status = read_arguments(table, arguments)) return *status;
+  int major = 0;
+  int minor = 0;
+  int patch = 0;
+  zmq_version(&major, &minor, &patch);
+  std::printf("outrider %s\nlibzmq %d.%d.%d\nlibcurl %s\n%s\n", OUTRIDER_VERSION, major, minor,
+              patch, curl_version_info(CURLVERSION_NOW)->version, OpenSSL_version(OPENSSL_VERSION));
+  return exit_done;
+}
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,11 @@
+// `outrider --version`.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace outrider::sidecar {
+
+int version_command(const std::vector<std::string>& arguments);
+
+}  // namespace outrider::sidecar

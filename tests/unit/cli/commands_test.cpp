@@ -1,0 +1,78 @@
+#include "sidecar/cli/commands.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "support/process.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+test::Finished outrider(std::vector<std::string> words) {
+  words.insert(words.begin(), OUTRIDER_BINARY);
+  return test::run(std::move(words));
+}
+
+TEST(Commands, HelpNamesEveryCommandAndEachHasItsOwn) {
+  const auto help = outrider({"help"});
+  EXPECT_EQ(help.status, exit_done);
+  for (const CommandRow& row : command_rows()) {
+    EXPECT_THAT(help.out, HasSubstr("  " + std::string(row.name) + " "));
+    EXPECT_THAT(help.out, HasSubstr(std::string(row.summary)));
+    const auto own = outrider({std::string(row.name), "--help"});
+    EXPECT_EQ(own.status, exit_done) << row.name;
+    EXPECT_THAT(own.out, HasSubstr("usage: outrider ")) << row.name;
+    EXPECT_EQ(own.out, outrider({"help", std::string(row.name)}).out);
+  }
+  EXPECT_EQ(outrider({"--help"}).out, help.out);
+}
+
+TEST(Commands, VersionNamesTheLibrariesToo) {
+  const auto version = outrider({"--version"});
+  EXPECT_EQ(version.status, exit_done);
+  EXPECT_THAT(version.out, StartsWith("outrider " OUTRIDER_VERSION "\n"));
+  for (const char* library : {"libzmq 4.", "libcurl ", "OpenSSL "}) {
+    EXPECT_THAT(version.out, HasSubstr(library));
+  }
+}
+
+TEST(Commands, WrongUsageIsOneLineThatNamesWhatWasMeant) {
+  struct Case {
+    std::vector<std::string> words;
+    std::string message;
+  };
+  const std::vector<Case> cases = {
+      {{}, "a command is missing"},
+      {{"snik"}, "no command \"snik\"; did you mean \"sink\"?"},
+      {{"help", "snik"}, "did you mean \"sink\"?"},
+      {{"sink\n"}, "\"sink\\x0a\""},
+      {{"sink", "--fail-rat", "1"}, "outrider sink: there is no option --fail-rat; did you mean"},
+      {{"sink", "--lis", "127.0.0.1:0"}, "there is no option --lis"},
+      {{"sink", "--fail-rate", "1.1"}, "--fail-rate: \"1.1\" is not a share"},
+      {{"sink", "--fail-rate", "nan"}, "--fail-rate: \"nan\" is not a share"},
+      {{"sink", "--status", "99"}, "--status: \"99\" is not an HTTP status"},
+      {{"sink", "--delay", "5"}, "--delay: \"5\" is not a duration"},
+      {{"sink", "--listen", "8443"}, "--listen: \"8443\" is not HOST:PORT"},
+      {{"sink", "--listen", "127.0.0.1:65536"}, "is not HOST:PORT"},
+      {{"sink", "--listen"}, "--listen"},
+      {{"sink", "--quiet=yes"}, "--quiet"},
+      {{"sink", "more"}, "\"more\" is one word too many"},
+      {{"sink", "--cert", "a.pem"}, "--cert and --key go together"},
+      {{"sink", "--plain", "--cert-out", "a.pem"}, "--plain has no certificate"},
+      {{"sink", "--retry-after", "soon"}, "--retry-after: \"soon\""},
+  };
+  for (const Case& wrong : cases) {
+    const auto result = outrider(wrong.words);
+    EXPECT_EQ(result.status, exit_usage) << wrong.message;
+    EXPECT_THAT(result.err, HasSubstr(wrong.message));
+    EXPECT_THAT(result.err, StartsWith("outrider"));
+    EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+    EXPECT_EQ(result.out, "");
+  }
+}
+
+}  // namespace
+}  // namespace outrider::sidecar

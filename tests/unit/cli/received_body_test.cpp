@@ -1,0 +1,162 @@
+#include "sidecar/cli/received_body.hpp"
+
+#include <limits>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <msgpack.hpp>
+
+namespace outrider::sidecar {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+struct Read {
+  std::string error;
+  std::vector<std::string> ids;
+  std::vector<std::string> topics;
+  std::vector<std::string> times;
+  std::vector<std::string> json;
+  std::vector<std::string> data;
+};
+
+Read read(BodyKind kind, const std::string& body, Detail detail = Detail::json) {
+  Read result;
+  const Status status = read_body(kind, body, detail, [&result](const ReceivedEvent& event) {
+    result.ids.emplace_back(event.id);
+    result.topics.emplace_back(event.topic);
+    result.times.emplace_back(event.time);
+    result.json.emplace_back(event.json);
+    result.data.emplace_back(event.data);
+  });
+  if (!status.ok()) result.error = status.error().message;
+  return result;
+}
+
+std::string nested_array(int levels) {
+  return std::string(static_cast<std::size_t>(levels), '[') +
+         std::string(static_cast<std::size_t>(levels), ']');
+}
+
+std::string packed(const auto& pack) {
+  msgpack::sbuffer buffer;
+  msgpack::packer packer(buffer);
+  pack(packer);
+  return {buffer.data(), buffer.size()};
+}
+
+TEST(ReceivedBody, TheKindIsKnownByTheContentType) {
+  EXPECT_EQ(body_kind("application/json"), BodyKind::json);
+  EXPECT_EQ(body_kind("application/json; charset=utf-8"), BodyKind::json);
+  EXPECT_EQ(body_kind("application/x-ndjson"), BodyKind::ndjson);
+  EXPECT_EQ(body_kind("application/msgpack"), BodyKind::msgpack);
+  EXPECT_EQ(body_kind("application/vnd.msgpack"), BodyKind::msgpack);
+  EXPECT_EQ(body_kind("text/plain"), std::nullopt);
+  EXPECT_EQ(body_kind(""), std::nullopt);
+}
+
+TEST(ReceivedBody, JsonIsAnArrayOfEvents) {
+  const Read two = read(BodyKind::json,
+                        R"( [ {"id":"a", "topic":"orders.paid", "time":"2026-01-31T12:00:00Z",
+                               "data": {"id":"inner", "list": [1, [2], {}]} },
+                              {"data": null, "id": "b"} ] )");
+  EXPECT_EQ(two.error, "");
+  EXPECT_THAT(two.ids, ElementsAre("a", "b"));
+  EXPECT_THAT(two.topics, ElementsAre("orders.paid", ""));
+  EXPECT_THAT(two.times, ElementsAre("2026-01-31T12:00:00Z", ""));
+  EXPECT_THAT(two.data, ElementsAre(R"({"id":"inner","list":[1,[2],{}]})", "null"));
+  EXPECT_EQ(two.json[1], R"({"data":null,"id":"b"})");
+
+  EXPECT_THAT(read(BodyKind::json, "[]").ids, ElementsAre());
+  EXPECT_THAT(read(BodyKind::json, R"({"id":"alone"})").ids, ElementsAre("alone"));
+}
+
+TEST(ReceivedBody, NdjsonIsOneEventALine) {
+  const Read two = read(BodyKind::ndjson, "{\"id\":\"a\",\"data\":[1,2]}\n{\"id\":\"b\"}\n");
+  EXPECT_EQ(two.error, "");
+  EXPECT_THAT(two.ids, ElementsAre("a", "b"));
+  EXPECT_THAT(two.data, ElementsAre("[1,2]", ""));
+}
+
+TEST(ReceivedBody, MsgpackIsAnArrayOfMaps) {
+  const std::string body = packed([](auto& packer) {
+    packer.pack_array(2);
+    packer.pack_map(3);
+    packer.pack(std::string("id")).pack(std::string("a"));
+    packer.pack(std::string("topic")).pack(std::string("orders.paid"));
+    packer.pack(std::string("data")).pack_array(9);
+    packer.pack(std::numeric_limits<std::uint64_t>::max());
+    packer.pack(std::numeric_limits<std::int64_t>::min());
+    packer.pack(1.5).pack(std::numeric_limits<double>::quiet_NaN()).pack_nil().pack(true);
+    packer.pack(std::vector<char>{'\x01', '\xff'});
+    packer.pack(std::string("\xc3\xa4 \xff"));
+    packer.pack_map(2).pack(-3).pack(1).pack(4).pack(2);
+    packer.pack_map(1).pack(std::string("id")).pack(std::string("b"));
+  });
+  const Read two = read(BodyKind::msgpack, body);
+  EXPECT_EQ(two.error, "");
+  EXPECT_THAT(two.ids, ElementsAre("a", "b"));
+  EXPECT_THAT(two.data, ElementsAre("[18446744073709551615,-9223372036854775808,1.5,null,null,true,"
+                                    "\"0x01ff\",\"\xc3\xa4 \xef\xbf\xbd\",{\"-3\":1,\"4\":2}]",
+                                    ""));
+}
+
+TEST(ReceivedBody, CountingReadsTheIdsAndWritesNothing) {
+  const Read counted =
+      read(BodyKind::json, R"([{"id":"a","topic":"t","data":{"id":"x"}},{"data":1}])", Detail::ids);
+  EXPECT_EQ(counted.error, "");
+  EXPECT_THAT(counted.ids, ElementsAre("a", ""));
+  EXPECT_THAT(counted.json, ElementsAre("", ""));
+  EXPECT_THAT(counted.data, ElementsAre("", ""));
+}
+
+TEST(ReceivedBody, NumbersAndTextComeThroughUnchanged) {
+  const std::string event =
+      R"({"data":[18446744073709551615,-9223372036854775808,49.990,1e-7,0.1,"\u0000\"\\ä😀"]})";
+  EXPECT_THAT(read(BodyKind::json, "[" + event + "]").json, ElementsAre(event));
+}
+
+TEST(ReceivedBody, WhatIsWrongIsSaidWithItsPlace) {
+  struct Case {
+    BodyKind kind;
+    std::string body;
+    std::string message;
+  };
+  const std::vector<Case> cases = {
+      {BodyKind::json, "", "invalid JSON at byte 0"},
+      {BodyKind::json, "[{\"a\":1}", "invalid JSON at byte 8"},
+      {BodyKind::json, "[{\"a\":nan}]", "invalid JSON at byte 7"},
+      {BodyKind::json, "[{},1]", "event 2 of the body is not an object"},
+      {BodyKind::json, "[[]]", "event 1 of the body is not an object"},
+      {BodyKind::json, "7", "event 1 of the body is not an object"},
+      {BodyKind::json, "[] []", "something follows the JSON at byte 3"},
+      {BodyKind::json, std::string("[]\0[]", 5), "something follows the JSON at byte 2"},
+      {BodyKind::json, "[{\"a\":\"\xff\"}]", "not valid UTF-8"},
+      {BodyKind::json, "[{\"data\":" + nested_array(33) + "}]", "nests too deep"},
+      {BodyKind::json, std::string(1'000'000, '['), "event 1 of the body is not an object"},
+      {BodyKind::ndjson, "", "invalid JSON at byte 0"},
+      {BodyKind::ndjson, "{}\n{]\n", "invalid JSON at byte 4"},
+      {BodyKind::ndjson, "{}\n[]\n", "event 2 of the body is not an object"},
+      {BodyKind::ndjson, "{\"data\":" + std::string(1'000'000, '['), "nests too deep"},
+      {BodyKind::msgpack, "", "invalid msgpack at byte 0"},
+      {BodyKind::msgpack, "\x91\xc1", "invalid msgpack at byte 2"},
+      {BodyKind::msgpack, "\x92\x80", "invalid msgpack at byte 2"},
+      {BodyKind::msgpack, "\x91\x80\xc0", "something follows the msgpack at byte 2"},
+      {BodyKind::msgpack, "\x91\x01", "event 1 of the body is not an object"},
+      {BodyKind::msgpack, "\x91\x81\xc0\x01", "invalid msgpack at byte 3"},
+      {BodyKind::msgpack, "\x91\x81\xa1" + ("a" + std::string(1'000'000, '\x91')),
+       "nests too deep"},
+  };
+  for (const Case& bad : cases) {
+    for (const Detail detail : {Detail::ids, Detail::json}) {
+      EXPECT_THAT(read(bad.kind, bad.body, detail).error, HasSubstr(bad.message))
+          << bad.body.substr(0, 40);
+    }
+  }
+  EXPECT_EQ(read(BodyKind::json, "[{\"data\":" + nested_array(32) + "}]").error, "");
+}
+
+}  // namespace
+}  // namespace outrider::sidecar

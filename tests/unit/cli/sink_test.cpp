@@ -1,0 +1,161 @@
+// `outrider sink` as a process, seen by an HTTP client.
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <httplib.h>
+
+#include "support/process.hpp"
+#include "support/temp_dir.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+using testing::HasSubstr;
+
+/// A sink on a free port of 127.0.0.1.
+class Sink {
+ public:
+  explicit Sink(std::vector<std::string> options)
+      : process_(words(std::move(options))), url_(read_url()) {}
+
+  const std::string& url() const { return url_; }
+  int port() const { return std::stoi(url_.substr(url_.rfind(':') + 1)); }
+  test::Process& process() { return process_; }
+
+  /// Ends it with SIGTERM and gives its summary.
+  std::string stop() {
+    process_.signal(SIGTERM);
+    EXPECT_EQ(process_.wait(), 0);
+    return process_.wait_for_line("requests=").value_or("no summary");
+  }
+
+ private:
+  static std::vector<std::string> words(std::vector<std::string> options) {
+    std::vector<std::string> all = {OUTRIDER_BINARY, "sink", "--listen", "127.0.0.1:0"};
+    all.insert(all.end(), options.begin(), options.end());
+    return all;
+  }
+
+  std::string read_url() {
+    const std::string line = process_.wait_for_line("").value_or("");
+    const std::string start = "listening on ";
+    EXPECT_EQ(line.substr(0, start.size()), start) << process_.text(test::Process::Stream::err);
+    return line.substr(std::min(start.size(), line.size()));
+  }
+
+  test::Process process_;
+  std::string url_;
+};
+
+constexpr const char* json = "application/json";
+
+int post(httplib::Client& client, const std::string& body, const char* type = json) {
+  const auto answer = client.Post("/events", body, type);
+  return answer ? answer->status : -1;
+}
+
+TEST(Sink, ReceivesEventsOverVerifiedHttpsAndPrintsThem) {
+  const test::TempDir dir;
+  Sink sink({"--cert-out", dir.file("cert.pem"), "--output", dir.file("events.jsonl")});
+  EXPECT_THAT(sink.url(), HasSubstr("https://127.0.0.1:"));
+  httplib::Client client(sink.url());
+  client.set_ca_cert_path(dir.file("cert.pem").c_str());
+  client.enable_server_certificate_verification(true);
+  client.set_keep_alive(true);
+
+  EXPECT_EQ(post(client, R"([{"id":"a","topic":"orders.paid","time":"T","data":{"x": 1}}])"), 200);
+  EXPECT_EQ(post(client, "{\"id\":\"b\"}\n{\"id\":\"a\"}\n", "application/x-ndjson"), 200);
+  EXPECT_EQ(post(client, "\x91\x81\xa2id\xa1m", "application/msgpack"), 200);
+  EXPECT_TRUE(sink.process().wait_for_line(R"(orders.paid T a {"x":1})"));
+  EXPECT_EQ(sink.stop(), "requests=3 events=4 ids=3 duplicates=1 bytes=90 failed=0 refused=0");
+
+  std::ostringstream written;
+  written << std::ifstream(dir.file("events.jsonl")).rdbuf();
+  EXPECT_EQ(written.str(),
+            "{\"id\":\"a\",\"topic\":\"orders.paid\",\"time\":\"T\",\"data\":{\"x\":1}}\n"
+            "{\"id\":\"b\"}\n{\"id\":\"a\"}\n{\"id\":\"m\"}\n");
+}
+
+TEST(Sink, AClientThatDoesNotKnowTheCertificateIsNotServed) {
+  Sink sink({});
+  httplib::Client client(sink.url());
+  client.enable_server_certificate_verification(true);
+  EXPECT_EQ(post(client, "[]"), -1);
+}
+
+TEST(Sink, ABadBodyIsRefusedWithItsReasonAndTheConnectionGoesOn) {
+  Sink sink({"--plain", "--quiet"});
+  httplib::Client client(sink.url());
+  client.set_keep_alive(true);
+  const auto answer = client.Post("/", "[{]", json);
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->status, 400);
+  EXPECT_THAT(answer->body, HasSubstr("invalid JSON at byte 2"));
+  EXPECT_TRUE(sink.process().wait_for_line("invalid JSON at byte 2", test::Process::Stream::err));
+  EXPECT_EQ(post(client, "[]", "text/plain"), 415);
+  EXPECT_EQ(post(client, std::string((64U << 20U) + 1, ' ')), 413);
+  EXPECT_EQ(post(client, R"([{"id":"a"}])"), 200);
+  EXPECT_EQ(sink.stop(), "requests=4 events=1 ids=1 duplicates=0 bytes=12 failed=0 refused=3");
+}
+
+TEST(Sink, FailsOnPurpose) {
+  Sink sink({"--plain", "--quiet", "--fail-first", "2", "--fail-status", "429", "--retry-after",
+             "7", "--delay", "20ms"});
+  httplib::Client client(sink.url());
+  client.set_keep_alive(true);
+  const auto began = std::chrono::steady_clock::now();
+  const auto answer = client.Post("/", R"([{"id":"a"}])", json);
+  ASSERT_TRUE(answer);
+  EXPECT_GE(std::chrono::steady_clock::now() - began, std::chrono::milliseconds(20));
+  EXPECT_EQ(answer->status, 429);
+  EXPECT_EQ(answer->get_header_value("Retry-After"), "7");
+  EXPECT_EQ(post(client, R"([{"id":"a"}])"), 429);
+  const auto good = client.Put("/", R"([{"id":"a"}])", json);
+  ASSERT_TRUE(good);
+  EXPECT_EQ(good->status, 200);
+  EXPECT_FALSE(good->has_header("Retry-After"));
+  EXPECT_EQ(sink.stop(), "requests=3 events=1 ids=1 duplicates=0 bytes=12 failed=2 refused=0");
+}
+
+TEST(Sink, StaysUpForManyConnectionsThatStayOpen) {
+  Sink sink({"--plain", "--quiet"});
+  std::vector<std::unique_ptr<httplib::Client>> clients;
+  for (int i = 0; i < 64; ++i) {
+    clients.push_back(std::make_unique<httplib::Client>(sink.url()));
+    clients.back()->set_keep_alive(true);
+    clients.back()->set_tcp_nodelay(true);
+  }
+  for (int round = 0; round < 8; ++round) {
+    for (const auto& client : clients) {
+      EXPECT_EQ(post(*client, R"([{"id":")" + std::to_string(round) + R"("}])"), 200);
+    }
+  }
+  // With every connection still open.
+  EXPECT_THAT(sink.stop(), HasSubstr("requests=512 events=512 ids=8 duplicates=504"));
+}
+
+TEST(Sink, EndsByItselfForScripts) {
+  Sink counting({"--plain", "--quiet", "--exit-after", "2"});
+  httplib::Client client(counting.url());
+  EXPECT_EQ(post(client, R"([{"id":"a"},{"id":"b"}])"), 200);
+  EXPECT_EQ(counting.process().wait(), 0);
+
+  Sink idle({"--plain", "--quiet", "--exit-after-idle", "50ms"});
+  EXPECT_EQ(idle.process().wait(), 0);
+  EXPECT_TRUE(idle.process().wait_for_line("requests=0 events=0"));
+}
+
+TEST(Sink, APortThatIsTakenIsSaid) {
+  Sink first({"--plain"});
+  const auto second = test::run({OUTRIDER_BINARY, "sink", "--plain", "--listen",
+                                 "127.0.0.1:" + std::to_string(first.port())});
+  EXPECT_EQ(second.status, 1);
+  EXPECT_THAT(second.err, HasSubstr("cannot listen on 127.0.0.1:"));
+  EXPECT_THAT(second.err, HasSubstr("Address already in use"));
+}
+
+}  // namespace
+}  // namespace outrider::sidecar

@@ -1,0 +1,346 @@
+// Every error of the configuration, with its exact line and its hint.
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "sidecar/config/checks.hpp"
+#include "unit/config/config_support.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+using test::messages;
+
+struct Case {
+  std::string text;
+  std::string error;  ///< "" stands for no error at all
+};
+
+std::string errors_of(const std::string& text, const std::vector<std::string>& arguments = {}) {
+  return messages(load_config_text(text, "a.conf", arguments));
+}
+
+void expect_errors(const std::vector<Case>& cases) {
+  for (const Case& one : cases) {
+    EXPECT_EQ(errors_of(one.text), one.error.empty() ? "" : one.error + "\n") << one.text;
+  }
+}
+
+const std::string http = "[destination.a]\nurl = https://h.example/e\n";
+const std::string zmq = "[destination.a]\ntype = zmq\n";
+
+TEST(ConfigErrors, Lines) {
+  expect_errors({
+      {http + "timeout\n", "a.conf:3: \"timeout\" begins no setting; write it as key = value"},
+      {http + "= 5\n", "a.conf:3: \"=\" begins no setting; write it as key = value"},
+      {"linger = 5s\n" + http,
+       "a.conf:1: key \"linger\" stands before the first section; begin with one, as in [ingest]"},
+      {http + "[log\nlevel = warn\n", "a.conf:3: \"[log\" is not a section; write it as [NAME]"},
+      {"", "a.conf:1: there is no [destination.NAME] section; events would go nowhere"},
+  });
+}
+
+TEST(ConfigErrors, TheRestOfABadLineMayBeSecretAndIsNotRepeated) {
+  EXPECT_EQ(errors_of(http + "header Authorization: Bearer s3cret\n").find("s3cret"),
+            std::string::npos);
+  EXPECT_EQ(errors_of(http + "header = Bearer s3cret\n").find("s3cret"), std::string::npos);
+  EXPECT_EQ(errors_of("[destination.a]\nurl = ftp://me:s3cret@h/\n").find("s3cret"),
+            std::string::npos);
+}
+
+TEST(ConfigErrors, Sections) {
+  expect_errors({
+      {http + "[shutdwn]\n", "a.conf:3: unknown section [shutdwn]; did you mean \"shutdown\"?"},
+      {http + "[colours]\n", "a.conf:3: unknown section [colours]"},
+      {http + "[log.x]\n", "a.conf:3: unknown section [log.x]; did you mean \"log\"?"},
+      {http + "[]\n", "a.conf:3: unknown section []"},
+      {http + "[log]\n[log]\n", "a.conf:4: section [log] is there twice; the first is at a.conf:3"},
+      {http + http, "a.conf:3: there are two destinations named \"a\"; the first is at a.conf:1"},
+      {http + "[destination]\n", "a.conf:3: a destination needs a name; write [destination.NAME]"},
+      {http + "[destination.a.b]\n",
+       "a.conf:3: \"a.b\" is not a destination's name; write 1 to 64 of the characters A-Z a-z 0-9 "
+       "_ -"},
+      {http + "[spool]\npath = /x\n", "a.conf:3: section [spool] is not in this version"},
+      {http + "[admin]\n", "a.conf:3: section [admin] is not in this version"},
+  });
+}
+
+TEST(ConfigErrors, DestinationNamesHaveTheirLimit) {
+  const std::string longest(destination_name_bytes_max, 'n');
+  EXPECT_EQ(errors_of("[destination." + longest + "]\ntype = stdout\n"), "");
+  EXPECT_NE(errors_of("[destination." + longest + "n]\ntype = stdout\n"), "");
+}
+
+TEST(ConfigErrors, DestinationsHaveTheirLimit) {
+  std::string text;
+  for (std::size_t i = 0; i < destinations_max; ++i) {
+    text += "[destination.d" + std::to_string(i) + "]\ntype = stdout\n";
+  }
+  EXPECT_EQ(errors_of(text), "");
+  EXPECT_EQ(errors_of(text + "[destination.more]\ntype = stdout\n"),
+            "a.conf:1: there are 1025 destinations; at most 1024 are allowed\n");
+}
+
+TEST(ConfigErrors, Keys) {
+  expect_errors({
+      {http + "queue_byte_max = 1MiB\n",
+       "a.conf:3: unknown key \"queue_byte_max\" in [destination.a]; did you mean "
+       "\"queue_bytes_max\"?"},
+      {http + "colour = red\n", "a.conf:3: unknown key \"colour\" in [destination.a]"},
+      {http + "timeout = 5s\nmethod = PUT\ntimeout = 6s\n",
+       "a.conf:5: \"timeout\" is set twice; the first is at a.conf:3"},
+      {http + "path = /x\n",
+       "a.conf:3: a destination of type http has no \"path\"; it is for type file"},
+      {zmq + "url = tcp://h:1\nca_file = /x\n",
+       "a.conf:4: a destination of type zmq has no \"ca_file\"; it is for type http"},
+      {"[destination.a]\nurl = https://h/\ntype = stdout\n",
+       "a.conf:2: a destination of type stdout has no \"url\"; it is for type http or zmq"},
+      {http + "[ingest]\nconfirm_endpoint = ipc:///x\n",
+       "a.conf:4: confirm_endpoint is not in this version"},
+      {http + "compression = gzip\n", "a.conf:3: compression is not in this version"},
+      {http + "rate_max = 5\n", "a.conf:3: rate_max is not in this version"},
+      {http + "signing_secret_file = /x\n", "a.conf:3: signing_secret_file is not in this version"},
+      {http + "when_full = spool\n", "a.conf:3: when_full = spool is not in this version"},
+      {http + "format = cloudevents\n", "a.conf:3: format = cloudevents is not in this version"},
+      {http + "format = payload\n", "a.conf:3: format = payload is not in this version"},
+      {"[destination.a]\ntype = nats\nurl = nats://h\n",
+       "a.conf:2: type = nats is not in this version"},
+  });
+}
+
+TEST(ConfigErrors, Missing) {
+  expect_errors({
+      {"[log]\n[destination.a]\n", "a.conf:2: [destination.a] of type http needs a url"},
+      {zmq, "a.conf:1: [destination.a] of type zmq needs a url"},
+      {"[destination.a]\ntype = file\n", "a.conf:1: [destination.a] of type file needs a path"},
+      {"[destination.a]\ntype = stdout\n", ""},
+      {"[destination.a]\nurl =\n",
+       "a.conf:2: url: the value is empty; write one or leave the key out"},
+  });
+}
+
+TEST(ConfigErrors, Units) {
+  expect_errors({
+      {http + "timeout = 5\n",
+       "a.conf:3: timeout: \"5\" is not a duration; write a whole number and ms, s, m or h, as in "
+       "250ms or 5s (at most 366 days)"},
+      {http + "queue_bytes_max = 1MB\n",
+       "a.conf:3: queue_bytes_max: \"1MB\" is not a size; write a whole number of bytes, or one "
+       "with KiB, MiB or GiB, as in 64KiB"},
+      {http + "queue_events_max = many\n",
+       "a.conf:3: queue_events_max: \"many\" is not a whole number"},
+      {http + "[ingest]\nsocket_mode = 0888\n",
+       "a.conf:4: socket_mode: \"0888\" is not a file mode; write octal digits, as in 0660"},
+      {http + "format = jsn\n",
+       "a.conf:3: format: \"jsn\" is not one of json | ndjson | msgpack; did you mean \"json\"?"},
+      {"[destination.a]\ntype = htpp\n",
+       "a.conf:2: type: \"htpp\" is not one of http | file | stdout | zmq; did you mean \"http\"?"},
+      {http + "[log]\nlevel = loud\n",
+       "a.conf:4: level: \"loud\" is not one of debug | info | warn | error"},
+  });
+}
+
+TEST(ConfigErrors, Ranges) {
+  expect_errors({
+      {http + "concurrency_max = 0\n",
+       "a.conf:3: concurrency_max: \"0\" is out of range; allowed is 1 to 256"},
+      {http + "concurrency_max = 257\n",
+       "a.conf:3: concurrency_max: \"257\" is out of range; allowed is 1 to 256"},
+      {http + "concurrency_max = 256\n", ""},
+      {http + "batch_events_max = 100001\n",
+       "a.conf:3: batch_events_max: \"100001\" is out of range; allowed is 1 to 100000"},
+      {http + "timeout = 0\n", "a.conf:3: timeout: \"0\" is out of range; allowed is 1ms to 1h"},
+      {http + "[ingest]\nframe_bytes_max = 100\n",
+       "a.conf:4: frame_bytes_max: \"100\" is out of range; allowed is 1KiB to 1GiB"},
+      {http + "batch_bytes_max = 2MiB\nqueue_bytes_max = 1MiB\n",
+       "a.conf:3: batch_bytes_max (2MiB) is more than queue_bytes_max (1MiB); raise the one or "
+       "lower the other"},
+      {http + "retry_max = 500ms\n",
+       "a.conf:3: retry_initial (1s) is more than retry_max (500ms); raise the one or lower the "
+       "other"},
+      {"[ingest]\nevent_bytes_max = 8MiB\n" + http,
+       "a.conf:2: event_bytes_max (8MiB) is more than frame_bytes_max (4MiB); raise the one or "
+       "lower the other"},
+      // What has an error of its own is not compared.
+      {http + "retry_initial = 10m\nretry_max = 5 m\n",
+       "a.conf:4: retry_max: \"5 m\" is not a duration; write a whole number and ms, s, m or h, as "
+       "in 250ms or 5s (at most 366 days)"},
+  });
+}
+
+TEST(ConfigErrors, Endpoints) {
+  const std::string room(ipc_path_bytes_max, 'p');
+  expect_errors({
+      {http + "[ingest]\nendpoint = ipc://" + room + "\n", ""},
+      {http + "[ingest]\nendpoint = ipc://" + room + "p\n",
+       "a.conf:4: endpoint: the path of \"ipc://" + room +
+           "p\" has 108 bytes; a Unix socket's path has at most 107"},
+      {http + "[ingest]\nendpoint = /run/x.sock\n",
+       "a.conf:4: endpoint: \"/run/x.sock\" is not an endpoint; write ipc://PATH, tcp://HOST:PORT "
+       "or inproc://NAME"},
+      {http + "[ingest]\nendpoint = ipc:///x\nendpoint = tcp://*:5555\nendpoint = ipc:///x\n",
+       "a.conf:6: endpoint \"ipc:///x\" is given twice; the first is at a.conf:4"},
+      {zmq + "url = https://h/\n",
+       "a.conf:3: url: \"https://h/\" is not an endpoint; write ipc://PATH, tcp://HOST:PORT or "
+       "inproc://NAME"},
+  });
+  for (const char* good : {"ipc:///run/x", "ipc://rel", "tcp://*:0", "tcp://127.0.0.1:*",
+                           "tcp://[::1]:5555", "tcp://h.example:65535", "inproc://x"}) {
+    EXPECT_TRUE(check_endpoint(good).ok()) << good;
+  }
+  for (const char* bad : {"", "ipc://", "tcp://", "tcp://h", "tcp://:1", "tcp://h:", "tcp://h:x",
+                          "tcp://h:65536", "inproc://", "IPC:///x", "udp://h:1", "ipc:///\n"}) {
+    EXPECT_FALSE(check_endpoint(bad).ok()) << bad;
+  }
+}
+
+TEST(ConfigErrors, Urls) {
+  expect_errors({
+      {"[destination.a]\nurl = collector.example\n",
+       "a.conf:2: url: \"collector.example\" is not a URL to send to; write http:// or https://, a "
+       "host and a path, as in https://collector.example/events"},
+      {http + "url = https://two.example/\n", "a.conf:3: type http takes one url in this version"},
+  });
+  for (const char* good : {"http://h", "https://h/", "HTTPS://h:8443/a?b=c#d", "https://[::1]:1/",
+                           "https://u:p@h/x", "https://h/\xc3\xbc"}) {
+    EXPECT_TRUE(check_http_url(good).ok()) << good;
+  }
+  for (const char* bad : {"", "https://", "https:///x", "https://:1/", "https://h:x/",
+                          "https://h:65536/", "https://h y/", "https://[::1/", "ftp://h/", "h/",
+                          "https://u@/", "https://h/\n", "https://[::1]x/"}) {
+    EXPECT_FALSE(check_http_url(bad).ok()) << bad;
+  }
+}
+
+TEST(ConfigErrors, Topics) {
+  const std::string rest =
+      " is not a topic pattern; write tokens of [A-Za-z0-9_-] joined by dots, where * is one token "
+      "and > at the end is the rest, as in orders.* or exceptions.>";
+  expect_errors({
+      {http + "topics = orders.*, a..b\n", "a.conf:3: topics: \"a..b\"" + rest},
+      {http + "exclude = >.x\n", "a.conf:3: exclude: \">.x\"" + rest},
+      {http + "topics = ,\n",
+       "a.conf:3: topics is empty; write patterns, or leave it out for all topics"},
+      {http + "exclude =\n", ""},
+  });
+}
+
+TEST(ConfigErrors, Headers) {
+  expect_errors({
+      {http + "header = X-Tenant\n",
+       "a.conf:3: header: a header is written as Name: value, without control characters"},
+      {http + "method = post\n",
+       "a.conf:3: method: \"post\" is not an HTTP method; write capital letters, as in POST or "
+       "PUT"},
+  });
+  EXPECT_TRUE(check_header("X-A: b").ok());
+  EXPECT_TRUE(check_header("X-A:").ok());
+  for (const char* bad : {"", ": v", "X A: v", "X\xc3\xbc: v", "X-A: v\r\nX-B: w", "X-A: \x7f"}) {
+    EXPECT_FALSE(check_header(bad).ok()) << bad;
+  }
+}
+
+TEST(ConfigErrors, Files) {
+  const test::TempDir dir;
+  const std::string token = dir.write("token", "  abc\n");
+  const std::string empty = dir.write("empty", "\n");
+  const std::string two = dir.write("two", "a:b\nc:d\n");
+  const std::string pair = dir.write("pair", "user:pass:word\n");
+  const std::string missing = dir.path() + "/missing";
+  expect_errors({
+      {http + "bearer_token_file = " + token + "\n", ""},
+      {http + "basic_auth_file = " + pair + "\n", ""},
+      {http + "ca_file = " + token + "\ncert_file = " + token + "\nkey_file = " + token + "\n", ""},
+      {http + "ca_file = " + dir.path() + "\n",
+       "a.conf:3: ca_file: file \"" + dir.path() + "\" is a directory"},
+      {http + "bearer_token_file = " + two + "\n",
+       "a.conf:3: bearer_token_file: file \"" + two +
+           "\" must hold one line of text and nothing else"},
+      {http + "bearer_token_file = " + empty + "\n",
+       "a.conf:3: bearer_token_file: file \"" + empty +
+           "\" must hold one line of text and nothing else"},
+      {http + "basic_auth_file = " + token + "\n",
+       "a.conf:3: basic_auth_file: file \"" + token +
+           "\" must hold one line of the form user:password"},
+      {http + "key_file = " + token + "\n", "a.conf:3: key_file needs a cert_file"},
+      {http + "bearer_token_file = " + token + "\nbasic_auth_file = " + pair + "\n",
+       "a.conf:4: Authorization is set twice, by bearer_token_file and by basic_auth_file"},
+      {http + "bearer_token_file = " + token + "\nheader = AUTHORIZATION: x\n",
+       "a.conf:4: Authorization is set twice, by bearer_token_file and by header"},
+  });
+  for (const std::string key : {"ca_file", "cert_file", "bearer_token_file", "basic_auth_file"}) {
+    EXPECT_EQ(errors_of(http + key + " = " + missing + "\n"),
+              "a.conf:3: " + key + ": file \"" + missing +
+                  "\" cannot be read: No such file or directory\n");
+  }
+}
+
+TEST(ConfigErrors, Groups) {
+  expect_errors({
+      {http + "[ingest]\nsocket_group = no-such-group\n",
+       "a.conf:4: socket_group: there is no group \"no-such-group\" on this machine"},
+      {http + "[ingest]\nsocket_group = root\n", ""},
+  });
+}
+
+TEST(ConfigErrors, AllAreFoundInOneGoInTheOrderOfTheFile) {
+  EXPECT_EQ(errors_of(http + "timeout = x\nbogus = 1\n[log]\nlevel = y\n[ingest]\nendpoint = z\n"),
+            "a.conf:3: timeout: \"x\" is not a duration; write a whole number and ms, s, m or h, "
+            "as in 250ms or 5s (at most 366 days)\n"
+            "a.conf:4: unknown key \"bogus\" in [destination.a]\n"
+            "a.conf:6: level: \"y\" is not one of debug | info | warn | error\n"
+            "a.conf:8: endpoint: \"z\" is not an endpoint; write ipc://PATH, tcp://HOST:PORT or "
+            "inproc://NAME\n");
+}
+
+TEST(ConfigErrors, CommandLine) {
+  EXPECT_EQ(errors_of(http, {"--destination.a.timeout=x"}),
+            "command line: timeout: \"x\" is not a duration; write a whole number and ms, s, m or "
+            "h, as in 250ms or 5s (at most 366 days)\n");
+  EXPECT_EQ(
+      errors_of(http, {"--destination.a.timeuot=5s"}),
+      "command line: unknown key \"timeuot\" in [destination.a]; did you mean \"timeout\"?\n");
+  EXPECT_EQ(errors_of(http, {"--shutdwn.linger=5s"}),
+            "command line: unknown section [shutdwn]; did you mean \"shutdown\"?\n");
+  EXPECT_EQ(
+      errors_of("[destination.audit]\nurl = https://h/\n", {"--destination.audti.timeout=5s"}),
+      "command line: there is no destination \"audti\" in a.conf; did you mean \"audit\"? (to "
+      "make one, give --destination.audti.type as well)\n");
+  EXPECT_EQ(errors_of(http, {"--log.level"}),
+            "command line: the required argument for option '--log.level' is missing\n");
+  EXPECT_EQ(errors_of(http, {"stray"}),
+            "command line: \"stray\" is not a setting; write it as --SECTION.KEY=VALUE\n");
+  EXPECT_EQ(errors_of(http, {"--verbose=1"}),
+            "command line: \"--verbose\" is not a setting; write it as --SECTION.KEY=VALUE\n");
+}
+
+TEST(ConfigErrors, TheFileItself) {
+  const test::TempDir dir;
+  EXPECT_EQ(
+      messages(load_config(dir.path() + "/missing")),
+      "configuration file " + dir.path() + "/missing: cannot be read: No such file or directory\n");
+  EXPECT_EQ(messages(load_config(dir.path())),
+            "configuration file " + dir.path() + ": cannot be read: Is a directory\n");
+  const std::string large = dir.write("large", std::string(config_file_bytes_max + 1, '#'));
+  EXPECT_EQ(messages(load_config(large)),
+            "configuration file " + large + ": is larger than 4MiB\n");
+}
+
+TEST(ConfigErrors, RandomBytesAreRefusedAndNeverRepeatedRaw) {
+  std::string noise;
+  std::uint32_t state = 1;
+  for (int i = 0; i < 20'000; ++i) {
+    state = state * 1664525U + 1013904223U;
+    noise += static_cast<char>(state >> 24U);
+  }
+  const LoadResult result = load_config_text(noise, "a.conf");
+  EXPECT_FALSE(result.ok());
+  for (const Error& error : result.errors) {
+    EXPECT_EQ(error.message.find('\0'), std::string::npos);
+    EXPECT_EQ(error.message.find('\x1b'), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace outrider::sidecar

@@ -1,0 +1,95 @@
+#include "sidecar/config/explain.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "unit/config/config_support.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+using test::load;
+using testing::HasSubstr;
+using testing::Not;
+
+/// The line that begins so, without the blanks between setting and origin.
+std::string line_of(const std::string& text, const std::string& beginning) {
+  const std::size_t begin = text.find(beginning);
+  if (begin == std::string::npos) return "no line: " + beginning;
+  std::string line = text.substr(begin, text.find('\n', begin) - begin);
+  const std::size_t gap = line.find("   ");
+  if (gap != std::string::npos)
+    line.erase(gap, line.find_last_of(' ', line.rfind("   ") + 3) - gap);
+  return line;
+}
+
+TEST(ConfigExplain, ShowsEverySettingWithItsOrigin) {
+  const std::string text =
+      explain(load("[destination.a]\nurl = https://h.example/e\nheader = X: 1\nheader = Y: 2\n",
+                   {"--destination.a.timeout=2s"}));
+  EXPECT_THAT(text, HasSubstr("\n[destination.a]\n"));
+  EXPECT_EQ(line_of(text, "url = "), "url = https://h.example/e a.conf:2");
+  EXPECT_EQ(line_of(text, "header = Y"), "header = Y: 2 a.conf:4");
+  EXPECT_EQ(line_of(text, "queue_events_max"), "queue_events_max = 100000 default");
+  EXPECT_EQ(line_of(text, "ca_file"), "ca_file = (not set) default");
+  EXPECT_THAT(text, HasSubstr("timeout = 2s"));
+  EXPECT_THAT(text, HasSubstr("command line"));
+  EXPECT_EQ(line_of(text, "linger"), "linger = 10s default");
+  // What belongs to other types is not shown.
+  EXPECT_THAT(text, Not(HasSubstr("send_events_max")));
+}
+
+TEST(ConfigExplain, NeverShowsSecrets) {
+  const std::string text = explain(
+      load("[destination.a]\nurl = https://me:s3cret@h.example/e\nheader = X-Api-Key: s3cret\n"
+           "header = authorization: Bearer s3cret\nheader = X-Tenant: open\n"));
+  EXPECT_THAT(text, Not(HasSubstr("s3cret")));
+  EXPECT_THAT(text, HasSubstr("https://***@h.example/e"));
+  EXPECT_THAT(text, HasSubstr("authorization: ***"));
+  EXPECT_THAT(text, HasSubstr("X-Tenant: open"));
+}
+
+TEST(ConfigExplain, SaysInPlainWordsWhatADestinationDoes) {
+  const std::string text = explain(load(
+      "[destination.audit]\nurl = https://h.example/e\ntopics = orders.*\nexclude = orders.test\n"
+      "when_full = drop_oldest\nretry_attempts_max = 7\n"
+      "[destination.disk]\ntype = file\npath = /var/log/e\nformat = ndjson\n"
+      "retry_attempts_max = 1\n"
+      "[destination.out]\ntype = stdout\n"
+      "[destination.fan]\ntype = zmq\nurl = tcp://*:7777\nbind = true\nsocket = push\n"));
+  EXPECT_THAT(
+      text,
+      HasSubstr("audit gets topics orders.*, except topics orders.test and sends them by POST to "
+                "https://h.example/e as json. A batch leaves at once when nothing else is on its "
+                "way, otherwise when it has 500 events or 1MiB or is 200ms old; at most 4 requests "
+                "are on their way at a time. It keeps at most 100000 events or 64MiB waiting in "
+                "memory; when that is full, the oldest events are dropped and counted to make "
+                "room. A batch that fails in passing is tried again after a random wait of up to "
+                "1s, doubling up to 5m, for 24h or 7 attempts; then it is a dead letter, counted "
+                "and logged.\n"));
+  EXPECT_THAT(text, HasSubstr("disk gets every event and appends them to /var/log/e as ndjson."));
+  EXPECT_THAT(text, HasSubstr("A batch that fails is not tried again"));
+  EXPECT_THAT(text, HasSubstr("out gets every event and writes them to standard output as json."));
+  EXPECT_THAT(text, HasSubstr("fan gets every event and sends each as a ZeroMQ message in json to "
+                              "one of the workers, bound to tcp://*:7777."));
+}
+
+TEST(ConfigExplain, EndsWithTheWarnings) {
+  EXPECT_THAT(explain(load("[destination.a]\nurl = http://h.example/e\n")),
+              HasSubstr("warning: a.conf:2: url"));
+}
+
+TEST(ConfigCheck, ReportsErrorsOrTheExplanation) {
+  const test::TempDir dir;
+  const std::string good = dir.write("good", "[destination.a]\ntype = stdout\n");
+  const std::string bad = dir.write("bad", "[destination.a]\ntype = stdout\nx = 1\ny = 2\n");
+  EXPECT_TRUE(check_config(good).is_valid);
+  EXPECT_THAT(check_config(good).text, HasSubstr("a gets every event"));
+  EXPECT_FALSE(check_config(bad).is_valid);
+  EXPECT_EQ(check_config(bad).text, bad + ":3: unknown key \"x\" in [destination.a]\n" + bad +
+                                        ":4: unknown key \"y\" in [destination.a]\n");
+  EXPECT_FALSE(check_config(good, {"--log.level=loud"}).is_valid);
+}
+
+}  // namespace
+}  // namespace outrider::sidecar

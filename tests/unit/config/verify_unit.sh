@@ -1,0 +1,26 @@
+#!/bin/sh
+# Checks systemd/outrider.service (first argument) and outrider.sysusers (second) with systemd's own
+# tools; any word that they say is a failure. Status 77 means skipped.
+set -eu
+if ! command -v systemd-analyze >/dev/null; then
+  echo "skipped: systemd-analyze is not installed"
+  exit 77
+fi
+dir=$(mktemp -d /tmp/outrider-unit-XXXXXX)
+trap 'rm -rf "$dir"' EXIT
+# The binary need not be installed for this.
+sed 's,=/usr/bin/outrider,=/bin/true,' "$1" > "$dir/outrider.service"
+if ! systemd-analyze verify --recursive-errors=no "$dir/outrider.service" > "$dir/said" 2>&1 ||
+    [ -s "$dir/said" ]; then
+  cat "$dir/said"
+  exit 1
+fi
+if command -v systemd-sysusers >/dev/null; then
+  mkdir -p "$dir/root/usr/lib/sysusers.d"
+  cp "$2" "$dir/root/usr/lib/sysusers.d/outrider.conf"
+  systemd-sysusers --root="$dir/root" --dry-run > "$dir/users" 2>&1 || status=$?
+  if [ "${status:-0}" -ne 0 ] || ! grep -q "user 'outrider'" "$dir/users"; then
+    cat "$dir/users"
+    exit 1
+  fi
+fi
