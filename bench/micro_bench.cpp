@@ -33,7 +33,7 @@ std::string reference_data(std::uint32_t n) {
     packer.pack(value);
   };
   packer.pack_map(9);
-  field("order_id", "ord_" + std::to_string(1'000'000'000'000 + n));
+  field("order_id", "ord_" + std::to_string(100'000'000 + n));
   field("user_id", 4'000'000 + n);
   field("amount", 49.99 + n);
   field("currency", "EUR");

@@ -6,6 +6,7 @@ namespace outrider::proto {
 namespace {
 
 constexpr std::size_t library_bytes_max = 255;
+constexpr std::size_t scratch_bytes_kept_max = 256 * 1024;
 
 Refusal frame_refusal(ReadStatus status) {
   switch (status) {
@@ -63,10 +64,11 @@ bool set_header_field(std::string_view key, const Token& value, ByteView raw, Fr
 
 bool set_id(const Token& value, Attributes& attributes) {
   attributes.id = value.bytes;
-  if (value.type == TokenType::bin) return value.bytes.size() == id_binary_bytes;
-  attributes.id_is_text = true;
-  return value.type == TokenType::str && !value.bytes.empty() &&
-         value.bytes.size() <= id_text_bytes_max;
+  attributes.id_is_text = value.type == TokenType::str;
+  if (!attributes.id_is_text) {
+    return value.type == TokenType::bin && value.bytes.size() == id_binary_bytes;
+  }
+  return !value.bytes.empty() && value.bytes.size() <= id_text_bytes_max;
 }
 
 bool set_priority(const Token& value, Attributes& attributes) {
@@ -117,14 +119,26 @@ Refusal read_map(MsgpackReader& reader, ByteView buffer, Refusal bad, const Visi
   return Refusal::none;
 }
 
+ReadStatus skip_elements(MsgpackReader& reader, std::uint32_t count) {
+  for (; count > 0; --count) {
+    const ReadStatus status = reader.skip_value();
+    if (status != ReadStatus::ok) return status;
+  }
+  return ReadStatus::ok;
+}
+
 }  // namespace
 
 Refusal FrameReader::open(ByteView frame) {
   frame_ = frame;
   header_ = {};
   spans_.clear();
+  if (scratch_bytes() > scratch_bytes_kept_max) spans_.shrink_to_fit();
   next_span_ = 0;
-  if (frame.size() > limits_.frame_bytes_max) return Refusal::frame_too_large;
+  // Spans hold 32-bit offsets.
+  if (frame.size() > limits_.frame_bytes_max || frame.size() > UINT32_MAX) {
+    return Refusal::frame_too_large;
+  }
 
   MsgpackReader reader(frame);
   Token token;
@@ -166,43 +180,44 @@ Refusal FrameReader::read_spans(MsgpackReader& reader) {
   // An event takes a byte at least, so that a false count cannot make us reserve beyond the frame.
   if (token.count > frame_.size()) return Refusal::frame_truncated;
 
+  spans_.reserve(token.count);
   const auto here = [&] { return static_cast<std::uint32_t>(reader.offset()); };
   for (std::uint32_t left = token.count; left > 0; --left) {
-    Span span{};
-    span.begin = here();
-    MsgpackReader peek = reader;
+    Span span{here(), here(), here()};
     Token event;
-    status = peek.next(event);
+    status = reader.next(event);
     if (status != ReadStatus::ok) return frame_refusal(status);
     if (event.type != TokenType::array || event.count < 3) {
+      reader.go_to(span.begin);
       status = reader.skip_value();
-      if (status != ReadStatus::ok) return frame_refusal(status);
     } else {
-      reader = peek;
-      span.is_event = true;
-      span.has_attributes = event.count > 3;
-      span.topic = here();
-      for (std::uint32_t element = 0; element < event.count; ++element) {
-        if (element == 2) span.data = here();
+      status = skip_elements(reader, 2);
+      if (status == ReadStatus::ok) {
+        span.data = here();
         status = reader.skip_value();
-        if (status != ReadStatus::ok) return frame_refusal(status);
-        if (element == 2) span.data_end = here();
+        span.data_end = here();
       }
+      if (status == ReadStatus::ok) status = skip_elements(reader, event.count - 3);
     }
-    span.end = here();
+    if (status != ReadStatus::ok) return frame_refusal(status);
     spans_.push_back(span);
   }
+  events_end_ = here();
   return Refusal::none;
 }
 
 Refusal FrameReader::next(EventView& event) {
-  const Span& span = spans_[next_span_++];
-  if (!span.is_event) return Refusal::event_shape;
-  if (span.end - span.begin > limits_.event_bytes_max) return Refusal::event_too_large;
+  const Span span = spans_[next_span_++];
+  const std::size_t end =
+      next_span_ < spans_.size() ? spans_[next_span_].begin : std::size_t{events_end_};
+  if (span.data == span.data_end) return Refusal::event_shape;
+  if (end - span.begin > limits_.event_bytes_max) return Refusal::event_too_large;
 
   event = {};
-  MsgpackReader reader(frame_.subspan(span.topic, span.data - span.topic));
+  MsgpackReader reader(frame_.subspan(span.begin, span.data - span.begin));
+  Token array;
   Token token;
+  if (reader.next(array) != ReadStatus::ok) return Refusal::event_shape;
   if (reader.next(token) != ReadStatus::ok || token.type != TokenType::str) {
     return Refusal::event_topic;
   }
@@ -214,8 +229,8 @@ Refusal FrameReader::next(EventView& event) {
     return Refusal::event_time;
   }
   event.data = frame_.subspan(span.data, span.data_end - span.data);
-  if (!span.has_attributes) return Refusal::none;
-  const ByteView raw = frame_.subspan(span.data_end, span.end - span.data_end);
+  if (array.count == 3) return Refusal::none;
+  const ByteView raw = frame_.subspan(span.data_end, end - span.data_end);
   MsgpackReader attributes(raw);
   return read_map(attributes, raw, Refusal::event_attributes,
                   [&](std::string_view key, const Token& value, ByteView) {

@@ -5,7 +5,8 @@
 // events one by one; an event that breaks a rule of its own is refused alone.
 //
 // Thread: one reader, one thread. Owns: scratch space that is reused from frame to frame, so that
-// steady state allocates nothing; the views point into the frame. Fails with: proto::Refusal.
+// steady state allocates nothing, and given back after a frame of very many events; the views point
+// into the frame. Fails with: proto::Refusal.
 #pragma once
 
 #include <cstddef>
@@ -52,16 +53,16 @@ class FrameReader {
   /// Gives the next event of an opened frame and whether it is refused; call event_count() times.
   [[nodiscard]] Refusal next(EventView& event);
 
+  /// Memory that is held from frame to frame.
+  std::size_t scratch_bytes() const { return spans_.capacity() * sizeof(Span); }
+
  private:
-  /// Where the parts of an event lie in the frame, as offsets.
+  /// Where the parts of an event lie in the frame, as offsets. What is no event has no data, for
+  /// data takes a byte at least. The event ends where the next one begins.
   struct Span {
     std::uint32_t begin;
-    std::uint32_t topic;
     std::uint32_t data;
     std::uint32_t data_end;
-    std::uint32_t end;
-    bool is_event;        ///< an array of three elements or more
-    bool has_attributes;  ///< a fourth element, which begins at data_end
   };
 
   Refusal read_header(MsgpackReader& reader);
@@ -71,6 +72,7 @@ class FrameReader {
   ByteView frame_{};
   FrameHeader header_{};
   std::vector<Span> spans_;
+  std::uint32_t events_end_ = 0;
   std::size_t next_span_ = 0;
 };
 

@@ -80,34 +80,6 @@ void set_integer(Token& token, std::int64_t value) {
 
 }  // namespace
 
-ReadStatus MsgpackReader::take_bytes(Token& token, TokenType type, std::size_t size) {
-  if (left() < size) return ReadStatus::truncated;
-  token.type = type;
-  token.bytes = {pos_, size};
-  pos_ += size;
-  return ReadStatus::ok;
-}
-
-ReadStatus MsgpackReader::next(Token& token) {
-  if (pos_ == end_) return ReadStatus::end;
-  const std::uint8_t lead = *pos_++;
-  if (lead < 0x80) {
-    token.type = TokenType::uint;
-    token.uint = lead;
-    return ReadStatus::ok;
-  }
-  if (lead >= 0xe0) {
-    token.type = TokenType::sint;
-    token.sint = static_cast<std::int8_t>(lead);
-    return ReadStatus::ok;
-  }
-  if (lead >= 0xc0) return next_long(token, lead);
-  if (lead >= 0xa0) return take_bytes(token, TokenType::str, lead & 0x1fU);
-  token.type = lead >= 0x90 ? TokenType::array : TokenType::map;
-  token.count = lead & 0x0fU;
-  return ReadStatus::ok;
-}
-
 ReadStatus MsgpackReader::next_long(Token& token, std::uint8_t lead) {
   const LeadByte shape = lead_bytes[lead - 0xc0U];
   if (shape.payload == Payload::invalid) return ReadStatus::invalid;
@@ -188,50 +160,54 @@ ReadStatus MsgpackReader::next_long(Token& token, std::uint8_t lead) {
 }
 
 ReadStatus MsgpackReader::skip_value() {
-  // How many values are still to come at each level. The outermost level holds the one value asked
-  // for; a level whose count is used up is left before the next value is read.
-  std::array<std::uint64_t, depth_levels_max + 1> to_come;
+  // `to_come` values are still to come in the innermost open container, or the one value asked for;
+  // `outer` holds the same for the containers around it.
+  std::array<std::uint64_t, depth_levels_max> outer;
   std::size_t level = 0;
-  to_come[0] = 1;
+  std::uint64_t to_come = 1;
+  const std::uint8_t* at = pos_;
   for (;;) {
-    while (to_come[level] == 0) {
-      if (level == 0) return ReadStatus::ok;
-      --level;
+    while (to_come == 0) {
+      if (level == 0) {
+        pos_ = at;
+        return ReadStatus::ok;
+      }
+      to_come = outer[--level];
     }
-    --to_come[level];
-    if (pos_ == end_) return ReadStatus::truncated;
-    const std::uint8_t lead = *pos_++;
-    std::uint64_t inside = 0;
+    --to_come;
+    if (at == end_) return ReadStatus::truncated;
+    const std::uint8_t lead = *at++;
+    const auto left_bytes = static_cast<std::size_t>(end_ - at);
     if (lead < 0x80 || lead >= 0xe0) continue;
     if (lead >= 0xa0 && lead < 0xc0) {
       const std::size_t size = lead & 0x1fU;
-      if (left() < size) return ReadStatus::truncated;
-      pos_ += size;
+      if (left_bytes < size) return ReadStatus::truncated;
+      at += size;
       continue;
     }
-    if (lead < 0xa0) {
-      inside = lead >= 0x90 ? lead & 0x0fU : 2U * (lead & 0x0fU);
-    } else {
+    std::uint64_t inside = lead >= 0x90 ? lead & 0x0fU : 2U * (lead & 0x0fU);
+    if (lead >= 0xc0) {
       const LeadByte shape = lead_bytes[lead - 0xc0U];
       if (shape.payload == Payload::invalid) return ReadStatus::invalid;
-      if (left() < shape.fixed_bytes) return ReadStatus::truncated;
-      const std::uint8_t* at = pos_;
-      pos_ += shape.fixed_bytes;
+      if (left_bytes < shape.fixed_bytes) return ReadStatus::truncated;
+      const std::uint8_t* number = at;
+      at += shape.fixed_bytes;
       if (shape.payload == Payload::none) continue;
-      const std::uint64_t count = load_count(at, shape.fixed_bytes);
+      const std::uint64_t count = load_count(number, shape.fixed_bytes);
       if (shape.payload == Payload::length) {
         const bool is_ext = lead >= 0xc7 && lead <= 0xc9;
         const std::uint64_t size = count + (is_ext ? 1U : 0U);
-        if (left() < size) return ReadStatus::truncated;
-        pos_ += size;
+        if (left_bytes - shape.fixed_bytes < size) return ReadStatus::truncated;
+        at += size;
         continue;
       }
       inside = shape.payload == Payload::pairs ? 2 * count : count;
     }
     if (level == depth_levels_max) return ReadStatus::too_deep;
     // Every value takes a byte at least: a count beyond the buffer is known to be cut short.
-    if (inside > left()) return ReadStatus::truncated;
-    to_come[++level] = inside;
+    if (inside > static_cast<std::size_t>(end_ - at)) return ReadStatus::truncated;
+    outer[level++] = to_come;
+    to_come = inside;
   }
 }
 

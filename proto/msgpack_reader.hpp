@@ -66,6 +66,8 @@ class MsgpackReader {
   [[nodiscard]] ReadStatus skip_value();
 
   std::size_t offset() const { return static_cast<std::size_t>(pos_ - begin_); }
+  /// Goes back to an offset that offset() has given.
+  void go_to(std::size_t offset) { pos_ = begin_ + offset; }
   bool at_end() const { return pos_ == end_; }
 
  private:
@@ -77,6 +79,35 @@ class MsgpackReader {
   const std::uint8_t* pos_;
   const std::uint8_t* end_;
 };
+
+inline ReadStatus MsgpackReader::take_bytes(Token& token, TokenType type, std::size_t size) {
+  if (left() < size) return ReadStatus::truncated;
+  token.type = type;
+  token.bytes = {pos_, size};
+  pos_ += size;
+  return ReadStatus::ok;
+}
+
+// Inline: most tokens are short, and the hot paths read millions of them.
+inline ReadStatus MsgpackReader::next(Token& token) {
+  if (pos_ == end_) return ReadStatus::end;
+  const std::uint8_t lead = *pos_++;
+  if (lead >= 0xa0 && lead < 0xc0) return take_bytes(token, TokenType::str, lead & 0x1fU);
+  if (lead < 0x80) {
+    token.type = TokenType::uint;
+    token.uint = lead;
+    return ReadStatus::ok;
+  }
+  if (lead < 0xa0) {
+    token.type = lead >= 0x90 ? TokenType::array : TokenType::map;
+    token.count = lead & 0x0fU;
+    return ReadStatus::ok;
+  }
+  if (lead < 0xe0) return next_long(token, lead);
+  token.type = TokenType::sint;
+  token.sint = static_cast<std::int8_t>(lead);
+  return ReadStatus::ok;
+}
 
 /// An ext value of type -1 as seconds since the Unix epoch (negative before 1970) and the
 /// nanoseconds to add; false if it is not a timestamp of one of msgpack's three forms.

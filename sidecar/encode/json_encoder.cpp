@@ -73,7 +73,9 @@ void JsonEncoder::write_id(const RecordView& record) {
   if (record.id_is_text) return out_.string(proto::as_text(record.id));
   std::array<char, uuid_text_bytes> text;
   write_uuid_text(record.id, text.data());
-  out_.string({text.data(), text.size()});
+  out_.put('"');
+  out_.raw({text.data(), text.size()});
+  out_.put('"');
 }
 
 void JsonEncoder::write_optional(std::string_view name, std::string_view value) {

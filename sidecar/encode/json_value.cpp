@@ -20,10 +20,10 @@ class Transcoder {
  private:
   bool write_array(std::uint32_t count, std::uint32_t levels_left);
   bool write_map(std::uint32_t count, std::uint32_t levels_left);
-  bool write_key();
+  bool write_name(bool is_first);
   /// A key that is no str. Containers are not written as JSON text inside a string: a map as the
   /// key of a map as the key of a map would double its backslashes at each level.
-  bool write_odd_key(const Token& token, const MsgpackReader& before);
+  bool write_odd_key(const Token& token, std::size_t key_at);
   void write_scalar(const Token& token);
   bool write_time(const Token& token);
   void write_ext(const Token& token);
@@ -62,27 +62,28 @@ bool Transcoder::write_map(std::uint32_t count, std::uint32_t levels_left) {
   if (levels_left == 0) return false;
   out_.put('{');
   for (std::uint32_t i = 0; i < count; ++i) {
-    if (i != 0) out_.put(',');
-    if (!write_key()) return false;
-    out_.put(':');
+    if (!write_name(i == 0)) return false;
     if (!write_value(levels_left - 1)) return false;
   }
   out_.put('}');
   return true;
 }
 
-bool Transcoder::write_key() {
-  const MsgpackReader before = reader_;
+bool Transcoder::write_name(bool is_first) {
+  const std::size_t key_at = reader_.offset();
   Token token;
   if (reader_.next(token) != ReadStatus::ok) return false;
   if (token.type == TokenType::str) {
-    out_.string(proto::as_text(token.bytes));
+    out_.name(proto::as_text(token.bytes), is_first);
     return true;
   }
-  return write_odd_key(token, before);
+  if (!is_first) out_.put(',');
+  if (!write_odd_key(token, key_at)) return false;
+  out_.put(':');
+  return true;
 }
 
-bool Transcoder::write_odd_key(const Token& token, const MsgpackReader& before) {
+bool Transcoder::write_odd_key(const Token& token, std::size_t key_at) {
   if (write_time(token)) return true;
   switch (token.type) {
     case TokenType::bin:
@@ -91,10 +92,10 @@ bool Transcoder::write_odd_key(const Token& token, const MsgpackReader& before) 
     case TokenType::ext:
     case TokenType::array:
     case TokenType::map:
-      reader_ = before;
+      reader_.go_to(key_at);
       if (reader_.skip_value() != ReadStatus::ok) return false;
       out_.raw("\"$msgpack:");
-      out_.base64(value_.subspan(before.offset(), reader_.offset() - before.offset()));
+      out_.base64(value_.subspan(key_at, reader_.offset() - key_at));
       out_.put('"');
       return true;
     default:

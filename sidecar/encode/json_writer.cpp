@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
 #include <cmath>
 
@@ -17,57 +18,75 @@ constexpr std::size_t buffer_bytes_min = 4096;
 constexpr std::size_t buffer_bytes_kept_max = 256 * 1024;
 constexpr std::size_t number_bytes_max = 32;
 
-constexpr std::uint64_t repeat(std::uint8_t byte) {
-  return 0x0101010101010101U * byte;
-}
+/// Sixteen bytes that are looked at together; the compiler makes vector instructions of it.
+using Block = signed char __attribute__((vector_size(16)));
 
-std::uint64_t load(const char* at) {
-  std::uint64_t word;
+template <typename Word>
+Word load(const char* at) {
+  Word word;
   std::memcpy(&word, at, sizeof word);
   return word;
 }
 
-/// Whether one of the eight bytes cannot stand in a JSON string as it is: a control byte, a quote,
-/// a backslash, or part of a character beyond ASCII, which has to be checked.
-bool has_special(std::uint64_t word) {
-  const std::uint64_t quote = word ^ repeat('"');
-  const std::uint64_t backslash = word ^ repeat('\\');
-  const std::uint64_t below = (word - repeat(0x20)) | (quote - repeat(1)) | (backslash - repeat(1));
-  return ((below | word) & repeat(0x80)) != 0;
+template <typename Word>
+void store(char* at, Word word) {
+  std::memcpy(at, &word, sizeof word);
+}
+
+/// Whether one of the bytes cannot stand in a JSON string as it is: a control byte, a quote, a
+/// backslash, or part of a character beyond ASCII (a negative byte), which has to be checked.
+bool has_special(Block block) {
+  const Block found = (block < 0x20) | (block == '"') | (block == '\\');
+  const auto words = std::bit_cast<std::array<std::uint64_t, 2>>(found);
+  return (words[0] | words[1]) != 0;
+}
+
+bool has_special(std::uint64_t first, std::uint64_t last) {
+  return has_special(std::bit_cast<Block>(std::array{first, last}));
 }
 
 bool is_special(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return byte < 0x20 || byte >= 0x80 || c == '"' || c == '\\';
+  const auto byte = static_cast<signed char>(c);
+  return byte < 0x20 || byte == '"' || byte == '\\';
 }
 
 std::size_t plain_prefix(std::string_view text) {
   std::size_t at = 0;
-  while (at + 8 <= text.size() && !has_special(load(text.data() + at))) at += 8;
+  while (at + 16 <= text.size() && !has_special(load<Block>(text.data() + at))) at += 16;
   while (at < text.size() && !is_special(text[at])) ++at;
   return at;
 }
 
-/// Copies a text without anything special; false as soon as there is something. Ends that are no
-/// whole word are read and written once more together with the bytes before them.
+/// Copies a text that has nothing special in it; false if it has. The bytes at the end are copied
+/// as words that overlap the ones before, which is quicker than to count them.
 bool copy_plain(std::string_view text, char* out) {
   const char* from = text.data();
-  const std::size_t size = text.size();
-  if (size < 8) {
-    for (std::size_t i = 0; i < size; ++i) {
-      if (is_special(from[i])) return false;
-      out[i] = from[i];
-    }
-    return true;
+  std::size_t size = text.size();
+  for (; size > 16; size -= 16, from += 16, out += 16) {
+    const auto block = load<Block>(from);
+    if (has_special(block)) return false;
+    store(out, block);
   }
-  for (std::size_t at = 0; at + 8 < size; at += 8) {
-    const std::uint64_t word = load(from + at);
-    if (has_special(word)) return false;
-    std::memcpy(out + at, &word, sizeof word);
+  if (size >= 8) {
+    const auto first = load<std::uint64_t>(from);
+    const auto last = load<std::uint64_t>(from + size - 8);
+    store(out, first);
+    store(out + size - 8, last);
+    return !has_special(first, last);
   }
-  const std::uint64_t last = load(from + size - 8);
-  std::memcpy(out + size - 8, &last, sizeof last);
-  return !has_special(last);
+  if (size >= 4) {
+    const auto first = load<std::uint32_t>(from);
+    const auto last = load<std::uint32_t>(from + size - 4);
+    store(out, first);
+    store(out + size - 4, last);
+    const std::uint64_t both = first | std::uint64_t{last} << 32U;
+    return !has_special(both, both);
+  }
+  for (std::size_t i = 0; i < size; ++i) {
+    if (is_special(from[i])) return false;
+    out[i] = from[i];
+  }
+  return true;
 }
 
 }  // namespace
@@ -95,23 +114,39 @@ void JsonWriter::grow(std::size_t size) {
 
 void JsonWriter::string(std::string_view text) {
   reserve(text.size() + 2);
-  *at_ = '"';
+  at_[0] = '"';
   if (copy_plain(text, at_ + 1)) {
     at_ += text.size() + 2;
     at_[-1] = '"';
-    return;
+  } else {
+    escaped_string(text);
   }
-  ++at_;
-  escaped(text);
-  put('"');
 }
 
-void JsonWriter::escaped(std::string_view text) {
+void JsonWriter::name(std::string_view text, bool is_first) {
+  reserve(text.size() + 4);
+  char* at = at_;
+  if (!is_first) *at++ = ',';
+  *at++ = '"';
+  if (copy_plain(text, at)) {
+    at += text.size();
+    at[0] = '"';
+    at[1] = ':';
+    at_ = at + 2;
+  } else {
+    if (!is_first) put(',');
+    escaped_string(text);
+    put(':');
+  }
+}
+
+void JsonWriter::escaped_string(std::string_view text) {
+  put('"');
   for (;;) {
     const std::size_t plain = plain_prefix(text);
     raw(text.substr(0, plain));
     text.remove_prefix(plain);
-    if (text.empty()) return;
+    if (text.empty()) return put('"');
     const auto lead = static_cast<unsigned char>(text[0]);
     if (lead < 0x80) {
       escape(lead);

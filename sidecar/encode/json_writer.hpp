@@ -45,6 +45,9 @@ class JsonWriter {
   /// becomes one U+FFFD.
   void string(std::string_view text);
 
+  /// A member's name: a string and a colon, with a comma in front unless it is the first.
+  void name(std::string_view text, bool is_first);
+
   void unsigned_integer(std::uint64_t value);
   void signed_integer(std::int64_t value);
 
@@ -61,7 +64,7 @@ class JsonWriter {
     if (static_cast<std::size_t>(end_ - at_) < size) grow(size);
   }
   void grow(std::size_t size);
-  void escaped(std::string_view text);
+  void escaped_string(std::string_view text);
   void escape(unsigned char c);
 
   std::unique_ptr<char[]> begin_;

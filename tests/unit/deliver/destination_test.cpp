@@ -7,13 +7,13 @@
 #include "support/fake_transport.hpp"
 #include "support/manual_clock.hpp"
 #include "support/memory_log.hpp"
-#include "support/records.hpp"
+#include "support/numbered_record.hpp"
 
 namespace outrider::sidecar {
 namespace {
 
 using namespace std::chrono_literals;
-using test::make_record;
+using test::numbered_record;
 
 class DestinationTest : public ::testing::Test {
  protected:
@@ -40,7 +40,7 @@ class DestinationTest : public ::testing::Test {
   void accept(std::uint64_t first, std::uint64_t last, std::uint64_t ttl_ms = 0) {
     for (std::uint64_t i = first; i <= last; ++i) {
       destination->accept(
-          make_record({.number = i, .time_ns = clock.now().wall_ns(), .ttl_ms = ttl_ms}),
+          numbered_record({.number = i, .time_ns = clock.now().wall_ns(), .ttl_ms = ttl_ms}),
           clock.now());
     }
   }

@@ -5,12 +5,12 @@
 #include <gtest/gtest.h>
 
 #include "sidecar/base/random.hpp"
-#include "support/records.hpp"
+#include "support/numbered_record.hpp"
 
 namespace outrider::sidecar {
 namespace {
 
-using test::make_record;
+using test::numbered_record;
 
 constexpr QueueLimits roomy = {1'000'000, 1ULL << 30U};
 
@@ -20,10 +20,10 @@ std::vector<std::uint8_t> copy(proto::ByteView bytes) {
 
 TEST(EventQueue, GivesBackWhatWasPushedInOrder) {
   EventQueue queue(roomy);
-  for (std::uint64_t i = 0; i < 10'000; ++i) queue.push(make_record({.number = i}));
+  for (std::uint64_t i = 0; i < 10'000; ++i) queue.push(numbered_record({.number = i}));
   EXPECT_EQ(queue.events(), 10'000U);
   for (std::uint64_t i = 0; i < 10'000; ++i) {
-    ASSERT_EQ(copy(queue.front()), make_record({.number = i}));
+    ASSERT_EQ(copy(queue.front()), numbered_record({.number = i}));
     queue.take();
   }
   EXPECT_TRUE(queue.is_empty());
@@ -32,7 +32,7 @@ TEST(EventQueue, GivesBackWhatWasPushedInOrder) {
 
 TEST(EventQueue, TheEventLimitCountsWhatIsTakenUntilItIsReleased) {
   EventQueue queue({2, 1'000'000});
-  const auto record = make_record();
+  const auto record = numbered_record();
   EXPECT_TRUE(queue.has_room(record.size()));
   queue.push(record);
   queue.push(record);
@@ -47,7 +47,7 @@ TEST(EventQueue, TheEventLimitCountsWhatIsTakenUntilItIsReleased) {
 }
 
 TEST(EventQueue, TheByteLimitHoldsToTheByte) {
-  const auto record = make_record();
+  const auto record = numbered_record();
   EventQueue queue({1000, 3 * record.size()});
   queue.push(record);
   queue.push(record);
@@ -67,13 +67,13 @@ TEST(EventQueue, ARecordLargerThanAChunkFits) {
   event.data = proto::as_bytes(data);
   std::vector<std::uint8_t> big(record_bytes(event, {}));
   write_record(event, {}, big.data());
-  queue.push(make_record());
+  queue.push(numbered_record());
   queue.push(big);
-  queue.push(make_record({.number = 2}));
+  queue.push(numbered_record({.number = 2}));
   queue.take();
   EXPECT_EQ(copy(queue.front()), big);
   queue.take();
-  EXPECT_EQ(copy(queue.front()), make_record({.number = 2}));
+  EXPECT_EQ(copy(queue.front()), numbered_record({.number = 2}));
 }
 
 TEST(EventQueue, BehavesLikeADequeUnderRandomUse) {
@@ -84,7 +84,7 @@ TEST(EventQueue, BehavesLikeADequeUnderRandomUse) {
     // Waves: it fills, runs empty and fills again.
     const bool fills = (i / 5000) % 2 == 0;
     if (model.empty() || random.chance(fills ? 0.7 : 0.3)) {
-      model.push_back(make_record({.number = i}));
+      model.push_back(numbered_record({.number = i}));
       queue.push(model.back());
     } else {
       ASSERT_EQ(copy(queue.front()), model.front());

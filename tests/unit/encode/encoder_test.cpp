@@ -1,0 +1,106 @@
+#include "sidecar/encode/encoder.hpp"
+
+#include <gtest/gtest.h>
+
+#include "support/records.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+using test::make_record;
+using test::RecordFields;
+
+/// The body of these events in the format of that name.
+Body body_of(std::string_view format, const std::vector<RecordFields>& events) {
+  const std::unique_ptr<Encoder> encoder = make_encoder(format);
+  Body body;
+  encoder->begin(body, static_cast<std::uint32_t>(events.size()));
+  for (const RecordFields& fields : events) {
+    const std::vector<std::uint8_t> record = make_record(fields);
+    encoder->add(read_record(record.data()), body);
+  }
+  encoder->end(body);
+  return body;
+}
+
+constexpr std::string_view id_member = R"("id":"00010203-0405-0607-0809-0a0b0c0d0e0f")";
+constexpr std::string_view time_member = R"("time":"2026-01-31T12:00:00.123456789Z")";
+
+TEST(Encoder, AnUnknownFormatHasNone) {
+  EXPECT_EQ(make_encoder("xml"), nullptr);
+  EXPECT_EQ(make_encoder(""), nullptr);
+}
+
+TEST(Encoder, ContentTypes) {
+  EXPECT_EQ(make_encoder("json")->content_type(), "application/json");
+  EXPECT_EQ(make_encoder("ndjson")->content_type(), "application/x-ndjson");
+  EXPECT_EQ(make_encoder("msgpack")->content_type(), "application/msgpack");
+}
+
+TEST(Encoder, JsonIsAnArrayOfObjects) {
+  const Body body =
+      body_of("json", {{.data = "\x01"},
+                       {.data = "\x02", .id_text = "e-2", .key = "k", .trace = "t", .host = "h"}});
+  const std::string first = "{" + std::string(id_member) + R"(,"topic":"orders.paid",)" +
+                            std::string(time_member) + R"(,"data":1})";
+  const std::string second = R"({"id":"e-2","topic":"orders.paid",)" + std::string(time_member) +
+                             R"(,"data":2,"key":"k","trace":"t","host":"h"})";
+  EXPECT_EQ(body.bytes, "[" + first + "," + second + "]");
+  EXPECT_EQ(body.event_ends, (std::vector<std::uint32_t>{
+                                 static_cast<std::uint32_t>(1 + first.size()),
+                                 static_cast<std::uint32_t>(2 + first.size() + second.size())}));
+}
+
+TEST(Encoder, NdjsonIsOneObjectALine) {
+  const Body body = body_of("ndjson", {{.data = "\x01"}, {.data = "\xa1\n"}});
+  const std::string head = "{" + std::string(id_member) + R"(,"topic":"orders.paid",)" +
+                           std::string(time_member) + R"(,"data":)";
+  EXPECT_EQ(body.bytes, head + "1}\n" + head + "\"\\n\"}\n");
+  EXPECT_EQ(body.event_ends.back(), body.bytes.size());
+}
+
+TEST(Encoder, MsgpackHandsTheDataThroughByteForByte) {
+  // A number in a longer form than it needs, and text that is not UTF-8.
+  const std::string data = test::bytes_of({0x92, 0xcf, 0, 0, 0, 0, 0, 0, 0, 1, 0xa1, 0xff});
+  const Body body = body_of("msgpack", {{.data = data, .id_text = "e-1"}});
+  const std::string expected = test::bytes_of({0x91, 0x84, 0xa2}) + "id" + '\xa3' + "e-1" + '\xa5' +
+                               "topic" + '\xab' + "orders.paid" + '\xa4' + "time" + '\xbe' +
+                               "2026-01-31T12:00:00.123456789Z" + '\xa4' + "data" + data;
+  EXPECT_EQ(body.bytes, expected);
+}
+
+TEST(Encoder, MsgpackArraysOfEverySize) {
+  const auto head_of = [](std::uint32_t count) {
+    Body body;
+    make_encoder("msgpack")->begin(body, count);
+    return body.bytes;
+  };
+  EXPECT_EQ(head_of(0), test::bytes_of({0x90}));
+  EXPECT_EQ(head_of(15), test::bytes_of({0x9f}));
+  EXPECT_EQ(head_of(16), test::bytes_of({0xdc, 0, 16}));
+  EXPECT_EQ(head_of(0xffff), test::bytes_of({0xdc, 0xff, 0xff}));
+  EXPECT_EQ(head_of(0x10000), test::bytes_of({0xdd, 0, 1, 0, 0}));
+}
+
+TEST(Encoder, ABodyIsBegunAnewAndKeepsItsMemory) {
+  for (const EncoderRow& row : encoder_rows()) {
+    const std::unique_ptr<Encoder> encoder = row.make();
+    const std::vector<std::uint8_t> record = make_record({.data = "\x01"});
+    Body body;
+    const auto encode = [&] {
+      encoder->begin(body, 1);
+      encoder->add(read_record(record.data()), body);
+      encoder->end(body);
+    };
+    encode();
+    const std::string first = body.bytes;
+    const char* memory = body.bytes.data();
+    encode();
+    EXPECT_EQ(body.bytes, first) << row.name;
+    EXPECT_EQ(body.bytes.data(), memory) << row.name;
+    EXPECT_EQ(body.event_ends.size(), 1U) << row.name;
+  }
+}
+
+}  // namespace
+}  // namespace outrider::sidecar

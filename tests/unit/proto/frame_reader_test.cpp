@@ -1,0 +1,84 @@
+#include "proto/frame_reader.hpp"
+
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "support/golden_frames.hpp"
+
+// What the golden vectors cannot say; what a frame means stands there.
+
+namespace outrider::proto {
+namespace {
+
+constexpr FrameLimits limits = {.frame_bytes_max = 4U << 20U, .event_bytes_max = 1U << 20U};
+
+std::vector<std::uint8_t> bytes_of(std::string_view hex) {
+  return test::from_hex(hex);
+}
+
+TEST(FrameReader, EveryPrefixOfEveryGoodFrameIsTruncated) {
+  const test::GoldenFile golden = test::read_golden_frames();
+  FrameReader reader({golden.frame_bytes_max, golden.event_bytes_max});
+  for (const test::GoldenFrame& frame : golden.frames) {
+    if (frame.refusal != 0) continue;
+    for (std::size_t size = 0; size < frame.bytes.size(); ++size) {
+      // On the heap in its exact size, so that the address sanitizer sees a read beyond it.
+      const std::vector<std::uint8_t> cut(frame.bytes.begin(), frame.bytes.begin() + size);
+      ASSERT_EQ(reader.open(cut), Refusal::frame_truncated) << frame.name << " at " << size;
+      ASSERT_EQ(reader.event_count(), 0U);
+    }
+  }
+}
+
+TEST(FrameReader, NothingOfARefusedFrameCounts) {
+  FrameReader reader(limits);
+  ASSERT_EQ(reader.open(bytes_of("9301809293a16100c0c1")), Refusal::frame_malformed);
+  EXPECT_EQ(reader.event_count(), 0U);
+}
+
+TEST(FrameReader, ViewsPointIntoTheFrame) {
+  const std::vector<std::uint8_t> frame = bytes_of("9301809193a16100a2686a");
+  FrameReader reader(limits);
+  ASSERT_EQ(reader.open(frame), Refusal::none);
+  EventView event;
+  ASSERT_EQ(reader.next(event), Refusal::none);
+  EXPECT_EQ(event.data.data() + event.data.size(), frame.data() + frame.size());
+}
+
+TEST(FrameReader, AFrameOfTinyEventsLeavesNoLargeScratchBehind) {
+  // Four million nils: each is refused, and the reader must not keep many times the frame.
+  std::vector<std::uint8_t> frame(4U << 20U, 0xc0);
+  const std::size_t count = frame.size() - 8;
+  const std::vector<std::uint8_t> head = {0x93,
+                                          0x01,
+                                          0x80,
+                                          0xdd,
+                                          static_cast<std::uint8_t>(count >> 24U),
+                                          static_cast<std::uint8_t>(count >> 16U),
+                                          static_cast<std::uint8_t>(count >> 8U),
+                                          static_cast<std::uint8_t>(count)};
+  std::copy(head.begin(), head.end(), frame.begin());
+  FrameReader reader(limits);
+  ASSERT_EQ(reader.open(frame), Refusal::none);
+  EXPECT_EQ(reader.event_count(), count);
+  EventView event;
+  EXPECT_EQ(reader.next(event), Refusal::event_shape);
+  EXPECT_LE(reader.scratch_bytes(), 12 * frame.size());
+
+  ASSERT_EQ(reader.open(bytes_of("9301809193a16100c0")), Refusal::none);
+  EXPECT_LE(reader.scratch_bytes(), 256U * 1024U);
+}
+
+TEST(FrameReader, RefusalsHaveNamesAndSentences) {
+  EXPECT_EQ(describe(Refusal::event_topic).name, "event_topic");
+  EXPECT_EQ(describe(Refusal::none).name, "none");
+  for (const RefusalRow& row : refusals) {
+    EXPECT_FALSE(row.sentence.empty());
+    EXPECT_EQ(describe(row.refusal).name, row.name);
+  }
+}
+
+}  // namespace
+}  // namespace outrider::proto
