@@ -108,7 +108,7 @@ int run() {
     const std::unique_ptr<Encoder> encoder = row.make();
     Body body;
     measure("transcode_" + std::string(row.name), [&] {
-      encoder->begin(body, events_a_frame);
+      encoder->begin(body);
       for (const auto& record : records) encoder->add(read_record(record.data()), body);
       encoder->end(body);
     });

@@ -14,7 +14,7 @@ using test::RecordFields;
 Body body_of(std::string_view format, const std::vector<RecordFields>& events) {
   const std::unique_ptr<Encoder> encoder = make_encoder(format);
   Body body;
-  encoder->begin(body, static_cast<std::uint32_t>(events.size()));
+  encoder->begin(body);
   for (const RecordFields& fields : events) {
     const std::vector<std::uint8_t> record = make_record(fields);
     encoder->add(read_record(record.data()), body);
@@ -88,7 +88,7 @@ TEST(Encoder, ABodyIsBegunAnewAndKeepsItsMemory) {
     const std::vector<std::uint8_t> record = make_record({.data = "\x01"});
     Body body;
     const auto encode = [&] {
-      encoder->begin(body, 1);
+      encoder->begin(body);
       encoder->add(read_record(record.data()), body);
       encoder->end(body);
     };

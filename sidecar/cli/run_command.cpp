@@ -1,0 +1,112 @@
+#include "sidecar/cli/run_command.hpp"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+
+#include "sidecar/app/host.hpp"
+#include "sidecar/base/units.hpp"
+#include "sidecar/cli/commands.hpp"
+#include "sidecar/cli/config_arguments.hpp"
+#include "sidecar/cli/service_notify.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+/// Closing may hang in a library; the process ends this long after the linger time at the latest.
+constexpr std::chrono::seconds close_time_max{1};
+
+sigset_t stop_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+/// Waits for stop signals in a thread of its own, for they are blocked in all others.
+class StopSignals {
+ public:
+  explicit StopSignals(Host& host) : thread_([this, &host] { wait(host); }) {}
+
+  ~StopSignals() {
+    is_done_.store(true);
+    pthread_kill(thread_.native_handle(), SIGTERM);
+    thread_.join();
+  }
+
+ private:
+  void wait(Host& host) {
+    const sigset_t signals = stop_signals();
+    int signal = 0;
+    sigwait(&signals, &signal);
+    if (is_done_.load()) return;
+    notify_service_manager("STOPPING=1");
+    host.request_stop();
+    sigwait(&signals, &signal);
+    if (is_done_.load()) return;
+    constexpr char text[] = "outrider: second signal, ending at once; events may be lost\n";
+    [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
+    _exit(exit_events_lost);
+  }
+
+  std::atomic<bool> is_done_ = false;
+  std::thread thread_;
+};
+
+/// Ends the process with this status if it has not ended by itself in time.
+void end_in_any_case(int status, MonoTime linger_until) {
+  std::thread([status, linger_until] {
+    std::this_thread::sleep_until(linger_until + close_time_max);
+    _exit(status);
+  }).detach();
+}
+
+int run_host(Host& host, Log& log) {
+  notify_service_manager("READY=1");
+  log.info("ready", {{"version", OUTRIDER_VERSION}, {"pid", std::to_string(getpid())}});
+  {
+    StopSignals signals(host);
+    host.run();
+  }
+  const Report report = host.report();
+  std::fputs(format_report(report).c_str(), stderr);
+  return report.has_losses() ? exit_events_lost : exit_done;
+}
+
+}  // namespace
+
+int run_command(const std::vector<std::string>& arguments) {
+  ConfigArguments given;
+  if (const auto status = read_config_arguments("run", arguments, given)) return *status;
+  const LoadResult result = load_config(given.path, given.settings);
+  if (!result.ok()) {
+    for (const Error& error : result.errors) std::fprintf(stderr, "%s\n", error.message.c_str());
+    return exit_usage;
+  }
+  const Config& config = result.loaded.config;
+  const auto log = make_stderr_log(config.log_level, config.log_format);
+  for (const std::string& warning : result.loaded.warnings) log->warn(warning);
+
+  // Before any thread is made: all of them inherit it.
+  const sigset_t signals = stop_signals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+
+  auto host = Host::open(config, *log);
+  if (!host.ok()) {
+    log->error("cannot start", {{"because", host.error().message}});
+    return exit_failed;
+  }
+  const int status = run_host(*host.value(), *log);
+  end_in_any_case(status, host.value()->linger_until());
+  host.value().reset();
+  return status;
+}
+
+}  // namespace outrider::sidecar
