@@ -56,12 +56,12 @@ bool Embedded::stop() {
     parts_->host->request_stop();
     parts_->thread.join();
   }
-  return !parts_->host->report().has_losses();
+  return !parts_->host->has_losses();
 }
 
 std::string Embedded::report() const {
   return parts_->thread.joinable() ? "the sidecar is running\n"
-                                   : sidecar::format_report(parts_->host->report());
+                                   : parts_->host->report();
 }
 
 }  // namespace outrider

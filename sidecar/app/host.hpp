@@ -1,21 +1,18 @@
 // Host: the App in the real world, with sockets, clocks and one thread.
 //
 // Used by `outrider run` and by embedded mode. Thread: one thread calls run(), which returns when
-// the shutdown is complete; request_stop() is safe from any thread and from a signal handler.
+// the shutdown is complete; request_stop() is safe from any thread.
 // Owns: all of it, but the log, and the ZeroMQ context if one is given.
 // Fails with: an Error when something cannot be opened; nothing has been started then.
 #pragma once
 
 #include <memory>
+#include <string>
 
-#include "sidecar/app/app.hpp"
 #include "sidecar/base/clock.hpp"
 #include "sidecar/base/log.hpp"
-#include "sidecar/base/reactor.hpp"
 #include "sidecar/base/result.hpp"
 #include "sidecar/config/config.hpp"
-#include "sidecar/deliver/curl_transport.hpp"
-#include "sidecar/ingest/zmq_source.hpp"
 
 namespace outrider::sidecar {
 
@@ -25,27 +22,29 @@ class Host {
   /// own.
   static Result<std::unique_ptr<Host>> open(const Config& config, Log& log,
                                             void* zmq_context = nullptr);
+  ~Host();
 
   /// Turns the app until request_stop() has been called and its shutdown is complete.
   void run();
 
   void request_stop();
 
-  /// Only while run() is not running.
-  Report report() const { return app_->report(); }
+  // Only while run() is not running.
 
-  /// When the linger time of the shutdown is over. Only when run() has returned.
-  MonoTime linger_until() const { return app_->linger_until(); }
+  /// Some accepted event was dropped or is dead.
+  bool has_losses() const;
+
+  /// The ledger, as a table for people.
+  std::string report() const;
+
+  /// When the linger time of the shutdown is over.
+  MonoTime linger_until() const;
 
  private:
-  Host() : curl_(reactor_) {}
+  struct Parts;
+  explicit Host(std::unique_ptr<Parts> parts);
 
-  // In this order: what stands below uses what stands above.
-  SystemClock clock_;
-  Reactor reactor_;
-  std::unique_ptr<ZmqContext> zmq_context_;
-  CurlDriver curl_;
-  std::unique_ptr<App> app_;
+  std::unique_ptr<Parts> parts_;
 };
 
 }  // namespace outrider::sidecar

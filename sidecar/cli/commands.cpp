@@ -5,6 +5,7 @@
 
 #include "sidecar/base/text.hpp"
 #include "sidecar/cli/help_command.hpp"
+#include "sidecar/cli/run_command.hpp"
 #include "sidecar/cli/sink_command.hpp"
 #include "sidecar/cli/version_command.hpp"
 
@@ -12,6 +13,7 @@ namespace outrider::sidecar {
 
 const std::vector<CommandRow>& command_rows() {
   static const std::vector<CommandRow> rows = {
+      {"run", "the sidecar, in the foreground", run_command},
       {"sink", "a local HTTPS receiver that shows what arrives, with injectable faults",
        sink_command},
       {"version", "the version of outrider and of the libraries it uses", version_command},

@@ -11,10 +11,10 @@
 #include <thread>
 
 #include "sidecar/app/host.hpp"
-#include "sidecar/base/units.hpp"
 #include "sidecar/cli/commands.hpp"
 #include "sidecar/cli/config_arguments.hpp"
 #include "sidecar/cli/service_notify.hpp"
+#include "sidecar/config/load.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -75,9 +75,8 @@ int run_host(Host& host, Log& log) {
     StopSignals signals(host);
     host.run();
   }
-  const Report report = host.report();
-  std::fputs(format_report(report).c_str(), stderr);
-  return report.has_losses() ? exit_events_lost : exit_done;
+  std::fputs(host.report().c_str(), stderr);
+  return host.has_losses() ? exit_events_lost : exit_done;
 }
 
 }  // namespace

@@ -63,23 +63,31 @@ TEST(Encoder, MsgpackHandsTheDataThroughByteForByte) {
   // A number in a longer form than it needs, and text that is not UTF-8.
   const std::string data = test::bytes_of({0x92, 0xcf, 0, 0, 0, 0, 0, 0, 0, 1, 0xa1, 0xff});
   const Body body = body_of("msgpack", {{.data = data, .id_text = "e-1"}});
-  const std::string expected = test::bytes_of({0x91, 0x84, 0xa2}) + "id" + '\xa3' + "e-1" + '\xa5' +
+  const std::string expected = test::bytes_of({0xdd, 0, 0, 0, 1, 0x84, 0xa2}) + "id" + '\xa3' + "e-1" + '\xa5' +
                                "topic" + '\xab' + "orders.paid" + '\xa4' + "time" + '\xbe' +
                                "2026-01-31T12:00:00.123456789Z" + '\xa4' + "data" + data;
   EXPECT_EQ(body.bytes, expected);
 }
 
-TEST(Encoder, MsgpackArraysOfEverySize) {
-  const auto head_of = [](std::uint32_t count) {
-    Body body;
-    make_encoder("msgpack")->begin(body, count);
-    return body.bytes;
-  };
-  EXPECT_EQ(head_of(0), test::bytes_of({0x90}));
-  EXPECT_EQ(head_of(15), test::bytes_of({0x9f}));
-  EXPECT_EQ(head_of(16), test::bytes_of({0xdc, 0, 16}));
-  EXPECT_EQ(head_of(0xffff), test::bytes_of({0xdc, 0xff, 0xff}));
-  EXPECT_EQ(head_of(0x10000), test::bytes_of({0xdd, 0, 1, 0, 0}));
+TEST(Encoder, TheMsgpackArrayCountsWhatWasKept) {
+  const std::unique_ptr<Encoder> encoder = make_encoder("msgpack");
+  const std::vector<std::uint8_t> record = make_record({.data = "\x01"});
+  Body body;
+  encoder->begin(body);
+  for (int i = 0; i < 259; ++i) encoder->add(read_record(record.data()), body);
+  body.take_back();
+  encoder->end(body);
+  EXPECT_EQ(body.bytes.substr(0, 5), test::bytes_of({0xdd, 0, 0, 1, 2}));
+  EXPECT_EQ(body.bytes.size(), body.event_ends.back());
+}
+
+TEST(Encoder, TheMsgpackStreamIsTheMapsAlone) {
+  const Body array = body_of("msgpack", {{.data = "\x01"}, {.data = "\x02"}});
+  const Body stream = body_of("msgpack_stream", {{.data = "\x01"}, {.data = "\x02"}});
+  EXPECT_EQ(array.bytes.substr(5), stream.bytes);
+  EXPECT_EQ(stream.bytes.substr(0, stream.event_ends[0]),
+            stream.bytes.substr(stream.event_ends[0]).replace(
+                stream.event_ends[0] - 1, 1, "\x01"));
 }
 
 TEST(Encoder, ABodyIsBegunAnewAndKeepsItsMemory) {
