@@ -108,10 +108,11 @@ std::string how_it_retries(const DestinationConfig& destination) {
   if (destination.retry_attempts_max == 1) {
     return "A batch that fails is not tried again: it is a dead letter, counted and logged.";
   }
-  std::string text = "A batch that fails in passing is tried again after a random wait of up to " +
-                     format_duration(destination.retry_initial) + ", doubling up to " +
-                     format_duration(destination.retry_max) + ", for " +
-                     format_duration(destination.retry_age_max);
+  std::string text =
+      "A batch that fails and may yet succeed is tried again after a random wait of up to " +
+      format_duration(destination.retry_initial) + ", doubling up to " +
+      format_duration(destination.retry_max) + ", for " +
+      format_duration(destination.retry_age_max);
   if (destination.retry_attempts_max != 0) {
     text += " or " + std::to_string(destination.retry_attempts_max) + " attempts";
   }

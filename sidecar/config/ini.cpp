@@ -32,10 +32,10 @@ std::vector<IniSection> read_ini(std::string_view text, const std::string& file,
 
     if (line.empty() || line.front() == '#' || line.front() == ';') continue;
     if (line.front() == '[') {
-      if (line.back() != ']') {
+      const std::size_t close = line.find(']');
+      if (close != line.size() - 1) {
         problems.push_back({origin, in_quotes(line) + " is not a section; write it as [NAME]"});
       }
-      const std::size_t close = line.find(']');
       sections.push_back(section_of(trim(line.substr(1, close - 1)), origin));
       continue;
     }

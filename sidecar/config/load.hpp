@@ -23,7 +23,8 @@ inline constexpr std::size_t destinations_max = 1024;
 struct LoadedConfig {
   Config config;
   /// Where each setting that was given stands, one entry a value; what is not here is a default.
-  /// By full name: "shutdown.linger", "destination.audit.url".
+  /// By full name: "shutdown.linger", "destination.audit.url"; a section's own name says where it
+  /// begins.
   std::map<std::string, std::vector<Origin>, std::less<>> origins;
   /// What is allowed but probably not meant, each beginning with its place.
   std::vector<std::string> warnings;

@@ -16,8 +16,8 @@ constexpr std::string_view page_head = R"(# Configuration
 One file, given as `--config FILE`. `outrider check --config FILE` explains every effective setting
 and where it comes from, and names every error with its line.
 
-* A section is `[ingest]`, `[destination.NAME]`, `[shutdown]` or `[log]`; a setting is `key = value`.
-  Blanks around keys and values are cut off.
+* A section is `[ingest]`, `[destination.NAME]`, `[shutdown]` or `[log]`; a setting is
+  `key = value`. Blanks around keys and values are cut off.
 * A comment has a line of its own that begins with `#` or `;`. Anywhere else these two, `=`, quotes
   and any other character are part of the value. Nothing in a value is expanded: no environment
   variables, no escapes.
@@ -35,9 +35,9 @@ and where it comes from, and names every error with its line.
 )";
 
 constexpr std::string_view example_head =
-    R"(# Outrider's configuration. Lines that begin with # are comments; those that begin with #key show
-# defaults. `outrider check --config FILE` explains what is in effect. docs/configuration.md tells
-# more. Made from the option table by `./dev docs`.
+    R"(# Outrider's configuration. A line that begins with # is a comment; `#key = value` shows a default.
+# `outrider check --config FILE` explains what is in effect; docs/configuration.md says more.
+# Made from the option table by `./dev docs`.
 )";
 
 /// What configuration_example() sets, as section, key and value.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <strings.h>
+
 #include "sidecar/base/units.hpp"
 #include "sidecar/config/checks.hpp"
 #include "sidecar/config/messages.hpp"
@@ -108,10 +110,7 @@ void validate_required(const DestinationConfig& destination, const SectionView& 
 
 bool names_authorization(const std::string& header) {
   constexpr std::string_view name = "authorization:";
-  return header.size() >= name.size() &&
-         std::equal(name.begin(), name.end(), header.begin(), [](char a, char b) {
-           return a == (b >= 'A' && b <= 'Z' ? static_cast<char>(b - 'A' + 'a') : b);
-         });
+  return strncasecmp(header.c_str(), name.data(), name.size()) == 0;
 }
 
 void validate_identity(const DestinationConfig& destination, const SectionView& section) {

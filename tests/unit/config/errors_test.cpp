@@ -37,6 +37,8 @@ TEST(ConfigErrors, Lines) {
       {"linger = 5s\n" + http,
        "a.conf:1: key \"linger\" stands before the first section; begin with one, as in [ingest]"},
       {http + "[log\nlevel = warn\n", "a.conf:3: \"[log\" is not a section; write it as [NAME]"},
+      {http + "[log]x]\n", "a.conf:3: \"[log]x]\" is not a section; write it as [NAME]"},
+      {http + "[log] # x\n", "a.conf:3: \"[log] # x\" is not a section; write it as [NAME]"},
       {"", "a.conf:1: there is no [destination.NAME] section; events would go nowhere"},
   });
 }

@@ -64,7 +64,8 @@ TEST(ConfigExplain, SaysInPlainWordsWhatADestinationDoes) {
                 "way, otherwise when it has 500 events or 1MiB or is 200ms old; at most 4 requests "
                 "are on their way at a time. It keeps at most 100000 events or 64MiB waiting in "
                 "memory; when that is full, the oldest events are dropped and counted to make "
-                "room. A batch that fails in passing is tried again after a random wait of up to "
+                "room. A batch that fails and may yet succeed is tried again after a random wait "
+                "of up to "
                 "1s, doubling up to 5m, for 24h or 7 attempts; then it is a dead letter, counted "
                 "and logged.\n"));
   EXPECT_THAT(text, HasSubstr("disk gets every event and appends them to /var/log/e as ndjson."));
