@@ -4,6 +4,7 @@
 
 #include "sidecar/app/host.hpp"
 #include "sidecar/config/load.hpp"
+#include "sidecar/ingest/zmq_source.hpp"
 
 namespace outrider {
 namespace {
