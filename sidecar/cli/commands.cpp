@@ -4,6 +4,8 @@
 #include <cstdio>
 
 #include "sidecar/base/text.hpp"
+#include "sidecar/cli/check_command.hpp"
+#include "sidecar/cli/emit_command.hpp"
 #include "sidecar/cli/help_command.hpp"
 #include "sidecar/cli/sink_command.hpp"
 #include "sidecar/cli/version_command.hpp"
@@ -12,6 +14,10 @@ namespace outrider::sidecar {
 
 const std::vector<CommandRow>& command_rows() {
   static const std::vector<CommandRow> rows = {
+      {"check",
+       "explains every setting of a configuration, or what is wrong with it; changes nothing",
+       check_command},
+      {"emit", "sends one event, or lines of JSON from stdin, to the sidecar", emit_command},
       {"sink", "a local HTTPS receiver that shows what arrives, with injectable faults",
        sink_command},
       {"version", "the version of outrider and of the libraries it uses", version_command},

@@ -1,0 +1,25 @@
+#include "sidecar/cli/config_arguments.hpp"
+
+#include "sidecar/cli/arguments.hpp"
+#include "sidecar/cli/commands.hpp"
+#include "sidecar/config/reference.hpp"
+
+namespace outrider::sidecar {
+
+std::optional<int> read_config_arguments(const std::string& command,
+                                         const std::vector<std::string>& arguments,
+                                         ConfigArguments& config) {
+  const ArgumentTable table{
+      .usage = command + " --config FILE [--SECTION.KEY VALUE ...]",
+      .rows = {{"config", "FILE", "the configuration", store_text(config.file)}},
+      .others = &config.settings,
+      .notes = "Each setting of the file can be given here too, and counts instead:\n\n" +
+               configuration_help(),
+  };
+  if (const auto status = read_arguments(table, arguments)) return status;
+  if (!config.file.empty()) return std::nullopt;
+  print_error(table, "--config FILE is missing");
+  return exit_usage;
+}
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,21 @@
+// `--config FILE [--SECTION.KEY VALUE ...]`, as `outrider run` and `outrider check` have it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace outrider::sidecar {
+
+struct ConfigArguments {
+  std::string file;
+  std::vector<std::string> settings;  ///< for load_config
+};
+
+/// Reads them; `command` is "outrider run". Gives the exit status if the command must end, as
+/// read_arguments does.
+std::optional<int> read_config_arguments(const std::string& command,
+                                         const std::vector<std::string>& arguments,
+                                         ConfigArguments& config);
+
+}  // namespace outrider::sidecar
