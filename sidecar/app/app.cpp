@@ -42,7 +42,9 @@ std::string_view format_name(const DestinationConfig& config) {
 Result<std::unique_ptr<App>> App::create(const Config& config, AppParts parts, Log& log) {
   Random seeds(parts.seed);
   std::vector<std::unique_ptr<Destination>> destinations;
-  for (const DestinationConfig& destination : config.destinations) {
+  for (DestinationConfig destination : config.destinations) {
+    // Files and sockets take one body after the other.
+    if (destination.type != DestinationType::http) destination.concurrency_max = 1;
     auto encoder = make_encoder(format_name(destination));
     auto transport = parts.make_transport(destination, encoder->content_type());
     if (!transport.ok()) {

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "sidecar/deliver/writer_transport.hpp"
+#include "sidecar/fanout/zmq_transport.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -29,6 +30,11 @@ constexpr std::array rows = {
     TransportRow{DestinationType::stdout_,
                  [](const DestinationConfig&, std::string_view, const TransportWorld& world)
                      -> Made { return make_stdout_transport(world.reactor); }},
+    TransportRow{DestinationType::zmq,
+                 [](const DestinationConfig& config, std::string_view,
+                    const TransportWorld& world) -> Made {
+                   return make_zmq_transport(config, world.zmq_context, world.reactor);
+                 }},
 };
 
 }  // namespace

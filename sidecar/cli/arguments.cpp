@@ -51,7 +51,9 @@ std::string unknown_option_message(const ArgumentTable& table, const std::string
 Status take_options(const ArgumentTable& table, const std::vector<po::option>& options) {
   std::size_t positionals = 0;
   for (const po::option& option : options) {
+    if (option.unregistered) continue;
     if (option.position_key >= 0) {
+      if (table.others != nullptr) continue;
       const std::string& word = option.value.front();
       if (++positionals > table.positionals_max) {
         return Error{"\"" + printable(word, 64) + "\" is one word too many"};
@@ -83,11 +85,17 @@ std::optional<int> read_arguments(const ArgumentTable& table,
     namespace style = po::command_line_style;
     // Without guessing: a prefix that works today may mean something else tomorrow.
     const int exact = style::unix_style & ~style::allow_guessing & ~style::allow_short;
-    const auto parsed = po::command_line_parser(arguments).options(options).style(exact).run();
+    po::command_line_parser parser(arguments);
+    parser.options(options).style(exact);
+    if (table.others != nullptr) parser.allow_unregistered();
+    const po::parsed_options parsed = parser.run();
     for (const po::option& option : parsed.options) {
       if (option.string_key != "help") continue;
       print_help(table, options);
       return exit_done;
+    }
+    if (table.others != nullptr) {
+      *table.others = po::collect_unrecognized(parsed.options, po::include_positional);
     }
     const Status taken = take_options(table, parsed.options);
     if (taken.ok()) return std::nullopt;

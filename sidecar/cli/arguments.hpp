@@ -30,6 +30,8 @@ struct ArgumentTable {
   std::vector<ArgumentRow> rows{};
   std::size_t positionals_max = 0;  ///< words that are not options
   TakeValue take_positional{};
+  /// Where words go that the table does not know, instead of being an error; may be null.
+  std::vector<std::string>* others = nullptr;
   std::string notes{};  ///< printed below the options
 };
 

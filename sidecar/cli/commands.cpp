@@ -4,7 +4,10 @@
 #include <cstdio>
 
 #include "sidecar/base/text.hpp"
+#include "sidecar/cli/check_command.hpp"
+#include "sidecar/cli/emit_command.hpp"
 #include "sidecar/cli/help_command.hpp"
+#include "sidecar/cli/reference_command.hpp"
 #include "sidecar/cli/run_command.hpp"
 #include "sidecar/cli/sink_command.hpp"
 #include "sidecar/cli/version_command.hpp"
@@ -14,8 +17,14 @@ namespace outrider::sidecar {
 const std::vector<CommandRow>& command_rows() {
   static const std::vector<CommandRow> rows = {
       {"run", "the sidecar, in the foreground", run_command},
+      {"check",
+       "explains every setting of a configuration, or what is wrong with it; changes nothing",
+       check_command},
+      {"emit", "sends one event, or lines of JSON from stdin, to the sidecar", emit_command},
       {"sink", "a local HTTPS receiver that shows what arrives, with injectable faults",
        sink_command},
+      {"reference", "the page of all settings, or with --example a configuration of all settings",
+       reference_command},
       {"version", "the version of outrider and of the libraries it uses", version_command},
       {"help", "this list, or the options of one command", help_command},
   };

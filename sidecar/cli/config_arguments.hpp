@@ -1,24 +1,21 @@
-// The arguments of the commands that read a configuration: --config FILE, and settings that take
-// the place of the file's.
-//
-// Used by `run` and `check`. Pure but for what it prints.
+// `--config FILE [--SECTION.KEY VALUE ...]`, as `outrider run` and `outrider check` have it.
 #pragma once
 
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace outrider::sidecar {
 
 struct ConfigArguments {
-  std::string path;
-  std::vector<std::string> settings;  ///< "--shutdown.linger=5s", in the words given
+  std::string file;
+  std::vector<std::string> settings;  ///< for load_config
 };
 
-/// Returns nothing when the command may go on, else the exit status with which it must end.
-std::optional<int> read_config_arguments(std::string_view command,
+/// Reads them; `command` is "outrider run". Gives the exit status if the command must end, as
+/// read_arguments does.
+std::optional<int> read_config_arguments(const std::string& command,
                                          const std::vector<std::string>& arguments,
-                                         ConfigArguments& out);
+                                         ConfigArguments& config);
 
 }  // namespace outrider::sidecar

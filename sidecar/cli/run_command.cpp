@@ -83,8 +83,8 @@ int run_host(Host& host, Log& log) {
 
 int run_command(const std::vector<std::string>& arguments) {
   ConfigArguments given;
-  if (const auto status = read_config_arguments("run", arguments, given)) return *status;
-  const LoadResult result = load_config(given.path, given.settings);
+  if (const auto status = read_config_arguments("outrider run", arguments, given)) return *status;
+  const LoadResult result = load_config(given.file, given.settings);
   if (!result.ok()) {
     for (const Error& error : result.errors) std::fprintf(stderr, "%s\n", error.message.c_str());
     return exit_usage;

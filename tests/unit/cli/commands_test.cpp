@@ -63,6 +63,14 @@ TEST(Commands, WrongUsageIsOneLineThatNamesWhatWasMeant) {
       {{"sink", "--cert", "a.pem"}, "--cert and --key go together"},
       {{"sink", "--plain", "--cert-out", "a.pem"}, "--plain has no certificate"},
       {{"sink", "--retry-after", "soon"}, "--retry-after: \"soon\""},
+      {{"emit"}, "give TOPIC and JSON, or --stdin"},
+      {{"emit", "a.b"}, "give TOPIC and JSON, or --stdin"},
+      {{"emit", "--stdin", "a.b", "1"}, "give TOPIC and JSON, or --stdin"},
+      {{"emit", "a.b", "1", "2"}, "\"2\" is one word too many"},
+      {{"emit", "a.b", "{"}, "invalid JSON at byte 1"},
+      {{"emit", "a..b", "1"}, "the topic is not"},
+      {{"emit", "--endpoint", "nonsense", "a.b", "1"}, "--endpoint: "},
+      {{"check"}, "outrider check: --config FILE is missing"},
   };
   for (const Case& wrong : cases) {
     const auto result = outrider(wrong.words);
@@ -72,6 +80,19 @@ TEST(Commands, WrongUsageIsOneLineThatNamesWhatWasMeant) {
     EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
     EXPECT_EQ(result.out, "");
   }
+}
+
+TEST(Commands, CheckExplainsTheShippedConfigurationWithWhatTheCommandLineSays) {
+  const std::string file = OUTRIDER_SOURCE_DIR "/systemd/outrider.conf";
+  const auto good = outrider({"check", "--config", file, "--shutdown.linger", "7s"});
+  EXPECT_EQ(good.status, exit_done) << good.err;
+  EXPECT_THAT(good.out, HasSubstr("linger = 7s"));
+  EXPECT_EQ(good.out, outrider({"check", "--shutdown.linger=7s", "--config=" + file}).out);
+
+  const auto bad = outrider({"check", "--config", file, "--shutdown.lingr", "7s"});
+  EXPECT_EQ(bad.status, exit_usage);
+  EXPECT_EQ(bad.out, "");
+  EXPECT_THAT(bad.err, HasSubstr("did you mean \"linger\"?"));
 }
 
 }  // namespace

@@ -1,0 +1,237 @@
+#include "sidecar/cli/emit_line.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <chrono>
+#include <limits>
+#include <vector>
+
+#include <msgpack.hpp>
+#include <rapidjson/document.h>
+#include <rapidjson/error/en.h>
+
+#include "proto/msgpack_reader.hpp"
+#include "sidecar/base/text.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+using rapidjson::Value;
+
+/// What msgpack-c's packer writes to.
+struct TextStream {
+  std::string& text;
+  void write(const char* bytes, std::size_t count) { text.append(bytes, count); }
+};
+using Packer = msgpack::packer<TextStream>;
+
+Status parse(std::string_view json, rapidjson::Document& document) {
+  constexpr unsigned flags = rapidjson::kParseValidateEncodingFlag |
+                             rapidjson::kParseFullPrecisionFlag | rapidjson::kParseIterativeFlag;
+  document.Parse<flags>(json.data(), json.size());
+  if (!document.HasParseError()) return Nothing{};
+  return Error{"invalid JSON at byte " + std::to_string(document.GetErrorOffset()) + ": " +
+               rapidjson::GetParseError_En(document.GetParseError())};
+}
+
+std::string_view text_of(const Value& value) {
+  return {value.GetString(), value.GetStringLength()};
+}
+
+void pack_text(const Value& value, Packer& packer) {
+  packer.pack_str(value.GetStringLength());
+  packer.pack_str_body(value.GetString(), value.GetStringLength());
+}
+
+/// msgpack-c's own pack_double makes an integer of 1.0.
+void pack_double(double value, std::string& data) {
+  const auto bits = std::bit_cast<std::uint64_t>(value);
+  data += '\xcb';
+  for (int shift = 56; shift >= 0; shift -= 8) data += static_cast<char>(bits >> shift);
+}
+
+/// False if the value nests deeper than the wire format allows.
+bool pack(const Value& value, std::uint32_t depth, std::string& data) {
+  if ((value.IsObject() || value.IsArray()) && depth == proto::depth_levels_max) return false;
+  TextStream stream{data};
+  Packer packer(stream);
+  switch (value.GetType()) {
+    case rapidjson::kNullType:
+      packer.pack_nil();
+      return true;
+    case rapidjson::kFalseType:
+      packer.pack_false();
+      return true;
+    case rapidjson::kTrueType:
+      packer.pack_true();
+      return true;
+    case rapidjson::kStringType:
+      pack_text(value, packer);
+      return true;
+    case rapidjson::kNumberType:
+      if (value.IsUint64()) {
+        packer.pack_uint64(value.GetUint64());
+      } else if (value.IsInt64()) {
+        packer.pack_int64(value.GetInt64());
+      } else {
+        pack_double(value.GetDouble(), data);
+      }
+      return true;
+    case rapidjson::kArrayType:
+      packer.pack_array(value.Size());
+      for (const Value& element : value.GetArray()) {
+        if (!pack(element, depth + 1, data)) return false;
+      }
+      return true;
+    case rapidjson::kObjectType:
+      packer.pack_map(value.MemberCount());
+      for (const auto& member : value.GetObject()) {
+        pack_text(member.name, packer);
+        if (!pack(member.value, depth + 1, data)) return false;
+      }
+      return true;
+  }
+  return false;
+}
+
+Result<std::string> pack_data(const Value& value) {
+  std::string data;
+  if (pack(value, 0, data)) return data;
+  return Error{"the data nests deeper than " + std::to_string(proto::depth_levels_max) + " levels"};
+}
+
+/// The number that the digits of `text` make, which are digits all.
+std::uint64_t number_of(std::string_view text) {
+  std::uint64_t number = 0;
+  for (const char digit : text) number = number * 10 + static_cast<std::uint64_t>(digit - '0');
+  return number;
+}
+
+/// "2026-01-31T12:00:00", then perhaps a point and one to nine digits, then "Z".
+bool parse_utc_time(std::string_view text, std::uint64_t& time_ns) {
+  constexpr std::string_view shape = "dddd-dd-ddTdd:dd:dd";
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  if (text.size() <= shape.size()) return false;
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    if (shape[i] == 'd' ? !is_digit(text[i]) : text[i] != shape[i]) return false;
+  }
+  const auto field = [text](std::size_t at) {
+    return static_cast<unsigned>(number_of(text.substr(at, 2)));
+  };
+  const auto year = static_cast<int>(number_of(text.substr(0, 4)));
+  const unsigned hour = field(11);
+  const unsigned minute = field(14);
+  const unsigned second = field(17);
+  const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(field(5)),
+                                         std::chrono::day(field(8))};
+  constexpr int year_max = 2553;  // the last whole one that fits
+  if (!date.ok() || year < 1970 || year > year_max) return false;
+  if (hour > 23 || minute > 59 || second > 59) return false;
+
+  std::string_view rest = text.substr(shape.size());
+  std::string fraction;
+  if (rest.front() == '.') {
+    rest.remove_prefix(1);
+    const auto end = std::find_if_not(rest.begin(), rest.end(), is_digit);
+    fraction.assign(rest.begin(), end);
+    rest.remove_prefix(fraction.size());
+    if (fraction.empty() || fraction.size() > 9) return false;
+  }
+  if (rest != "Z") return false;
+  fraction.resize(9, '0');
+
+  const auto time = std::chrono::sys_days(date).time_since_epoch() + std::chrono::hours(hour) +
+                    std::chrono::minutes(minute) + std::chrono::seconds(second);
+  time_ns = static_cast<std::uint64_t>(std::chrono::seconds(time).count()) * 1'000'000'000 +
+            number_of(fraction);
+  return true;
+}
+
+Status take_text(const Value& value, std::string& to) {
+  if (!value.IsString()) return Error{"must be text"};
+  to = text_of(value);
+  return Nothing{};
+}
+
+Status take_count(const Value& value, std::uint64_t max, std::uint64_t& to) {
+  if (!value.IsUint64() || value.GetUint64() > max) {
+    return Error{"must be a whole number from 0 to " + std::to_string(max)};
+  }
+  to = value.GetUint64();
+  return Nothing{};
+}
+
+Status take_time(const Value& value, std::uint64_t& to) {
+  if (value.IsUint64()) {
+    to = value.GetUint64();
+    return Nothing{};
+  }
+  if (value.IsString() && parse_utc_time(text_of(value), to)) return Nothing{};
+  return Error{"must be nanoseconds since 1970, or a time as in \"2026-01-31T12:00:00.5Z\""};
+}
+
+struct LineKey {
+  std::string_view name;
+  Status (*take)(const Value& value, EmitEvent& event);
+};
+
+constexpr std::uint64_t any_count = std::numeric_limits<std::uint64_t>::max();
+
+constexpr std::array line_keys = {
+    LineKey{"topic", [](const Value& v, EmitEvent& e) { return take_text(v, e.topic); }},
+    LineKey{"data",
+            [](const Value& v, EmitEvent& e) -> Status {
+              auto data = pack_data(v);
+              if (!data.ok()) return data.error();
+              e.data = std::move(data.value());
+              return Nothing{};
+            }},
+    LineKey{"time", [](const Value& v, EmitEvent& e) { return take_time(v, e.time_ns); }},
+    LineKey{"id", [](const Value& v, EmitEvent& e) { return take_text(v, e.id); }},
+    LineKey{"key", [](const Value& v, EmitEvent& e) { return take_text(v, e.key); }},
+    LineKey{"trace", [](const Value& v, EmitEvent& e) { return take_text(v, e.trace); }},
+    LineKey{"at", [](const Value& v, EmitEvent& e) { return take_time(v, e.at_ns); }},
+    LineKey{"ttl", [](const Value& v, EmitEvent& e) { return take_count(v, any_count, e.ttl_ms); }},
+    LineKey{"pri", [](const Value& v, EmitEvent& e) { return take_count(v, 2, e.priority); }},
+};
+
+Status take_member(std::string_view name, const Value& value, EmitEvent& event) {
+  std::vector<std::string_view> names;
+  for (const LineKey& key : line_keys) {
+    names.push_back(key.name);
+    if (key.name != name) continue;
+    const Status taken = key.take(value, event);
+    if (taken.ok()) return taken;
+    return taken.error().with_prefix("\"" + std::string(name) + "\"");
+  }
+  const std::string_view near = nearest(name, names);
+  std::string message = "there is no key \"" + printable(name, 64) + "\"";
+  if (!near.empty()) message += "; did you mean \"" + std::string(near) + "\"?";
+  return Error{message};
+}
+
+}  // namespace
+
+Result<std::string> json_to_msgpack(std::string_view json) {
+  rapidjson::Document document;
+  if (Status parsed = parse(json, document); !parsed.ok()) return parsed.error();
+  return pack_data(document);
+}
+
+Result<EmitEvent> read_emit_line(std::string_view line) {
+  rapidjson::Document document;
+  if (Status parsed = parse(line, document); !parsed.ok()) return parsed.error();
+  if (!document.IsObject()) return Error{R"(not an object as in {"topic": "a.b", "data": 1})"};
+  EmitEvent event;
+  for (const auto& member : document.GetObject()) {
+    if (Status taken = take_member(text_of(member.name), member.value, event); !taken.ok()) {
+      return taken.error();
+    }
+  }
+  if (event.topic.empty()) return Error{"\"topic\" is missing"};
+  if (event.data.empty()) return Error{"\"data\" is missing"};
+  return event;
+}
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,35 @@
+// From JSON to the events that `outrider emit` sends. Pure functions; fails with an Error that says
+// at which byte of the text something is wrong.
+//
+// Integers stay 64-bit integers, the order of keys and even duplicates of them stay as they are.
+// A number that no 64-bit integer holds becomes a double, as in JavaScript.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "sidecar/base/result.hpp"
+
+namespace outrider::sidecar {
+
+struct EmitEvent {
+  std::string topic;
+  std::string data;  ///< one msgpack value
+  std::uint64_t time_ns = 0;
+  std::string id{};
+  std::string key{};
+  std::string trace{};
+  std::uint64_t at_ns = 0;
+  std::uint64_t ttl_ms = 0;
+  std::uint64_t priority = 1;  ///< 0 low, 1 normal, 2 high
+};
+
+Result<std::string> json_to_msgpack(std::string_view json);
+
+/// One line of `outrider emit --stdin`: {"topic": TEXT, "data": ANYTHING}, and if wanted "time" and
+/// "at" (nanoseconds since 1970, or as in "2026-01-31T12:00:00.5Z"), "id", "key", "trace" (text),
+/// "ttl" (milliseconds) and "pri" (0, 1 or 2).
+Result<EmitEvent> read_emit_line(std::string_view line);
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,24 @@
+#include "sidecar/cli/reference_command.hpp"
+
+#include <cstdio>
+
+#include "sidecar/cli/arguments.hpp"
+#include "sidecar/cli/commands.hpp"
+#include "sidecar/config/reference.hpp"
+
+namespace outrider::sidecar {
+
+int reference_command(const std::vector<std::string>& arguments) {
+  bool wants_example = false;
+  const ArgumentTable table{
+      .usage = "outrider reference [--example]",
+      .rows = {{"example", "", "a configuration of all settings with their defaults, to begin with",
+                store_switch(wants_example)}},
+  };
+  if (const auto status = read_arguments(table, arguments)) return *status;
+  const std::string text = wants_example ? configuration_example() : configuration_reference();
+  std::fputs(text.c_str(), stdout);
+  return exit_done;
+}
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,120 @@
+// `outrider emit` as a process, received by a plain ZeroMQ socket.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <zmq.hpp>
+
+#include "proto/frame_reader.hpp"
+#include "support/process.hpp"
+#include "support/temp_dir.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+/// Stands where the sidecar would.
+class Receiver {
+ public:
+  Receiver() : socket_(context_, zmq::socket_type::pull) {
+    socket_.set(zmq::sockopt::rcvtimeo, 20'000);
+    socket_.set(zmq::sockopt::linger, 0);
+    socket_.bind(endpoint());
+  }
+
+  std::string endpoint() const { return "ipc://" + dir_.file("in.sock"); }
+
+  /// The topics of the next `count` events.
+  std::vector<std::string> topics(std::size_t count) {
+    std::vector<std::string> topics;
+    while (topics.size() < count) {
+      zmq::message_t message;
+      if (!socket_.recv(message)) break;
+      proto::FrameReader reader({.frame_bytes_max = 1U << 20U, .event_bytes_max = 1U << 20U});
+      EXPECT_EQ(reader.open({message.data<std::uint8_t>(), message.size()}), proto::Refusal::none);
+      for (std::size_t i = 0; i < reader.event_count(); ++i) {
+        proto::EventView event;
+        EXPECT_EQ(reader.next(event), proto::Refusal::none);
+        topics.emplace_back(event.topic);
+        datas.emplace_back(proto::as_text(event.data));
+        priorities.push_back(event.attributes.priority);
+      }
+    }
+    return topics;
+  }
+
+  std::vector<std::string> datas;
+  std::vector<proto::Priority> priorities;
+
+ private:
+  test::TempDir dir_;
+  zmq::context_t context_;
+  zmq::socket_t socket_;
+};
+
+test::Finished emit(std::vector<std::string> words, const std::string& input = {}) {
+  words.insert(words.begin(), {OUTRIDER_BINARY, "emit"});
+  return test::run(std::move(words), input);
+}
+
+TEST(Emit, SendsOneEvent) {
+  Receiver receiver;
+  const auto sent =
+      emit({"--endpoint", receiver.endpoint(), "--timeout", "20s", "orders.paid", R"({"a":1})"});
+  EXPECT_EQ(sent.status, 0) << sent.err;
+  EXPECT_EQ(sent.err, "");
+  EXPECT_THAT(receiver.topics(1), ElementsAre("orders.paid"));
+  EXPECT_THAT(receiver.datas, ElementsAre("\x81\xa1"
+                                          "a\x01"));
+}
+
+TEST(Emit, BadLinesAreReportedAndTheGoodOnesSent) {
+  Receiver receiver;
+  const auto sent = emit({"--endpoint", receiver.endpoint(), "--timeout", "20s", "--stdin"},
+                         "{\"topic\":\"first\",\"data\":1,\"pri\":2}\n"
+                         "nonsense\n"
+                         "\n"
+                         "{\"topic\":\"not..valid\",\"data\":1}\n"
+                         "{\"topic\":\"last\",\"data\":1,\"pri\":0}");
+  EXPECT_EQ(sent.status, 1);
+  EXPECT_THAT(sent.err, HasSubstr("line 2: invalid JSON at byte 1"));
+  EXPECT_THAT(sent.err, HasSubstr("line 4: the topic is not"));
+  EXPECT_THAT(sent.err, HasSubstr("2 events sent, 2 lines refused"));
+  EXPECT_THAT(receiver.topics(2), ElementsAre("first", "last"));
+  EXPECT_THAT(receiver.priorities, ElementsAre(proto::Priority::high, proto::Priority::low));
+}
+
+TEST(Emit, ManyLinesAllArriveInOrder) {
+  Receiver receiver;
+  constexpr int count = 20'000;
+  std::string input;
+  std::vector<std::string> expected;
+  for (int i = 0; i < count; ++i) {
+    expected.push_back("t" + std::to_string(i));
+    input += R"({"topic":")" + expected.back() + R"(","data":{"n":1}})" + "\n";
+  }
+  test::Process process(
+      {OUTRIDER_BINARY, "emit", "--endpoint", receiver.endpoint(), "--timeout", "20s", "--stdin"});
+  std::thread writer([&] {
+    process.write(input);
+    process.close_input();
+  });
+  EXPECT_EQ(receiver.topics(count), expected);
+  writer.join();
+  EXPECT_EQ(process.wait(), 0);
+}
+
+TEST(Emit, WithoutASidecarItGivesUpInTime) {
+  const test::TempDir dir;
+  const std::string endpoint = "ipc://" + dir.file("none.sock");
+  const auto one = emit({"--endpoint", endpoint, "--timeout", "50ms", "a.b", "1"});
+  EXPECT_EQ(one.status, 1);
+  EXPECT_THAT(one.err, HasSubstr("no sidecar took the events at " + endpoint + " within 50ms"));
+  const auto lines = emit({"--endpoint", endpoint, "--timeout", "50ms", "--stdin"},
+                          "{\"topic\":\"a\",\"data\":1}\n");
+  EXPECT_EQ(lines.status, 1);
+  EXPECT_THAT(lines.err, HasSubstr("0 events sent, 0 lines refused"));
+}
+
+}  // namespace
+}  // namespace outrider::sidecar
