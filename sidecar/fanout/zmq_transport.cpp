@@ -12,11 +12,14 @@
 #include <sys/epoll.h>
 #include <zmq.h>
 
+#include "sidecar/base/endpoint_guard.hpp"
 #include "sidecar/base/units.hpp"
 
 namespace outrider::sidecar {
 
 namespace {
+
+constexpr std::uint32_t socket_mode = 0660;
 
 class ZmqTransport final : public Transport {
  public:
@@ -49,6 +52,8 @@ class ZmqTransport final : public Transport {
   bool set(int option, int value) {
     return zmq_setsockopt(socket_, option, &value, sizeof value) == 0;
   }
+  Status bind(const std::string& url);
+  Status connect(const std::string& url);
   bool is_writable() const;
   void read_subscriptions();
   Completion try_attempt(const Attempt& attempt);
@@ -58,6 +63,7 @@ class ZmqTransport final : public Transport {
   void* socket_;
   Reactor& reactor_;
   int fd_ = -1;
+  std::vector<EndpointGuard> guards_;
   const bool is_pub_;
   const BodyFormat format_;
   const Duration timeout_;
@@ -87,12 +93,8 @@ Status ZmqTransport::open(const DestinationConfig& config, Log& log) {
     set(ZMQ_IMMEDIATE, 1);
   }
   for (const std::string& url : config.urls) {
-    const int failed =
-        config.zmq_bind ? zmq_bind(socket_, url.c_str()) : zmq_connect(socket_, url.c_str());
-    if (failed != 0) {
-      return Error{std::string("cannot ") + (config.zmq_bind ? "listen on " : "connect to ") + url +
-                   ": " + zmq_strerror(zmq_errno())};
-    }
+    Status status = config.zmq_bind ? bind(url) : connect(url);
+    if (!status.ok()) return status;
     char bound[256] = "";
     std::size_t bytes = sizeof bound;
     zmq_getsockopt(socket_, ZMQ_LAST_ENDPOINT, bound, &bytes);
@@ -105,6 +107,27 @@ Status ZmqTransport::open(const DestinationConfig& config, Log& log) {
   }
   reactor_.set(fd_, EPOLLIN, [](std::uint32_t) {});
   return Nothing{};
+}
+
+Status ZmqTransport::bind(const std::string& url) {
+  constexpr std::string_view ipc_scheme = "ipc://";
+  if (url.starts_with(ipc_scheme)) {
+    Result<EndpointGuard> guard =
+        EndpointGuard::claim(url.substr(ipc_scheme.size()), socket_mode, "");
+    if (!guard.ok()) return guard.error();
+    set(ZMQ_USE_FD, guard.value().take_listener());
+    guards_.push_back(std::move(guard.value()));
+  }
+  const bool is_bound = zmq_bind(socket_, url.c_str()) == 0;
+  const int error = zmq_errno();
+  set(ZMQ_USE_FD, -1);
+  if (is_bound) return Nothing{};
+  return Error{"cannot listen on " + url + ": " + zmq_strerror(error)};
+}
+
+Status ZmqTransport::connect(const std::string& url) {
+  if (zmq_connect(socket_, url.c_str()) == 0) return Nothing{};
+  return Error{"cannot connect to " + url + ": " + zmq_strerror(zmq_errno())};
 }
 
 void ZmqTransport::start(const Attempt& attempt) {

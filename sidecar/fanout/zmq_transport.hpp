@@ -4,8 +4,9 @@
 // part of the body without the punctuation between events, whatever the format (event_part()).
 //
 // Thread: the sidecar's one thread; never blocks. The socket's descriptor is registered with the
-// Reactor. Owns: the socket. Borrows: the context and the reactor. Fails with: an Error when it is
-// opened; later with completions.
+// Reactor. Owns: the socket, and the ipc paths that it binds (each claimed by an EndpointGuard,
+// mode 0660). Borrows: the context and the reactor. Fails with: an Error when it is opened; later
+// with completions.
 //
 // PUSH sends to peers that are connected. When none of them takes more, what has been sent is
 // completed as sent_some; an attempt of which nothing is sent yet waits until a peer does take

@@ -275,6 +275,11 @@ TEST_F(ZmqTransportTest, LingersForWhatWasHandedOver) {
   for (int i = 0; i < 501; ++i) ASSERT_FALSE(receive(puller).topic.empty()) << i;
 }
 
+TEST_F(ZmqTransportTest, DoesNotStealASocket) {
+  ASSERT_EQ(open(ZmqPattern::pub), "");
+  EXPECT_THAT(open(ZmqPattern::pub), HasSubstr("another sidecar listens on"));
+}
+
 TEST_F(ZmqTransportTest, RefusesEndpointsThatCannotBe) {
   EXPECT_THAT(open(ZmqPattern::pub, true, "tcp://nonsense"), HasSubstr("cannot listen on tcp://"));
   EXPECT_THAT(open(ZmqPattern::pub, false, "nonsense"), HasSubstr("cannot connect to nonsense"));
