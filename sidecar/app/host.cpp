@@ -40,7 +40,7 @@ Result<std::unique_ptr<Host>> Host::open(const Config& config, Log& log, void* z
   auto source = open_zmq_source(config.ingest, zmq_context, parts->reactor, log);
   if (!source.ok()) return source.error();
 
-  const TransportWorld world = {parts->reactor, parts->curl, zmq_context};
+  const TransportWorld world = {parts->reactor, parts->curl, zmq_context, log};
   AppParts app_parts;
   app_parts.source = std::move(source.value());
   app_parts.seed = system_seed();

@@ -33,7 +33,8 @@ constexpr std::array rows = {
     TransportRow{DestinationType::zmq,
                  [](const DestinationConfig& config, std::string_view,
                     const TransportWorld& world) -> Made {
-                   return make_zmq_transport(config, world.zmq_context, world.reactor);
+                   return make_zmq_transport(config, world.zmq_context, world.reactor,
+                                             world.log);
                  }},
 };
 

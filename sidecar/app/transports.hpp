@@ -7,6 +7,7 @@
 #include <memory>
 #include <string_view>
 
+#include "sidecar/base/log.hpp"
 #include "sidecar/base/reactor.hpp"
 #include "sidecar/base/result.hpp"
 #include "sidecar/config/config.hpp"
@@ -20,6 +21,7 @@ struct TransportWorld {
   Reactor& reactor;
   CurlDriver& curl;
   void* zmq_context;
+  Log& log;
 };
 
 Result<std::unique_ptr<Transport>> make_transport(const DestinationConfig& config,

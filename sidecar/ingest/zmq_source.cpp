@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 #include <zmq.h>
 
-#include "sidecar/ingest/endpoint_guard.hpp"
+#include "sidecar/base/endpoint_guard.hpp"
 
 namespace outrider::sidecar {
 

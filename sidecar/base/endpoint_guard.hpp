@@ -1,10 +1,10 @@
 // EndpointGuard: makes sure that the path of an ipc endpoint is ours alone, and listens on it.
 //
-// Used by ZmqSource for each ipc:// endpoint. ZeroMQ by itself deletes whatever stands at the path
-// and so steals the socket of a running sidecar without a word. The guard takes a lock on
-// PATH.lock, probes what stands at the path by connecting to it, removes it only if nobody answers,
-// and opens the listening socket with its owner and mode in place before the first client can
-// connect: the path never stands open wider than it should.
+// Used by ZmqSource and ZmqTransport for each ipc:// endpoint that they bind. ZeroMQ by itself
+// deletes whatever stands at the path and so steals the socket of a running sidecar without a word.
+// The guard takes a lock on PATH.lock, probes what stands at the path by connecting to it, removes
+// it only if nobody answers, and opens the listening socket with its owner and mode in place before
+// the first client can connect: the path never stands open wider than it should.
 //
 // Thread: the sidecar's one thread; never blocks. Owns: the lock, and the path while it is its own.
 // Fails with: an Error that names the path and what to do.

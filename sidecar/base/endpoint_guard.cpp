@@ -1,4 +1,4 @@
-#include "sidecar/ingest/endpoint_guard.hpp"
+#include "sidecar/base/endpoint_guard.hpp"
 
 #include <cerrno>
 #include <cstring>
@@ -25,8 +25,7 @@ std::string reason(int error) {
 }
 
 Error in_use(const std::string& path) {
-  return {"another sidecar listens on " + path +
-          ": stop it, or give this one another [ingest] endpoint"};
+  return {"another sidecar listens on " + path + ": stop it, or choose another endpoint"};
 }
 
 bool same_file(const struct stat& a, const struct stat& b) {

@@ -1,4 +1,4 @@
-#include "sidecar/ingest/endpoint_guard.hpp"
+#include "sidecar/base/endpoint_guard.hpp"
 
 #include <cstring>
 #include <filesystem>

@@ -1,0 +1,235 @@
+#include "sidecar/fanout/zmq_transport.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <deque>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <sys/epoll.h>
+#include <zmq.h>
+
+#include "sidecar/base/endpoint_guard.hpp"
+#include "sidecar/base/units.hpp"
+
+namespace outrider::sidecar {
+
+namespace {
+
+constexpr std::uint32_t socket_mode = 0660;
+
+class ZmqTransport final : public Transport {
+ public:
+  ZmqTransport(void* socket, const DestinationConfig& config, Reactor& reactor)
+      : socket_(socket),
+        reactor_(reactor),
+        is_pub_(config.zmq_pattern == ZmqPattern::pub),
+        ends_in_newline_(config.format != BodyFormat::msgpack),
+        timeout_(config.timeout) {}
+  ~ZmqTransport() override;
+  ZmqTransport(const ZmqTransport&) = delete;
+  ZmqTransport& operator=(const ZmqTransport&) = delete;
+
+  Status open(const DestinationConfig& config, Log& log);
+
+  void start(const Attempt& attempt) override;
+  void cancel(AttemptId id) override;
+  void collect(const Now& now, std::vector<Completion>& completions) override;
+  MonoTime next_deadline() const override;
+  void close(MonoTime deadline) override { linger_until_ = deadline; }
+
+ private:
+  enum class Sent : std::uint8_t { done, lost, not_yet, broken };
+
+  struct Waiting {
+    Attempt attempt;
+    MonoTime gives_up_at = never;  ///< never: not yet tried
+  };
+
+  bool set(int option, int value) {
+    return zmq_setsockopt(socket_, option, &value, sizeof value) == 0;
+  }
+  Status bind(const std::string& url);
+  Status connect(const std::string& url);
+  bool is_writable() const;
+  void read_subscriptions();
+  Completion try_attempt(const Attempt& attempt);
+  Sent send_event(std::string_view topic, std::string_view event);
+  bool send_parts(std::string_view topic, std::string_view event);
+
+  void* socket_;
+  Reactor& reactor_;
+  int fd_ = -1;
+  std::vector<EndpointGuard> guards_;
+  const bool is_pub_;
+  const bool ends_in_newline_;  ///< each event, as the encoder writes it
+  const Duration timeout_;
+  std::int64_t subscriptions_ = 0;
+  std::deque<Waiting> waiting_;
+  MonoTime last_turn_{};
+  MonoTime linger_until_{};
+};
+
+ZmqTransport::~ZmqTransport() {
+  if (fd_ >= 0) reactor_.remove(fd_);
+  const auto linger = std::chrono::ceil<std::chrono::milliseconds>(linger_until_ - last_turn_);
+  set(ZMQ_LINGER, static_cast<int>(std::clamp<std::int64_t>(linger.count(), 0, 3'600'000)));
+  zmq_close(socket_);
+}
+
+Status ZmqTransport::open(const DestinationConfig& config, Log& log) {
+  set(ZMQ_SNDHWM, static_cast<int>(std::min<std::uint64_t>(config.zmq_send_events_max,
+                                                           std::numeric_limits<int>::max())));
+  set(ZMQ_IPV6, 1);
+  set(ZMQ_TCP_KEEPALIVE, 1);
+  if (is_pub_) {
+    set(ZMQ_XPUB_NODROP, 1);
+    set(ZMQ_XPUB_VERBOSER, 1);
+  } else {
+    // Nothing is entrusted to a peer that is not there.
+    set(ZMQ_IMMEDIATE, 1);
+  }
+  for (const std::string& url : config.urls) {
+    Status status = config.zmq_bind ? bind(url) : connect(url);
+    if (!status.ok()) return status;
+    char bound[256] = "";
+    std::size_t bytes = sizeof bound;
+    zmq_getsockopt(socket_, ZMQ_LAST_ENDPOINT, bound, &bytes);
+    log.info(config.zmq_bind ? "fan-out listens" : "fan-out connects",
+             {{"destination", config.name}, {"endpoint", bound}});
+  }
+  std::size_t bytes = sizeof fd_;
+  if (zmq_getsockopt(socket_, ZMQ_FD, &fd_, &bytes) != 0) {
+    return Error{std::string("cannot watch the socket: ") + zmq_strerror(zmq_errno())};
+  }
+  reactor_.set(fd_, EPOLLIN, [](std::uint32_t) {});
+  return Nothing{};
+}
+
+Status ZmqTransport::bind(const std::string& url) {
+  constexpr std::string_view ipc_scheme = "ipc://";
+  if (url.starts_with(ipc_scheme)) {
+    Result<EndpointGuard> guard =
+        EndpointGuard::claim(url.substr(ipc_scheme.size()), socket_mode, "");
+    if (!guard.ok()) return guard.error();
+    set(ZMQ_USE_FD, guard.value().take_listener());
+    guards_.push_back(std::move(guard.value()));
+  }
+  const bool is_bound = zmq_bind(socket_, url.c_str()) == 0;
+  const int error = zmq_errno();
+  set(ZMQ_USE_FD, -1);
+  if (is_bound) return Nothing{};
+  return Error{"cannot listen on " + url + ": " + zmq_strerror(error)};
+}
+
+Status ZmqTransport::connect(const std::string& url) {
+  if (zmq_connect(socket_, url.c_str()) == 0) return Nothing{};
+  return Error{"cannot connect to " + url + ": " + zmq_strerror(zmq_errno())};
+}
+
+void ZmqTransport::start(const Attempt& attempt) {
+  waiting_.push_back({attempt, never});
+}
+
+void ZmqTransport::cancel(AttemptId id) {
+  std::erase_if(waiting_, [id](const Waiting& waiting) { return waiting.attempt.id == id; });
+}
+
+void ZmqTransport::collect(const Now& now, std::vector<Completion>& completions) {
+  last_turn_ = now.mono;
+  // This also lets libzmq take note of its peers, without which its descriptor stays ready.
+  const bool writable = is_writable();
+  if (is_pub_) read_subscriptions();
+  while (!waiting_.empty()) {
+    Waiting& first = waiting_.front();
+    Completion completion;
+    if (writable) completion = try_attempt(first.attempt);
+    if (!writable ||
+        (completion.result == AttemptResult::sent_some && completion.events_sent == 0)) {
+      if (first.gives_up_at == never) first.gives_up_at = now.mono + timeout_;
+      if (now.mono < first.gives_up_at) return;
+      completion = {};
+      completion.detail = "no peer has taken an event within " + format_duration(timeout_);
+    }
+    completion.id = first.attempt.id;
+    completions.push_back(std::move(completion));
+    waiting_.pop_front();
+  }
+}
+
+MonoTime ZmqTransport::next_deadline() const {
+  if (waiting_.empty()) return never;
+  // What has never been tried is due at once.
+  const MonoTime gives_up_at = waiting_.front().gives_up_at;
+  return gives_up_at == never ? last_turn_ : gives_up_at;
+}
+
+bool ZmqTransport::is_writable() const {
+  int events = 0;
+  std::size_t bytes = sizeof events;
+  return zmq_getsockopt(socket_, ZMQ_EVENTS, &events, &bytes) == 0 && (events & ZMQ_POLLOUT) != 0;
+}
+
+void ZmqTransport::read_subscriptions() {
+  std::uint8_t head = 0;
+  while (zmq_recv(socket_, &head, 1, ZMQ_DONTWAIT) > 0) subscriptions_ += head == 1 ? 1 : -1;
+}
+
+Completion ZmqTransport::try_attempt(const Attempt& attempt) {
+  Completion completion;
+  completion.result = AttemptResult::sent_some;
+  std::uint32_t begin = 0;
+  for (std::size_t i = 0; i < attempt.event_ends->size(); ++i) {
+    const std::uint32_t end = (*attempt.event_ends)[i];
+    std::string_view event = attempt.body.substr(begin, end - begin);
+    if (ends_in_newline_ && event.ends_with('\n')) event.remove_suffix(1);
+    begin = end;
+    const Sent sent = send_event((*attempt.topics)[i], event);
+    if (sent == Sent::not_yet) return completion;
+    if (sent == Sent::broken && completion.events_sent == 0) {
+      completion.result = AttemptResult::failed;
+      completion.detail = std::string("cannot send: ") + zmq_strerror(zmq_errno());
+    }
+    if (sent == Sent::broken) return completion;
+    ++completion.events_sent;
+    if (sent == Sent::lost) ++completion.events_lost;
+  }
+  if (completion.events_lost == 0) completion.result = AttemptResult::sent;
+  return completion;
+}
+
+ZmqTransport::Sent ZmqTransport::send_event(std::string_view topic, std::string_view event) {
+  if (send_parts(topic, event)) return Sent::done;
+  if (zmq_errno() != EAGAIN) return Sent::broken;
+  if (!is_pub_) return Sent::not_yet;
+  if (subscriptions_ > 1) {
+    set(ZMQ_XPUB_NODROP, 0);
+    send_parts(topic, event);
+    set(ZMQ_XPUB_NODROP, 1);
+  }
+  return Sent::lost;
+}
+
+bool ZmqTransport::send_parts(std::string_view topic, std::string_view event) {
+  // libzmq decides on the first part whether it takes the message; the rest always follows.
+  return zmq_send(socket_, topic.data(), topic.size(), ZMQ_DONTWAIT | ZMQ_SNDMORE) >= 0 &&
+         zmq_send(socket_, event.data(), event.size(), ZMQ_DONTWAIT) >= 0;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Transport>> make_zmq_transport(const DestinationConfig& config,
+                                                      void* context, Reactor& reactor, Log& log) {
+  void* socket = zmq_socket(context, config.zmq_pattern == ZmqPattern::pub ? ZMQ_XPUB : ZMQ_PUSH);
+  if (socket == nullptr) {
+    return Error{std::string("cannot create a socket: ") + zmq_strerror(zmq_errno())};
+  }
+  auto transport = std::make_unique<ZmqTransport>(socket, config, reactor);
+  if (Status status = transport->open(config, log); !status.ok()) return status.error();
+  return std::unique_ptr<Transport>(std::move(transport));
+}
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,36 @@
+// ZmqTransport: fans events out to ZeroMQ peers, PUB to all subscribers or PUSH to one of many.
+//
+// Used by destinations of type zmq. Each event is one message of two parts: its topic, and its own
+// part of the body. The encoder puts nothing around or between the events (ndjson, whose newline is
+// left out, or msgpack_stream).
+//
+// Thread: the sidecar's one thread; never blocks. The socket's descriptor is registered with the
+// Reactor. Owns: the socket, and the ipc paths that it binds (each claimed by an EndpointGuard,
+// mode 0660). Borrows: the context and the reactor. Fails with: an Error when it is opened; later
+// with completions.
+//
+// PUSH sends to peers that are connected. When none of them takes more, what has been sent is
+// completed as sent_some; an attempt of which nothing is sent yet waits until a peer does take
+// more, or fails after `timeout`. So a cancelled attempt has sent nothing.
+//
+// PUB never waits. An event that meets a subscriber at its high-water mark goes to all the others
+// and is counted in events_lost. libzmq then passes over that subscriber without a word until it
+// has caught up by half of its mark: with several subscriptions the count is a lower bound. With
+// a single one it is exact. An event that nobody subscribes to is done, as with every PUB.
+#pragma once
+
+#include <memory>
+
+#include "sidecar/base/log.hpp"
+#include "sidecar/base/reactor.hpp"
+#include "sidecar/base/result.hpp"
+#include "sidecar/config/config.hpp"
+#include "sidecar/deliver/transport.hpp"
+
+namespace outrider::sidecar {
+
+/// Binds or connects to every one of the configuration's urls, or fails. Logs where it listens.
+Result<std::unique_ptr<Transport>> make_zmq_transport(const DestinationConfig& config,
+                                                      void* context, Reactor& reactor, Log& log);
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,273 @@
+#include "sidecar/fanout/zmq_transport.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <zmq.h>
+
+#include "support/memory_log.hpp"
+#include "support/temp_dir.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using testing::HasSubstr;
+
+struct ZmqClose {
+  void operator()(void* socket) const { zmq_close(socket); }
+};
+using Socket = std::unique_ptr<void, ZmqClose>;
+
+struct ZmqTerm {
+  void operator()(void* context) const { zmq_ctx_term(context); }
+};
+
+struct Message {
+  std::string topic;
+  std::string event;
+  bool operator==(const Message&) const = default;
+};
+
+/// A body of ndjson with what an attempt says about it.
+class Batch {
+ public:
+  Batch(std::size_t events, std::size_t event_bytes, const std::string& topic = "orders.paid") {
+    for (std::size_t i = 0; i < events; ++i) add(topic, std::string(event_bytes, 'x'));
+  }
+  void add(const std::string& topic, const std::string& event) {
+    topics_text_.push_back(std::make_unique<std::string>(topic));
+    topics_.emplace_back(*topics_text_.back());
+    body_ += event + '\n';
+    ends_.push_back(static_cast<std::uint32_t>(body_.size()));
+  }
+  Attempt attempt(AttemptId id) const { return {id, body_, &ends_, &topics_, "batch"}; }
+
+ private:
+  std::string body_;
+  std::vector<std::uint32_t> ends_;
+  std::vector<std::unique_ptr<std::string>> topics_text_;
+  std::vector<std::string_view> topics_;
+};
+
+class ZmqTransportTest : public testing::Test {
+ protected:
+  std::string open(ZmqPattern pattern, bool bind = true, std::string url = "") {
+    config_.name = "fan";
+    config_.zmq_pattern = pattern;
+    config_.zmq_bind = bind;
+    config_.format = BodyFormat::ndjson;
+    config_.urls = {url.empty() ? url_ : url};
+    Result<std::unique_ptr<Transport>> made =
+        make_zmq_transport(config_, context_.get(), reactor_, log_);
+    if (!made.ok()) return made.error().message;
+    transport_ = std::move(made.value());
+    return "";
+  }
+
+  Socket peer(int type, int high_water_mark = 1000, bool bind = false) {
+    Socket socket(zmq_socket(peers_.get(), type));
+    set(socket, ZMQ_RCVHWM, high_water_mark);
+    set(socket, ZMQ_LINGER, 0);
+    EXPECT_EQ(bind ? zmq_bind(socket.get(), url_.c_str()) : zmq_connect(socket.get(), url_.c_str()),
+              0);
+    return socket;
+  }
+
+  /// A subscriber whose subscription has arrived.
+  Socket subscriber(const std::string& topic, int high_water_mark = 1000) {
+    Socket socket = peer(ZMQ_SUB, high_water_mark);
+    zmq_setsockopt(socket.get(), ZMQ_SUBSCRIBE, topic.data(), topic.size());
+    const std::string probe = topic + "probe";
+    Batch batch(1, 1, probe);
+    set(socket, ZMQ_RCVTIMEO, 5);
+    for (int i = 0; i < 4000; ++i) {
+      send(batch);
+      if (receive(socket).topic == probe) break;
+    }
+    set(socket, ZMQ_RCVTIMEO, 20'000);
+    Batch last(1, 2, probe);
+    send(last);
+    while (receive(socket).event.size() != 2) {
+    }
+    return socket;
+  }
+
+  static void set(const Socket& socket, int option, int value) {
+    zmq_setsockopt(socket.get(), option, &value, sizeof value);
+  }
+
+  static Message receive(const Socket& socket) {
+    std::string topic(100, '\0');
+    std::string event(100'000, '\0');
+    const int topic_bytes = zmq_recv(socket.get(), topic.data(), topic.size(), 0);
+    if (topic_bytes < 0) return {};
+    const int event_bytes = zmq_recv(socket.get(), event.data(), event.size(), 0);
+    topic.resize(static_cast<std::size_t>(topic_bytes));
+    event.resize(static_cast<std::size_t>(event_bytes));
+    return {topic, event};
+  }
+
+  /// One completion, or that of id 0 when `patience` is over. Sleeps on the reactor alone.
+  Completion finish_one(Duration patience = seconds(30)) {
+    const MonoTime deadline = clock_.now().mono + patience;
+    for (;;) {
+      transport_->collect(clock_.now(), done_);
+      const MonoTime now = clock_.now().mono;
+      if (!done_.empty() || now >= deadline) break;
+      reactor_.wait(
+          std::max(std::min(transport_->next_deadline(), deadline) - now, Duration::zero()));
+    }
+    if (done_.empty()) return {};
+    Completion completion = done_.front();
+    done_.erase(done_.begin());
+    return completion;
+  }
+
+  Completion send(const Batch& batch) {
+    transport_->start(batch.attempt(1));
+    return finish_one();
+  }
+
+  test::TempDir dir_;
+  const std::string url_ = "ipc://" + dir_.file("s.sock");
+  SystemClock clock_;
+  Reactor reactor_;
+  test::MemoryLog log_;
+  DestinationConfig config_;
+  std::unique_ptr<void, ZmqTerm> peers_{zmq_ctx_new()};
+  std::unique_ptr<void, ZmqTerm> context_{zmq_ctx_new()};
+  std::unique_ptr<Transport> transport_;
+  std::vector<Completion> done_;
+};
+
+TEST_F(ZmqTransportTest, PublishesEachEventToThoseWhoSubscribe) {
+  ASSERT_EQ(open(ZmqPattern::pub), "");
+  const Socket orders = subscriber("orders.");
+  const Socket users = subscriber("users.");
+  Batch batch(0, 0);
+  batch.add("orders.paid", "{\"n\":1}");
+  batch.add("users.new", "{\"n\":2}");
+  batch.add("orders.sent", "{\"n\":3}");
+  const Completion completion = send(batch);
+  EXPECT_EQ(completion.id, 1U);
+  EXPECT_EQ(completion.result, AttemptResult::sent);
+  EXPECT_EQ(receive(orders), (Message{"orders.paid", "{\"n\":1}"}));
+  EXPECT_EQ(receive(orders), (Message{"orders.sent", "{\"n\":3}"}));
+  EXPECT_EQ(receive(users), (Message{"users.new", "{\"n\":2}"}));
+}
+
+TEST_F(ZmqTransportTest, PublishesToNobody) {
+  ASSERT_EQ(open(ZmqPattern::pub), "");
+  EXPECT_EQ(send(Batch(10'000, 100)).result, AttemptResult::sent);
+}
+
+TEST_F(ZmqTransportTest, CountsWhatASubscriberAtItsMarkLoses) {
+  config_.zmq_send_events_max = 10;
+  ASSERT_EQ(open(ZmqPattern::pub), "");
+  const Socket stopped = subscriber("orders.", 10);
+  constexpr std::uint32_t events = 300;
+  const Completion completion = send(Batch(events, 50'000));
+  EXPECT_EQ(completion.result, AttemptResult::sent_some);
+  EXPECT_EQ(completion.events_sent, events);
+  EXPECT_GT(completion.events_lost, 0U);
+  std::uint32_t received = 0;
+  while (received < events - completion.events_lost && !receive(stopped).topic.empty()) ++received;
+  EXPECT_EQ(received + completion.events_lost, events);
+  set(stopped, ZMQ_RCVTIMEO, 20);
+  EXPECT_EQ(receive(stopped), Message{});
+}
+
+TEST_F(ZmqTransportTest, ASlowSubscriberDoesNotStarveAHealthyOne) {
+  config_.zmq_send_events_max = 10;
+  ASSERT_EQ(open(ZmqPattern::pub), "");
+  const Socket stopped = subscriber("orders.", 10);
+  const Socket healthy = subscriber("orders.", 10);
+  const Batch batch(1, 50'000);
+  std::uint32_t lost = 0;
+  for (int i = 0; i < 300; ++i) {
+    lost += send(batch).events_lost;
+    ASSERT_EQ(receive(healthy).topic, "orders.paid") << i;
+  }
+  EXPECT_GT(lost, 0U);
+}
+
+TEST_F(ZmqTransportTest, PushesEverythingThroughASlowPeer) {
+  config_.zmq_send_events_max = 10;
+  ASSERT_EQ(open(ZmqPattern::push), "");
+  const Socket puller = peer(ZMQ_PULL, 10);
+  set(puller, ZMQ_RCVTIMEO, 20'000);
+  std::uint32_t left = 500;
+  std::uint32_t received = 0;
+  while (left > 0) {
+    const Batch batch(left, 10'000);
+    transport_->start(batch.attempt(left));
+    Completion completion = finish_one(milliseconds(1));
+    while (completion.id == 0) {
+      ASSERT_EQ(receive(puller).event.size(), 10'000U);
+      ++received;
+      completion = finish_one(milliseconds(1));
+    }
+    ASSERT_NE(completion.result, AttemptResult::failed) << completion.detail;
+    EXPECT_EQ(completion.events_lost, 0U);
+    left -= completion.result == AttemptResult::sent ? left : completion.events_sent;
+  }
+  while (received < 500) {
+    ASSERT_EQ(receive(puller).event.size(), 10'000U);
+    ++received;
+  }
+}
+
+TEST_F(ZmqTransportTest, PushWaitsForAPeerAndThenGoesOn) {
+  ASSERT_EQ(open(ZmqPattern::push, false), "");
+  const Batch batch(3, 10);
+  transport_->start(batch.attempt(7));
+  EXPECT_EQ(finish_one(milliseconds(20)).id, 0U);
+  const Socket puller = peer(ZMQ_PULL, 10, true);
+  const Completion completion = finish_one();
+  EXPECT_EQ(completion.id, 7U);
+  EXPECT_EQ(completion.result, AttemptResult::sent);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(receive(puller).event.size(), 10U);
+}
+
+TEST_F(ZmqTransportTest, PushGivesUpAfterItsTimeoutAndForgetsWhatIsCancelled) {
+  config_.timeout = milliseconds(30);
+  ASSERT_EQ(open(ZmqPattern::push), "");
+  const Batch batch(3, 10);
+  transport_->start(batch.attempt(1));
+  transport_->start(batch.attempt(2));
+  transport_->cancel(1);
+  const Completion completion = finish_one();
+  EXPECT_EQ(completion.id, 2U);
+  EXPECT_EQ(completion.result, AttemptResult::failed);
+  EXPECT_EQ(completion.detail, "no peer has taken an event within 30ms");
+  EXPECT_EQ(transport_->next_deadline(), never);
+}
+
+TEST_F(ZmqTransportTest, LingersForWhatWasHandedOver) {
+  ASSERT_EQ(open(ZmqPattern::push), "");
+  const Socket puller = peer(ZMQ_PULL, 1);
+  set(puller, ZMQ_RCVTIMEO, 20'000);
+  ASSERT_EQ(send(Batch(1, 10)).result, AttemptResult::sent);
+  ASSERT_EQ(send(Batch(500, 10'000)).result, AttemptResult::sent);
+  transport_->close(clock_.now().mono + seconds(20));
+  transport_.reset();
+  for (int i = 0; i < 501; ++i) ASSERT_FALSE(receive(puller).topic.empty()) << i;
+}
+
+TEST_F(ZmqTransportTest, DoesNotStealASocket) {
+  ASSERT_EQ(open(ZmqPattern::pub), "");
+  EXPECT_THAT(open(ZmqPattern::pub), HasSubstr("another sidecar listens on"));
+}
+
+TEST_F(ZmqTransportTest, RefusesEndpointsThatCannotBe) {
+  EXPECT_THAT(open(ZmqPattern::pub, true, "tcp://nonsense"), HasSubstr("cannot listen on tcp://"));
+  EXPECT_THAT(open(ZmqPattern::pub, false, "nonsense"), HasSubstr("cannot connect to nonsense"));
+}
+
+}  // namespace
+}  // namespace outrider::sidecar
