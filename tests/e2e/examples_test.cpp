@@ -1,0 +1,54 @@
+// Every shipped example does what it says.
+
+#include "e2e/e2e_fixture.hpp"
+
+namespace outrider::test {
+namespace {
+
+std::string example(const std::string& name) {
+  return std::string(OUTRIDER_BINARY).substr(0, std::string(OUTRIDER_BINARY).rfind('/')) +
+         "/examples/" + name;
+}
+
+TEST(Examples, TheTenLinesOfAnAppDeliverTheirEvent) {
+  const TempDir dir;
+  Sink sink(dir);
+  Sidecar sidecar(dir, https_destination("audit", sink));
+  EXPECT_EQ(run({example("hello"), sidecar.endpoint()}).status, 0);
+  EXPECT_EQ(sidecar.stop(), 0);
+  EXPECT_NE(sink.output().find("\"user_id\":42"), std::string::npos) << sink.output();
+}
+
+TEST(Examples, TheEmbeddedSidecarDeliversFromInsideTheProcess) {
+  const TempDir dir;
+  Sink sink(dir);
+  write_file(dir.file("outrider.conf"), https_destination("audit", sink));
+  const Finished app = run({example("embedded"), dir.file("outrider.conf")});
+  EXPECT_EQ(app.status, 0) << app.err;
+  EXPECT_NE(app.err.find("every accepted event is accounted for"), std::string::npos) << app.err;
+  EXPECT_NE(sink.output().find("\"user_id\":42"), std::string::npos) << sink.output();
+}
+
+TEST(Examples, TheEmbeddedSidecarSaysWhatIsWrongWithItsConfiguration) {
+  const TempDir dir;
+  write_file(dir.file("outrider.conf"), "[destination.a]\ntype = htp\n");
+  const Finished app = run({example("embedded"), dir.file("outrider.conf")});
+  EXPECT_EQ(app.status, 2);
+  EXPECT_NE(app.err.find("outrider.conf:2"), std::string::npos) << app.err;
+}
+
+TEST(Examples, TheDemonstrationEndsWithABalancedLedgerAndLeavesNothingBehind) {
+  const TempDir dir;
+  const std::string build = std::string(OUTRIDER_BINARY).substr(
+      0, std::string(OUTRIDER_BINARY).rfind("/bin/"));
+  Process demo({OUTRIDER_SOURCE_DIR "/examples/demo.sh", build},
+               {.environment = {"TMPDIR=" + dir.path()}});
+  EXPECT_EQ(demo.wait(100s), 0) << demo.text() << demo.text(Process::Stream::err);
+  EXPECT_NE(demo.text().find("every accepted event is accounted for"), std::string::npos);
+  EXPECT_NE(demo.text().find("events=20000 ids=20000 duplicates=0"), std::string::npos)
+      << demo.text();
+  EXPECT_TRUE(std::filesystem::is_empty(dir.path()));
+}
+
+}  // namespace
+}  // namespace outrider::test

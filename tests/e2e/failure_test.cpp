@@ -1,0 +1,256 @@
+// Receivers that fail, restart and throttle; sidecars that are stopped, doubled and killed.
+
+#include "e2e/e2e_fixture.hpp"
+#include "support/certificate.hpp"
+
+namespace outrider::test {
+namespace {
+
+/// Emits until told to stop, in a thread of its own.
+class Emitter {
+ public:
+  explicit Emitter(const std::string& endpoint)
+      : client_(endpoint), thread_([this] {
+          while (!is_stopped_) {
+            if (client_.emit_wait(1s, "orders.paid", {{"n", count_ + 1}}) == Status::ok) ++count_;
+            if (count_ % 100 == 0) std::this_thread::sleep_for(1ms);
+          }
+        }) {}
+
+  long count() const { return count_; }
+
+  /// Everything emitted has been handed over. Returns how many that are.
+  long finish() {
+    stop();
+    EXPECT_TRUE(client_.flush(20s));
+    return count_;
+  }
+  void stop() {
+    is_stopped_ = true;
+    if (thread_.joinable()) thread_.join();
+  }
+  ~Emitter() { stop(); }
+
+ private:
+  Client client_;
+  std::atomic<bool> is_stopped_ = false;
+  std::atomic<long> count_ = 0;
+  std::thread thread_;
+};
+
+TEST(Failure, AReceiverThatIsKilledAndComesBackGetsEverything) {
+  const TempDir dir;
+  auto sink = std::make_unique<Sink>(dir);
+  const std::string port = sink->port();
+  const Certificate certificate = make_certificate(dir.path());
+  sink = nullptr;
+  const std::vector<std::string> tls = {"--cert", certificate.cert_file, "--key",
+                                        certificate.key_file};
+  sink = std::make_unique<Sink>(dir, tls, "sink", port);
+  Sidecar sidecar(dir, "[destination.audit]\ntype = http\nurl = " + sink->url() +
+                           "/\nca_file = " + certificate.cert_file +
+                           "\nretry_initial = 20ms\nretry_max = 200ms\n");
+  Emitter emitter(sidecar.endpoint());
+  for (int kills = 0; kills < 3; ++kills) {
+    const std::size_t before = sink->numbers().size();
+    ASSERT_TRUE(eventually([&] { return sink->numbers().size() > before + 500; }));
+    sink->process().signal(SIGKILL);
+    ASSERT_TRUE(sink->process().wait());
+    const long count = emitter.count();
+    ASSERT_TRUE(eventually([&] { return emitter.count() > count + 200; }))
+        << "the app does not notice";
+    sink = std::make_unique<Sink>(dir, tls, "sink", port);
+  }
+  const long count = emitter.finish();
+  EXPECT_EQ(sidecar.stop(), 0) << sidecar.err();
+  EXPECT_EQ(distinct(sink->numbers()).size(), static_cast<std::size_t>(count))
+      << "the output file goes on from sink to sink";
+  EXPECT_EQ(sidecar.ledger("audit").delivered, static_cast<std::uint64_t>(count));
+}
+
+TEST(Failure, NginxOverTlsIsReloadedAndRestartedInMidStream) {
+  const TempDir dir;
+  Sink sink(dir, {"--plain"});
+  const Certificate certificate = make_certificate(dir.path());
+  std::string port;
+  {
+    const Sink placeholder(dir, {"--plain"}, "placeholder");
+    port = placeholder.port();
+  }
+  write_file(dir.file("nginx.conf"),
+             "daemon off; master_process on; worker_processes 1; pid " + dir.file("nginx.pid") +
+                 "; error_log " + dir.file("error.log") + ";\nevents {}\nhttp { access_log off;\n" +
+                 " client_body_temp_path " + dir.file("body") + "; proxy_temp_path " +
+                 dir.file("proxy") + "; fastcgi_temp_path " + dir.file("fcgi") +
+                 "; uwsgi_temp_path " + dir.file("uwsgi") + "; scgi_temp_path " +
+                 dir.file("scgi") + ";\n client_max_body_size 8m;\n server { listen 127.0.0.1:" +
+                 port + " ssl; ssl_certificate " + certificate.cert_file +
+                 "; ssl_certificate_key " + certificate.key_file + ";\n location / { proxy_pass " +
+                 sink.url() + "; } } }\n");
+  const std::vector<std::string> words = {"/usr/sbin/nginx", "-p", dir.path(), "-e",
+                                          dir.file("error.log"), "-c", dir.file("nginx.conf")};
+  const auto is_up = [&] {
+    return run({"/usr/bin/python3", "-c",
+                "import socket,sys\nsocket.create_connection(('127.0.0.1', int(sys.argv[1])))",
+                port})
+               .status == 0;
+  };
+  auto nginx = std::make_unique<Process>(words);
+  ASSERT_TRUE(eventually(is_up)) << read_file(dir.file("error.log"));
+
+  Sidecar sidecar(dir, "[destination.audit]\ntype = http\nurl = https://127.0.0.1:" + port +
+                           "/events\nca_file = " + certificate.cert_file +
+                           "\nretry_initial = 20ms\nretry_max = 200ms\n");
+  Emitter emitter(sidecar.endpoint());
+  ASSERT_TRUE(eventually([&] { return sink.numbers().size() > 500; }));
+  nginx->signal(SIGHUP);
+  const std::size_t reloaded = sink.numbers().size();
+  ASSERT_TRUE(eventually([&] { return sink.numbers().size() > reloaded + 500; }));
+  nginx->signal(SIGTERM);
+  ASSERT_TRUE(nginx->wait());
+  const long count = emitter.count();
+  ASSERT_TRUE(eventually([&] { return emitter.count() > count + 200; }));
+  nginx = std::make_unique<Process>(words);
+  const long total = emitter.finish();
+  EXPECT_EQ(sidecar.stop(), 0) << sidecar.err();
+  EXPECT_EQ(distinct(sink.numbers()).size(), static_cast<std::size_t>(total));
+  nginx->signal(SIGTERM);
+  EXPECT_TRUE(nginx->wait());
+}
+
+TEST(Failure, A503WithRetryAfterIsWaitedFor) {
+  const TempDir dir;
+  Sink sink(dir, {"--fail-first", "1", "--retry-after", "2"});
+  Sidecar sidecar(dir, https_destination("audit", sink));
+  Client client(sidecar.endpoint());
+  const auto begin = std::chrono::steady_clock::now();
+  emit_numbers(client, 1, 10);
+  ASSERT_TRUE(eventually([&] { return sink.numbers().size() == 10; }));
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, 2s);
+  EXPECT_EQ(sidecar.stop(), 0);
+  EXPECT_EQ(sorted(sink.numbers()), range(1, 10));
+}
+
+TEST(Failure, ARefusedBatchIsADeadLetterAndIsSaid) {
+  const TempDir dir;
+  Sink sink(dir, {"--status", "400"});
+  Sidecar sidecar(dir, https_destination("audit", sink));
+  Client client(sidecar.endpoint());
+  emit_numbers(client, 1, 3);
+  EXPECT_TRUE(client.flush(10s));
+  EXPECT_EQ(sidecar.stop(), 3);
+  EXPECT_EQ(sidecar.ledger("audit").dead, 3U);
+  EXPECT_NE(sidecar.err().find("dead letters destination=audit reason=refused"), std::string::npos)
+      << sidecar.err();
+}
+
+TEST(Failure, ACertificateThatIsNotTrustedHoldsTheEvents) {
+  const TempDir dir;
+  Sink sink(dir);
+  Sidecar sidecar(dir, "[destination.audit]\ntype = http\nurl = " + sink.url() +
+                           "/\n[shutdown]\nlinger = 1s\n");
+  Client client(sidecar.endpoint());
+  emit_numbers(client, 1, 3);
+  EXPECT_TRUE(sidecar.process().wait_for_line("certificate", Process::Stream::err));
+  EXPECT_EQ(sidecar.stop(), 3);
+  EXPECT_EQ(sidecar.ledger("audit").dropped, 3U) << "linger";
+  EXPECT_TRUE(sink.numbers().empty());
+}
+
+TEST(Stop, SigtermUnderLoadDeliversWhatWasAcceptedAndTheLedgerAddsUp) {
+  const TempDir dir;
+  Sink sink(dir);
+  Sidecar sidecar(dir, https_destination("audit", sink));
+  std::vector<std::unique_ptr<Emitter>> emitters;
+  for (int i = 0; i < 3; ++i) emitters.push_back(std::make_unique<Emitter>(sidecar.endpoint()));
+  ASSERT_TRUE(eventually([&] { return sink.numbers().size() > 2000; }));
+  EXPECT_EQ(sidecar.stop(), 0) << sidecar.err();
+  const LedgerRow row = sidecar.ledger("audit");
+  EXPECT_EQ(row.accepted, row.delivered);
+  EXPECT_EQ(sink.numbers().size(), row.delivered);
+}
+
+TEST(Stop, ADeadReceiverCostsTheLingerTimeAndTheLossIsSaid) {
+  const TempDir dir;
+  Sidecar sidecar(dir, "[destination.audit]\ntype = http\nurl = http://127.0.0.1:1/\n"
+                       "[shutdown]\nlinger = 1s\n");
+  Client client(sidecar.endpoint());
+  emit_numbers(client, 1, 10);
+  EXPECT_TRUE(client.flush(10s));
+  EXPECT_EQ(sidecar.stop(), 3);
+  EXPECT_EQ(sidecar.ledger("audit").dropped, 10U);
+  EXPECT_NE(sidecar.err().find("(linger 10)"), std::string::npos) << sidecar.err();
+}
+
+TEST(Stop, ASecondSignalEndsAtOnce) {
+  const TempDir dir;
+  Sidecar sidecar(dir, "[destination.audit]\ntype = http\nurl = http://127.0.0.1:1/\n"
+                       "[shutdown]\nlinger = 10m\n");
+  Client client(sidecar.endpoint());
+  emit_numbers(client, 1, 10);
+  EXPECT_TRUE(client.flush(10s));
+  sidecar.process().signal(SIGINT);
+  ASSERT_TRUE(sidecar.process().wait_for_line("stopping", Process::Stream::err));
+  EXPECT_EQ(sidecar.stop(), 3);
+}
+
+TEST(Start, ASecondSidecarOnTheSameEndpointIsRefusedAndTheFirstGoesOn) {
+  const TempDir dir;
+  Sink sink(dir);
+  Sidecar first(dir, https_destination("audit", sink));
+  Sidecar second(dir, https_destination("audit", sink), false);
+  EXPECT_EQ(second.process().wait(), 1);
+  EXPECT_NE(second.err().find("another sidecar"), std::string::npos) << second.err();
+  Client client(first.endpoint());
+  emit_numbers(client, 1, 10);
+  EXPECT_TRUE(client.flush(10s));
+  EXPECT_EQ(first.stop(), 0);
+  EXPECT_EQ(sorted(sink.numbers()), range(1, 10));
+}
+
+TEST(Start, TheSocketOfAKilledSidecarIsCleanedUpAndClientsComeBack) {
+  const TempDir dir;
+  Sink sink(dir);
+  auto sidecar = std::make_unique<Sidecar>(dir, https_destination("audit", sink));
+  Client client(sidecar->endpoint());
+  emit_numbers(client, 1, 10);
+  ASSERT_TRUE(eventually([&] { return sink.numbers().size() == 10; }));
+  sidecar->process().signal(SIGKILL);
+  ASSERT_TRUE(sidecar->process().wait());
+  emit_numbers(client, 11, 20);
+  sidecar = std::make_unique<Sidecar>(dir, https_destination("audit", sink));
+  ASSERT_TRUE(eventually([&] { return sink.numbers().size() == 20; }))
+      << "what was emitted in between is sent to the next one";
+  EXPECT_EQ(sidecar->stop(), 0);
+  EXPECT_EQ(sorted(sink.numbers()), range(1, 20));
+}
+
+TEST(Start, AWrongConfigurationIsStatusTwoWithFileAndLine) {
+  const TempDir dir;
+  Sidecar sidecar(dir, "[destination.audit]\ntype = http\nurl = https://h/\ntimeot = 5s\n", false);
+  EXPECT_EQ(sidecar.process().wait(), 2);
+  EXPECT_NE(sidecar.err().find("outrider.conf:4: "), std::string::npos) << sidecar.err();
+  EXPECT_NE(sidecar.err().find("timeout"), std::string::npos) << sidecar.err();
+}
+
+TEST(Start, TellsSystemdWhenItIsReadyAndWhenItStops) {
+  const TempDir dir;
+  Sink sink(dir);
+  const std::string listen =
+      "import socket,sys\ns=socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\n"
+      "s.bind(sys.argv[1])\nprint('bound', flush=True)\n"
+      "while True:\n  print(s.recv(100).decode(), flush=True)\n";
+  Process systemd({"/usr/bin/python3", "-c", listen, dir.file("notify")});
+  ASSERT_TRUE(systemd.wait_for_line("bound"));
+  write_file(dir.file("outrider.conf"), https_destination("audit", sink));
+  Process sidecar({OUTRIDER_BINARY, "run", "--config", dir.file("outrider.conf"),
+                   "--ingest.endpoint=ipc://" + dir.file("o.sock")},
+                  {.environment = {"NOTIFY_SOCKET=" + dir.file("notify")}});
+  EXPECT_TRUE(systemd.wait_for_line("READY=1"));
+  sidecar.signal(SIGTERM);
+  EXPECT_TRUE(systemd.wait_for_line("STOPPING=1"));
+  EXPECT_EQ(sidecar.wait(), 0);
+}
+
+}  // namespace
+}  // namespace outrider::test
