@@ -1,8 +1,8 @@
-// IdSet: tells whether an id has been seen before, in eight to sixteen bytes an id.
+// IdSet: tells whether an id has been seen before, in about sixteen bytes an id.
 //
 // Used by `outrider sink` to count duplicates among tens of millions of events. It keeps 64-bit
-// hashes, so two ids in 10^19 are taken for one. Beyond ids_max it stops remembering and says so.
-// Thread: its owner's.
+// hashes: among ten million ids, the chance that any two are taken for one is 1 in 300,000. Beyond
+// ids_max it stops remembering. Thread: its owner's.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Reading the bodies that a destination receives (docs: the wire specification names their fields).
+// Reading the bodies that a destination receives: json, ndjson and msgpack.
 //
 // Used by `outrider sink`. A body is walked token by token, without a document in memory; RapidJSON
 // and the msgpack reader feed the same walk, and with Detail::ids nothing is written or copied but

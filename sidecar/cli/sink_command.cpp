@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "sidecar/base/random.hpp"
+#include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
 #include "sidecar/cli/arguments.hpp"
 #include "sidecar/cli/certificate.hpp"
@@ -126,7 +127,7 @@ SinkAnswer handle(const SinkRequest& request, const SinkOptions& options, SinkTa
   const std::optional<BodyKind> kind = body_kind(request.content_type);
   if (!kind) {
     return refuse(tally, 415,
-                  "the content type \"" + request.content_type +
+                  "the content type \"" + printable(request.content_type, 64) +
                       "\" is none of application/json, application/x-ndjson and "
                       "application/msgpack");
   }

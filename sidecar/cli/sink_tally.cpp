@@ -35,15 +35,16 @@ Status SinkTally::open_output(const std::string& file) {
 Result<int> SinkTally::take(const ReceivedRequest& request) {
   const std::lock_guard lock(mutex_);
   if (closed_) return 503;
-  ++counts_.requests;
   const int status = faults_.next_status();
   if (status < 200 || status > 299) {
+    ++counts_.requests;
     ++counts_.failed;
     return status;
   }
   if (Status written = write_output(request.output_lines); !written.ok()) return written.error();
   std::fwrite(request.shown_lines.data(), 1, request.shown_lines.size(), stdout);
   std::fflush(stdout);
+  ++counts_.requests;
   counts_.events += request.event_count;
   counts_.bytes += request.body_bytes;
   for (const std::string& id : request.ids) {

@@ -59,5 +59,18 @@ TEST(SinkTally, EventsOfAFailedRequestDoNotCount) {
   EXPECT_EQ(tally.counts().requests, 4U);
 }
 
+TEST(SinkTally, EventsThatCannotBeWrittenDoNotCount) {
+  SinkTally tally({}, 1);
+  ASSERT_TRUE(tally.open_output("/dev/full").ok());
+  ReceivedRequest request;
+  request.add({.id = "a", .json = "{}"}, false, true);
+  const auto taken = tally.take(request);
+  ASSERT_FALSE(taken.ok());
+  EXPECT_THAT(taken.error().message, testing::HasSubstr("No space left"));
+  tally.count_refused();
+  EXPECT_EQ(summary_line(tally.counts()),
+            "requests=1 events=0 ids=0 duplicates=0 bytes=0 failed=0 refused=1");
+}
+
 }  // namespace
 }  // namespace outrider::sidecar
