@@ -15,7 +15,8 @@ namespace {
 std::atomic<int> allocations = 0;
 }
 
-void* operator new(std::size_t size) {
+// Not inlined: gcc would see free() meet operator new in one place and warn.
+[[gnu::noinline]] void* operator new(std::size_t size) {
   ++allocations;
   void* memory = std::malloc(size);
   if (memory == nullptr) throw std::bad_alloc();
@@ -24,7 +25,7 @@ void* operator new(std::size_t size) {
 void operator delete(void* memory) noexcept {
   std::free(memory);
 }
-void operator delete(void* memory, std::size_t) noexcept {
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
   std::free(memory);
 }
 
