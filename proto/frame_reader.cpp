@@ -119,14 +119,6 @@ Refusal read_map(MsgpackReader& reader, ByteView buffer, Refusal bad, const Visi
   return Refusal::none;
 }
 
-ReadStatus skip_elements(MsgpackReader& reader, std::uint32_t count) {
-  for (; count > 0; --count) {
-    const ReadStatus status = reader.skip_value();
-    if (status != ReadStatus::ok) return status;
-  }
-  return ReadStatus::ok;
-}
-
 }  // namespace
 
 Refusal FrameReader::open(ByteView frame) {
@@ -191,13 +183,13 @@ Refusal FrameReader::read_spans(MsgpackReader& reader) {
       reader.go_to(span.begin);
       status = reader.skip_value();
     } else {
-      status = skip_elements(reader, 2);
+      status = reader.skip_values(2);
       if (status == ReadStatus::ok) {
         span.data = here();
         status = reader.skip_value();
         span.data_end = here();
       }
-      if (status == ReadStatus::ok) status = skip_elements(reader, event.count - 3);
+      if (status == ReadStatus::ok) status = reader.skip_values(event.count - 3);
     }
     if (status != ReadStatus::ok) return frame_refusal(status);
     spans_.push_back(span);

@@ -159,12 +159,11 @@ ReadStatus MsgpackReader::next_long(Token& token, std::uint8_t lead) {
   }
 }
 
-ReadStatus MsgpackReader::skip_value() {
-  // `to_come` values are still to come in the innermost open container, or the one value asked for;
+ReadStatus MsgpackReader::skip_values(std::uint64_t to_come) {
+  // `to_come` values are still to come in the innermost open container, or of those asked for;
   // `outer` holds the same for the containers around it.
   std::array<std::uint64_t, depth_levels_max> outer;
   std::size_t level = 0;
-  std::uint64_t to_come = 1;
   const std::uint8_t* at = pos_;
   for (;;) {
     while (to_come == 0) {
@@ -178,13 +177,13 @@ ReadStatus MsgpackReader::skip_value() {
     if (at == end_) return ReadStatus::truncated;
     const std::uint8_t lead = *at++;
     const auto left_bytes = static_cast<std::size_t>(end_ - at);
-    if (lead < 0x80 || lead >= 0xe0) continue;
     if (lead >= 0xa0 && lead < 0xc0) {
       const std::size_t size = lead & 0x1fU;
       if (left_bytes < size) return ReadStatus::truncated;
       at += size;
       continue;
     }
+    if (lead < 0x80 || lead >= 0xe0) continue;
     std::uint64_t inside = lead >= 0x90 ? lead & 0x0fU : 2U * (lead & 0x0fU);
     if (lead >= 0xc0) {
       const LeadByte shape = lead_bytes[lead - 0xc0U];

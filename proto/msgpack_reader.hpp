@@ -62,8 +62,9 @@ class MsgpackReader {
   /// Reads one token; for a container only its header.
   [[nodiscard]] ReadStatus next(Token& token);
 
-  /// Passes over one whole value, containers included.
-  [[nodiscard]] ReadStatus skip_value();
+  /// Passes over whole values, containers included.
+  [[nodiscard]] ReadStatus skip_values(std::uint64_t count);
+  [[nodiscard]] ReadStatus skip_value() { return skip_values(1); }
 
   std::size_t offset() const { return static_cast<std::size_t>(pos_ - begin_); }
   /// Goes back to an offset that offset() has given.

@@ -6,9 +6,6 @@
 #include <charconv>
 #include <cmath>
 
-#include <rapidjson/internal/dtoa.h>
-#include <rapidjson/internal/itoa.h>
-
 #include "proto/utf8.hpp"
 
 namespace outrider::sidecar {
@@ -87,6 +84,40 @@ bool copy_plain(std::string_view text, char* out) {
     out[i] = from[i];
   }
   return true;
+}
+
+/// Writes a real of at most six decimal places and fifteen digits, as most of those that people
+/// measure and charge are, and returns the end; null for any other. With so few digits there is one
+/// shortest text, and dividing tells whether it reads back as the same number.
+char* write_short_decimal(double value, char* out) {
+  constexpr std::uint64_t places = 6;
+  constexpr std::uint64_t scale = 1'000'000;
+  const double magnitude = std::abs(value);
+  if (magnitude >= 1e9) return nullptr;
+  const auto scaled = static_cast<std::uint64_t>(magnitude * scale + 0.5);
+  if (static_cast<double>(scaled) / scale != magnitude) return nullptr;
+
+  if (std::signbit(value)) *out++ = '-';
+  out = std::to_chars(out, out + number_bytes_max, scaled / scale).ptr;
+  *out = '.';
+  std::uint64_t fraction = scaled % scale;
+  for (std::uint64_t place = places; place > 0; --place) {
+    out[place] = static_cast<char>('0' + fraction % 10);
+    fraction /= 10;
+  }
+  out += places;
+  while (out[0] == '0' && out[-1] != '.') --out;
+  return out + 1;
+}
+
+template <typename Real>
+char* write_shortest(Real value, char* out) {
+  char* end = std::to_chars(out, out + number_bytes_max, value).ptr;
+  const bool is_whole = std::none_of(out, end, [](char c) { return c == '.' || c == 'e'; });
+  if (!is_whole) return end;
+  *end++ = '.';
+  *end++ = '0';
+  return end;
 }
 
 }  // namespace
@@ -173,27 +204,25 @@ void JsonWriter::escape(unsigned char c) {
 
 void JsonWriter::unsigned_integer(std::uint64_t value) {
   reserve(number_bytes_max);
-  at_ = rapidjson::internal::u64toa(value, at_);
+  at_ = std::to_chars(at_, at_ + number_bytes_max, value).ptr;
 }
 
 void JsonWriter::signed_integer(std::int64_t value) {
   reserve(number_bytes_max);
-  at_ = rapidjson::internal::i64toa(value, at_);
+  at_ = std::to_chars(at_, at_ + number_bytes_max, value).ptr;
 }
 
 void JsonWriter::real(double value) {
   if (!std::isfinite(value)) return raw("null");
   reserve(number_bytes_max);
-  at_ = rapidjson::internal::dtoa(value, at_);
+  char* end = write_short_decimal(value, at_);
+  at_ = end != nullptr ? end : write_shortest(value, at_);
 }
 
 void JsonWriter::real(float value) {
   if (!std::isfinite(value)) return raw("null");
   reserve(number_bytes_max);
-  char* begin = at_;
-  at_ = std::to_chars(at_, at_ + number_bytes_max, value).ptr;
-  const bool is_whole = std::none_of(begin, at_, [](char c) { return c == '.' || c == 'e'; });
-  if (is_whole) raw(".0");
+  at_ = write_shortest(value, at_);
 }
 
 void JsonWriter::base64(proto::ByteView bytes) {

@@ -1,8 +1,7 @@
 // JsonWriter: the pieces of JSON text, written into one buffer.
 //
 // Used by JsonEncoder and write_json_value. It knows how a string, a number and bytes are written,
-// not where commas and braces belong. Numbers are RapidJSON's; strings are our own, because they
-// are most of an event and RapidJSON looks at them byte by byte (docs/decisions.md).
+// not where commas and braces belong. Why it is our own stands in docs/decisions.md.
 //
 // Thread: one writer, one thread. Owns: the buffer, which is kept from event to event, so that
 // steady state allocates nothing; a very large one is given back by clear(). Cannot fail.

@@ -100,10 +100,19 @@ TEST(JsonWriter, RealsAlwaysLookLikeReals) {
   EXPECT_EQ(real_of(49.99), "49.99");
   EXPECT_EQ(real_of(3.0), "3.0");
   EXPECT_EQ(real_of(-0.0), "-0.0");
-  EXPECT_EQ(real_of(1e300), "1e300");
+  EXPECT_EQ(real_of(0.0), "0.0");
+  EXPECT_EQ(real_of(-0.5), "-0.5");
+  EXPECT_EQ(real_of(100.0), "100.0");
+  EXPECT_EQ(real_of(0.000001), "0.000001");
+  EXPECT_EQ(real_of(0.1 + 0.2), "0.30000000000000004");
+  EXPECT_EQ(real_of(999999999.999999), "999999999.999999");
+  EXPECT_EQ(real_of(1e9), "1e+09");
+  EXPECT_EQ(real_of(0.0000001), "1e-07");
+  EXPECT_EQ(real_of(1e300), "1e+300");
   EXPECT_EQ(real_of(5e-324), "5e-324");
   EXPECT_EQ(real_of(0.1F), "0.1");
   EXPECT_EQ(real_of(3.0F), "3.0");
+  EXPECT_EQ(real_of(1234567890123.0), "1234567890123.0");
   EXPECT_EQ(real_of(1e10F), "1e+10");
 }
 

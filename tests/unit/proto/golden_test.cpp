@@ -1,3 +1,6 @@
+#include <fstream>
+#include <string>
+
 #include <gtest/gtest.h>
 
 #include "proto/frame_reader.hpp"
@@ -70,6 +73,26 @@ TEST(Golden, EveryFrameIsReadAsTheFileSays) {
       }
     }
   }
+}
+
+TEST(Golden, TheWorkedFrameOfTheSpecificationIsOneOfThem) {
+  std::ifstream specification(OUTRIDER_SOURCE_DIR "/proto/README.md");
+  std::string worked;
+  bool is_inside = false;
+  for (std::string line; std::getline(specification, line);) {
+    if (line.starts_with("## Limits")) break;
+    is_inside = is_inside || line.starts_with("### A worked frame");
+    if (!is_inside || !line.starts_with("| `")) continue;
+    worked += line.substr(3, line.find('`', 3) - 3);
+  }
+  std::erase(worked, ' ');
+  for (const test::GoldenFrame& frame : test::read_golden_frames().frames) {
+    if (frame.name == "the worked frame of the specification") {
+      EXPECT_EQ(worked, to_hex(frame.bytes));
+      return;
+    }
+  }
+  FAIL() << "no such vector";
 }
 
 TEST(Golden, EveryRefusalHasAVector) {

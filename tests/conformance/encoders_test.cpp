@@ -1,0 +1,235 @@
+// What every encoder must do, over all rows of encoders.cpp: a body that parses, with the same
+// events in it, whatever the events hold; and a golden file that says exactly how it looks.
+//
+// A new row needs a reader below and a file tests/golden/body.NAME (in hex if it is no text); both
+// fail by name if missing.
+#include <fstream>
+#include <map>
+#include <sstream>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <msgpack.hpp>
+#include <rapidjson/document.h>
+
+#include "proto/msgpack_reader.hpp"
+#include "proto/utf8.hpp"
+#include "sidecar/base/random.hpp"
+#include "sidecar/encode/encoder.hpp"
+#include "support/golden_frames.hpp"
+#include "support/records.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+using test::bytes_of;
+using test::make_record;
+using test::RecordFields;
+
+/// The texts around the data of one event, by their names; and whether it has data.
+struct ReadEvent {
+  std::map<std::string, std::string> texts;
+  bool has_data = false;
+};
+using ReadBody = std::vector<ReadEvent>;
+
+ReadEvent read_json_object(const rapidjson::Value& object) {
+  ReadEvent event;
+  for (const auto& member : object.GetObject()) {
+    const std::string name = member.name.GetString();
+    if (name == "data") {
+      event.has_data = true;
+    } else {
+      event.texts[name] = {member.value.GetString(), member.value.GetStringLength()};
+    }
+  }
+  return event;
+}
+
+void parse_json(const std::string& text, rapidjson::Document& document) {
+  EXPECT_TRUE(proto::is_valid_utf8(text));
+  document.Parse<rapidjson::kParseValidateEncodingFlag>(text.data(), text.size());
+  ASSERT_FALSE(document.HasParseError()) << text;
+}
+
+void read_json(const std::string& body, ReadBody& events) {
+  rapidjson::Document document;
+  ASSERT_NO_FATAL_FAILURE(parse_json(body, document));
+  ASSERT_TRUE(document.IsArray());
+  for (const auto& object : document.GetArray()) events.push_back(read_json_object(object));
+}
+
+void read_ndjson(const std::string& body, ReadBody& events) {
+  ASSERT_TRUE(body.empty() || body.back() == '\n');
+  std::istringstream lines(body);
+  for (std::string line; std::getline(lines, line);) {
+    rapidjson::Document document;
+    ASSERT_NO_FATAL_FAILURE(parse_json(line, document));
+    events.push_back(read_json_object(document));
+  }
+}
+
+void read_msgpack(const std::string& body, ReadBody& events) {
+  std::size_t offset = 0;
+  const msgpack::object_handle handle = msgpack::unpack(body.data(), body.size(), offset);
+  ASSERT_EQ(offset, body.size());
+  std::vector<std::map<std::string, msgpack::object>> maps;
+  handle.get().convert(maps);
+  for (const auto& map : maps) {
+    ReadEvent& event = events.emplace_back();
+    for (const auto& [name, value] : map) {
+      if (name == "data") {
+        event.has_data = true;
+      } else {
+        event.texts[name] = value.as<std::string>();
+      }
+    }
+  }
+}
+
+const std::map<std::string_view, void (*)(const std::string&, ReadBody&)> readers = {
+    {"json", read_json}, {"ndjson", read_ndjson}, {"msgpack", read_msgpack}};
+
+/// One value of every kind, and those that are hard to write as JSON.
+std::vector<std::string> hard_data() {
+  std::vector<std::string> data = {
+      bytes_of({0xc0}),
+      bytes_of({0xcb, 0x7f, 0xf8, 0, 0, 0, 0, 0, 0}),
+      bytes_of({0xca, 0xff, 0x80, 0, 0}),
+      bytes_of({0xcf, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}),
+      bytes_of({0xd3, 0x80, 0, 0, 0, 0, 0, 0, 0}),
+      bytes_of({0xa3, 0xff, '"', '\\'}),
+      bytes_of({0xd9, 0x06, 0, 0x1f, 0x7f, 0xed, 0xa0, 0x80}),
+      bytes_of({0xc4, 0x02, 0x00, 0xff}),
+      bytes_of({0xd4, 0x7f, 0x01}),
+      bytes_of({0xd6, 0xff, 0, 0, 0, 1}),
+      bytes_of({0x82, 0xa1, 'k', 0x01, 0xa1, 'k', 0x02}),
+      bytes_of(
+          {0x84, 0xc0, 0x01, 0x91, 0x05, 0x02, 0x81, 0x06, 0x07, 0x03, 0xd4, 0x01, 0x02, 0x04}),
+      std::string(31, '\x91') + '\x90',
+  };
+  std::string keys_in_keys;
+  for (int i = 0; i < 32; ++i) keys_in_keys += '\x81';
+  data.push_back(keys_in_keys + "\xa1\"" + std::string(32, '\xc0'));
+  return data;
+}
+
+std::vector<RecordFields> hard_events(const std::vector<std::string>& data) {
+  std::vector<RecordFields> events;
+  for (const std::string& value : data) events.push_back({.data = value});
+  events.push_back({.data = "\x01",
+                    .id_text = "evt \"1\"",
+                    .key = "ключ",
+                    .trace = "00-ab-cd-01",
+                    .host = "web-1"});
+  events.push_back({.data = "\x01", .topic = std::string_view("a"), .time_ns = 1});
+  return events;
+}
+
+std::string encode(const EncoderRow& row, const std::vector<RecordFields>& events, Body& body) {
+  const std::unique_ptr<Encoder> encoder = row.make();
+  encoder->begin(body, static_cast<std::uint32_t>(events.size()));
+  for (const RecordFields& fields : events) {
+    const std::vector<std::uint8_t> record = make_record(fields);
+    encoder->add(read_record(record.data()), body);
+  }
+  encoder->end(body);
+  return body.bytes;
+}
+
+std::map<std::string, std::string> expected_texts(const RecordFields& fields) {
+  std::map<std::string, std::string> texts = {
+      {"id", fields.id_text.empty() ? "00010203-0405-0607-0809-0a0b0c0d0e0f"
+                                    : std::string(fields.id_text)},
+      {"topic", std::string(fields.topic)},
+      {"time",
+       fields.time_ns == 1 ? "1970-01-01T00:00:00.000000001Z" : "2026-01-31T12:00:00.123456789Z"}};
+  if (!fields.key.empty()) texts["key"] = fields.key;
+  if (!fields.trace.empty()) texts["trace"] = fields.trace;
+  if (!fields.host.empty()) texts["host"] = fields.host;
+  return texts;
+}
+
+class EncoderConformance : public testing::TestWithParam<EncoderRow> {
+ protected:
+  void read(const std::string& body, ReadBody& events) {
+    const auto reader = readers.find(GetParam().name);
+    ASSERT_NE(reader, readers.end()) << "no reader for " << GetParam().name;
+    reader->second(body, events);
+  }
+};
+
+TEST_P(EncoderConformance, HardEventsArriveWhole) {
+  const std::vector<std::string> data = hard_data();
+  const std::vector<RecordFields> events = hard_events(data);
+  Body body;
+  ReadBody read_events;
+  ASSERT_NO_FATAL_FAILURE(read(encode(GetParam(), events, body), read_events));
+  ASSERT_EQ(read_events.size(), events.size());
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    EXPECT_EQ(read_events[i].texts, expected_texts(events[i])) << i;
+    EXPECT_TRUE(read_events[i].has_data) << i;
+  }
+}
+
+TEST_P(EncoderConformance, NoEventsAreABodyToo) {
+  Body body;
+  ReadBody events;
+  ASSERT_NO_FATAL_FAILURE(read(encode(GetParam(), {}, body), events));
+  EXPECT_TRUE(events.empty());
+}
+
+TEST_P(EncoderConformance, EventEndsGrowAndStayInside) {
+  const std::vector<std::string> data = hard_data();
+  const std::vector<RecordFields> events = hard_events(data);
+  Body body;
+  encode(GetParam(), events, body);
+  ASSERT_EQ(body.event_ends.size(), events.size());
+  std::uint32_t before = 0;
+  for (const std::uint32_t end : body.event_ends) {
+    EXPECT_GT(end, before);
+    before = end;
+  }
+  EXPECT_LE(before, body.bytes.size());
+}
+
+TEST_P(EncoderConformance, RandomDataMakesABodyThatParses) {
+  Random random(20'260'131);
+  std::vector<std::string> data;
+  while (data.size() < 2000) {
+    std::string value;
+    for (std::uint64_t left = 1 + random.below(40); left > 0; --left) {
+      value.push_back(static_cast<char>(random.next()));
+    }
+    proto::MsgpackReader reader(proto::as_bytes(value));
+    if (reader.skip_value() == proto::ReadStatus::ok)
+      data.push_back(value.substr(0, reader.offset()));
+  }
+  std::vector<RecordFields> events;
+  for (const std::string& value : data) events.push_back({.data = value});
+  Body body;
+  ReadBody read_events;
+  ASSERT_NO_FATAL_FAILURE(read(encode(GetParam(), events, body), read_events));
+  EXPECT_EQ(read_events.size(), events.size());
+}
+
+TEST_P(EncoderConformance, TheBodyIsThatOfTheGoldenFile) {
+  const std::vector<std::string> data = hard_data();
+  Body body;
+  encode(GetParam(), hard_events(data), body);
+  const bool is_text = GetParam().name != "msgpack";
+  const std::string actual = (is_text ? body.bytes : test::to_hex(body.bytes)) + "\n";
+
+  const std::string path = OUTRIDER_SOURCE_DIR "/tests/golden/body." + std::string(GetParam().name);
+  std::ifstream file(path);
+  ASSERT_TRUE(file.is_open()) << path << " should hold\n" << actual;
+  std::ostringstream expected;
+  expected << file.rdbuf();
+  EXPECT_EQ(actual, expected.str());
+}
+
+INSTANTIATE_TEST_SUITE_P(, EncoderConformance, testing::ValuesIn(encoder_rows()),
+                         [](const auto& row) { return std::string(row.param.name); });
+
+}  // namespace
+}  // namespace outrider::sidecar
