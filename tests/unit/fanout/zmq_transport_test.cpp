@@ -186,7 +186,7 @@ TEST_F(ZmqTransportTest, CountsWhatASubscriberAtItsMarkLoses) {
   ASSERT_EQ(open(ZmqPattern::pub), "");
   const Socket stopped = subscriber("orders.", 10);
   constexpr std::uint32_t events = 300;
-  const Completion completion = send(Batch(events, 50'000));
+  const Completion completion = send(Batch(events, 20'000));
   EXPECT_EQ(completion.result, AttemptResult::sent_some);
   EXPECT_EQ(completion.events_sent, events);
   EXPECT_GT(completion.events_lost, 0U);
@@ -202,7 +202,7 @@ TEST_F(ZmqTransportTest, ASlowSubscriberDoesNotStarveAHealthyOne) {
   ASSERT_EQ(open(ZmqPattern::pub), "");
   const Socket stopped = subscriber("orders.", 10);
   const Socket healthy = subscriber("orders.", 10);
-  const Batch batch(1, 50'000);
+  const Batch batch(1, 20'000);
   std::uint32_t lost = 0;
   for (int i = 0; i < 300; ++i) {
     lost += send(batch).events_lost;
