@@ -30,8 +30,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int latency_samples = 400'000;
 constexpr int latency_pause_samples = 2'000;
-constexpr std::uint32_t burst_events = 100'000;
-constexpr int bursts = 15;
+constexpr std::uint32_t burst_events = 20'000;
+constexpr int bursts = 80;
 constexpr std::uint64_t burst_buffer_bytes = 128ULL << 20U;
 
 void print(const char* name, double value, const char* unit) {

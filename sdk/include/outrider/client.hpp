@@ -197,7 +197,7 @@ class Field {
 };
 
 /// Writes one value piece by piece; a map says first how many fields follow. An event whose counts
-/// do not come out is refused as bad data.
+/// do not come out is dropped before it is sent, and counted as event_data.
 class Writer {
  public:
   explicit Writer(detail::PackBuffer& buffer) noexcept : packer_(buffer) {}
