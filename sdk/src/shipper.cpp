@@ -136,12 +136,12 @@ bool Shipper::turn() {
   Progress progress = Progress::nothing;
   try {
     if (!link_.is_open()) link_.open();
+    is_connected_.store(link_.is_connected(), std::memory_order_relaxed);
     if (link_.is_connected()) progress = ship();
   } catch (...) {
     progress = Progress::no_memory;
   }
   const bool is_done = progress == Progress::nothing || progress == Progress::shipped;
-  is_connected_.store(link_.is_connected(), std::memory_order_relaxed);
   report(link_.is_connected() && is_done ? orders.flush_target : 0);
   if (orders.is_closing) {
     const bool is_empty = held_events_.load(std::memory_order_relaxed) == 0 && buffer_.is_empty();
