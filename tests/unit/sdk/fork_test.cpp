@@ -16,14 +16,6 @@
 #include "outrider/client.hpp"
 #include "unit/sdk/receiver.hpp"
 
-#if defined(__SANITIZE_THREAD__)
-// By default a child of a process with threads may not start threads of its own under TSan.
-extern "C" const char* __tsan_default_options();
-extern "C" const char* __tsan_default_options() {
-  return "die_after_fork=0";
-}
-#endif
-
 namespace outrider::test {
 namespace {
 
@@ -104,8 +96,10 @@ TEST(Fork, GrandchildrenEmitToo) {
   Receiver receiver(endpoint);
   Client client(quick(endpoint));
   emit_all(client, "parent");
+  ASSERT_TRUE(receiver.receive(events_each));
   const pid_t child = fork_and([&] {
     emit_all(client, "child");
+    if (!client.flush(patience)) return 2;
     const pid_t grandchild = fork_and([&] {
       emit_all(client, "grandchild");
       return client.flush(patience) && client.close(patience) == Status::ok ? 0 : 1;
@@ -118,6 +112,9 @@ TEST(Fork, GrandchildrenEmitToo) {
 }
 
 TEST(Fork, WhileOtherThreadsEmit) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "a fork while others allocate leaves the address sanitizer's own locks held";
+#endif
   ScratchFolder folder;
   const std::string endpoint = folder.endpoint();
   Receiver receiver(endpoint);
