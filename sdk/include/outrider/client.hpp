@@ -9,7 +9,7 @@
 //   - a function that writes it piece by piece: [&](outrider::Writer& w) { w.map(1); ... }
 //
 // A header on top of outrider.h, whose conventions on threads, fork and exit hold here too. Nothing
-// throws, but for the constructors of Options' users; what a packer throws makes the event one with
+// throws; what a packer throws makes the event one with
 // bad data. Emitting never blocks and, once a thread's buffer has its size, allocates nothing.
 #pragma once
 
