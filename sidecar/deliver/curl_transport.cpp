@@ -135,7 +135,7 @@ std::unique_ptr<CurlRequest> CurlTransport::make_request() {
   curl_easy_setopt(easy, CURLOPT_URL, settings_.url.c_str());
   curl_easy_setopt(easy, CURLOPT_POST, 1L);
   curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, settings_.method.c_str());
-  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, &request->headers);
   curl_easy_setopt(easy, CURLOPT_PRIVATE, request.get());
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, request->error);

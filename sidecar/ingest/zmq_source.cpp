@@ -19,8 +19,9 @@ constexpr std::string_view ipc_scheme = "ipc://";
 constexpr std::string_view tcp_scheme = "tcp://";
 constexpr std::string_view inproc_scheme = "inproc://";
 
-/// Per client: more would only move the waiting from the client's buffer into ours.
-constexpr int receive_frames_max = 16;
+/// Per client. libzmq stops reading from a client at this mark, and what a client that ends has
+/// left in the kernel's buffer by then is lost; so it is higher than what such a buffer holds.
+constexpr int receive_frames_max = 1000;
 constexpr int backlog_max = 1024;
 constexpr std::int64_t message_bytes_min = 16LL << 20U;
 

@@ -68,7 +68,7 @@ TEST(Allocation, NoneInEncodersOnceTheyHaveFoundTheirSize) {
     const std::unique_ptr<Encoder> encoder = row.make();
     Body body;
     EXPECT_EQ(allocations_of([&] {
-                encoder->begin(body, event_count);
+                encoder->begin(body);
                 for (std::uint32_t i = 0; i < event_count; ++i) {
                   encoder->add(read_record(record.data()), body);
                 }

@@ -128,7 +128,7 @@ std::vector<RecordFields> hard_events(const std::vector<std::string>& data) {
 
 std::string encode(const EncoderRow& row, const std::vector<RecordFields>& events, Body& body) {
   const std::unique_ptr<Encoder> encoder = row.make();
-  encoder->begin(body, static_cast<std::uint32_t>(events.size()));
+  encoder->begin(body);
   for (const RecordFields& fields : events) {
     const std::vector<std::uint8_t> record = make_record(fields);
     encoder->add(read_record(record.data()), body);

@@ -42,7 +42,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   sidecar::write_record(event, {}, record.data());
 
   sidecar::Body body;
-  encoder->begin(body, 1);
+  encoder->begin(body);
   encoder->add(sidecar::read_record(record.data()), body);
   encoder->end(body);
   require(proto::is_valid_utf8(body.bytes));

@@ -82,18 +82,17 @@ class ZmqTransportTest : public testing::Test {
   Socket subscriber(const std::string& topic, int high_water_mark = 1000) {
     Socket socket = peer(ZMQ_SUB, high_water_mark);
     zmq_setsockopt(socket.get(), ZMQ_SUBSCRIBE, topic.data(), topic.size());
-    const std::string probe = topic + "probe";
-    Batch batch(1, 1, probe);
     set(socket, ZMQ_RCVTIMEO, 5);
-    for (int i = 0; i < 4000; ++i) {
+    // Events until one comes back at once: then nothing is on its way any more.
+    const std::string probe = topic + "probe";
+    std::string event;
+    for (int i = 0; i < 6000 && (event.empty() || receive(socket).event != event); ++i) {
+      event = std::to_string(i);
+      Batch batch(0, 0);
+      batch.add(probe, event);
       send(batch);
-      if (receive(socket).topic == probe) break;
     }
     set(socket, ZMQ_RCVTIMEO, 20'000);
-    Batch last(1, 2, probe);
-    send(last);
-    while (receive(socket).event.size() != 2) {
-    }
     return socket;
   }
 
@@ -171,7 +170,7 @@ TEST_F(ZmqTransportTest, CountsWhatASubscriberAtItsMarkLoses) {
   ASSERT_EQ(open(ZmqPattern::pub), "");
   const Socket stopped = subscriber("orders.", 10);
   constexpr std::uint32_t events = 300;
-  const Completion completion = send(Batch(events, 50'000));
+  const Completion completion = send(Batch(events, 20'000));
   EXPECT_EQ(completion.result, AttemptResult::sent_some);
   EXPECT_EQ(completion.events_sent, events);
   EXPECT_GT(completion.events_lost, 0U);
@@ -187,7 +186,7 @@ TEST_F(ZmqTransportTest, ASlowSubscriberDoesNotStarveAHealthyOne) {
   ASSERT_EQ(open(ZmqPattern::pub), "");
   const Socket stopped = subscriber("orders.", 10);
   const Socket healthy = subscriber("orders.", 10);
-  const Batch batch(1, 50'000);
+  const Batch batch(1, 20'000);
   std::uint32_t lost = 0;
   for (int i = 0; i < 300; ++i) {
     lost += send(batch).events_lost;
@@ -250,7 +249,8 @@ TEST_F(ZmqTransportTest, PushGivesUpAfterItsTimeoutAndForgetsWhatIsCancelled) {
 
 TEST_F(ZmqTransportTest, LingersForWhatWasHandedOver) {
   ASSERT_EQ(open(ZmqPattern::push), "");
-  const Socket puller = peer(ZMQ_PULL, 1);
+  // With room for all: libzmq's receiver loses what it has no room for when the sender ends.
+  const Socket puller = peer(ZMQ_PULL, 1000);
   set(puller, ZMQ_RCVTIMEO, 20'000);
   ASSERT_EQ(send(Batch(1, 10)).result, AttemptResult::sent);
   ASSERT_EQ(send(Batch(500, 10'000)).result, AttemptResult::sent);

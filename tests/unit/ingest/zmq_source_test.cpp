@@ -22,9 +22,9 @@ using testing::HasSubstr;
 /// A client: one PUSH socket, in a context of its own so that inproc cannot be meant by mistake.
 class Client {
  public:
-  Client(void* context, const std::string& endpoint) : socket_(zmq_socket(context, ZMQ_PUSH)) {
-    const int linger = 0;
-    zmq_setsockopt(socket_, ZMQ_LINGER, &linger, sizeof linger);
+  Client(void* context, const std::string& endpoint, int linger_ms = 0)
+      : socket_(zmq_socket(context, ZMQ_PUSH)) {
+    zmq_setsockopt(socket_, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
     const int timeout_ms = 20'000;
     zmq_setsockopt(socket_, ZMQ_SNDTIMEO, &timeout_ms, sizeof timeout_ms);
     zmq_connect(socket_, endpoint.c_str());
@@ -123,6 +123,16 @@ TEST_F(ZmqSourceTest, ServesAThousandClients) {
   std::vector<std::string> frames = receive(1000);
   std::sort(frames.begin(), frames.end());
   EXPECT_EQ(std::unique(frames.begin(), frames.end()) - frames.begin(), 1000);
+}
+
+TEST_F(ZmqSourceTest, LosesNothingOfAClientThatEndsBeforeItIsHeard) {
+  ASSERT_EQ(open({ipc_}), "");
+  {
+    ZmqContext context;
+    Client client(context.get(), ipc_, 20'000);
+    for (int i = 0; i < 500; ++i) client.send(std::string(100, 'x'));
+  }
+  EXPECT_EQ(receive(500).size(), 500U);
 }
 
 TEST_F(ZmqSourceTest, TurnsAMessageOfSeveralPartsIntoOneEmptyFrame) {
