@@ -5,10 +5,6 @@
 # so `#include "sidecar/queue/x.hpp"` compiles only in modules that name sidecar/queue in USES.
 
 function(outrider_module folder)
-  if(NOT EXISTS ${CMAKE_SOURCE_DIR}/${folder}/CMakeLists.txt)
-    message(STATUS "no ${folder} yet")
-    return()
-  endif()
   string(REPLACE "/" "_" name ${folder})
   set(target outrider_${name})
   set(root ${CMAKE_BINARY_DIR}/include/${name})
@@ -22,9 +18,7 @@ function(outrider_module folder)
   foreach(used IN LISTS ARGN)
     string(REPLACE "/" "_" used ${used})
     # PRIVATE: the link order is inherited, the right to include is not.
-    if(TARGET outrider_${used})
     target_link_libraries(${target} PRIVATE outrider_${used})
-    endif()
   endforeach()
   set(OUTRIDER_MODULE ${target})
   add_subdirectory(${folder})

@@ -57,10 +57,11 @@ Result<std::unique_ptr<Host>> Host::open(const Config& config, Log& log, void* z
 void Host::run() {
   App& app = *parts_->app;
   CurlDriver& curl = parts_->curl;
-  while (!app.is_finished()) {
+  for (;;) {
     const Now now = parts_->clock.now();
     curl.do_work(now);
     const int work = app.do_work(now);
+    if (app.is_finished()) return;
     const MonoTime deadline = std::min(app.next_deadline(), curl.next_deadline());
     const Duration wait = deadline == never ? idle_wait : deadline - now.mono;
     parts_->reactor.wait(work > 0 ? Duration::zero() : std::max(wait, Duration::zero()));

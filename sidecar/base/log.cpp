@@ -33,9 +33,16 @@ void append_json_string(std::string_view text, std::string& out) {
   out += '"';
 }
 
-/// `message key=value key="two words"`.
-std::string text_line(std::string_view message, LogFields fields) {
-  std::string line(message);
+std::string_view level_name(LogLevel level) {
+  constexpr std::string_view names[] = {"debug", "info", "warn", "error"};
+  return names[static_cast<std::size_t>(level)];
+}
+
+/// `level message key=value key="two words"`.
+std::string text_line(LogLevel level, std::string_view message, LogFields fields) {
+  std::string line(level_name(level));
+  line += ' ';
+  line += message;
   for (const auto& [name, value] : fields) {
     const bool needs_quotes = value.empty() || value.find_first_of(" \"=") != std::string::npos;
     line += ' ';
@@ -50,9 +57,11 @@ std::string text_line(std::string_view message, LogFields fields) {
   return line;
 }
 
-/// The members behind the time and level that spdlog's pattern writes.
-std::string json_members(std::string_view message, LogFields fields) {
-  std::string line = "\"message\":";
+/// The members behind the time that spdlog's pattern writes.
+std::string json_members(LogLevel level, std::string_view message, LogFields fields) {
+  std::string line = "\"level\":\"";
+  line += level_name(level);
+  line += "\",\"message\":";
   append_json_string(message, line);
   for (const auto& [name, value] : fields) {
     line += ',';
@@ -70,16 +79,16 @@ class StderrLog final : public Log {
     logger_.set_level(to_spdlog(level));
     logger_.flush_on(spdlog::level::debug);
     logger_.set_pattern(format == LogFormat::json
-                            ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})"
-                            : "%Y-%m-%dT%H:%M:%S.%eZ %l %v",
+                            ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ",%v})"
+                            : "%Y-%m-%dT%H:%M:%S.%eZ %v",
                         spdlog::pattern_time_type::utc);
   }
 
   void write(LogLevel level, std::string_view message, LogFields fields) override {
     const auto spdlog_level = to_spdlog(level);
     if (!logger_.should_log(spdlog_level)) return;
-    logger_.log(spdlog_level, format_ == LogFormat::json ? json_members(message, fields)
-                                                         : text_line(message, fields));
+    logger_.log(spdlog_level, format_ == LogFormat::json ? json_members(level, message, fields)
+                                                         : text_line(level, message, fields));
   }
 
  private:

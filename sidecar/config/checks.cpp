@@ -11,6 +11,7 @@
 #include <grp.h>
 
 #include "proto/topic.hpp"
+#include "sidecar/base/endpoint_guard.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
 #include "sidecar/config/messages.hpp"
@@ -141,9 +142,9 @@ Status check_endpoint(std::string_view endpoint) {
   if (has_control(endpoint)) return not_one;
   if (endpoint.starts_with(ipc) && endpoint.size() > ipc.size()) {
     const std::size_t path_bytes = endpoint.size() - ipc.size();
-    if (path_bytes <= ipc_path_bytes_max) return Nothing{};
+    if (path_bytes <= socket_path_bytes_max) return Nothing{};
     return Error{"the path of " + in_quotes(endpoint) + " has " + std::to_string(path_bytes) +
-                 " bytes; a Unix socket's path has at most " + std::to_string(ipc_path_bytes_max)};
+                 " bytes; a Unix socket's path has at most " + std::to_string(socket_path_bytes_max)};
   }
   if (endpoint.starts_with(tcp)) {
     const std::string_view address = endpoint.substr(tcp.size());

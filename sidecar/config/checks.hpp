@@ -12,8 +12,6 @@
 
 namespace outrider::sidecar {
 
-/// A Unix socket's path has no room for more.
-inline constexpr std::size_t ipc_path_bytes_max = 107;
 inline constexpr std::size_t destination_name_bytes_max = 64;
 inline constexpr std::size_t secret_file_bytes_max = 64U << 10U;
 

@@ -105,8 +105,9 @@ std::vector<Option> make_options() {
 
     {dest, "concurrency_max", http, count(&Dest::concurrency_max, 1, 256),
      "Requests on their way at the same time."},
-    {dest, "timeout", http, duration(&Dest::timeout, 1ms, 1h),
-     "A request that takes longer is tried again."},
+    {dest, "timeout", http | zmq, duration(&Dest::timeout, 1ms, 1h),
+     "A request that takes longer is tried again; push waits this long for a peer that takes "
+     "more."},
     {dest, "connect_timeout", http, duration(&Dest::connect_timeout, 1ms, 1h),
      "The part of it that connecting may take."},
     {dest, "retry_initial", every_type, duration(&Dest::retry_initial, 1ms, 24h),

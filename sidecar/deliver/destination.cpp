@@ -286,6 +286,11 @@ void Destination::failed(BatchPtr batch, Outcome outcome, const Completion& comp
   }
   const Duration delay = pacer_.failed(batch->attempts, completion.retry_after, now);
   const bool may_give_up = outcome == Outcome::retry;
+  if (!may_give_up) {
+    // Held time counts towards no limit: only a person can end it.
+    batch->attempts = 0;
+    batch->first_attempt_at = {};
+  }
   if (may_give_up && policy_.retry_attempts_max != 0 &&
       batch->attempts >= policy_.retry_attempts_max) {
     bury(*batch, "attempts", completion, now);

@@ -9,12 +9,11 @@
 #include <unistd.h>
 
 #include "sidecar/base/text.hpp"
+#include "sidecar/config/checks.hpp"
 
 namespace outrider::sidecar {
 
 namespace {
-
-constexpr std::size_t secret_bytes_max = 16 * 1024;
 
 bool has_control(std::string_view text) {
   return std::any_of(text.begin(), text.end(), [](char c) {
@@ -30,11 +29,11 @@ Error file_error(const char* option, const std::string& path, const std::string&
 Result<std::string> read_secret(const char* option, const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return file_error(option, path, std::generic_category().message(errno));
-  std::string text(secret_bytes_max + 1, '\0');
+  std::string text(secret_file_bytes_max + 1, '\0');
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (file.bad()) return file_error(option, path, "cannot be read");
   text.resize(static_cast<std::size_t>(file.gcount()));
-  if (text.size() > secret_bytes_max) return file_error(option, path, "is larger than 16KiB");
+  if (text.size() > secret_file_bytes_max) return file_error(option, path, "is larger than 16KiB");
   std::string secret(trim(text));
   if (secret.empty()) return file_error(option, path, "is empty");
   if (has_control(secret)) {

@@ -243,9 +243,7 @@ class WriterTransport final : public Transport {
   }
 
   void start(const Attempt& attempt) override {
-    std::string body(attempt.body);
-    if (!body.ends_with('\n')) body.push_back('\n');
-    writer_->add(attempt.id, std::move(body));
+    writer_->add(attempt.id, std::string(attempt.body));
   }
   void cancel(AttemptId id) override { writer_->cancel(id); }
   void collect(const Now& /*now*/, std::vector<Completion>& completions) override {

@@ -10,8 +10,7 @@
 // A file is opened with O_APPEND, created with mode 0640, and opened again after an error and when
 // the path means another file than before (a log rotation has moved it away). A body that could be
 // written only in part is cut off again, so that no half record stands before the next. A pipe
-// takes nothing back: there the detail says how much has gone out. A body that does not end in a
-// newline gets one.
+// takes nothing back: there the detail says how much has gone out.
 //
 // cancel() and the destructor do not wait for a write that hangs: it may still come to its end, as
 // may a request whose answer is not awaited any more.

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "sidecar/base/endpoint_guard.hpp"
 #include "sidecar/config/checks.hpp"
 #include "unit/config/config_support.hpp"
 
@@ -172,7 +173,7 @@ TEST(ConfigErrors, Ranges) {
 }
 
 TEST(ConfigErrors, Endpoints) {
-  const std::string room(ipc_path_bytes_max, 'p');
+  const std::string room(socket_path_bytes_max, 'p');
   expect_errors({
       {http + "[ingest]\nendpoint = ipc://" + room + "\n", ""},
       {http + "[ingest]\nendpoint = ipc://" + room + "p\n",

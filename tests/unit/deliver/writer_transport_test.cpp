@@ -82,12 +82,12 @@ class WriterTransportTest : public testing::Test {
   std::unique_ptr<Transport> transport_;
 };
 
-TEST_F(WriterTransportTest, AppendsWholeLines) {
+TEST_F(WriterTransportTest, AppendsBodiesByteForByte) {
   std::ofstream(path_) << "old\n";
   open_file(path_);
   EXPECT_EQ(send("{}\n{}\n").result, AttemptResult::sent);
-  EXPECT_EQ(send("[{}]").result, AttemptResult::sent);
-  EXPECT_EQ(content(path_), "old\n{}\n{}\n[{}]\n");
+  EXPECT_EQ(send("\x81\xa1n\x01").result, AttemptResult::sent);
+  EXPECT_EQ(content(path_), "old\n{}\n{}\n\x81\xa1n\x01") << "msgpack knows no newlines";
 }
 
 TEST_F(WriterTransportTest, CreatesTheFileForItsGroupOnly) {
@@ -106,8 +106,8 @@ TEST_F(WriterTransportTest, FollowsARotation) {
   send("two");
   std::filesystem::remove(path_);
   send("three");
-  EXPECT_EQ(content(path_ + ".1"), "one\n");
-  EXPECT_EQ(content(path_), "three\n");
+  EXPECT_EQ(content(path_ + ".1"), "one");
+  EXPECT_EQ(content(path_), "three");
 }
 
 TEST_F(WriterTransportTest, ReportsAFullDiskAndGoesOn) {
@@ -132,7 +132,7 @@ TEST_F(WriterTransportTest, CutsAHalfWrittenBodyOffAgain) {
   EXPECT_THAT(completion.detail, Not(HasSubstr("had gone out")));
   EXPECT_EQ(std::filesystem::file_size(path_), 3000U);
   EXPECT_EQ(send("c").result, AttemptResult::sent);
-  EXPECT_EQ(content(path_), std::string(2999, 'a') + "\nc\n");
+  EXPECT_EQ(content(path_), std::string(2999, 'a') + "\nc");
 }
 
 TEST_F(WriterTransportTest, RefusesAFileThatCannotBe) {
@@ -150,7 +150,7 @@ TEST_F(WriterTransportTest, RecoversWhenThePathComesBack) {
   EXPECT_THAT(send("one").detail, HasSubstr("cannot open " + directory));
   std::filesystem::create_directory(directory);
   EXPECT_EQ(send("two").result, AttemptResult::sent);
-  EXPECT_EQ(content(directory + "/f"), "two\n");
+  EXPECT_EQ(content(directory + "/f"), "two");
 }
 
 TEST_F(WriterTransportTest, NeverBlocksTheCallerOnAStoppedPipe) {
@@ -161,13 +161,13 @@ TEST_F(WriterTransportTest, NeverBlocksTheCallerOnAStoppedPipe) {
   transport_->collect(clock_.now(), done);
   EXPECT_TRUE(done.empty());
   // The reader goes on: everything comes out, in order.
-  std::string read_back(large_.size() + 8, '\0');
+  std::string read_back(large_.size() + 6, '\0');
   for (std::size_t at = 0; at < read_back.size();) {
     const ssize_t count = read(pipe_[0], read_back.data() + at, read_back.size() - at);
     ASSERT_GT(count, 0);
     at += static_cast<std::size_t>(count);
   }
-  EXPECT_EQ(read_back, large_ + "\nsecond\n");
+  EXPECT_EQ(read_back, large_ + "second");
   EXPECT_EQ(finish_one().result, AttemptResult::sent);
 }
 

@@ -103,6 +103,8 @@ TEST(Golden, EveryRefusalHasAVector) {
     for (const test::GoldenEvent& event : frame.events) ++seen[event.refusal];
   }
   for (const RefusalRow& row : refusals) {
+    // A matter of the clock, not of the bytes: ingest refuses it.
+    if (row.refusal == Refusal::event_scheduled) continue;
     EXPECT_GT(seen[static_cast<unsigned>(row.refusal)], 0) << row.name;
   }
 }
