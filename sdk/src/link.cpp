@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstring>
 #include <utility>
 
@@ -150,8 +151,17 @@ bool Link::send() {
   return zmq_msg_send(&sockets_->frame, sockets_->push, ZMQ_DONTWAIT) >= 0;
 }
 
+bool Link::hand_over(int timeout_ms) {
+  // Within the process there is no pipe in between.
+  if (sockets_->monitor == nullptr) return true;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
+  close(timeout_ms);
+  return std::chrono::steady_clock::now() < deadline;
+}
+
 void Link::close(int linger_ms) {
   if (!is_open()) return;
+  is_connected_ = false;
   set_int(sockets_->push, ZMQ_LINGER, linger_ms);
   sockets_.reset();
 }

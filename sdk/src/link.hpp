@@ -46,6 +46,11 @@ class Link {
   /// Hands the frame to the socket. False: no room, try again after wait(for_room).
   bool send();
 
+  /// Sees to it that what the socket has taken is with the operating system, so that the process
+  /// may end at once. libzmq tells when that is only by closing: the socket is to be opened anew.
+  /// False: the time was used up, and frames may be lost.
+  bool hand_over(int timeout_ms);
+
   /// Closes everything; what the socket still holds is sent within `linger_ms`. May take longer,
   /// and may hang: libzmq gives no promise here.
   void close(int linger_ms);

@@ -21,6 +21,8 @@ using std::chrono::steady_clock;
 constexpr std::size_t frame_head_bytes_max = 768;
 constexpr long retry_ms = 1000;
 constexpr long no_memory_ms = 100;
+/// A sidecar that is connected but takes nothing for so long costs what ZeroMQ holds at a flush.
+constexpr long hand_over_ms = 5000;
 constexpr milliseconds close_margin{250};
 constexpr std::string_view library = "outrider-cpp/" OUTRIDER_VERSION;
 
@@ -77,6 +79,7 @@ bool Shipper::flush(SteadyTime deadline) {
   {
     const std::lock_guard guard(mutex_);
     target = ++flush_wanted_;
+    flush_deadline_ = std::max(flush_deadline_, deadline);
   }
   wake();
   wait_until(deadline, [&] { return flush_done_ >= target || is_finished_; });
@@ -134,15 +137,19 @@ void Shipper::run() {
 bool Shipper::turn() {
   const Orders orders = read_orders();
   Progress progress = Progress::nothing;
+  bool is_flushed = false;
   try {
     if (!link_.is_open()) link_.open();
     is_connected_.store(link_.is_connected(), std::memory_order_relaxed);
-    if (link_.is_connected()) progress = ship();
+    if (link_.is_connected()) {
+      progress = ship();
+      const bool is_done = progress == Progress::nothing || progress == Progress::shipped;
+      is_flushed = is_done && hand_over(orders);
+    }
   } catch (...) {
     progress = Progress::no_memory;
   }
-  const bool is_done = progress == Progress::nothing || progress == Progress::shipped;
-  report(link_.is_connected() && is_done ? orders.flush_target : 0);
+  report(is_flushed ? orders.flush_target : 0);
   if (orders.is_closing) {
     const bool is_empty = held_events_.load(std::memory_order_relaxed) == 0 && buffer_.is_empty();
     if (is_empty || left_ms(orders.deadline) == 0) return false;
@@ -153,7 +160,18 @@ bool Shipper::turn() {
 
 Shipper::Orders Shipper::read_orders() {
   const std::lock_guard guard(mutex_);
-  return {flush_wanted_, is_closing_, deadline_};
+  return {flush_wanted_, flush_deadline_, is_closing_, deadline_};
+}
+
+bool Shipper::hand_over(const Orders& orders) {
+  if (orders.flush_target <= flush_done_) return false;
+  if (shipped_frames() == handed_over_frames_) return true;
+  handed_over_frames_ = shipped_frames();
+  // Not cut short by an impatient caller: that would lose what is just about to go out.
+  const long timeout_ms = std::max(left_ms(orders.flush_deadline), hand_over_ms);
+  const bool is_handed_over = link_.hand_over(static_cast<int>(timeout_ms));
+  if (!link_.is_open()) link_.open();
+  return is_handed_over;
 }
 
 void Shipper::report(std::uint64_t flush_done) {

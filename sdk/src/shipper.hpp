@@ -55,7 +55,8 @@ class Shipper {
     if (activity_.load() == Activity::gathering) wake_from(Activity::gathering);
   }
 
-  /// True: all that was in the buffer before the call has been handed to a connected socket.
+  /// True: all that was in the buffer before the call is with the operating system, on its way to a
+  /// sidecar that was connected. Costs a new connection if anything was sent since the last flush.
   bool flush(SteadyTime deadline);
 
   /// Calls `attempt` until it returns true, each time that there may be room again.
@@ -89,6 +90,7 @@ class Shipper {
   enum class Progress : std::uint8_t { nothing, shipped, no_room, no_memory };
   struct Orders {
     std::uint64_t flush_target;
+    SteadyTime flush_deadline;
     bool is_closing;
     SteadyTime deadline;
   };
@@ -101,6 +103,7 @@ class Shipper {
   bool turn();
   void finish();
   Orders read_orders();
+  bool hand_over(const Orders& orders);
   void report(std::uint64_t flush_done);
   void rest(Progress progress, const Orders& orders);
 
@@ -142,6 +145,7 @@ class Shipper {
   // Guarded by mutex_.
   std::uint64_t flush_wanted_ = 0;
   std::uint64_t flush_done_ = 0;  ///< written by the thread alone
+  SteadyTime flush_deadline_{};   ///< of the most patient caller
   bool is_closing_ = false;
   bool is_finished_ = false;
   bool has_lost_ = false;
@@ -153,6 +157,7 @@ class Shipper {
   std::string host_;
   std::uint64_t pid_ = 0;
   std::uint64_t sequence_ = 0;
+  std::uint64_t handed_over_frames_ = 0;  ///< of shipped_frames_
   std::uint64_t reported_drops_ = 0;  ///< as of the last frame sent
   std::uint64_t frame_drops_ = 0;     ///< as the frame at hand says
   std::uint32_t frame_events_ = 0;

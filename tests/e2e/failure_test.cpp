@@ -83,7 +83,7 @@ TEST(Failure, NginxOverTlsIsReloadedAndRestartedInMidStream) {
                  " client_body_temp_path " + dir.file("body") + "; proxy_temp_path " +
                  dir.file("proxy") + "; fastcgi_temp_path " + dir.file("fcgi") +
                  "; uwsgi_temp_path " + dir.file("uwsgi") + "; scgi_temp_path " +
-                 dir.file("scgi") + ";\n client_max_body_size 8m;\n server { listen 127.0.0.1:" +
+                 dir.file("scgi") + ";\n client_max_body_size 8m; client_body_buffer_size 8m;\n server { listen 127.0.0.1:" +
                  port + " ssl; ssl_certificate " + certificate.cert_file +
                  "; ssl_certificate_key " + certificate.key_file + ";\n location / { proxy_pass " +
                  sink.url() + "; } } }\n");
@@ -102,7 +102,8 @@ TEST(Failure, NginxOverTlsIsReloadedAndRestartedInMidStream) {
                            "/events\nca_file = " + certificate.cert_file +
                            "\nretry_initial = 20ms\nretry_max = 200ms\n");
   Emitter emitter(sidecar.endpoint());
-  ASSERT_TRUE(eventually([&] { return sink.numbers().size() > 500; }));
+  ASSERT_TRUE(eventually([&] { return sink.numbers().size() > 500; }))
+      << sidecar.err() << read_file(dir.file("error.log"));
   nginx->signal(SIGHUP);
   const std::size_t reloaded = sink.numbers().size();
   ASSERT_TRUE(eventually([&] { return sink.numbers().size() > reloaded + 500; }));

@@ -127,6 +127,17 @@ inline void pack_text(Packer& packer, std::string_view text) {
   packer.pack_str_body(text.data(), static_cast<std::uint32_t>(text.size()));
 }
 
+/// As a float 64, always: msgpack-c makes an integer of 1.0, so that a field's type would change
+/// with its value.
+inline void pack_double(Packer& packer, double value) {
+  static_assert(sizeof value == sizeof(std::uint64_t));
+  std::uint64_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  char bytes[1 + sizeof bits] = {static_cast<char>(0xcb)};
+  for (std::size_t i = sizeof bits; i > 0; --i, bits >>= 8U) bytes[i] = static_cast<char>(bits);
+  packer.pack_bin_body(bytes, sizeof bytes);
+}
+
 template <typename T>
 void pack_value(Packer& packer, const T& value) {
   if constexpr (std::is_null_pointer_v<T>) {
@@ -140,6 +151,8 @@ void pack_value(Packer& packer, const T& value) {
     }
   } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
     pack_text(packer, value);
+  } else if constexpr (std::is_floating_point_v<T>) {
+    pack_double(packer, static_cast<double>(value));
   } else {
     packer.pack(value);
   }
@@ -325,7 +338,8 @@ class Client {
     return emit_packed(data, waiting(timeout, topic, attributes));
   }
 
-  /// True: every event taken before this call has been handed to a connected socket.
+  /// True: every event taken before this call is on its way to a connected sidecar, and the process
+  /// may end. Makes a new connection: for the end of a process or a job, not for every request.
   bool flush(std::chrono::milliseconds timeout) noexcept {
     return outrider_flush(handle_.get(), milliseconds(timeout)) == OUTRIDER_OK;
   }

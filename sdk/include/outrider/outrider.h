@@ -140,7 +140,10 @@ OUTRIDER_API outrider_status outrider_emit_event(outrider_client* client,
 OUTRIDER_API outrider_status outrider_emit_wait(outrider_client* client,
                                                 const outrider_event* event, uint32_t timeout_ms);
 
-/* OUTRIDER_OK: every event taken before this call has been handed to a connected socket. */
+/* OUTRIDER_OK: every event taken before this call is with the operating system, on its way to a
+ * sidecar that was connected: the process may _exit. For the end of a process, a job or a test; it
+ * makes a new connection, so not for every request. A connected sidecar that takes nothing for five
+ * seconds costs the frames that ZeroMQ holds (at most send_frames_max). */
 OUTRIDER_API outrider_status outrider_flush(outrider_client* client, uint32_t timeout_ms);
 
 /* Takes no more events, sends what is buffered and disconnects, in linger_ms and a little. What is

@@ -192,7 +192,7 @@ TEST_F(WriterTransportTest, SaysHowMuchAPipeHasTaken) {
   char byte = 0;
   ASSERT_EQ(read(pipe_[0], &byte, 1), 1);
   close(std::exchange(pipe_[0], -1));
-  EXPECT_THAT(finish_one().detail, HasSubstr("of 1048577 bytes had gone out"));
+  EXPECT_THAT(finish_one().detail, HasSubstr("of 1048576 bytes had gone out"));
 }
 
 TEST_F(WriterTransportTest, EndsThoughAWriteHangs) {
@@ -202,7 +202,7 @@ TEST_F(WriterTransportTest, EndsThoughAWriteHangs) {
   ASSERT_EQ(read(pipe_[0], &byte, 1), 1);
   transport_.reset();
   // Lets the thread go, before the pipe is closed under it.
-  std::string rest(large_.size(), '\0');
+  std::string rest(large_.size() - 1, '\0');
   for (std::size_t at = 0; at < rest.size();) {
     const ssize_t count = read(pipe_[0], rest.data() + at, rest.size() - at);
     ASSERT_GT(count, 0);
