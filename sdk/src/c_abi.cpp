@@ -35,7 +35,7 @@ constexpr std::array<const char*, 11> status_texts = {
     "done",
     "the buffer is full; the event was dropped",
     "the topic is not 1 to 255 bytes of [A-Za-z0-9_-] tokens joined by dots",
-    "the data is not exactly one msgpack value of at most 32 levels",
+    "the event has no data, or packing it failed",
     "the event is larger than event_bytes_max",
     "an id, key or trace has the wrong size, or the priority is not -1, 0 or 1",
     "the client is closed",

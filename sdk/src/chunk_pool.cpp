@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t chunk_bytes_min = std::size_t{4} << 10U;
 constexpr std::size_t chunk_bytes_max = std::size_t{64} << 10U;
 constexpr std::size_t chunks_of_a_buffer_min = 16;
-constexpr std::size_t idle_bytes_max = std::size_t{1} << 20U;
+constexpr std::size_t idle_part = 4;
 
 std::size_t bytes_of(const Chunk* chunk) {
   return sizeof(Chunk) + chunk->capacity;
@@ -71,7 +71,7 @@ void ChunkPool::give_back(Chunk* chunk) {
 
 void ChunkPool::trim() {
   const std::lock_guard guard(lock_);
-  free_until(idle_bytes_max);
+  free_until(bytes_max_ / idle_part);
 }
 
 bool ChunkPool::reserve(std::size_t bytes) {

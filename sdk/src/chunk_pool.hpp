@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 
 #include "sdk/src/lock.hpp"
 
@@ -45,6 +46,27 @@ class Chunk {
     return length;
   }
 
+  /// Closes the gap that `keep(event)` returning false leaves; returns how many were removed.
+  template <typename Keep>
+  std::uint32_t remove_unless(const Keep& keep) {
+    const std::uint32_t count = event_count;
+    std::uint32_t at = 0;
+    used = event_count = 0;
+    for (std::uint32_t i = 0; i < count; ++i) {
+      const std::uint32_t bytes = event_bytes(i);
+      std::uint8_t* event = storage() + at;
+      at += bytes;
+      if (!keep(std::span<const std::uint8_t>(event, bytes))) continue;
+      if (event_count == i) {
+        used = at;
+        ++event_count;
+      } else {
+        std::memmove(add(bytes), event, bytes);
+      }
+    }
+    return count - event_count;
+  }
+
   std::uint8_t* storage() { return reinterpret_cast<std::uint8_t*>(this + 1); }
 
   Chunk* next = nullptr;
@@ -71,7 +93,7 @@ class ChunkPool {
   Chunk* take(std::size_t event_bytes);
   void give_back(Chunk* chunk);
 
-  /// Frees all but a few of the chunks that are not in use.
+  /// After a time of need: keeps no more free chunks than a quarter of the limit.
   void trim();
 
   bool is_half_used() const { return used_bytes_.load(std::memory_order_relaxed) > bytes_max_ / 2; }

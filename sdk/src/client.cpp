@@ -8,8 +8,6 @@
 
 #include <time.h>
 
-#include "proto/msgpack_reader.hpp"
-
 namespace outrider::sdk {
 namespace {
 
@@ -28,12 +26,6 @@ std::uint64_t wall_clock_ns() {
   clock_gettime(CLOCK_REALTIME, &now);  // answered by the vDSO, without a system call
   return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U +
          static_cast<std::uint64_t>(now.tv_nsec);
-}
-
-/// One whole value that the sidecar would accept: one that is not would cost its whole frame.
-bool is_one_value(proto::ByteView data) {
-  proto::MsgpackReader reader(data);
-  return reader.skip_value() == proto::ReadStatus::ok && reader.at_end();
 }
 
 }  // namespace
@@ -121,7 +113,7 @@ outrider_status Client::encode(const outrider_event& event, WireEvent& out) {
   }
   out.data = {static_cast<const std::uint8_t*>(event.data),
               event.data == nullptr ? 0 : event.data_bytes};
-  if (!is_one_value(out.data)) return refuse(OUTRIDER_BAD_DATA, OUTRIDER_DROPPED_EVENT_DATA);
+  if (out.data.empty()) return refuse(OUTRIDER_BAD_DATA, OUTRIDER_DROPPED_EVENT_DATA);
 
   const std::uint32_t attributes = attribute_count(event);
   out.attributes_bytes = 0;
@@ -236,7 +228,8 @@ outrider_stats Client::stats() {
   outrider_stats stats{};
   stats.struct_bytes = sizeof stats;
   const std::uint64_t accepted = buffer_.accepted_events();
-  const std::uint64_t evicted = evicted_events_.load();
+  // Dropped after they had been accepted: evicted, malformed, or left over at the end.
+  std::uint64_t dropped_later = evicted_events_.load() + drops_.of(OUTRIDER_DROPPED_LINGER);
   std::uint64_t dropped_total = 0;
   for (int i = 0; i < OUTRIDER_DROP_REASONS; ++i) {
     stats.dropped[i] = drops_.of(static_cast<outrider_drop_reason>(i));
@@ -245,9 +238,9 @@ outrider_stats Client::stats() {
   if (const Shipper* running = shipper_.load(std::memory_order_acquire)) {
     stats.shipped_events = running->shipped_events();
     stats.shipped_frames = running->shipped_frames();
+    dropped_later += running->malformed_events();
     stats.connected = running->is_connected() ? 1 : 0;
   }
-  const std::uint64_t dropped_later = evicted + stats.dropped[OUTRIDER_DROPPED_LINGER];
   stats.emitted = accepted + dropped_total - dropped_later;
   stats.buffered_events = accepted - std::min(accepted, stats.shipped_events + dropped_later);
   stats.buffered_bytes = buffer_.waiting_bytes();

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "proto/frame_writer.hpp"
+#include "proto/msgpack_reader.hpp"
 
 namespace outrider::sdk {
 namespace {
@@ -26,6 +27,17 @@ constexpr std::string_view library = "outrider-cpp/" OUTRIDER_VERSION;
 long left_ms(SteadyTime deadline) {
   const auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now());
   return std::max<long>(0, static_cast<long>(left.count()));
+}
+
+/// What the sidecar would accept: one event that is not would cost its whole frame.
+bool is_whole_event(proto::ByteView event) {
+  proto::MsgpackReader reader(event);
+  proto::Token head;
+  if (reader.next(head) != proto::ReadStatus::ok) return false;
+  for (std::uint32_t left = head.count; left > 0; --left) {
+    if (reader.skip_value() != proto::ReadStatus::ok) return false;
+  }
+  return reader.at_end();
 }
 
 std::string host_name() {
@@ -124,12 +136,12 @@ bool Shipper::turn() {
   Progress progress = Progress::nothing;
   try {
     if (!link_.is_open()) link_.open();
+    is_connected_.store(link_.is_connected(), std::memory_order_relaxed);
     if (link_.is_connected()) progress = ship();
   } catch (...) {
     progress = Progress::no_memory;
   }
   const bool is_done = progress == Progress::nothing || progress == Progress::shipped;
-  is_connected_.store(link_.is_connected(), std::memory_order_relaxed);
   report(link_.is_connected() && is_done ? orders.flush_target : 0);
   if (orders.is_closing) {
     const bool is_empty = held_events_.load(std::memory_order_relaxed) == 0 && buffer_.is_empty();
@@ -214,6 +226,12 @@ Shipper::Progress Shipper::ship_frame() {
 }
 
 void Shipper::stage(Chunk* chunk) {
+  const std::uint32_t bad_events = chunk->remove_unless(is_whole_event);
+  if (bad_events > 0) {
+    malformed_events_.fetch_add(bad_events);
+    drops_.count(OUTRIDER_DROPPED_EVENT_DATA, bad_events);
+    if (chunk->event_count == 0) return buffer_.give_back(chunk);
+  }
   (staged_last_ == nullptr ? staged_first_ : staged_last_->next) = chunk;
   staged_last_ = chunk;
   staged_bytes_ += chunk->used;

@@ -5,6 +5,9 @@
 // what comes within frame_delay_ms after that is gathered. Frames go to the socket only while a
 // sidecar is connected, so that in an outage the buffer fills, and its drops are counted.
 //
+// It also checks that each event is whole msgpack, which costs as much as packing it did, and so is
+// not done in emit: one event that is not would make the sidecar refuse its frame.
+//
 // Thread: the public functions are safe from any thread; run() and what it calls is the thread's
 // own. Owns: the thread, the link, the chunks it has taken. The buffer and the drops must outlive
 // it; where the thread hangs in libzmq (is_finished() stays false), all three must be leaked.
@@ -69,6 +72,10 @@ class Shipper {
   bool is_connected() const { return is_connected_.load(std::memory_order_relaxed); }
   std::uint64_t shipped_events() const { return shipped_events_.load(std::memory_order_relaxed); }
   std::uint64_t shipped_frames() const { return shipped_frames_.load(std::memory_order_relaxed); }
+  /// Events that turned out not to be msgpack, and are counted as dropped.
+  std::uint64_t malformed_events() const {
+    return malformed_events_.load(std::memory_order_relaxed);
+  }
   /// Events that have left the buffer and not been handed to the socket yet.
   std::uint64_t held_events() const { return held_events_.load(std::memory_order_relaxed); }
 
@@ -128,6 +135,7 @@ class Shipper {
   std::atomic<std::uint64_t> shipped_events_ = 0;
   std::atomic<std::uint64_t> shipped_frames_ = 0;
   std::atomic<std::uint64_t> held_events_ = 0;
+  std::atomic<std::uint64_t> malformed_events_ = 0;
   std::atomic<int> watchers_ = 0;
   std::mutex mutex_;
   std::condition_variable changed_;

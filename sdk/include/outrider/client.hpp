@@ -9,7 +9,7 @@
 //   - a function that writes it piece by piece: [&](outrider::Writer& w) { w.map(1); ... }
 //
 // A header on top of outrider.h, whose conventions on threads, fork and exit hold here too. Nothing
-// throws, but for the constructors of Options' users; what a packer throws makes the event one with
+// throws; what a packer throws makes the event one with
 // bad data. Emitting never blocks and, once a thread's buffer has its size, allocates nothing.
 #pragma once
 
@@ -197,7 +197,7 @@ class Field {
 };
 
 /// Writes one value piece by piece; a map says first how many fields follow. An event whose counts
-/// do not come out is refused as bad data.
+/// do not come out is dropped before it is sent, and counted as event_data.
 class Writer {
  public:
   explicit Writer(detail::PackBuffer& buffer) noexcept : packer_(buffer) {}

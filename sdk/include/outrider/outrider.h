@@ -41,7 +41,7 @@ typedef enum outrider_status {
   OUTRIDER_OK = 0,
   OUTRIDER_FULL = 1,             /* the buffer is full; the event is dropped and counted */
   OUTRIDER_BAD_TOPIC = 2,        /* not 1 to 255 bytes of [A-Za-z0-9_-] tokens joined by dots */
-  OUTRIDER_BAD_DATA = 3,         /* not exactly one msgpack value of at most 32 levels */
+  OUTRIDER_BAD_DATA = 3,         /* no data, or what packs it has failed */
   OUTRIDER_TOO_LARGE = 4,        /* the event is larger than event_bytes_max */
   OUTRIDER_BAD_ATTRIBUTES = 5,   /* an id, key or trace of the wrong size, or a wrong priority */
   OUTRIDER_CLOSED = 6,           /* the client has been closed */
@@ -129,7 +129,8 @@ OUTRIDER_API outrider_status outrider_client_new(const outrider_options* options
 OUTRIDER_API void outrider_client_free(outrider_client* client);
 
 /* Takes a copy of the event for sending. Never blocks; in steady state it makes no system call and
- * allocates nothing. What is not taken is counted as dropped. */
+ * allocates nothing. What is not taken is counted as dropped. So is data that is not exactly one
+ * msgpack value of at most 32 levels, but only when the event is about to be sent. */
 OUTRIDER_API outrider_status outrider_emit(outrider_client* client, const char* topic,
                                            size_t topic_bytes, const void* data, size_t data_bytes);
 OUTRIDER_API outrider_status outrider_emit_event(outrider_client* client,

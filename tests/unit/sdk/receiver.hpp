@@ -1,0 +1,153 @@
+// A sidecar's socket for tests: binds a PULL socket in a folder of its own, checks every frame with
+// the real FrameReader and keeps the events.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <map>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include "proto/frame_reader.hpp"
+
+namespace outrider::test {
+
+/// Long enough for a loaded machine under a sanitizer; only failing tests wait that long.
+inline constexpr std::chrono::milliseconds patience{20'000};
+
+/// Waits for a condition of another thread or process.
+template <typename Condition>
+bool eventually(const Condition& condition) {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return true;
+}
+
+class ScratchFolder {
+ public:
+  ScratchFolder() {
+    std::array<char, 32> name{"/tmp/outrider-XXXXXX"};
+    path_ = mkdtemp(name.data());
+  }
+  ~ScratchFolder() {
+    unlink((path_ + "/s").c_str());
+    rmdir(path_.c_str());
+  }
+  ScratchFolder(const ScratchFolder&) = delete;
+  ScratchFolder& operator=(const ScratchFolder&) = delete;
+
+  std::string endpoint() const { return "ipc://" + path_ + "/s"; }
+
+ private:
+  std::string path_;
+};
+
+struct ReceivedEvent {
+  std::string topic;
+  std::uint64_t time_ns;
+  std::string data;  ///< msgpack
+  std::string id;
+  bool id_is_text;
+  std::string key;
+  std::string trace;
+  std::uint64_t at_ns;
+  std::uint64_t ttl_ms;
+  proto::Priority priority;
+  std::string client_id;
+};
+
+class Receiver {
+ public:
+  explicit Receiver(const std::string& endpoint, void* shared_context = nullptr)
+      : context_(shared_context == nullptr ? zmq_ctx_new() : shared_context),
+        owns_context_(shared_context == nullptr) {
+    socket_ = zmq_socket(context_, ZMQ_PULL);
+    EXPECT_EQ(zmq_bind(socket_, endpoint.c_str()), 0) << zmq_strerror(zmq_errno());
+  }
+  ~Receiver() {
+    zmq_close(socket_);
+    if (owns_context_) zmq_ctx_term(context_);
+  }
+  Receiver(const Receiver&) = delete;
+  Receiver& operator=(const Receiver&) = delete;
+
+  /// Reads one frame, if one comes within the time.
+  bool receive_frame(std::chrono::milliseconds timeout) {
+    const int timeout_ms = static_cast<int>(timeout.count());
+    zmq_setsockopt(socket_, ZMQ_RCVTIMEO, &timeout_ms, sizeof timeout_ms);
+    zmq_msg_t message;
+    zmq_msg_init(&message);
+    const bool has_frame = zmq_msg_recv(&message, socket_, 0) >= 0;
+    if (has_frame) {
+      take({static_cast<const std::uint8_t*>(zmq_msg_data(&message)), zmq_msg_size(&message)});
+    }
+    zmq_msg_close(&message);
+    return has_frame;
+  }
+
+  /// Reads until `count` events have come in all, or nothing comes any more.
+  bool receive(std::size_t count) {
+    while (events.size() < count) {
+      if (!receive_frame(patience)) return false;
+    }
+    return events.size() == count;
+  }
+
+  /// Reads what is there.
+  void drain() {
+    while (receive_frame(std::chrono::milliseconds(200))) {
+    }
+  }
+
+  std::vector<ReceivedEvent> events;
+  std::map<std::string, std::uint64_t> drops;  ///< as the last frame that had some said
+  std::size_t frames = 0;
+  std::size_t largest_frame_bytes = 0;
+  std::uint64_t last_sequence = 0;
+  std::uint64_t pid = 0;
+  std::string library;
+  std::string host;
+
+ private:
+  void take(proto::ByteView frame) {
+    ++frames;
+    largest_frame_bytes = std::max(largest_frame_bytes, frame.size());
+    ASSERT_EQ(reader_.open(frame), proto::Refusal::none);
+    const proto::FrameHeader& header = reader_.header();
+    last_sequence = header.sequence;
+    pid = header.pid;
+    library = header.library;
+    host = header.host;
+    proto::for_each_drop(header.drops, [&](std::string_view reason, std::uint64_t count) {
+      drops[std::string(reason)] = count;
+    });
+    const std::string client_id(proto::as_text(header.client_id));
+    for (std::size_t i = 0; i < reader_.event_count(); ++i) {
+      proto::EventView event;
+      ASSERT_EQ(reader_.next(event), proto::Refusal::none);
+      const proto::Attributes& attributes = event.attributes;
+      events.push_back({std::string(event.topic), event.time_ns,
+                        std::string(proto::as_text(event.data)),
+                        std::string(proto::as_text(attributes.id)), attributes.id_is_text,
+                        std::string(attributes.key), std::string(attributes.trace),
+                        attributes.at_ns, attributes.ttl_ms, attributes.priority, client_id});
+    }
+  }
+
+  void* context_;
+  bool owns_context_;
+  void* socket_;
+  proto::FrameReader reader_{{8U << 20U, 2U << 20U}};
+};
+
+}  // namespace outrider::test
