@@ -1,6 +1,8 @@
 // What checking and encoding cost, an event, each alone: CPU time, the median of several rounds.
-// Prints JSON lines {"name", "value", "unit"}. With more than one core they also tell how much of
-// its speed msgpack-c keeps when two threads encode at once, each into a buffer of its own.
+// And how much more two threads encode than one when they share nothing, which says what the
+// machine's second core is worth. Prints JSON lines {"name", "value", "unit"}.
+#include <algorithm>
+#include <barrier>
 #include <chrono>
 #include <string>
 #include <thread>
@@ -16,6 +18,8 @@ namespace {
 constexpr std::uint32_t events_a_frame = 500;
 constexpr int frames_a_round = 100;
 constexpr int rounds = 15;
+constexpr std::uint32_t burst_events = 20'000;
+constexpr int bursts = 40;
 
 /// `work` handles one frame of events.
 template <typename Work>
@@ -46,10 +50,49 @@ void run() {
   }
 }
 
+/// Events a second that so many threads encode together, as the best of several bursts, each from
+/// the first thread's begin to the last one's end.
+double encode_rate(std::size_t threads) {
+  using Clock = std::chrono::steady_clock;
+  std::barrier start(static_cast<std::ptrdiff_t>(threads));
+  std::vector<std::vector<Clock::time_point>> begins(bursts), ends(bursts);
+  for (int burst = 0; burst < bursts; ++burst) {
+    begins[burst].resize(threads);
+    ends[burst].resize(threads);
+  }
+  std::vector<std::thread> encoders;
+  for (std::size_t thread = 0; thread < threads; ++thread) {
+    encoders.emplace_back([&, thread] {
+      msgpack::sbuffer buffer;
+      msgpack::packer<msgpack::sbuffer> packer(buffer);
+      for (int burst = 0; burst < bursts; ++burst) {
+        start.arrive_and_wait();
+        begins[burst][thread] = Clock::now();
+        for (std::uint32_t i = 0; i < burst_events; ++i) {
+          buffer.clear();
+          pack_reference_data(packer, i);
+        }
+        ends[burst][thread] = Clock::now();
+      }
+    });
+  }
+  for (std::thread& encoder : encoders) encoder.join();
+  double best = 0;
+  for (int burst = 0; burst < bursts; ++burst) {
+    const std::chrono::duration<double> passed =
+        std::ranges::max(ends[burst]) - std::ranges::min(begins[burst]);
+    best = std::max(best, static_cast<double>(threads) * burst_events / passed.count());
+  }
+  return best;
+}
+
 }  // namespace
 }  // namespace outrider::bench
 
 int main() {
   outrider::bench::run();
+  const double one = outrider::bench::encode_rate(1);
+  outrider::bench::print_figure("encode_two_threads_ratio", outrider::bench::encode_rate(2) / one,
+                                "x");
   return 0;
 }
