@@ -66,7 +66,7 @@ class Row:
         sign = "<=" if self.at_most is not None else ">="
         verdict = "yes"
         if self.shortfall() > 0:
-            verdict = f"no, by {self.shortfall():.0%}" + ("" if self.is_failure() else " (within noise)")
+            verdict = f"no, by {self.shortfall():.0%}"
         return [self.what, quantity(self.measured, self.unit), self.ceiling,
                 f"{sign} {quantity(limit, self.unit)}", verdict]
 
