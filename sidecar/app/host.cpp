@@ -61,6 +61,7 @@ void Host::run() {
     const Now now = parts_->clock.now();
     curl.do_work(now);
     const int work = app.do_work(now);
+    // Before the wait: nothing would ever end it.
     if (app.is_finished()) return;
     const MonoTime deadline = std::min(app.next_deadline(), curl.next_deadline());
     const Duration wait = deadline == never ? idle_wait : deadline - now.mono;
@@ -73,10 +74,16 @@ void Host::request_stop() {
   parts_->reactor.wake();
 }
 
-bool Host::has_losses() const { return parts_->app->report().has_losses(); }
+bool Host::has_losses() const {
+  return parts_->app->report().has_losses();
+}
 
-std::string Host::report() const { return format_report(parts_->app->report()); }
+std::string Host::report() const {
+  return format_report(parts_->app->report());
+}
 
-MonoTime Host::linger_until() const { return parts_->app->linger_until(); }
+MonoTime Host::linger_until() const {
+  return parts_->app->linger_until();
+}
 
 }  // namespace outrider::sidecar

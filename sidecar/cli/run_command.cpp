@@ -14,6 +14,7 @@
 #include "sidecar/cli/commands.hpp"
 #include "sidecar/cli/config_arguments.hpp"
 #include "sidecar/cli/service_notify.hpp"
+#include "sidecar/cli/startup_pages.hpp"
 #include "sidecar/config/load.hpp"
 
 namespace outrider::sidecar {
@@ -69,6 +70,7 @@ void end_in_any_case(int status, MonoTime linger_until) {
 }
 
 int run_host(Host& host, Log& log) {
+  release_startup_pages();
   notify_service_manager("READY=1");
   log.info("ready", {{"version", OUTRIDER_VERSION}, {"pid", std::to_string(getpid())}});
   {
