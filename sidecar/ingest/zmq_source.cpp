@@ -7,7 +7,7 @@
 
 #include <sys/epoll.h>
 #include <sys/resource.h>
-#include <zmq.h>
+#include <zmq.hpp>
 
 #include "sidecar/base/endpoint_guard.hpp"
 
@@ -34,14 +34,8 @@ void raise_open_files_limit(Log& log) {
 
 class ZmqSource final : public FrameSource {
  public:
-  ZmqSource(void* socket, Reactor& reactor) : socket_(socket), reactor_(reactor) {
-    zmq_msg_init(&message_);
-  }
-
-  ~ZmqSource() override {
-    close();
-    zmq_msg_close(&message_);
-  }
+  ZmqSource(zmq::socket_ref socket, Reactor& reactor) : socket_(socket), reactor_(reactor) {}
+  ~ZmqSource() override { close(); }
 
   Status open(const IngestConfig& config, Log& log);
   std::optional<proto::ByteView> receive() override;
@@ -51,32 +45,28 @@ class ZmqSource final : public FrameSource {
  private:
   Status bind(const std::string& endpoint, const IngestConfig& config, Log& log);
   Status bind_ipc(const std::string& endpoint, const IngestConfig& config);
-  void set(int option, int value) { zmq_setsockopt(socket_, option, &value, sizeof value); }
   void skip_rest_of_message();
 
-  void* socket_;
+  zmq::socket_ref socket_;  ///< ours; a socket_t takes no context of a handle alone
   Reactor& reactor_;
   int fd_ = -1;
   std::vector<EndpointGuard> guards_;
-  zmq_msg_t message_;
+  zmq::message_t message_;
 };
 
 Status ZmqSource::open(const IngestConfig& config, Log& log) {
-  set(ZMQ_RCVHWM, receive_frames_max);
-  set(ZMQ_BACKLOG, backlog_max);
-  set(ZMQ_LINGER, 0);
-  set(ZMQ_IPV6, 1);
-  set(ZMQ_TCP_KEEPALIVE, 1);
+  socket_.set(zmq::sockopt::rcvhwm, receive_frames_max);
+  socket_.set(zmq::sockopt::backlog, backlog_max);
+  socket_.set(zmq::sockopt::linger, 0);
+  socket_.set(zmq::sockopt::ipv6, true);
+  socket_.set(zmq::sockopt::tcp_keepalive, 1);
   const std::int64_t message_bytes_max =
       std::max(static_cast<std::int64_t>(config.frame_bytes_max) * 4, message_bytes_min);
-  zmq_setsockopt(socket_, ZMQ_MAXMSGSIZE, &message_bytes_max, sizeof message_bytes_max);
+  socket_.set(zmq::sockopt::maxmsgsize, message_bytes_max);
   for (const std::string& endpoint : config.endpoints) {
     if (Status status = bind(endpoint, config, log); !status.ok()) return status;
   }
-  std::size_t bytes = sizeof fd_;
-  if (zmq_getsockopt(socket_, ZMQ_FD, &fd_, &bytes) != 0) {
-    return Error{std::string("cannot watch the ingest socket: ") + zmq_strerror(zmq_errno())};
-  }
+  fd_ = socket_.get(zmq::sockopt::fd);
   reactor_.set(fd_, EPOLLIN, [](std::uint32_t) {});
   return Nothing{};
 }
@@ -87,19 +77,19 @@ Status ZmqSource::bind(const std::string& endpoint, const IngestConfig& config, 
     if (Status status = bind_ipc(endpoint, config); !status.ok()) return status;
   } else if (!is_inproc && !endpoint.starts_with(tcp_scheme)) {
     return Error{"endpoint " + endpoint + ": it must begin with ipc://, tcp:// or inproc://"};
-  } else if (zmq_bind(socket_, endpoint.c_str()) != 0) {
-    if (zmq_errno() == EADDRINUSE) {
-      return Error{"endpoint " + endpoint + " is in use: stop who listens there, or give this " +
-                   "sidecar another [ingest] endpoint"};
+  } else {
+    try {
+      socket_.bind(endpoint);
+    } catch (const zmq::error_t& error) {
+      if (error.num() == EADDRINUSE) {
+        return Error{"endpoint " + endpoint + " is in use: stop who listens there, or give this " +
+                     "sidecar another [ingest] endpoint"};
+      }
+      return Error{"cannot listen on " + endpoint + ": " + error.what()};
     }
-    return Error{"cannot listen on " + endpoint + ": " + zmq_strerror(zmq_errno())};
   }
   if (!is_inproc) raise_open_files_limit(log);
-
-  char bound[256] = "";
-  std::size_t bytes = sizeof bound;
-  zmq_getsockopt(socket_, ZMQ_LAST_ENDPOINT, bound, &bytes);
-  log.info("listening", {{"endpoint", bound}});
+  log.info("listening", {{"endpoint", socket_.get(zmq::sockopt::last_endpoint)}});
   return Nothing{};
 }
 
@@ -107,38 +97,36 @@ Status ZmqSource::bind_ipc(const std::string& endpoint, const IngestConfig& conf
   Result<EndpointGuard> guard = EndpointGuard::claim(endpoint.substr(ipc_scheme.size()),
                                                      config.socket_mode, config.socket_group);
   if (!guard.ok()) return guard.error();
-  const int listener = guard.value().take_listener();
-  set(ZMQ_USE_FD, listener);
-  const bool is_bound = zmq_bind(socket_, endpoint.c_str()) == 0;
-  const int error = zmq_errno();
-  set(ZMQ_USE_FD, -1);
-  if (!is_bound) return Error{"cannot listen on " + endpoint + ": " + zmq_strerror(error)};
+  try {
+    socket_.set(zmq::sockopt::use_fd, guard.value().take_listener());
+    socket_.bind(endpoint);
+    socket_.set(zmq::sockopt::use_fd, -1);
+  } catch (const zmq::error_t& error) {
+    return Error{"cannot listen on " + endpoint + ": " + error.what()};
+  }
   guards_.push_back(std::move(guard.value()));
   return Nothing{};
 }
 
 std::optional<proto::ByteView> ZmqSource::receive() {
-  if (socket_ == nullptr) return std::nullopt;
-  int received = -1;
-  do {
-    received = zmq_msg_recv(&message_, socket_, ZMQ_DONTWAIT);
-  } while (received < 0 && zmq_errno() == EINTR);
-  if (received < 0) {
+  if (!socket_) return std::nullopt;
+  try {
+    if (!socket_.recv(message_, zmq::recv_flags::dontwait)) return std::nullopt;
+  } catch (const zmq::error_t& error) {
     // The application that embeds us ends its context: the descriptor would stay ready for ever.
-    if (zmq_errno() == ETERM) close();
+    if (error.num() == ETERM) close();
     return std::nullopt;
   }
-  if (zmq_msg_more(&message_) != 0) {
+  if (message_.more()) {
     skip_rest_of_message();
     return proto::ByteView{};
   }
-  return proto::ByteView(static_cast<const std::uint8_t*>(zmq_msg_data(&message_)),
-                         zmq_msg_size(&message_));
+  return proto::ByteView(message_.data<std::uint8_t>(), message_.size());
 }
 
 void ZmqSource::skip_rest_of_message() {
   // libzmq hands over whole messages, so that the parts are all there.
-  while (zmq_msg_more(&message_) != 0 && zmq_msg_recv(&message_, socket_, ZMQ_DONTWAIT) >= 0) {
+  while (message_.more() && socket_.recv(message_, zmq::recv_flags::dontwait)) {
   }
 }
 
@@ -147,31 +135,35 @@ void ZmqSource::stop_listening() {
 }
 
 void ZmqSource::close() {
-  if (socket_ == nullptr) return;
+  if (!socket_) return;
   if (fd_ >= 0) reactor_.remove(fd_);
-  zmq_close(socket_);
-  socket_ = nullptr;
+  zmq_close(socket_.handle());
+  socket_ = {};
   guards_.clear();
 }
 
 }  // namespace
 
-ZmqContext::ZmqContext() : context_(zmq_ctx_new()) {}
+struct ZmqContext::Owned {
+  zmq::context_t context;
+};
 
-ZmqContext::~ZmqContext() {
-  while (zmq_ctx_term(context_) != 0 && zmq_errno() == EINTR) {
-  }
+ZmqContext::ZmqContext() : owned_(std::make_unique<Owned>()) {}
+ZmqContext::~ZmqContext() = default;
+
+void* ZmqContext::get() const {
+  return owned_->context.handle();
 }
 
 Result<std::unique_ptr<FrameSource>> open_zmq_source(const IngestConfig& config, void* context,
-                                                     Reactor& reactor, Log& log) {
+                                                     Reactor& reactor, Log& log) try {
   void* socket = zmq_socket(context, ZMQ_PULL);
-  if (socket == nullptr) {
-    return Error{std::string("cannot create the ingest socket: ") + zmq_strerror(zmq_errno())};
-  }
-  auto source = std::make_unique<ZmqSource>(socket, reactor);
+  if (socket == nullptr) throw zmq::error_t();
+  auto source = std::make_unique<ZmqSource>(zmq::socket_ref(zmq::from_handle, socket), reactor);
   if (Status status = source->open(config, log); !status.ok()) return status.error();
   return std::unique_ptr<FrameSource>(std::move(source));
+} catch (const zmq::error_t& error) {
+  return Error{std::string("cannot make the ingest socket: ") + error.what()};
 }
 
 }  // namespace outrider::sidecar

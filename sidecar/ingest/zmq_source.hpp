@@ -30,10 +30,11 @@ class ZmqContext {
   ZmqContext(const ZmqContext&) = delete;
   ZmqContext& operator=(const ZmqContext&) = delete;
 
-  void* get() const { return context_; }
+  void* get() const;
 
  private:
-  void* context_;
+  struct Owned;
+  std::unique_ptr<Owned> owned_;
 };
 
 /// Binds all endpoints or none. For endpoints outside the process it raises the process's soft
