@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+"""What the compiler does not check of the project's layout, as a test.
+
+Which module may include which is checked by the build itself: CMakeLists.txt has the table, and a
+header that is not in it is not found.
+
+    check.py SOURCE_DIR
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(sys.argv[1])
+LINES_MAX = 500
+
+# Who wraps which library: its headers are included here and nowhere else.
+WRAPPED_BY = {
+    r"curl/": ["sidecar/deliver/curl_transport.cpp", "sidecar/cli/version_command.cpp"],
+    r"zmq\.h(pp)?": [
+        "sdk/src/link.cpp",
+        "sidecar/ingest/zmq_source.cpp",
+        "sidecar/fanout/zmq_transport.cpp",
+        "sidecar/cli/version_command.cpp",
+    ],
+    r"msgpack\.hpp": [
+        "sdk/include/outrider/client.hpp",
+        "proto/frame_writer.cpp",
+        "sidecar/cli/emit_line.cpp",
+    ],
+    r"spdlog/": ["sidecar/base/log.cpp"],
+    r"boost/": ["sidecar/cli/arguments.cpp", "sidecar/config/overrides.cpp"],
+    r"httplib\.h": ["sidecar/cli/sink_server.cpp"],
+    r"rapidjson/": ["sidecar/cli/received_body.cpp", "sidecar/cli/emit_line.cpp"],
+    r"openssl/": ["sidecar/cli/certificate.cpp", "sidecar/cli/version_command.cpp"],
+}
+
+# Clocks are read in one place and passed on; commands are their own place.
+READS_CLOCKS = ["sidecar/base/clock.cpp", "sidecar/cli/"]
+
+problems = []
+
+
+def complain(path, line, text):
+    problems.append(f"{path}:{line}: {text}")
+
+
+def tracked(*patterns):
+    names = subprocess.run(
+        ["git", "-C", ROOT, "ls-files", *patterns], capture_output=True, text=True, check=True
+    ).stdout.split()
+    return [Path(name) for name in names if (ROOT / name).is_file()]
+
+
+def check_line(path, number, line):
+    name = str(path)
+    is_product = name.startswith(("proto/", "sdk/", "sidecar/"))
+    if re.search(r'#include "\.\./', line):
+        complain(path, number, "an include that goes round the module walls")
+    if re.search(r"\b(TODO|FIXME|XXX)\b", line):
+        complain(path, number, "a mark of unfinished work")
+    if not is_product:
+        return
+    for header, wrappers in WRAPPED_BY.items():
+        if re.search(rf"#include <{header}", line) and name not in wrappers:
+            complain(path, number, f"only {', '.join(wrappers)} may include this")
+    if name.startswith("sidecar/") and re.search(r"_clock::now\(\)", line):
+        if not name.startswith(tuple(READS_CLOCKS)):
+            complain(path, number, "reads a clock; the time of the turn is passed in")
+
+
+for path in tracked("*.cpp", "*.hpp", "*.h", "*.c"):
+    lines = (ROOT / path).read_text(encoding="utf-8").splitlines()
+    if len(lines) > LINES_MAX:
+        complain(path, LINES_MAX, f"more than {LINES_MAX} lines; would two files be easier to read?")
+    for number, line in enumerate(lines, 1):
+        check_line(path, number, line)
+    if path.suffix == ".hpp" and not any(line.startswith("//") for line in lines[:1]):
+        complain(path, 1, "a header opens with its contract")
+
+listed = "\n".join((ROOT / path).read_text() for path in tracked("tests/*CMakeLists.txt"))
+for path in tracked("tests/*_test.cpp"):
+    if path.name not in listed:
+        complain(path, 1, "a test that no CMakeLists.txt builds")
+
+for problem in problems:
+    print(problem)
+sys.exit(1 if problems else 0)
