@@ -5,10 +5,11 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <outrider/client.hpp>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include <outrider/client.hpp>
 
 namespace {
 

@@ -1,6 +1,7 @@
 // The whole sidecar inside the application's process: three lines.
 
 #include <cstdio>
+
 #include <outrider/embedded.hpp>
 
 int main(int argc, char** argv) try {

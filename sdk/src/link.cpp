@@ -63,7 +63,11 @@ struct Link::Sockets {
 
   ~Sockets() {
     zmq_msg_close(&frame);
-    if (monitor != nullptr) zmq_close(monitor);
+    if (monitor != nullptr) {
+      // First, or what libzmq still has to tell is told to nobody and leaks.
+      zmq_socket_monitor(push, nullptr, 0);
+      zmq_close(monitor);
+    }
     if (push != nullptr) zmq_close(push);
     if (owns_context && context != nullptr) {
       while (zmq_ctx_term(context) != 0 && zmq_errno() == EINTR) {

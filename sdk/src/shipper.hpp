@@ -158,8 +158,8 @@ class Shipper {
   std::uint64_t pid_ = 0;
   std::uint64_t sequence_ = 0;
   std::uint64_t handed_over_frames_ = 0;  ///< of shipped_frames_
-  std::uint64_t reported_drops_ = 0;  ///< as of the last frame sent
-  std::uint64_t frame_drops_ = 0;     ///< as the frame at hand says
+  std::uint64_t reported_drops_ = 0;      ///< as of the last frame sent
+  std::uint64_t frame_drops_ = 0;         ///< as the frame at hand says
   std::uint32_t frame_events_ = 0;
   bool has_frame_ = false;  ///< made, not yet taken by the socket
   Chunk* staged_first_ = nullptr;

@@ -1,6 +1,7 @@
-#include <outrider/embedded.hpp>
 #include <stdexcept>
 #include <thread>
+
+#include <outrider/embedded.hpp>
 
 #include "sidecar/app/host.hpp"
 #include "sidecar/config/load.hpp"
@@ -43,7 +44,9 @@ Embedded::Embedded(const std::string& config_path) : parts_(std::make_unique<Par
   parts_->thread = std::thread([host = parts_->host.get()] { host->run(); });
 }
 
-Embedded::~Embedded() { stop(); }
+Embedded::~Embedded() {
+  stop();
+}
 
 Options Embedded::client_options() const {
   Options options;
@@ -61,8 +64,7 @@ bool Embedded::stop() {
 }
 
 std::string Embedded::report() const {
-  return parts_->thread.joinable() ? "the sidecar is running\n"
-                                   : parts_->host->report();
+  return parts_->thread.joinable() ? "the sidecar is running\n" : parts_->host->report();
 }
 
 }  // namespace outrider

@@ -23,19 +23,16 @@ constexpr std::array rows = {
                    return world.curl.make_transport(config, content_type);
                  }},
     TransportRow{DestinationType::file,
-                 [](const DestinationConfig& config, std::string_view,
-                    const TransportWorld& world) -> Made {
-                   return make_file_transport(config, world.reactor);
-                 }},
+                 [](const DestinationConfig& config, std::string_view, const TransportWorld& world)
+                     -> Made { return make_file_transport(config, world.reactor); }},
     TransportRow{DestinationType::stdout_,
                  [](const DestinationConfig&, std::string_view, const TransportWorld& world)
                      -> Made { return make_stdout_transport(world.reactor); }},
-    TransportRow{DestinationType::zmq,
-                 [](const DestinationConfig& config, std::string_view,
-                    const TransportWorld& world) -> Made {
-                   return make_zmq_transport(config, world.zmq_context, world.reactor,
-                                             world.log);
-                 }},
+    TransportRow{
+        DestinationType::zmq,
+        [](const DestinationConfig& config, std::string_view, const TransportWorld& world) -> Made {
+          return make_zmq_transport(config, world.zmq_context, world.reactor, world.log);
+        }},
 };
 
 }  // namespace

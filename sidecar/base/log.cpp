@@ -78,9 +78,8 @@ class StderrLog final : public Log {
       : format_(format), logger_("outrider", std::make_shared<spdlog::sinks::stderr_sink_mt>()) {
     logger_.set_level(to_spdlog(level));
     logger_.flush_on(spdlog::level::debug);
-    logger_.set_pattern(format == LogFormat::json
-                            ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ",%v})"
-                            : "%Y-%m-%dT%H:%M:%S.%eZ %v",
+    logger_.set_pattern(format == LogFormat::json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ",%v})"
+                                                  : "%Y-%m-%dT%H:%M:%S.%eZ %v",
                         spdlog::pattern_time_type::utc);
   }
 

@@ -1,14 +1,14 @@
 #include "sidecar/cli/run_command.hpp"
 
-#include <pthread.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <thread>
+
+#include <pthread.h>
+#include <unistd.h>
 
 #include "sidecar/app/host.hpp"
 #include "sidecar/cli/commands.hpp"

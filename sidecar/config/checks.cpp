@@ -144,7 +144,8 @@ Status check_endpoint(std::string_view endpoint) {
     const std::size_t path_bytes = endpoint.size() - ipc.size();
     if (path_bytes <= socket_path_bytes_max) return Nothing{};
     return Error{"the path of " + in_quotes(endpoint) + " has " + std::to_string(path_bytes) +
-                 " bytes; a Unix socket's path has at most " + std::to_string(socket_path_bytes_max)};
+                 " bytes; a Unix socket's path has at most " +
+                 std::to_string(socket_path_bytes_max)};
   }
   if (endpoint.starts_with(tcp)) {
     const std::string_view address = endpoint.substr(tcp.size());

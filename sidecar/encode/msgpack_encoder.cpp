@@ -86,7 +86,9 @@ void MsgpackEncoder::add(const RecordView& record, Body& body) {
 
 }  // namespace
 
-std::unique_ptr<Encoder> make_msgpack_encoder() { return std::make_unique<MsgpackEncoder>(true); }
+std::unique_ptr<Encoder> make_msgpack_encoder() {
+  return std::make_unique<MsgpackEncoder>(true);
+}
 
 std::unique_ptr<Encoder> make_msgpack_stream_encoder() {
   return std::make_unique<MsgpackEncoder>(false);

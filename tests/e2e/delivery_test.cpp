@@ -31,7 +31,8 @@ TEST(Delivery, EveryTypeOfDestinationGetsItsTopicsAndASickOneHurtsNobody) {
                https_destination("msgpack", msgpack, "format = msgpack\nexclude = orders.open") +
                "[destination.file]\ntype = file\npath = " + dir.file("events.ndjson") +
                "\n[destination.out]\ntype = stdout\n[destination.fan]\ntype = zmq\nsocket = push\n"
-               "url = " + pub +
+               "url = " +
+               pub +
                "\n[destination.sick]\ntype = http\nurl = http://127.0.0.1:1/\n"
                "queue_events_max = 10\n[shutdown]\nlinger = 3s\n");
   void* context = zmq_ctx_new();
@@ -77,10 +78,11 @@ TEST(Delivery, APythonClientWithoutAnSdkIsUnderstood) {
   const TempDir dir;
   Sink sink(dir);
   Sidecar sidecar(dir, https_destination("audit", sink));
-  const Finished client = run({"/usr/bin/python3", OUTRIDER_SOURCE_DIR "/examples/emit.py",
-                               sidecar.endpoint(), "250"});
+  const Finished client =
+      run({"/usr/bin/python3", OUTRIDER_SOURCE_DIR "/examples/emit.py", sidecar.endpoint(), "250"});
   EXPECT_EQ(client.status, 0) << client.err;
-  EXPECT_TRUE(eventually([&] { return sink.output().find("\"number\":249") != std::string::npos; }));
+  EXPECT_TRUE(
+      eventually([&] { return sink.output().find("\"number\":249") != std::string::npos; }));
   EXPECT_EQ(sidecar.stop(), 0);
   EXPECT_EQ(sidecar.ledger("audit").delivered, 250U);
 }
@@ -89,13 +91,13 @@ TEST(Delivery, TheShellCommandSendsOneEventAndLinesOfJson) {
   const TempDir dir;
   Sink sink(dir);
   Sidecar sidecar(dir, https_destination("audit", sink));
-  EXPECT_EQ(run({OUTRIDER_BINARY, "emit", "--endpoint", sidecar.endpoint(), "orders.paid",
-                 "{\"n\": 1}"})
-                .status,
-            0);
-  const Finished lines =
-      run({OUTRIDER_BINARY, "emit", "--endpoint", sidecar.endpoint(), "--stdin"},
-          "{\"topic\":\"a.b\",\"data\":{\"n\":2}}\nnot json\n{\"topic\":\"a\",\"data\":{\"n\":3}}\n");
+  EXPECT_EQ(
+      run({OUTRIDER_BINARY, "emit", "--endpoint", sidecar.endpoint(), "orders.paid", "{\"n\": 1}"})
+          .status,
+      0);
+  const Finished lines = run(
+      {OUTRIDER_BINARY, "emit", "--endpoint", sidecar.endpoint(), "--stdin"},
+      "{\"topic\":\"a.b\",\"data\":{\"n\":2}}\nnot json\n{\"topic\":\"a\",\"data\":{\"n\":3}}\n");
   EXPECT_EQ(lines.status, 1) << "one line was bad";
   EXPECT_NE(lines.err.find("2"), std::string::npos) << lines.err;
   EXPECT_EQ(sidecar.stop(), 0);
@@ -119,12 +121,12 @@ TEST(Delivery, BadFramesAndForeignBytesCostNoGoodEvent) {
   const std::string deep(100, '\x91');
   for (std::uint64_t n = 1; n <= 50; ++n) {
     send(good(n));
-    send(good(n).substr(0, good(n).size() - 3));      // truncated
-    send(std::string("\x93\x02\x80\x90", 4));         // a later version
-    send(std::string("\xc1", 1));                     // malformed
-    send("");                                         // empty
-    send(std::string(70'000, '\xc0'));                // too large
-    send(frame_bytes({event_bytes("good.one", 0, deep + '\xc0')}));      // too deep
+    send(good(n).substr(0, good(n).size() - 3));                     // truncated
+    send(std::string("\x93\x02\x80\x90", 4));                        // a later version
+    send(std::string("\xc1", 1));                                    // malformed
+    send("");                                                        // empty
+    send(std::string(70'000, '\xc0'));                               // too large
+    send(frame_bytes({event_bytes("good.one", 0, deep + '\xc0')}));  // too deep
     send(frame_bytes({event_bytes("good.one", 0, numbered_data(n + 50)),
                       event_bytes("bad topic", 0, numbered_data(0))}));  // one bad of two
   }
@@ -163,25 +165,29 @@ TEST(Delivery, HardValuesAreValidJsonAtTheReceiver) {
                               {"bytes", std::vector<char>(binary.begin(), binary.end())}});
   EXPECT_TRUE(client.flush(10s));
   EXPECT_EQ(sidecar.stop(), 0);
-  const Finished parsed = run({"/usr/bin/python3", "-c",
-                               "import json,sys\n"
-                               "d=json.loads(sys.stdin.read(), parse_constant=lambda c: 1/0)['data']\n"
-                               "assert d['max'] == 2**64-1 and d['min'] == -2**63, d\n"
-                               "assert type(d['whole']) is float and d['whole'] == 49, d\n"
-                               "assert d['huge'] == 2.0**64, d\n"
-                               "assert d['nan'] is None and d['inf'] is None, d\n"
-                               "assert '\\ufffd' in d['text'], d\n"},
-                              sink.output());
+  const Finished parsed =
+      run({"/usr/bin/python3", "-c",
+           "import json,sys\n"
+           "d=json.loads(sys.stdin.read(), parse_constant=lambda c: 1/0)['data']\n"
+           "assert d['max'] == 2**64-1 and d['min'] == -2**63, d\n"
+           "assert type(d['whole']) is float and d['whole'] == 49, d\n"
+           "assert d['huge'] == 2.0**64, d\n"
+           "assert d['nan'] is None and d['inf'] is None, d\n"
+           "assert '\\ufffd' in d['text'], d\n"},
+          sink.output());
   EXPECT_EQ(parsed.status, 0) << parsed.err << sink.output();
 }
 
 /// Both sides of a fork go on emitting; `end` ends the child.
 void emit_over_a_fork(void (*end)()) {
+#if defined(OUTRIDER_SANITIZED)
+  GTEST_SKIP() << "the sanitizers do not support a fork while other threads run";
+#endif
   const TempDir dir;
   Sink sink(dir);
   // The emitter never pauses: the queue must hold what the receiver is too slow for.
-  Sidecar sidecar(dir, https_destination("audit", sink,
-                                         "queue_events_max = 10000000\nqueue_bytes_max = 2GiB"));
+  Sidecar sidecar(
+      dir, https_destination("audit", sink, "queue_events_max = 10000000\nqueue_bytes_max = 2GiB"));
   Client client(sidecar.endpoint());
   std::atomic<bool> is_stopped = false;
   std::atomic<long> background = 100'000;

@@ -4,8 +4,6 @@
 // paths; whatever is waited for has a deadline.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <chrono>
 #include <fstream>
@@ -15,6 +13,8 @@
 #include <sstream>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "outrider/client.hpp"
 #include "support/process.hpp"
@@ -53,8 +53,8 @@ class Sink {
   Sink(const TempDir& dir, std::vector<std::string> options = {}, const std::string& name = "sink",
        const std::string& port = "0")
       : output_file_(dir.file(name + ".ndjson")), cert_file_(dir.file(name + ".pem")) {
-    std::vector<std::string> words = {OUTRIDER_BINARY, "sink",     "--listen",
-                                      "127.0.0.1:" + port, "--quiet", "--output", output_file_};
+    std::vector<std::string> words = {OUTRIDER_BINARY, "sink",     "--listen",  "127.0.0.1:" + port,
+                                      "--quiet",       "--output", output_file_};
     const bool is_plain = std::ranges::find(options, "--plain") != options.end();
     const bool has_cert = std::ranges::find(options, "--cert") != options.end();
     if (!is_plain && !has_cert) words.insert(words.end(), {"--cert-out", cert_file_});
@@ -92,9 +92,7 @@ class Sink {
 struct LedgerRow {
   std::uint64_t accepted = 0, delivered = 0, dropped = 0, dead = 0, queued = 0, in_flight = 0;
 
-  bool is_balanced() const {
-    return accepted == delivered + dropped + dead + queued + in_flight;
-  }
+  bool is_balanced() const { return accepted == delivered + dropped + dead + queued + in_flight; }
 };
 
 /// `outrider run`.

@@ -39,8 +39,8 @@ TEST(Examples, TheEmbeddedSidecarSaysWhatIsWrongWithItsConfiguration) {
 
 TEST(Examples, TheDemonstrationEndsWithABalancedLedgerAndLeavesNothingBehind) {
   const TempDir dir;
-  const std::string build = std::string(OUTRIDER_BINARY).substr(
-      0, std::string(OUTRIDER_BINARY).rfind("/bin/"));
+  const std::string build =
+      std::string(OUTRIDER_BINARY).substr(0, std::string(OUTRIDER_BINARY).rfind("/bin/"));
   Process demo({OUTRIDER_SOURCE_DIR "/examples/demo.sh", build},
                {.environment = {"TMPDIR=" + dir.path()}});
   EXPECT_EQ(demo.wait(100s), 0) << demo.text() << demo.text(Process::Stream::err);

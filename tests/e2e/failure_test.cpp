@@ -47,9 +47,8 @@ TEST(Failure, AReceiverThatIsKilledAndComesBackGetsEverything) {
   const std::vector<std::string> tls = {"--cert", certificate.cert_file, "--key",
                                         certificate.key_file};
   sink = std::make_unique<Sink>(dir, tls, "sink", port);
-  Sidecar sidecar(dir, "[destination.audit]\ntype = http\nurl = " + sink->url() +
-                           "/\nca_file = " + certificate.cert_file +
-                           "\nretry_initial = 20ms\nretry_max = 200ms\n");
+  Sidecar sidecar(dir, "[destination.audit]\ntype = http\nurl = " + sink->url() + "/\nca_file = " +
+                           certificate.cert_file + "\nretry_initial = 20ms\nretry_max = 200ms\n");
   Emitter emitter(sidecar.endpoint());
   for (int kills = 0; kills < 3; ++kills) {
     const std::size_t before = sink->numbers().size();
@@ -77,18 +76,19 @@ TEST(Failure, NginxOverTlsIsReloadedAndRestartedInMidStream) {
     const Sink placeholder(dir, {"--plain"}, "placeholder");
     port = placeholder.port();
   }
-  write_file(dir.file("nginx.conf"),
-             "daemon off; master_process on; worker_processes 1; pid " + dir.file("nginx.pid") +
-                 "; error_log " + dir.file("error.log") + ";\nevents {}\nhttp { access_log off;\n" +
-                 " client_body_temp_path " + dir.file("body") + "; proxy_temp_path " +
-                 dir.file("proxy") + "; fastcgi_temp_path " + dir.file("fcgi") +
-                 "; uwsgi_temp_path " + dir.file("uwsgi") + "; scgi_temp_path " +
-                 dir.file("scgi") + ";\n client_max_body_size 8m; client_body_buffer_size 8m;\n server { listen 127.0.0.1:" +
-                 port + " ssl; ssl_certificate " + certificate.cert_file +
-                 "; ssl_certificate_key " + certificate.key_file + ";\n location / { proxy_pass " +
-                 sink.url() + "; } } }\n");
-  const std::vector<std::string> words = {"/usr/sbin/nginx", "-p", dir.path(), "-e",
-                                          dir.file("error.log"), "-c", dir.file("nginx.conf")};
+  write_file(
+      dir.file("nginx.conf"),
+      "daemon off; master_process on; worker_processes 1; pid " + dir.file("nginx.pid") +
+          "; error_log " + dir.file("error.log") + ";\nevents {}\nhttp { access_log off;\n" +
+          " client_body_temp_path " + dir.file("body") + "; proxy_temp_path " + dir.file("proxy") +
+          "; fastcgi_temp_path " + dir.file("fcgi") + "; uwsgi_temp_path " + dir.file("uwsgi") +
+          "; scgi_temp_path " + dir.file("scgi") +
+          ";\n client_max_body_size 8m; client_body_buffer_size 8m;\n server { listen 127.0.0.1:" +
+          port + " ssl; ssl_certificate " + certificate.cert_file + "; ssl_certificate_key " +
+          certificate.key_file + ";\n location / { proxy_pass " + sink.url() + "; } } }\n");
+  const std::vector<std::string> words = {
+      "/usr/sbin/nginx",     "-p", dir.path(), "-e", dir.file("error.log"), "-c",
+      dir.file("nginx.conf")};
   const auto is_up = [&] {
     return run({"/usr/bin/python3", "-c",
                 "import socket,sys\nsocket.create_connection(('127.0.0.1', int(sys.argv[1])))",
@@ -173,8 +173,9 @@ TEST(Stop, SigtermUnderLoadDeliversWhatWasAcceptedAndTheLedgerAddsUp) {
 
 TEST(Stop, ADeadReceiverCostsTheLingerTimeAndTheLossIsSaid) {
   const TempDir dir;
-  Sidecar sidecar(dir, "[destination.audit]\ntype = http\nurl = http://127.0.0.1:1/\n"
-                       "[shutdown]\nlinger = 1s\n");
+  Sidecar sidecar(dir,
+                  "[destination.audit]\ntype = http\nurl = http://127.0.0.1:1/\n"
+                  "[shutdown]\nlinger = 1s\n");
   Client client(sidecar.endpoint());
   emit_numbers(client, 1, 10);
   EXPECT_TRUE(client.flush(10s));
@@ -185,8 +186,9 @@ TEST(Stop, ADeadReceiverCostsTheLingerTimeAndTheLossIsSaid) {
 
 TEST(Stop, ASecondSignalEndsAtOnce) {
   const TempDir dir;
-  Sidecar sidecar(dir, "[destination.audit]\ntype = http\nurl = http://127.0.0.1:1/\n"
-                       "[shutdown]\nlinger = 10m\n");
+  Sidecar sidecar(dir,
+                  "[destination.audit]\ntype = http\nurl = http://127.0.0.1:1/\n"
+                  "[shutdown]\nlinger = 10m\n");
   Client client(sidecar.endpoint());
   emit_numbers(client, 1, 10);
   EXPECT_TRUE(client.flush(10s));

@@ -4,11 +4,11 @@
 // the end every event must be where the ledger says: what receivers got is compared id by id. A
 // failure prints its seed; OUTRIDER_SIM_SEED=N runs that one alone, OUTRIDER_SIM_SEEDS=N that many.
 
-#include <gtest/gtest.h>
-
 #include <cstdlib>
 #include <map>
 #include <set>
+
+#include <gtest/gtest.h>
 
 #include "sidecar/base/random.hpp"
 #include "support/app_fixture.hpp"
@@ -20,10 +20,10 @@ using namespace std::chrono_literals;
 
 /// How the outside world treats one destination, for a while.
 struct Weather {
-  double failure = 0;     ///< no answer: refused, reset
-  double lost_answer = 0; ///< received, but the answer never came
-  double overloaded = 0;  ///< 503, sometimes with Retry-After
-  double refused = 0;     ///< 400
+  double failure = 0;      ///< no answer: refused, reset
+  double lost_answer = 0;  ///< received, but the answer never came
+  double overloaded = 0;   ///< 503, sometimes with Retry-After
+  double refused = 0;      ///< 400
   double unauthorised = 0;
   double too_large = 0;  ///< 413 for batches of more than one event
   double congested = 0;  ///< takes only a part

@@ -21,8 +21,9 @@ struct FakeApp {
     sidecar::AppParts parts;
     parts.source = std::move(owned_source);
     parts.seed = seed;
-    parts.make_transport = [this](const sidecar::DestinationConfig&, std::string_view)
-        -> sidecar::Result<std::unique_ptr<sidecar::Transport>> {
+    parts.make_transport =
+        [this](const sidecar::DestinationConfig&,
+               std::string_view) -> sidecar::Result<std::unique_ptr<sidecar::Transport>> {
       auto transport = std::make_unique<FakeTransport>();
       transports.push_back(transport.get());
       return std::unique_ptr<sidecar::Transport>(std::move(transport));

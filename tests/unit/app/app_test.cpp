@@ -120,8 +120,10 @@ TEST(App, ATransportThatCannotBeMadeNamesItsDestination) {
   AppParts parts;
   parts.source = std::make_unique<test::FakeSource>();
   parts.seed = 1;
-  parts.make_transport = [](const DestinationConfig&, std::string_view)
-      -> Result<std::unique_ptr<Transport>> { return Error{"cannot read token"}; };
+  parts.make_transport = [](const DestinationConfig&,
+                            std::string_view) -> Result<std::unique_ptr<Transport>> {
+    return Error{"cannot read token"};
+  };
   test::MemoryLog log;
   const auto app = App::create(two_destinations(), std::move(parts), log);
   ASSERT_FALSE(app.ok());

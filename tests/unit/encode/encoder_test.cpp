@@ -63,9 +63,9 @@ TEST(Encoder, MsgpackHandsTheDataThroughByteForByte) {
   // A number in a longer form than it needs, and text that is not UTF-8.
   const std::string data = test::bytes_of({0x92, 0xcf, 0, 0, 0, 0, 0, 0, 0, 1, 0xa1, 0xff});
   const Body body = body_of("msgpack", {{.data = data, .id_text = "e-1"}});
-  const std::string expected = test::bytes_of({0xdd, 0, 0, 0, 1, 0x84, 0xa2}) + "id" + '\xa3' + "e-1" + '\xa5' +
-                               "topic" + '\xab' + "orders.paid" + '\xa4' + "time" + '\xbe' +
-                               "2026-01-31T12:00:00.123456789Z" + '\xa4' + "data" + data;
+  const std::string expected = test::bytes_of({0xdd, 0, 0, 0, 1, 0x84, 0xa2}) + "id" + '\xa3' +
+                               "e-1" + '\xa5' + "topic" + '\xab' + "orders.paid" + '\xa4' + "time" +
+                               '\xbe' + "2026-01-31T12:00:00.123456789Z" + '\xa4' + "data" + data;
   EXPECT_EQ(body.bytes, expected);
 }
 
@@ -86,8 +86,7 @@ TEST(Encoder, TheMsgpackStreamIsTheMapsAlone) {
   const Body stream = body_of("msgpack_stream", {{.data = "\x01"}, {.data = "\x02"}});
   EXPECT_EQ(array.bytes.substr(5), stream.bytes);
   EXPECT_EQ(stream.bytes.substr(0, stream.event_ends[0]),
-            stream.bytes.substr(stream.event_ends[0]).replace(
-                stream.event_ends[0] - 1, 1, "\x01"));
+            stream.bytes.substr(stream.event_ends[0]).replace(stream.event_ends[0] - 1, 1, "\x01"));
 }
 
 TEST(Encoder, ABodyIsBegunAnewAndKeepsItsMemory) {

@@ -15,8 +15,9 @@
 #pragma once
 
 #include <memory>
-#include <outrider/client.hpp>
 #include <string>
+
+#include <outrider/client.hpp>
 
 namespace outrider {
 
