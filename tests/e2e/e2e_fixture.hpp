@@ -148,6 +148,9 @@ class Sidecar {
   std::unique_ptr<Process> process_;
 };
 
+/// For tests of what is delivered, not of what is dropped: a loaded machine's receiver is slow.
+inline const std::string roomy_queue = "queue_events_max = 10000000\nqueue_bytes_max = 2GiB\n";
+
 inline std::string https_destination(const std::string& name, const Sink& sink,
                                      const std::string& more = "") {
   return "[destination." + name + "]\ntype = http\nurl = " + sink.url() +

@@ -13,7 +13,7 @@ class Emitter {
       : client_(endpoint), thread_([this] {
           while (!is_stopped_) {
             if (client_.emit_wait(1s, "orders.paid", {{"n", count_ + 1}}) == Status::ok) ++count_;
-            if (count_ % 100 == 0) std::this_thread::sleep_for(1ms);
+            if (count_ % 20 == 0) std::this_thread::sleep_for(1ms);
           }
         }) {}
 
@@ -47,8 +47,9 @@ TEST(Failure, AReceiverThatIsKilledAndComesBackGetsEverything) {
   const std::vector<std::string> tls = {"--cert", certificate.cert_file, "--key",
                                         certificate.key_file};
   sink = std::make_unique<Sink>(dir, tls, "sink", port);
-  Sidecar sidecar(dir, "[destination.audit]\ntype = http\nurl = " + sink->url() + "/\nca_file = " +
-                           certificate.cert_file + "\nretry_initial = 20ms\nretry_max = 200ms\n");
+  Sidecar sidecar(dir, "[destination.audit]\ntype = http\nurl = " + sink->url() +
+                           "/\nca_file = " + certificate.cert_file +
+                           "\nretry_initial = 20ms\nretry_max = 200ms\n" + roomy_queue);
   Emitter emitter(sidecar.endpoint());
   for (int kills = 0; kills < 3; ++kills) {
     const std::size_t before = sink->numbers().size();
@@ -100,7 +101,7 @@ TEST(Failure, NginxOverTlsIsReloadedAndRestartedInMidStream) {
 
   Sidecar sidecar(dir, "[destination.audit]\ntype = http\nurl = https://127.0.0.1:" + port +
                            "/events\nca_file = " + certificate.cert_file +
-                           "\nretry_initial = 20ms\nretry_max = 200ms\n");
+                           "\nretry_initial = 20ms\nretry_max = 200ms\n" + roomy_queue);
   Emitter emitter(sidecar.endpoint());
   ASSERT_TRUE(eventually([&] { return sink.numbers().size() > 500; }))
       << sidecar.err() << read_file(dir.file("error.log"));
@@ -161,7 +162,7 @@ TEST(Failure, ACertificateThatIsNotTrustedHoldsTheEvents) {
 TEST(Stop, SigtermUnderLoadDeliversWhatWasAcceptedAndTheLedgerAddsUp) {
   const TempDir dir;
   Sink sink(dir);
-  Sidecar sidecar(dir, https_destination("audit", sink));
+  Sidecar sidecar(dir, https_destination("audit", sink, roomy_queue));
   std::vector<std::unique_ptr<Emitter>> emitters;
   for (int i = 0; i < 3; ++i) emitters.push_back(std::make_unique<Emitter>(sidecar.endpoint()));
   ASSERT_TRUE(eventually([&] { return sink.numbers().size() > 2000; }));
