@@ -19,7 +19,9 @@ namespace {
 using Transfer = int (*)(zmq_msg_t*, void*, int);
 char handed_over;
 
-Transfer find(const char* name) { return reinterpret_cast<Transfer>(dlsym(RTLD_NEXT, name)); }
+Transfer find(const char* name) {
+  return reinterpret_cast<Transfer>(dlsym(RTLD_NEXT, name));
+}
 
 }  // namespace
 
