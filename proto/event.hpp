@@ -16,6 +16,15 @@ inline constexpr std::size_t key_bytes_max = 255;
 inline constexpr std::size_t trace_bytes_max = 255;
 inline constexpr std::size_t host_bytes_max = 255;
 
+/// A text id is 1 to 64 bytes of visible ASCII: it becomes a header of a request.
+[[nodiscard]] constexpr bool is_id_text(std::string_view text) {
+  if (text.empty() || text.size() > id_text_bytes_max) return false;
+  for (const char c : text) {
+    if (c <= 0x20 || c >= 0x7f) return false;
+  }
+  return true;
+}
+
 /// What happens first at a high-water mark: low goes first, high last.
 enum class Priority : std::uint8_t { low = 0, normal = 1, high = 2 };
 

@@ -68,7 +68,7 @@ bool set_id(const Token& value, Attributes& attributes) {
   if (!attributes.id_is_text) {
     return value.type == TokenType::bin && value.bytes.size() == id_binary_bytes;
   }
-  return !value.bytes.empty() && value.bytes.size() <= id_text_bytes_max;
+  return is_id_text(as_text(value.bytes));
 }
 
 bool set_priority(const Token& value, Attributes& attributes) {

@@ -60,6 +60,10 @@ std::uint32_t attribute_count(const outrider_event& event) {
 bool are_valid_attributes(const outrider_event& event) {
   if (event.priority < -1 || event.priority > 1) return false;
   if (!is_sized(event.id, event.id_bytes, proto::id_text_bytes_max)) return false;
+  if (event.id_bytes > 0 && event.id_is_text != 0 &&
+      !proto::is_id_text({static_cast<const char*>(event.id), event.id_bytes})) {
+    return false;
+  }
   if (event.id_bytes > 0 && event.id_is_text == 0 && event.id_bytes != proto::id_binary_bytes) {
     return false;
   }

@@ -3,6 +3,9 @@
 #include <csignal>
 #include <cstdio>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "sidecar/base/text.hpp"
 #include "sidecar/cli/check_command.hpp"
 #include "sidecar/cli/emit_command.hpp"
@@ -49,7 +52,18 @@ int refuse_command(std::string_view name) {
   return exit_usage;
 }
 
+/// A descriptor 0, 1 or 2 that is closed would be given to the next socket, and be written to.
+static void fill_standard_descriptors() {
+  for (int fd = open("/dev/null", O_RDWR); fd >= 0; fd = open("/dev/null", O_RDWR)) {
+    if (fd > STDERR_FILENO) {
+      close(fd);
+      return;
+    }
+  }
+}
+
 int run_command_line(const std::vector<std::string>& arguments) {
+  fill_standard_descriptors();
   // A reader that has gone away is an error to report, not a reason to die.
   std::signal(SIGPIPE, SIG_IGN);
   if (arguments.empty()) {
@@ -61,7 +75,10 @@ int run_command_line(const std::vector<std::string>& arguments) {
   if (name == "--help" || name == "-h") name = "help";
   const CommandRow* command = find_command(name);
   if (command == nullptr) return refuse_command(name);
-  return command->run({arguments.begin() + 1, arguments.end()});
+  const int status = command->run({arguments.begin() + 1, arguments.end()});
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
+  std::fputs("outrider: cannot write to standard output\n", stderr);
+  return status == exit_done ? exit_failed : status;
 }
 
 }  // namespace outrider::sidecar

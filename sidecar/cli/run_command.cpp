@@ -22,6 +22,7 @@ namespace {
 
 /// Closing may hang in a library; the process ends this long after the linger time at the latest.
 constexpr std::chrono::seconds close_time_max{1};
+constexpr std::chrono::milliseconds same_signal_time{200};
 
 sigset_t stop_signals() {
   sigset_t signals;
@@ -34,7 +35,8 @@ sigset_t stop_signals() {
 /// Waits for stop signals in a thread of its own, for they are blocked in all others.
 class StopSignals {
  public:
-  explicit StopSignals(Host& host) : thread_([this, &host] { wait(host); }) {}
+  StopSignals(Host& host, Duration linger)
+      : linger_(linger), thread_([this, &host] { wait(host); }) {}
 
   ~StopSignals() {
     is_done_.store(true);
@@ -50,13 +52,34 @@ class StopSignals {
     if (is_done_.load()) return;
     notify_service_manager("STOPPING=1");
     host.request_stop();
-    sigwait(&signals, &signal);
+    const bool is_late = !wait_for_second(signals);
     if (is_done_.load()) return;
-    constexpr char text[] = "outrider: second signal, ending at once; events may be lost\n";
-    [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
+    constexpr std::string_view late = "outrider: the shutdown hangs, ending now; events are lost\n";
+    constexpr std::string_view second =
+        "outrider: second signal, ending at once; events may be lost\n";
+    const std::string_view text = is_late ? late : second;
+    [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, text.data(), text.size());
     _exit(exit_events_lost);
   }
 
+  /// False: the time in which the shutdown must be complete is over.
+  bool wait_for_second(const sigset_t& signals) const {
+    using std::chrono::steady_clock;
+    const auto begin = steady_clock::now();
+    const auto deadline = begin + linger_ + close_time_max;
+    for (;;) {
+      const auto left =
+          std::chrono::duration_cast<std::chrono::nanoseconds>(deadline - steady_clock::now());
+      if (left.count() <= 0) return false;
+      const timespec timeout = {left.count() / 1'000'000'000, left.count() % 1'000'000'000};
+      const bool has_signal = sigtimedwait(&signals, nullptr, &timeout) > 0;
+      if (is_done_.load()) return true;
+      // Some senders signal the process and then its group: that is one wish, not two.
+      if (has_signal && steady_clock::now() - begin > same_signal_time) return true;
+    }
+  }
+
+  const Duration linger_;
   std::atomic<bool> is_done_ = false;
   std::thread thread_;
 };
@@ -69,12 +92,12 @@ void end_in_any_case(int status, MonoTime linger_until) {
   }).detach();
 }
 
-int run_host(Host& host, Log& log) {
+int run_host(Host& host, Duration linger, Log& log) {
   release_startup_pages();
   notify_service_manager("READY=1");
   log.info("ready", {{"version", OUTRIDER_VERSION}, {"pid", std::to_string(getpid())}});
   {
-    StopSignals signals(host);
+    StopSignals signals(host, linger);
     host.run();
   }
   std::fputs(host.report().c_str(), stderr);
@@ -92,6 +115,12 @@ int run_command(const std::vector<std::string>& arguments) {
     return exit_usage;
   }
   const Config& config = result.loaded.config;
+  for (const std::string& endpoint : config.ingest.endpoints) {
+    if (!endpoint.starts_with("inproc://")) continue;
+    std::fprintf(stderr, "outrider run: endpoint %s reaches nobody: inproc is for embedded mode\n",
+                 endpoint.c_str());
+    return exit_usage;
+  }
   const auto log = make_stderr_log(config.log_level, config.log_format);
   for (const std::string& warning : result.loaded.warnings) log->warn(warning);
 
@@ -104,7 +133,7 @@ int run_command(const std::vector<std::string>& arguments) {
     log->error("cannot start", {{"because", host.error().message}});
     return exit_failed;
   }
-  const int status = run_host(*host.value(), *log);
+  const int status = run_host(*host.value(), config.shutdown_linger, *log);
   end_in_any_case(status, host.value()->linger_until());
   host.value().reset();
   return status;

@@ -11,6 +11,7 @@ namespace outrider::sidecar {
 namespace {
 
 constexpr Duration dead_log_interval = std::chrono::seconds(10);
+constexpr Duration failure_log_interval = std::chrono::seconds(10);
 /// A peer that takes nothing more just now is offered the rest after this time.
 constexpr Duration congestion_delay = std::chrono::milliseconds(10);
 constexpr std::size_t detail_bytes_max = 256;
@@ -47,7 +48,9 @@ void Destination::accept(proto::ByteView record, const Now& now) {
     return;
   }
   if (policy_.when_full == WhenFull::drop_oldest) {
-    while (!queue_.has_room(record.size()) && !queue_.is_empty()) {
+    // Nothing is given up for an event that would not fit even then.
+    const bool can_fit = queue_.could_fit(record.size());
+    while (can_fit && !queue_.has_room(record.size())) {
       queue_.pop();
       --ledger_.queued;
       ledger_.drop(DropReason::evicted, 1);
@@ -126,6 +129,7 @@ void Destination::remove_expired(Batch& batch, const Now& now) {
   ledger_.drop(DropReason::expired, expired);
   batch.events -= expired;
   batch.records = std::move(kept);
+  if (batch.events > 0) give_id(batch, now);  // what is sent is not what was sent before
 }
 
 /// Encodes while it takes, so that batch_bytes_max bounds the body itself. Null if all that was
@@ -156,19 +160,23 @@ Destination::BatchPtr Destination::form_batch(const Now& now) {
     return nullptr;
   }
   encoder_->end(batch->body);
-  if (batch->events == 1) {
-    batch->id = id_text(read_record(batch->records.data()));
-  } else {
-    batch->id.resize(uuid_text_bytes);
-    write_uuid_text(batch_ids_.next(now.wall_ns()), batch->id.data());
-  }
+  give_id(*batch, now);
   return batch;
+}
+
+void Destination::give_id(Batch& batch, const Now& now) {
+  if (batch.events == 1) {
+    batch.id = id_text(read_record(batch.records.data()));
+  } else {
+    batch.id.resize(uuid_text_bytes);
+    write_uuid_text(batch_ids_.next(now.wall_ns()), batch.id.data());
+  }
 }
 
 void Destination::start(BatchPtr batch, const Now& now) {
   if (batch->first_attempt_at == MonoTime{}) batch->first_attempt_at = now.mono;
   ++batch->attempts;
-  batch->attempt_id = ++last_attempt_id_;
+  batch->attempt_id = pacer_.begin_attempt();
   batch->topics.clear();
   batch->for_each([&](const RecordView& record) { batch->topics.push_back(record.topic); });
   ledger_.queued -= batch->events;
@@ -203,11 +211,16 @@ void Destination::settle(const Completion& completion, const Now& now) {
 
 void Destination::settle_answer(BatchPtr batch, const Completion& completion, const Now& now) {
   const Outcome outcome = outcome_of(completion.result, completion.status);
+  if (is_disabled_ && outcome != Outcome::delivered) {
+    bury(*batch, "gone", completion, now);
+    recycle(std::move(batch));
+    return;
+  }
   if (outcome == Outcome::retry || outcome == Outcome::hold) {
     failed(std::move(batch), outcome, completion, now);
     return;
   }
-  answered(now);
+  answered(completion.id, now);
   switch (outcome) {
     case Outcome::retry:
     case Outcome::hold:
@@ -233,12 +246,15 @@ void Destination::settle_answer(BatchPtr batch, const Completion& completion, co
 }
 
 /// Whatever the answer was, there was one: the destination is up.
-void Destination::answered(const Now& now) {
-  const std::optional<Duration> outage = pacer_.answered(now);
-  if (!outage) return;
-  log_.info("destination recovered",
-            {{"destination", name_}, {"failed_for", format_duration(*outage)}});
-  make_all_due(now);
+void Destination::answered(AttemptId attempt, const Now& now) {
+  const auto recovery = pacer_.answered(attempt, now);
+  if (!recovery) return;
+  if (std::exchange(told_failure_, std::nullopt)) {
+    log_.info("destination recovered",
+              {{"destination", name_}, {"failed_for", format_duration(recovery->failed_for)}});
+  }
+  // One failure among answers may be the fault of its batch, which keeps its own pace.
+  if (recovery->failures > 1) make_all_due(now);
 }
 
 void Destination::make_all_due(const Now& now) {
@@ -267,6 +283,8 @@ void Destination::sent_some(BatchPtr batch, const Completion& completion, const 
                        batch->records.begin() + static_cast<std::ptrdiff_t>(done_bytes));
   batch->events -= completion.events_sent;
   batch->attempts = 0;
+  batch->first_attempt_at = {};
+  if (completion.events_sent > 0) answered(completion.id, now);
   if (batch->events == 0) {
     recycle(std::move(batch));
     return;
@@ -276,15 +294,8 @@ void Destination::sent_some(BatchPtr batch, const Completion& completion, const 
 
 void Destination::failed(BatchPtr batch, Outcome outcome, const Completion& completion,
                          const Now& now) {
-  if (!pacer_.is_failing()) {
-    log_.write(outcome == Outcome::hold ? LogLevel::error : LogLevel::warn,
-               outcome == Outcome::hold ? "destination refuses our credentials; its events are held"
-                                        : "destination fails; its events are kept and tried again",
-               {{"destination", name_},
-                {"status", std::to_string(completion.status)},
-                {"detail", detail_of(completion)}});
-  }
-  const Duration delay = pacer_.failed(batch->attempts, completion.retry_after, now);
+  tell_failure(outcome, completion, now);
+  const Duration delay = pacer_.failed(completion.id, batch->attempts, completion.retry_after, now);
   const bool may_give_up = outcome == Outcome::retry;
   if (!may_give_up) {
     // Held time counts towards no limit: only a person can end it.
@@ -303,6 +314,21 @@ void Destination::failed(BatchPtr batch, Outcome outcome, const Completion& comp
   }
 }
 
+/// Once an outage, and not for each of many short ones; refused credentials need a person, always.
+void Destination::tell_failure(Outcome outcome, const Completion& completion, const Now& now) {
+  const bool is_hold = outcome == Outcome::hold;
+  if (told_failure_ == outcome) return;
+  if (!is_hold && (told_failure_ || now.mono < next_failure_log_)) return;
+  told_failure_ = outcome;
+  next_failure_log_ = now.mono + failure_log_interval;
+  log_.write(is_hold ? LogLevel::error : LogLevel::warn,
+             is_hold ? "destination refuses our credentials; its events are held"
+                     : "destination fails; its events are kept and tried again",
+             {{"destination", name_},
+              {"status", std::to_string(completion.status)},
+              {"detail", detail_of(completion)}});
+}
+
 void Destination::split(BatchPtr batch, const Now& now) {
   BatchPtr second = std::make_unique<Batch>();
   std::size_t at = 0;
@@ -317,9 +343,7 @@ void Destination::split(BatchPtr batch, const Now& now) {
   for (Batch* half : {batch.get(), second.get()}) {
     half->first_attempt_at = batch->first_attempt_at;
     half->attempts = 0;
-    half->id.resize(uuid_text_bytes);
-    write_uuid_text(batch_ids_.next(now.wall_ns()), half->id.data());
-    if (half->events == 1) half->id = id_text(read_record(half->records.data()));
+    give_id(*half, now);
   }
   wait_until(now.mono, std::move(batch));
   wait_until(now.mono, std::move(second));

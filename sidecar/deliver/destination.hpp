@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -76,6 +77,7 @@ class Destination final : public Agent {
   bool has_batch_to_form(const Now& now) const;
   BatchPtr next_batch(const Now& now);
   BatchPtr form_batch(const Now& now);
+  void give_id(Batch& batch, const Now& now);
   BatchPtr take_due_batch(const Now& now);
   bool is_expired(const RecordView& record, const Now& now) const;
   void remove_expired(Batch& batch, const Now& now);
@@ -87,7 +89,8 @@ class Destination final : public Agent {
   void delivered(BatchPtr batch, std::uint32_t lost);
   void sent_some(BatchPtr batch, const Completion& completion, const Now& now);
   void failed(BatchPtr batch, Outcome outcome, const Completion& completion, const Now& now);
-  void answered(const Now& now);
+  void tell_failure(Outcome outcome, const Completion& completion, const Now& now);
+  void answered(AttemptId attempt, const Now& now);
   void make_all_due(const Now& now);
   void split(BatchPtr batch, const Now& now);
   void disable(BatchPtr batch, const Completion& completion, const Now& now);
@@ -112,10 +115,11 @@ class Destination final : public Agent {
   std::vector<Completion> completions_;
   Ledger ledger_;
 
-  AttemptId last_attempt_id_ = 0;
   MonoTime gathering_since_{};
   bool is_flushing_ = false;
   bool is_disabled_ = false;
+  std::optional<Outcome> told_failure_;  ///< what the log was told and has not been taken back
+  MonoTime next_failure_log_{};
   std::uint64_t dead_untold_ = 0;
   MonoTime next_dead_log_{};
 };

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "proto/topic.hpp"
+
 namespace outrider::sidecar {
 namespace {
 
@@ -10,8 +12,10 @@ namespace {
 std::uint64_t& entry(ClientDrops& drops, std::string_view reason) {
   const auto found = drops.find(reason);
   if (found != drops.end()) return found->second;
-  const bool is_full = drops.size() >= ClientTable::reasons_max;
-  return drops[std::string(is_full ? std::string_view("other") : reason)];
+  const bool is_known_kind = drops.size() < ClientTable::reasons_max &&
+                             proto::is_valid_topic(reason) &&
+                             reason.size() <= ClientTable::reason_bytes_max;
+  return drops[std::string(is_known_kind ? reason : std::string_view("other"))];
 }
 
 }  // namespace

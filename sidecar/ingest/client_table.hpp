@@ -24,6 +24,8 @@ class ClientTable {
   static constexpr std::size_t clients_max = 16'384;
   /// Reasons beyond this are added up under "other": a client cannot fill our memory with names.
   static constexpr std::size_t reasons_max = 32;
+  /// So are names that are longer, or are not made like a topic.
+  static constexpr std::size_t reason_bytes_max = 64;
 
   /// Takes note of a checked frame's header; one without a client id says nothing.
   void note(const proto::FrameHeader& header);

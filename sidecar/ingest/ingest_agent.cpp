@@ -13,7 +13,8 @@ bool concerns_whole_frame(proto::Refusal refusal) {
 
 int IngestAgent::do_work(const Now& now) {
   int frames = 0;
-  while (frames < frames_per_turn_max) {
+  const std::uint64_t events_before = counters_.events;
+  while (frames < frames_per_turn_max && counters_.events - events_before < events_per_turn_max) {
     const auto frame = source_.receive();
     if (!frame) break;
     take_frame(*frame, now);

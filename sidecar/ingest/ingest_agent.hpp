@@ -5,7 +5,8 @@
 // log once in a while, never event by event.
 //
 // Thread: the sidecar's one thread. Owns: counters and scratch space; the source and the sink
-// outlive it. Limits: a turn takes frames_per_turn_max frames, so that delivery gets its share.
+// outlive it. Limits: a turn takes frames_per_turn_max frames, or fewer with
+// events_per_turn_max events in them, so that delivery gets its share.
 #pragma once
 
 #include <array>
@@ -42,6 +43,7 @@ struct IngestCounters {
 class IngestAgent final : public Agent {
  public:
   static constexpr int frames_per_turn_max = 8;
+  static constexpr std::uint64_t events_per_turn_max = 10'000;
 
   IngestAgent(FrameSource& source, proto::FrameLimits limits, RecordSink& sink, Log& log,
               std::uint64_t seed)

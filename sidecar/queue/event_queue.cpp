@@ -20,6 +20,10 @@ bool EventQueue::has_room(std::size_t record_bytes) const {
          bytes_ + taken_bytes_ + record_bytes <= limits_.bytes_max;
 }
 
+bool EventQueue::could_fit(std::size_t record_bytes) const {
+  return taken_events_ < limits_.events_max && taken_bytes_ + record_bytes <= limits_.bytes_max;
+}
+
 void EventQueue::push(proto::ByteView record) {
   if (chunks_.empty() || chunks_.back().capacity - chunks_.back().end < record.size()) {
     add_chunk(record.size());

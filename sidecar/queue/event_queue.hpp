@@ -29,6 +29,9 @@ class EventQueue {
   /// True if a record of this size can be pushed without breaking a limit.
   bool has_room(std::size_t record_bytes) const;
 
+  /// True if it would have room once everything that still waits was dropped.
+  bool could_fit(std::size_t record_bytes) const;
+
   /// Appends a copy of the record, whether or not it has room.
   void push(proto::ByteView record);
 

@@ -195,7 +195,14 @@ TEST(Stop, ASecondSignalEndsAtOnce) {
   EXPECT_TRUE(client.flush(10s));
   sidecar.process().signal(SIGINT);
   ASSERT_TRUE(sidecar.process().wait_for_line("stopping", Process::Stream::err));
-  EXPECT_EQ(sidecar.stop(), 3);
+  // Again and again: what comes within 200 ms of the first counts as the same.
+  std::optional<int> status;
+  EXPECT_TRUE(eventually([&] {
+    sidecar.process().signal(SIGTERM);
+    status = sidecar.process().wait(100ms);
+    return status.has_value();
+  }));
+  EXPECT_EQ(status, 3);
 }
 
 TEST(Start, ASecondSidecarOnTheSameEndpointIsRefusedAndTheFirstGoesOn) {

@@ -249,6 +249,32 @@ TEST_F(DestinationTest, RetryAfterPausesTheWholeDestination) {
   EXPECT_EQ(transport->started.size(), 2U);
 }
 
+TEST_F(DestinationTest, ABatchThatAlwaysFailsIsNotHammeredWhileOthersSucceed) {
+  config.batch_events_max = 1;
+  config.concurrency_max = 4;
+  build();
+  int poison_attempts = 0;
+  for (std::uint64_t n = 1; n <= 3000; ++n) {
+    accept(n, n);
+    turn();
+    while (!transport->open.empty()) {
+      const bool is_poison = numbers(transport->open.begin()->second.body) == Numbers{7};
+      poison_attempts += is_poison ? 1 : 0;
+      transport->answer(is_poison ? 500 : 200);
+      turn();
+    }
+    clock.advance(10ms);
+  }
+  EXPECT_LE(poison_attempts, 20) << "in 30 s, with a backoff that doubles from 1 s";
+  EXPECT_GE(ledger().delivered, 2500U);
+  EXPECT_LE(log.count("destination fails"), 4);
+  for (int i = 0; i < 100 && !destination->is_drained(); ++i) {
+    sleep_until_due();
+    while (!transport->open.empty()) transport->answer(200), turn();
+  }
+  EXPECT_EQ(ledger().delivered, 3000U);
+}
+
 TEST_F(DestinationTest, GivesUpAfterTheConfiguredAttempts) {
   config.retry_attempts_max = 3;
   build();
@@ -354,6 +380,48 @@ TEST_F(DestinationTest, AGoneDestinationIsDisabledAndEverythingForItIsDead) {
   EXPECT_EQ(transport->started.size(), 1U);
   EXPECT_EQ(destination->next_deadline(), never);
   EXPECT_EQ(log.count("error destination is gone"), 1);
+}
+
+TEST_F(DestinationTest, WhatIsInFlightWhenTheDestinationIsGoneIsDeadToo) {
+  config.concurrency_max = 3;
+  build();
+  accept(1, 9);
+  turn();
+  ASSERT_EQ(transport->open.size(), 3U);
+  transport->answer(410);
+  turn();
+  transport->answer(503);
+  transport->answer(200);
+  turn();
+  EXPECT_EQ(ledger().delivered, 3U);
+  EXPECT_EQ(ledger().dead, 6U);
+  EXPECT_TRUE(destination->is_drained());
+}
+
+TEST_F(DestinationTest, RefusedCredentialsAreToldThoughItWasFailingBefore) {
+  build();
+  accept(1, 1);
+  turn();
+  transport->fail();
+  turn();
+  sleep_until_due();
+  transport->answer(403);
+  turn();
+  EXPECT_EQ(log.count("error destination refuses our credentials"), 1);
+}
+
+TEST_F(DestinationTest, NothingIsEvictedForAnEventThatCannotFit) {
+  config.when_full = WhenFull::drop_oldest;
+  config.concurrency_max = 1;
+  config.queue_bytes_max = 2 * numbered_record().size();
+  build();
+  accept(1, 1);
+  turn();
+  accept(2, 2);
+  const std::string topic(200, 't');
+  destination->accept(numbered_record({.topic = topic}), clock.now());
+  EXPECT_EQ(ledger().dropped_for(DropReason::evicted), 0U);
+  EXPECT_EQ(ledger().dropped_for(DropReason::queue_full), 1U);
 }
 
 TEST_F(DestinationTest, ExpiredEventsAreNotSent) {

@@ -1,5 +1,8 @@
 #include "sidecar/deliver/pacer.hpp"
 
+#include <optional>
+#include <vector>
+
 #include <gtest/gtest.h>
 
 #include "sidecar/deliver/outcome.hpp"
@@ -28,37 +31,64 @@ TEST(Backoff, DoublesUpToItsMaximumWithFullJitter) {
   }
 }
 
-TEST(Pacer, AFailurePausesAndOneRequestProbesUntilThereIsAnAnswer) {
+class PacerTest : public ::testing::Test {
+ protected:
+  /// One attempt that fails, begun and ended now.
+  Duration fail(std::optional<Duration> retry_after = std::nullopt, std::uint32_t attempts = 1) {
+    return pacer.failed(pacer.begin_attempt(), attempts, retry_after, clock.now());
+  }
+
   test::ManualClock clock;
-  Pacer pacer({1s, 10s}, 4, 1);
+  Pacer pacer{{1s, 10s}, 4, 1};
+};
+
+TEST_F(PacerTest, AFailurePausesAndOneRequestProbesUntilThereIsAnAnswer) {
   EXPECT_TRUE(pacer.may_start(3, clock.now()));
   EXPECT_FALSE(pacer.may_start(4, clock.now()));
 
-  pacer.failed(1, std::nullopt, clock.now());
+  fail();
   EXPECT_LE(pacer.paused_until(), clock.now().mono + 1s);
   clock.advance(1s);
   EXPECT_TRUE(pacer.may_start(0, clock.now()));
   EXPECT_FALSE(pacer.may_start(1, clock.now())) << "a probe goes alone";
 
-  EXPECT_EQ(pacer.answered(clock.now()), Duration(1s));
+  const auto recovery = pacer.answered(pacer.begin_attempt(), clock.now());
+  ASSERT_TRUE(recovery);
+  EXPECT_EQ(recovery->failed_for, Duration(1s));
   EXPECT_TRUE(pacer.may_start(3, clock.now()));
-  EXPECT_EQ(pacer.answered(clock.now()), std::nullopt);
+  EXPECT_FALSE(pacer.answered(pacer.begin_attempt(), clock.now()));
 }
 
-TEST(Pacer, RetryAfterPausesTheWholeDestinationExactlyThatLong) {
-  test::ManualClock clock;
-  Pacer pacer({1s, 10s}, 4, 1);
-  EXPECT_EQ(pacer.failed(1, Duration(30s), clock.now()), Duration(30s));
+TEST_F(PacerTest, RequestsThatWereUnderWayTellNothingNew) {
+  std::vector<AttemptId> attempts;
+  for (int i = 0; i < 100; ++i) attempts.push_back(pacer.begin_attempt());
+  for (int i = 0; i < 99; ++i) pacer.failed(attempts[i], 1, std::nullopt, clock.now());
+  EXPECT_LE(pacer.paused_until(), clock.now().mono + 1s) << "that is one failure, not a hundred";
+  EXPECT_FALSE(pacer.answered(attempts[99], clock.now())) << "it was sent before the failure";
+  EXPECT_TRUE(pacer.is_failing());
+}
+
+TEST_F(PacerTest, RetryAfterPausesTheWholeDestinationAtLeastThatLong) {
+  const AttemptId other = pacer.begin_attempt();
+  EXPECT_EQ(fail(Duration(30s)), Duration(30s));
+  pacer.answered(other, clock.now());
   clock.advance(30s - 1ns);
   EXPECT_FALSE(pacer.may_start(0, clock.now()));
   clock.advance(1ns);
   EXPECT_TRUE(pacer.may_start(0, clock.now()));
 }
 
-TEST(Pacer, AJumpOfTheWallClockChangesNothing) {
-  test::ManualClock clock;
-  Pacer pacer({1s, 10s}, 4, 1);
-  pacer.failed(1, Duration(30s), clock.now());
+TEST_F(PacerTest, RetryAfterZeroIsNoLoop) {
+  Duration total{};
+  for (int i = 0; i < 20; ++i) {
+    total += fail(Duration(0), static_cast<std::uint32_t>(i + 1));
+    clock.advance(pacer.paused_until() - clock.now().mono);
+  }
+  EXPECT_GT(total, Duration(20s)) << "the waits grow as without it";
+}
+
+TEST_F(PacerTest, AJumpOfTheWallClockChangesNothing) {
+  fail(Duration(30s));
   clock.jump_wall(1h);
   EXPECT_FALSE(pacer.may_start(0, clock.now()));
   clock.jump_wall(-2h);
@@ -66,15 +96,11 @@ TEST(Pacer, AJumpOfTheWallClockChangesNothing) {
   EXPECT_TRUE(pacer.may_start(0, clock.now()));
 }
 
-TEST(Pacer, InAHurryPausesAreShort) {
-  test::ManualClock clock;
-  Pacer pacer({1s, 300s}, 4, 1);
-  for (int i = 0; i < 20; ++i) pacer.failed(20, std::nullopt, clock.now());
+TEST_F(PacerTest, InAHurryPausesAreShort) {
+  fail(Duration(1h));
   pacer.hurry(clock.now());
   EXPECT_TRUE(pacer.may_start(0, clock.now()));
-  for (int i = 0; i < 20; ++i) {
-    EXPECT_LE(pacer.failed(20, std::nullopt, clock.now()), Duration(1s));
-  }
+  for (int i = 0; i < 20; ++i) EXPECT_LE(fail(Duration(1h), 20), Duration(1s));
   EXPECT_LE(pacer.paused_until(), clock.now().mono + 1s);
 }
 

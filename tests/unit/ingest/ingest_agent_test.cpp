@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "proto/topic.hpp"
 #include "support/fake_source.hpp"
 #include "support/frames.hpp"
 #include "support/manual_clock.hpp"
@@ -70,6 +71,17 @@ TEST_F(IngestAgentTest, ABadEventIsRefusedAloneAndCountedByReason) {
   EXPECT_EQ(refused(proto::Refusal::event_topic), 1U);
   EXPECT_EQ(refused(proto::Refusal::event_too_large), 1U);
   EXPECT_EQ(refused(proto::Refusal::event_attributes), 1U);
+}
+
+TEST_F(IngestAgentTest, AnIdThatCouldForgeAHeaderIsRefused) {
+  for (const std::string id : {"x\r\nX-Evil: 1", "two words", "caf\xc3\xa9", "fine:1"}) {
+    const std::string attributes =
+        "\x81\xa2id" + std::string(1, static_cast<char>(0xa0U | id.size())) + id;
+    source.frames.push_back(frame_bytes({event_bytes("a", 1, numbered_data(1), attributes)}));
+  }
+  turn();
+  EXPECT_EQ(refused(proto::Refusal::event_attributes), 3U);
+  EXPECT_EQ(topics.size(), 1U);
 }
 
 TEST_F(IngestAgentTest, AMalformedFrameCountsNothingAndTheNextOneIsTaken) {
@@ -151,7 +163,9 @@ TEST(ClientTable, AddsUpWhatClientsDroppedAndWhatNeverCame) {
 TEST(ClientTable, IsBoundedInClientsAndInReasons) {
   ClientTable table;
   std::map<std::string, std::uint64_t, std::less<>> drops;
-  for (int i = 0; i < 100; ++i) drops["reason" + std::to_string(i)] = 1;
+  for (int i = 0; i < 98; ++i) drops["reason" + std::to_string(i)] = 1;
+  drops[std::string(1000, 'x')] = 1;
+  drops["\xff\n"] = 1;
   std::vector<std::uint8_t> client(16, 0);
   for (std::size_t i = 0; i < ClientTable::clients_max + 10; ++i) {
     client[0] = static_cast<std::uint8_t>(i);
@@ -172,6 +186,10 @@ TEST(ClientTable, IsBoundedInClientsAndInReasons) {
   std::uint64_t total = 0;
   for (const auto& [reason, events] : table.drops()) total += events;
   EXPECT_EQ(total, 100U) << "no drop is forgotten";
+  for (const auto& [reason, events] : table.drops()) {
+    EXPECT_LE(reason.size(), ClientTable::reason_bytes_max);
+    EXPECT_TRUE(proto::is_valid_topic(reason)) << reason;
+  }
 }
 
 }  // namespace
