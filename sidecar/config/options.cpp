@@ -55,7 +55,7 @@ std::vector<Option> make_options() {
      choice(&Dest::format, {{"json", BodyFormat::json}, {"ndjson", BodyFormat::ndjson},
                             {"msgpack", BodyFormat::msgpack}}),
      "How events are written: json is an array of objects, ndjson one object a line, msgpack an "
-     "array of maps. Type zmq sends each event alone in a message of its own."},
+     "array of maps. Files, standard output and zmq get the objects or maps one by one instead."},
 
     {dest, "url", http | zmq, lines(&Dest::urls, "URL", check_filled),
      "Where to send: http takes one http:// or https:// URL, zmq one or more endpoints "
