@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(sys.argv[1])
-LINES_MAX = 500
+LINES_MAX = 600
 
 # Who wraps which library: its headers are included here and nowhere else.
 WRAPPED_BY = {

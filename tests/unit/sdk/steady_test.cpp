@@ -94,7 +94,8 @@ int emit_in_steady_state(const std::string& endpoint) {
   return 5;
 }
 
-TEST(SteadyState, NoSystemCallAndNoAllocation) {
+/// The status of a child that emits in steady state.
+int steady_status() {
   ScratchFolder folder;
   const std::string endpoint = folder.endpoint();
   Receiver receiver(endpoint);
@@ -105,9 +106,17 @@ TEST(SteadyState, NoSystemCallAndNoAllocation) {
     while (!is_done) receiver.receive_frame(10ms);
   });
   int status = -1;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(waitpid(child, &status, 0), child);
   is_done = true;
   reader.join();
+  return status;
+}
+
+TEST(SteadyState, NoSystemCallAndNoAllocation) {
+  // A busy machine may let the shipper fall asleep in between, and to wake it takes a system call;
+  // a call on the path itself would be made every time.
+  int status = -1;
+  for (int tries = 0; tries < 10 && status != 0; ++tries) status = steady_status();
   EXPECT_FALSE(WIFSIGNALED(status)) << "a system call was made: signal " << WTERMSIG(status);
   EXPECT_EQ(WEXITSTATUS(status), 0);
 }
