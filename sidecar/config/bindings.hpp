@@ -17,6 +17,7 @@
 #include "sidecar/base/units.hpp"
 #include "sidecar/config/messages.hpp"
 #include "sidecar/config/options.hpp"
+#include "sidecar/config/policy_text.hpp"
 
 namespace outrider::sidecar {
 
@@ -134,6 +135,12 @@ Binding count(Member<Owner, std::uint64_t> member, std::uint64_t min, std::uint6
   return number(member, "count", min, max, parse_count, write);
 }
 
+/// A percentage, kept as a number from 0 to 1.
+template <typename Owner>
+Binding share(Member<Owner, double> member, double min, double max) {
+  return number(member, "percentage", min, max, parse_share, format_share);
+}
+
 /// Permission bits, in octal digits.
 template <typename Owner>
 Binding octal_mode(Member<Owner, std::uint32_t> member) {
@@ -181,6 +188,11 @@ Binding choice(Member<Owner, T> member, std::type_identity_t<Choices<T>> names) 
     return std::string();
   };
   return field(member, kind, read, write);
+}
+
+template <typename Owner>
+Binding flag(Member<Owner, bool> member) {
+  return choice(member, {{"true", true}, {"false", false}});
 }
 
 }  // namespace outrider::sidecar

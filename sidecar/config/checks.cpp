@@ -22,6 +22,8 @@ namespace {
 constexpr std::string_view alphanumerics =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
+constexpr std::size_t host_name_bytes_max = 253;
+
 bool consists_of(std::string_view text, std::string_view allowed) {
   return text.find_first_not_of(allowed) == std::string_view::npos;
 }
@@ -226,6 +228,52 @@ Status check_group(std::string_view group) {
   const int error = getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
   if (found != nullptr || error == ERANGE) return Nothing{};
   return Error{"there is no group " + in_quotes(group) + " on this machine"};
+}
+
+Status check_field(std::string_view path) {
+  return check_filled(path);
+}
+
+Status check_rename_field(std::string_view rule) {
+  return check_filled(rule);
+}
+
+Status check_static_field(std::string_view rule) {
+  return check_filled(rule);
+}
+
+Status check_secret_header(std::string_view line) {
+  return check_header(line);
+}
+
+Status check_signing_secret(std::string_view source) {
+  return check_token_file(source);
+}
+
+Status check_host_name(std::string_view name) {
+  const std::string allowed = std::string(alphanumerics) + "-._";
+  if (!name.empty() && name.size() <= host_name_bytes_max && consists_of(name, allowed)) {
+    return Nothing{};
+  }
+  return Error{in_quotes(name) + " is not a host name"};
+}
+
+Status check_proxy(std::string_view proxy) {
+  if (proxy == "none" || proxy == "environment") return Nothing{};
+  constexpr std::array schemes = {"http", "https", "socks5", "socks5h"};
+  const Authority authority = authority_of(proxy);
+  const std::string scheme = lower(authority.scheme);
+  const bool is_known = std::find(schemes.begin(), schemes.end(), scheme) != schemes.end();
+  if (proxy.find('@') != std::string_view::npos) {
+    return Error{"a proxy's user and password belong into proxy_auth_file"};
+  }
+  if (is_known && !authority.host.empty() && !has_control(proxy) &&
+      proxy.find(' ') == std::string_view::npos) {
+    return Nothing{};
+  }
+  return Error{
+      in_quotes(proxy) +
+      " is not a proxy; write none, environment or a URL, as in http://proxy.example:3128"};
 }
 
 bool is_plain_http_elsewhere(std::string_view url) {

@@ -32,6 +32,18 @@ Status check_token_file(std::string_view path);
 /// The same, and the line is user:password.
 Status check_basic_auth_file(std::string_view path);
 Status check_group(std::string_view group);
+/// data, or data.a.b, where * is any one key or index.
+Status check_field(std::string_view path);
+/// "PATH: NAME"
+Status check_rename_field(std::string_view rule);
+/// "PATH: VALUE"
+Status check_static_field(std::string_view rule);
+/// "Name: SOURCE", and the source can be read.
+Status check_secret_header(std::string_view line);
+Status check_signing_secret(std::string_view source);
+Status check_host_name(std::string_view name);
+/// none, environment, or a URL without user and password.
+Status check_proxy(std::string_view proxy);
 
 /// http:// to a host that is not this machine.
 bool is_plain_http_elsewhere(std::string_view url);

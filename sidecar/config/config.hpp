@@ -11,13 +11,9 @@
 
 #include "sidecar/base/clock.hpp"
 #include "sidecar/base/log.hpp"
+#include "sidecar/config/destination_config.hpp"
 
 namespace outrider::sidecar {
-
-enum class DestinationType : std::uint8_t { http, file, stdout_, zmq };
-enum class BodyFormat : std::uint8_t { json, ndjson, msgpack };
-enum class WhenFull : std::uint8_t { drop_newest, drop_oldest };
-enum class ZmqPattern : std::uint8_t { pub, push };
 
 struct IngestConfig {
   /// ipc://PATH, tcp://HOST:PORT, inproc://NAME
@@ -26,44 +22,6 @@ struct IngestConfig {
   std::uint64_t event_bytes_max = 1ULL << 20U;
   std::uint32_t socket_mode = 0660;  ///< permission bits of an ipc socket
   std::string socket_group;          ///< group of an ipc socket; empty: the process's own
-};
-
-struct DestinationConfig {
-  std::string name;
-  DestinationType type = DestinationType::http;
-  std::vector<std::string> topics = {">"};
-  std::vector<std::string> exclude;
-
-  // http
-  std::vector<std::string> urls;  ///< http: one; zmq: one or more endpoints
-  std::string method = "POST";
-  std::vector<std::string> headers;  ///< "Name: value"
-  std::string ca_file;
-  std::string cert_file;
-  std::string key_file;
-  std::string bearer_token_file;
-  std::string basic_auth_file;  ///< holds user:password
-  // file
-  std::string path;
-  // zmq
-  ZmqPattern zmq_pattern = ZmqPattern::pub;
-  bool zmq_bind = false;
-  std::uint64_t zmq_send_events_max = 10'000;  ///< high-water mark of a peer, in messages
-
-  BodyFormat format = BodyFormat::json;
-  std::uint64_t batch_events_max = 500;
-  std::uint64_t batch_bytes_max = 1ULL << 20U;
-  Duration batch_delay = std::chrono::milliseconds(200);
-  std::uint64_t queue_events_max = 100'000;
-  std::uint64_t queue_bytes_max = 64ULL << 20U;
-  WhenFull when_full = WhenFull::drop_newest;
-  std::uint64_t concurrency_max = 4;
-  Duration timeout = std::chrono::seconds(30);
-  Duration connect_timeout = std::chrono::seconds(5);
-  Duration retry_initial = std::chrono::seconds(1);
-  Duration retry_max = std::chrono::minutes(5);
-  Duration retry_age_max = std::chrono::hours(24);
-  std::uint64_t retry_attempts_max = 0;  ///< 0: no limit but age
 };
 
 struct Config {

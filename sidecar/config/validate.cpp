@@ -92,9 +92,6 @@ void validate_urls(const DestinationConfig& destination, const SectionView& sect
                        "events");
     }
   }
-  if (is_http && destination.urls.size() > 1) {
-    section.complain(section.origin("url", 1), "type http takes one url in this version");
-  }
   section.must_be_distinct("url", destination.urls);
 }
 
@@ -111,6 +108,38 @@ void validate_required(const DestinationConfig& destination, const SectionView& 
 bool names_authorization(const std::string& header) {
   constexpr std::string_view name = "authorization:";
   return strncasecmp(header.c_str(), name.data(), name.size()) == 0;
+}
+
+void validate_format(const DestinationConfig& destination, const SectionView& section) {
+  const auto belongs_to = [&](const char* key, bool is_right, const char* to) {
+    if (!section.is_given(key) || section.has_failed(key) || is_right) return;
+    section.complain(section.origin(key), std::string(key) + " is for " + to);
+  };
+  const bool is_cloudevents = destination.format == BodyFormat::cloudevents;
+  if (!section.has_failed("format")) {
+    belongs_to("cloudevents_mode", is_cloudevents, "format = cloudevents");
+    belongs_to("cloudevents_source", is_cloudevents, "format = cloudevents");
+  }
+  if (section.has_failed("compression") || section.has_failed("compression_level")) return;
+  belongs_to("compression_level", destination.compression != Compression::none,
+             "compression = gzip or zstd");
+  constexpr std::uint64_t gzip_level_max = 12;
+  if (destination.compression == Compression::gzip &&
+      destination.compression_level > gzip_level_max) {
+    section.complain(section.origin("compression_level"), "gzip has levels up to 12");
+  }
+}
+
+void validate_connection(const DestinationConfig& destination, const SectionView& section) {
+  const bool has_proxy = destination.proxy != "none";
+  if (has_proxy && destination.deny_private_addresses && !section.has_failed("proxy")) {
+    section.complain(section.origin("deny_private_addresses"),
+                     "deny_private_addresses needs proxy = none: a proxy connects to addresses "
+                     "that nobody here sees");
+  }
+  if (!has_proxy && section.is_given("proxy_auth_file")) {
+    section.complain(section.origin("proxy_auth_file"), "proxy_auth_file needs a proxy");
+  }
 }
 
 void validate_identity(const DestinationConfig& destination, const SectionView& section) {
@@ -153,10 +182,14 @@ void validate_destination(const DestinationConfig& destination, const IngestConf
     validate_required(destination, section);
     validate_urls(destination, section);
   }
+  validate_format(destination, section);
+  validate_connection(destination, section);
   validate_identity(destination, section);
   validate_topics(destination, section);
   section.must_not_exceed("batch_bytes_max", destination.batch_bytes_max, "queue_bytes_max",
                           destination.queue_bytes_max, format_size);
+  section.must_not_exceed("batch_bytes_max", destination.batch_bytes_max, "body_bytes_max",
+                          destination.body_bytes_max, format_size);
   section.must_not_exceed("retry_initial", destination.retry_initial, "retry_max",
                           destination.retry_max, format_duration);
   if (ingest.event_bytes_max > destination.queue_bytes_max) {

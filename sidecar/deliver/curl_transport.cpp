@@ -87,7 +87,7 @@ class CurlTransport final : public Transport {
   CurlTransport(const CurlTransport&) = delete;
   CurlTransport& operator=(const CurlTransport&) = delete;
 
-  void start(const Attempt& attempt) override;
+  void start(const Attempt& attempt, const Now& /*now*/) override;
   void cancel(AttemptId id) override;
   void collect(const Now& now, std::vector<Completion>& completions) override;
   void close(MonoTime /*deadline*/) override {}
@@ -180,7 +180,7 @@ void CurlTransport::set_security(CURL* easy) const {
   }
 }
 
-void CurlTransport::start(const Attempt& attempt) {
+void CurlTransport::start(const Attempt& attempt, const Now& /*now*/) {
   std::unique_ptr<CurlRequest> request;
   if (idle_.empty()) {
     request = make_request();

@@ -189,7 +189,7 @@ void Destination::start(BatchPtr batch, const Now& now) {
   attempt.topics = &batch->topics;
   attempt.batch_id = batch->id;
   in_flight_.push_back(std::move(batch));
-  transport_->start(attempt);
+  transport_->start(attempt, now);
 }
 
 // Settling ----------------------------------------------------------------------------------------
@@ -210,7 +210,7 @@ void Destination::settle(const Completion& completion, const Now& now) {
 }
 
 void Destination::settle_answer(BatchPtr batch, const Completion& completion, const Now& now) {
-  const Outcome outcome = outcome_of(completion.result, completion.status);
+  const Outcome outcome = outcome_of(completion.result, completion.status, {});
   if (is_disabled_ && outcome != Outcome::delivered) {
     bury(*batch, "gone", completion, now);
     recycle(std::move(batch));

@@ -1,10 +1,12 @@
 #include "sidecar/deliver/outcome.hpp"
 
+#include <algorithm>
+
 namespace outrider::sidecar {
 
-Outcome outcome_of(AttemptResult result, int status) {
-  if (result == AttemptResult::failed) return Outcome::retry;
-  if (result != AttemptResult::answered) return Outcome::delivered;
+namespace {
+
+Outcome usual_outcome_of(int status) {
   if (status >= 200 && status < 300) return Outcome::delivered;
   if (status >= 500 && status < 600) return Outcome::retry;
   switch (status) {
@@ -22,6 +24,26 @@ Outcome outcome_of(AttemptResult result, int status) {
     default:
       return Outcome::dead;
   }
+}
+
+}  // namespace
+
+Outcome outcome_of(AttemptResult result, int status, const std::vector<StatusAction>& actions) {
+  switch (result) {
+    case AttemptResult::failed:
+      return Outcome::retry;
+    case AttemptResult::unsendable:
+      return Outcome::dead;
+    case AttemptResult::sent:
+    case AttemptResult::sent_some:
+      return Outcome::delivered;
+    case AttemptResult::answered:
+      break;
+  }
+  const auto action = std::find_if(actions.begin(), actions.end(), [&](const StatusAction& row) {
+    return row.first <= status && status <= row.last;
+  });
+  return action != actions.end() ? action->outcome : usual_outcome_of(status);
 }
 
 }  // namespace outrider::sidecar

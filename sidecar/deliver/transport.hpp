@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "sidecar/base/clock.hpp"
+#include "sidecar/base/record.hpp"
 
 namespace outrider::sidecar {
 
@@ -32,13 +33,20 @@ struct Attempt {
   const std::vector<std::string_view>* topics = nullptr;
   /// The id of the batch, the same over all attempts; sent as a header by http.
   std::string_view batch_id;
+  /// The event, if the body is made of one alone; for what a request says of its event.
+  std::optional<RecordView> event;
+  /// What the encoder wants to be said of this body, "Name: value"; used by http.
+  const std::vector<std::string>* headers = nullptr;
+  /// The encoder reads the answer's body: a bulk interface tells the fate of each event in it.
+  bool wants_answer = false;
 };
 
 enum class AttemptResult : std::uint8_t {
-  answered,   ///< `status` holds what the other side said
-  sent,       ///< handed over whole, for transports without an answer
-  sent_some,  ///< `events_sent` and `events_lost` are settled, the rest is to be sent again
-  failed,     ///< no answer: refused, reset, timed out, name not found, certificate not trusted
+  answered,    ///< `status` holds what the other side said
+  sent,        ///< handed over whole, for transports without an answer
+  sent_some,   ///< `events_sent` and `events_lost` are settled, the rest is to be sent again
+  failed,      ///< no answer: refused, reset, timed out, name not found, certificate not trusted
+  unsendable,  ///< no request can be made of it, now or ever
 };
 
 struct Completion {
@@ -47,8 +55,13 @@ struct Completion {
   int status = 0;                       ///< HTTP status
   std::optional<Duration> retry_after;  ///< asked for by the answer, from now on
   std::string detail;                   ///< failed: why; answered: the head of the answer's body
-  std::uint32_t events_sent = 0;        ///< sent_some: events from the front that are done
-  std::uint32_t events_lost = 0;        ///< of these, events that some peer's high-water mark lost
+  /// Another way to the same receiver is up: the failure says nothing of the destination, and the
+  /// next attempt need not wait.
+  bool has_alternative = false;
+  /// The whole body of the answer, if the attempt asked for it (Attempt::wants_answer).
+  std::string answer;
+  std::uint32_t events_sent = 0;  ///< sent_some: events from the front that are done
+  std::uint32_t events_lost = 0;  ///< of these, events that some peer's high-water mark lost
 };
 
 class Transport {
@@ -56,7 +69,7 @@ class Transport {
   virtual ~Transport() = default;
 
   /// Begins an attempt. Its completion is collected later, even if it fails at once.
-  virtual void start(const Attempt& attempt) = 0;
+  virtual void start(const Attempt& attempt, const Now& now) = 0;
 
   /// Ends an attempt that has not completed; no completion follows.
   virtual void cancel(AttemptId id) = 0;

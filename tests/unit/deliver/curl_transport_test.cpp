@@ -58,7 +58,7 @@ class CurlTransportTest : public testing::Test {
     attempt.id = id;
     attempt.body = body;
     attempt.batch_id = "batch-1";
-    transport_->start(attempt);
+    transport_->start(attempt, SystemClock().now());
   }
 
   void turn() {
