@@ -28,6 +28,8 @@ std::string_view format_name(const DestinationConfig& config) {
   const bool is_request = config.type == DestinationType::http;
   switch (config.format) {
     case BodyFormat::json:
+    case BodyFormat::cloudevents:
+    case BodyFormat::payload:
       return is_request ? "json" : "ndjson";
     case BodyFormat::ndjson:
       return "ndjson";
@@ -44,7 +46,7 @@ Result<std::unique_ptr<App>> App::create(const Config& config, AppParts parts, L
   std::vector<std::unique_ptr<Destination>> destinations;
   for (DestinationConfig destination : config.destinations) {
     // Files and sockets take one body after the other.
-    if (destination.type != DestinationType::http) destination.concurrency_max = 1;
+    if (destination.type != DestinationType::http) destination.concurrency_min = destination.concurrency_max = 1;
     auto encoder = make_encoder(format_name(destination));
     auto transport = parts.make_transport(destination, encoder->content_type());
     if (!transport.ok()) {

@@ -48,7 +48,7 @@ bool Report::is_balanced() const {
 
 bool Report::has_losses() const {
   return std::any_of(destinations.begin(), destinations.end(), [](const DestinationReport& row) {
-    return row.ledger.dropped_total() + row.ledger.dead > 0;
+    return row.ledger.lost() > 0;
   });
 }
 

@@ -190,6 +190,9 @@ void validate_destination(const DestinationConfig& destination, const IngestConf
                           destination.queue_bytes_max, format_size);
   section.must_not_exceed("batch_bytes_max", destination.batch_bytes_max, "body_bytes_max",
                           destination.body_bytes_max, format_size);
+  section.must_not_exceed("concurrency_min", destination.concurrency_min, "concurrency_max",
+                          destination.concurrency_max,
+                          [](std::uint64_t count) { return std::to_string(count); });
   section.must_not_exceed("retry_initial", destination.retry_initial, "retry_max",
                           destination.retry_max, format_duration);
   if (ingest.event_bytes_max > destination.queue_bytes_max) {

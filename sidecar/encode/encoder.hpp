@@ -19,9 +19,11 @@ namespace outrider::sidecar {
 struct Body {
   std::string bytes;
   std::vector<std::uint32_t> event_ends;  ///< where each event's own part of `bytes` ends
+  std::vector<std::string> headers;       ///< "Name: value", to be sent with this body
 
   void clear() {
     bytes.clear();
+    headers.clear();
     event_ends.clear();
   }
 
@@ -48,6 +50,22 @@ class Encoder {
 
   /// For the Content-Type header.
   virtual std::string_view content_type() const = 0;
+
+  /// For the Content-Encoding header; empty: none.
+  virtual std::string_view content_encoding() const { return {}; }
+
+  /// A body has room for one event alone.
+  virtual bool is_single() const { return false; }
+
+  /// A bulk interface tells the fate of each event in its answer, and read_items() reads it.
+  virtual bool has_item_answers() const { return false; }
+
+  /// Puts one HTTP-like status for each event of the batch into `statuses`, in their order. False
+  /// if the answer is not understood: then the status of the whole counts for all.
+  virtual bool read_items(int /*status*/, std::string_view /*answer*/, std::uint32_t /*events*/,
+                          std::vector<int>& /*statuses*/) const {
+    return false;
+  }
 };
 
 /// One row a format. `ndjson` and `msgpack_stream` put the events one behind the other, each

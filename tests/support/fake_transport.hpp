@@ -17,12 +17,17 @@ struct SeenAttempt {
   std::string batch_id;
   std::string body;
   std::vector<std::string> topics;
+  bool wants_answer = false;
 };
 
 class FakeTransport final : public sidecar::Transport {
  public:
   void start(const sidecar::Attempt& attempt, const sidecar::Now& /*now*/) override {
-    SeenAttempt seen{attempt.id, std::string(attempt.batch_id), std::string(attempt.body), {}};
+    SeenAttempt seen{attempt.id,
+                     std::string(attempt.batch_id),
+                     std::string(attempt.body),
+                     {},
+                     attempt.wants_answer};
     for (const auto topic : *attempt.topics) seen.topics.emplace_back(topic);
     open[attempt.id] = seen;
     started.push_back(std::move(seen));
