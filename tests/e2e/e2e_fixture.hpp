@@ -90,9 +90,12 @@ class Sink {
 
 /// One row of the ledger that the sidecar prints at the end.
 struct LedgerRow {
-  std::uint64_t accepted = 0, delivered = 0, dropped = 0, dead = 0, queued = 0, in_flight = 0;
+  std::uint64_t accepted = 0, delivered = 0, left = 0, dropped = 0, dead = 0, queued = 0,
+                in_flight = 0;
 
-  bool is_balanced() const { return accepted == delivered + dropped + dead + queued + in_flight; }
+  bool is_balanced() const {
+    return accepted == delivered + left + dropped + dead + queued + in_flight;
+  }
 };
 
 /// `outrider run`.
@@ -134,7 +137,7 @@ class Sidecar {
       std::string name;
       words >> name;
       if (name != destination) continue;
-      words >> row.accepted >> row.delivered >> row.dropped >> row.dead >> row.queued >>
+      words >> row.accepted >> row.delivered >> row.left >> row.dropped >> row.dead >> row.queued >>
           row.in_flight;
       EXPECT_TRUE(row.is_balanced()) << line;
       return row;
