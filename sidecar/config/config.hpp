@@ -42,7 +42,10 @@ struct DestinationConfig {
   std::string cert_file;
   std::string key_file;
   std::string bearer_token_file;
-  std::string basic_auth_file;  ///< holds user:password
+  std::string basic_auth_file;                    ///< holds user:password
+  std::vector<std::string> secret_headers;        ///< "Name: SOURCE"
+  std::vector<std::string> signing_secret_files;  ///< sources
+  std::string proxy_auth_file;
   // file
   std::string path;
   // zmq

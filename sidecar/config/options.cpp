@@ -5,6 +5,7 @@
 
 #include "sidecar/config/bindings.hpp"
 #include "sidecar/config/checks.hpp"
+#include "sidecar/config/secret.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -73,10 +74,10 @@ std::vector<Option> make_options() {
     {dest, "key_file", http, text(&Dest::key_file, "path", check_readable_file),
      "The key (PEM) of cert_file."},
     {dest, "bearer_token_file", http,
-     text(&Dest::bearer_token_file, "path", check_token_file),
+     text(&Dest::bearer_token_file, "path", check_secret_source),
      "A file with a token on one line, sent as Authorization: Bearer."},
     {dest, "basic_auth_file", http,
-     text(&Dest::basic_auth_file, "path", check_basic_auth_file),
+     text(&Dest::basic_auth_file, "path", check_basic_auth_source),
      "A file with user:password on one line, sent as Authorization: Basic."},
 
     {dest, "socket", zmq,

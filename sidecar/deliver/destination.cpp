@@ -189,7 +189,7 @@ void Destination::start(BatchPtr batch, const Now& now) {
   attempt.topics = &batch->topics;
   attempt.batch_id = batch->id;
   in_flight_.push_back(std::move(batch));
-  transport_->start(attempt);
+  transport_->start(attempt, now);
 }
 
 // Settling ----------------------------------------------------------------------------------------

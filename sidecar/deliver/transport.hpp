@@ -56,7 +56,7 @@ class Transport {
   virtual ~Transport() = default;
 
   /// Begins an attempt. Its completion is collected later, even if it fails at once.
-  virtual void start(const Attempt& attempt) = 0;
+  virtual void start(const Attempt& attempt, const Now& now) = 0;
 
   /// Ends an attempt that has not completed; no completion follows.
   virtual void cancel(AttemptId id) = 0;

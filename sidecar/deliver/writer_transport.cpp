@@ -242,7 +242,7 @@ class WriterTransport final : public Transport {
     }
   }
 
-  void start(const Attempt& attempt) override {
+  void start(const Attempt& attempt, const Now& /*now*/) override {
     writer_->add(attempt.id, std::string(attempt.body));
   }
   void cancel(AttemptId id) override { writer_->cancel(id); }

@@ -35,7 +35,7 @@ class ZmqTransport final : public Transport {
 
   Status open(const DestinationConfig& config, Log& log);
 
-  void start(const Attempt& attempt) override;
+  void start(const Attempt& attempt, const Now& /*now*/) override;
   void cancel(AttemptId id) override;
   void collect(const Now& now, std::vector<Completion>& completions) override;
   MonoTime next_deadline() const override;
@@ -130,7 +130,7 @@ Status ZmqTransport::connect(const std::string& url) {
   return Error{"cannot connect to " + url + ": " + zmq_strerror(zmq_errno())};
 }
 
-void ZmqTransport::start(const Attempt& attempt) {
+void ZmqTransport::start(const Attempt& attempt, const Now& /*now*/) {
   waiting_.push_back({attempt, never});
 }
 

@@ -21,7 +21,7 @@ struct SeenAttempt {
 
 class FakeTransport final : public sidecar::Transport {
  public:
-  void start(const sidecar::Attempt& attempt) override {
+  void start(const sidecar::Attempt& attempt, const sidecar::Now& /*now*/) override {
     SeenAttempt seen{attempt.id, std::string(attempt.batch_id), std::string(attempt.body), {}};
     for (const auto topic : *attempt.topics) seen.topics.emplace_back(topic);
     open[attempt.id] = seen;

@@ -10,6 +10,7 @@
 
 #include "support/certificate.hpp"
 #include "support/https_server.hpp"
+#include "support/memory_log.hpp"
 #include "support/tcp_peer.hpp"
 #include "support/temp_dir.hpp"
 
@@ -36,7 +37,8 @@ class CurlTransportTest : public testing::Test {
 
   void open(const DestinationConfig& config) {
     transport_.reset();
-    Result<std::unique_ptr<Transport>> made = driver_.make_transport(config, "application/json");
+    Result<std::unique_ptr<Transport>> made =
+        driver_.make_transport(config, "application/json", log_);
     ASSERT_TRUE(made.ok()) << made.error().message;
     transport_ = std::move(made.value());
   }
@@ -49,7 +51,8 @@ class CurlTransportTest : public testing::Test {
   }
 
   std::string refusal(const DestinationConfig& config) {
-    Result<std::unique_ptr<Transport>> made = driver_.make_transport(config, "application/json");
+    Result<std::unique_ptr<Transport>> made =
+        driver_.make_transport(config, "application/json", log_);
     return made.ok() ? "" : made.error().message;
   }
 
@@ -58,7 +61,7 @@ class CurlTransportTest : public testing::Test {
     attempt.id = id;
     attempt.body = body;
     attempt.batch_id = "batch-1";
-    transport_->start(attempt);
+    transport_->start(attempt, clock_.now());
   }
 
   void turn() {
@@ -103,6 +106,7 @@ class CurlTransportTest : public testing::Test {
   test::TempDir dir_;
   std::vector<std::unique_ptr<HttpsServer>> servers_;
   SystemClock clock_;
+  test::MemoryLog log_;
   Reactor reactor_;
   CurlDriver driver_{reactor_};
   std::unique_ptr<Transport> transport_;
@@ -301,11 +305,11 @@ TEST_F(CurlTransportTest, AuthenticatesFromFiles) {
 TEST_F(CurlTransportTest, RefusesBadSettingsWithoutShowingSecrets) {
   DestinationConfig config = to("https://example.com");
   config.ca_file = dir_.file("missing.pem");
-  EXPECT_THAT(refusal(config), HasSubstr("missing.pem: No such file"));
+  EXPECT_THAT(refusal(config), HasSubstr("missing.pem\" cannot be read: No such file"));
 
   config = to("https://example.com");
   config.basic_auth_file = write("basic", "nocolonsecret");
-  EXPECT_THAT(refusal(config), HasSubstr("must hold user:password"));
+  EXPECT_THAT(refusal(config), HasSubstr("of the form user:password"));
   EXPECT_THAT(refusal(config), Not(HasSubstr("nocolonsecret")));
 
   config = to("https://example.com");

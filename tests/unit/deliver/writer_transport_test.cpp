@@ -45,7 +45,7 @@ class WriterTransportTest : public testing::Test {
     Attempt attempt;
     attempt.id = id;
     attempt.body = body;
-    transport_->start(attempt);
+    transport_->start(attempt, {});
   }
 
   /// The next completion; sleeps on the reactor alone.

@@ -128,7 +128,7 @@ class ZmqTransportTest : public testing::Test {
   }
 
   Completion send(const Batch& batch) {
-    transport_->start(batch.attempt(1));
+    transport_->start(batch.attempt(1), {});
     return finish_one();
   }
 
@@ -204,7 +204,7 @@ TEST_F(ZmqTransportTest, PushesEverythingThroughASlowPeer) {
   std::uint32_t received = 0;
   while (left > 0) {
     const Batch batch(left, 10'000);
-    transport_->start(batch.attempt(left));
+    transport_->start(batch.attempt(left), {});
     Completion completion = finish_one(milliseconds(1));
     while (completion.id == 0) {
       // Nothing yet is no failure: the peer may still be connecting.
@@ -226,7 +226,7 @@ TEST_F(ZmqTransportTest, PushesEverythingThroughASlowPeer) {
 TEST_F(ZmqTransportTest, PushWaitsForAPeerAndThenGoesOn) {
   ASSERT_EQ(open(ZmqPattern::push, false), "");
   const Batch batch(3, 10);
-  transport_->start(batch.attempt(7));
+  transport_->start(batch.attempt(7), {});
   EXPECT_EQ(finish_one(milliseconds(20)).id, 0U);
   const Socket puller = peer(ZMQ_PULL, 10, true);
   const Completion completion = finish_one();
@@ -239,8 +239,8 @@ TEST_F(ZmqTransportTest, PushGivesUpAfterItsTimeoutAndForgetsWhatIsCancelled) {
   config_.timeout = milliseconds(30);
   ASSERT_EQ(open(ZmqPattern::push), "");
   const Batch batch(3, 10);
-  transport_->start(batch.attempt(1));
-  transport_->start(batch.attempt(2));
+  transport_->start(batch.attempt(1), {});
+  transport_->start(batch.attempt(2), {});
   transport_->cancel(1);
   const Completion completion = finish_one();
   EXPECT_EQ(completion.id, 2U);
