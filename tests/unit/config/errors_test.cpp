@@ -271,26 +271,36 @@ TEST(ConfigErrors, Files) {
   const std::string two = dir.write("two", "a:b\nc:d\n");
   const std::string pair = dir.write("pair", "user:pass:word\n");
   const std::string missing = dir.path() + "/missing";
+  const test::Certificate one = test::make_certificate(dir.path(), "IP:127.0.0.1", "one");
+  const test::Certificate other = test::make_certificate(dir.path(), "IP:127.0.0.1", "other");
   expect_errors({
       {http + "bearer_token_file = " + token + "\n", ""},
       {http + "basic_auth_file = " + pair + "\n", ""},
-      {http + "ca_file = " + token + "\ncert_file = " + token + "\nkey_file = " + token + "\n", ""},
+      {http + "ca_file = " + one.cert_file + "\ncert_file = " + one.cert_file +
+           "\nkey_file = " + one.key_file + "\n",
+       ""},
+      {http + "cert_file = " + one.cert_file + "\nkey_file = " + other.key_file + "\n",
+       "a.conf:3: file \"" + other.key_file + "\" holds a key that is not the certificate's"},
+      {http + "ca_file = " + token + "\n",
+       "a.conf:3: ca_file: file \"" + token + "\" holds no certificate in PEM"},
       {http + "ca_file = " + dir.path() + "\n",
        "a.conf:3: ca_file: file \"" + dir.path() + "\" is a directory"},
       {http + "bearer_token_file = " + two + "\n",
        "a.conf:3: bearer_token_file: file \"" + two +
            "\" must hold one line of text and nothing else"},
       {http + "bearer_token_file = " + empty + "\n",
-       "a.conf:3: bearer_token_file: file \"" + empty +
-           "\" must hold one line of text and nothing else"},
+       "a.conf:3: bearer_token_file: file \"" + empty + "\" is empty"},
       {http + "basic_auth_file = " + token + "\n",
        "a.conf:3: basic_auth_file: file \"" + token +
            "\" must hold one line of the form user:password"},
-      {http + "key_file = " + token + "\n", "a.conf:3: key_file needs a cert_file"},
+      {http + "key_file = " + one.key_file + "\n", "a.conf:3: key_file needs a cert_file"},
       {http + "bearer_token_file = " + token + "\nbasic_auth_file = " + pair + "\n",
-       "a.conf:4: Authorization is set twice, by bearer_token_file and by basic_auth_file"},
+       "a.conf:4: header \"authorization\" is set twice, by bearer_token_file and by "
+       "basic_auth_file"},
       {http + "bearer_token_file = " + token + "\nheader = AUTHORIZATION: x\n",
-       "a.conf:4: Authorization is set twice, by bearer_token_file and by header"},
+       "a.conf:4: header \"authorization\" is set twice, by bearer_token_file and by header"},
+      {http + "secret_header = X-Key: " + token + "\nheader = x-key: 1\n",
+       "a.conf:4: header \"x-key\" is set twice, by secret_header and by header"},
   });
   for (const std::string key : {"ca_file", "cert_file", "bearer_token_file", "basic_auth_file"}) {
     EXPECT_EQ(errors_of(http + key + " = " + missing + "\n"),
