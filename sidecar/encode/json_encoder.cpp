@@ -5,7 +5,7 @@
 #include "sidecar/base/uuid.hpp"
 #include "sidecar/encode/json_value.hpp"
 #include "sidecar/encode/json_writer.hpp"
-#include "sidecar/encode/time_text.hpp"
+#include "sidecar/base/time_text.hpp"
 
 namespace outrider::sidecar {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "proto/bytes.hpp"
 #include "sidecar/encode/json_writer.hpp"
-#include "sidecar/encode/time_text.hpp"
+#include "sidecar/base/time_text.hpp"
 
 namespace outrider::sidecar {
 

@@ -3,7 +3,7 @@
 #include <array>
 
 #include "sidecar/base/uuid.hpp"
-#include "sidecar/encode/time_text.hpp"
+#include "sidecar/base/time_text.hpp"
 
 namespace outrider::sidecar {
 namespace {
