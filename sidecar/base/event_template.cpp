@@ -6,20 +6,12 @@
 #include <cmath>
 #include <utility>
 
+#include "sidecar/base/percent.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/time_text.hpp"
 
 namespace outrider::sidecar {
 namespace {
-
-bool is_alphanumeric(char c) {
-  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-}
-
-/// RFC 3986's unreserved characters.
-bool stays_in_url(char c) {
-  return is_alphanumeric(c) || c == '-' || c == '.' || c == '_' || c == '~';
-}
 
 bool stays_in_header(char c) {
   return c >= 0x20 && c <= 0x7e && c != '%';
@@ -287,18 +279,15 @@ Status EventTemplate::append_field(const Field& field, const RecordView& record,
 }
 
 void EventTemplate::append_escaped(std::string_view text, std::string& out) const {
-  constexpr std::string_view digits = "0123456789ABCDEF";
   // Longer than the limit in any case; render() refuses it.
   text = text.substr(0, template_bytes_max + 1);
-  for (const char c : text) {
-    const bool stays = place_ == Place::method || (place_ == Place::url && stays_in_url(c)) ||
-                       (place_ == Place::header && stays_in_header(c));
-    if (stays) {
-      out.push_back(c);
-    } else {
-      const auto byte = static_cast<unsigned char>(c);
-      out.append({'%', digits[byte >> 4U], digits[byte & 0x0fU]});
-    }
+  switch (place_) {
+    case Place::url:
+      return append_percent_encoded(text, is_unreserved, out);
+    case Place::header:
+      return append_percent_encoded(text, stays_in_header, out);
+    case Place::method:
+      out.append(text);
   }
 }
 

@@ -88,17 +88,17 @@ bool enter(MsgpackReader& reader, const Token& container, const PathKey& key) {
 
 }  // namespace
 
-bool PathKey::matches_key(const Token& key) const {
+bool is_named(const Token& key, std::string_view name) {
   switch (key.type) {
     case TokenType::str:
     case TokenType::bin:
-      return matches_name(proto::as_text(key.bytes));
+      return proto::as_text(key.bytes) == name;
     case TokenType::uint:
-      return is_any || is_text_of(key.uint, name);
+      return is_text_of(key.uint, name);
     case TokenType::sint:
-      return is_any || is_text_of(key.sint, name);
+      return is_text_of(key.sint, name);
     default:
-      return is_any;
+      return false;
   }
 }
 

@@ -27,12 +27,15 @@ inline constexpr std::size_t path_keys_max = proto::depth_levels_max;
 /// Rules of one destination, all kinds taken together.
 inline constexpr std::size_t field_rules_max = 128;
 
+/// Whether a map's key is meant by a name, by the rules above.
+bool is_named(const proto::Token& key, std::string_view name);
+
 struct PathKey {
   std::string name;                    ///< `*` if is_any
   bool is_any = false;                 ///< every key and every index
   std::optional<std::uint32_t> index;  ///< if the name is one: digits without zeros in front
 
-  bool matches_key(const proto::Token& key) const;
+  bool matches_key(const proto::Token& key) const { return is_any || is_named(key, name); }
   bool matches_name(std::string_view key) const { return is_any || key == name; }
   bool matches_index(std::uint32_t position) const { return is_any || index == position; }
 };
@@ -55,10 +58,10 @@ struct StaticField {
 
 /// What is done to the data of each event on its way out.
 struct FieldRules {
-  std::vector<FieldPath> redact;
-  std::vector<FieldPath> drop;
-  std::vector<FieldRename> rename;
-  std::vector<StaticField> fixed;
+  std::vector<FieldPath> redact{};
+  std::vector<FieldPath> drop{};
+  std::vector<FieldRename> rename{};
+  std::vector<StaticField> fixed{};
 
   std::size_t size() const { return redact.size() + drop.size() + rename.size() + fixed.size(); }
 };

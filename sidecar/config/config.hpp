@@ -15,7 +15,9 @@
 namespace outrider::sidecar {
 
 enum class DestinationType : std::uint8_t { http, file, stdout_, zmq };
-enum class BodyFormat : std::uint8_t { json, ndjson, msgpack };
+enum class BodyFormat : std::uint8_t { json, ndjson, msgpack, cloudevents, payload };
+enum class CloudEventsMode : std::uint8_t { batch, structured, binary };
+enum class Compression : std::uint8_t { none, gzip, zstd };
 enum class WhenFull : std::uint8_t { drop_newest, drop_oldest };
 enum class ZmqPattern : std::uint8_t { pub, push };
 
@@ -51,6 +53,15 @@ struct DestinationConfig {
   std::uint64_t zmq_send_events_max = 10'000;  ///< high-water mark of a peer, in messages
 
   BodyFormat format = BodyFormat::json;
+  CloudEventsMode cloudevents_mode = CloudEventsMode::batch;
+  std::string cloudevents_source = "/outrider";
+  Compression compression = Compression::none;
+  std::uint64_t compression_level = 0;     ///< 0: the default
+  std::vector<std::string> redact;         ///< data.KEY
+  std::vector<std::string> drop_fields;    ///< data.KEY
+  std::vector<std::string> rename_fields;  ///< data.KEY: NAME
+  std::vector<std::string> static_fields;  ///< data.KEY: VALUE
+  double sample_rate = 1;                  ///< in (0, 1]
   std::uint64_t batch_events_max = 500;
   std::uint64_t batch_bytes_max = 1ULL << 20U;
   Duration batch_delay = std::chrono::milliseconds(200);

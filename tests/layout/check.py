@@ -33,6 +33,8 @@ WRAPPED_BY = {
     r"boost/": ["sidecar/cli/arguments.cpp", "sidecar/config/overrides.cpp"],
     r"httplib\.h": ["sidecar/cli/sink_server.cpp"],
     r"rapidjson/": ["sidecar/cli/received_body.cpp", "sidecar/cli/emit_line.cpp"],
+    r"libdeflate\.h": ["sidecar/encode/gzip_compressor.cpp"],
+    r"zstd\.h": ["sidecar/encode/zstd_compressor.cpp"],
     r"openssl/": ["sidecar/cli/certificate.cpp", "sidecar/cli/version_command.cpp"],
 }
 
