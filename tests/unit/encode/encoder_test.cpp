@@ -32,6 +32,14 @@ TEST(Encoder, AnUnknownFormatHasNone) {
   EXPECT_EQ(make_encoder({.compression = "br"}), nullptr);
 }
 
+TEST(Encoder, MoreRulesThanCanBeKeptAreNotKeptInPart) {
+  EncodeSettings settings;
+  settings.rules.redact.resize(field_rules_max, parse_field_path("data.a").value());
+  EXPECT_NE(make_encoder(settings), nullptr);
+  settings.rules.drop.push_back(parse_drop("data.b").value());
+  EXPECT_EQ(make_encoder(settings), nullptr);
+}
+
 TEST(Encoder, ContentTypes) {
   EXPECT_EQ(make_encoder({.format = "json"})->content_type(), "application/json");
   EXPECT_EQ(make_encoder({.format = "ndjson"})->content_type(), "application/x-ndjson");

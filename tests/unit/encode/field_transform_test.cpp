@@ -95,6 +95,21 @@ TEST(FieldTransform, ANumberIsAnIndexOrAKey) {
             R"({"1":"[redacted]","MQ==":"[redacted]"})");
 }
 
+TEST(FieldTransform, EveryRuleOfAsManyAsThereMayBe) {
+  FieldRules rules;
+  std::string json;
+  std::string expected;
+  for (std::size_t i = 0; i < field_rules_max; ++i) {
+    const std::string name = "k" + std::to_string(i);
+    rules.redact.push_back(parse_field_path("data." + name).value());
+    json += (i == 0 ? "{\"" : ",\"") + name + "\":1";
+    expected += (i == 0 ? "{\"" : ",\"") + name + "\":\"[redacted]\"";
+  }
+  std::string out;
+  FieldTransform(rules).apply(proto::as_bytes(packed_json((json + "}").c_str())), out);
+  EXPECT_EQ(json_of(out), expected + "}");
+}
+
 TEST(FieldTransform, DataThatHasNoFieldsStaysAsItIs) {
   const RuleTexts rules = {{"data.a"}, {"data.b"}, {"data.c: d"}, {"data.e: f"}};
   for (const char* json : {"1", "\"a\"", "null", "[]", "[1,[2]]", "true"}) {
