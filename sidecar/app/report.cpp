@@ -48,9 +48,8 @@ bool Report::is_balanced() const {
 }
 
 bool Report::has_losses() const {
-  return std::any_of(destinations.begin(), destinations.end(), [](const DestinationReport& row) {
-    return row.ledger.lost() > 0;
-  });
+  return std::any_of(destinations.begin(), destinations.end(),
+                     [](const DestinationReport& row) { return row.ledger.lost() > 0; });
 }
 
 std::string format_report(const Report& report) {

@@ -194,18 +194,6 @@ Status check_group(std::string_view group) {
   return Error{"there is no group " + in_quotes(group) + " on this machine"};
 }
 
-Status check_field(std::string_view path) {
-  return check_filled(path);
-}
-
-Status check_rename_field(std::string_view rule) {
-  return check_filled(rule);
-}
-
-Status check_static_field(std::string_view rule) {
-  return check_filled(rule);
-}
-
 Status check_host_name(std::string_view name) {
   const std::string allowed = std::string(alphanumerics) + "-._";
   if (!name.empty() && name.size() <= host_name_bytes_max && consists_of(name, allowed)) {

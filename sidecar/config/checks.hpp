@@ -27,12 +27,6 @@ Status check_method(std::string_view method);
 Status check_header(std::string_view header);
 Status check_readable_file(std::string_view path);
 Status check_group(std::string_view group);
-/// data, or data.a.b, where * is any one key or index.
-Status check_field(std::string_view path);
-/// "PATH: NAME"
-Status check_rename_field(std::string_view rule);
-/// "PATH: VALUE"
-Status check_static_field(std::string_view rule);
 Status check_host_name(std::string_view name);
 /// none, environment, or a URL without user and password.
 Status check_proxy(std::string_view proxy);

@@ -4,6 +4,7 @@
 #include <cctype>
 #include <map>
 
+#include "sidecar/base/field_path.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
 #include "sidecar/config/checks.hpp"
@@ -144,6 +145,14 @@ void validate_format(const DestinationConfig& destination, const SectionView& se
   if (!section.has_failed("format")) {
     belongs_to("cloudevents_mode", is_cloudevents, "format = cloudevents");
     belongs_to("cloudevents_source", is_cloudevents, "format = cloudevents");
+  }
+  const std::size_t rules = destination.redact.size() + destination.drop_fields.size() +
+                            destination.rename_fields.size() + destination.static_fields.size();
+  if (rules > field_rules_max) {
+    section.complain(section.origin("redact"),
+                     "redact, drop_fields, rename_field and static_field have " +
+                         std::to_string(rules) + " rules together; at most " +
+                         std::to_string(field_rules_max) + " are allowed");
   }
   if (section.has_failed("compression") || section.has_failed("compression_level")) return;
   belongs_to("compression_level", destination.compression != Compression::none,

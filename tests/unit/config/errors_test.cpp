@@ -6,6 +6,7 @@
 
 #include "sidecar/base/endpoint_guard.hpp"
 #include "sidecar/config/checks.hpp"
+#include "support/certificate.hpp"
 #include "unit/config/config_support.hpp"
 
 namespace outrider::sidecar {

@@ -32,7 +32,7 @@ class DestinationFixture : public ::testing::Test {
     }
   }
 
-  void build() { build(make_encoder("ndjson")); }
+  void build() { build(make_encoder({.format = "ndjson"})); }
   void build(std::unique_ptr<Encoder> encoder) {
     auto owned = std::make_unique<test::FakeTransport>();
     transport = owned.get();

@@ -26,7 +26,7 @@ class ItemEncoder final : public Encoder {
   }
 
  private:
-  std::unique_ptr<Encoder> inner_ = make_encoder("ndjson");
+  std::unique_ptr<Encoder> inner_ = make_encoder({.format = "ndjson"});
 };
 
 class ItemsTest : public DestinationFixture {
