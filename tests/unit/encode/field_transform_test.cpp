@@ -238,8 +238,10 @@ TEST(FieldTransform, RandomValuesThatNoRuleNamesStayTheSame) {
     test::RandomValues::Packer packer(buffer);
     random.pack(packer, 5, [&] { return random.text(); });
     transform.apply(proto::as_bytes({buffer.data(), buffer.size()}), out);
-    ASSERT_EQ(msgpack::unpack(out.data(), out.size()).get(),
-              msgpack::unpack(buffer.data(), buffer.size()).get());
+    // Written anew by msgpack-c, heads have their shortest form again.
+    const auto after = msgpack::unpack(out.data(), out.size());
+    ASSERT_EQ(test::packed([&](auto& repacker) { repacker.pack(after.get()); }),
+              std::string(buffer.data(), buffer.size()));
   }
 }
 
