@@ -101,12 +101,16 @@ struct LedgerRow {
 /// `outrider run`.
 class Sidecar {
  public:
-  Sidecar(const TempDir& dir, const std::string& config, bool is_expected_to_start = true)
+  /// `environment`: "NAME=value", on top of the test's own.
+  Sidecar(const TempDir& dir, const std::string& config, bool is_expected_to_start = true,
+          std::vector<std::string> environment = {})
       : endpoint_("ipc://" + dir.file("o.sock")) {
     const std::string file = dir.file("outrider.conf");
     write_file(file, config);
-    process_ = std::make_unique<Process>(std::vector<std::string>{
-        OUTRIDER_BINARY, "run", "--config", file, "--ingest.endpoint=" + endpoint_});
+    process_ =
+        std::make_unique<Process>(std::vector<std::string>{OUTRIDER_BINARY, "run", "--config", file,
+                                                           "--ingest.endpoint=" + endpoint_},
+                                  Process::Options{.environment = std::move(environment)});
     if (is_expected_to_start) {
       EXPECT_TRUE(process_->wait_for_line(" ready ", Process::Stream::err)) << err();
     }
