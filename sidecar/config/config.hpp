@@ -54,8 +54,8 @@ struct DestinationConfig {
 
   BodyFormat format = BodyFormat::json;
   CloudEventsMode cloudevents_mode = CloudEventsMode::batch;
-  std::string cloudevents_source = "/outrider";
   Compression compression = Compression::none;
+  std::string cloudevents_source = "/outrider";
   std::uint64_t compression_level = 0;     ///< 0: the default
   std::vector<std::string> redact;         ///< data.KEY
   std::vector<std::string> drop_fields;    ///< data.KEY

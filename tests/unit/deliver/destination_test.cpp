@@ -34,8 +34,8 @@ class DestinationTest : public ::testing::Test {
   void build() {
     auto owned = std::make_unique<test::FakeTransport>();
     transport = owned.get();
-    destination =
-        std::make_unique<Destination>(config, make_encoder({.format = "ndjson"}), std::move(owned), log, 1);
+    destination = std::make_unique<Destination>(config, make_encoder({.format = "ndjson"}),
+                                                std::move(owned), log, 1);
   }
   void accept(std::uint64_t first, std::uint64_t last, std::uint64_t ttl_ms = 0) {
     for (std::uint64_t i = first; i <= last; ++i) {
