@@ -71,7 +71,7 @@ class FieldTransform::Writer {
   Writer(const std::vector<Rule>& rules, proto::ByteView data, std::string& out)
       : rules_(rules), data_(data), reader_(data), out_(out) {}
 
-  bool write_value(const RuleSet& active, std::size_t depth);
+  bool write_value(RuleSet active, std::size_t depth);
 
  private:
   /// The rules for the fields of one map.
@@ -83,24 +83,24 @@ class FieldTransform::Writer {
     RuleSet fixed;    ///< those that add a field to this map
   };
 
-  bool write_map(std::uint32_t count, const RuleSet& active, std::size_t depth);
-  bool write_array(std::uint32_t count, const RuleSet& active, std::size_t depth);
+  bool write_map(std::uint32_t count, RuleSet active, std::size_t depth);
+  bool write_array(std::uint32_t count, RuleSet active, std::size_t depth);
   bool write_element(const Decision& decision, std::size_t depth);
   bool read_key(Token& key);
   /// Copies what was read since `begin` as it was.
   void copy_since(std::size_t begin);
 
-  RuleSet ending_here(Action action, const RuleSet& active, std::size_t depth) const;
+  RuleSet ending_here(Action action, RuleSet active, std::size_t depth) const;
   bool find_fired(std::uint32_t count, MapRules& rules);
   Decision decide_field(const Token& key, const MapRules& rules) const;
-  Decision decide_element(std::uint32_t index, const RuleSet& active, std::size_t depth) const;
+  Decision decide_element(std::uint32_t index, RuleSet active, std::size_t depth) const;
   static void apply_rule(RuleSet self, const Rule& rule, std::size_t depth, Decision& decision);
   /// Another field takes the place of this one.
   bool is_replaced(const Token& key, const Decision& decision, const MapRules& rules) const;
 
   /// Calls `visit(RuleSet of this rule alone, rule)`.
   template <typename Visit>
-  void for_each(const RuleSet& set, const Visit& visit) const {
+  void for_each(RuleSet set, const Visit& visit) const {
     for (RuleSet left = set; left != 0; left &= left - 1) {
       const auto rule = static_cast<std::size_t>(std::countr_zero(left));
       visit(bit(rule), rules_[rule]);
@@ -113,7 +113,7 @@ class FieldTransform::Writer {
   std::string& out_;
 };
 
-bool FieldTransform::Writer::write_value(const RuleSet& active, std::size_t depth) {
+bool FieldTransform::Writer::write_value(RuleSet active, std::size_t depth) {
   const std::size_t begin = reader_.offset();
   Token token;
   if (reader_.next(token) != ReadStatus::ok) return false;
@@ -135,8 +135,7 @@ bool FieldTransform::Writer::read_key(Token& key) {
   return reader_.skip_value() == ReadStatus::ok;
 }
 
-bool FieldTransform::Writer::write_map(std::uint32_t count, const RuleSet& active,
-                                       std::size_t depth) {
+bool FieldTransform::Writer::write_map(std::uint32_t count, RuleSet active, std::size_t depth) {
   MapRules rules{depth,
                  active,
                  ending_here(Action::rename, active, depth),
@@ -172,8 +171,7 @@ bool FieldTransform::Writer::write_map(std::uint32_t count, const RuleSet& activ
   return true;
 }
 
-bool FieldTransform::Writer::write_array(std::uint32_t count, const RuleSet& active,
-                                         std::size_t depth) {
+bool FieldTransform::Writer::write_array(std::uint32_t count, RuleSet active, std::size_t depth) {
   const Head head(out_, TokenType::array, count);
   std::uint32_t written = 0;
   for (std::uint32_t i = 0; i < count; ++i) {
@@ -201,7 +199,7 @@ bool FieldTransform::Writer::write_element(const Decision& decision, std::size_t
   return true;
 }
 
-FieldTransform::RuleSet FieldTransform::Writer::ending_here(Action action, const RuleSet& active,
+FieldTransform::RuleSet FieldTransform::Writer::ending_here(Action action, RuleSet active,
                                                             std::size_t depth) const {
   RuleSet ending = 0;
   for_each(active, [&](RuleSet self, const Rule& rule) {
@@ -240,8 +238,7 @@ FieldTransform::Decision FieldTransform::Writer::decide_field(const Token& key,
   return decision;
 }
 
-FieldTransform::Decision FieldTransform::Writer::decide_element(std::uint32_t index,
-                                                                const RuleSet& active,
+FieldTransform::Decision FieldTransform::Writer::decide_element(std::uint32_t index, RuleSet active,
                                                                 std::size_t depth) const {
   Decision decision;
   for_each(active, [&](RuleSet self, const Rule& rule) {
