@@ -3,6 +3,7 @@
 The receiver serves so many requests at a time, each for so long, and lets the others wait.
 """
 
+import statistics
 import time
 
 from processes import Receiver, Sidecar
@@ -55,8 +56,13 @@ class Run:
         return answered / (time.monotonic() - begin)
 
     def on_the_way(self):
-        counts = self.receiver.counts()
-        return counts["in_service"] + counts["waiting"]
+        """Requests at the receiver, on average over a moment."""
+        samples = []
+        for _ in range(20):
+            counts = self.receiver.counts()
+            samples.append(counts["in_service"] + counts["waiting"])
+            time.sleep(0.005)
+        return sum(samples) / len(samples)
 
     def time_until_at_most(self, requests, patience_s):
         """Until so few are at the receiver, and stay so few."""
@@ -65,7 +71,6 @@ class Run:
         while time.monotonic() < begin + patience_s:
             if self.on_the_way() > requests:
                 last_above = time.monotonic()
-            time.sleep(0.02)
         return last_above - begin
 
 
@@ -82,15 +87,15 @@ def measure(suite):
         with Run(suite, latency_ms, 1, 64) as run:
             time.sleep(WARM_UP_S)
             found = run.rate(MEASURED_S)
-            settled = max(run.on_the_way() for _ in range(20))
+            settled = statistics.mean(run.on_the_way() for _ in range(5))
             suite.add(f"requests a second found, receiver of {CAPACITY} x {latency_ms} ms",
                       found / fixed[best], "of the best",
                       f"{quantity(fixed[best])} /s with {best} at a time", at_least=0.9,
                       noise=suite.ratio_noise)
             run.receiver.say(f"capacity {CAPACITY // 2}")
             # What is more than half way from the old level to the new one.
-            took_s = run.time_until_at_most(settled * 3 // 4, 6)
-            suite.add(f"the same, until it backs off when the capacity halves ({settled} on the way"
+            took_s = run.time_until_at_most(settled * 0.75, 6)
+            suite.add(f"the same, until it backs off when the capacity halves ({settled:.0f} on the way"
                       f" before)", took_s, "s", at_most=2, noise=0)
 
 

@@ -43,8 +43,8 @@ SICKNESSES = {
     "refuses connections": ([], "refuse"),
     "never accepts": ([], "ignore"),
     "never answers": (["--fault", "never_answers"], None),
-    "resets connections": (["--fault", "rst_in_body"], None),
-    "sends one byte a second": (["--fault", "slow_answer"], None),
+    "resets connections": (["--fault", "reset_in_request_body"], None),
+    "sends one byte a second": (["--fault", "slow_head"], None),
     "breaks the TLS handshake": ([], None),
 }
 
