@@ -39,7 +39,7 @@ inline std::vector<std::string> values_of(const std::string& text, const std::st
 inline void write_table_line(const std::string& fault, const std::string& ends_as,
                              const Tally& tally) {
   const char* file = std::getenv("OUTRIDER_FAULT_TABLE");
-  if (file == nullptr) return;
+  if (file == nullptr || testing::Test::HasFailure()) return;
   const LedgerRow& row = tally.ledger;
   std::ofstream(file, std::ios::app)
       << "| " << fault << " | " << ends_as << " | " << row.accepted << " | " << row.delivered
