@@ -1,5 +1,7 @@
 // The faults that a script tells in full: one row each.
 
+#include <ctime>
+
 #include "e2e/fault_fixture.hpp"
 
 namespace outrider::test {
@@ -46,6 +48,16 @@ Row scripted(const std::string& name, const std::string& script, int times,
   return {name, named.meaning, named.script, times, EndsAs::delivered, duplicates, timeout};
 }
 
+std::string http_date(std::chrono::seconds from_now) {
+  const std::time_t time =
+      std::chrono::system_clock::to_time_t(std::chrono::system_clock::now() + from_now);
+  std::tm parts{};
+  gmtime_r(&time, &parts);
+  char text[40];
+  std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+  return text;
+}
+
 std::vector<Row> make_rows() {
   constexpr Duplicates maybe = Duplicates::allowed;
   std::vector<Row> rows = {
@@ -88,6 +100,8 @@ std::vector<Row> make_rows() {
     rows.push_back({"RetryAfter" + number, number + " with Retry-After, then 200",
                     answer(status, "Retry-After: 1\r\n"), 1});
   }
+  rows.push_back({"RetryAfterDate", "503 with Retry-After as a date, then 200",
+                  answer(503, "Retry-After: " + http_date(2s) + "\r\n"), 1});
   return rows;
 }
 
