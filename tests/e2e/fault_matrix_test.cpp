@@ -100,8 +100,13 @@ std::vector<Row> make_rows() {
     rows.push_back({"RetryAfter" + number, number + " with Retry-After, then 200",
                     answer(status, "Retry-After: 1\r\n"), 1});
   }
-  rows.push_back({"RetryAfterDate", "503 with Retry-After as a date, then 200",
-                  answer(503, "Retry-After: " + http_date(2s) + "\r\n"), 1});
+  const auto by_date = [](const Arrival&) {
+    return answer(503, "Retry-After: " + http_date(2s) + "\r\n");
+  };
+  rows.push_back({"RetryAfterDate",
+                  "503 with Retry-After as a date, then 200",
+                  {read_all(), choose(by_date)},
+                  1});
   return rows;
 }
 
