@@ -1,6 +1,7 @@
 // Receivers that fail, restart and throttle; sidecars that are stopped, doubled and killed.
 
 #include "e2e/e2e_fixture.hpp"
+#include "e2e/servers.hpp"
 #include "support/certificate.hpp"
 
 namespace outrider::test {
@@ -71,53 +72,23 @@ TEST(Failure, AReceiverThatIsKilledAndComesBackGetsEverything) {
 TEST(Failure, NginxOverTlsIsReloadedAndRestartedInMidStream) {
   const TempDir dir;
   Sink sink(dir, {"--plain"});
-  const Certificate certificate = make_certificate(dir.path());
-  std::string port;
-  {
-    const Sink placeholder(dir, {"--plain"}, "placeholder");
-    port = placeholder.port();
-  }
-  write_file(
-      dir.file("nginx.conf"),
-      "daemon off; master_process on; worker_processes 1; pid " + dir.file("nginx.pid") +
-          "; error_log " + dir.file("error.log") + ";\nevents {}\nhttp { access_log off;\n" +
-          " client_body_temp_path " + dir.file("body") + "; proxy_temp_path " + dir.file("proxy") +
-          "; fastcgi_temp_path " + dir.file("fcgi") + "; uwsgi_temp_path " + dir.file("uwsgi") +
-          "; scgi_temp_path " + dir.file("scgi") +
-          ";\n client_max_body_size 8m; client_body_buffer_size 8m;\n server { listen 127.0.0.1:" +
-          port + " ssl; ssl_certificate " + certificate.cert_file + "; ssl_certificate_key " +
-          certificate.key_file + ";\n location / { proxy_pass " + sink.url() + "; } } }\n");
-  const std::vector<std::string> words = {
-      "/usr/sbin/nginx",     "-p", dir.path(), "-e", dir.file("error.log"), "-c",
-      dir.file("nginx.conf")};
-  const auto is_up = [&] {
-    return run({"/usr/bin/python3", "-c",
-                "import socket,sys\nsocket.create_connection(('127.0.0.1', int(sys.argv[1])))",
-                port})
-               .status == 0;
-  };
-  auto nginx = std::make_unique<Process>(words);
-  ASSERT_TRUE(eventually(is_up)) << read_file(dir.file("error.log"));
-
-  Sidecar sidecar(dir, "[destination.audit]\ntype = http\nurl = https://127.0.0.1:" + port +
-                           "/events\nca_file = " + certificate.cert_file +
+  Nginx nginx(dir, sink.url());
+  Sidecar sidecar(dir, "[destination.audit]\ntype = http\nurl = " + nginx.url() +
+                           "\nca_file = " + nginx.ca_file() +
                            "\nretry_initial = 20ms\nretry_max = 200ms\n" + roomy_queue);
   Emitter emitter(sidecar.endpoint());
   ASSERT_TRUE(eventually([&] { return sink.numbers().size() > 500; }))
-      << sidecar.err() << read_file(dir.file("error.log"));
-  nginx->signal(SIGHUP);
+      << sidecar.err() << nginx.error_log();
+  nginx.reload();
   const std::size_t reloaded = sink.numbers().size();
   ASSERT_TRUE(eventually([&] { return sink.numbers().size() > reloaded + 500; }));
-  nginx->signal(SIGTERM);
-  ASSERT_TRUE(nginx->wait());
+  nginx.stop();
   const long count = emitter.count();
   ASSERT_TRUE(eventually([&] { return emitter.count() > count + 200; }));
-  nginx = std::make_unique<Process>(words);
+  nginx.start();
   const long total = emitter.finish();
   EXPECT_EQ(sidecar.stop(), 0) << sidecar.err();
   EXPECT_EQ(distinct(sink.numbers()).size(), static_cast<std::size_t>(total));
-  nginx->signal(SIGTERM);
-  EXPECT_TRUE(nginx->wait());
 }
 
 TEST(Failure, A503WithRetryAfterIsWaitedFor) {

@@ -1,5 +1,7 @@
 // The faults that a script tells in full: one row each.
 
+#include <ctime>
+
 #include "e2e/fault_fixture.hpp"
 
 namespace outrider::test {
@@ -14,6 +16,7 @@ struct Row {
   int times;  ///< so many requests get the script, all later ones 200; 0: all of them get it
   EndsAs ends_as = EndsAs::delivered;
   Duplicates duplicates = Duplicates::none;
+  std::string timeout = "20s";
 };
 
 std::ostream& operator<<(std::ostream& out, const Row& row) {
@@ -30,7 +33,7 @@ TEST_P(FaultMatrix, TheEventsEndWhereTheyShould) {
   } else {
     receiver.script_requests(std::vector<Script>(static_cast<std::size_t>(row.times), row.script));
   }
-  start(audit(receiver.url()));
+  start(audit(receiver.url(), {}, {.request = row.timeout}));
   emit();
   if (row.ends_as == EndsAs::delivered) {
     expect_all_delivered(row.fault, receiver, row.duplicates);
@@ -40,9 +43,19 @@ TEST_P(FaultMatrix, TheEventsEndWhereTheyShould) {
 }
 
 Row scripted(const std::string& name, const std::string& script, int times,
-             Duplicates duplicates = Duplicates::none) {
+             Duplicates duplicates = Duplicates::none, const std::string& timeout = "20s") {
   const NamedScript& named = *find_script(script);
-  return {name, named.meaning, named.script, times, EndsAs::delivered, duplicates};
+  return {name, named.meaning, named.script, times, EndsAs::delivered, duplicates, timeout};
+}
+
+std::string http_date(std::chrono::seconds from_now) {
+  const std::time_t time =
+      std::chrono::system_clock::to_time_t(std::chrono::system_clock::now() + from_now);
+  std::tm parts{};
+  gmtime_r(&time, &parts);
+  char text[40];
+  std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+  return text;
 }
 
 std::vector<Row> make_rows() {
@@ -54,9 +67,9 @@ std::vector<Row> make_rows() {
       scripted("CloseBeforeAnswer", "close_before_answer", 2, maybe),
       scripted("ResetInAnswerHead", "reset_in_answer_head", 2, maybe),
       scripted("ResetInAnswerBody", "reset_in_answer_body", 2),
-      scripted("SlowHead", "slow_head", 2, maybe),
-      scripted("SlowBody", "slow_body", 1),
-      scripted("NeverAnswers", "never_answers", 2, maybe),
+      scripted("SlowHead", "slow_head", 2, maybe, "500ms"),
+      scripted("SlowBody", "slow_body", 1, Duplicates::none, "1s"),
+      scripted("NeverAnswers", "never_answers", 2, maybe, "500ms"),
       scripted("HugeBody", "huge_body", 0),
       scripted("HugeHead", "huge_head", 1),
       scripted("Garbage", "garbage", 2, maybe),
@@ -64,7 +77,7 @@ std::vector<Row> make_rows() {
       scripted("LengthTooShort", "length_too_short", 0),
       scripted("Continue", "continue", 0),
       scripted("OtherInterimAnswers", "early_hints", 0),
-      scripted("OnlyContinue", "only_continue", 1, maybe),
+      scripted("OnlyContinue", "only_continue", 1, maybe, "500ms"),
       scripted("Trailers", "trailers", 0),
       scripted("BrokenChunks", "broken_chunks", 0),
       scripted("ConnectionClose", "connection_close", 0),
@@ -87,6 +100,13 @@ std::vector<Row> make_rows() {
     rows.push_back({"RetryAfter" + number, number + " with Retry-After, then 200",
                     answer(status, "Retry-After: 1\r\n"), 1});
   }
+  const auto by_date = [](const Arrival&) {
+    return answer(503, "Retry-After: " + http_date(2s) + "\r\n");
+  };
+  rows.push_back({"RetryAfterDate",
+                  "503 with Retry-After as a date, then 200",
+                  {read_all(), choose(by_date)},
+                  1});
   return rows;
 }
 
@@ -108,7 +128,7 @@ TEST_F(Fault, Refused) {
 TEST_F(Fault, NeverAccepts) {
   FaultReceiver receiver;
   receiver.ignore();
-  start(audit(receiver.url()));
+  start(audit(receiver.url(), {}, {.connect = "300ms"}));
   emit();
   wait_until_it_fails();
   receiver.listen();
@@ -121,6 +141,17 @@ TEST_F(Fault, ResetOnAccept) {
   start(audit(receiver.url()));
   emit();
   expect_all_delivered("RST on accept", receiver, Duplicates::none);
+}
+
+TEST_F(Fault, ResetInALargeRequestBody) {
+  FaultReceiver receiver;
+  receiver.script_requests(std::vector<Script>(2, {read_body(100'000), reset_connection()}));
+  start(audit(receiver.url(), "batch_bytes_max = 8MiB"));
+  const std::string padding(300'000, 'x');
+  for (long n = 1; n <= events; ++n) {
+    ASSERT_EQ(client_->emit_wait(10s, "orders.paid", {{"n", n}, {"padding", padding}}), Status::ok);
+  }
+  expect_all_delivered("RST in the middle of a body of megabytes", receiver, Duplicates::none);
 }
 
 TEST_F(Fault, KeepAliveRace) {

@@ -17,24 +17,34 @@ class NameFault : public FaultTest {
     sidecar_ = std::make_unique<Sidecar>(dir_, config, true, std::move(environment));
     client_ = std::make_unique<Client>(sidecar_->endpoint());
   }
+
+  /// Each time seconds newer than before: libnss_wrapper reads the file again only then.
+  void write_hosts(const std::string& text) {
+    write_file(hosts_ + ".new", text);
+    hosts_time_ += 10s;
+    std::filesystem::last_write_time(hosts_ + ".new", hosts_time_);
+    std::filesystem::rename(hosts_ + ".new", hosts_);
+  }
+
+  const std::string hosts_ = dir_.file("hosts");
+  std::filesystem::file_time_type hosts_time_ = std::filesystem::file_time_type::clock::now();
 };
 
 TEST_F(NameFault, DisappearsAndReturns) {
   FaultReceiver receiver;
   receiver.script_requests({}, find_script("connection_close")->script);
-  const std::string hosts = dir_.file("hosts");
   const std::string entry = "127.0.0.1 receiver.test\n";
-  write_file(hosts, "127.0.0.1 other.test\n");
+  write_hosts("127.0.0.1 other.test\n");
   start_with(audit(receiver.url("receiver.test")),
-             {"LD_PRELOAD=libnss_wrapper.so", "NSS_WRAPPER_HOSTS=" + hosts});
+             {"LD_PRELOAD=libnss_wrapper.so", "NSS_WRAPPER_HOSTS=" + hosts_});
   emit(1, 5);
   EXPECT_TRUE(sidecar_->process().wait_for_line("receiver.test", Process::Stream::err));
   EXPECT_TRUE(receiver.arrivals().empty());
-  write_file(hosts, entry);
+  write_hosts(entry);
   wait_until_taken(receiver, 5);
-  write_file(hosts, "127.0.0.1 other.test\n");
+  write_hosts("127.0.0.1 other.test\n");
   emit(6, events);
-  write_file(hosts, entry);
+  write_hosts(entry);
   expect_all_delivered("name unknown, then known, gone and back", receiver, Duplicates::none);
 }
 

@@ -73,7 +73,7 @@ TEST_F(TlsFault, HandshakeThatNeverGoesOn) {
   const TlsOptions right = good();
   FaultReceiver receiver({.tls = right});
   receiver.script_connections({{hang()}, {hang()}});
-  start(audit(receiver.url(), "ca_file = " + right.certificate.cert_file));
+  start(audit(receiver.url(), "ca_file = " + right.certificate.cert_file, {.connect = "500ms"}));
   emit();
   expect_all_delivered("TLS handshake that is never answered, then TLS", receiver,
                        Duplicates::none);

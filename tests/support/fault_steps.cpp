@@ -124,6 +124,7 @@ bool FaultReceiver::do_step(Connection& connection, const Step& step) {
       is_done = connection.in.size() >= step.bytes;
       break;
     case Step::Kind::read_body:
+      has_come(connection);
       is_done =
           connection.head_bytes != 0 && connection.in.size() >= connection.head_bytes + step.bytes;
       break;
