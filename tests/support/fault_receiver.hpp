@@ -92,8 +92,8 @@ class FaultReceiver {
   /// in the receiver's thread and must not call the receiver.
   void script_requests(std::vector<Script> first, Script then = answer());
 
-  /// What new connections get below HTTP and TLS, before they are served; nothing if empty. A
-  /// script that reads must end the connection.
+  /// What new connections get below HTTP and TLS, before they are served; nothing if empty. There
+  /// is no request yet: of the steps that read only read_bytes, and then the end of the connection.
   void script_connections(std::vector<Script> first, Script then = {});
 
   void listen();  ///< as it does from the beginning; the port is always the same
