@@ -106,7 +106,7 @@ inline ReadStatus MsgpackReader::next(Token& token) {
   }
   if (lead < 0xe0) return next_long(token, lead);
   token.type = TokenType::sint;
-  token.sint = static_cast<std::int8_t>(lead);
+  token.sint = static_cast<std::int64_t>(lead) - 0x100;
   return ReadStatus::ok;
 }
 

@@ -93,6 +93,7 @@ bool parse_status(std::string_view text, int& status) {
 
 Result<StatusAction> parse_status_action(std::string_view text) {
   std::vector<std::string_view> words;
+  words.reserve(outcome_names.size());
   for (const auto& [name, outcome] : outcome_names) words.push_back(name);
   const std::size_t colon = text.find(':');
   const std::string_view statuses = trim(text.substr(0, colon));
