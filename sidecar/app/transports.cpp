@@ -20,7 +20,7 @@ constexpr std::array rows = {
     TransportRow{DestinationType::http,
                  [](const DestinationConfig& config, std::string_view content_type,
                     const TransportWorld& world) -> Made {
-                   return world.curl.make_transport(config, content_type);
+                   return world.curl.make_transport(config, content_type, world.log);
                  }},
     TransportRow{DestinationType::file,
                  [](const DestinationConfig& config, std::string_view, const TransportWorld& world)

@@ -28,15 +28,6 @@ bool consists_of(std::string_view text, std::string_view allowed) {
   return text.find_first_not_of(allowed) == std::string_view::npos;
 }
 
-bool is_control(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return byte < 0x20 || byte == 0x7f;
-}
-
-bool has_control(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), is_control);
-}
-
 std::string lower(std::string_view text) {
   std::string out(text);
   for (char& c : out) {
@@ -84,20 +75,6 @@ bool is_loopback(std::string_view host) {
   const std::string name = lower(host);
   return name == "localhost" || name.ends_with(".localhost") || name.starts_with("127.") ||
          name == "::1";
-}
-
-Result<std::string> read_token(std::string_view path) {
-  const Status readable = check_readable_file(path);
-  if (!readable.ok()) return readable.error();
-  std::ifstream file{std::string(path), std::ios::binary};
-  std::string content(secret_file_bytes_max + 1, '\0');
-  file.read(content.data(), static_cast<std::streamsize>(content.size()));
-  content.resize(static_cast<std::size_t>(file.gcount()));
-  const std::string_view token = trim(content);
-  if (token.empty() || token.size() > secret_file_bytes_max || has_control(token)) {
-    return Error{"file " + in_quotes(path) + " must hold one line of text and nothing else"};
-  }
-  return std::string(token);
 }
 
 std::string_view first_token(std::string_view& pattern) {
@@ -207,19 +184,6 @@ Status check_readable_file(std::string_view path) {
                " cannot be read: " + std::generic_category().message(errno)};
 }
 
-Status check_token_file(std::string_view path) {
-  const Result<std::string> token = read_token(path);
-  if (!token.ok()) return token.error();
-  return Nothing{};
-}
-
-Status check_basic_auth_file(std::string_view path) {
-  const Result<std::string> token = read_token(path);
-  if (!token.ok()) return token.error();
-  if (token.value().find(':') != std::string::npos) return Nothing{};
-  return Error{"file " + in_quotes(path) + " must hold one line of the form user:password"};
-}
-
 Status check_group(std::string_view group) {
   const std::string name(group);
   struct group entry {};
@@ -240,14 +204,6 @@ Status check_rename_field(std::string_view rule) {
 
 Status check_static_field(std::string_view rule) {
   return check_filled(rule);
-}
-
-Status check_secret_header(std::string_view line) {
-  return check_header(line);
-}
-
-Status check_signing_secret(std::string_view source) {
-  return check_token_file(source);
 }
 
 Status check_host_name(std::string_view name) {

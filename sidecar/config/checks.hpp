@@ -13,7 +13,6 @@
 namespace outrider::sidecar {
 
 inline constexpr std::size_t destination_name_bytes_max = 64;
-inline constexpr std::size_t secret_file_bytes_max = 64U << 10U;
 
 Status check_any(std::string_view value);
 Status check_filled(std::string_view value);
@@ -27,10 +26,6 @@ Status check_method(std::string_view method);
 /// "Name: value" without control characters.
 Status check_header(std::string_view header);
 Status check_readable_file(std::string_view path);
-/// A readable file with one line in it.
-Status check_token_file(std::string_view path);
-/// The same, and the line is user:password.
-Status check_basic_auth_file(std::string_view path);
 Status check_group(std::string_view group);
 /// data, or data.a.b, where * is any one key or index.
 Status check_field(std::string_view path);
@@ -38,9 +33,6 @@ Status check_field(std::string_view path);
 Status check_rename_field(std::string_view rule);
 /// "PATH: VALUE"
 Status check_static_field(std::string_view rule);
-/// "Name: SOURCE", and the source can be read.
-Status check_secret_header(std::string_view line);
-Status check_signing_secret(std::string_view source);
 Status check_host_name(std::string_view name);
 /// none, environment, or a URL without user and password.
 Status check_proxy(std::string_view proxy);

@@ -5,6 +5,10 @@
 
 #include "sidecar/config/bindings.hpp"
 #include "sidecar/config/checks.hpp"
+#include "sidecar/config/pem.hpp"
+#include "sidecar/config/policy_text.hpp"
+#include "sidecar/config/secret.hpp"
+#include "sidecar/config/signing_secret.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -104,20 +108,20 @@ std::vector<Option> make_options() {
      lines(&Dest::secret_headers, "Name: SOURCE", check_secret_header),
      "A header whose value is read from a source: a path, credential:NAME (systemd's) or env:NAME."},
     {dest, "bearer_token_file", http,
-     text(&Dest::bearer_token_file, "source", check_token_file),
+     text(&Dest::bearer_token_file, "source", check_secret_source),
      "Source of a token, sent as Authorization: Bearer."},
     {dest, "basic_auth_file", http,
-     text(&Dest::basic_auth_file, "source", check_basic_auth_file),
+     text(&Dest::basic_auth_file, "source", check_basic_auth_source),
      "Source of user:password, sent as Authorization: Basic."},
     {dest, "signing_secret_file", http,
-     lines(&Dest::signing_secret_files, "source", check_signing_secret),
+     lines(&Dest::signing_secret_files, "source", check_signing_source),
      "Source of the secrets that sign each request as a Standard Webhook: whsec_ (HMAC) or whsk_ "
      "(ed25519), one a line, the newest first."},
-    {dest, "ca_file", http, text(&Dest::ca_file, "path", check_readable_file),
+    {dest, "ca_file", http, text(&Dest::ca_file, "path", check_ca_file),
      "Certificates (PEM) to trust instead of the system's; read again when it changes."},
-    {dest, "cert_file", http, text(&Dest::cert_file, "path", check_readable_file),
+    {dest, "cert_file", http, text(&Dest::cert_file, "path", check_cert_file),
      "The client's own certificate (PEM); read again when it changes."},
-    {dest, "key_file", http, text(&Dest::key_file, "path", check_readable_file),
+    {dest, "key_file", http, text(&Dest::key_file, "path", check_key_file),
      "The key (PEM) of cert_file; read again when it changes."},
     {dest, "tls_version_min", http,
      choice(&Dest::tls_version_min, {{"1.2", TlsVersion::tls12}, {"1.3", TlsVersion::tls13}}),
@@ -133,7 +137,7 @@ std::vector<Option> make_options() {
      "How to get there: none, environment (http_proxy, https_proxy, no_proxy), or an http://, "
      "https:// or socks5h:// URL."},
     {dest, "proxy_auth_file", http,
-     text(&Dest::proxy_auth_file, "source", check_basic_auth_file),
+     text(&Dest::proxy_auth_file, "source", check_basic_auth_source),
      "Source of user:password for the proxy."},
     {dest, "deny_private_addresses", http, flag(&Dest::deny_private_addresses),
      "true: never connects to an address that is not public, whatever name it has."},

@@ -11,6 +11,7 @@
 #include <sys/epoll.h>
 
 #include "sidecar/base/units.hpp"
+#include "sidecar/deliver/credentials.hpp"
 #include "sidecar/deliver/http_settings.hpp"
 #include "sidecar/deliver/retry_after.hpp"
 
@@ -26,6 +27,13 @@ constexpr long connection_seconds_max = 300;
 
 long whole_ms(Duration duration) {
   return static_cast<long>(std::chrono::ceil<std::chrono::milliseconds>(duration).count());
+}
+
+/// The blob stays in the memory of `pem`, which outlives the handle. libcurl compares blobs when it
+/// looks for a connection, so one that was made with other certificates is not used.
+void set_blob(CURL* easy, CURLoption option, const std::string& pem) {
+  curl_blob blob{const_cast<char*>(pem.data()), pem.size(), CURL_BLOB_NOCOPY};
+  curl_easy_setopt(easy, option, &blob);
 }
 
 }  // namespace
@@ -62,13 +70,25 @@ namespace {
 
 class CurlTransport;
 
+/// What the requests that are made with one snapshot of the credentials share.
+struct SharedSettings {
+  std::shared_ptr<const Credentials> credentials;
+  curl_slist* headers = nullptr;
+
+  SharedSettings() = default;
+  SharedSettings(const SharedSettings&) = delete;
+  SharedSettings& operator=(const SharedSettings&) = delete;
+  ~SharedSettings() { curl_slist_free_all(headers); }
+};
+
 /// One easy handle with what it needs while it runs; used for many requests in turn.
 struct CurlRequest {
   CurlTransport* owner = nullptr;
   CURL* easy = nullptr;
   AttemptId id = 0;
-  std::string batch_header;
-  curl_slist headers{};  ///< batch_header, and then those that all requests share
+  std::shared_ptr<const SharedSettings> shared;
+  std::vector<std::string> own_headers;
+  std::vector<curl_slist> header_links;  ///< own_headers, and then the shared ones
   std::string answer_head;
   std::size_t answer_bytes = 0;
   char error[CURL_ERROR_SIZE] = "";
@@ -82,12 +102,13 @@ struct CurlRequest {
 /// One http destination.
 class CurlTransport final : public Transport {
  public:
-  CurlTransport(CurlMulti& multi, HttpSettings settings);
+  CurlTransport(CurlMulti& multi, HttpSettings settings,
+                std::unique_ptr<CredentialStore> credentials);
   ~CurlTransport() override;
   CurlTransport(const CurlTransport&) = delete;
   CurlTransport& operator=(const CurlTransport&) = delete;
 
-  void start(const Attempt& attempt, const Now& /*now*/) override;
+  void start(const Attempt& attempt, const Now& now) override;
   void cancel(AttemptId id) override;
   void collect(const Now& now, std::vector<Completion>& completions) override;
   void close(MonoTime /*deadline*/) override {}
@@ -97,52 +118,68 @@ class CurlTransport final : public Transport {
  private:
   using Requests = std::vector<std::unique_ptr<CurlRequest>>;
 
+  void refresh_credentials(const Now& now);
   std::unique_ptr<CurlRequest> make_request();
+  std::unique_ptr<CurlRequest> take_request();
   void set_limits(CURL* easy) const;
-  void set_security(CURL* easy) const;
+  static void set_security(CURL* easy);
+  static void set_credentials(CURL* easy, const Credentials& credentials);
+  static bool set_headers(CurlRequest& request, const Attempt& attempt, const Now& now);
+  void fail(AttemptId id, const char* why);
   void release(Requests::iterator request);
   std::string explain(const CurlRequest& request, CURLcode code) const;
   static std::size_t on_answer(char* data, std::size_t one, std::size_t bytes, void* request);
 
   CurlMulti& multi_;
   const HttpSettings settings_;
-  curl_slist* shared_headers_ = nullptr;
+  const std::unique_ptr<CredentialStore> credentials_;
+  std::shared_ptr<const SharedSettings> shared_;
   Requests active_;
   Requests idle_;
   std::vector<Completion> completions_;
 };
 
-CurlTransport::CurlTransport(CurlMulti& multi, HttpSettings settings)
-    : multi_(multi), settings_(std::move(settings)) {
-  for (const std::string& line : settings_.headers) {
-    shared_headers_ = curl_slist_append(shared_headers_, line.c_str());
-  }
-  // Without this libcurl asks before it sends a body, which costs a round trip.
-  shared_headers_ = curl_slist_append(shared_headers_, "Expect:");
-}
+CurlTransport::CurlTransport(CurlMulti& multi, HttpSettings settings,
+                             std::unique_ptr<CredentialStore> credentials)
+    : multi_(multi), settings_(std::move(settings)), credentials_(std::move(credentials)) {}
 
 CurlTransport::~CurlTransport() {
   while (!active_.empty()) release(active_.begin());
-  curl_slist_free_all(shared_headers_);
+}
+
+void CurlTransport::refresh_credentials(const Now& now) {
+  std::shared_ptr<const Credentials> credentials = credentials_->current(now);
+  if (shared_ != nullptr && credentials == shared_->credentials) return;
+  const auto shared = std::make_shared<SharedSettings>();
+  for (const auto* lines : {&settings_.headers, &credentials->headers}) {
+    for (const std::string& line : *lines) {
+      shared->headers = curl_slist_append(shared->headers, line.c_str());
+    }
+  }
+  // Without this libcurl asks before it sends a body, which costs a round trip.
+  shared->headers = curl_slist_append(shared->headers, "Expect:");
+  shared->credentials = std::move(credentials);
+  shared_ = shared;
+  idle_.clear();
 }
 
 std::unique_ptr<CurlRequest> CurlTransport::make_request() {
   auto request = std::make_unique<CurlRequest>();
   request->owner = this;
   request->easy = curl_easy_init();
-  request->headers.next = shared_headers_;
+  request->shared = shared_;
   CURL* const easy = request->easy;
   curl_easy_setopt(easy, CURLOPT_URL, settings_.url.c_str());
   curl_easy_setopt(easy, CURLOPT_POST, 1L);
   curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, settings_.method.c_str());
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, &request->headers);
   curl_easy_setopt(easy, CURLOPT_PRIVATE, request.get());
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, request->error);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, request.get());
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &CurlTransport::on_answer);
   set_limits(easy);
   set_security(easy);
+  set_credentials(easy, *shared_->credentials);
   return request;
 }
 
@@ -157,7 +194,7 @@ void CurlTransport::set_limits(CURL* easy) const {
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 }
 
-void CurlTransport::set_security(CURL* easy) const {
+void CurlTransport::set_security(CURL* easy) {
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(easy, CURLOPT_PROXY, "");
@@ -165,33 +202,58 @@ void CurlTransport::set_security(CURL* easy) const {
   curl_easy_setopt(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
-  if (!settings_.ca_file.empty()) {
-    curl_easy_setopt(easy, CURLOPT_CAINFO, settings_.ca_file.c_str());
+}
+
+void CurlTransport::set_credentials(CURL* easy, const Credentials& credentials) {
+  if (!credentials.ca_pem.empty()) {
+    set_blob(easy, CURLOPT_CAINFO_BLOB, credentials.ca_pem);
     curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);
   }
-  if (!settings_.cert_file.empty()) {
-    curl_easy_setopt(easy, CURLOPT_SSLCERT, settings_.cert_file.c_str());
-    const std::string& key = settings_.key_file.empty() ? settings_.cert_file : settings_.key_file;
-    curl_easy_setopt(easy, CURLOPT_SSLKEY, key.c_str());
+  if (!credentials.cert_pem.empty()) {
+    set_blob(easy, CURLOPT_SSLCERT_BLOB, credentials.cert_pem);
+    set_blob(easy, CURLOPT_SSLKEY_BLOB, credentials.key_pem);
   }
-  if (!settings_.user_and_password.empty()) {
+  if (!credentials.user_and_password.empty()) {
     curl_easy_setopt(easy, CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BASIC));
-    curl_easy_setopt(easy, CURLOPT_USERPWD, settings_.user_and_password.c_str());
+    curl_easy_setopt(easy, CURLOPT_USERPWD, credentials.user_and_password.c_str());
   }
 }
 
-void CurlTransport::start(const Attempt& attempt, const Now& /*now*/) {
-  std::unique_ptr<CurlRequest> request;
-  if (idle_.empty()) {
-    request = make_request();
-  } else {
-    request = std::move(idle_.back());
-    idle_.pop_back();
+bool CurlTransport::set_headers(CurlRequest& request, const Attempt& attempt, const Now& now) {
+  std::vector<std::string>& lines = request.own_headers;
+  lines = {"Idempotency-Key: " + std::string(attempt.batch_id)};
+  const std::vector<SigningKey>& keys = request.shared->credentials->signing_keys;
+  if (!keys.empty()) {
+    const std::string id = webhook_id(attempt.batch_id);
+    const auto timestamp = std::chrono::floor<std::chrono::seconds>(now.wall.time_since_epoch());
+    const std::string signature = sign(keys, id, timestamp.count(), attempt.body);
+    if (signature.empty()) return false;
+    lines.push_back("webhook-id: " + id);
+    lines.push_back("webhook-timestamp: " + std::to_string(timestamp.count()));
+    lines.push_back("webhook-signature: " + signature);
   }
+  request.header_links.resize(lines.size());
+  curl_slist* next = request.shared->headers;
+  for (std::size_t i = lines.size(); i-- > 0;) {
+    request.header_links[i] = {lines[i].data(), next};
+    next = &request.header_links[i];
+  }
+  curl_easy_setopt(request.easy, CURLOPT_HTTPHEADER, next);
+  return true;
+}
+
+std::unique_ptr<CurlRequest> CurlTransport::take_request() {
+  if (idle_.empty()) return make_request();
+  std::unique_ptr<CurlRequest> request = std::move(idle_.back());
+  idle_.pop_back();
+  return request;
+}
+
+void CurlTransport::start(const Attempt& attempt, const Now& now) {
+  refresh_credentials(now);
+  std::unique_ptr<CurlRequest> request = take_request();
   request->id = attempt.id;
-  request->batch_header = "Idempotency-Key: ";
-  request->batch_header += attempt.batch_id;
-  request->headers.data = request->batch_header.data();
+  if (!set_headers(*request, attempt, now)) return fail(attempt.id, "cannot sign the request");
   request->answer_head.clear();
   request->answer_bytes = 0;
   request->error[0] = '\0';
@@ -202,12 +264,16 @@ void CurlTransport::start(const Attempt& attempt, const Now& /*now*/) {
   CURL* const easy = request->easy;
   active_.push_back(std::move(request));
   if (!multi_.add(easy)) {
-    Completion completion;
-    completion.id = attempt.id;
-    completion.detail = "libcurl does not take the request";
-    completions_.push_back(std::move(completion));
+    fail(attempt.id, "libcurl does not take the request");
     release(active_.end() - 1);
   }
+}
+
+void CurlTransport::fail(AttemptId id, const char* why) {
+  Completion completion;
+  completion.id = id;
+  completion.detail = why;
+  completions_.push_back(std::move(completion));
 }
 
 void CurlTransport::cancel(AttemptId id) {
@@ -225,7 +291,7 @@ void CurlTransport::collect(const Now& /*now*/, std::vector<Completion>& complet
 void CurlTransport::release(Requests::iterator request) {
   multi_.remove((*request)->easy);
   curl_easy_setopt((*request)->easy, CURLOPT_POSTFIELDS, nullptr);
-  idle_.push_back(std::move(*request));
+  if ((*request)->shared == shared_) idle_.push_back(std::move(*request));
   active_.erase(request);
 }
 
@@ -368,11 +434,14 @@ CurlDriver::CurlDriver(Reactor& reactor) : multi_(std::make_unique<CurlMulti>(re
 CurlDriver::~CurlDriver() = default;
 
 Result<std::unique_ptr<Transport>> CurlDriver::make_transport(const DestinationConfig& config,
-                                                              std::string_view content_type) {
+                                                              std::string_view content_type,
+                                                              Log& log) {
   Result<HttpSettings> settings = make_http_settings(config, content_type);
   if (!settings.ok()) return settings.error();
-  return std::unique_ptr<Transport>(
-      std::make_unique<CurlTransport>(*multi_, std::move(settings.value())));
+  Result<std::unique_ptr<CredentialStore>> credentials = CredentialStore::open(config, log);
+  if (!credentials.ok()) return credentials.error();
+  return std::unique_ptr<Transport>(std::make_unique<CurlTransport>(
+      *multi_, std::move(settings.value()), std::move(credentials.value())));
 }
 
 void CurlDriver::do_work(const Now& now) {

@@ -7,9 +7,11 @@
 //
 // What a transport sends: `method url` over HTTP/1.1 with Content-Type, `Idempotency-Key:
 // BATCH_ID`, User-Agent and the headers of the configuration; the body goes out from the attempt's
-// memory. TLS 1.2 or later, the receiver's certificate is always verified: against ca_file alone if
-// there is one, else against the system's store. Redirects are not followed; proxies of the
-// environment and .netrc are ignored.
+// memory. With signing keys also webhook-id (the batch's id), webhook-timestamp and
+// webhook-signature. TLS 1.2 or later, the receiver's certificate is always verified: against
+// ca_file alone if there is one, else against the system's store. Redirects are not followed;
+// proxies of the environment and .netrc are ignored. Files that have changed are used from the next
+// request on, over connections of its own (credentials.hpp).
 //
 // An attempt is `answered` as soon as a status line has come, whatever breaks after it. At most
 // 1 KiB of the answer's body is kept, and a connection whose answer exceeds 1 MiB is cut.
@@ -18,6 +20,7 @@
 #include <memory>
 #include <string_view>
 
+#include "sidecar/base/log.hpp"
 #include "sidecar/base/reactor.hpp"
 #include "sidecar/base/result.hpp"
 #include "sidecar/config/config.hpp"
@@ -34,10 +37,10 @@ class CurlDriver {
   CurlDriver(const CurlDriver&) = delete;
   CurlDriver& operator=(const CurlDriver&) = delete;
 
-  /// Fails if a file of the configuration cannot be read or used. Secrets are read once, here, and
-  /// never appear in an error.
+  /// Fails if a file of the configuration cannot be read or used; secrets never appear in an error.
+  /// `log` outlives the transport: it learns of files that change later.
   Result<std::unique_ptr<Transport>> make_transport(const DestinationConfig& config,
-                                                    std::string_view content_type);
+                                                    std::string_view content_type, Log& log);
 
   /// Runs libcurl's timers and collects what is finished.
   void do_work(const Now& now);

@@ -1,5 +1,6 @@
-// HttpSettings: what every request of one http destination has in common, worked out once.
-// Used by CurlTransport. Reads the files of the configuration; a pure value afterwards.
+// HttpSettings: what every request of one http destination has in common, worked out once. What
+// comes from files and may change is in Credentials (credentials.hpp).
+// Used by CurlTransport. A pure value.
 #pragma once
 
 #include <string>
@@ -16,15 +17,11 @@ struct HttpSettings {
   std::string peer;  ///< HOST:PORT of the url, for errors
   std::string method;
   std::vector<std::string> headers;  ///< "Name: value", in the order in which they are sent
-  std::string user_and_password;     ///< empty: no basic authentication
-  std::string ca_file;
-  std::string cert_file;
-  std::string key_file;
   Duration timeout;
   Duration connect_timeout;
 };
 
-/// Fails if the url or a header is malformed or a file cannot be read; no error shows a secret.
+/// Fails if the url or a header is malformed; no error shows a secret.
 /// A header of the configuration replaces ours of the same name.
 Result<HttpSettings> make_http_settings(const DestinationConfig& config,
                                         std::string_view content_type);

@@ -33,7 +33,13 @@ WRAPPED_BY = {
     r"boost/": ["sidecar/cli/arguments.cpp", "sidecar/config/overrides.cpp"],
     r"httplib\.h": ["sidecar/cli/sink_server.cpp"],
     r"rapidjson/": ["sidecar/cli/received_body.cpp", "sidecar/cli/emit_line.cpp"],
-    r"openssl/": ["sidecar/cli/certificate.cpp", "sidecar/cli/version_command.cpp"],
+    r"openssl/": [
+        "sidecar/config/pem.cpp",
+        "sidecar/config/signing_secret.cpp",
+        "sidecar/deliver/signer.cpp",
+        "sidecar/cli/certificate.cpp",
+        "sidecar/cli/version_command.cpp",
+    ],
 }
 
 # Clocks are read in one place and passed on; commands are their own place.

@@ -11,11 +11,12 @@ namespace outrider::test {
 
 class HttpsServer::State {
  public:
-  State(Handler handler, const Certificate* certificate)
+  State(Handler handler, const Certificate* certificate, const std::string& client_ca_file)
       : handler_(std::move(handler)), is_tls_(certificate != nullptr) {
     if (is_tls_) {
-      server_ = std::make_unique<httplib::SSLServer>(certificate->cert_file.c_str(),
-                                                     certificate->key_file.c_str());
+      server_ = std::make_unique<httplib::SSLServer>(
+          certificate->cert_file.c_str(), certificate->key_file.c_str(),
+          client_ca_file.empty() ? nullptr : client_ca_file.c_str());
     } else {
       server_ = std::make_unique<httplib::Server>();
     }
@@ -47,8 +48,20 @@ class HttpsServer::State {
   }
 
  private:
+  static std::string client_name(const httplib::Request& request) {
+    if (request.ssl == nullptr) return "";
+    X509* certificate = SSL_get1_peer_certificate(request.ssl);
+    if (certificate == nullptr) return "";
+    char name[256] = "";
+    X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, name,
+                              sizeof name);
+    X509_free(certificate);
+    return name;
+  }
+
   void answer(const httplib::Request& request, httplib::Response& response) {
-    ReceivedRequest kept{request.method, request.path, request.body, {}, request.remote_port};
+    ReceivedRequest kept{request.method,      request.path,        request.body, {},
+                         request.remote_port, client_name(request)};
     for (const auto& [name, value] : request.headers) kept.headers.emplace(name, value);
     {
       const std::lock_guard lock(mutex_);
@@ -69,8 +82,9 @@ class HttpsServer::State {
   std::thread thread_;
 };
 
-HttpsServer::HttpsServer(Handler handler, const Certificate* certificate)
-    : state_(std::make_unique<State>(std::move(handler), certificate)) {}
+HttpsServer::HttpsServer(Handler handler, const Certificate* certificate,
+                         const std::string& client_ca_file)
+    : state_(std::make_unique<State>(std::move(handler), certificate, client_ca_file)) {}
 
 HttpsServer::~HttpsServer() = default;
 

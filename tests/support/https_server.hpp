@@ -1,6 +1,6 @@
 // An HTTP or HTTPS server on a free port of 127.0.0.1, in threads of its own: it keeps what it
 // receives and answers as the test says. List https_server.cpp among the test's sources and link
-// PkgConfig::httplib.
+// PkgConfig::httplib and OpenSSL::SSL.
 // Thread: every member may be called from the test's thread while the server runs.
 #pragma once
 
@@ -19,7 +19,8 @@ struct ReceivedRequest {
   std::string path;
   std::string body;
   std::multimap<std::string, std::string> headers;
-  int peer_port = 0;  ///< tells connections apart
+  int peer_port = 0;        ///< tells connections apart
+  std::string client_name;  ///< the common name of the client's certificate
 
   /// The first value of that name in the spelling in which it was sent, or "".
   std::string header(const std::string& name) const {
@@ -39,8 +40,10 @@ class HttpsServer {
   /// Called in a thread of the server; it may block to delay its answer.
   using Handler = std::function<ServerAnswer(const ReceivedRequest&)>;
 
-  /// Answers 200 where there is no handler. With a certificate it speaks TLS.
-  explicit HttpsServer(Handler handler = {}, const Certificate* certificate = nullptr);
+  /// Answers 200 where there is no handler. With a certificate it speaks TLS; with a client_ca_file
+  /// the client must show a certificate that one of the file's has signed.
+  explicit HttpsServer(Handler handler = {}, const Certificate* certificate = nullptr,
+                       const std::string& client_ca_file = "");
   ~HttpsServer();
 
   int port() const;

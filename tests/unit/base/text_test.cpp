@@ -10,6 +10,13 @@ TEST(Text, SplitTrimsAndLeavesOutEmptyParts) {
   EXPECT_TRUE(split("", ',').empty());
 }
 
+TEST(Text, ControlBytesAreFound) {
+  EXPECT_FALSE(has_control("caf\xc3\xa9 ~"));
+  EXPECT_TRUE(has_control("a\nb"));
+  EXPECT_TRUE(has_control("\x7f"));
+  EXPECT_TRUE(has_control(std::string_view("\0", 1)));
+}
+
 TEST(Text, NearestFindsTheMistypedName) {
   const std::vector<std::string_view> names = {"queue_bytes_max", "queue_events_max", "timeout"};
   EXPECT_EQ(nearest("queue_byte_max", names), "queue_bytes_max");

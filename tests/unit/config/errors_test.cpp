@@ -261,8 +261,7 @@ TEST(ConfigErrors, Files) {
        "a.conf:3: bearer_token_file: file \"" + two +
            "\" must hold one line of text and nothing else"},
       {http + "bearer_token_file = " + empty + "\n",
-       "a.conf:3: bearer_token_file: file \"" + empty +
-           "\" must hold one line of text and nothing else"},
+       "a.conf:3: bearer_token_file: file \"" + empty + "\" is empty"},
       {http + "basic_auth_file = " + token + "\n",
        "a.conf:3: basic_auth_file: file \"" + token +
            "\" must hold one line of the form user:password"},

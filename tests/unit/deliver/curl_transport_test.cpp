@@ -1,15 +1,19 @@
 #include "sidecar/deliver/curl_transport.hpp"
 
+#include <filesystem>
 #include <fstream>
 #include <latch>
+#include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "sidecar/deliver/signer.hpp"
 #include "support/certificate.hpp"
 #include "support/https_server.hpp"
+#include "support/memory_log.hpp"
 #include "support/tcp_peer.hpp"
 #include "support/temp_dir.hpp"
 
@@ -36,7 +40,8 @@ class CurlTransportTest : public testing::Test {
 
   void open(const DestinationConfig& config) {
     transport_.reset();
-    Result<std::unique_ptr<Transport>> made = driver_.make_transport(config, "application/json");
+    Result<std::unique_ptr<Transport>> made =
+        driver_.make_transport(config, "application/json", log_);
     ASSERT_TRUE(made.ok()) << made.error().message;
     transport_ = std::move(made.value());
   }
@@ -49,7 +54,8 @@ class CurlTransportTest : public testing::Test {
   }
 
   std::string refusal(const DestinationConfig& config) {
-    Result<std::unique_ptr<Transport>> made = driver_.make_transport(config, "application/json");
+    Result<std::unique_ptr<Transport>> made =
+        driver_.make_transport(config, "application/json", log_);
     return made.ok() ? "" : made.error().message;
   }
 
@@ -58,7 +64,9 @@ class CurlTransportTest : public testing::Test {
     attempt.id = id;
     attempt.body = body;
     attempt.batch_id = "batch-1";
-    transport_->start(attempt, SystemClock().now());
+    Now now = clock_.now();
+    now.mono += later_;
+    transport_->start(attempt, now);
   }
 
   void turn() {
@@ -103,6 +111,8 @@ class CurlTransportTest : public testing::Test {
   test::TempDir dir_;
   std::vector<std::unique_ptr<HttpsServer>> servers_;
   SystemClock clock_;
+  test::MemoryLog log_;
+  Duration later_{};  ///< by how much starts are ahead, so that files are looked at again
   Reactor reactor_;
   CurlDriver driver_{reactor_};
   std::unique_ptr<Transport> transport_;
@@ -301,11 +311,11 @@ TEST_F(CurlTransportTest, AuthenticatesFromFiles) {
 TEST_F(CurlTransportTest, RefusesBadSettingsWithoutShowingSecrets) {
   DestinationConfig config = to("https://example.com");
   config.ca_file = dir_.file("missing.pem");
-  EXPECT_THAT(refusal(config), HasSubstr("missing.pem: No such file"));
+  EXPECT_THAT(refusal(config), HasSubstr("missing.pem\" cannot be read: No such file"));
 
   config = to("https://example.com");
   config.basic_auth_file = write("basic", "nocolonsecret");
-  EXPECT_THAT(refusal(config), HasSubstr("must hold user:password"));
+  EXPECT_THAT(refusal(config), HasSubstr("of the form user:password"));
   EXPECT_THAT(refusal(config), Not(HasSubstr("nocolonsecret")));
 
   config = to("https://example.com");
@@ -329,6 +339,145 @@ TEST_F(CurlTransportTest, IgnoresProxiesOfTheEnvironment) {
   const Completion completion = send(to(server.url()));
   unsetenv("http_proxy");
   EXPECT_EQ(completion.status, 200) << completion.detail;
+}
+
+TEST_F(CurlTransportTest, SendsSecretHeaders) {
+  HttpsServer& server = serve();
+  DestinationConfig config = to(server.url());
+  config.secret_headers = {"X-Api-Key: " + write("key", "s3cret\n")};
+  EXPECT_EQ(send(config).status, 200);
+  EXPECT_EQ(server.received().at(0).header("X-Api-Key"), "s3cret");
+}
+
+TEST_F(CurlTransportTest, UsesATokenThatHasChangedOverTheSameConnection) {
+  HttpsServer& server = serve();
+  DestinationConfig config = to(server.url());
+  config.bearer_token_file = write("token", "one");
+  EXPECT_EQ(send(config).status, 200);
+  write("token", "second");
+  start(2);
+  EXPECT_EQ(finish_one().status, 200);
+  later_ += seconds(1);
+  start(3);
+  EXPECT_EQ(finish_one().status, 200);
+  const std::vector<ReceivedRequest> received = server.received();
+  EXPECT_EQ(received.at(1).header("Authorization"), "Bearer one");
+  EXPECT_EQ(received.at(2).header("Authorization"), "Bearer second");
+  EXPECT_EQ(server.connections(), 1U);
+  EXPECT_EQ(log_.count("credentials re-read"), 1);
+}
+
+TEST_F(CurlTransportTest, KeepsATokenWhoseNewFileIsBroken) {
+  HttpsServer& server = serve();
+  DestinationConfig config = to(server.url());
+  config.bearer_token_file = write("token", "one");
+  open(config);
+  write("token", "hidden\nhidden");
+  for (AttemptId id = 1; id <= 3; ++id) {
+    later_ += seconds(1);
+    start(id);
+    EXPECT_EQ(finish_one().status, 200);
+    EXPECT_EQ(server.received().back().header("Authorization"), "Bearer one");
+  }
+  EXPECT_EQ(log_.lines.size(), 1U);
+  EXPECT_EQ(log_.count("error changed credentials cannot be used"), 1);
+  EXPECT_EQ(log_.count("hidden"), 0);
+}
+
+TEST_F(CurlTransportTest, ARequestOnItsWayKeepsItsCredentials) {
+  const auto may_answer = std::make_shared<std::latch>(1);
+  HttpsServer& server = serve([may_answer](const ReceivedRequest&) {
+    may_answer->wait();
+    return ServerAnswer{};
+  });
+  DestinationConfig config = to(server.url());
+  config.bearer_token_file = write("token", "one");
+  open(config);
+  start(1);
+  write("token", "second");
+  later_ += seconds(1);
+  start(2);
+  ASSERT_TRUE(run_until([&] { return server.received().size() == 2; }));
+  may_answer->count_down();
+  EXPECT_EQ(finish_one().status, 200);
+  EXPECT_EQ(finish_one().status, 200);
+  std::set<std::string> tokens;
+  for (const ReceivedRequest& request : server.received()) {
+    tokens.insert(request.header("Authorization"));
+  }
+  EXPECT_EQ(tokens, (std::set<std::string>{"Bearer one", "Bearer second"}));
+}
+
+TEST_F(CurlTransportTest, ShowsAClientCertificateAndTheNextOneOnceItIsThere) {
+  namespace fs = std::filesystem;
+  const test::Certificate own = test::make_certificate(dir_.path());
+  const test::Certificate one = test::make_certificate(dir_.path(), "DNS:one", "one");
+  const test::Certificate two = test::make_certificate(dir_.path(), "DNS:two", "two");
+  const std::string clients = dir_.file("clients.crt");
+  std::ofstream(clients) << std::ifstream(one.cert_file).rdbuf()
+                         << std::ifstream(two.cert_file).rdbuf();
+  servers_.push_back(std::make_unique<HttpsServer>(HttpsServer::Handler(), &own, clients));
+  HttpsServer& server = *servers_.back();
+
+  DestinationConfig config = to(server.url());
+  config.ca_file = own.cert_file;
+  EXPECT_EQ(send(config).result, AttemptResult::failed);
+
+  config.cert_file = one.cert_file;
+  config.key_file = one.key_file;
+  open(config);
+  start(1);
+  EXPECT_EQ(finish_one().status, 200);
+  start(2);
+  EXPECT_EQ(finish_one().status, 200);
+  EXPECT_EQ(server.connections(), 1U);
+
+  fs::rename(two.cert_file, one.cert_file);
+  fs::rename(two.key_file, one.key_file);
+  later_ += seconds(1);
+  start(3);
+  EXPECT_EQ(finish_one().status, 200);
+  const std::vector<ReceivedRequest> received = server.received();
+  EXPECT_EQ(received.at(1).client_name, "one");
+  EXPECT_EQ(received.at(2).client_name, "two");
+  EXPECT_EQ(server.connections(), 2U);
+}
+
+TEST_F(CurlTransportTest, TrustsTheCaFileThatHasChanged) {
+  const test::Certificate own = test::make_certificate(dir_.path());
+  const test::Certificate other = test::make_certificate(dir_.path(), "IP:127.0.0.1", "other");
+  HttpsServer& server = serve({}, &own);
+  DestinationConfig config = to(server.url());
+  config.ca_file = other.cert_file;
+  EXPECT_EQ(send(config).result, AttemptResult::failed);
+  std::filesystem::copy(own.cert_file, dir_.file("new.crt"));
+  std::filesystem::rename(dir_.file("new.crt"), other.cert_file);
+  later_ += seconds(1);
+  start(2);
+  const Completion completion = finish_one();
+  EXPECT_EQ(completion.status, 200) << completion.detail;
+}
+
+TEST_F(CurlTransportTest, SignsRequestsWhenThereAreKeys) {
+  HttpsServer& server = serve();
+  DestinationConfig config = to(server.url());
+  EXPECT_EQ(send(config).status, 200);
+  EXPECT_EQ(server.received().at(0).header("webhook-id"), "");
+  EXPECT_EQ(server.received().at(0).header("webhook-signature"), "");
+
+  config.signing_secret_files = {write("keys", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n")};
+  const std::int64_t before_s =
+      std::chrono::floor<seconds>(clock_.now().wall).time_since_epoch().count();
+  EXPECT_EQ(send(config, "{\"a\":1}").status, 200);
+  const ReceivedRequest request = server.received().at(1);
+  EXPECT_EQ(request.header("webhook-id"), "batch-1");
+  const std::int64_t timestamp_s = std::stoll(request.header("webhook-timestamp"));
+  EXPECT_GE(timestamp_s, before_s);
+  EXPECT_LE(timestamp_s, before_s + 60);
+  const auto secrets = read_signing_secrets(config.signing_secret_files[0]);
+  std::vector<SigningKey> keys;
+  keys.push_back(std::move(SigningKey::make(secrets.value()[0]).value()));
+  EXPECT_EQ(request.header("webhook-signature"), sign(keys, "batch-1", timestamp_s, request.body));
 }
 
 }  // namespace

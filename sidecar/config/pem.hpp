@@ -1,0 +1,33 @@
+// Certificates and keys in PEM: whether they can be used, found out before anything is sent.
+//
+// Used by the option table (`outrider check`) and by deliver/credentials.cpp. Pure but for the file
+// checks. At most 4 MiB a file. Fails with: an Error that shows nothing of a key.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "sidecar/base/result.hpp"
+
+namespace outrider::sidecar {
+
+inline constexpr std::size_t pem_file_bytes_max = 4U << 20U;
+
+/// One or more certificates, each of which can be parsed.
+Status check_certificates(std::string_view pem);
+
+/// A private key without a passphrase.
+Status check_key(std::string_view pem);
+
+/// The key is that of the first certificate.
+Status check_key_pair(std::string_view cert_pem, std::string_view key_pem);
+
+// The same for files. Whether cert_file and key_file belong together is asked of both at once; an
+// empty key_file means that the key stands in cert_file.
+Status check_ca_file(std::string_view path);
+Status check_cert_file(std::string_view path);
+Status check_key_file(std::string_view path);
+Status check_key_pair_files(const std::string& cert_file, const std::string& key_file);
+
+}  // namespace outrider::sidecar

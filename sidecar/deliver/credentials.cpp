@@ -1,0 +1,160 @@
+#include "sidecar/deliver/credentials.hpp"
+
+#include <utility>
+
+#include "sidecar/config/pem.hpp"
+#include "sidecar/config/secret.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+constexpr Duration look_interval = std::chrono::seconds(1);
+
+Status read_pem(const char* option, const std::string& path, Status (*check)(std::string_view),
+                std::string& pem) {
+  if (path.empty()) return Nothing{};
+  Result<std::string> text = read_file(path, pem_file_bytes_max);
+  if (!text.ok()) return text.error().with_prefix(option);
+  const Status status = check(text.value());
+  if (!status.ok()) {
+    return Error{std::string(option) + ": file \"" + path + "\" " + status.error().message};
+  }
+  pem = std::move(text.value());
+  return Nothing{};
+}
+
+Status read_tls(const DestinationConfig& config, Credentials& credentials) {
+  if (config.cert_file.empty() && !config.key_file.empty()) {
+    return Error{"key_file needs the cert_file that it belongs to"};
+  }
+  const char* const key_option = config.key_file.empty() ? "cert_file" : "key_file";
+  const std::string& key_file = config.key_file.empty() ? config.cert_file : config.key_file;
+  Status status = read_pem("ca_file", config.ca_file, check_certificates, credentials.ca_pem);
+  if (status.ok()) {
+    status = read_pem("cert_file", config.cert_file, check_certificates, credentials.cert_pem);
+  }
+  if (status.ok()) status = read_pem(key_option, key_file, check_key, credentials.key_pem);
+  if (!status.ok() || credentials.cert_pem.empty()) return status;
+  status = check_key_pair(credentials.cert_pem, credentials.key_pem);
+  if (status.ok()) return status;
+  return Error{std::string(key_option) + ": file \"" + key_file + "\" " + status.error().message};
+}
+
+Status read_authentication(const DestinationConfig& config, Credentials& credentials) {
+  if (!config.bearer_token_file.empty() && !config.basic_auth_file.empty()) {
+    return Error{"bearer_token_file and basic_auth_file exclude each other"};
+  }
+  if (!config.bearer_token_file.empty()) {
+    const Result<std::string> token = read_secret(config.bearer_token_file);
+    if (!token.ok()) return token.error().with_prefix("bearer_token_file");
+    credentials.headers.push_back("Authorization: Bearer " + token.value());
+  }
+  const std::tuple<const char*, const std::string&, std::string&> pairs[] = {
+      {"basic_auth_file", config.basic_auth_file, credentials.user_and_password},
+      {"proxy_auth_file", config.proxy_auth_file, credentials.proxy_user_and_password}};
+  for (const auto& [option, source, out] : pairs) {
+    if (source.empty()) continue;
+    Result<std::string> pair = read_user_and_password(source);
+    if (!pair.ok()) return pair.error().with_prefix(option);
+    out = std::move(pair.value());
+  }
+  return Nothing{};
+}
+
+Status read_headers(const DestinationConfig& config, Credentials& credentials) {
+  for (const std::string& line : config.secret_headers) {
+    const auto parts = split_secret_header(line);
+    if (!parts.ok()) return parts.error().with_prefix("secret_header");
+    const auto& [name, source] = parts.value();
+    const Result<std::string> value = read_secret(source);
+    if (!value.ok()) return value.error().with_prefix("secret_header " + name);
+    credentials.headers.push_back(name + ": " + value.value());
+  }
+  return Nothing{};
+}
+
+Status read_signing_keys(const DestinationConfig& config, Credentials& credentials) {
+  for (const std::string& source : config.signing_secret_files) {
+    const Result<std::vector<SigningSecret>> secrets = read_signing_secrets(source);
+    if (!secrets.ok()) return secrets.error().with_prefix("signing_secret_file");
+    for (const SigningSecret& secret : secrets.value()) {
+      Result<SigningKey> key = SigningKey::make(secret);
+      if (!key.ok()) return key.error().with_prefix("signing_secret_file");
+      credentials.signing_keys.push_back(std::move(key.value()));
+    }
+  }
+  return Nothing{};
+}
+
+Result<std::shared_ptr<const Credentials>> read_all(const DestinationConfig& config) {
+  const auto credentials = std::make_shared<Credentials>();
+  for (const auto& read : {read_tls, read_authentication, read_headers, read_signing_keys}) {
+    const Status status = read(config, *credentials);
+    if (!status.ok()) return status.error();
+  }
+  return std::shared_ptr<const Credentials>(credentials);
+}
+
+std::vector<std::string> files_of(const DestinationConfig& config) {
+  std::vector<std::string> sources = {config.ca_file,         config.cert_file,
+                                      config.key_file,        config.bearer_token_file,
+                                      config.basic_auth_file, config.proxy_auth_file};
+  sources.insert(sources.end(), config.signing_secret_files.begin(),
+                 config.signing_secret_files.end());
+  for (const std::string& line : config.secret_headers) {
+    const auto parts = split_secret_header(line);
+    if (parts.ok()) sources.push_back(parts.value().second);
+  }
+  std::vector<std::string> files;
+  for (const std::string& source : sources) {
+    std::string file = file_of_source(source);
+    if (!file.empty()) files.push_back(std::move(file));
+  }
+  return files;
+}
+
+}  // namespace
+
+CredentialStore::CredentialStore(const DestinationConfig& config, Log& log)
+    : config_(config), log_(log), files_(files_of(config)), seen_(look()) {}
+
+Result<std::unique_ptr<CredentialStore>> CredentialStore::open(const DestinationConfig& config,
+                                                               Log& log) {
+  // It looks before it reads, so that a change between the two is seen the next time.
+  std::unique_ptr<CredentialStore> store(new CredentialStore(config, log));
+  auto credentials = read_all(config);
+  if (!credentials.ok()) return credentials.error();
+  store->current_ = std::move(credentials.value());
+  return store;
+}
+
+std::shared_ptr<const Credentials> CredentialStore::current(const Now& now) {
+  if (files_.empty() || now.mono < look_again_at_) return current_;
+  look_again_at_ = now.mono + look_interval;
+  std::vector<FileState> state = look();
+  const bool has_changed = state != seen_;
+  // What could not be read is tried again: the reason may have been no property of the files.
+  if (!has_changed && last_problem_.empty()) return current_;
+  seen_ = std::move(state);
+  auto credentials = read_all(config_);
+  if (credentials.ok()) {
+    current_ = std::move(credentials.value());
+    last_problem_.clear();
+    log_.info("credentials re-read", {{"destination", config_.name}});
+    return current_;
+  }
+  if (has_changed || credentials.error().message != last_problem_) {
+    last_problem_ = credentials.error().message;
+    log_.error("changed credentials cannot be used, the old ones stay",
+               {{"destination", config_.name}, {"error", last_problem_}});
+  }
+  return current_;
+}
+
+std::vector<FileState> CredentialStore::look() const {
+  std::vector<FileState> states;
+  for (const std::string& file : files_) states.push_back(look_at_file(file));
+  return states;
+}
+
+}  // namespace outrider::sidecar

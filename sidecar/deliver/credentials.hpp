@@ -1,0 +1,57 @@
+// Credentials: everything that an http destination reads from files, as one immutable snapshot, and
+// the store that reads it again when a file has changed.
+//
+// Used by CurlTransport. Thread: the sidecar's one thread; the files are small and local, so they
+// are read in place. There is no timer: an idle destination looks at nothing.
+// A file has changed when stat() says so of what its path leads to; so exchanging a link, as
+// Kubernetes does, counts. What cannot be used does not replace what could: the old snapshot stays
+// and the log says so, once a change. Nothing secret is in a log line or an error.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sidecar/base/clock.hpp"
+#include "sidecar/base/log.hpp"
+#include "sidecar/base/result.hpp"
+#include "sidecar/config/config.hpp"
+#include "sidecar/config/file.hpp"
+#include "sidecar/deliver/signer.hpp"
+
+namespace outrider::sidecar {
+
+struct Credentials {
+  // Whole files, checked; empty: not configured. The key may stand in the certificate's file.
+  std::string ca_pem;
+  std::string cert_pem;
+  std::string key_pem;
+  std::vector<std::string> headers;  ///< "Name: value", ready to be sent
+  std::string user_and_password;     ///< of basic authentication; empty: none
+  std::string proxy_user_and_password;
+  std::vector<SigningKey> signing_keys;  ///< the newest first; empty: requests are not signed
+};
+
+class CredentialStore {
+ public:
+  /// Reads everything once. Fails with an Error that names option and path.
+  static Result<std::unique_ptr<CredentialStore>> open(const DestinationConfig& config, Log& log);
+
+  /// The snapshot to use now. Looks at the files once a second at most, and only when called.
+  std::shared_ptr<const Credentials> current(const Now& now);
+
+ private:
+  CredentialStore(const DestinationConfig& config, Log& log);
+
+  std::vector<FileState> look() const;
+
+  const DestinationConfig config_;
+  Log& log_;
+  const std::vector<std::string> files_;
+  std::vector<FileState> seen_;
+  MonoTime look_again_at_{};
+  std::shared_ptr<const Credentials> current_;
+  std::string last_problem_;  ///< empty: the snapshot is what the files say
+};
+
+}  // namespace outrider::sidecar
