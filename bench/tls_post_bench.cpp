@@ -22,7 +22,7 @@ constexpr long upload_buffer_bytes = 64L * 1024;
 
 std::string json_body() {
   proto::FrameReader reader({.frame_bytes_max = 4U << 20U, .event_bytes_max = 1U << 20U});
-  const auto encoder = sidecar::make_encoder("json");
+  const auto encoder = sidecar::make_encoder({.format = "json"});
   sidecar::Body body;
   encoder->begin(body);
   for (const auto& record : reference_records(reader, reference_frame(events_a_body))) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "sidecar/app/encode_settings.hpp"
 #include "sidecar/base/random.hpp"
 #include "sidecar/base/units.hpp"
 #include "sidecar/encode/encoder.hpp"
@@ -23,20 +24,6 @@ std::vector<Route> routes_of(const Config& config) {
   return routes;
 }
 
-/// A request's body is one array; files and message sockets get the events one by one.
-std::string_view format_name(const DestinationConfig& config) {
-  const bool is_request = config.type == DestinationType::http;
-  switch (config.format) {
-    case BodyFormat::json:
-      return is_request ? "json" : "ndjson";
-    case BodyFormat::ndjson:
-      return "ndjson";
-    case BodyFormat::msgpack:
-      return is_request ? "msgpack" : "msgpack_stream";
-  }
-  return "json";
-}
-
 }  // namespace
 
 Result<std::unique_ptr<App>> App::create(const Config& config, AppParts parts, Log& log) {
@@ -45,7 +32,10 @@ Result<std::unique_ptr<App>> App::create(const Config& config, AppParts parts, L
   for (DestinationConfig destination : config.destinations) {
     // Files and sockets take one body after the other.
     if (destination.type != DestinationType::http) destination.concurrency_max = 1;
-    auto encoder = make_encoder(format_name(destination));
+    const auto settings = make_encode_settings(destination);
+    if (!settings.ok()) return settings.error().with_prefix("destination " + destination.name);
+    auto encoder = make_encoder(settings.value());
+    if (encoder->is_single()) destination.batch_events_max = 1;
     auto transport = parts.make_transport(destination, encoder->content_type());
     if (!transport.ok()) {
       return transport.error().with_prefix("destination " + destination.name);

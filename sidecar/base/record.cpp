@@ -91,4 +91,10 @@ RecordView read_record(const std::uint8_t* at) {
   return view;
 }
 
+std::string_view id_text(const RecordView& record, IdSpace& space) {
+  if (record.id_is_text) return proto::as_text(record.id);
+  write_uuid_text(record.id, space.data());
+  return {space.data(), space.size()};
+}
+
 }  // namespace outrider::sidecar

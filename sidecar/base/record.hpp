@@ -10,10 +10,12 @@
 // open is settled: the event has an id and a time. Owns: nothing; RecordView points into the bytes.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 
 #include "proto/event.hpp"
+#include "sidecar/base/uuid.hpp"
 
 namespace outrider::sidecar {
 
@@ -63,5 +65,9 @@ std::size_t record_bytes_at(const std::uint8_t* at);
 
 /// Reads the record that begins at `at`, which write_record has written.
 RecordView read_record(const std::uint8_t* at);
+
+/// The id as people and bodies see it: a text id itself, a binary one as a UUID written to `space`.
+using IdSpace = std::array<char, uuid_text_bytes>;
+std::string_view id_text(const RecordView& record, IdSpace& space);
 
 }  // namespace outrider::sidecar

@@ -1,7 +1,8 @@
-// Encoder: turns records into one request body.
+// Encoder: turns records into one request body, and says what the request has to say about it.
 //
 // Used by Destination, one encoder a destination. To add a format: one file pair and one row in
-// encoders.cpp; the conformance test runs over all rows.
+// encoders.cpp; the conformance test runs over all rows. What every format can have done to it,
+// field rules and compression, are decorators that make_encoder() puts around it.
 // Thread: one encoder, one thread. Owns: scratch space that is reused from body to body.
 #pragma once
 
@@ -11,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sidecar/base/field_path.hpp"
 #include "sidecar/base/record.hpp"
 
 namespace outrider::sidecar {
@@ -18,11 +20,15 @@ namespace outrider::sidecar {
 /// A body that is being written, and is kept over retries.
 struct Body {
   std::string bytes;
-  std::vector<std::uint32_t> event_ends;  ///< where each event's own part of `bytes` ends
+  /// Where each event's own part of `bytes` ends; empty for a compressed body.
+  std::vector<std::uint32_t> event_ends;
+  /// "Name: value", for this body's request alone; only encoders of single events fill it.
+  std::vector<std::string> headers;
 
   void clear() {
     bytes.clear();
     event_ends.clear();
+    headers.clear();
   }
 
   /// Undoes the last add(): the body would have grown too large. Not for the first event.
@@ -48,18 +54,49 @@ class Encoder {
 
   /// For the Content-Type header.
   virtual std::string_view content_type() const = 0;
+
+  /// For the Content-Encoding header: "gzip", "zstd", or "" for none. Of a compressed body, only
+  /// the bytes before end() count towards batch_bytes_max.
+  virtual std::string_view content_encoding() const { return {}; }
+
+  /// A body has room for one event alone: add() is called once between begin() and end().
+  virtual bool is_single() const { return false; }
+
+  /// The destination answers for each event of a batch, as bulk APIs do: read_items() is asked what
+  /// a 2xx answer means.
+  virtual bool has_item_answers() const { return false; }
+
+  /// Reads such an answer: `status` and the whole body of it, to a request of so many events. Fills
+  /// `statuses` with one HTTP status for each event, in the order in which they were added; each
+  /// event then goes its own way, as if it had been answered alone. False if the answer is not
+  /// understood or does not account for every event; the batch then follows its status as a whole.
+  virtual bool read_items(int /*status*/, std::string_view /*answer*/, std::uint32_t /*events*/,
+                          std::vector<int>& /*statuses*/) const {
+    return false;
+  }
 };
 
-/// One row a format. `ndjson` and `msgpack_stream` put the events one behind the other, each
-/// complete by itself, which is what files and message sockets need; `json` and `msgpack` put an
-/// array around them, which is what a request needs.
+/// How one destination wants its bodies; the defaults change nothing.
+struct EncodeSettings {
+  std::string_view format = "json";  ///< the name of a row of encoder_rows()
+  std::string_view compression{};    ///< the name of a row of compressor_rows(); empty: none
+  int compression_level = 0;         ///< from 1 to the row's limit; 0: its default
+  FieldRules rules{};                ///< at most field_rules_max
+  double sample_rate = 1;            ///< below 1 it is told with each event
+  std::string cloudevents_source = "/outrider";  ///< a URI reference; "/HOST" is put behind it
+};
+
+/// One row a format. `ndjson`, `msgpack_stream` and the `_lines` put the events one behind the
+/// other, each complete by itself, which is what files and message sockets need; `json`, `msgpack`
+/// and `cloudevents_batch` put an array around them, which is what a request needs. The others take
+/// one event a request.
 struct EncoderRow {
   std::string_view name;
-  std::unique_ptr<Encoder> (*make)();
+  std::unique_ptr<Encoder> (*make)(const EncodeSettings& settings);
 };
 const std::vector<EncoderRow>& encoder_rows();
 
-/// The encoder of that name; null if there is none.
-std::unique_ptr<Encoder> make_encoder(std::string_view name);
+/// The encoder for these settings; null if there is no such format or compression.
+std::unique_ptr<Encoder> make_encoder(const EncodeSettings& settings);
 
 }  // namespace outrider::sidecar

@@ -5,8 +5,8 @@
 #pragma once
 
 #include "proto/bytes.hpp"
+#include "sidecar/base/time_text.hpp"
 #include "sidecar/encode/json_writer.hpp"
-#include "sidecar/encode/time_text.hpp"
 
 namespace outrider::sidecar {
 

@@ -1,9 +1,9 @@
 #include "sidecar/encode/msgpack_encoder.hpp"
 
-#include <array>
+#include <bit>
 
-#include "sidecar/base/uuid.hpp"
-#include "sidecar/encode/time_text.hpp"
+#include "sidecar/base/time_text.hpp"
+#include "sidecar/encode/sample_rate.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -23,12 +23,21 @@ void put_text(std::string& out, std::string_view text) {
   out.append(text);
 }
 
+void put_double(std::string& out, double value) {
+  const auto bits = std::bit_cast<std::uint64_t>(value);
+  put(out, 0xcb);
+  for (int shift = 56; shift >= 0; shift -= 8) {
+    put(out, static_cast<std::uint32_t>((bits >> shift) & 0xffU));
+  }
+}
+
 /// The head of an array 32, which is written before the number of events is known.
 constexpr std::size_t array_head_bytes = 5;
 
 class MsgpackEncoder final : public Encoder {
  public:
-  explicit MsgpackEncoder(bool is_array) : is_array_(is_array) {}
+  MsgpackEncoder(bool is_array, double sample_rate)
+      : is_array_(is_array), sample_rate_(sample_rate) {}
 
   void begin(Body& body) override {
     body.clear();
@@ -50,23 +59,19 @@ class MsgpackEncoder final : public Encoder {
 
  private:
   bool is_array_;
+  double sample_rate_;
   TimeText time_;
 };
 
 void MsgpackEncoder::add(const RecordView& record, Body& body) {
   std::string& out = body.bytes;
-  const std::uint32_t optional_count = (record.key.empty() ? 0U : 1U) +
-                                       (record.trace.empty() ? 0U : 1U) +
-                                       (record.host.empty() ? 0U : 1U);
+  const std::uint32_t optional_count =
+      (record.key.empty() ? 0U : 1U) + (record.trace.empty() ? 0U : 1U) +
+      (record.host.empty() ? 0U : 1U) + (is_sampled(sample_rate_) ? 1U : 0U);
   put(out, 0x80U | (4U + optional_count));
   put_text(out, "id");
-  if (record.id_is_text) {
-    put_text(out, proto::as_text(record.id));
-  } else {
-    std::array<char, uuid_text_bytes> text;
-    write_uuid_text(record.id, text.data());
-    put_text(out, {text.data(), text.size()});
-  }
+  IdSpace id_space;
+  put_text(out, id_text(record, id_space));
   put_text(out, "topic");
   put_text(out, record.topic);
   put_text(out, "time");
@@ -81,17 +86,21 @@ void MsgpackEncoder::add(const RecordView& record, Body& body) {
   put_optional("key", record.key);
   put_optional("trace", record.trace);
   put_optional("host", record.host);
+  if (is_sampled(sample_rate_)) {
+    put_text(out, "sample_rate");
+    put_double(out, sample_rate_);
+  }
   body.event_ends.push_back(static_cast<std::uint32_t>(out.size()));
 }
 
 }  // namespace
 
-std::unique_ptr<Encoder> make_msgpack_encoder() {
-  return std::make_unique<MsgpackEncoder>(true);
+std::unique_ptr<Encoder> make_msgpack_encoder(const EncodeSettings& settings) {
+  return std::make_unique<MsgpackEncoder>(true, settings.sample_rate);
 }
 
-std::unique_ptr<Encoder> make_msgpack_stream_encoder() {
-  return std::make_unique<MsgpackEncoder>(false);
+std::unique_ptr<Encoder> make_msgpack_stream_encoder(const EncodeSettings& settings) {
+  return std::make_unique<MsgpackEncoder>(false, settings.sample_rate);
 }
 
 }  // namespace outrider::sidecar

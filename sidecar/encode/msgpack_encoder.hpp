@@ -10,7 +10,7 @@
 
 namespace outrider::sidecar {
 
-std::unique_ptr<Encoder> make_msgpack_encoder();
-std::unique_ptr<Encoder> make_msgpack_stream_encoder();
+std::unique_ptr<Encoder> make_msgpack_encoder(const EncodeSettings& settings);
+std::unique_ptr<Encoder> make_msgpack_stream_encoder(const EncodeSettings& settings);
 
 }  // namespace outrider::sidecar

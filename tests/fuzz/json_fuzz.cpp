@@ -28,7 +28,7 @@ bool is_json(const std::string& text) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace outrider;
-  static const auto encoder = sidecar::make_encoder("json");
+  static const auto encoder = sidecar::make_encoder({.format = "json"});
   const proto::ByteView bytes(data, size);
   const std::string_view text = proto::as_text(bytes.first(std::min<std::size_t>(size, 64)));
   proto::EventView event;

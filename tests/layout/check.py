@@ -40,6 +40,8 @@ WRAPPED_BY = {
         "sidecar/cli/certificate.cpp",
         "sidecar/cli/version_command.cpp",
     ],
+    r"libdeflate\.h": ["sidecar/encode/gzip_compressor.cpp"],
+    r"zstd\.h": ["sidecar/encode/zstd_compressor.cpp"],
 }
 
 # Clocks are read in one place and passed on; commands are their own place.

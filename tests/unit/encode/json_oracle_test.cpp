@@ -1,6 +1,5 @@
 // Random values through msgpack-c, our transcoder and RapidJSON: what comes out is what went in.
 #include <cstdint>
-#include <random>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -8,62 +7,10 @@
 #include <rapidjson/document.h>
 
 #include "sidecar/encode/json_value.hpp"
+#include "support/random_values.hpp"
 
 namespace outrider::sidecar {
 namespace {
-
-using Packer = msgpack::packer<msgpack::sbuffer>;
-
-class JsonOracle : public testing::Test {
- protected:
-  std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
-
-  std::string random_text() {
-    constexpr const char* parts[] = {"plain", "\"", "\\", "\n", "ü", "東京", "\x01", "🚀", " ", "/"};
-    std::string text;
-    for (std::uint64_t left = below(8); left > 0; --left) text += parts[below(std::size(parts))];
-    return text;
-  }
-
-  void pack_random(Packer& packer, int levels_left) {
-    switch (below(levels_left > 0 ? 8 : 6)) {
-      case 0:
-        packer.pack_nil();
-        break;
-      case 1:
-        packer.pack(below(2) == 0);
-        break;
-      case 2:
-        packer.pack(std::uint64_t{random_() >> below(64)});
-        break;
-      case 3:
-        packer.pack(static_cast<std::int64_t>(random_()) >> below(63));
-        break;
-      case 4:
-        packer.pack(static_cast<double>(static_cast<std::int64_t>(random_())) / 1e9);
-        break;
-      case 5:
-        packer.pack(random_text());
-        break;
-      case 6: {
-        const auto count = static_cast<std::uint32_t>(below(20));
-        packer.pack_array(count);
-        for (std::uint32_t i = 0; i < count; ++i) pack_random(packer, levels_left - 1);
-        break;
-      }
-      default: {
-        const auto count = static_cast<std::uint32_t>(below(20));
-        packer.pack_map(count);
-        for (std::uint32_t i = 0; i < count; ++i) {
-          packer.pack(random_text());
-          pack_random(packer, levels_left - 1);
-        }
-      }
-    }
-  }
-
-  std::mt19937_64 random_{20'260'131};
-};
 
 void expect_same(const msgpack::object& packed, const rapidjson::Value& json) {
   switch (packed.type) {
@@ -104,13 +51,14 @@ void expect_same(const msgpack::object& packed, const rapidjson::Value& json) {
   }
 }
 
-TEST_F(JsonOracle, WhatComesOutIsWhatWentIn) {
+TEST(JsonOracle, WhatComesOutIsWhatWentIn) {
+  test::RandomValues random(20'260'131);
   TimeText time_text;
   JsonWriter out;
-  for (int round = 0; round < 2000 && !HasFailure(); ++round) {
+  for (int round = 0; round < 2000 && !testing::Test::HasFailure(); ++round) {
     msgpack::sbuffer buffer;
-    Packer packer(buffer);
-    pack_random(packer, 4);
+    test::RandomValues::Packer packer(buffer);
+    random.pack(packer, 4, [&] { return random.text(); });
     out.clear();
     write_json_value(proto::as_bytes({buffer.data(), buffer.size()}), time_text, out);
     rapidjson::Document document;

@@ -1,4 +1,4 @@
-#include "sidecar/encode/time_text.hpp"
+#include "sidecar/base/time_text.hpp"
 
 #include <chrono>
 

@@ -1,0 +1,31 @@
+// CompressEncoder: any format, compressed when the body is finished.
+//
+// Put around the other encoders by make_encoder(). Until end() the body is plain, so
+// batch_bytes_max counts plain bytes; afterwards its events have no ends any more.
+// Thread: one encoder, one thread. Owns: the compressor and one buffer, kept from body to body
+// unless it has grown very large. Fails with: what Compressor fails with.
+#pragma once
+
+#include "sidecar/encode/compressor.hpp"
+#include "sidecar/encode/encoder_decorator.hpp"
+
+namespace outrider::sidecar {
+
+class CompressEncoder final : public EncoderDecorator {
+ public:
+  CompressEncoder(std::unique_ptr<Encoder> inner, const CompressorRow& row, int level)
+      : EncoderDecorator(std::move(inner)),
+        content_encoding_(row.name),
+        compressor_(row.make(level == 0 ? row.level_default : level)) {}
+
+  void end(Body& body) override;
+  std::string_view content_encoding() const override { return content_encoding_; }
+
+ private:
+  std::string_view content_encoding_;
+  std::unique_ptr<Compressor> compressor_;
+  std::unique_ptr<char[]> buffer_;
+  std::size_t buffer_bytes_ = 0;
+};
+
+}  // namespace outrider::sidecar

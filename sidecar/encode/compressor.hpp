@@ -1,0 +1,36 @@
+// Compressor: one way to make a body smaller, and the table of them.
+//
+// Used by CompressEncoder. To add one: one file pair and one row in encoders.cpp.
+// Thread: one compressor, one thread. Owns: the library's context, made when it is first needed, so
+// that a thousand idle destinations cost nothing, and kept. Fails with: std::bad_alloc, as all that
+// asks for memory does; nothing else can go wrong.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+namespace outrider::sidecar {
+
+class Compressor {
+ public:
+  virtual ~Compressor() = default;
+
+  /// Room that compress() needs for so many bytes.
+  virtual std::size_t bound(std::size_t bytes) = 0;
+
+  /// Writes the compressed form of `bytes` to `out`, which has bound() bytes; returns its size.
+  virtual std::size_t compress(std::string_view bytes, char* out) = 0;
+};
+
+/// One row a compression; its name is that of HTTP's Content-Encoding.
+struct CompressorRow {
+  std::string_view name;
+  int level_default;
+  int level_max;  ///< levels count from 1
+  std::unique_ptr<Compressor> (*make)(int level);
+};
+const std::vector<CompressorRow>& compressor_rows();
+
+}  // namespace outrider::sidecar

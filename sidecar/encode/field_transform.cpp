@@ -1,0 +1,286 @@
+#include "sidecar/encode/field_transform.hpp"
+
+#include <algorithm>
+
+namespace outrider::sidecar {
+namespace {
+
+using proto::MsgpackReader;
+using proto::ReadStatus;
+using proto::Token;
+using proto::TokenType;
+
+void put(std::string& out, std::uint32_t byte) {
+  out.push_back(static_cast<char>(byte));
+}
+
+void put_big_endian(std::string& out, std::uint32_t value, std::uint32_t bytes) {
+  for (std::uint32_t i = bytes; i > 0; --i) put(out, (value >> (8 * (i - 1))) & 0xffU);
+}
+
+void put_text(std::string& out, std::string_view text) {
+  const auto size = static_cast<std::uint32_t>(text.size());
+  if (size < 32) {
+    put(out, 0xa0U | size);
+  } else if (size <= 0xff) {
+    put(out, 0xd9);
+    put(out, size);
+  } else {
+    put(out, 0xdb);
+    put_big_endian(out, size, 4);
+  }
+  out.append(text);
+}
+
+/// The head of a container whose count is known only when it is finished: the form is chosen for
+/// the largest count that it can have.
+class Head {
+ public:
+  Head(std::string& out, TokenType type, std::uint32_t count_max)
+      : at_(out.size()), is_map_(type == TokenType::map) {
+    bytes_ = count_max < 16 ? 0 : count_max <= 0xffff ? 2 : 4;
+    out.append(1 + bytes_, '\0');
+  }
+
+  void finish(std::string& out, std::uint32_t count) const {
+    std::string head;
+    if (bytes_ == 0) {
+      put(head, (is_map_ ? 0x80U : 0x90U) | count);
+    } else {
+      put(head, (is_map_ ? 0xdeU : 0xdcU) + (bytes_ == 4 ? 1U : 0U));
+      put_big_endian(head, count, bytes_);
+    }
+    out.replace(at_, head.size(), head);
+  }
+
+ private:
+  std::size_t at_;
+  bool is_map_;
+  std::uint32_t bytes_;
+};
+
+}  // namespace
+
+/// One application of the rules to one value. Depth is bounded by the longest path.
+class FieldTransform::Writer {
+ public:
+  Writer(const std::vector<Rule>& rules, proto::ByteView data, std::string& out)
+      : rules_(rules), data_(data), reader_(data), out_(out) {}
+
+  bool write_value(const RuleSet& active, std::size_t depth);
+
+ private:
+  bool write_map(std::uint32_t count, const RuleSet& active, std::size_t depth);
+  bool write_array(std::uint32_t count, const RuleSet& active, std::size_t depth);
+  bool write_element(const Decision& decision, std::size_t depth);
+  bool copy_value();
+  bool read_key(Token& key, proto::ByteView& bytes);
+
+  /// The rules that end at the fields of a container this deep and do `action`.
+  RuleSet ending_here(Action action, const RuleSet& active, std::size_t depth) const;
+  /// Those of `renames` that will rename a field of the map whose fields come next.
+  bool find_fired(const RuleSet& renames, std::uint32_t count, std::size_t depth, RuleSet& fired);
+  Decision decide_field(const Token& key, const RuleSet& active, std::size_t depth) const;
+  Decision decide_element(std::uint32_t index, const RuleSet& active, std::size_t depth) const;
+  void apply_rule(std::size_t index, std::size_t depth, Decision& decision) const;
+  /// Another field takes the place of this one.
+  bool is_replaced(const Token& key, const Decision& decision, const RuleSet& fired,
+                   const RuleSet& fixed) const;
+
+  template <typename Visit>
+  void for_each(const RuleSet& set, const Visit& visit) const {
+    for (std::size_t i = 0; i < rules_.size(); ++i) {
+      if (set[i]) visit(i, rules_[i]);
+    }
+  }
+
+  const std::vector<Rule>& rules_;
+  proto::ByteView data_;
+  MsgpackReader reader_;
+  std::string& out_;
+};
+
+bool FieldTransform::Writer::write_value(const RuleSet& active, std::size_t depth) {
+  if (active.none()) return copy_value();
+  const std::size_t begin = reader_.offset();
+  Token token;
+  if (reader_.next(token) != ReadStatus::ok) return false;
+  if (token.type == TokenType::map) return write_map(token.count, active, depth);
+  if (token.type == TokenType::array) return write_array(token.count, active, depth);
+  reader_.go_to(begin);
+  return copy_value();
+}
+
+bool FieldTransform::Writer::copy_value() {
+  const std::size_t begin = reader_.offset();
+  if (reader_.skip_value() != ReadStatus::ok) return false;
+  out_.append(proto::as_text(data_.subspan(begin, reader_.offset() - begin)));
+  return true;
+}
+
+bool FieldTransform::Writer::read_key(Token& key, proto::ByteView& bytes) {
+  const std::size_t begin = reader_.offset();
+  if (reader_.next(key) != ReadStatus::ok) return false;
+  reader_.go_to(begin);  // a key that is a container has more to it
+  if (reader_.skip_value() != ReadStatus::ok) return false;
+  bytes = data_.subspan(begin, reader_.offset() - begin);
+  return true;
+}
+
+bool FieldTransform::Writer::write_map(std::uint32_t count, const RuleSet& active,
+                                       std::size_t depth) {
+  const RuleSet fixed = ending_here(Action::fixed, active, depth);
+  RuleSet fired;
+  if (!find_fired(ending_here(Action::rename, active, depth), count, depth, fired)) return false;
+  const Head head(out_, TokenType::map, count + static_cast<std::uint32_t>(fixed.count()));
+  std::uint32_t written = 0;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    Token key;
+    proto::ByteView key_bytes;
+    if (!read_key(key, key_bytes)) return false;
+    const Decision decision = decide_field(key, active, depth);
+    if (decision.is_dropped || is_replaced(key, decision, fired, fixed)) {
+      if (reader_.skip_value() != ReadStatus::ok) return false;
+      continue;
+    }
+    if (decision.rename != nullptr) {
+      put_text(out_, decision.rename->text);
+    } else {
+      out_.append(proto::as_text(key_bytes));
+    }
+    if (!write_element(decision, depth)) return false;
+    ++written;
+  }
+  for_each(fixed, [&](std::size_t, const Rule& rule) {
+    put_text(out_, rule.keys.back().name);
+    put_text(out_, rule.text);
+    ++written;
+  });
+  head.finish(out_, written);
+  return true;
+}
+
+bool FieldTransform::Writer::write_array(std::uint32_t count, const RuleSet& active,
+                                         std::size_t depth) {
+  const Head head(out_, TokenType::array, count);
+  std::uint32_t written = 0;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const Decision decision = decide_element(i, active, depth);
+    if (decision.is_dropped) {
+      if (reader_.skip_value() != ReadStatus::ok) return false;
+      continue;
+    }
+    if (!write_element(decision, depth)) return false;
+    ++written;
+  }
+  head.finish(out_, written);
+  return true;
+}
+
+bool FieldTransform::Writer::write_element(const Decision& decision, std::size_t depth) {
+  if (!decision.is_redacted) return write_value(decision.below, depth + 1);
+  put_text(out_, redacted_text);
+  return reader_.skip_value() == ReadStatus::ok;
+}
+
+FieldTransform::RuleSet FieldTransform::Writer::ending_here(Action action, const RuleSet& active,
+                                                            std::size_t depth) const {
+  RuleSet ending;
+  for_each(active, [&](std::size_t i, const Rule& rule) {
+    if (rule.action == action && rule.keys.size() == depth + 1) ending.set(i);
+  });
+  return ending;
+}
+
+bool FieldTransform::Writer::find_fired(const RuleSet& renames, std::uint32_t count,
+                                        std::size_t depth, RuleSet& fired) {
+  if (renames.none()) return true;
+  const std::size_t begin = reader_.offset();
+  for (std::uint32_t i = 0; i < count; ++i) {
+    Token key;
+    proto::ByteView key_bytes;
+    if (!read_key(key, key_bytes) || reader_.skip_value() != ReadStatus::ok) return false;
+    for_each(renames, [&](std::size_t rule_index, const Rule& rule) {
+      if (rule.keys[depth].matches_key(key)) fired.set(rule_index);
+    });
+  }
+  reader_.go_to(begin);
+  return true;
+}
+
+FieldTransform::Decision FieldTransform::Writer::decide_field(const Token& key,
+                                                              const RuleSet& active,
+                                                              std::size_t depth) const {
+  Decision decision;
+  for_each(ending_here(Action::rename, active, depth), [&](std::size_t, const Rule& rule) {
+    if (rule.keys[depth].matches_key(key)) decision.rename = &rule;
+  });
+  for_each(active, [&](std::size_t i, const Rule& rule) {
+    const PathKey& path_key = rule.keys[depth];
+    const bool matches =
+        path_key.matches_key(key) ||
+        (decision.rename != nullptr && path_key.matches_name(decision.rename->text));
+    if (matches) apply_rule(i, depth, decision);
+  });
+  return decision;
+}
+
+FieldTransform::Decision FieldTransform::Writer::decide_element(std::uint32_t index,
+                                                                const RuleSet& active,
+                                                                std::size_t depth) const {
+  Decision decision;
+  for_each(active, [&](std::size_t i, const Rule& rule) {
+    if (rule.keys[depth].matches_index(index)) apply_rule(i, depth, decision);
+  });
+  return decision;
+}
+
+void FieldTransform::Writer::apply_rule(std::size_t index, std::size_t depth,
+                                        Decision& decision) const {
+  const Rule& rule = rules_[index];
+  if (rule.keys.size() > depth + 1) {
+    decision.below.set(index);
+  } else if (rule.action == Action::drop) {
+    decision.is_dropped = true;
+  } else if (rule.action == Action::redact) {
+    decision.is_redacted = true;
+  }
+}
+
+bool FieldTransform::Writer::is_replaced(const Token& key, const Decision& decision,
+                                         const RuleSet& fired, const RuleSet& fixed) const {
+  bool is_replaced = false;
+  for_each(fixed, [&](std::size_t, const Rule& rule) {
+    const PathKey& name = rule.keys.back();
+    is_replaced |= decision.rename != nullptr ? name.matches_name(decision.rename->text)
+                                              : name.matches_key(key);
+  });
+  if (decision.rename != nullptr) return is_replaced;
+  for_each(fired, [&](std::size_t, const Rule& rule) { is_replaced |= is_named(key, rule.text); });
+  return is_replaced;
+}
+
+FieldTransform::FieldTransform(const FieldRules& rules) {
+  for (const FieldPath& path : rules.drop) add(Action::drop, path, "");
+  for (const FieldPath& path : rules.redact) {
+    redacts_all_ |= path.keys.empty();
+    add(Action::redact, path, "");
+  }
+  for (const FieldRename& rename : rules.rename) add(Action::rename, rename.path, rename.name);
+  for (const StaticField& field : rules.fixed) add(Action::fixed, field.path, field.value);
+}
+
+void FieldTransform::add(Action action, const FieldPath& path, const std::string& text) {
+  if (path.keys.empty()) return;  // the data itself, which apply() redacts as a whole
+  all_.set(rules_.size());
+  rules_.push_back({action, path.keys, text});
+}
+
+void FieldTransform::apply(proto::ByteView data, std::string& out) const {
+  constexpr char nil = '\xc0';
+  out.clear();
+  if (redacts_all_) return put_text(out, redacted_text);
+  if (!Writer(rules_, data, out).write_value(all_, 0)) out.assign(1, nil);
+}
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,66 @@
+// FieldTransform: redacts, drops, renames and adds fields of an event's data, msgpack to msgpack.
+//
+// Used by TransformEncoder, so that the rules hold in every format. One pass, without a tree in
+// between; what no rule can reach is copied byte for byte. In each map, in this order:
+//   drop    the field, or the element of an array, is left out;
+//   redact  the value, whatever it is, becomes the text "[redacted]";
+//   rename  the field gets the new name and replaces a field that has it already;
+//   fixed   the field is added at the end and replaces one of that name, redacted ones too.
+// A key of a path means a field by the name it came with and by the one it is given, so that a
+// rename cannot take a field out of a redaction's way; only what to rename is told by the first.
+// Fields with equal keys are all meant. Data that is no map or array has no fields and stays as it
+// is, unless a rule redacts `data` itself.
+//
+// Thread: one transform, one thread. Owns: its rules. Fails with: nothing; data that is not
+// well-formed, which ingest lets nobody send, becomes nil and shows nothing.
+#pragma once
+
+#include <bitset>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proto/msgpack_reader.hpp"
+#include "sidecar/base/field_path.hpp"
+
+namespace outrider::sidecar {
+
+inline constexpr std::string_view redacted_text = "[redacted]";
+
+class FieldTransform {
+ public:
+  /// At most field_rules_max rules.
+  explicit FieldTransform(const FieldRules& rules);
+
+  /// Writes the data with all rules applied to `out`, which is emptied first.
+  void apply(proto::ByteView data, std::string& out) const;
+
+ private:
+  enum class Action : std::uint8_t { drop, redact, rename, fixed };
+  struct Rule {
+    Action action;
+    std::vector<PathKey> keys;
+    std::string text;  ///< rename: the new name; fixed: the value
+  };
+  /// Rules whose keys so far have matched the way to a value.
+  using RuleSet = std::bitset<field_rules_max>;
+
+  /// What is to be done with one field or element.
+  struct Decision {
+    bool is_dropped = false;
+    bool is_redacted = false;
+    const Rule* rename = nullptr;
+    RuleSet below;
+  };
+
+  class Writer;
+
+  void add(Action action, const FieldPath& path, const std::string& text);
+
+  std::vector<Rule> rules_;
+  RuleSet all_;
+  bool redacts_all_ = false;
+};
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,21 @@
+// Lines for Body::headers, safe whatever the event holds. Used by the encoders of single events.
+// Pure functions.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sidecar/base/record.hpp"
+
+namespace outrider::sidecar {
+
+/// "NAME: VALUE" with the value as CloudEvents' HTTP binding writes it (section 3.1.3.2): all but
+/// visible ASCII, and blanks, quotes and `%`, is percent-encoded UTF-8; what is ill-formed in it
+/// becomes U+FFFD.
+std::string encoded_header(std::string_view name, std::string_view value);
+
+/// Adds `traceparent` if the event has a trace that can stand in a header as it is.
+void add_traceparent(const RecordView& record, std::vector<std::string>& headers);
+
+}  // namespace outrider::sidecar
