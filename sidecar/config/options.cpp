@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "sidecar/base/field_path.hpp"
 #include "sidecar/config/bindings.hpp"
 #include "sidecar/config/checks.hpp"
 #include "sidecar/config/pem.hpp"
@@ -78,13 +79,13 @@ std::vector<Option> make_options() {
      "How bodies are compressed; the receiver must know it."},
     {dest, "compression_level", http, count(&Dest::compression_level, 1, 19),
      "From fast to small; gzip has levels up to 12, zstd up to 19."},
-    {dest, "redact", every_type, comma_list(&Dest::redact, "field paths", check_field),
+    {dest, "redact", every_type, comma_list(&Dest::redact, "field paths", check_field_path),
      "Fields whose values become \"[redacted]\", as in data.password, data.card.*; * is any one key "
      "or index."},
-    {dest, "drop_fields", every_type, comma_list(&Dest::drop_fields, "field paths", check_field),
+    {dest, "drop_fields", every_type, comma_list(&Dest::drop_fields, "field paths", check_drop),
      "Fields that are left out."},
     {dest, "rename_field", every_type,
-     lines(&Dest::rename_fields, "PATH: NAME", check_rename_field),
+     lines(&Dest::rename_fields, "PATH: NAME", check_rename),
      "A field that gets another name in the same place, as in data.uid: user_id."},
     {dest, "static_field", every_type,
      lines(&Dest::static_fields, "PATH: VALUE", check_static_field),
