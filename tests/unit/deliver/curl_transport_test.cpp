@@ -41,7 +41,7 @@ class CurlTransportTest : public testing::Test {
   void open(const DestinationConfig& config) {
     transport_.reset();
     Result<std::unique_ptr<Transport>> made =
-        driver_.make_transport(config, "application/json", log_);
+        driver_.make_transport(config, {"application/json", ""}, log_);
     ASSERT_TRUE(made.ok()) << made.error().message;
     transport_ = std::move(made.value());
   }
@@ -55,7 +55,7 @@ class CurlTransportTest : public testing::Test {
 
   std::string refusal(const DestinationConfig& config) {
     Result<std::unique_ptr<Transport>> made =
-        driver_.make_transport(config, "application/json", log_);
+        driver_.make_transport(config, {"application/json", ""}, log_);
     return made.ok() ? "" : made.error().message;
   }
 
