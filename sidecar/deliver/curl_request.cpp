@@ -154,13 +154,24 @@ void CurlRequest::set_url() {
                                  std::to_string(url_.port));
     curl_easy_setopt(easy_, CURLOPT_CONNECT_TO, connect_to_list_.get());
   }
-  if (settings_.http_version == HttpVersion::http2) {
-    curl_easy_setopt(easy_, CURLOPT_HTTP_VERSION,
-                     static_cast<long>(url_.is_tls ? CURL_HTTP_VERSION_2TLS
-                                                   : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE));
-    curl_easy_setopt(easy_, CURLOPT_PIPEWAIT, 1L);
-  } else {
+  set_http_version();
+}
+
+void CurlRequest::set_http_version() {
+  if (settings_.http_version == HttpVersion::http1) {
     curl_easy_setopt(easy_, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+    return;
+  }
+  const long version = url_.is_tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
+  curl_easy_setopt(easy_, CURLOPT_HTTP_VERSION, version);
+  // libcurl before 8.0 begins HTTP/2 anew on a connection without TLS that speaks it already
+  // (github.com/curl/curl/pull/10643).
+  constexpr unsigned fixed_version = 0x080000;
+  if (!url_.is_tls && curl_version_info(CURLVERSION_NOW)->version_num < fixed_version) {
+    curl_easy_setopt(easy_, CURLOPT_FRESH_CONNECT, 1L);
+    curl_easy_setopt(easy_, CURLOPT_FORBID_REUSE, 1L);
+  } else {
+    curl_easy_setopt(easy_, CURLOPT_PIPEWAIT, 1L);
   }
 }
 

@@ -60,6 +60,7 @@ class CurlRequest final : public CurlListener {
   bool write_body_headers(const Attempt& attempt, const Now& now);
   bool send();
   void set_url();
+  void set_http_version();
   void set_headers();
   void set_limits();
   void set_proxy();

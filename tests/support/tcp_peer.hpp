@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
@@ -39,7 +40,13 @@ class TcpPeer {
     listen(listener_, 16);
     run(std::move(serve));
   }
+  /// Cuts the connection that is being served.
   ~TcpPeer() {
+    {
+      const std::lock_guard lock(mutex_);
+      is_stopping_ = true;
+      if (connection_ >= 0) shutdown(connection_, SHUT_RDWR);
+    }
     shutdown(listener_, SHUT_RDWR);  // ends the accept
     thread_.join();
     close(listener_);
@@ -81,14 +88,25 @@ class TcpPeer {
       for (;;) {
         const int fd = accept(listener_, nullptr, nullptr);
         if (fd < 0) return;
-        serve(fd);
+        if (set_connection(fd)) serve(fd);
+        set_connection(-1);
         close(fd);
       }
     });
   }
 
+  /// False if it is too late for connections.
+  bool set_connection(int fd) {
+    const std::lock_guard lock(mutex_);
+    connection_ = fd;
+    return !is_stopping_;
+  }
+
   int listener_;
   int port_ = 0;
+  std::mutex mutex_;
+  int connection_ = -1;  ///< that is being served
+  bool is_stopping_ = false;
   std::thread thread_;
 };
 
