@@ -78,6 +78,9 @@ Status parse_tcp(std::string_view url, std::string_view rest, HttpUrl& parsed) {
     host_end = bracket == std::string_view::npos ? 0 : bracket + 1;
     if (host_end == 2) host_end = 0;
   }
+  if (authority.find_first_of("{}") != std::string_view::npos) {
+    return Error{in_quotes(url) + " has a brace in its host or port; {fields} stand behind them"};
+  }
   parsed.host = authority.substr(0, host_end);
   if (parsed.host.empty() || !parse_port(authority.substr(host_end), parsed)) return not_a_url(url);
   parsed.target = target_of(rest.substr(end));
