@@ -28,7 +28,8 @@ class Child:
         self.out = Path(folder, name + ".out")
         self.err = Path(folder, name + ".err")
         with open(self.out, "wb") as out, open(self.err, "wb") as err:
-            self.process = subprocess.Popen([str(w) for w in words], stdout=out, stderr=err)
+            self.process = subprocess.Popen([str(w) for w in words], stdin=subprocess.PIPE,
+                                            stdout=out, stderr=err, text=True)
         self.name = name
         self.pid = self.process.pid
 
@@ -51,24 +52,56 @@ class Child:
         """Of a program that says where it listens."""
         return self.wait_for_line(self.out, r"^listening on (\S+)$").group(1)
 
+    def say(self, line):
+        """To its standard input."""
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
     def end(self):
         """Asks it to stop and waits; its exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(WAIT_S_MAX)
 
 
+class Receiver(Child):
+    """The tests' receiver that misbehaves on command; here mostly one that is slow or full."""
+
+    def __init__(self, build, folder, *options, name="receiver"):
+        super().__init__(name, [Path(build, "tests", "fault_receiver"), *options], folder)
+
+    def counts(self):
+        """What it has counted so far, by name."""
+        lines_before = len(self.out.read_text().splitlines())
+        self.say("counts")
+        lines = wait_for("the receiver's counts",
+                         lambda: self.out.read_text().splitlines()[lines_before:], pause_s=0.002)
+        return {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", lines[-1])}
+
+
 class Sidecar(Child):
     def __init__(self, build, folder, endpoint, url, ca_file, **settings):
         """With the shipped example configuration, but for its addresses and `settings`."""
         config = Path(__file__).resolve().parent.parent / "systemd" / "outrider.conf"
-        words = [Path(build, "bin", "outrider"), "run", "--config", config,
-                 f"--ingest.endpoint={endpoint}", f"--destination.collector.url={url}/events"]
+        words = [f"--destination.collector.url={url}/events"]
         if ca_file:
             words.append(f"--destination.collector.ca_file={ca_file}")
         for name, value in settings.items():
             section = "shutdown" if name == "linger" else "destination.collector"
             words.append(f"--{section}.{name}={value}")
-        super().__init__("sidecar", words, folder)
+        self.start(build, folder, endpoint, config, words)
+
+    @classmethod
+    def with_config(cls, build, folder, endpoint, text):
+        """With a configuration of the caller's."""
+        config = Path(folder, "outrider.conf")
+        config.write_text(text)
+        sidecar = cls.__new__(cls)
+        sidecar.start(build, folder, endpoint, config, [])
+        return sidecar
+
+    def start(self, build, folder, endpoint, config, words):
+        super().__init__("sidecar", [Path(build, "bin", "outrider"), "run", "--config", config,
+                                     f"--ingest.endpoint={endpoint}", *words], folder)
         self.wait_for_line(self.err, r" ready ")
 
     def cpu_s(self):
@@ -97,12 +130,12 @@ class Sidecar(Child):
         return sum(int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)$",
                                  (task / "status").read_text(), re.M).group(1)) for task in tasks)
 
-    def ledger(self):
+    def ledger(self, destination="collector"):
         """Ends it and reads its report."""
-        self.end()
-        report = self.err.read_text()
-        row = re.search(r"^  collector +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+)", report, re.M)
-        names = ("accepted", "delivered", "dropped", "dead", "queued", "in_flight")
+        if self.process.poll() is None:
+            self.end()
+        row = re.search(rf"^  {destination}" + 7 * r" +(\d+)", self.err.read_text(), re.M)
+        names = ("accepted", "delivered", "left", "dropped", "dead", "queued", "in_flight")
         return dict(zip(names, map(int, row.groups())))
 
 

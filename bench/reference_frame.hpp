@@ -53,7 +53,7 @@ inline std::vector<std::vector<std::uint8_t>> reference_records(proto::FrameRead
   std::vector<std::vector<std::uint8_t>> records;
   read_frame(reader, frame, [&](const proto::EventView& event) {
     const std::vector<std::uint8_t> id(16, 0x42);
-    const sidecar::RecordContext context{.id = id, .host = "web-07", .arrived_ns = 1};
+    const sidecar::RecordContext context{.id = id, .host = "web-07", .arrived = {}};
     records.emplace_back(sidecar::record_bytes(event, context));
     sidecar::write_record(event, context, records.back().data());
   });

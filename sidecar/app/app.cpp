@@ -31,11 +31,12 @@ Result<std::unique_ptr<App>> App::create(const Config& config, AppParts parts, L
   std::vector<std::unique_ptr<Destination>> destinations;
   for (DestinationConfig destination : config.destinations) {
     // Files and sockets take one body after the other.
-    if (destination.type != DestinationType::http) destination.concurrency_max = 1;
+    if (destination.type != DestinationType::http) {
+      destination.concurrency_min = destination.concurrency_max = 1;
+    }
     const auto settings = make_encode_settings(destination);
     if (!settings.ok()) return settings.error().with_prefix("destination " + destination.name);
     auto encoder = make_encoder(settings.value());
-    if (encoder->is_single()) destination.batch_events_max = 1;
     auto transport =
         parts.make_transport(destination, {encoder->content_type(), encoder->content_encoding()});
     if (!transport.ok()) {

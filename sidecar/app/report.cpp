@@ -34,6 +34,7 @@ std::string refusals(const IngestCounters& counters) {
 std::string drops(const Ledger& ledger) {
   std::vector<std::pair<std::string, std::uint64_t>> counts;
   for (const DropReasonRow& row : drop_reasons) {
+    if (row.reason == DropReason::linger) continue;
     counts.emplace_back(row.name, ledger.dropped_for(row.reason));
   }
   return in_brackets(counts);
@@ -47,9 +48,8 @@ bool Report::is_balanced() const {
 }
 
 bool Report::has_losses() const {
-  return std::any_of(destinations.begin(), destinations.end(), [](const DestinationReport& row) {
-    return row.ledger.dropped_total() + row.ledger.dead > 0;
-  });
+  return std::any_of(destinations.begin(), destinations.end(),
+                     [](const DestinationReport& row) { return row.ledger.lost() > 0; });
 }
 
 std::string format_report(const Report& report) {
@@ -70,12 +70,14 @@ std::string format_report(const Report& report) {
   }
   std::size_t width = std::string_view("destination").size();
   for (const auto& row : report.destinations) width = std::max(width, row.name.size());
-  fmt::format_to(out, "  {:<{}} {:>12} {:>12} {:>10} {:>8} {:>8} {:>9}\n", "destination", width,
-                 "accepted", "delivered", "dropped", "dead", "queued", "in flight");
+  fmt::format_to(out, "  {:<{}} {:>12} {:>12} {:>10} {:>10} {:>8} {:>8} {:>9}\n", "destination",
+                 width, "accepted", "delivered", "left", "dropped", "dead", "queued", "in flight");
   for (const auto& [name, ledger] : report.destinations) {
-    fmt::format_to(out, "  {:<{}} {:>12} {:>12} {:>10} {:>8} {:>8} {:>9}{}\n", name, width,
-                   ledger.accepted, ledger.delivered, ledger.dropped_total(), ledger.dead,
-                   ledger.queued, ledger.in_flight, drops(ledger));
+    // What was left when the time to stop was up has a column of its own.
+    const std::uint64_t left = ledger.dropped_for(DropReason::linger);
+    fmt::format_to(out, "  {:<{}} {:>12} {:>12} {:>10} {:>10} {:>8} {:>8} {:>9}{}\n", name, width,
+                   ledger.accepted, ledger.delivered, left, ledger.dropped_total() - left,
+                   ledger.dead, ledger.queued, ledger.in_flight, drops(ledger));
   }
   text += report.is_balanced() ? "  every accepted event is accounted for\n"
                                : "  THE LEDGER DOES NOT ADD UP: please report this\n";

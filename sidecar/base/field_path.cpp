@@ -88,18 +88,9 @@ bool enter(MsgpackReader& reader, const Token& container, const PathKey& key) {
 
 }  // namespace
 
-bool is_named(const Token& key, std::string_view name) {
-  switch (key.type) {
-    case TokenType::str:
-    case TokenType::bin:
-      return proto::as_text(key.bytes) == name;
-    case TokenType::uint:
-      return is_text_of(key.uint, name);
-    case TokenType::sint:
-      return is_text_of(key.sint, name);
-    default:
-      return false;
-  }
+bool is_number_named(const Token& key, std::string_view name) {
+  if (key.type == TokenType::uint) return is_text_of(key.uint, name);
+  return key.type == TokenType::sint && is_text_of(key.sint, name);
 }
 
 Result<FieldPath> parse_field_path(std::string_view text) {

@@ -25,10 +25,16 @@ namespace outrider::sidecar {
 
 inline constexpr std::size_t path_keys_max = proto::depth_levels_max;
 /// Rules of one destination, all kinds taken together.
-inline constexpr std::size_t field_rules_max = 128;
+inline constexpr std::size_t field_rules_max = 64;
+
+/// Whether a key that is an integer has these digits.
+bool is_number_named(const proto::Token& key, std::string_view name);
 
 /// Whether a map's key is meant by a name, by the rules above.
-bool is_named(const proto::Token& key, std::string_view name);
+inline bool is_named(const proto::Token& key, std::string_view name) {
+  const bool is_text = key.type == proto::TokenType::str || key.type == proto::TokenType::bin;
+  return is_text ? proto::as_text(key.bytes) == name : is_number_named(key, name);
+}
 
 struct PathKey {
   std::string name;                    ///< `*` if is_any

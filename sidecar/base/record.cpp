@@ -1,5 +1,6 @@
 #include "sidecar/base/record.hpp"
 
+#include <cstddef>
 #include <cstring>
 
 namespace outrider::sidecar {
@@ -12,10 +13,16 @@ void append(std::uint8_t*& out, const void* from, std::size_t size) {
   out += size;
 }
 
-/// When the event is too old to be sent; saturates instead of wrapping around.
-std::uint64_t expiry_ns(std::uint64_t time_ns, std::uint64_t ttl_ms) {
-  const std::uint64_t left_ns = UINT64_MAX - time_ns;
-  return ttl_ms > left_ns / ms_in_ns ? UINT64_MAX : time_ns + ttl_ms * ms_in_ns;
+/// When the event is too old to be sent. Its age on arrival is told by the wall clock, all that
+/// comes after by the monotonic one.
+MonoTime expiry(std::uint64_t time_ns, std::uint64_t ttl_ms, const Now& arrived) {
+  const std::uint64_t arrived_ns = arrived.wall_ns();
+  const std::uint64_t age_ns = arrived_ns > time_ns ? arrived_ns - time_ns : 0;
+  const auto left_max_ns = static_cast<std::uint64_t>((never - arrived.mono).count()) - 1;
+  if (ttl_ms > left_max_ns / ms_in_ns) return never;
+  const std::uint64_t ttl_ns = ttl_ms * ms_in_ns;
+  if (age_ns >= ttl_ns) return arrived.mono;
+  return arrived.mono + Duration(static_cast<Duration::rep>(ttl_ns - age_ns));
 }
 
 proto::ByteView id_of(const proto::EventView& event, const RecordContext& context) {
@@ -27,7 +34,7 @@ proto::ByteView id_of(const proto::EventView& event, const RecordContext& contex
 std::size_t record_bytes(const proto::EventView& event, const RecordContext& context) {
   return sizeof(RecordHead) + id_of(event, context).size() + event.topic.size() +
          event.attributes.key.size() + event.attributes.trace.size() + context.host.size() +
-         (event.attributes.ttl_ms != 0 ? sizeof(std::uint64_t) : 0) + event.data.size();
+         (event.attributes.ttl_ms != 0 ? sizeof(MonoTime) : 0) + event.data.size();
 }
 
 void write_record(const proto::EventView& event, const RecordContext& context, std::uint8_t* out) {
@@ -43,7 +50,7 @@ void write_record(const proto::EventView& event, const RecordContext& context, s
   head.priority = static_cast<std::uint8_t>(attributes.priority);
   head.id_is_text = attributes.id_is_text ? 1 : 0;
   head.has_expiry = attributes.ttl_ms != 0 ? 1 : 0;
-  head.time_ns = event.time_ns != 0 ? event.time_ns : context.arrived_ns;
+  head.time_ns = event.time_ns != 0 ? event.time_ns : context.arrived.wall_ns();
 
   append(out, &head, sizeof head);
   append(out, id.data(), id.size());
@@ -52,8 +59,8 @@ void write_record(const proto::EventView& event, const RecordContext& context, s
   append(out, attributes.trace.data(), attributes.trace.size());
   append(out, context.host.data(), context.host.size());
   if (head.has_expiry != 0) {
-    const std::uint64_t expires_at_ns = expiry_ns(head.time_ns, attributes.ttl_ms);
-    append(out, &expires_at_ns, sizeof expires_at_ns);
+    const MonoTime expires_at = expiry(head.time_ns, attributes.ttl_ms, context.arrived);
+    append(out, &expires_at, sizeof expires_at);
   }
   append(out, event.data.data(), event.data.size());
 }
@@ -62,6 +69,10 @@ std::size_t record_bytes_at(const std::uint8_t* at) {
   std::uint32_t size;
   std::memcpy(&size, at, sizeof size);
   return size;
+}
+
+proto::Priority record_priority_at(const std::uint8_t* at) {
+  return static_cast<proto::Priority>(at[offsetof(RecordHead, priority)]);
 }
 
 RecordView read_record(const std::uint8_t* at) {
@@ -83,7 +94,7 @@ RecordView read_record(const std::uint8_t* at) {
   view.trace = proto::as_text(take(head.trace_bytes));
   view.host = proto::as_text(take(head.host_bytes));
   if (head.has_expiry != 0) {
-    std::memcpy(&view.expires_at_ns, take(sizeof(std::uint64_t)).data(), sizeof(std::uint64_t));
+    std::memcpy(&view.expires_at, take(sizeof(MonoTime)).data(), sizeof(MonoTime));
   }
   view.time_ns = head.time_ns;
   view.priority = static_cast<proto::Priority>(head.priority);

@@ -6,6 +6,8 @@
 //     RecordHead (20 bytes, native byte order), then, without gaps:
 //     id, topic, key, trace, host, expiry (8 bytes, if has_expiry), data
 //
+// The expiry counts by this process's monotonic clock.
+//
 // This costs less than the event's own wire form plus its id. Every field that the wire form leaves
 // open is settled: the event has an id and a time. Owns: nothing; RecordView points into the bytes.
 #pragma once
@@ -15,6 +17,7 @@
 #include <string_view>
 
 #include "proto/event.hpp"
+#include "sidecar/base/clock.hpp"
 #include "sidecar/base/uuid.hpp"
 
 namespace outrider::sidecar {
@@ -41,17 +44,17 @@ struct RecordView {
   std::string_view key{};
   std::string_view trace{};
   std::string_view host{};
-  std::uint64_t time_ns = 0;        ///< since the Unix epoch, never 0
-  std::uint64_t expires_at_ns = 0;  ///< since the Unix epoch; 0: never
+  std::uint64_t time_ns = 0;    ///< since the Unix epoch, never 0
+  MonoTime expires_at = never;  ///< by the monotonic clock: wall clocks jump
   proto::Priority priority = proto::Priority::normal;
   proto::ByteView data{};  ///< one msgpack value
 };
 
 /// What ingest adds to an event to make a record of it.
 struct RecordContext {
-  proto::ByteView id;        ///< used if the event brings none; 16 bytes
-  std::string_view host;     ///< of the frame, may be empty
-  std::uint64_t arrived_ns;  ///< used if the event brings no time
+  proto::ByteView id;     ///< used if the event brings none; 16 bytes
+  std::string_view host;  ///< of the frame, may be empty
+  Now arrived;            ///< its time if it brings none; from here on its ttl runs
 };
 
 /// Bytes that write_record will write.
@@ -62,6 +65,8 @@ void write_record(const proto::EventView& event, const RecordContext& context, s
 
 /// Bytes of the record that begins at `at`.
 std::size_t record_bytes_at(const std::uint8_t* at);
+
+proto::Priority record_priority_at(const std::uint8_t* at);
 
 /// Reads the record that begins at `at`, which write_record has written.
 RecordView read_record(const std::uint8_t* at);

@@ -299,7 +299,10 @@ class MsgpackFeed {
 
 std::optional<BodyKind> body_kind(std::string_view content_type) {
   const std::string_view type = trim(content_type.substr(0, content_type.find(';')));
-  if (type == "application/json") return BodyKind::json;
+  if (type == "application/json" || type == "application/cloudevents+json" ||
+      type == "application/cloudevents-batch+json") {
+    return BodyKind::json;
+  }
   if (type == "application/x-ndjson" || type == "application/ndjson") return BodyKind::ndjson;
   if (type == "application/msgpack" || type == "application/x-msgpack" ||
       type == "application/vnd.msgpack") {

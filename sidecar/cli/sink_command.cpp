@@ -18,6 +18,7 @@
 #include "sidecar/cli/commands.hpp"
 #include "sidecar/cli/sink_server.hpp"
 #include "sidecar/cli/sink_tally.hpp"
+#include "sidecar/cli/zstd_decoder.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -117,6 +118,17 @@ SinkAnswer refuse(SinkTally& tally, int status, const std::string& reason) {
   return {.status = status, .body = reason + "\n"};
 }
 
+Result<std::string> decode(const SinkRequest& request) {
+  if (request.content_encoding.empty() || request.content_encoding == "identity") {
+    return request.body;
+  }
+  if (request.content_encoding == "zstd") {
+    return decode_zstd(request.body, SinkServer::body_bytes_max);
+  }
+  return Error{"the content encoding \"" + printable(request.content_encoding, 64) +
+               "\" is none of gzip and zstd"};
+}
+
 /// What happens with one request, on its connection's thread.
 SinkAnswer handle(const SinkRequest& request, const SinkOptions& options, SinkTally& tally) {
   if (!request.is_complete) {
@@ -133,10 +145,12 @@ SinkAnswer handle(const SinkRequest& request, const SinkOptions& options, SinkTa
   }
   const bool writes = !options.output.empty();
   const bool shows = !options.quiet;
+  const Result<std::string> decoded = decode(request);
+  if (!decoded.ok()) return refuse(tally, 415, decoded.error().message);
   ReceivedRequest received;
   received.body_bytes = request.body.size();
   const Status read =
-      read_body(*kind, request.body, shows || writes ? Detail::json : Detail::ids,
+      read_body(*kind, decoded.value(), shows || writes ? Detail::json : Detail::ids,
                 [&](const ReceivedEvent& event) { received.add(event, shows, writes); });
   if (!read.ok()) return refuse(tally, 400, read.error().message);
   std::this_thread::sleep_for(options.delay);

@@ -72,6 +72,11 @@ class HttplibServer final : public SinkServer {
     is_answering = true;
     SinkRequest received;
     received.content_type = request.get_header_value("Content-Type");
+    received.content_encoding = request.get_header_value("Content-Encoding");
+    // httplib undoes these by itself.
+    if (received.content_encoding == "gzip" || received.content_encoding == "deflate") {
+      received.content_encoding.clear();
+    }
     received.body.reserve(std::min<std::size_t>(
         request.get_header_value<std::uint64_t>("Content-Length"), body_bytes_max));
     received.is_complete = read([&received](const char* data, std::size_t size) {

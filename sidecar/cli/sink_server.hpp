@@ -22,6 +22,7 @@ namespace outrider::sidecar {
 
 struct SinkRequest {
   std::string content_type;
+  std::string content_encoding;  ///< that is still to be undone: gzip is not
   std::string body;
   bool is_complete = true;  ///< false: too large, or the client went away
 };

@@ -107,6 +107,7 @@ struct DestinationConfig {
   std::uint64_t batch_bytes_max = 1ULL << 20U;
   std::uint64_t body_bytes_max = 16ULL << 20U;
   Duration batch_delay = std::chrono::milliseconds(200);
+  std::uint64_t concurrency_min = 1;
   std::uint64_t concurrency_max = 16;
   RateLimits rate_max;
   Ordering ordering = Ordering::none;

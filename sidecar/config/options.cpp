@@ -7,7 +7,6 @@
 #include "sidecar/config/bindings.hpp"
 #include "sidecar/config/checks.hpp"
 #include "sidecar/config/pem.hpp"
-#include "sidecar/config/policy_text.hpp"
 #include "sidecar/config/secret.hpp"
 #include "sidecar/config/signing_secret.hpp"
 
@@ -175,8 +174,11 @@ std::vector<Option> make_options() {
      choice(&Dest::ordering, {{"none", Ordering::none}, {"key", Ordering::key}}),
      "key: events with the same key arrive in order, also over retries; others overtake them."},
 
+    {dest, "concurrency_min", http, count(&Dest::concurrency_min, 1, 256),
+     "Requests that may always be on their way at the same time; with concurrency_max the same, "
+     "nothing is found out."},
     {dest, "concurrency_max", http, count(&Dest::concurrency_max, 1, 256),
-     "Requests on their way at the same time; how many are best is found out, from 1 to this."},
+     "Requests on their way at the same time; how many are best is found out, between the two."},
     {dest, "rate_max", every_type,
      field(&Dest::rate_max, "rates", parse_rates, format_rates),
      "What leaves at most, on average: events, requests, bytes of bodies, as in 500 events/s, "

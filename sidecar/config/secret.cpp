@@ -13,10 +13,16 @@ namespace {
 
 constexpr std::string_view credential_prefix = "credential:";
 constexpr std::string_view env_prefix = "env:";
+constexpr const char* credentials_directory = "CREDENTIALS_DIRECTORY";
+
+/// Null if it is not set. The sidecar itself sets no variables.
+const char* variable(const std::string& name) {
+  return std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe)
+}
 
 Result<std::string> read_variable(std::string_view source) {
   const std::string name(source.substr(env_prefix.size()));
-  const char* value = name.empty() ? nullptr : std::getenv(name.c_str());
+  const char* value = variable(name);
   if (value == nullptr) return Error{describe_source(source) + " is not set"};
   std::string text(value);
   if (text.size() > secret_bytes_max) {
@@ -31,7 +37,7 @@ Status check_credential(std::string_view source) {
     return Error{describe_source(source) +
                  " is not a name; write credential:NAME, without slashes"};
   }
-  if (std::getenv("CREDENTIALS_DIRECTORY") == nullptr) {
+  if (variable(credentials_directory) == nullptr) {
     return Error{describe_source(source) +
                  " cannot be read: CREDENTIALS_DIRECTORY is not set; let systemd set it with "
                  "LoadCredential= or LoadCredentialEncrypted="};
@@ -47,10 +53,9 @@ Result<std::string> read_source(std::string_view source) {
   }
   const std::string path = file_of_source(source);
   Result<std::string> text = read_file(path, secret_bytes_max);
-  if (!text.ok() && path.find('/') == std::string::npos) {
-    return Error{
-        "there is no such file; write the path of a file, with a slash in it, credential:NAME or "
-        "env:NAME"};
+  const bool is_surely_path = path.starts_with('/') || path.starts_with('.');
+  if (!text.ok() && !is_surely_path && look_at_file(path) == FileState{}) {
+    return Error{"there is no such file; write its whole path, credential:NAME or env:NAME"};
   }
   return text;
 }
@@ -80,7 +85,7 @@ std::string describe_source(std::string_view source) {
 std::string file_of_source(std::string_view source) {
   if (source.starts_with(env_prefix)) return {};
   if (!source.starts_with(credential_prefix)) return std::string(source);
-  const char* directory = std::getenv("CREDENTIALS_DIRECTORY");
+  const char* directory = variable(credentials_directory);
   if (directory == nullptr) return {};
   return std::string(directory) + "/" + std::string(source.substr(credential_prefix.size()));
 }

@@ -6,8 +6,8 @@
 //
 // Used by the option table, which checks sources, and by deliver/credentials.cpp, which reads them.
 // At most 64 KiB, trimmed, without control characters, not empty. Fails with: an Error that names
-// the source and never shows what is in it; nor a path without a slash, which may be a secret that
-// somebody wrote in the wrong place.
+// the source and never shows what is in it; nor does it show a source that is neither a file nor
+// begins as a path does: it may be a secret that somebody wrote in the wrong place.
 #pragma once
 
 #include <cstddef>

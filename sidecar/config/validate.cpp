@@ -1,15 +1,18 @@
 #include "sidecar/config/validate.hpp"
 
 #include <algorithm>
-
-#include <strings.h>
+#include <cctype>
+#include <map>
 
 #include "sidecar/base/event_template.hpp"
+#include "sidecar/base/field_path.hpp"
+#include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
 #include "sidecar/config/checks.hpp"
 #include "sidecar/config/http_url.hpp"
 #include "sidecar/config/messages.hpp"
 #include "sidecar/config/options.hpp"
+#include "sidecar/config/pem.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -107,9 +110,32 @@ void validate_required(const DestinationConfig& destination, const SectionView& 
                                            (needs_url ? "a url" : "a path"));
 }
 
-bool names_authorization(const std::string& header) {
-  constexpr std::string_view name = "authorization:";
-  return strncasecmp(header.c_str(), name.data(), name.size()) == 0;
+/// The name of a header, "Name: value", in small letters.
+std::string header_name(const std::string& header) {
+  std::string name(trim(std::string_view(header).substr(0, header.find(':'))));
+  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return name;
+}
+
+/// The same header from two places would be sent twice.
+void validate_headers(const DestinationConfig& destination, const SectionView& section) {
+  if (section.has_failed("header") || section.has_failed("secret_header")) return;
+  std::map<std::string, std::string> origin_of;
+  const auto add = [&](const std::string& name, const std::string& key, std::size_t index) {
+    const auto [first, is_new] = origin_of.emplace(name, key);
+    if (is_new || (key == "header" && first->second == key)) return;
+    section.complain(
+        section.origin(key, index),
+        "header " + in_quotes(name) + " is set twice, by " + first->second + " and by " + key);
+  };
+  if (section.is_given("bearer_token_file")) add("authorization", "bearer_token_file", 0);
+  if (section.is_given("basic_auth_file")) add("authorization", "basic_auth_file", 0);
+  for (std::size_t i = 0; i < destination.secret_headers.size(); ++i) {
+    add(header_name(destination.secret_headers[i]), "secret_header", i);
+  }
+  for (std::size_t i = 0; i < destination.headers.size(); ++i) {
+    add(header_name(destination.headers[i]), "header", i);
+  }
 }
 
 void validate_format(const DestinationConfig& destination, const SectionView& section) {
@@ -121,6 +147,14 @@ void validate_format(const DestinationConfig& destination, const SectionView& se
   if (!section.has_failed("format")) {
     belongs_to("cloudevents_mode", is_cloudevents, "format = cloudevents");
     belongs_to("cloudevents_source", is_cloudevents, "format = cloudevents");
+  }
+  const std::size_t rules = destination.redact.size() + destination.drop_fields.size() +
+                            destination.rename_fields.size() + destination.static_fields.size();
+  if (rules > field_rules_max) {
+    section.complain(section.origin("redact"),
+                     "redact, drop_fields, rename_field and static_field have " +
+                         std::to_string(rules) + " rules together; at most " +
+                         std::to_string(field_rules_max) + " are allowed");
   }
   if (section.has_failed("compression") || section.has_failed("compression_level")) return;
   belongs_to("compression_level", destination.compression != Compression::none,
@@ -183,16 +217,11 @@ void validate_identity(const DestinationConfig& destination, const SectionView& 
   if (section.is_given("key_file") && !section.is_given("cert_file")) {
     section.complain(section.origin("key_file"), "key_file needs a cert_file");
   }
-  std::vector<std::string> ways;
-  for (const char* key : {"bearer_token_file", "basic_auth_file"}) {
-    if (section.is_given(key)) ways.emplace_back(key);
+  if (section.is_given("cert_file") && !section.has_failed("cert_file") &&
+      !section.has_failed("key_file")) {
+    const Status pair = check_key_pair_files(destination.cert_file, destination.key_file);
+    if (!pair.ok()) section.complain(section.origin("cert_file"), pair.error().message);
   }
-  if (std::any_of(destination.headers.begin(), destination.headers.end(), names_authorization)) {
-    ways.emplace_back("header");
-  }
-  if (ways.size() < 2) return;
-  section.complain(section.origin(ways[1]),
-                   "Authorization is set twice, by " + ways[0] + " and by " + ways[1]);
 }
 
 void validate_topics(const DestinationConfig& destination, const SectionView& section) {
@@ -223,11 +252,15 @@ void validate_destination(const DestinationConfig& destination, const IngestConf
   validate_templates(destination, section);
   validate_connection(destination, section);
   validate_identity(destination, section);
+  validate_headers(destination, section);
   validate_topics(destination, section);
   section.must_not_exceed("batch_bytes_max", destination.batch_bytes_max, "queue_bytes_max",
                           destination.queue_bytes_max, format_size);
   section.must_not_exceed("batch_bytes_max", destination.batch_bytes_max, "body_bytes_max",
                           destination.body_bytes_max, format_size);
+  section.must_not_exceed("concurrency_min", destination.concurrency_min, "concurrency_max",
+                          destination.concurrency_max,
+                          [](std::uint64_t count) { return std::to_string(count); });
   section.must_not_exceed("retry_initial", destination.retry_initial, "retry_max",
                           destination.retry_max, format_duration);
   if (ingest.event_bytes_max > destination.queue_bytes_max) {

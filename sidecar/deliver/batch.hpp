@@ -1,10 +1,12 @@
 // Batch: the events of one request, from the moment they leave the queue until they are settled.
 //
-// Used by Destination. The records are kept over all attempts; the body is encoded when the batch
-// is sent and let go while it waits for the next attempt. Owns all its bytes.
+// Used by Backlog and Destination. The records are kept over all attempts; the body is encoded when
+// the batch is sent and let go while it waits for the next attempt. Owns all its bytes.
 #pragma once
 
 #include <cstdint>
+#include <cstring>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,16 +18,23 @@
 
 namespace outrider::sidecar {
 
+struct Batch;
+using BatchPtr = std::unique_ptr<Batch>;
+
 struct Batch {
   std::string id;  ///< the same over all attempts; a single event's batch has the event's id
   std::vector<std::uint8_t> records;
   std::uint32_t events = 0;
   std::uint32_t attempts = 0;
   MonoTime first_attempt_at{};
+  /// Goes when this one is settled: the second half of what was split, if order matters.
+  BatchPtr follower;
 
   // Only while an attempt is under way.
   AttemptId attempt_id = 0;
+  MonoTime started_at{};
   Body body;
+  bool is_too_large = false;  ///< one event whose body is over the limit
   std::vector<std::string_view> topics;
 
   /// Calls `visit(RecordView)` for every event, oldest first.
@@ -36,6 +45,28 @@ struct Batch {
       visit(record);
       at += record.bytes.size();
     }
+  }
+
+  /// Removes the events for which `is_done(index, RecordView)`; returns how many.
+  template <typename IsDone>
+  std::uint32_t remove_if(const IsDone& is_done) {
+    std::size_t kept_bytes = 0;
+    std::uint32_t index = 0;
+    std::uint32_t removed = 0;
+    for (std::size_t at = 0; at < records.size(); ++index) {
+      const RecordView record = read_record(records.data() + at);
+      const std::size_t record_bytes = record.bytes.size();
+      if (is_done(index, record)) {
+        ++removed;
+      } else {
+        std::memmove(records.data() + kept_bytes, records.data() + at, record_bytes);
+        kept_bytes += record_bytes;
+      }
+      at += record_bytes;
+    }
+    records.resize(kept_bytes);
+    events -= removed;
+    return removed;
   }
 };
 

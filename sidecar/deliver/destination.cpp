@@ -1,30 +1,26 @@
 #include "sidecar/deliver/destination.hpp"
 
 #include <algorithm>
-#include <optional>
+#include <cmath>
 #include <utility>
-
-#include "sidecar/base/text.hpp"
-#include "sidecar/base/units.hpp"
 
 namespace outrider::sidecar {
 namespace {
 
-constexpr Duration dead_log_interval = std::chrono::seconds(10);
-constexpr Duration failure_log_interval = std::chrono::seconds(10);
 /// A peer that takes nothing more just now is offered the rest after this time.
 constexpr Duration congestion_delay = std::chrono::milliseconds(10);
-constexpr std::size_t detail_bytes_max = 256;
 
-std::string id_text(const RecordView& record) {
-  if (record.id_is_text) return std::string(proto::as_text(record.id));
-  std::string text(uuid_text_bytes, '\0');
-  write_uuid_text(record.id, text.data());
-  return text;
+/// FNV-1a and a final mix: ids of one millisecond differ in few bits only.
+std::uint64_t hash_of(proto::ByteView id) {
+  std::uint64_t hash = 0xcbf29ce484222325U;
+  for (const std::uint8_t byte : id) hash = (hash ^ byte) * 0x100000001b3U;
+  hash ^= hash >> 32U;
+  hash *= 0xd6e8feb86659fd93U;
+  return hash ^ (hash >> 32U);
 }
 
-std::string detail_of(const Completion& completion) {
-  return printable(completion.detail, detail_bytes_max);
+std::uint64_t hash_limit(double share) {
+  return share >= 1 ? 0 : static_cast<std::uint64_t>(std::ldexp(share, 64));
 }
 
 }  // namespace
@@ -32,154 +28,72 @@ std::string detail_of(const Completion& completion) {
 Destination::Destination(const DestinationConfig& config, std::unique_ptr<Encoder> encoder,
                          std::unique_ptr<Transport> transport, Log& log, std::uint64_t seed)
     : name_(config.name),
-      policy_{config.when_full,   config.batch_events_max, config.batch_bytes_max,
-              config.batch_delay, config.retry_age_max,    config.retry_attempts_max},
+      sample_below_(hash_limit(config.sample_rate)),
+      status_actions_(config.status_actions),
+      retry_age_max_(config.retry_age_max),
+      retry_attempts_max_(config.retry_attempts_max),
       encoder_(std::move(encoder)),
       transport_(std::move(transport)),
-      log_(log),
-      pacer_({config.retry_initial, config.retry_max}, config.concurrency_max, seed),
-      batch_ids_(~seed),
-      queue_({config.queue_events_max, config.queue_bytes_max}) {}
+      failures_(config.name, log),
+      pacer_(config, seed),
+      backlog_(config, *encoder_, ledger_, ~seed) {}
 
 void Destination::accept(proto::ByteView record, const Now& now) {
   ++ledger_.accepted;
   if (is_disabled_) {
     ++ledger_.dead;
-    return;
+  } else if (sample_below_ != 0 && hash_of(read_record(record.data()).id) >= sample_below_) {
+    ledger_.drop(DropReason::sampled, 1);
+  } else {
+    backlog_.accept(record, now);
   }
-  if (policy_.when_full == WhenFull::drop_oldest) {
-    // Nothing is given up for an event that would not fit even then.
-    const bool can_fit = queue_.could_fit(record.size());
-    while (can_fit && !queue_.has_room(record.size())) {
-      queue_.pop();
-      --ledger_.queued;
-      ledger_.drop(DropReason::evicted, 1);
-    }
-  }
-  if (!queue_.has_room(record.size())) {
-    ledger_.drop(DropReason::queue_full, 1);
-    return;
-  }
-  if (queue_.is_empty()) gathering_since_ = now.mono;
-  queue_.push(record);
-  ++ledger_.queued;
 }
 
 int Destination::do_work(const Now& now) {
-  completions_.clear();
-  transport_->collect(now, completions_);
-  for (const Completion& completion : completions_) settle(completion, now);
+  collect(now);
   int work = static_cast<int>(completions_.size());
-  while (!is_disabled_ && pacer_.may_start(in_flight_.size(), now)) {
-    BatchPtr batch = next_batch(now);
+  while (!is_disabled_) {
+    bool is_retry = false;
+    BatchPtr batch = next_batch(now, is_retry);
     if (!batch) break;
-    start(std::move(batch), now);
     ++work;
+    if (batch->is_too_large) {
+      bury(std::move(batch), "too_large", {}, now);
+    } else {
+      start(std::move(batch), is_retry, now);
+    }
   }
+  note_held_back(now);
   return work;
 }
 
 // Sending -----------------------------------------------------------------------------------------
 
-bool Destination::has_batch_to_form(const Now& now) const {
-  if (queue_.is_empty()) return false;
-  return in_flight_.empty() || is_flushing_ || queue_.events() >= policy_.batch_events_max ||
-         queue_.bytes() >= policy_.batch_bytes_max ||
-         now.mono >= gathering_since_ + policy_.batch_delay;
-}
-
-Destination::BatchPtr Destination::next_batch(const Now& now) {
-  if (BatchPtr due = take_due_batch(now)) return due;
-  return has_batch_to_form(now) ? form_batch(now) : nullptr;
-}
-
-Destination::BatchPtr Destination::take_due_batch(const Now& now) {
-  while (!waiting_.empty() && waiting_.begin()->first <= now.mono) {
-    BatchPtr batch = std::move(waiting_.begin()->second);
-    waiting_.erase(waiting_.begin());
-    remove_expired(*batch, now);
-    if (batch->events == 0) {
-      recycle(std::move(batch));
-      continue;
+BatchPtr Destination::next_batch(const Now& now, bool& is_retry) {
+  const MonoTime fresh_at = std::max(pacer_.may_start_at(in_flight_.size()),
+                                     backlog_.fresh_due_at(in_flight_.empty() || is_flushing_));
+  const MonoTime retry_at =
+      std::max(pacer_.may_retry_at(in_flight_.size()), backlog_.retry_due_at());
+  // In turns: neither starves the other.
+  if (retry_at <= now.mono && (fresh_at > now.mono || !is_fresh_next_)) {
+    is_fresh_next_ = true;
+    if (BatchPtr batch = backlog_.take_retry(now)) {
+      is_retry = batch->attempts > 0;
+      return batch;
     }
-    encoder_->begin(batch->body);
-    batch->for_each([&](const RecordView& record) { encoder_->add(record, batch->body); });
-    encoder_->end(batch->body);
-    return batch;
   }
-  return nullptr;
+  if (fresh_at > now.mono) return nullptr;
+  is_fresh_next_ = false;
+  return backlog_.take_fresh(pacer_.batch_events_max(), now);
 }
 
-bool Destination::is_expired(const RecordView& record, const Now& now) const {
-  return record.expires_at_ns != 0 && record.expires_at_ns <= now.wall_ns();
-}
-
-void Destination::remove_expired(Batch& batch, const Now& now) {
-  std::vector<std::uint8_t> kept;
-  std::uint32_t expired = 0;
-  batch.for_each([&](const RecordView& record) { expired += is_expired(record, now) ? 1 : 0; });
-  if (expired == 0) return;
-  batch.for_each([&](const RecordView& record) {
-    if (!is_expired(record, now)) {
-      kept.insert(kept.end(), record.bytes.begin(), record.bytes.end());
-    }
-  });
-  queue_.release(expired, batch.records.size() - kept.size());
-  ledger_.queued -= expired;
-  ledger_.drop(DropReason::expired, expired);
-  batch.events -= expired;
-  batch.records = std::move(kept);
-  if (batch.events > 0) give_id(batch, now);  // what is sent is not what was sent before
-}
-
-/// Encodes while it takes, so that batch_bytes_max bounds the body itself. Null if all that was
-/// queued had expired.
-Destination::BatchPtr Destination::form_batch(const Now& now) {
-  BatchPtr batch = spare_ ? std::move(spare_) : std::make_unique<Batch>();
-  encoder_->begin(batch->body);
-  while (!queue_.is_empty() && batch->events < policy_.batch_events_max) {
-    const RecordView record = read_record(queue_.front().data());
-    if (is_expired(record, now)) {
-      queue_.pop();
-      --ledger_.queued;
-      ledger_.drop(DropReason::expired, 1);
-      continue;
-    }
-    encoder_->add(record, batch->body);
-    if (batch->events > 0 && batch->body.bytes.size() > policy_.batch_bytes_max) {
-      batch->body.take_back();
-      break;
-    }
-    batch->records.insert(batch->records.end(), record.bytes.begin(), record.bytes.end());
-    ++batch->events;
-    queue_.take();
-  }
-  gathering_since_ = now.mono;
-  if (batch->events == 0) {
-    recycle(std::move(batch));
-    return nullptr;
-  }
-  encoder_->end(batch->body);
-  give_id(*batch, now);
-  return batch;
-}
-
-void Destination::give_id(Batch& batch, const Now& now) {
-  if (batch.events == 1) {
-    batch.id = id_text(read_record(batch.records.data()));
-  } else {
-    batch.id.resize(uuid_text_bytes);
-    write_uuid_text(batch_ids_.next(now.wall_ns()), batch.id.data());
-  }
-}
-
-void Destination::start(BatchPtr batch, const Now& now) {
+void Destination::start(BatchPtr batch, bool is_retry, const Now& now) {
   if (batch->first_attempt_at == MonoTime{}) batch->first_attempt_at = now.mono;
   ++batch->attempts;
-  batch->attempt_id = pacer_.begin_attempt();
+  batch->attempt_id = pacer_.begin_attempt(is_retry, batch->events, batch->body.bytes.size(), now);
+  batch->started_at = now.mono;
   batch->topics.clear();
   batch->for_each([&](const RecordView& record) { batch->topics.push_back(record.topic); });
-  ledger_.queued -= batch->events;
   ledger_.in_flight += batch->events;
 
   Attempt attempt;
@@ -188,11 +102,26 @@ void Destination::start(BatchPtr batch, const Now& now) {
   attempt.event_ends = &batch->body.event_ends;
   attempt.topics = &batch->topics;
   attempt.batch_id = batch->id;
+  attempt.headers = &batch->body.headers;
+  attempt.wants_answer = encoder_->has_item_answers();
+  if (encoder_->is_single()) attempt.event = read_record(batch->records.data());
   in_flight_.push_back(std::move(batch));
   transport_->start(attempt, now);
 }
 
+/// The concurrency limit learns only while it is what stands between a full batch and its request.
+void Destination::note_held_back(const Now& now) {
+  const bool has_more = backlog_.has_full_batch() || backlog_.retry_due_at() <= now.mono;
+  if (has_more && in_flight_.size() >= pacer_.concurrency_limit()) pacer_.note_held_back();
+}
+
 // Settling ----------------------------------------------------------------------------------------
+
+void Destination::collect(const Now& now) {
+  completions_.clear();
+  transport_->collect(now, completions_);
+  for (const Completion& completion : completions_) settle(completion, now);
+}
 
 void Destination::settle(const Completion& completion, const Now& now) {
   const auto found = std::find_if(in_flight_.begin(), in_flight_.end(), [&](const BatchPtr& batch) {
@@ -207,200 +136,159 @@ void Destination::settle(const Completion& completion, const Now& now) {
   } else {
     settle_answer(std::move(batch), completion, now);
   }
+  // What follows a batch of a destination that is gone shares its fate.
+  if (is_disabled_) ledger_.dead += backlog_.clear();
 }
 
 void Destination::settle_answer(BatchPtr batch, const Completion& completion, const Now& now) {
-  const Outcome outcome = outcome_of(completion.result, completion.status, {});
+  if (settle_items(batch, completion, now)) return;
+  const Outcome outcome = outcome_of(completion.result, completion.status, status_actions_);
   if (is_disabled_ && outcome != Outcome::delivered) {
-    bury(*batch, "gone", completion, now);
-    recycle(std::move(batch));
+    bury(std::move(batch), "gone", completion, now);
     return;
   }
   if (outcome == Outcome::retry || outcome == Outcome::hold) {
     failed(std::move(batch), outcome, completion, now);
     return;
   }
-  answered(completion.id, now);
+  // Whatever the answer was, there was one: the destination is up.
+  if (completion.result != AttemptResult::unsendable) answered(*batch, now);
   switch (outcome) {
     case Outcome::retry:
     case Outcome::hold:
       break;
     case Outcome::delivered:
-      delivered(std::move(batch), completion.events_lost);
-      return;
+      delivered(std::move(batch), completion.events_lost, now);
+      break;
     case Outcome::split:
       if (batch->events > 1) {
-        split(std::move(batch), now);
-        return;
+        backlog_.split(std::move(batch), now);
+      } else {
+        bury(std::move(batch), "too_large", completion, now);
       }
-      bury(*batch, "too_large", completion, now);
       break;
     case Outcome::disable:
       disable(std::move(batch), completion, now);
-      return;
+      break;
     case Outcome::dead:
-      bury(*batch, "refused", completion, now);
+      bury(std::move(batch),
+           completion.result == AttemptResult::unsendable ? "unsendable" : "refused", completion,
+           now);
       break;
   }
-  recycle(std::move(batch));
 }
 
-/// Whatever the answer was, there was one: the destination is up.
-void Destination::answered(AttemptId attempt, const Now& now) {
-  const auto recovery = pacer_.answered(attempt, now);
-  if (!recovery) return;
-  if (std::exchange(told_failure_, std::nullopt)) {
-    log_.info("destination recovered",
-              {{"destination", name_}, {"failed_for", format_duration(recovery->failed_for)}});
+/// Each event of a bulk answer follows its own status; what is to be tried again stays in `batch`.
+/// False if the answer speaks of the batch as a whole.
+bool Destination::settle_items(BatchPtr& batch, const Completion& completion, const Now& now) {
+  if (completion.result != AttemptResult::answered || !encoder_->has_item_answers()) return false;
+  item_statuses_.clear();
+  const bool is_understood =
+      encoder_->read_items(completion.status, completion.answer, batch->events, item_statuses_);
+  if (!is_understood || item_statuses_.size() != batch->events) return false;
+  std::uint32_t dead = 0;
+  const std::uint32_t settled =
+      batch->remove_if([&](std::uint32_t index, const RecordView& record) {
+        const Outcome outcome =
+            outcome_of(AttemptResult::answered, item_statuses_[index], status_actions_);
+        if (outcome == Outcome::retry || outcome == Outcome::hold) return false;
+        outcome == Outcome::delivered ? ++ledger_.delivered : ++ledger_.dead;
+        dead += outcome == Outcome::delivered ? 0 : 1;
+        backlog_.release(record);
+        return true;
+      });
+  if (dead > 0) failures_.buried(*batch, dead, "refused", completion, now);
+  if (batch->events == 0) {
+    answered(*batch, now);
+    backlog_.finish(std::move(batch), now);
+  } else if (settled == 0) {
+    failed(std::move(batch), Outcome::retry, completion, now);
+  } else {
+    answered(*batch, now);
+    backlog_.give_id(*batch, now);
+    const Duration delay = pacer_.retry_delay(batch->attempts);
+    retry_or_give_up(std::move(batch), delay, completion, now);
   }
-  // One failure among answers may be the fault of its batch, which keeps its own pace.
-  if (recovery->failures > 1) make_all_due(now);
+  return true;
 }
 
-void Destination::make_all_due(const Now& now) {
-  std::multimap<MonoTime, BatchPtr> due;
-  for (auto& [later, batch] : waiting_) due.emplace(now.mono, std::move(batch));
-  waiting_ = std::move(due);
+void Destination::answered(const Batch& batch, const Now& now) {
+  const auto outage = pacer_.answered(batch.attempt_id, now.mono - batch.started_at, now);
+  if (!outage) return;
+  failures_.recovered(*outage);
+  backlog_.make_all_due(now);
 }
 
-void Destination::delivered(BatchPtr batch, std::uint32_t lost) {
+void Destination::delivered(BatchPtr batch, std::uint32_t lost, const Now& now) {
   ledger_.delivered += batch->events - lost;
   ledger_.drop(DropReason::subscriber_full, lost);
-  settled(*batch);
-  recycle(std::move(batch));
+  backlog_.finish(std::move(batch), now);
 }
 
 /// The front of the batch is done, the rest waits until the peer takes more.
 void Destination::sent_some(BatchPtr batch, const Completion& completion, const Now& now) {
-  std::size_t done_bytes = 0;
-  for (std::uint32_t i = 0; i < completion.events_sent; ++i) {
-    done_bytes += record_bytes_at(batch->records.data() + done_bytes);
-  }
+  if (completion.events_sent > 0) answered(*batch, now);
   ledger_.delivered += completion.events_sent - completion.events_lost;
   ledger_.drop(DropReason::subscriber_full, completion.events_lost);
-  queue_.release(completion.events_sent, done_bytes);
-  batch->records.erase(batch->records.begin(),
-                       batch->records.begin() + static_cast<std::ptrdiff_t>(done_bytes));
-  batch->events -= completion.events_sent;
-  batch->attempts = 0;
-  batch->first_attempt_at = {};
-  if (completion.events_sent > 0) answered(completion.id, now);
+  batch->remove_if([&](std::uint32_t index, const RecordView& record) {
+    if (index >= completion.events_sent) return false;
+    backlog_.release(record);
+    return true;
+  });
   if (batch->events == 0) {
-    recycle(std::move(batch));
+    backlog_.finish(std::move(batch), now);
     return;
   }
-  wait_until(now.mono + congestion_delay, std::move(batch));
+  batch->attempts = 0;
+  batch->first_attempt_at = {};
+  backlog_.wait_until(now.mono + congestion_delay, std::move(batch));
 }
 
 void Destination::failed(BatchPtr batch, Outcome outcome, const Completion& completion,
                          const Now& now) {
-  tell_failure(outcome, completion, now);
-  const Duration delay = pacer_.failed(completion.id, batch->attempts, completion.retry_after, now);
-  const bool may_give_up = outcome == Outcome::retry;
-  if (!may_give_up) {
+  const bool is_hold = outcome == Outcome::hold;
+  const Duration delay = pacer_.failed(
+      {completion.id, batch->attempts, completion.retry_after, is_hold, completion.has_alternative},
+      now);
+  if (is_hold) {
+    failures_.held(completion);
     // Held time counts towards no limit: only a person can end it.
     batch->attempts = 0;
     batch->first_attempt_at = {};
+    backlog_.wait_until(now.mono + delay, std::move(batch));
+    return;
   }
-  if (may_give_up && policy_.retry_attempts_max != 0 &&
-      batch->attempts >= policy_.retry_attempts_max) {
-    bury(*batch, "attempts", completion, now);
-    recycle(std::move(batch));
-  } else if (may_give_up && now.mono - batch->first_attempt_at >= policy_.retry_age_max) {
-    bury(*batch, "age", completion, now);
-    recycle(std::move(batch));
+  if (pacer_.is_open()) {
+    failures_.opened(completion, now);
   } else {
-    wait_until(now.mono + delay, std::move(batch));
+    failures_.failed(completion, now);
   }
+  retry_or_give_up(std::move(batch), delay, completion, now);
 }
 
-/// Once an outage, and not for each of many short ones; refused credentials need a person, always.
-void Destination::tell_failure(Outcome outcome, const Completion& completion, const Now& now) {
-  const bool is_hold = outcome == Outcome::hold;
-  if (told_failure_ == outcome) return;
-  if (!is_hold && (told_failure_ || now.mono < next_failure_log_)) return;
-  told_failure_ = outcome;
-  next_failure_log_ = now.mono + failure_log_interval;
-  log_.write(is_hold ? LogLevel::error : LogLevel::warn,
-             is_hold ? "destination refuses our credentials; its events are held"
-                     : "destination fails; its events are kept and tried again",
-             {{"destination", name_},
-              {"status", std::to_string(completion.status)},
-              {"detail", detail_of(completion)}});
-}
-
-void Destination::split(BatchPtr batch, const Now& now) {
-  BatchPtr second = std::make_unique<Batch>();
-  std::size_t at = 0;
-  for (std::uint32_t i = 0; i < batch->events / 2; ++i) {
-    at += record_bytes_at(batch->records.data() + at);
+void Destination::retry_or_give_up(BatchPtr batch, Duration delay, const Completion& completion,
+                                   const Now& now) {
+  const bool is_spent = retry_attempts_max_ != 0 && batch->attempts >= retry_attempts_max_;
+  const bool is_old = now.mono - batch->first_attempt_at >= retry_age_max_;
+  // What fails while the sidecar stops has not failed for ever.
+  if (is_flushing_ || (!is_spent && !is_old)) {
+    backlog_.wait_until(now.mono + delay, std::move(batch));
+  } else {
+    bury(std::move(batch), is_spent ? "attempts" : "age", completion, now);
   }
-  const auto middle = batch->records.begin() + static_cast<std::ptrdiff_t>(at);
-  second->records.assign(middle, batch->records.end());
-  second->events = batch->events - batch->events / 2;
-  batch->records.erase(middle, batch->records.end());
-  batch->events /= 2;
-  for (Batch* half : {batch.get(), second.get()}) {
-    half->first_attempt_at = batch->first_attempt_at;
-    half->attempts = 0;
-    give_id(*half, now);
-  }
-  wait_until(now.mono, std::move(batch));
-  wait_until(now.mono, std::move(second));
 }
 
 void Destination::disable(BatchPtr batch, const Completion& completion, const Now& now) {
-  if (!is_disabled_) {
-    log_.error("destination is gone (410); nothing more is sent to it",
-               {{"destination", name_}, {"detail", detail_of(completion)}});
-  }
+  if (!is_disabled_) failures_.gone(completion);
   is_disabled_ = true;
-  bury(*batch, "gone", completion, now);
-  recycle(std::move(batch));
-  for (auto& [due, waiting] : waiting_) {
-    ledger_.queued -= waiting->events;
-    bury(*waiting, "gone", completion, now);
-  }
-  waiting_.clear();
-  ledger_.queued -= queue_.events();
-  ledger_.dead += queue_.events();
-  while (!queue_.is_empty()) queue_.pop();
+  bury(std::move(batch), "gone", completion, now);
 }
 
-/// Counts the batch as dead letters. The log gets a line now and then, not one a batch.
-void Destination::bury(const Batch& batch, std::string_view reason, const Completion& completion,
+void Destination::bury(BatchPtr batch, std::string_view reason, const Completion& completion,
                        const Now& now) {
-  ledger_.dead += batch.events;
-  dead_untold_ += batch.events;
-  settled(batch);
-  if (now.mono < next_dead_log_) return;
-  log_.error("dead letters", {{"destination", name_},
-                              {"reason", std::string(reason)},
-                              {"events", std::to_string(dead_untold_)},
-                              {"status", std::to_string(completion.status)},
-                              {"attempts", std::to_string(batch.attempts)},
-                              {"first_id", id_text(read_record(batch.records.data()))},
-                              {"detail", detail_of(completion)}});
-  dead_untold_ = 0;
-  next_dead_log_ = now.mono + dead_log_interval;
-}
-
-void Destination::wait_until(MonoTime due, BatchPtr batch) {
-  ledger_.queued += batch->events;
-  batch->body = {};
-  waiting_.emplace(due, std::move(batch));
-}
-
-void Destination::settled(const Batch& batch) {
-  queue_.release(batch.events, batch.records.size());
-}
-
-void Destination::recycle(BatchPtr batch) {
-  batch->records.clear();
-  batch->events = 0;
-  batch->attempts = 0;
-  batch->first_attempt_at = {};
-  spare_ = std::move(batch);
+  ledger_.dead += batch->events;
+  failures_.buried(*batch, batch->events, reason, completion, now);
+  backlog_.finish(std::move(batch), now);
 }
 
 // Time and shutdown -------------------------------------------------------------------------------
@@ -408,45 +296,33 @@ void Destination::recycle(BatchPtr batch) {
 MonoTime Destination::next_deadline() const {
   MonoTime deadline = transport_->next_deadline();
   if (is_disabled_) return deadline;
-  if (!pacer_.has_place(in_flight_.size())) return deadline;
-  MonoTime start_at = waiting_.empty() ? never : waiting_.begin()->first;
-  if (!queue_.is_empty()) {
-    start_at = std::min(
-        start_at, in_flight_.empty() ? gathering_since_ : gathering_since_ + policy_.batch_delay);
-  }
+  const MonoTime start_at = pacer_.may_start_at(in_flight_.size());
   if (start_at == never) return deadline;
-  return std::min(deadline, std::max(start_at, pacer_.paused_until()));
+  const MonoTime fresh_at = backlog_.fresh_due_at(in_flight_.empty() || is_flushing_);
+  if (fresh_at != never) deadline = std::min(deadline, std::max(start_at, fresh_at));
+  const MonoTime retry_at = backlog_.retry_due_at();
+  if (retry_at != never) {
+    deadline = std::min(deadline, std::max(pacer_.may_retry_at(in_flight_.size()), retry_at));
+  }
+  return deadline;
 }
 
 void Destination::begin_flush(const Now& now) {
   is_flushing_ = true;
   pacer_.hurry(now);
-  make_all_due(now);
-}
-
-bool Destination::is_drained() const {
-  return queue_.is_empty() && waiting_.empty() && in_flight_.empty();
+  backlog_.make_all_due(now);
 }
 
 void Destination::abandon(const Now& now) {
-  completions_.clear();
-  transport_->collect(now, completions_);
-  for (const Completion& completion : completions_) settle(completion, now);
-  for (const BatchPtr& batch : in_flight_) {
+  collect(now);
+  for (BatchPtr& batch : in_flight_) {
     transport_->cancel(batch->attempt_id);
+    ledger_.in_flight -= batch->events;
     ledger_.drop(DropReason::linger, batch->events);
-    settled(*batch);
+    backlog_.finish(std::move(batch), now);
   }
-  for (const auto& [due, batch] : waiting_) {
-    ledger_.drop(DropReason::linger, batch->events);
-    settled(*batch);
-  }
-  ledger_.drop(DropReason::linger, queue_.events());
-  while (!queue_.is_empty()) queue_.pop();
   in_flight_.clear();
-  waiting_.clear();
-  ledger_.in_flight = 0;
-  ledger_.queued = 0;
+  ledger_.drop(DropReason::linger, backlog_.clear());
 }
 
 }  // namespace outrider::sidecar

@@ -1,36 +1,33 @@
 // Destination: everything between an accepted event and its outcome, for one destination.
 //
 // Used by App, one a configured destination; they share nothing, so that a sick one uses up only
-// its own budget. It queues, forms batches, sends them by its transport and settles what the
-// answers mean. It sends at once when nothing is in flight, and gathers while something is, until a
-// batch is full or batch_delay old.
+// its own budget. It decides what an answer means for the events that were sent; what waits and
+// goes next is its Backlog's, when and how much its Pacer's, carrying its Transport's.
 //
-// Failing: a batch that is to be tried again waits on its own, in no request's place, while the
-// destination as a whole is paced by its Pacer. Once it recovers, all that waits is due at once.
+// It sends at once when nothing is in flight, and gathers while something is, until a batch is full
+// or batch_delay old. Fresh batches and retries take turns when both are due.
 //
-// Thread: the sidecar's one thread. Owns: its queue, batches, encoder and transport.
+// Thread: the sidecar's one thread. Owns: its backlog, batches in flight, encoder and transport.
 // Limits: queue_events_max and queue_bytes_max bound all it holds, in flight included.
 // Fails with: nothing; what goes wrong is counted in the ledger and told to the log.
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
-#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sidecar/base/agent.hpp"
 #include "sidecar/base/log.hpp"
-#include "sidecar/base/uuid.hpp"
-#include "sidecar/config/config.hpp"
-#include "sidecar/deliver/batch.hpp"
+#include "sidecar/config/destination_config.hpp"
+#include "sidecar/deliver/backlog.hpp"
+#include "sidecar/deliver/failure_log.hpp"
 #include "sidecar/deliver/ledger.hpp"
 #include "sidecar/deliver/outcome.hpp"
 #include "sidecar/deliver/pacer.hpp"
 #include "sidecar/deliver/transport.hpp"
 #include "sidecar/encode/encoder.hpp"
-#include "sidecar/queue/event_queue.hpp"
 
 namespace outrider::sidecar {
 
@@ -39,17 +36,18 @@ class Destination final : public Agent {
   Destination(const DestinationConfig& config, std::unique_ptr<Encoder> encoder,
               std::unique_ptr<Transport> transport, Log& log, std::uint64_t seed);
 
-  /// Takes a copy of the record, or drops one as when_full says.
+  /// Takes a copy of the record, or drops one as the configuration says.
   void accept(proto::ByteView record, const Now& now);
 
   int do_work(const Now& now) override;
   MonoTime next_deadline() const override;
 
-  /// Shutting down: sends what there is without gathering and without long waits.
+  /// Shutting down: sends what there is without gathering and without long waits. From here on
+  /// nothing is given up for having been tried too often or too long.
   void begin_flush(const Now& now);
 
   /// Nothing is queued, waiting or in flight.
-  bool is_drained() const;
+  bool is_drained() const { return in_flight_.empty() && backlog_.is_empty(); }
 
   /// The linger time is over: ends what is in flight and counts what is left as dropped.
   void abandon(const Now& now);
@@ -59,69 +57,47 @@ class Destination final : public Agent {
 
   const std::string& name() const { return name_; }
   const Ledger& ledger() const { return ledger_; }
+  const Pacer& pacer() const { return pacer_; }
 
  private:
-  using BatchPtr = std::unique_ptr<Batch>;
-
-  /// The policy of this destination, as configured.
-  struct Policy {
-    WhenFull when_full;
-    std::uint64_t batch_events_max;
-    std::uint64_t batch_bytes_max;
-    Duration batch_delay;
-    Duration retry_age_max;
-    std::uint64_t retry_attempts_max;
-  };
-
   // Sending.
-  bool has_batch_to_form(const Now& now) const;
-  BatchPtr next_batch(const Now& now);
-  BatchPtr form_batch(const Now& now);
-  void give_id(Batch& batch, const Now& now);
-  BatchPtr take_due_batch(const Now& now);
-  bool is_expired(const RecordView& record, const Now& now) const;
-  void remove_expired(Batch& batch, const Now& now);
-  void start(BatchPtr batch, const Now& now);
+  BatchPtr next_batch(const Now& now, bool& is_retry);
+  void start(BatchPtr batch, bool is_retry, const Now& now);
+  void note_held_back(const Now& now);
 
   // Settling.
+  void collect(const Now& now);
   void settle(const Completion& completion, const Now& now);
   void settle_answer(BatchPtr batch, const Completion& completion, const Now& now);
-  void delivered(BatchPtr batch, std::uint32_t lost);
+  bool settle_items(BatchPtr& batch, const Completion& completion, const Now& now);
+  void answered(const Batch& batch, const Now& now);
+  void delivered(BatchPtr batch, std::uint32_t lost, const Now& now);
   void sent_some(BatchPtr batch, const Completion& completion, const Now& now);
   void failed(BatchPtr batch, Outcome outcome, const Completion& completion, const Now& now);
-  void tell_failure(Outcome outcome, const Completion& completion, const Now& now);
-  void answered(AttemptId attempt, const Now& now);
-  void make_all_due(const Now& now);
-  void split(BatchPtr batch, const Now& now);
+  void retry_or_give_up(BatchPtr batch, Duration delay, const Completion& completion,
+                        const Now& now);
   void disable(BatchPtr batch, const Completion& completion, const Now& now);
-  void bury(const Batch& batch, std::string_view reason, const Completion& completion,
-            const Now& now);
-  void wait_until(MonoTime due, BatchPtr batch);
-  void settled(const Batch& batch);
-  void recycle(BatchPtr batch);
+  void bury(BatchPtr batch, std::string_view reason, const Completion& completion, const Now& now);
 
   std::string name_;
-  Policy policy_;
+  std::uint64_t sample_below_;  ///< ids whose hash is at least this are not kept; 0: all are kept
+  std::vector<StatusAction> status_actions_;
+  Duration retry_age_max_;
+  std::uint64_t retry_attempts_max_;
+
   std::unique_ptr<Encoder> encoder_;
   std::unique_ptr<Transport> transport_;
-  Log& log_;
+  FailureLog failures_;
   Pacer pacer_;
-  UuidGenerator batch_ids_;
-
-  EventQueue queue_;
-  std::vector<BatchPtr> in_flight_;
-  std::multimap<MonoTime, BatchPtr> waiting_;  ///< by when they are due
-  BatchPtr spare_;                             ///< a settled batch whose memory is used again
-  std::vector<Completion> completions_;
   Ledger ledger_;
+  Backlog backlog_;
 
-  MonoTime gathering_since_{};
+  std::vector<BatchPtr> in_flight_;
+  std::vector<Completion> completions_;
+  std::vector<int> item_statuses_;
+  bool is_fresh_next_ = false;
   bool is_flushing_ = false;
   bool is_disabled_ = false;
-  std::optional<Outcome> told_failure_;  ///< what the log was told and has not been taken back
-  MonoTime next_failure_log_{};
-  std::uint64_t dead_untold_ = 0;
-  MonoTime next_dead_log_{};
 };
 
 }  // namespace outrider::sidecar

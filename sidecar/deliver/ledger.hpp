@@ -17,6 +17,7 @@ enum class DropReason : std::uint8_t {
   evicted,          ///< when_full = drop_oldest: it made room for a newer one
   expired,          ///< older than its ttl when its turn came
   linger,           ///< still here when the linger time at shutdown was over
+  sampled,          ///< sample: not one of those that are kept
   subscriber_full,  ///< zmq: some subscriber was at its high-water mark and did not get it
 };
 
@@ -29,6 +30,7 @@ inline constexpr std::array drop_reasons = {
     DropReasonRow{DropReason::evicted, "evicted"},
     DropReasonRow{DropReason::expired, "expired"},
     DropReasonRow{DropReason::linger, "linger"},
+    DropReasonRow{DropReason::sampled, "sampled"},
     DropReasonRow{DropReason::subscriber_full, "subscriber_full"},
 };
 
@@ -49,6 +51,8 @@ struct Ledger {
     return dropped[static_cast<std::size_t>(reason)];
   }
   std::uint64_t dropped_total() const;
+  /// Accepted, and will never arrive, though nobody asked for that.
+  std::uint64_t lost() const { return dropped_total() - dropped_for(DropReason::sampled) + dead; }
   bool is_balanced() const;
 };
 

@@ -1,9 +1,8 @@
 // Pacer: when a destination may send, and how much at a time.
 //
-// Used by Destination. A healthy destination gets up to concurrency_max requests at a time. A
-// failure pauses it whole (exponential, full jitter; at least Retry-After where the answer asks for
-// it); after the pause one request alone probes it, and the answer to that opens it. Requests that
-// were under way when it failed tell nothing new: neither their failures nor their answers count.
+// Used by Destination. It puts together what each has a word in it: the circuit breaker, the pause
+// that an answer's Retry-After asks for, the adaptive concurrency limit, the rate limits and the
+// retry budget. A batch that failed waits by its own backoff besides.
 // Thread: one pacer, one thread. Plain state, no I/O.
 #pragma once
 
@@ -12,53 +11,70 @@
 
 #include "sidecar/base/clock.hpp"
 #include "sidecar/base/random.hpp"
-#include "sidecar/deliver/backoff.hpp"
-#include "sidecar/deliver/transport.hpp"
+#include "sidecar/config/destination_config.hpp"
+#include "sidecar/deliver/breaker.hpp"
+#include "sidecar/deliver/concurrency_limit.hpp"
+#include "sidecar/deliver/rate_limiter.hpp"
+#include "sidecar/deliver/retry_budget.hpp"
 
 namespace outrider::sidecar {
 
 class Pacer {
  public:
-  struct Recovery {
-    Duration failed_for;
-    std::uint32_t failures;  ///< in a row
+  /// What failed.
+  struct Failure {
+    AttemptId attempt = 0;
+    std::uint32_t attempts = 1;  ///< of its batch, so far
+    std::optional<Duration> retry_after = std::nullopt;
+    bool is_hold = false;          ///< refused credentials: the destination is probed
+    bool has_alternative = false;  ///< another url is up: the destination itself has not failed
   };
 
-  Pacer(BackoffLimits backoff, std::uint64_t concurrency_max, std::uint64_t seed)
-      : backoff_(backoff), concurrency_max_(concurrency_max), random_(seed) {}
+  Pacer(const DestinationConfig& config, std::uint64_t seed);
 
-  bool may_start(std::size_t in_flight, const Now& now) const {
-    return has_place(in_flight) && now.mono >= paused_until_;
-  }
-  bool has_place(std::size_t in_flight) const {
-    return in_flight < (is_failing() ? 1 : concurrency_max_);
-  }
-  MonoTime paused_until() const { return paused_until_; }
-  bool is_failing() const { return failures_ > 0; }
+  /// When a request may go, as far as time decides; `never` when it takes an answer.
+  MonoTime may_start_at(std::size_t in_flight) const;
+  /// The same for a retry.
+  MonoTime may_retry_at(std::size_t in_flight) const;
+
+  /// There was something to send and the concurrency limit stood in its way.
+  void note_held_back() { concurrency_.note_held_back(); }
+
+  /// Events that a batch may have now.
+  std::uint64_t batch_events_max() const;
 
   /// The number of an attempt that starts now.
-  AttemptId begin_attempt() { return ++last_attempt_; }
+  AttemptId begin_attempt(bool is_retry, std::uint64_t events, std::uint64_t bytes, const Now& now);
 
-  /// An attempt failed. Pauses the destination and returns how long the batch, which has been tried
-  /// `attempts` times, waits for the next attempt.
-  Duration failed(AttemptId attempt, std::uint32_t attempts, std::optional<Duration> retry_after,
-                  const Now& now);
+  /// Returns how long the batch waits for its next attempt.
+  Duration failed(const Failure& failure, const Now& now);
 
-  /// An attempt was answered. Tells of the outage if it is over with that.
-  std::optional<Recovery> answered(AttemptId attempt, const Now& now);
+  /// How long a batch waits that was tried so often.
+  Duration retry_delay(std::uint32_t attempts);
 
-  /// Shutting down: the pause ends now, and later ones are short, whatever an answer asks for.
+  /// An attempt was answered after `latency`. Returns how long the outage was that is over with
+  /// that, if there was one.
+  std::optional<Duration> answered(AttemptId attempt, Duration latency, const Now& now);
+
+  /// Shutting down: pauses end now, and later ones are short, whatever an answer asks for.
   void hurry(const Now& now);
 
+  bool is_open() const { return breaker_.state() == Breaker::State::open; }
+  std::size_t concurrency_limit() const { return concurrency_.limit(); }
+
  private:
+  std::size_t places() const;
+
+  std::uint64_t batch_events_max_;
   BackoffLimits backoff_;
-  std::uint64_t concurrency_max_;
   Random random_;
+  Breaker breaker_;
+  ConcurrencyLimit concurrency_;
+  RateLimiter rates_;
+  RetryBudget retries_;
   AttemptId last_attempt_ = 0;
-  AttemptId last_attempt_before_failure_ = 0;
-  std::uint32_t failures_ = 0;  ///< in a row
-  MonoTime failing_since_{};
-  MonoTime paused_until_{};
+  MonoTime open_since_{};
+  MonoTime paused_until_{};  ///< by Retry-After
   bool is_hurried_ = false;
 };
 

@@ -41,7 +41,7 @@ struct Attempt {
   /// The id of the batch, the same over all attempts; sent as a header by http.
   std::string_view batch_id;
   /// The event, if the body is made of one alone; for what a request says of its event.
-  std::optional<RecordView> event;
+  std::optional<RecordView> event = std::nullopt;
   /// What the encoder wants to be said of this body, "Name: value"; used by http.
   const std::vector<std::string>* headers = nullptr;
   /// The encoder reads the answer's body: a bulk interface tells the fate of each event in it.

@@ -96,7 +96,8 @@ struct EncoderRow {
 };
 const std::vector<EncoderRow>& encoder_rows();
 
-/// The encoder for these settings; null if there is no such format or compression.
+/// The encoder for these settings; null if there is no such format or compression, or if there are
+/// more rules than field_rules_max.
 std::unique_ptr<Encoder> make_encoder(const EncodeSettings& settings);
 
 }  // namespace outrider::sidecar

@@ -47,7 +47,7 @@ const std::vector<CompressorRow>& compressor_rows() {
 
 std::unique_ptr<Encoder> make_encoder(const EncodeSettings& settings) {
   const EncoderRow* format = find_row(encoder_rows(), settings.format);
-  if (format == nullptr) return nullptr;
+  if (format == nullptr || settings.rules.size() > field_rules_max) return nullptr;
   std::unique_ptr<Encoder> encoder = format->make(settings);
   if (settings.rules.size() != 0) {
     encoder = std::make_unique<TransformEncoder>(std::move(encoder), settings.rules);

@@ -1,6 +1,6 @@
 #include "sidecar/encode/field_transform.hpp"
 
-#include <algorithm>
+#include <bit>
 
 namespace outrider::sidecar {
 namespace {
@@ -30,6 +30,10 @@ void put_text(std::string& out, std::string_view text) {
     put_big_endian(out, size, 4);
   }
   out.append(text);
+}
+
+constexpr std::uint64_t bit(std::size_t index) {
+  return std::uint64_t{1} << index;
 }
 
 /// The head of a container whose count is known only when it is finished: the form is chosen for
@@ -67,30 +71,39 @@ class FieldTransform::Writer {
   Writer(const std::vector<Rule>& rules, proto::ByteView data, std::string& out)
       : rules_(rules), data_(data), reader_(data), out_(out) {}
 
-  bool write_value(const RuleSet& active, std::size_t depth);
+  bool write_value(RuleSet active, std::size_t depth);
 
  private:
-  bool write_map(std::uint32_t count, const RuleSet& active, std::size_t depth);
-  bool write_array(std::uint32_t count, const RuleSet& active, std::size_t depth);
+  /// The rules for the fields of one map.
+  struct MapRules {
+    std::size_t depth;
+    RuleSet active;   ///< all of them
+    RuleSet renames;  ///< those that give a field of this map another name
+    RuleSet fired;    ///< of the renames, those that find one
+    RuleSet fixed;    ///< those that add a field to this map
+  };
+
+  bool write_map(std::uint32_t count, RuleSet active, std::size_t depth);
+  bool write_array(std::uint32_t count, RuleSet active, std::size_t depth);
   bool write_element(const Decision& decision, std::size_t depth);
-  bool copy_value();
-  bool read_key(Token& key, proto::ByteView& bytes);
+  bool read_key(Token& key);
+  /// Copies what was read since `begin` as it was.
+  void copy_since(std::size_t begin);
 
-  /// The rules that end at the fields of a container this deep and do `action`.
-  RuleSet ending_here(Action action, const RuleSet& active, std::size_t depth) const;
-  /// Those of `renames` that will rename a field of the map whose fields come next.
-  bool find_fired(const RuleSet& renames, std::uint32_t count, std::size_t depth, RuleSet& fired);
-  Decision decide_field(const Token& key, const RuleSet& active, std::size_t depth) const;
-  Decision decide_element(std::uint32_t index, const RuleSet& active, std::size_t depth) const;
-  void apply_rule(std::size_t index, std::size_t depth, Decision& decision) const;
+  RuleSet ending_here(Action action, RuleSet active, std::size_t depth) const;
+  bool find_fired(std::uint32_t count, MapRules& rules);
+  Decision decide_field(const Token& key, const MapRules& rules) const;
+  Decision decide_element(std::uint32_t index, RuleSet active, std::size_t depth) const;
+  static void apply_rule(RuleSet self, const Rule& rule, std::size_t depth, Decision& decision);
   /// Another field takes the place of this one.
-  bool is_replaced(const Token& key, const Decision& decision, const RuleSet& fired,
-                   const RuleSet& fixed) const;
+  bool is_replaced(const Token& key, const Decision& decision, const MapRules& rules) const;
 
+  /// Calls `visit(RuleSet of this rule alone, rule)`.
   template <typename Visit>
-  void for_each(const RuleSet& set, const Visit& visit) const {
-    for (std::size_t i = 0; i < rules_.size(); ++i) {
-      if (set[i]) visit(i, rules_[i]);
+  void for_each(RuleSet set, const Visit& visit) const {
+    for (RuleSet left = set; left != 0; left &= left - 1) {
+      const auto rule = static_cast<std::size_t>(std::countr_zero(left));
+      visit(bit(rule), rules_[rule]);
     }
   }
 
@@ -100,58 +113,56 @@ class FieldTransform::Writer {
   std::string& out_;
 };
 
-bool FieldTransform::Writer::write_value(const RuleSet& active, std::size_t depth) {
-  if (active.none()) return copy_value();
+bool FieldTransform::Writer::write_value(RuleSet active, std::size_t depth) {
   const std::size_t begin = reader_.offset();
   Token token;
   if (reader_.next(token) != ReadStatus::ok) return false;
   if (token.type == TokenType::map) return write_map(token.count, active, depth);
   if (token.type == TokenType::array) return write_array(token.count, active, depth);
-  reader_.go_to(begin);
-  return copy_value();
-}
-
-bool FieldTransform::Writer::copy_value() {
-  const std::size_t begin = reader_.offset();
-  if (reader_.skip_value() != ReadStatus::ok) return false;
-  out_.append(proto::as_text(data_.subspan(begin, reader_.offset() - begin)));
+  copy_since(begin);
   return true;
 }
 
-bool FieldTransform::Writer::read_key(Token& key, proto::ByteView& bytes) {
+void FieldTransform::Writer::copy_since(std::size_t begin) {
+  out_.append(proto::as_text(data_.subspan(begin, reader_.offset() - begin)));
+}
+
+bool FieldTransform::Writer::read_key(Token& key) {
   const std::size_t begin = reader_.offset();
   if (reader_.next(key) != ReadStatus::ok) return false;
-  reader_.go_to(begin);  // a key that is a container has more to it
-  if (reader_.skip_value() != ReadStatus::ok) return false;
-  bytes = data_.subspan(begin, reader_.offset() - begin);
-  return true;
+  if (key.type != TokenType::map && key.type != TokenType::array) return true;
+  reader_.go_to(begin);
+  return reader_.skip_value() == ReadStatus::ok;
 }
 
-bool FieldTransform::Writer::write_map(std::uint32_t count, const RuleSet& active,
-                                       std::size_t depth) {
-  const RuleSet fixed = ending_here(Action::fixed, active, depth);
-  RuleSet fired;
-  if (!find_fired(ending_here(Action::rename, active, depth), count, depth, fired)) return false;
-  const Head head(out_, TokenType::map, count + static_cast<std::uint32_t>(fixed.count()));
+bool FieldTransform::Writer::write_map(std::uint32_t count, RuleSet active, std::size_t depth) {
+  MapRules rules{depth,
+                 active,
+                 ending_here(Action::rename, active, depth),
+                 {},
+                 ending_here(Action::fixed, active, depth)};
+  if (!find_fired(count, rules)) return false;
+  const Head head(out_, TokenType::map,
+                  count + static_cast<std::uint32_t>(std::popcount(rules.fixed)));
   std::uint32_t written = 0;
   for (std::uint32_t i = 0; i < count; ++i) {
+    const std::size_t begin = reader_.offset();
     Token key;
-    proto::ByteView key_bytes;
-    if (!read_key(key, key_bytes)) return false;
-    const Decision decision = decide_field(key, active, depth);
-    if (decision.is_dropped || is_replaced(key, decision, fired, fixed)) {
+    if (!read_key(key)) return false;
+    const Decision decision = decide_field(key, rules);
+    if (decision.is_dropped || is_replaced(key, decision, rules)) {
       if (reader_.skip_value() != ReadStatus::ok) return false;
       continue;
     }
     if (decision.rename != nullptr) {
       put_text(out_, decision.rename->text);
     } else {
-      out_.append(proto::as_text(key_bytes));
+      copy_since(begin);
     }
     if (!write_element(decision, depth)) return false;
     ++written;
   }
-  for_each(fixed, [&](std::size_t, const Rule& rule) {
+  for_each(rules.fixed, [&](RuleSet, const Rule& rule) {
     put_text(out_, rule.keys.back().name);
     put_text(out_, rule.text);
     ++written;
@@ -160,8 +171,7 @@ bool FieldTransform::Writer::write_map(std::uint32_t count, const RuleSet& activ
   return true;
 }
 
-bool FieldTransform::Writer::write_array(std::uint32_t count, const RuleSet& active,
-                                         std::size_t depth) {
+bool FieldTransform::Writer::write_array(std::uint32_t count, RuleSet active, std::size_t depth) {
   const Head head(out_, TokenType::array, count);
   std::uint32_t written = 0;
   for (std::uint32_t i = 0; i < count; ++i) {
@@ -178,30 +188,34 @@ bool FieldTransform::Writer::write_array(std::uint32_t count, const RuleSet& act
 }
 
 bool FieldTransform::Writer::write_element(const Decision& decision, std::size_t depth) {
-  if (!decision.is_redacted) return write_value(decision.below, depth + 1);
-  put_text(out_, redacted_text);
-  return reader_.skip_value() == ReadStatus::ok;
+  if (!decision.is_redacted && decision.below != 0) return write_value(decision.below, depth + 1);
+  const std::size_t begin = reader_.offset();
+  if (reader_.skip_value() != ReadStatus::ok) return false;
+  if (decision.is_redacted) {
+    put_text(out_, redacted_text);
+  } else {
+    copy_since(begin);
+  }
+  return true;
 }
 
-FieldTransform::RuleSet FieldTransform::Writer::ending_here(Action action, const RuleSet& active,
+FieldTransform::RuleSet FieldTransform::Writer::ending_here(Action action, RuleSet active,
                                                             std::size_t depth) const {
-  RuleSet ending;
-  for_each(active, [&](std::size_t i, const Rule& rule) {
-    if (rule.action == action && rule.keys.size() == depth + 1) ending.set(i);
+  RuleSet ending = 0;
+  for_each(active, [&](RuleSet self, const Rule& rule) {
+    if (rule.action == action && rule.keys.size() == depth + 1) ending |= self;
   });
   return ending;
 }
 
-bool FieldTransform::Writer::find_fired(const RuleSet& renames, std::uint32_t count,
-                                        std::size_t depth, RuleSet& fired) {
-  if (renames.none()) return true;
+bool FieldTransform::Writer::find_fired(std::uint32_t count, MapRules& rules) {
+  if (rules.renames == 0) return true;
   const std::size_t begin = reader_.offset();
   for (std::uint32_t i = 0; i < count; ++i) {
     Token key;
-    proto::ByteView key_bytes;
-    if (!read_key(key, key_bytes) || reader_.skip_value() != ReadStatus::ok) return false;
-    for_each(renames, [&](std::size_t rule_index, const Rule& rule) {
-      if (rule.keys[depth].matches_key(key)) fired.set(rule_index);
+    if (!read_key(key) || reader_.skip_value() != ReadStatus::ok) return false;
+    for_each(rules.renames, [&](RuleSet self, const Rule& rule) {
+      if (rule.keys[rules.depth].matches_key(key)) rules.fired |= self;
     });
   }
   reader_.go_to(begin);
@@ -209,37 +223,34 @@ bool FieldTransform::Writer::find_fired(const RuleSet& renames, std::uint32_t co
 }
 
 FieldTransform::Decision FieldTransform::Writer::decide_field(const Token& key,
-                                                              const RuleSet& active,
-                                                              std::size_t depth) const {
+                                                              const MapRules& rules) const {
   Decision decision;
-  for_each(ending_here(Action::rename, active, depth), [&](std::size_t, const Rule& rule) {
-    if (rule.keys[depth].matches_key(key)) decision.rename = &rule;
+  for_each(rules.fired, [&](RuleSet, const Rule& rule) {
+    if (rule.keys[rules.depth].matches_key(key)) decision.rename = &rule;
   });
-  for_each(active, [&](std::size_t i, const Rule& rule) {
-    const PathKey& path_key = rule.keys[depth];
+  for_each(rules.active, [&](RuleSet self, const Rule& rule) {
+    const PathKey& path_key = rule.keys[rules.depth];
     const bool matches =
         path_key.matches_key(key) ||
         (decision.rename != nullptr && path_key.matches_name(decision.rename->text));
-    if (matches) apply_rule(i, depth, decision);
+    if (matches) apply_rule(self, rule, rules.depth, decision);
   });
   return decision;
 }
 
-FieldTransform::Decision FieldTransform::Writer::decide_element(std::uint32_t index,
-                                                                const RuleSet& active,
+FieldTransform::Decision FieldTransform::Writer::decide_element(std::uint32_t index, RuleSet active,
                                                                 std::size_t depth) const {
   Decision decision;
-  for_each(active, [&](std::size_t i, const Rule& rule) {
-    if (rule.keys[depth].matches_index(index)) apply_rule(i, depth, decision);
+  for_each(active, [&](RuleSet self, const Rule& rule) {
+    if (rule.keys[depth].matches_index(index)) apply_rule(self, rule, depth, decision);
   });
   return decision;
 }
 
-void FieldTransform::Writer::apply_rule(std::size_t index, std::size_t depth,
-                                        Decision& decision) const {
-  const Rule& rule = rules_[index];
+void FieldTransform::Writer::apply_rule(RuleSet self, const Rule& rule, std::size_t depth,
+                                        Decision& decision) {
   if (rule.keys.size() > depth + 1) {
-    decision.below.set(index);
+    decision.below |= self;
   } else if (rule.action == Action::drop) {
     decision.is_dropped = true;
   } else if (rule.action == Action::redact) {
@@ -248,15 +259,16 @@ void FieldTransform::Writer::apply_rule(std::size_t index, std::size_t depth,
 }
 
 bool FieldTransform::Writer::is_replaced(const Token& key, const Decision& decision,
-                                         const RuleSet& fired, const RuleSet& fixed) const {
+                                         const MapRules& rules) const {
   bool is_replaced = false;
-  for_each(fixed, [&](std::size_t, const Rule& rule) {
+  for_each(rules.fixed, [&](RuleSet, const Rule& rule) {
     const PathKey& name = rule.keys.back();
     is_replaced |= decision.rename != nullptr ? name.matches_name(decision.rename->text)
                                               : name.matches_key(key);
   });
   if (decision.rename != nullptr) return is_replaced;
-  for_each(fired, [&](std::size_t, const Rule& rule) { is_replaced |= is_named(key, rule.text); });
+  for_each(rules.fired,
+           [&](RuleSet, const Rule& rule) { is_replaced |= is_named(key, rule.text); });
   return is_replaced;
 }
 
@@ -272,7 +284,7 @@ FieldTransform::FieldTransform(const FieldRules& rules) {
 
 void FieldTransform::add(Action action, const FieldPath& path, const std::string& text) {
   if (path.keys.empty()) return;  // the data itself, which apply() redacts as a whole
-  all_.set(rules_.size());
+  all_ |= bit(rules_.size());
   rules_.push_back({action, path.keys, text});
 }
 

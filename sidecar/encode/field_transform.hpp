@@ -15,7 +15,6 @@
 // well-formed, which ingest lets nobody send, becomes nil and shows nothing.
 #pragma once
 
-#include <bitset>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -43,15 +42,16 @@ class FieldTransform {
     std::vector<PathKey> keys;
     std::string text;  ///< rename: the new name; fixed: the value
   };
-  /// Rules whose keys so far have matched the way to a value.
-  using RuleSet = std::bitset<field_rules_max>;
+  /// Rules whose keys so far have matched the way to a value, one bit a rule.
+  using RuleSet = std::uint64_t;
+  static_assert(field_rules_max <= 64);
 
   /// What is to be done with one field or element.
   struct Decision {
     bool is_dropped = false;
     bool is_redacted = false;
     const Rule* rename = nullptr;
-    RuleSet below;
+    RuleSet below = 0;
   };
 
   class Writer;
@@ -59,7 +59,7 @@ class FieldTransform {
   void add(Action action, const FieldPath& path, const std::string& text);
 
   std::vector<Rule> rules_;
-  RuleSet all_;
+  RuleSet all_ = 0;
   bool redacts_all_ = false;
 };
 

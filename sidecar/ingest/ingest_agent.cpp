@@ -45,7 +45,7 @@ proto::Refusal IngestAgent::take_event(const Now& now) {
   if (event.attributes.at_ns > now.wall_ns()) return proto::Refusal::event_scheduled;
 
   const Uuid id = ids_.next(now.wall_ns());
-  const RecordContext context{id, reader_.header().host, now.wall_ns()};
+  const RecordContext context{id, reader_.header().host, now};
   const std::size_t size = record_bytes(event, context);
   if (record_.size() < size) record_.resize(size);
   write_record(event, context, record_.data());

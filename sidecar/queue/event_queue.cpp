@@ -1,64 +1,68 @@
 #include "sidecar/queue/event_queue.hpp"
 
 #include <algorithm>
-#include <cstring>
-#include <utility>
-
-#include "sidecar/base/record.hpp"
 
 namespace outrider::sidecar {
-namespace {
-
-/// Large enough that the unused end of a chunk does not matter, small enough for a busy sidecar
-/// with many destinations.
-constexpr std::size_t chunk_bytes = 256UL << 10U;
-
-}  // namespace
 
 bool EventQueue::has_room(std::size_t record_bytes) const {
-  return events_ + taken_events_ < limits_.events_max &&
-         bytes_ + taken_bytes_ + record_bytes <= limits_.bytes_max;
+  return events() + taken_events_ < limits_.events_max &&
+         bytes() + taken_bytes_ + record_bytes <= limits_.bytes_max;
 }
 
-bool EventQueue::could_fit(std::size_t record_bytes) const {
-  return taken_events_ < limits_.events_max && taken_bytes_ + record_bytes <= limits_.bytes_max;
-}
-
-void EventQueue::push(proto::ByteView record) {
-  if (chunks_.empty() || chunks_.back().capacity - chunks_.back().end < record.size()) {
-    add_chunk(record.size());
+bool EventQueue::could_fit(std::size_t record_bytes, proto::Priority up_to) const {
+  std::uint64_t kept_events = taken_events_;
+  std::uint64_t kept_bytes = taken_bytes_ + record_bytes;
+  for (std::size_t i = static_cast<std::size_t>(up_to) + 1; i < priorities; ++i) {
+    kept_events += fifos_[i].events();
+    kept_bytes += fifos_[i].bytes();
   }
-  Chunk& chunk = chunks_.back();
-  std::memcpy(chunk.bytes.get() + chunk.end, record.data(), record.size());
-  chunk.end += record.size();
-  ++events_;
-  bytes_ += record.size();
+  return kept_events < limits_.events_max && kept_bytes <= limits_.bytes_max;
 }
 
-void EventQueue::add_chunk(std::size_t capacity_min) {
-  if (spare_.capacity >= capacity_min) {
-    chunks_.push_back(std::exchange(spare_, {}));
-    return;
+bool EventQueue::evict(proto::Priority up_to) {
+  for (std::size_t i = 0; i <= static_cast<std::size_t>(up_to); ++i) {
+    if (fifos_[i].is_empty()) continue;
+    fifos_[i].pop_front();
+    note_removal(i);
+    return true;
   }
-  Chunk chunk;
-  chunk.capacity = std::max(capacity_min, chunk_bytes);
-  chunk.bytes = std::make_unique_for_overwrite<std::uint8_t[]>(chunk.capacity);
-  chunks_.push_back(std::move(chunk));
+  return false;
+}
+
+void EventQueue::push(proto::ByteView record, proto::Priority priority) {
+  const auto fifo = static_cast<std::size_t>(priority);
+  fifos_[fifo].push(record);
+  note_arrival(fifo);
+}
+
+std::uint64_t EventQueue::events() const {
+  return fifos_[0].events() + fifos_[1].events() + fifos_[2].events();
+}
+
+std::uint64_t EventQueue::bytes() const {
+  return fifos_[0].bytes() + fifos_[1].bytes() + fifos_[2].bytes();
+}
+
+std::size_t EventQueue::front_fifo() const {
+  if (order_ == QueueOrder::by_arrival) return runs_.front().fifo;
+  std::size_t fifo = priorities - 1;
+  while (fifos_[fifo].is_empty()) --fifo;
+  return fifo;
 }
 
 proto::ByteView EventQueue::front() const {
-  const Chunk& chunk = chunks_.front();
-  const std::uint8_t* at = chunk.bytes.get() + chunk.begin;
-  return {at, record_bytes_at(at)};
+  return fifos_[front_fifo()].front();
 }
 
 void EventQueue::pop() {
-  remove_front(front().size());
+  const std::size_t fifo = front_fifo();
+  fifos_[fifo].pop_front();
+  note_removal(fifo);
 }
 
 void EventQueue::take() {
   const std::size_t record_bytes = front().size();
-  remove_front(record_bytes);
+  pop();
   ++taken_events_;
   taken_bytes_ += record_bytes;
 }
@@ -68,16 +72,29 @@ void EventQueue::release(std::uint64_t events, std::uint64_t bytes) {
   taken_bytes_ -= bytes;
 }
 
-void EventQueue::remove_front(std::size_t record_bytes) {
-  Chunk& chunk = chunks_.front();
-  chunk.begin += record_bytes;
-  --events_;
-  bytes_ -= record_bytes;
-  if (chunk.begin != chunk.end) return;
-  chunk.begin = chunk.end = 0;
-  // A chunk made for one large event is not worth keeping.
-  if (chunk.capacity == chunk_bytes) spare_ = std::move(chunk);
-  chunks_.pop_front();
+void EventQueue::note_arrival(std::size_t fifo) {
+  if (order_ == QueueOrder::by_priority) return;
+  const bool goes_on =
+      !runs_.empty() && runs_.back().fifo == fifo && runs_.back().events < UINT32_MAX;
+  if (goes_on) {
+    ++runs_.back().events;
+  } else {
+    runs_.push_back({1, static_cast<std::uint32_t>(fifo)});
+  }
+}
+
+/// The oldest of the fifo has left: the first run of that fifo which is not used up is shorter.
+void EventQueue::note_removal(std::size_t fifo) {
+  if (order_ == QueueOrder::by_priority) return;
+  std::uint64_t& at = first_run_[fifo];
+  at = std::max(at, runs_popped_);
+  const auto run = [this](std::uint64_t number) -> Run& { return runs_[number - runs_popped_]; };
+  while (run(at).fifo != fifo || run(at).events == 0) ++at;
+  --run(at).events;
+  while (!runs_.empty() && runs_.front().events == 0) {
+    runs_.pop_front();
+    ++runs_popped_;
+  }
 }
 
 }  // namespace outrider::sidecar

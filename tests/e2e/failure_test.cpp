@@ -155,7 +155,7 @@ TEST(Failure, ACertificateThatIsNotTrustedHoldsTheEvents) {
   emit_numbers(client, 1, 3);
   EXPECT_TRUE(sidecar.process().wait_for_line("certificate", Process::Stream::err));
   EXPECT_EQ(sidecar.stop(), 3);
-  EXPECT_EQ(sidecar.ledger("audit").dropped, 3U) << "linger";
+  EXPECT_EQ(sidecar.ledger("audit").left, 3U);
   EXPECT_TRUE(sink.numbers().empty());
 }
 
@@ -181,8 +181,7 @@ TEST(Stop, ADeadReceiverCostsTheLingerTimeAndTheLossIsSaid) {
   emit_numbers(client, 1, 10);
   EXPECT_TRUE(client.flush(10s));
   EXPECT_EQ(sidecar.stop(), 3);
-  EXPECT_EQ(sidecar.ledger("audit").dropped, 10U);
-  EXPECT_NE(sidecar.err().find("(linger 10)"), std::string::npos) << sidecar.err();
+  EXPECT_EQ(sidecar.ledger("audit").left, 10U);
 }
 
 TEST(Stop, ASecondSignalEndsAtOnce) {

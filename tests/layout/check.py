@@ -45,7 +45,7 @@ WRAPPED_BY = {
         "sidecar/cli/version_command.cpp",
     ],
     r"libdeflate\.h": ["sidecar/encode/gzip_compressor.cpp"],
-    r"zstd\.h": ["sidecar/encode/zstd_compressor.cpp"],
+    r"zstd\.h": ["sidecar/encode/zstd_compressor.cpp", "sidecar/cli/zstd_decoder.cpp"],
 }
 
 # Clocks are read in one place and passed on; commands are their own place.

@@ -5,139 +5,33 @@
 // failure prints its seed; OUTRIDER_SIM_SEED=N runs that one alone, OUTRIDER_SIM_SEEDS=N that many.
 
 #include <cstdlib>
-#include <map>
-#include <set>
 
 #include <gtest/gtest.h>
 
 #include "sidecar/base/random.hpp"
+#include "sim/receiver.hpp"
 #include "support/app_fixture.hpp"
 
 namespace outrider::sidecar {
 namespace {
 
 using namespace std::chrono_literals;
-
-/// How the outside world treats one destination, for a while.
-struct Weather {
-  double failure = 0;      ///< no answer: refused, reset
-  double lost_answer = 0;  ///< received, but the answer never came
-  double overloaded = 0;   ///< 503, sometimes with Retry-After
-  double refused = 0;      ///< 400
-  double unauthorised = 0;
-  double gone = 0;       ///< 410
-  double too_large = 0;  ///< 413 for batches of more than one event
-  double congested = 0;  ///< takes only a part
-  Duration latency_max = 1ms;
-};
-
-/// Answers the attempts of one fake transport, and remembers what a real receiver would have got.
-class Receiver {
- public:
-  Receiver(test::FakeTransport& transport, std::uint64_t seed)
-      : transport_(transport), random_(seed) {
-    transport.on_collect = [this](const Now& now) { answer_due(now); };
-  }
-
-  /// Ids received, and how often.
-  const std::map<std::string, int>& received() const { return received_; }
-  std::uint64_t lost() const { return lost_; }
-  /// Of those received, the ones whose answer was lost at least once.
-  const std::set<std::string>& unknown() const { return unknown_; }
-
-  Weather weather;
-
- private:
-  static std::vector<std::string> ids(const std::string& body) {
-    std::vector<std::string> found;
-    for (std::size_t at = 0; (at = body.find("{\"id\":\"", at)) != std::string::npos; at += 7) {
-      found.push_back(body.substr(at + 7, 36));
-    }
-    return found;
-  }
-
-  void answer_due(const Now& now) {
-    for (const auto& [id, attempt] : transport_.open) {
-      if (!due_.contains(id)) {
-        const auto latency = static_cast<std::uint64_t>(weather.latency_max.count());
-        due_[id] = now.mono + Duration(static_cast<Duration::rep>(random_.below(latency + 1)));
-      }
-    }
-    for (auto it = due_.begin(); it != due_.end();) {
-      const auto open = transport_.open.find(it->first);
-      if (open == transport_.open.end()) {
-        it = due_.erase(it);
-      } else if (it->second <= now.mono) {
-        answer(open->second);
-        it = due_.erase(it);
-      } else {
-        ++it;
-      }
-    }
-  }
-
-  void answer(const test::SeenAttempt& attempt) {
-    Completion completion;
-    completion.id = attempt.id;
-    completion.result = AttemptResult::answered;
-    completion.status = 200;
-    const std::vector<std::string> events = ids(attempt.body);
-    if (random_.chance(weather.failure)) {
-      completion.result = AttemptResult::failed;
-      completion.detail = "connection reset";
-    } else if (random_.chance(weather.lost_answer)) {
-      completion.result = AttemptResult::failed;
-      completion.detail = "timeout";
-      receive(events, events.size());
-      unknown_.insert(events.begin(), events.end());
-    } else if (random_.chance(weather.overloaded)) {
-      completion.status = 503;
-      if (random_.chance(0.5)) completion.retry_after = Duration(2s);
-    } else if (random_.chance(weather.refused)) {
-      completion.status = 400;
-    } else if (random_.chance(weather.unauthorised)) {
-      completion.status = 401;
-    } else if (random_.chance(weather.gone)) {
-      completion.status = 410;
-    } else if (events.size() > 1 && random_.chance(weather.too_large)) {
-      completion.status = 413;
-    } else if (random_.chance(weather.congested)) {
-      completion.result = AttemptResult::sent_some;
-      completion.events_sent = static_cast<std::uint32_t>(random_.below(events.size() + 1));
-      if (completion.events_sent > 0 && random_.chance(0.5)) completion.events_lost = 1;
-      lost_ += completion.events_lost;
-      receive(events, completion.events_sent - completion.events_lost);
-    } else {
-      receive(events, events.size());
-    }
-    transport_.complete(completion);
-  }
-
-  void receive(const std::vector<std::string>& events, std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i) ++received_[events[i]];
-  }
-
-  test::FakeTransport& transport_;
-  Random random_;
-  std::map<AttemptId, MonoTime> due_;
-  std::map<std::string, int> received_;
-  std::set<std::string> unknown_;
-  std::uint64_t lost_ = 0;
-};
+using test::Receiver;
+using test::Weather;
 
 class Simulation {
  public:
   explicit Simulation(std::uint64_t seed)
       : random_(seed), config_(make_config()), fake_(config_, random_.next()) {
-    for (auto* transport : fake_.transports) {
-      receivers_.push_back(std::make_unique<Receiver>(*transport, random_.next()));
+    for (std::size_t i = 0; i < fake_.transports.size(); ++i) {
+      receivers_.push_back(std::make_unique<Receiver>(*fake_.transports[i], config_.destinations[i],
+                                                      random_.next()));
     }
   }
 
   void run() {
     for (int step = 0; step < 400; ++step) {
       act();
-      turn();
       if (::testing::Test::HasFailure()) return;
     }
     stop();
@@ -160,7 +54,18 @@ class Simulation {
       destination.batch_events_max = 1 + random_.below(50);
       destination.batch_bytes_max = 100 + random_.below(10'000);
       destination.batch_delay = std::chrono::milliseconds(random_.below(300));
-      destination.concurrency_max = 1 + random_.below(4);
+      destination.concurrency_max = 1 + random_.below(8);
+      destination.ordering = random_.chance(0.4) ? Ordering::key : Ordering::none;
+      destination.breaker_failures = random_.below(8);
+      destination.breaker_failure_rate = random_.chance(0.5) ? 0.5 : 0;
+      destination.retry_share_max = random_.chance(0.5) ? 0.2 : 1;
+      if (random_.chance(0.2)) destination.sample_rate = 0.5;
+      if (random_.chance(0.2)) destination.body_bytes_max = 120;
+      if (random_.chance(0.2)) {
+        destination.rate_max.events_per_s = 1 + static_cast<double>(random_.below(200));
+        destination.rate_max.requests_per_s = 1 + static_cast<double>(random_.below(20));
+      }
+      if (random_.chance(0.3)) destination.status_actions = {{409, 409, Outcome::delivered}};
       destination.retry_initial = std::chrono::milliseconds(1 + random_.below(500));
       destination.retry_max = destination.retry_initial * 16;
       destination.retry_attempts_max = random_.below(4) == 0 ? 1 + random_.below(5) : 0;
@@ -183,11 +88,36 @@ class Simulation {
         send_garbage();
         break;
       case 3:
-        fake_.clock.advance(std::chrono::seconds(random_.below(10)));
+        pass(std::chrono::seconds(random_.below(10)));
         break;
       default:
         send_frame();
-        fake_.clock.advance(std::chrono::microseconds(random_.below(50'000)));
+        turn();
+        pass(std::chrono::microseconds(random_.below(50'000)));
+    }
+  }
+
+  /// Lets time pass as the run loop does, which sleeps until something is due. In between nothing
+  /// may be: a wake-up that nobody asked for would have been lost.
+  void pass(Duration duration) {
+    const MonoTime end = fake_.clock.now().mono + duration;
+    while (!::testing::Test::HasFailure()) {
+      turn();
+      const Duration left = end - fake_.clock.now().mono;
+      const MonoTime deadline = fake_.app->next_deadline();
+      const Duration sleep = deadline - fake_.clock.now().mono;
+      if (sleep > left) {
+        fake_.clock.advance(left);
+        ASSERT_EQ(fake_.app->do_work(fake_.clock.now()), 0) << "a wake-up was lost";
+        return;
+      }
+      if (sleep > 1ns && random_.chance(0.1)) {
+        fake_.clock.advance(sleep - 1ns);
+        ASSERT_EQ(fake_.app->do_work(fake_.clock.now()), 0) << "a wake-up was lost";
+        fake_.clock.advance(1ns);
+      } else {
+        fake_.clock.advance(sleep);
+      }
     }
   }
 
@@ -197,7 +127,10 @@ class Simulation {
     const auto sometimes = [&] { return random_.chance(0.3) ? 0.9 * unit() : 0.0; };
     weather.failure = random_.chance(0.2) ? 1.0 : sometimes();
     weather.lost_answer = sometimes();
+    weather.other_url = sometimes();
     weather.overloaded = sometimes();
+    weather.unsendable = 0.2 * sometimes();
+    weather.conflict = sometimes();
     weather.refused = sometimes();
     weather.unauthorised = sometimes();
     weather.gone = random_.chance(0.02) ? 0.5 : 0.0;
@@ -221,16 +154,26 @@ class Simulation {
       } else if (kind == 1) {
         events.push_back(test::event_bytes(topic, 0, "\xda\x0b\xb8" + std::string(3000, 'x')));
         ++refused_;
-      } else if (kind == 2) {
-        // "ttl": 100 ms
-        events.push_back(test::event_bytes(topic, 0, data, "\x81\xa3ttl\x64"));
-        ++accepted_;
       } else {
-        events.push_back(test::event_bytes(topic, 0, data));
+        events.push_back(test::event_bytes(topic, 0, data, attributes()));
         ++accepted_;
       }
     }
     fake_.source->frames.push_back(test::frame_bytes(events));
+  }
+
+  /// A msgpack map with some of: a ttl of 100 ms, a key of five, a priority.
+  std::string attributes() {
+    std::string fields;
+    char count = 0;
+    if (random_.chance(0.05)) fields += std::string("\xa3ttl\x64"), ++count;
+    if (random_.chance(0.5)) {
+      fields += std::string("\xa3key\xa1") + static_cast<char>('a' + random_.below(5)), ++count;
+    }
+    if (random_.chance(0.5)) {
+      fields += std::string("\xa3pri") + static_cast<char>(random_.below(3)), ++count;
+    }
+    return static_cast<char>(0x80 + count) + fields;
   }
 
   void send_garbage() {
@@ -241,7 +184,7 @@ class Simulation {
 
   /// Turns the app as the run loop does: until there is nothing to do and nothing is due.
   void turn() {
-    for (int i = 0; i < 1000; ++i) {
+    for (int i = 0; i < 2000; ++i) {
       const int work = fake_.app->do_work(fake_.clock.now());
       check_turn();
       if (work == 0 && fake_.app->next_deadline() > fake_.clock.now().mono) return;
@@ -266,7 +209,7 @@ class Simulation {
     while (!fake_.app->is_finished()) {
       turn();
       ASSERT_LE(fake_.clock.now().mono - at.mono, config_.shutdown_linger + 100ms);
-      fake_.clock.advance(1ms);
+      pass(1ms);
       if (::testing::Test::HasFailure()) return;
     }
   }

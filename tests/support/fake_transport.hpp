@@ -17,14 +17,20 @@ struct SeenAttempt {
   std::string batch_id;
   std::string body;
   std::vector<std::string> topics;
+  bool wants_answer = false;
 };
 
 class FakeTransport final : public sidecar::Transport {
  public:
-  void start(const sidecar::Attempt& attempt, const sidecar::Now& /*now*/) override {
-    SeenAttempt seen{attempt.id, std::string(attempt.batch_id), std::string(attempt.body), {}};
+  void start(const sidecar::Attempt& attempt, const sidecar::Now& now) override {
+    SeenAttempt seen{attempt.id,
+                     std::string(attempt.batch_id),
+                     std::string(attempt.body),
+                     {},
+                     attempt.wants_answer};
     for (const auto topic : *attempt.topics) seen.topics.emplace_back(topic);
     open[attempt.id] = seen;
+    if (on_start) on_start(seen, now);
     started.push_back(std::move(seen));
   }
   void cancel(sidecar::AttemptId id) override {
@@ -35,6 +41,9 @@ class FakeTransport final : public sidecar::Transport {
     if (on_collect) on_collect(now);
     for (sidecar::Completion& completion : ready) completions.push_back(std::move(completion));
     ready.clear();
+  }
+  sidecar::MonoTime next_deadline() const override {
+    return on_next_deadline ? on_next_deadline() : sidecar::never;
   }
   void close(sidecar::MonoTime) override { is_closed = true; }
 
@@ -62,7 +71,9 @@ class FakeTransport final : public sidecar::Transport {
   std::map<sidecar::AttemptId, SeenAttempt> open;  ///< started, not completed
   std::vector<SeenAttempt> started;                ///< all of them, in order
   std::deque<sidecar::Completion> ready;
+  std::function<void(const SeenAttempt&, const sidecar::Now&)> on_start;
   std::function<void(const sidecar::Now&)> on_collect;
+  std::function<sidecar::MonoTime()> on_next_deadline;
   int cancelled = 0;
   bool is_closed = false;
 };

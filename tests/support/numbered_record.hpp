@@ -16,6 +16,9 @@ struct NumberedRecord {
   std::uint64_t number = 1;  ///< data is {"n": number}; also the last byte of the id
   std::uint64_t time_ns = 1'000'000'000;
   std::uint64_t ttl_ms = 0;
+  sidecar::Now arrived = {};
+  std::string_view key = {};
+  proto::Priority priority = proto::Priority::normal;
 };
 
 inline std::vector<std::uint8_t> numbered_record(const NumberedRecord& options = {}) {
@@ -27,7 +30,9 @@ inline std::vector<std::uint8_t> numbered_record(const NumberedRecord& options =
   event.time_ns = options.time_ns;
   event.data = proto::as_bytes(data);
   event.attributes.ttl_ms = options.ttl_ms;
-  const sidecar::RecordContext context{id, {}, 1};
+  event.attributes.key = options.key;
+  event.attributes.priority = options.priority;
+  const sidecar::RecordContext context{id, {}, options.arrived};
   std::vector<std::uint8_t> record(sidecar::record_bytes(event, context));
   sidecar::write_record(event, context, record.data());
   return record;

@@ -51,7 +51,7 @@ inline std::vector<std::uint8_t> make_record(const RecordFields& fields) {
   event.attributes.id_is_text = !fields.id_text.empty();
   event.attributes.key = fields.key;
   event.attributes.trace = fields.trace;
-  const sidecar::RecordContext context{.id = id, .host = fields.host, .arrived_ns = 1};
+  const sidecar::RecordContext context{.id = id, .host = fields.host, .arrived = {}};
   std::vector<std::uint8_t> bytes(sidecar::record_bytes(event, context));
   sidecar::write_record(event, context, bytes.data());
   return bytes;

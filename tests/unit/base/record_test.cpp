@@ -7,6 +7,8 @@
 namespace outrider::sidecar {
 namespace {
 
+using namespace std::chrono_literals;
+
 TEST(Record, KeepsEveryFieldOfTheEvent) {
   const std::vector<std::uint8_t> data = {0x81, 0xa1, 'a', 0x01};
   const std::vector<std::uint8_t> default_id(16, 7);
@@ -20,7 +22,8 @@ TEST(Record, KeepsEveryFieldOfTheEvent) {
   event.attributes.trace = "00-ab";
   event.attributes.ttl_ms = 2;
   event.attributes.priority = proto::Priority::high;
-  const RecordContext context{default_id, "web-1", 99};
+  const Now arrived = {MonoTime(1h), WallTime(1'000'005ns)};
+  const RecordContext context{default_id, "web-1", arrived};
 
   std::vector<std::uint8_t> bytes(record_bytes(event, context));
   write_record(event, context, bytes.data());
@@ -35,7 +38,7 @@ TEST(Record, KeepsEveryFieldOfTheEvent) {
   EXPECT_EQ(view.trace, "00-ab");
   EXPECT_EQ(view.host, "web-1");
   EXPECT_EQ(view.time_ns, 5U);
-  EXPECT_EQ(view.expires_at_ns, 2'000'005U);
+  EXPECT_EQ(view.expires_at, MonoTime(1h) + 1ms) << "one of its two was over on arrival";
   EXPECT_EQ(view.priority, proto::Priority::high);
   EXPECT_EQ(std::vector<std::uint8_t>(view.data.begin(), view.data.end()), data);
 }
@@ -46,14 +49,14 @@ TEST(Record, SettlesWhatTheEventLeavesOpen) {
   proto::EventView event;
   event.topic = "a";
   event.data = data;
-  const RecordContext context{default_id, "", 99};
+  const RecordContext context{default_id, "", {MonoTime(1h), WallTime(99ns)}};
 
   std::vector<std::uint8_t> bytes(record_bytes(event, context));
   write_record(event, context, bytes.data());
   const RecordView view = read_record(bytes.data());
 
   EXPECT_EQ(view.time_ns, 99U);
-  EXPECT_EQ(view.expires_at_ns, 0U);
+  EXPECT_EQ(view.expires_at, never);
   EXPECT_EQ(std::vector<std::uint8_t>(view.id.begin(), view.id.end()), default_id);
   EXPECT_FALSE(view.id_is_text);
   EXPECT_TRUE(view.host.empty());
@@ -68,7 +71,33 @@ TEST(Record, AnEndlessTimeToLiveDoesNotWrapAround) {
   event.attributes.ttl_ms = UINT64_MAX;
   std::vector<std::uint8_t> bytes(record_bytes(event, {}));
   write_record(event, {}, bytes.data());
-  EXPECT_EQ(read_record(bytes.data()).expires_at_ns, UINT64_MAX);
+  EXPECT_EQ(read_record(bytes.data()).expires_at, never);
+}
+
+TEST(Record, AnEventThatIsTooOldOnArrivalExpiresAtOnce) {
+  const std::vector<std::uint8_t> data = {0xc0};
+  proto::EventView event;
+  event.topic = "a";
+  event.time_ns = 1;
+  event.data = data;
+  event.attributes.ttl_ms = 1;
+  const RecordContext context{{}, "", {MonoTime(1h), WallTime(1s)}};
+  std::vector<std::uint8_t> bytes(record_bytes(event, context));
+  write_record(event, context, bytes.data());
+  EXPECT_EQ(read_record(bytes.data()).expires_at, MonoTime(1h));
+}
+
+TEST(Record, ATimeInTheFutureDoesNotMakeAnEventLiveLonger) {
+  const std::vector<std::uint8_t> data = {0xc0};
+  proto::EventView event;
+  event.topic = "a";
+  event.time_ns = 3'600'000'000'000;
+  event.data = data;
+  event.attributes.ttl_ms = 1;
+  const RecordContext context{{}, "", {MonoTime(1h), WallTime(1s)}};
+  std::vector<std::uint8_t> bytes(record_bytes(event, context));
+  write_record(event, context, bytes.data());
+  EXPECT_EQ(read_record(bytes.data()).expires_at, MonoTime(1h) + 1ms);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "sidecar/base/endpoint_guard.hpp"
 #include "sidecar/config/checks.hpp"
+#include "support/certificate.hpp"
 #include "unit/config/config_support.hpp"
 
 namespace outrider::sidecar {
@@ -101,14 +102,34 @@ TEST(ConfigErrors, Keys) {
        "a.conf:2: a destination of type stdout has no \"url\"; it is for type http or zmq"},
       {http + "[ingest]\nconfirm_endpoint = ipc:///x\n",
        "a.conf:4: confirm_endpoint is not in this version"},
-      {http + "compression = gzip\n", "a.conf:3: compression is not in this version"},
-      {http + "rate_max = 5\n", "a.conf:3: rate_max is not in this version"},
-      {http + "signing_secret_file = /x\n", "a.conf:3: signing_secret_file is not in this version"},
       {http + "when_full = spool\n", "a.conf:3: when_full = spool is not in this version"},
-      {http + "format = cloudevents\n", "a.conf:3: format = cloudevents is not in this version"},
-      {http + "format = payload\n", "a.conf:3: format = payload is not in this version"},
       {"[destination.a]\ntype = nats\nurl = nats://h\n",
        "a.conf:2: type = nats is not in this version"},
+  });
+}
+
+TEST(ConfigErrors, PolicySettingsThatDoNotGoTogether) {
+  expect_errors({
+      {http + "concurrency_min = 8\nconcurrency_max = 4\n",
+       "a.conf:3: concurrency_min (8) is more than concurrency_max (4); raise the one or lower the "
+       "other"},
+      {http + "body_bytes_max = 64KiB\n",
+       "a.conf:3: batch_bytes_max (1MiB) is more than body_bytes_max (64KiB); raise the one or "
+       "lower the other"},
+      {http + "cloudevents_mode = binary\n",
+       "a.conf:3: cloudevents_mode is for format = cloudevents"},
+      {http + "compression_level = 3\n",
+       "a.conf:3: compression_level is for compression = gzip or zstd"},
+      {http + "compression = gzip\ncompression_level = 13\n", "a.conf:4: gzip has levels up to 12"},
+      {http + "proxy = http://p:3128\ndeny_private_addresses = true\n",
+       "a.conf:4: deny_private_addresses needs proxy = none: a proxy connects to addresses that "
+       "nobody here sees"},
+      {http + "proxy = http://me:pass@p:3128\n",
+       "a.conf:3: proxy: a proxy's user and password belong into proxy_auth_file"},
+      {http + "tls_server_name = a b\n", "a.conf:3: tls_server_name: \"a b\" is not a host name"},
+      {http + "status_actions = 409:never\n",
+       "a.conf:3: status_actions: \"never\" is not one of ok | retry | split | hold | disable | "
+       "dead"},
   });
 }
 
@@ -136,7 +157,8 @@ TEST(ConfigErrors, Units) {
       {http + "[ingest]\nsocket_mode = 0888\n",
        "a.conf:4: socket_mode: \"0888\" is not a file mode; write octal digits, as in 0660"},
       {http + "format = jsn\n",
-       "a.conf:3: format: \"jsn\" is not one of json | ndjson | msgpack; did you mean \"json\"?"},
+       "a.conf:3: format: \"jsn\" is not one of json | ndjson | msgpack | cloudevents | payload; "
+       "did you mean \"json\"?"},
       {"[destination.a]\ntype = htpp\n",
        "a.conf:2: type: \"htpp\" is not one of http | file | stdout | zmq; did you mean \"http\"?"},
       {http + "[log]\nlevel = loud\n",
@@ -203,7 +225,6 @@ TEST(ConfigErrors, Urls) {
       {"[destination.a]\nurl = collector.example\n",
        "a.conf:2: url: \"collector.example\" is not a URL to send to; write http:// or https://, a "
        "host and a path, as in https://collector.example/events"},
-      {http + "url = https://two.example/\n", ""},
   });
   for (const char* good : {"http://h", "https://h/", "HTTPS://h:8443/a?b=c#d", "https://[::1]:1/",
                            "https://h/\xc3\xbc"}) {
@@ -252,10 +273,18 @@ TEST(ConfigErrors, Files) {
   const std::string two = dir.write("two", "a:b\nc:d\n");
   const std::string pair = dir.write("pair", "user:pass:word\n");
   const std::string missing = dir.path() + "/missing";
+  const test::Certificate one = test::make_certificate(dir.path(), "IP:127.0.0.1", "one");
+  const test::Certificate other = test::make_certificate(dir.path(), "IP:127.0.0.1", "other");
   expect_errors({
       {http + "bearer_token_file = " + token + "\n", ""},
       {http + "basic_auth_file = " + pair + "\n", ""},
-      {http + "ca_file = " + token + "\ncert_file = " + token + "\nkey_file = " + token + "\n", ""},
+      {http + "ca_file = " + one.cert_file + "\ncert_file = " + one.cert_file +
+           "\nkey_file = " + one.key_file + "\n",
+       ""},
+      {http + "cert_file = " + one.cert_file + "\nkey_file = " + other.key_file + "\n",
+       "a.conf:3: file \"" + other.key_file + "\" holds a key that is not the certificate's"},
+      {http + "ca_file = " + token + "\n",
+       "a.conf:3: ca_file: file \"" + token + "\" holds no certificate in PEM"},
       {http + "ca_file = " + dir.path() + "\n",
        "a.conf:3: ca_file: file \"" + dir.path() + "\" is a directory"},
       {http + "bearer_token_file = " + two + "\n",
@@ -266,11 +295,14 @@ TEST(ConfigErrors, Files) {
       {http + "basic_auth_file = " + token + "\n",
        "a.conf:3: basic_auth_file: file \"" + token +
            "\" must hold one line of the form user:password"},
-      {http + "key_file = " + token + "\n", "a.conf:3: key_file needs a cert_file"},
+      {http + "key_file = " + one.key_file + "\n", "a.conf:3: key_file needs a cert_file"},
       {http + "bearer_token_file = " + token + "\nbasic_auth_file = " + pair + "\n",
-       "a.conf:4: Authorization is set twice, by bearer_token_file and by basic_auth_file"},
+       "a.conf:4: header \"authorization\" is set twice, by bearer_token_file and by "
+       "basic_auth_file"},
       {http + "bearer_token_file = " + token + "\nheader = AUTHORIZATION: x\n",
-       "a.conf:4: Authorization is set twice, by bearer_token_file and by header"},
+       "a.conf:4: header \"authorization\" is set twice, by bearer_token_file and by header"},
+      {http + "secret_header = X-Key: " + token + "\nheader = x-key: 1\n",
+       "a.conf:4: header \"x-key\" is set twice, by secret_header and by header"},
   });
   for (const std::string key : {"ca_file", "cert_file", "bearer_token_file", "basic_auth_file"}) {
     EXPECT_EQ(errors_of(http + key + " = " + missing + "\n"),

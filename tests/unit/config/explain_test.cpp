@@ -39,6 +39,27 @@ TEST(ConfigExplain, ShowsEverySettingWithItsOrigin) {
   EXPECT_THAT(text, Not(HasSubstr("send_events_max")));
 }
 
+TEST(ConfigExplain, SaysEveryPartOfAPolicy) {
+  const std::string text = explain(
+      load("[destination.hook]\nurl = https://h.example/a\nurl = https://h.example/b\n"
+           "format = payload\ncompression = zstd\nredact = data.password\nsample = 10%\n"
+           "rate_max = 5 requests/s\nordering = key\nconcurrency_min = 3\nconcurrency_max = 3\n"
+           "status_actions = 409:ok\nretry_share_max = 100%\nbreaker_failures = 0\n"
+           "breaker_failure_rate = 0%\ndeny_private_addresses = true\nredirects_max = 2\n"));
+  for (const char* part :
+       {"https://h.example/a, https://h.example/b, each request to the one that is up and least "
+        "busy, as payload, compressed by zstd.",
+        "It connects to public addresses only.", "It redacts data.password.",
+        "Of the events it keeps 10%, the rest is counted as sampled.",
+        "Each event is a request of its own; 3 requests are on their way at a time; on average at "
+        "most 5 requests/s leave. Events with the same key arrive in order, also over retries.",
+        "redirects are followed, 2 at most.", "Different from that: 409:ok."}) {
+    EXPECT_THAT(text, HasSubstr(part));
+  }
+  EXPECT_THAT(text, Not(HasSubstr("probes it until")));
+  EXPECT_THAT(text, Not(HasSubstr("Retries are at most")));
+}
+
 TEST(ConfigExplain, NeverShowsSecrets) {
   const std::string text =
       explain(load("[destination.a]\nurl = https://h.example/e\nheader = X-Api-Key: s3cret\n"
@@ -58,15 +79,23 @@ TEST(ConfigExplain, SaysInPlainWordsWhatADestinationDoes) {
       "[destination.fan]\ntype = zmq\nurl = tcp://*:7777\nbind = true\nsocket = push\n"));
   EXPECT_THAT(
       text,
-      HasSubstr("audit gets topics orders.*, except topics orders.test and sends them by POST to "
-                "https://h.example/e as json. A batch leaves at once when nothing else is on its "
-                "way, otherwise when it has 500 events or 1MiB or is 200ms old; at most 4 requests "
-                "are on their way at a time. It keeps at most 100000 events or 64MiB waiting in "
-                "memory; when that is full, the oldest events are dropped and counted to make "
-                "room. A batch that fails and may yet succeed is tried again after a random wait "
-                "of up to "
-                "1s, doubling up to 5m, for 24h or 7 attempts; then it is a dead letter, counted "
-                "and logged.\n"));
+      HasSubstr(
+          "audit gets topics orders.*, except topics orders.test and sends them by POST to "
+          "https://h.example/e as json.\n"
+          "  A batch leaves at once when nothing else is on its way, otherwise when it has 500 "
+          "events or 1MiB or is 200ms old; 1 to 16 requests are on their way at a time, as many as "
+          "the receiver answers without queueing them.\n"
+          "  It keeps at most 100000 events or 64MiB waiting in memory; when that is full, the "
+          "oldest events are dropped and counted to make room, low priority first and high "
+          "priority last.\n"
+          "  A batch that fails and may yet succeed is tried again after a random wait of up to "
+          "1s, "
+          "doubling up to 5m, for 24h or 7 attempts; then it is a dead letter, counted and logged. "
+          "Retries are at most 20% of the requests, but always 10 a second.\n"
+          "  After 5 failures in a row, or 50% failures among the requests of 10s, one request at "
+          "a "
+          "time probes it until it answers.\n"
+          "  2xx is delivered; "));
   EXPECT_THAT(text, HasSubstr("disk gets every event and appends them to /var/log/e as ndjson."));
   EXPECT_THAT(text, HasSubstr("A batch that fails is not tried again"));
   EXPECT_THAT(text, HasSubstr("out gets every event and writes them to standard output as json."));

@@ -1,13 +1,9 @@
-#include "sidecar/deliver/destination.hpp"
+// How a destination batches, retries and gives up; its order and priorities are in
+// ordering_test.cpp, what a bulk answer says of each event in items_test.cpp.
 
 #include <algorithm>
 
-#include <gtest/gtest.h>
-
-#include "support/fake_transport.hpp"
-#include "support/manual_clock.hpp"
-#include "support/memory_log.hpp"
-#include "support/numbered_record.hpp"
+#include "unit/deliver/destination_fixture.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -15,68 +11,7 @@ namespace {
 using namespace std::chrono_literals;
 using test::numbered_record;
 
-class DestinationTest : public ::testing::Test {
- protected:
-  DestinationTest() {
-    config.name = "audit";
-    config.format = BodyFormat::ndjson;
-    config.concurrency_max = 2;
-    config.batch_events_max = 3;
-    config.retry_initial = 1s;
-  }
-
-  void TearDown() override {
-    if (destination) {
-      EXPECT_TRUE(destination->ledger().is_balanced());
-    }
-  }
-
-  void build() {
-    auto owned = std::make_unique<test::FakeTransport>();
-    transport = owned.get();
-    destination =
-        std::make_unique<Destination>(config, make_encoder({.format = "ndjson"}), std::move(owned), log, 1);
-  }
-  void accept(std::uint64_t first, std::uint64_t last, std::uint64_t ttl_ms = 0) {
-    for (std::uint64_t i = first; i <= last; ++i) {
-      destination->accept(
-          numbered_record({.number = i, .time_ns = clock.now().wall_ns(), .ttl_ms = ttl_ms}),
-          clock.now());
-    }
-  }
-  void turn() {
-    while (destination->do_work(clock.now()) > 0) {
-      EXPECT_TRUE(destination->ledger().is_balanced());
-    }
-  }
-  /// Advances to the next deadline; that is how the run loop sleeps.
-  void sleep_until_due() {
-    const MonoTime deadline = destination->next_deadline();
-    ASSERT_NE(deadline, never);
-    if (deadline > clock.now().mono) clock.advance(deadline - clock.now().mono);
-    turn();
-  }
-  /// The numbers of the events in a body.
-  static std::vector<int> numbers(const std::string& body) {
-    std::vector<int> found;
-    for (std::size_t at = 0; (at = body.find("\"n\":", at)) != std::string::npos; at += 4) {
-      found.push_back(std::stoi(body.substr(at + 4)));
-    }
-    return found;
-  }
-  std::vector<int> sent(std::size_t attempt) const {
-    return numbers(transport->started.at(attempt).body);
-  }
-  const Ledger& ledger() const { return destination->ledger(); }
-
-  DestinationConfig config;
-  test::ManualClock clock;
-  test::MemoryLog log;
-  test::FakeTransport* transport = nullptr;
-  std::unique_ptr<Destination> destination;
-};
-
-using Numbers = std::vector<int>;
+class DestinationTest : public DestinationFixture {};
 
 TEST_F(DestinationTest, SendsAtOnceWhenIdleAndGathersWhileARequestIsInFlight) {
   build();
@@ -197,8 +132,7 @@ TEST_F(DestinationTest, AFailedBatchIsTriedAgainWithTheSameIdAndBody) {
   transport->answer(204);
   turn();
   EXPECT_EQ(ledger().delivered, 1U);
-  EXPECT_EQ(log.count("warn destination fails"), 1);
-  EXPECT_EQ(log.count("info destination recovered"), 1);
+  EXPECT_EQ(log.count("warn request failed"), 1);
 }
 
 TEST_F(DestinationTest, TheBatchOfASingleEventHasTheEventsId) {
@@ -209,6 +143,7 @@ TEST_F(DestinationTest, TheBatchOfASingleEventHasTheEventsId) {
 }
 
 TEST_F(DestinationTest, AnOutageIsProbedByOneRequestAndToldOnce) {
+  config.breaker_failures = 2;
   build();
   accept(1, 6);
   turn();
@@ -222,7 +157,7 @@ TEST_F(DestinationTest, AnOutageIsProbedByOneRequestAndToldOnce) {
     transport->fail();
     turn();
   }
-  EXPECT_EQ(log.count("destination fails"), 1);
+  EXPECT_EQ(log.count("warn destination is down"), 1);
   sleep_until_due();
   transport->answer(200);
   turn();
@@ -230,6 +165,7 @@ TEST_F(DestinationTest, AnOutageIsProbedByOneRequestAndToldOnce) {
   transport->answer(200);
   turn();
   EXPECT_EQ(ledger().delivered, 6U);
+  EXPECT_EQ(log.count("info destination recovered"), 1);
 }
 
 TEST_F(DestinationTest, RetryAfterPausesTheWholeDestination) {
@@ -267,7 +203,8 @@ TEST_F(DestinationTest, ABatchThatAlwaysFailsIsNotHammeredWhileOthersSucceed) {
   }
   EXPECT_LE(poison_attempts, 20) << "in 30 s, with a backoff that doubles from 1 s";
   EXPECT_GE(ledger().delivered, 2500U);
-  EXPECT_LE(log.count("destination fails"), 4);
+  EXPECT_LE(log.count("request failed"), 4);
+  EXPECT_EQ(log.count("destination is down"), 0) << "it is the batch that fails";
   for (int i = 0; i < 100 && !destination->is_drained(); ++i) {
     sleep_until_due();
     while (!transport->open.empty()) transport->answer(200), turn();
@@ -474,6 +411,7 @@ TEST_F(DestinationTest, WhatAPeerDidNotTakeIsSentAgainAndOnlyThat) {
 TEST_F(DestinationTest, FlushingSendsEverythingWithoutGatheringOrLongPauses) {
   config.retry_initial = 1h;
   config.retry_max = 1h;
+  config.concurrency_min = 2;
   build();
   accept(1, 3);
   turn();
@@ -482,17 +420,112 @@ TEST_F(DestinationTest, FlushingSendsEverythingWithoutGatheringOrLongPauses) {
   accept(4, 4);
   destination->begin_flush(clock.now());
   turn();
-  ASSERT_EQ(transport->open.size(), 1U);
+  ASSERT_EQ(transport->open.size(), 2U);
+  transport->fail();
   transport->fail();
   turn();
   EXPECT_LE(destination->next_deadline(), clock.now().mono + 1s);
-  sleep_until_due();
-  transport->answer(200);
-  turn();
-  transport->answer(200);
-  turn();
-  EXPECT_TRUE(destination->is_drained());
+  drain();
   EXPECT_EQ(ledger().delivered, 4U);
+}
+
+TEST_F(DestinationTest, WhatFailsDuringShutdownIsNeverCountedAsFinallyFailed) {
+  config.retry_attempts_max = 1;
+  config.retry_age_max = 1ms;
+  build();
+  accept(1, 3);
+  turn();
+  destination->begin_flush(clock.now());
+  clock.advance(1s);
+  transport->answer(503);
+  turn();
+  EXPECT_EQ(ledger().dead, 0U);
+  destination->abandon(clock.now());
+  EXPECT_EQ(ledger().dropped_for(DropReason::linger), 3U);
+}
+
+TEST_F(DestinationTest, AnEventThatIsLargerThanABodyMayBeIsDeadWithoutARequest) {
+  config.body_bytes_max = 10;
+  build();
+  accept(1, 2);
+  turn();
+  EXPECT_EQ(ledger().dead, 2U);
+  EXPECT_EQ(log.count("reason=too_large"), 1);
+  EXPECT_TRUE(transport->started.empty());
+}
+
+TEST_F(DestinationTest, WhatCannotBeSentIsDeadAndTheNextGoesOut) {
+  build();
+  accept(1, 1);
+  turn();
+  Completion completion;
+  completion.id = transport->open.begin()->first;
+  completion.result = AttemptResult::unsendable;
+  completion.detail = "url: the event has no data.user.id";
+  transport->complete(completion);
+  accept(2, 2);
+  turn();
+  EXPECT_EQ(log.count("reason=unsendable"), 1);
+  EXPECT_EQ(log.count("no data.user.id"), 1);
+  transport->answer(200);
+  turn();
+  EXPECT_EQ(ledger().dead, 1U);
+  EXPECT_EQ(ledger().delivered, 1U);
+}
+
+TEST_F(DestinationTest, AStatusMeansWhatTheConfigurationSays) {
+  config.status_actions = {{409, 409, Outcome::delivered}, {500, 599, Outcome::dead}};
+  build();
+  accept(1, 1);
+  turn();
+  transport->answer(409);
+  accept(2, 2);
+  turn();
+  transport->answer(503);
+  turn();
+  EXPECT_EQ(ledger().delivered, 1U);
+  EXPECT_EQ(ledger().dead, 1U);
+}
+
+TEST_F(DestinationTest, FreshEventsAreNotStarvedByTheBacklogOfRetries) {
+  config.batch_events_max = 1;
+  config.concurrency_max = 1;
+  config.breaker_failures = 0;
+  config.breaker_failure_rate = 0;
+  config.retry_initial = 100ms;
+  config.retry_max = 100ms;
+  build();
+  accept(1, 200);
+  turn();
+  for (int i = 0; i < 200; ++i) {  // each fails once
+    transport->answer(503);
+    turn();
+  }
+  clock.advance(1s);
+  accept(201, 240);
+  turn();
+  Numbers order;
+  for (int i = 0; i < 60; ++i) {
+    order.push_back(numbers(transport->open.begin()->second.body).front());
+    transport->answer(200);
+    turn();
+  }
+  const auto fresh = std::ranges::count_if(order, [](int number) { return number > 200; });
+  EXPECT_GE(fresh, 25);
+  EXPECT_LT(fresh, 60) << "and the backlog goes out too";
+}
+
+TEST_F(DestinationTest, AFailureWithAnotherUrlUpIsTriedAgainAtOnce) {
+  build();
+  accept(1, 1);
+  turn();
+  Completion completion;
+  completion.id = transport->open.begin()->first;
+  completion.detail = "connection refused";
+  completion.has_alternative = true;
+  transport->complete(completion);
+  turn();
+  EXPECT_EQ(transport->started.size(), 2U);
 }
 
 TEST_F(DestinationTest, AbandoningCountsWhatIsLeftAndWhatCameInAtTheLastMoment) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "sidecar/encode/compress_encoder.hpp"
+#include "sidecar/encode/transform_encoder.hpp"
 #include "support/records.hpp"
 
 namespace outrider::sidecar {
@@ -30,6 +32,14 @@ TEST(Encoder, AnUnknownFormatHasNone) {
   EXPECT_EQ(make_encoder({.format = "xml"}), nullptr);
   EXPECT_EQ(make_encoder({.format = ""}), nullptr);
   EXPECT_EQ(make_encoder({.compression = "br"}), nullptr);
+}
+
+TEST(Encoder, MoreRulesThanCanBeKeptAreNotKeptInPart) {
+  EncodeSettings settings;
+  settings.rules.redact.resize(field_rules_max, parse_field_path("data.a").value());
+  EXPECT_NE(make_encoder(settings), nullptr);
+  settings.rules.drop.push_back(parse_drop("data.b").value());
+  EXPECT_EQ(make_encoder(settings), nullptr);
 }
 
 TEST(Encoder, ContentTypes) {
@@ -142,6 +152,42 @@ TEST(Encoder, ABodyIsBegunAnewAndKeepsItsMemory) {
     EXPECT_EQ(body.bytes, first) << row.name;
     EXPECT_EQ(body.bytes.data(), memory) << row.name;
     EXPECT_EQ(body.event_ends.size(), 1U) << row.name;
+  }
+}
+
+/// A format whose destinations answer for each event.
+class BulkEncoder final : public Encoder {
+ public:
+  void begin(Body& body) override { body.clear(); }
+  void add(const RecordView&, Body& body) override { body.event_ends.push_back(0); }
+  void end(Body&) override {}
+  std::string_view content_type() const override { return "application/x-bulk"; }
+  bool has_item_answers() const override { return true; }
+  bool read_items(int status, std::string_view answer, std::uint32_t events,
+                  std::vector<int>& statuses) const override {
+    if (answer != "understood") return false;
+    statuses.assign(events, status);
+    return true;
+  }
+};
+
+TEST(EncoderDecorator, LeavesToTheFormatWhatAnAnswerMeans) {
+  const CompressEncoder encoder(
+      std::make_unique<TransformEncoder>(std::make_unique<BulkEncoder>(), FieldRules{}),
+      compressor_rows().front(), 0);
+  EXPECT_EQ(encoder.content_type(), "application/x-bulk");
+  EXPECT_TRUE(encoder.has_item_answers());
+  std::vector<int> statuses;
+  EXPECT_FALSE(encoder.read_items(200, "?", 2, statuses));
+  EXPECT_TRUE(encoder.read_items(207, "understood", 2, statuses));
+  EXPECT_EQ(statuses, (std::vector<int>{207, 207}));
+}
+
+TEST(Encoder, AnswersCountAsAWholeUnlessAFormatReadsThem) {
+  for (const EncoderRow& row : encoder_rows()) {
+    std::vector<int> statuses;
+    EXPECT_FALSE(row.make({})->has_item_answers()) << row.name;
+    EXPECT_FALSE(row.make({})->read_items(200, "", 1, statuses)) << row.name;
   }
 }
 

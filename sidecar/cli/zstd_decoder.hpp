@@ -1,0 +1,15 @@
+// Undoes Content-Encoding: zstd. Used by `outrider sink`. Pure function.
+// Fails with: an Error if it is no zstd, is cut short, or becomes larger than bytes_max.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "sidecar/base/result.hpp"
+
+namespace outrider::sidecar {
+
+Result<std::string> decode_zstd(std::string_view compressed, std::size_t bytes_max);
+
+}  // namespace outrider::sidecar

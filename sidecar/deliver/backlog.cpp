@@ -1,0 +1,259 @@
+#include "sidecar/deliver/backlog.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace outrider::sidecar {
+namespace {
+
+/// Events that one call sets aside at most, so that a turn stays short.
+constexpr std::uint32_t set_aside_max = 10'000;
+
+std::string id_text(const RecordView& record) {
+  if (record.id_is_text) return std::string(proto::as_text(record.id));
+  std::string text(uuid_text_bytes, '\0');
+  write_uuid_text(record.id, text.data());
+  return text;
+}
+
+}  // namespace
+
+Backlog::Backlog(const DestinationConfig& config, Encoder& encoder, Ledger& ledger,
+                 std::uint64_t seed)
+    : when_full_(config.when_full),
+      keeps_key_order_(config.ordering == Ordering::key),
+      batch_events_max_(encoder.is_single() ? 1 : config.batch_events_max),
+      batch_bytes_max_(config.batch_bytes_max),
+      body_bytes_max_(config.body_bytes_max),
+      batch_delay_(config.batch_delay),
+      encoder_(encoder),
+      ledger_(ledger),
+      batch_ids_(seed),
+      queue_({config.queue_events_max, config.queue_bytes_max},
+             keeps_key_order_ ? QueueOrder::by_arrival : QueueOrder::by_priority) {}
+
+// Coming in ---------------------------------------------------------------------------------------
+
+void Backlog::accept(proto::ByteView record, const Now& now) {
+  const proto::Priority priority = record_priority_at(record.data());
+  if (!queue_.has_room(record.size()) && !make_room(record.size(), priority)) {
+    ledger_.drop(DropReason::queue_full, 1);
+    return;
+  }
+  if (queue_.is_empty()) gathering_since_ = now.mono;
+  queue_.push(record, priority);
+  ++ledger_.queued;
+}
+
+bool Backlog::make_room(std::size_t record_bytes, proto::Priority priority) {
+  if (when_full_ == WhenFull::drop_newest) {
+    // What comes gives way to its own kind, but not to what matters less.
+    if (priority == proto::Priority::low) return false;
+    priority = static_cast<proto::Priority>(static_cast<int>(priority) - 1);
+  }
+  // Nothing is given up for an event that would not fit even then.
+  if (!queue_.could_fit(record_bytes, priority)) return false;
+  while (!queue_.has_room(record_bytes) && queue_.evict(priority)) {
+    --ledger_.queued;
+    ledger_.drop(DropReason::evicted, 1);
+  }
+  return true;
+}
+
+// Going out ---------------------------------------------------------------------------------------
+
+bool Backlog::has_full_batch() const {
+  return queue_.events() >= batch_events_max_ || queue_.bytes() >= batch_bytes_max_;
+}
+
+MonoTime Backlog::fresh_due_at(bool is_idle) const {
+  if (lanes_.has_ready()) return gathering_since_;
+  if (queue_.is_empty()) return never;
+  return is_idle || has_full_batch() ? gathering_since_ : gathering_since_ + batch_delay_;
+}
+
+MonoTime Backlog::retry_due_at() const {
+  return waiting_.empty() ? never : waiting_.begin()->first;
+}
+
+BatchPtr Backlog::take_fresh(std::uint64_t events_max, const Now& now) {
+  BatchPtr batch = spare_ ? std::move(spare_) : std::make_unique<Batch>();
+  encoder_.begin(batch->body);
+  events_max = std::min(events_max, batch_events_max_);
+  while (batch->events < events_max && lanes_.has_ready()) {
+    const RecordView record = read_record(lanes_.front().data());
+    if (!drop_if_expired(record, now)) {
+      if (!add_next(*batch, record)) break;
+    } else {
+      queue_.release(1, record.bytes.size());
+    }
+    lanes_.pop_front();
+  }
+  std::uint32_t set_aside = 0;
+  while (batch->events < events_max && !queue_.is_empty() && set_aside < set_aside_max) {
+    const RecordView record = read_record(queue_.front().data());
+    if (drop_if_expired(record, now)) {
+      queue_.pop();
+    } else if (keeps_key_order_ && lanes_.is_blocked(record.key)) {
+      lanes_.set_aside(record);
+      ++set_aside;
+      queue_.take();
+    } else {
+      if (!add_next(*batch, record)) break;
+      queue_.take();
+    }
+  }
+  gathering_since_ = now.mono;
+  if (batch->events == 0) {
+    recycle(std::move(batch));
+    return nullptr;
+  }
+  ledger_.queued -= batch->events;
+  if (keeps_key_order_) lanes_.enter(*batch);
+  encoder_.end(batch->body);
+  give_id(*batch, now);
+  return batch;
+}
+
+/// False if the event would make the body too large, and stays where it is.
+bool Backlog::add_next(Batch& batch, const RecordView& record) {
+  encoder_.add(record, batch.body);
+  if (batch.events > 0 && batch.body.bytes.size() > batch_bytes_max_) {
+    batch.body.take_back();
+    return false;
+  }
+  batch.is_too_large = batch.body.bytes.size() > body_bytes_max_;
+  batch.records.insert(batch.records.end(), record.bytes.begin(), record.bytes.end());
+  ++batch.events;
+  return true;
+}
+
+bool Backlog::drop_if_expired(const RecordView& record, const Now& now) {
+  if (record.expires_at > now.mono) return false;
+  --ledger_.queued;
+  ledger_.drop(DropReason::expired, 1);
+  return true;
+}
+
+BatchPtr Backlog::take_retry(const Now& now) {
+  while (!waiting_.empty() && waiting_.begin()->first <= now.mono) {
+    BatchPtr batch = std::move(waiting_.begin()->second);
+    waiting_.erase(waiting_.begin());
+    remove_expired(*batch, now);
+    if (batch->events > 0) {
+      ledger_.queued -= batch->events;
+      encode(*batch);
+      return batch;
+    }
+    finish(std::move(batch), now);
+  }
+  return nullptr;
+}
+
+void Backlog::remove_expired(Batch& batch, const Now& now) {
+  const std::uint32_t expired = batch.remove_if([&](std::uint32_t, const RecordView& record) {
+    if (!drop_if_expired(record, now)) return false;
+    release(record);
+    return true;
+  });
+  if (expired > 0 && batch.events > 0) give_id(batch, now);
+}
+
+void Backlog::encode(Batch& batch) {
+  encoder_.begin(batch.body);
+  batch.for_each([&](const RecordView& record) { encoder_.add(record, batch.body); });
+  encoder_.end(batch.body);
+}
+
+void Backlog::give_id(Batch& batch, const Now& now) {
+  if (batch.events == 1) {
+    batch.id = id_text(read_record(batch.records.data()));
+  } else {
+    batch.id.resize(uuid_text_bytes);
+    write_uuid_text(batch_ids_.next(now.wall_ns()), batch.id.data());
+  }
+}
+
+// Coming back -------------------------------------------------------------------------------------
+
+void Backlog::wait_until(MonoTime due, BatchPtr batch) {
+  ledger_.queued += batch->events;
+  batch->body = {};
+  waiting_.emplace(due, std::move(batch));
+}
+
+void Backlog::split(BatchPtr batch, const Now& now) {
+  BatchPtr second = std::make_unique<Batch>();
+  std::size_t middle = 0;
+  for (std::uint32_t i = 0; i < batch->events / 2; ++i) {
+    middle += record_bytes_at(batch->records.data() + middle);
+  }
+  const auto cut = batch->records.begin() + static_cast<std::ptrdiff_t>(middle);
+  second->records.assign(cut, batch->records.end());
+  second->events = batch->events - batch->events / 2;
+  second->first_attempt_at = batch->first_attempt_at;
+  batch->records.erase(cut, batch->records.end());
+  batch->events /= 2;
+  batch->attempts = 0;
+  give_id(*batch, now);
+  give_id(*second, now);
+  if (keeps_key_order_) {
+    second->follower = std::move(batch->follower);
+    ledger_.queued += second->events;
+    batch->follower = std::move(second);
+  } else {
+    wait_until(now.mono, std::move(second));
+  }
+  wait_until(now.mono, std::move(batch));
+}
+
+void Backlog::make_all_due(const Now& now) {
+  std::multimap<MonoTime, BatchPtr> due;
+  for (auto& [later, batch] : waiting_) due.emplace(now.mono, std::move(batch));
+  waiting_ = std::move(due);
+}
+
+void Backlog::release(const RecordView& record) {
+  queue_.release(1, record.bytes.size());
+  if (keeps_key_order_ && !record.key.empty()) lanes_.leave(record.key);
+}
+
+void Backlog::finish(BatchPtr batch, const Now& now) {
+  if (keeps_key_order_) {
+    batch->for_each([this](const RecordView& record) { release(record); });
+  } else {
+    queue_.release(batch->events, batch->records.size());
+  }
+  if (batch->follower) waiting_.emplace(now.mono, std::move(batch->follower));
+  recycle(std::move(batch));
+}
+
+void Backlog::recycle(BatchPtr batch) {
+  batch->records.clear();
+  batch->events = 0;
+  batch->attempts = 0;
+  batch->first_attempt_at = {};
+  batch->is_too_large = false;
+  spare_ = std::move(batch);
+}
+
+std::uint64_t Backlog::clear() {
+  std::uint64_t events = queue_.events() + lanes_.events();
+  while (!queue_.is_empty()) queue_.pop();
+  lanes_.clear([this](proto::ByteView record) { queue_.release(1, record.size()); });
+  for (auto& [due, waiting] : waiting_) {
+    for (const Batch* batch = waiting.get(); batch != nullptr; batch = batch->follower.get()) {
+      events += batch->events;
+      batch->for_each([this](const RecordView& record) { release(record); });
+    }
+  }
+  waiting_.clear();
+  ledger_.queued -= events;
+  return events;
+}
+
+bool Backlog::is_empty() const {
+  return queue_.is_empty() && lanes_.is_empty() && waiting_.empty();
+}
+
+}  // namespace outrider::sidecar

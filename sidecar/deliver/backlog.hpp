@@ -1,0 +1,90 @@
+// Backlog: what waits at one destination, and what goes next.
+//
+// Used by Destination. Events wait in the queue until a batch is made of them; a batch that failed
+// waits on its own, in no request's place. With `ordering = key`, events whose key is on its way
+// are set aside. Batches are encoded as they are made, so that batch_bytes_max bounds the body.
+//
+// Thread: one, with its destination. Owns: the queue and the batches that wait; a batch that was
+// taken belongs to the taker until it comes back by wait_until(), split() or finish().
+// Borrows: the encoder and the ledger, of which it keeps `queued`, what waits here, and the drops.
+// Limits: queue_events_max and queue_bytes_max bound all it holds and all that was taken.
+#pragma once
+
+#include <cstdint>
+#include <map>
+
+#include "sidecar/base/uuid.hpp"
+#include "sidecar/config/destination_config.hpp"
+#include "sidecar/deliver/batch.hpp"
+#include "sidecar/deliver/key_lanes.hpp"
+#include "sidecar/deliver/ledger.hpp"
+#include "sidecar/queue/event_queue.hpp"
+
+namespace outrider::sidecar {
+
+class Backlog {
+ public:
+  Backlog(const DestinationConfig& config, Encoder& encoder, Ledger& ledger, std::uint64_t seed);
+
+  /// Takes a copy of the record, or drops one as when_full says.
+  void accept(proto::ByteView record, const Now& now);
+
+  /// When a batch should be made of what is queued: at once if nothing is on its way, else when
+  /// there is enough of it or it has waited for batch_delay. `never` if nothing is queued.
+  MonoTime fresh_due_at(bool is_idle) const;
+  /// When the next failed batch wants to be tried again, or `never`.
+  MonoTime retry_due_at() const;
+  /// Enough is queued for a batch that is full.
+  bool has_full_batch() const;
+
+  /// Makes a batch of at most so many events. Null if there is none to be sent after all, because
+  /// all had expired or stand behind others of their key.
+  BatchPtr take_fresh(std::uint64_t events_max, const Now& now);
+  /// The failed batch that has waited longest, if one is due.
+  BatchPtr take_retry(const Now& now);
+
+  /// The batch failed, and waits for its next attempt.
+  void wait_until(MonoTime due, BatchPtr batch);
+  /// Both halves wait to be sent, now, each with an id of its own.
+  void split(BatchPtr batch, const Now& now);
+  void make_all_due(const Now& now);
+
+  /// Events of a batch are settled: delivered, dropped or dead.
+  void release(const RecordView& record);
+  /// All of them are. Its follower is due.
+  void finish(BatchPtr batch, const Now& now);
+
+  /// Forgets all that waits and returns how many events that were.
+  std::uint64_t clear();
+
+  bool is_empty() const;
+
+  /// The batch's events have changed: it is another batch for the receiver.
+  void give_id(Batch& batch, const Now& now);
+
+ private:
+  bool make_room(std::size_t record_bytes, proto::Priority priority);
+  bool add_next(Batch& batch, const RecordView& record);
+  bool drop_if_expired(const RecordView& record, const Now& now);
+  void remove_expired(Batch& batch, const Now& now);
+  void encode(Batch& batch);
+  void recycle(BatchPtr batch);
+
+  WhenFull when_full_;
+  bool keeps_key_order_;
+  std::uint64_t batch_events_max_;
+  std::uint64_t batch_bytes_max_;
+  std::uint64_t body_bytes_max_;
+  Duration batch_delay_;
+  Encoder& encoder_;
+  Ledger& ledger_;
+  UuidGenerator batch_ids_;
+
+  EventQueue queue_;
+  KeyLanes lanes_;
+  std::multimap<MonoTime, BatchPtr> waiting_;  ///< by when they are due
+  MonoTime gathering_since_{};
+  BatchPtr spare_;  ///< a settled batch whose memory is used again
+};
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,38 @@
+// RateLimiter: when the next batch may leave so that events, requests and bytes stay within their
+// limits, on average over a second or more.
+//
+// Used by Pacer. A batch may leave when none of the limits is in debt, and is paid for afterwards,
+// so that a batch larger than what a second allows leaves too, and is waited for. What was not used
+// is kept for one second. Thread: one limiter, one thread. Plain state.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "sidecar/base/clock.hpp"
+#include "sidecar/config/destination_config.hpp"
+
+namespace outrider::sidecar {
+
+class RateLimiter {
+ public:
+  explicit RateLimiter(const RateLimits& limits)
+      : per_s_{limits.events_per_s, limits.requests_per_s, limits.bytes_per_s} {}
+
+  /// When the next batch may leave.
+  MonoTime free_at() const;
+
+  /// A batch leaves.
+  void spend(std::uint64_t events, std::uint64_t bytes, const Now& now);
+
+  /// No batch need be larger than what one second allows.
+  std::uint64_t batch_events_max(std::uint64_t otherwise) const;
+
+ private:
+  static constexpr std::size_t kinds = 3;
+
+  std::array<double, kinds> per_s_;
+  std::array<MonoTime, kinds> free_at_{};
+};
+
+}  // namespace outrider::sidecar

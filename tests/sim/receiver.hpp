@@ -1,0 +1,180 @@
+// The false outside world of one destination in the simulation: it answers the attempts of a fake
+// transport as the weather says, and remembers what a real receiver would have got.
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "sidecar/base/random.hpp"
+#include "sidecar/config/destination_config.hpp"
+#include "support/fake_transport.hpp"
+
+namespace outrider::test {
+
+/// How the outside world treats one destination, for a while: probabilities of what an attempt
+/// meets.
+struct Weather {
+  double failure = 0;      ///< no answer: refused, reset
+  double other_url = 0;    ///< of the failures: another url is up
+  double lost_answer = 0;  ///< received, but the answer never came
+  double overloaded = 0;   ///< 503, sometimes with Retry-After
+  double refused = 0;      ///< 400
+  double unsendable = 0;   ///< no request can be made of it
+  double conflict = 0;     ///< 409, which the configuration may call delivered
+  double unauthorised = 0;
+  double gone = 0;       ///< 410
+  double too_large = 0;  ///< 413 for batches of more than one event
+  double congested = 0;  ///< takes only a part
+  sidecar::Duration latency_max = std::chrono::milliseconds(1);
+};
+
+class Receiver {
+ public:
+  Receiver(FakeTransport& transport, const sidecar::DestinationConfig& config, std::uint64_t seed)
+      : config_(config), transport_(transport), random_(seed) {
+    transport.on_start = [this](const SeenAttempt& attempt, const sidecar::Now& now) {
+      const auto latency = static_cast<std::uint64_t>(weather.latency_max.count());
+      due_[attempt.id] =
+          now.mono + sidecar::Duration(static_cast<std::int64_t>(random_.below(latency + 1)));
+      started_events_ += events_of(attempt.body).size();
+      if (first_start_ == sidecar::MonoTime{}) first_start_ = now.mono;
+      check_rate(now);
+    };
+    transport.on_collect = [this](const sidecar::Now& now) { answer_due(now); };
+    transport.on_next_deadline = [this] {
+      sidecar::MonoTime next = sidecar::never;
+      for (const auto& [id, due] : due_) next = std::min(next, due);
+      return next;
+    };
+  }
+
+  /// Ids received, and how often.
+  const std::map<std::string, int>& received() const { return received_; }
+  std::uint64_t lost() const { return lost_; }
+  /// Of those received, the ones whose answer was lost at least once.
+  const std::set<std::string>& unknown() const { return unknown_; }
+
+  Weather weather;
+
+ private:
+  struct Event {
+    std::string id;
+    std::string key;
+    std::uint64_t number = 0;
+  };
+
+  static std::string after(const std::string& line, const std::string& name, char end) {
+    const std::size_t at = line.find(name);
+    if (at == std::string::npos) return "";
+    const std::size_t begin = at + name.size();
+    return line.substr(begin, line.find(end, begin) - begin);
+  }
+
+  static std::vector<Event> events_of(const std::string& body) {
+    std::vector<Event> events;
+    for (std::size_t at = 0; at < body.size();) {
+      const std::size_t end = body.find('\n', at);
+      const std::string line = body.substr(at, end - at);
+      events.push_back({after(line, "{\"id\":\"", '"'), after(line, "\"key\":\"", '"'),
+                        std::stoull(after(line, "{\"n\":", '}'))});
+      at = end + 1;
+    }
+    return events;
+  }
+
+  /// Over any time, no more leaves than the rate allows and one second keeps, but for the batch
+  /// that is paid for afterwards.
+  void check_rate(const sidecar::Now& now) {
+    if (config_.rate_max.events_per_s == 0) return;
+    const double elapsed_s = std::chrono::duration<double>(now.mono - first_start_).count();
+    const double allowed = config_.rate_max.events_per_s * (elapsed_s + 1) +
+                           static_cast<double>(config_.batch_events_max);
+    EXPECT_LE(static_cast<double>(started_events_), allowed + 1) << config_.name;
+  }
+
+  void answer_due(const sidecar::Now& now) {
+    for (auto it = due_.begin(); it != due_.end();) {
+      const auto open = transport_.open.find(it->first);
+      if (open == transport_.open.end()) {
+        it = due_.erase(it);
+      } else if (it->second <= now.mono) {
+        answer(open->second);
+        it = due_.erase(it);
+      } else {
+        ++it;
+      }
+    }
+  }
+
+  void answer(const SeenAttempt& attempt) {
+    sidecar::Completion completion;
+    completion.id = attempt.id;
+    completion.result = sidecar::AttemptResult::answered;
+    completion.status = 200;
+    const std::vector<Event> events = events_of(attempt.body);
+    if (random_.chance(weather.failure)) {
+      completion.result = sidecar::AttemptResult::failed;
+      completion.detail = "connection reset";
+      completion.has_alternative = random_.chance(weather.other_url);
+    } else if (random_.chance(weather.lost_answer)) {
+      completion.result = sidecar::AttemptResult::failed;
+      completion.detail = "timeout";
+      receive(events, events.size());
+      for (const Event& event : events) unknown_.insert(event.id);
+    } else if (random_.chance(weather.overloaded)) {
+      completion.status = 503;
+      if (random_.chance(0.5)) completion.retry_after = std::chrono::seconds(random_.below(4));
+    } else if (random_.chance(weather.refused)) {
+      completion.status = 400;
+    } else if (random_.chance(weather.unsendable)) {
+      completion.result = sidecar::AttemptResult::unsendable;
+    } else if (random_.chance(weather.conflict)) {
+      completion.status = 409;
+      if (!config_.status_actions.empty()) receive(events, events.size());
+    } else if (random_.chance(weather.unauthorised)) {
+      completion.status = 401;
+    } else if (random_.chance(weather.gone)) {
+      completion.status = 410;
+    } else if (events.size() > 1 && random_.chance(weather.too_large)) {
+      completion.status = 413;
+    } else if (random_.chance(weather.congested)) {
+      completion.result = sidecar::AttemptResult::sent_some;
+      completion.events_sent = static_cast<std::uint32_t>(random_.below(events.size() + 1));
+      if (completion.events_sent > 0 && random_.chance(0.5)) completion.events_lost = 1;
+      lost_ += completion.events_lost;
+      receive(events, completion.events_sent - completion.events_lost);
+    } else {
+      receive(events, events.size());
+    }
+    transport_.complete(completion);
+  }
+
+  void receive(const std::vector<Event>& events, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      const bool is_first = ++received_[events[i].id] == 1;
+      if (!is_first || config_.ordering != sidecar::Ordering::key || events[i].key.empty())
+        continue;
+      std::uint64_t& last = last_of_key_[events[i].key];
+      EXPECT_GT(events[i].number, last) << config_.name << " got a key's events out of order";
+      last = events[i].number;
+    }
+  }
+
+  const sidecar::DestinationConfig& config_;
+  FakeTransport& transport_;
+  sidecar::Random random_;
+  std::map<sidecar::AttemptId, sidecar::MonoTime> due_;
+  std::map<std::string, int> received_;
+  std::map<std::string, std::uint64_t> last_of_key_;
+  std::set<std::string> unknown_;
+  std::uint64_t lost_ = 0;
+  std::uint64_t started_events_ = 0;
+  sidecar::MonoTime first_start_{};
+};
+
+}  // namespace outrider::test

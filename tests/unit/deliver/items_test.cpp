@@ -1,0 +1,93 @@
+// Bulk answers that tell the fate of each event.
+
+#include <sstream>
+
+#include "unit/deliver/destination_fixture.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Reads answers such as "200 429 400"; everything else comes from the encoder it wraps.
+class ItemEncoder final : public Encoder {
+ public:
+  void begin(Body& body) override { inner_->begin(body); }
+  void add(const RecordView& record, Body& body) override { inner_->add(record, body); }
+  void end(Body& body) override { inner_->end(body); }
+  std::string_view content_type() const override { return inner_->content_type(); }
+  bool has_item_answers() const override { return true; }
+  bool read_items(int status, std::string_view answer, std::uint32_t events,
+                  std::vector<int>& statuses) const override {
+    if (status != 200) return false;
+    std::istringstream words{std::string(answer)};
+    for (int item = 0; words >> item;) statuses.push_back(item);
+    return statuses.size() == events;
+  }
+
+ private:
+  std::unique_ptr<Encoder> inner_ = make_encoder({.format = "ndjson"});
+};
+
+class ItemsTest : public DestinationFixture {
+ protected:
+  ItemsTest() { build(std::make_unique<ItemEncoder>()); }
+  void answer(const std::string& items, int status = 200) {
+    Completion completion;
+    completion.id = transport->open.begin()->first;
+    completion.result = AttemptResult::answered;
+    completion.status = status;
+    completion.answer = items;
+    transport->complete(completion);
+    turn();
+  }
+};
+
+TEST_F(ItemsTest, OnlyTheFailedEventsFollowTheirOwnRule) {
+  accept(1, 3);
+  turn();
+  answer("200 429 400");
+  EXPECT_EQ(ledger().delivered, 1U);
+  EXPECT_EQ(ledger().dead, 1U);
+  EXPECT_EQ(ledger().queued, 1U);
+  EXPECT_EQ(log.count("reason=refused events=1"), 1);
+  sleep_until_due();
+  EXPECT_EQ(sent(1), Numbers{2});
+  EXPECT_NE(transport->started[1].batch_id, transport->started[0].batch_id);
+  answer("201");
+  EXPECT_EQ(ledger().delivered, 2U);
+  EXPECT_TRUE(destination->is_drained());
+}
+
+TEST_F(ItemsTest, WhenAllAreToBeTriedAgainTheDestinationHasFailed) {
+  accept(1, 1);
+  for (int i = 0; i < 5; ++i) {
+    sleep_until_due();
+    answer("503");
+  }
+  EXPECT_TRUE(destination->pacer().is_open());
+}
+
+TEST_F(ItemsTest, AnAnswerThatIsNotUnderstoodSpeaksOfTheWhole) {
+  accept(1, 3);
+  turn();
+  answer("200", 200);
+  EXPECT_EQ(ledger().delivered, 3U);
+  accept(4, 6);
+  turn();
+  answer("200 200 200", 400);
+  EXPECT_EQ(ledger().dead, 3U);
+}
+
+TEST_F(ItemsTest, TheWholeAnswerIsAskedForOnlyWhenItIsRead) {
+  accept(1, 1);
+  turn();
+  EXPECT_TRUE(transport->started[0].wants_answer);
+  build();
+  accept(1, 1);
+  turn();
+  EXPECT_FALSE(transport->started[0].wants_answer);
+}
+
+}  // namespace
+}  // namespace outrider::sidecar

@@ -1,0 +1,48 @@
+#include "sidecar/deliver/outcome.hpp"
+
+#include <gtest/gtest.h>
+
+namespace outrider::sidecar {
+namespace {
+
+TEST(Outcome, FollowsTheTable) {
+  const auto of_status = [](int status) { return outcome_of(AttemptResult::answered, status, {}); };
+  for (const int status : {200, 201, 202, 204, 299}) {
+    EXPECT_EQ(of_status(status), Outcome::delivered) << status;
+  }
+  for (const int status : {408, 425, 429, 500, 502, 503, 504, 599}) {
+    EXPECT_EQ(of_status(status), Outcome::retry) << status;
+  }
+  for (const int status : {301, 302, 307, 400, 404, 409, 415, 422, 600, 0, 100}) {
+    EXPECT_EQ(of_status(status), Outcome::dead) << status;
+  }
+  EXPECT_EQ(of_status(413), Outcome::split);
+  EXPECT_EQ(of_status(401), Outcome::hold);
+  EXPECT_EQ(of_status(403), Outcome::hold);
+  EXPECT_EQ(of_status(410), Outcome::disable);
+  EXPECT_EQ(outcome_of(AttemptResult::failed, 0, {}), Outcome::retry);
+  EXPECT_EQ(outcome_of(AttemptResult::failed, 200, {}), Outcome::retry)
+      << "the answer was cut short";
+  EXPECT_EQ(outcome_of(AttemptResult::sent, 0, {}), Outcome::delivered);
+}
+
+TEST(Outcome, AnActionForTheStatusGoesBeforeTheTable) {
+  const std::vector<StatusAction> actions = {{409, 409, Outcome::delivered},
+                                             {422, 422, Outcome::retry},
+                                             {500, 520, Outcome::dead},
+                                             {500, 599, Outcome::hold}};
+  const auto of_status = [&](int status) {
+    return outcome_of(AttemptResult::answered, status, actions);
+  };
+  EXPECT_EQ(of_status(409), Outcome::delivered);
+  EXPECT_EQ(of_status(422), Outcome::retry);
+  EXPECT_EQ(of_status(520), Outcome::dead) << "the first that fits counts";
+  EXPECT_EQ(of_status(521), Outcome::hold);
+  EXPECT_EQ(of_status(400), Outcome::dead);
+  EXPECT_EQ(outcome_of(AttemptResult::failed, 409, actions), Outcome::retry)
+      << "without a whole answer the status does not count";
+  EXPECT_EQ(outcome_of(AttemptResult::unsendable, 0, actions), Outcome::dead);
+}
+
+}  // namespace
+}  // namespace outrider::sidecar
