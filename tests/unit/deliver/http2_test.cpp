@@ -154,6 +154,33 @@ TEST_F(Http2Test, SpeaksHttp1ToThoseWhoKnowNothingElseOverTls) {
   EXPECT_EQ(completion.status, 200) << completion.detail;
 }
 
+/// nginx ends a connection by GOAWAY when it has answered keepalive_requests on it.
+TEST_F(Http2Test, NothingIsLostWhenAServerSaysGoawayAllTheTime) {
+  const test::Certificate certificate = test::make_certificate(dir_.path());
+  const int port = TcpPeer([](int) {}).port();
+  const std::string file = write(
+      "nginx.conf",
+      "daemon off; master_process off; pid " + dir_.file("pid") + "; error_log stderr notice;" +
+          "events {} http { access_log off; client_body_temp_path " + dir_.file("body") +
+          "; keepalive_requests 3; server { listen 127.0.0.1:" + std::to_string(port) +
+          " ssl http2; ssl_certificate " + certificate.cert_file + "; ssl_certificate_key " +
+          certificate.key_file + "; location / { return 200; } } }");
+  const test::Process nginx({"nginx", "-c", file, "-p", dir_.path(), "-e", "stderr"});
+  DestinationConfig config = over_http2("https://127.0.0.1:" + std::to_string(port) + "/");
+  config.ca_file = certificate.cert_file;
+  ASSERT_TRUE(run_until([&] { return send(config).status == 200; }));
+  constexpr AttemptId attempts_max = 100;
+  AttemptId id = 0;
+  while (id < 8) start(++id);
+  int answered = 0;
+  while (answered < 40 && id < attempts_max) {
+    const Completion completion = finish_one();
+    answered += completion.status == 200 ? 1 : 0;
+    start(++id);
+  }
+  EXPECT_EQ(answered, 40);
+}
+
 /// Nothing was done with the request, says the peer; so it is sent again within the attempt.
 TEST_F(Http2Test, ARefusedStreamIsSentAgain) {
   Http2Peer peer(1, [](char stream) {
