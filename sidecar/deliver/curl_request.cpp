@@ -66,7 +66,7 @@ std::optional<Completion> CurlRequest::start(const Attempt& attempt, const Now& 
     completion.detail = filled.error().message;
     return completion;
   }
-  if (!write_body_headers(attempt, now)) {
+  if (!add_body_headers(attempt, now)) {
     completion.detail = "cannot sign the request";
     return completion;
   }
@@ -83,8 +83,11 @@ Status CurlRequest::fill_templates(const Attempt& attempt) {
   url_.target.clear();
   Status status = settings_.urls[ticket_.url].target.render(event, url_.target);
   if (status.ok()) status = settings_.method.render(event, method_);
+  body_headers_ = settings_.body_headers;
   for (std::size_t i = 0; status.ok() && i < settings_.headers.size(); ++i) {
-    status = settings_.headers[i].render(event, home_headers_.emplace_back());
+    const HttpSettings::Header& header = settings_.headers[i];
+    auto& lines = header.is_of_body ? body_headers_ : home_headers_;
+    status = header.line.render(event, lines.emplace_back());
   }
   if (!status.ok()) return status;
   const std::vector<std::string>& secret = credentials_->headers;
@@ -92,8 +95,7 @@ Status CurlRequest::fill_templates(const Attempt& attempt) {
   return Nothing{};
 }
 
-bool CurlRequest::write_body_headers(const Attempt& attempt, const Now& now) {
-  body_headers_ = settings_.body_headers;
+bool CurlRequest::add_body_headers(const Attempt& attempt, const Now& now) {
   body_headers_.push_back("Idempotency-Key: " + std::string(attempt.batch_id));
   if (!credentials_->signing_keys.empty()) {
     const std::string id = webhook_id(attempt.batch_id);

@@ -57,7 +57,7 @@ class CurlRequest final : public CurlListener {
   static void append(List& list, const std::string& line);
 
   Status fill_templates(const Attempt& attempt);
-  bool write_body_headers(const Attempt& attempt, const Now& now);
+  bool add_body_headers(const Attempt& attempt, const Now& now);
   bool send();
   void set_url();
   void set_http_version();

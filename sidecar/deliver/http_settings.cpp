@@ -53,12 +53,13 @@ std::vector<std::string> body_headers(const DestinationConfig& config, const Bod
   return lines;
 }
 
-Result<std::vector<EventTemplate>> read_headers(const DestinationConfig& config) {
-  std::vector<EventTemplate> headers;
+Result<std::vector<HttpSettings::Header>> read_headers(const DestinationConfig& config) {
+  std::vector<HttpSettings::Header> headers;
   for (const std::string& line : config.headers) {
     const Status status = check_header(line);
     if (!status.ok()) return status.error();
-    headers.push_back(std::move(EventTemplate::parse(line, EventTemplate::Place::header).value()));
+    headers.push_back({std::move(EventTemplate::parse(line, EventTemplate::Place::header).value()),
+                       has_name(line, "Content-Type") || has_name(line, "User-Agent")});
   }
   return headers;
 }
@@ -70,14 +71,14 @@ Result<HttpSettings> make_http_settings(const DestinationConfig& config, const B
   if (!urls.ok()) return urls.error();
   Result<EventTemplate> method = EventTemplate::parse(config.method, EventTemplate::Place::method);
   if (!method.ok()) return method.error().with_prefix("method");
-  Result<std::vector<EventTemplate>> headers = read_headers(config);
+  Result<std::vector<HttpSettings::Header>> headers = read_headers(config);
   if (!headers.ok()) return headers.error();
-  const auto is_constant = [](const EventTemplate& text) { return text.is_constant(); };
   const bool needs_event =
       !method.value().is_constant() ||
-      !std::all_of(headers.value().begin(), headers.value().end(), is_constant) ||
-      !std::all_of(urls.value().begin(), urls.value().end(),
-                   [&](const HttpSettings::Url& url) { return is_constant(url.target); });
+      std::any_of(headers.value().begin(), headers.value().end(),
+                  [](const auto& header) { return !header.line.is_constant(); }) ||
+      std::any_of(urls.value().begin(), urls.value().end(),
+                  [](const auto& url) { return !url.target.is_constant(); });
   return HttpSettings{.urls = std::move(urls.value()),
                       .method = std::move(method.value()),
                       .body_headers = body_headers(config, body),

@@ -19,11 +19,15 @@ struct HttpSettings {
     HttpUrl parts;
     EventTemplate target;
   };
+  struct Header {
+    EventTemplate line;
+    bool is_of_body;  ///< Content-Type or User-Agent, which replace ours
+  };
 
   std::vector<Url> urls;
   EventTemplate method;
   std::vector<std::string> body_headers;  ///< "Name: value": what the body is and who sends it
-  std::vector<EventTemplate> headers;     ///< the others of the configuration
+  std::vector<Header> headers;            ///< of the configuration
   bool needs_event;                       ///< some template is not constant
   bool sets_host;                         ///< Host is among the headers
   HttpVersion http_version;
@@ -39,7 +43,6 @@ struct HttpSettings {
 };
 
 /// Fails if a url, the method or a header is malformed; no error shows a secret.
-/// Content-Type and User-Agent of the configuration replace ours.
 Result<HttpSettings> make_http_settings(const DestinationConfig& config, const BodyKind& body);
 
 }  // namespace outrider::sidecar

@@ -300,7 +300,7 @@ TEST_F(HttpOptionsTest, ShowsNoCredentialsToAnotherHost) {
   });
   DestinationConfig config = to(server.url());
   config.redirects_max = 1;
-  config.headers = {"X-Team: payments"};
+  config.headers = {"X-Team: payments", "Content-Type: application/x-ours"};
   config.secret_headers = {"X-Api-Key: " + write("key", "s3cret")};
   config.basic_auth_file = write("basic", "user:pass");
   EXPECT_EQ(send(config).status, 200);
@@ -309,7 +309,7 @@ TEST_F(HttpOptionsTest, ShowsNoCredentialsToAnotherHost) {
   EXPECT_EQ(first.header("Authorization"), "Basic dXNlcjpwYXNz");
   const ReceivedRequest second = other.received().at(0);
   EXPECT_EQ(second.body, "[{}]");
-  EXPECT_EQ(second.header("Content-Type"), "application/json");
+  EXPECT_EQ(second.header("Content-Type"), "application/x-ours");
   EXPECT_EQ(second.header("Idempotency-Key"), "batch-1");
   EXPECT_EQ(second.header("X-Api-Key"), "");
   EXPECT_EQ(second.header("Authorization"), "");
