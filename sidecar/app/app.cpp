@@ -37,7 +37,8 @@ Result<std::unique_ptr<App>> App::create(const Config& config, AppParts parts, L
     const auto settings = make_encode_settings(destination);
     if (!settings.ok()) return settings.error().with_prefix("destination " + destination.name);
     auto encoder = make_encoder(settings.value());
-    auto transport = parts.make_transport(destination, encoder->content_type());
+    auto transport =
+        parts.make_transport(destination, {encoder->content_type(), encoder->content_encoding()});
     if (!transport.ok()) {
       return transport.error().with_prefix("destination " + destination.name);
     }

@@ -33,7 +33,7 @@ namespace outrider::sidecar {
 /// What the app is given of the outside world.
 struct AppParts {
   using MakeTransport = std::function<Result<std::unique_ptr<Transport>>(
-      const DestinationConfig& config, std::string_view content_type)>;
+      const DestinationConfig& config, const BodyKind& body)>;
 
   std::unique_ptr<FrameSource> source;
   MakeTransport make_transport;

@@ -44,9 +44,8 @@ Result<std::unique_ptr<Host>> Host::open(const Config& config, Log& log, void* z
   AppParts app_parts;
   app_parts.source = std::move(source.value());
   app_parts.seed = system_seed();
-  app_parts.make_transport = [&](const DestinationConfig& destination,
-                                 std::string_view content_type) {
-    return make_transport(destination, content_type, world);
+  app_parts.make_transport = [&](const DestinationConfig& destination, const BodyKind& body) {
+    return make_transport(destination, body, world);
   };
   auto app = App::create(config, std::move(app_parts), log);
   if (!app.ok()) return app.error();

@@ -12,25 +12,24 @@ using Made = Result<std::unique_ptr<Transport>>;
 
 struct TransportRow {
   DestinationType type;
-  Made (*make)(const DestinationConfig& config, std::string_view content_type,
-               const TransportWorld& world);
+  Made (*make)(const DestinationConfig& config, const BodyKind& body, const TransportWorld& world);
 };
 
 constexpr std::array rows = {
     TransportRow{DestinationType::http,
-                 [](const DestinationConfig& config, std::string_view content_type,
+                 [](const DestinationConfig& config, const BodyKind& body,
                     const TransportWorld& world) -> Made {
-                   return world.curl.make_transport(config, content_type, world.log);
+                   return world.curl.make_transport(config, body, world.log);
                  }},
     TransportRow{DestinationType::file,
-                 [](const DestinationConfig& config, std::string_view, const TransportWorld& world)
+                 [](const DestinationConfig& config, const BodyKind&, const TransportWorld& world)
                      -> Made { return make_file_transport(config, world.reactor); }},
     TransportRow{DestinationType::stdout_,
-                 [](const DestinationConfig&, std::string_view, const TransportWorld& world)
+                 [](const DestinationConfig&, const BodyKind&, const TransportWorld& world)
                      -> Made { return make_stdout_transport(world.reactor); }},
     TransportRow{
         DestinationType::zmq,
-        [](const DestinationConfig& config, std::string_view, const TransportWorld& world) -> Made {
+        [](const DestinationConfig& config, const BodyKind&, const TransportWorld& world) -> Made {
           return make_zmq_transport(config, world.zmq_context, world.reactor, world.log);
         }},
 };
@@ -38,10 +37,10 @@ constexpr std::array rows = {
 }  // namespace
 
 Result<std::unique_ptr<Transport>> make_transport(const DestinationConfig& config,
-                                                  std::string_view content_type,
+                                                  const BodyKind& body,
                                                   const TransportWorld& world) {
   for (const TransportRow& row : rows) {
-    if (row.type == config.type) return row.make(config, content_type, world);
+    if (row.type == config.type) return row.make(config, body, world);
   }
   return Error{"this type of destination has no transport"};
 }

@@ -25,7 +25,7 @@ struct TransportWorld {
 };
 
 Result<std::unique_ptr<Transport>> make_transport(const DestinationConfig& config,
-                                                  std::string_view content_type,
+                                                  const BodyKind& body,
                                                   const TransportWorld& world);
 
 }  // namespace outrider::sidecar

@@ -30,8 +30,10 @@ Error wrong_template(std::string_view text, std::string_view reason) {
   return {"template '" + printable(text, 100) + "': " + std::string(reason)};
 }
 
-/// Where the authority of a url ends and its path, query or fragment begins; npos without one.
+/// Where the authority of a url ends and its path, query or fragment begins; npos if there is none
+/// of these. A text that begins with a slash is all path.
 std::size_t authority_end(std::string_view url) {
+  if (url.starts_with('/')) return 0;
   constexpr std::string_view mark = "://";
   const std::size_t scheme_end = url.find(mark);
   if (scheme_end == std::string_view::npos) return std::string_view::npos;

@@ -12,8 +12,10 @@
 
 #include "proto/topic.hpp"
 #include "sidecar/base/endpoint_guard.hpp"
+#include "sidecar/base/event_template.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
+#include "sidecar/config/http_url.hpp"
 #include "sidecar/config/messages.hpp"
 
 namespace outrider::sidecar {
@@ -71,10 +73,28 @@ Authority authority_of(std::string_view url) {
   return authority;
 }
 
-bool is_loopback(std::string_view host) {
-  const std::string name = lower(host);
-  return name == "localhost" || name.ends_with(".localhost") || name.starts_with("127.") ||
-         name == "::1";
+/// Headers that each request has from the sidecar or from the connection.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 14> made_by_us = {{
+    {"connection", "the connection is the sidecar's"},
+    {"content-encoding", "it comes from compression"},
+    {"content-length", "it comes from the body"},
+    {"expect", "bodies are sent unasked"},
+    {"idempotency-key", "it is the id of the batch"},
+    {"keep-alive", "the connection is the sidecar's"},
+    {"proxy-connection", "the connection is the sidecar's"},
+    {"te", "the connection is the sidecar's"},
+    {"trailer", "bodies have a length"},
+    {"transfer-encoding", "bodies have a length"},
+    {"upgrade", "the connection is the sidecar's"},
+    {"webhook-id", "it comes with signing_secret_file"},
+    {"webhook-signature", "it comes with signing_secret_file"},
+    {"webhook-timestamp", "it comes with signing_secret_file"},
+}};
+
+Status check_template(std::string_view text, EventTemplate::Place place) {
+  const Result<EventTemplate> parsed = EventTemplate::parse(text, place);
+  if (!parsed.ok()) return parsed.error();
+  return Nothing{};
 }
 
 std::string_view first_token(std::string_view& pattern) {
@@ -139,37 +159,45 @@ Status check_endpoint(std::string_view endpoint) {
 }
 
 Status check_http_url(std::string_view url) {
-  const Authority authority = authority_of(url);
-  const std::string scheme = lower(authority.scheme);
-  const bool is_http = scheme == "http" || scheme == "https";
-  const bool has_port = authority.port.empty() ||
-                        (authority.port.front() == ':' && is_port(authority.port.substr(1)));
-  if (is_http && !authority.host.empty() && has_port && !has_control(url) &&
-      url.find(' ') == std::string_view::npos) {
-    return Nothing{};
-  }
-  return Error{in_quotes(without_user_info(url)) +
-               " is not a URL to send to; write http:// or https://, a host and a path, as in "
-               "https://collector.example/events"};
+  const Result<HttpUrl> parsed = parse_http_url(url);
+  if (!parsed.ok()) return parsed.error();
+  return check_template(parsed.value().target, EventTemplate::Place::url);
 }
 
 Status check_method(std::string_view method) {
-  if (!method.empty() && method.size() <= 32 && consists_of(method, alphanumerics.substr(0, 26))) {
+  if (method.find('{') != std::string_view::npos) {
+    return check_template(method, EventTemplate::Place::method);
+  }
+  if (!method.empty() && method.size() <= method_bytes_max &&
+      consists_of(method, alphanumerics.substr(0, 26))) {
     return Nothing{};
   }
   return Error{in_quotes(method) +
                " is not an HTTP method; write capital letters, as in POST or PUT"};
 }
 
+Status check_header_name(std::string_view name) {
+  const std::string found = lower(name);
+  const auto row = std::find_if(made_by_us.begin(), made_by_us.end(),
+                                [&](const auto& it) { return it.first == found; });
+  if (row == made_by_us.end()) return Nothing{};
+  return Error{"the header " + in_quotes(name) + " cannot be set: " + std::string(row->second)};
+}
+
 Status check_header(std::string_view header) {
   const std::size_t colon = header.find(':');
   const std::string allowed = std::string(alphanumerics) + "!#$%&'*+-.^_`|~";
-  if (colon != std::string_view::npos && colon > 0 &&
-      consists_of(header.substr(0, colon), allowed) && !has_control(header)) {
-    return Nothing{};
+  if (colon == std::string_view::npos || colon == 0 ||
+      !consists_of(header.substr(0, colon), allowed) || has_control(header)) {
+    // It may be a secret, so it is not repeated.
+    return Error{"a header is written as Name: value, without control characters"};
   }
-  // It may be a secret, so it is not repeated.
-  return Error{"a header is written as Name: value, without control characters"};
+  const Status settable = check_header_name(header.substr(0, colon));
+  if (!settable.ok()) return settable;
+  if (EventTemplate::parse(header, EventTemplate::Place::header).ok()) return Nothing{};
+  return Error{"header " + in_quotes(header.substr(0, colon)) +
+               ": between braces stands a field of the event, as in {data.user.id}; write {{ and "
+               "}} for braces"};
 }
 
 Status check_readable_file(std::string_view path) {
@@ -221,8 +249,8 @@ Status check_proxy(std::string_view proxy) {
 }
 
 bool is_plain_http_elsewhere(std::string_view url) {
-  const Authority authority = authority_of(url);
-  return lower(authority.scheme) == "http" && !is_loopback(authority.host);
+  const Result<HttpUrl> parsed = parse_http_url(url);
+  return parsed.ok() && !parsed.value().is_tls && !is_this_machine(parsed.value());
 }
 
 bool covers(std::string_view outer, std::string_view inner) {

@@ -20,10 +20,13 @@ Status check_destination_name(std::string_view name);
 Status check_pattern(std::string_view pattern);
 /// ipc://PATH, tcp://HOST:PORT, inproc://NAME.
 Status check_endpoint(std::string_view endpoint);
-/// http:// or https:// with a host.
+/// As parse_http_url() takes it (http_url.hpp); behind the authority it may hold {fields}.
 Status check_http_url(std::string_view url);
+/// Capital letters; may hold {fields}.
 Status check_method(std::string_view method);
-/// "Name: value" without control characters.
+/// A header that may be set, and not one that each request has from the sidecar.
+Status check_header_name(std::string_view name);
+/// "Name: value" without control characters; the value may hold {fields}.
 Status check_header(std::string_view header);
 Status check_readable_file(std::string_view path);
 Status check_group(std::string_view group);

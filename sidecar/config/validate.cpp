@@ -4,10 +4,12 @@
 #include <cctype>
 #include <map>
 
+#include "sidecar/base/event_template.hpp"
 #include "sidecar/base/field_path.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
 #include "sidecar/config/checks.hpp"
+#include "sidecar/config/http_url.hpp"
 #include "sidecar/config/messages.hpp"
 #include "sidecar/config/options.hpp"
 #include "sidecar/config/pem.hpp"
@@ -164,12 +166,47 @@ void validate_format(const DestinationConfig& destination, const SectionView& se
   }
 }
 
+/// The events of a batch cannot all be named in one request line.
+void validate_templates(const DestinationConfig& destination, const SectionView& section) {
+  const bool sends_one_event = destination.format == BodyFormat::payload ||
+                               (destination.format == BodyFormat::cloudevents &&
+                                destination.cloudevents_mode != CloudEventsMode::batch);
+  if (destination.type != DestinationType::http || sends_one_event ||
+      section.has_failed("format")) {
+    return;
+  }
+  const auto must_be_constant = [&](const std::string& key, std::size_t index,
+                                    std::string_view text, EventTemplate::Place place) {
+    const Result<EventTemplate> parsed = EventTemplate::parse(text, place);
+    if (!parsed.ok() || parsed.value().is_constant()) return;
+    section.complain(section.origin(key, index),
+                     key +
+                         " holds {fields} of an event, but each request takes many; write "
+                         "format = payload, or cloudevents with cloudevents_mode = structured "
+                         "or binary, or {{ and }} for braces");
+  };
+  for (std::size_t i = 0; i < destination.urls.size(); ++i) {
+    const Result<HttpUrl> url = parse_http_url(destination.urls[i]);
+    if (url.ok()) must_be_constant("url", i, url.value().target, EventTemplate::Place::url);
+  }
+  must_be_constant("method", 0, destination.method, EventTemplate::Place::method);
+  for (std::size_t i = 0; i < destination.headers.size(); ++i) {
+    must_be_constant("header", i, destination.headers[i], EventTemplate::Place::header);
+  }
+}
+
 void validate_connection(const DestinationConfig& destination, const SectionView& section) {
   const bool has_proxy = destination.proxy != "none";
   if (has_proxy && destination.deny_private_addresses && !section.has_failed("proxy")) {
     section.complain(section.origin("deny_private_addresses"),
                      "deny_private_addresses needs proxy = none: a proxy connects to addresses "
                      "that nobody here sees");
+  }
+  for (std::size_t i = 0; i < destination.urls.size(); ++i) {
+    const Result<HttpUrl> url = parse_http_url(destination.urls[i]);
+    if (!destination.deny_private_addresses || !url.ok() || url.value().unix_path.empty()) continue;
+    section.complain(section.origin("url", i),
+                     "a Unix socket is on this machine, which deny_private_addresses forbids");
   }
   if (!has_proxy && section.is_given("proxy_auth_file")) {
     section.complain(section.origin("proxy_auth_file"), "proxy_auth_file needs a proxy");
@@ -212,6 +249,7 @@ void validate_destination(const DestinationConfig& destination, const IngestConf
     validate_urls(destination, section);
   }
   validate_format(destination, section);
+  validate_templates(destination, section);
   validate_connection(destination, section);
   validate_identity(destination, section);
   validate_headers(destination, section);

@@ -1,26 +1,52 @@
-// CurlDriver: all HTTP of the sidecar, on one libcurl multi handle and the sidecar's one Reactor.
+// CurlDriver: all HTTP of the sidecar, on libcurl's multi interface and the sidecar's one Reactor.
 // It makes the Transport of each http destination; connections are kept alive and shared.
 //
 // Used by the composition root, which calls do_work() every turn, before it collects from the
 // transports. Thread: the sidecar's one thread; never blocks (names are looked up in threads of
-// libcurl). Owns: the connections. Borrows: the reactor. Outlives its transports.
+// libcurl). Owns: the connections. Borrows: the reactor. Outlives its transports. A destination
+// with nothing on its way costs no handle and no wake-up.
 //
-// What a transport sends: `method url` over HTTP/1.1 with Content-Type, `Idempotency-Key:
-// BATCH_ID`, User-Agent and the headers of the configuration; the body goes out from the attempt's
-// memory. With signing keys also webhook-id (the batch's id), webhook-timestamp and
-// webhook-signature. TLS 1.2 or later, the receiver's certificate is always verified: against
-// ca_file alone if there is one, else against the system's store. Redirects are not followed;
-// proxies of the environment and .netrc are ignored. Files that have changed are used from the next
-// request on, over connections of its own (credentials.hpp).
+// What a transport sends
+//   To one of the urls (url_set.hpp): `method url`, the {fields} of both filled in, over HTTP/1.1
+//   or HTTP/2, over TCP or a Unix socket. The body goes out from the attempt's memory. Headers:
+//   Content-Type, User-Agent, Content-Encoding if the body has one, Idempotency-Key (the batch's
+//   id), with signing keys webhook-id (the same), webhook-timestamp and webhook-signature; those of
+//   the configuration; those that are secrets; what the encoder has to say of this body. Host is
+//   the url's, whatever tls_server_name is, unless the configuration sets it. A header whose value
+//   is empty is not sent. Secrets and certificates that have changed are used from the next request
+//   on; other certificates mean other connections (credentials.hpp).
 //
-// An attempt is `answered` as soon as a status line has come, whatever breaks after it. At most
-// 1 KiB of the answer's body is kept, and a connection whose answer exceeds 1 MiB is cut.
+// What it never does
+//   Trust a certificate that is not verified: against ca_file alone if there is one, else against
+//   the system's store; TLS 1.2 at least. Read .netrc, or proxies of the environment unless told so
+//   with proxy = environment. Send `Expect: 100-continue`, a cookie, or a fragment of the url. With
+//   deny_private_addresses: connect to an address that is not public (private_address.hpp), or use
+//   a connection of a destination without it; each address is looked at when it is connected to.
+//
+// Redirects: up to redirects_max of 301, 302, 307 and 308 are followed, with the same method and
+// body, within the attempt's timeout. 303 is not: it asks for a GET, which delivers nothing.
+// Another scheme, host or port gets the body and what describes it (Content-Type, Content-Encoding,
+// User-Agent, Idempotency-Key, webhook-*, the encoder's headers), no other header
+// of the configuration, no credential and not the client's certificate. None leads from https to
+// http, to a Unix socket, or to a url with a password in it. What is not followed is the answer.
+//
+// Connections are not used any more connection_age_max after they were made, as soon as nothing is
+// on them; a name that was found is looked up again after as long, 60 s at the latest. So a changed
+// address is found. HTTP/2 puts requests side by side on one connection; without TLS, and with a
+// libcurl before 8.0, it takes a connection for each.
+//
+// Completions: an attempt is `answered` as soon as a status line has come, whatever breaks after
+// it; a reset stream or a GOAWAY of HTTP/2 before that is `failed`, as a broken connection is. It
+// is `unsendable` if a field has no text for this event. What is tried again (outcome.hpp) counts
+// against the url's health; if another url is healthy, has_alternative says so, and Retry-After is
+// for the one url. At most 1 KiB of the answer's body is kept, or the whole of it if the attempt
+// wants it; a connection whose answer exceeds 1 MiB is cut.
 #pragma once
 
 #include <memory>
-#include <string_view>
 
 #include "sidecar/base/log.hpp"
+#include "sidecar/base/random.hpp"
 #include "sidecar/base/reactor.hpp"
 #include "sidecar/base/result.hpp"
 #include "sidecar/config/config.hpp"
@@ -40,7 +66,7 @@ class CurlDriver {
   /// Fails if a file of the configuration cannot be read or used; secrets never appear in an error.
   /// `log` outlives the transport: it learns of files that change later.
   Result<std::unique_ptr<Transport>> make_transport(const DestinationConfig& config,
-                                                    std::string_view content_type, Log& log);
+                                                    const BodyKind& body, Log& log);
 
   /// Runs libcurl's timers and collects what is finished.
   void do_work(const Now& now);
@@ -49,6 +75,10 @@ class CurlDriver {
 
  private:
   std::unique_ptr<CurlMulti> multi_;
+  /// For deny_private_addresses: connections are shared within a multi handle, and a guarded
+  /// destination must not come by one that nobody has looked at.
+  std::unique_ptr<CurlMulti> guarded_multi_;
+  Random seeds_;
 };
 
 }  // namespace outrider::sidecar

@@ -1,83 +1,100 @@
 #include "sidecar/deliver/http_settings.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <strings.h>
 
 #include "sidecar/base/text.hpp"
+#include "sidecar/config/checks.hpp"
 
 namespace outrider::sidecar {
 
 namespace {
 
-std::string_view header_name(std::string_view line) {
-  return trim(line.substr(0, line.find(':')));
+bool has_name(std::string_view line, std::string_view name) {
+  const std::string_view other = trim(line.substr(0, line.find(':')));
+  return other.size() == name.size() && strncasecmp(other.data(), name.data(), name.size()) == 0;
 }
 
-bool has_header(const std::vector<std::string>& headers, std::string_view name) {
-  return std::any_of(headers.begin(), headers.end(), [name](const std::string& line) {
-    const std::string_view other = header_name(line);
-    return other.size() == name.size() && strncasecmp(other.data(), name.data(), name.size()) == 0;
-  });
+bool is_set(const DestinationConfig& config, std::string_view name) {
+  return std::any_of(config.headers.begin(), config.headers.end(),
+                     [name](const std::string& line) { return has_name(line, name); });
 }
 
-void add_default(std::vector<std::string>& headers, std::string_view name, std::string_view value) {
-  if (!has_header(headers, name)) headers.push_back(std::string(name) + ": " + std::string(value));
-}
-
-Status set_url(const DestinationConfig& config, HttpSettings& settings) {
-  if (config.urls.size() != 1) return Error{"a destination of type http needs exactly one url"};
-  const std::string_view url = config.urls.front();
-  const bool is_tls = url.starts_with("https://");
-  if (!is_tls && !url.starts_with("http://")) {
-    return Error{"url " + printable(url, 200) + " must begin with https:// or http://"};
-  }
-  std::string_view authority = url.substr(is_tls ? 8 : 7);
-  authority = authority.substr(0, authority.find_first_of("/?#"));
-  if (authority.find('@') != std::string_view::npos) {
-    return Error{"url must not hold a user and password: put them into basic_auth_file"};
-  }
-  if (authority.empty() || has_control(url)) {
-    return Error{"url " + printable(url, 200) + " names no host"};
-  }
-  settings.url = url;
-  settings.peer = authority;
-  const auto colon = authority.rfind(':');
-  const auto bracket = authority.rfind(']');
-  if (colon == std::string_view::npos || (bracket != std::string_view::npos && colon < bracket)) {
-    settings.peer += is_tls ? ":443" : ":80";
-  }
-  return Nothing{};
-}
-
-Status set_headers(const DestinationConfig& config, std::string_view content_type,
-                   HttpSettings& settings) {
-  for (const std::string& line : config.headers) {
-    const auto colon = line.find(':');
-    if (colon == std::string::npos || header_name(line).empty() || has_control(line)) {
-      return Error{"header \"" + printable(line.substr(0, colon), 100) +
-                   "\" must have the form \"Name: value\""};
+Result<std::vector<HttpSettings::Url>> read_urls(const DestinationConfig& config) {
+  if (config.urls.empty()) return Error{"a destination of type http needs a url"};
+  std::vector<HttpSettings::Url> urls;
+  for (const std::string& text : config.urls) {
+    Result<HttpUrl> url = parse_http_url(text);
+    if (!url.ok()) return url.error().with_prefix("url");
+    if (config.deny_private_addresses && !url.value().unix_path.empty()) {
+      return Error{"deny_private_addresses forbids the Unix socket of url " + printable(text, 200)};
     }
-    settings.headers.push_back(line);
+    Result<EventTemplate> target =
+        EventTemplate::parse(url.value().target, EventTemplate::Place::url);
+    if (!target.ok()) return target.error().with_prefix("url");
+    urls.push_back({std::move(url.value()), std::move(target.value())});
   }
-  add_default(settings.headers, "Content-Type", content_type);
-  add_default(settings.headers, "User-Agent", "outrider/" OUTRIDER_VERSION);
-  return Nothing{};
+  return urls;
+}
+
+/// What goes wherever the body goes, also to another host.
+std::vector<std::string> body_headers(const DestinationConfig& config, const BodyKind& body) {
+  std::vector<std::string> lines;
+  const auto add = [&](std::string_view name, std::string_view value) {
+    if (!value.empty() && !is_set(config, name)) {
+      lines.push_back(std::string(name) + ": " + std::string(value));
+    }
+  };
+  add("Content-Type", body.content_type);
+  add("Content-Encoding", body.content_encoding);
+  add("User-Agent", "outrider/" OUTRIDER_VERSION);
+  return lines;
+}
+
+Result<std::vector<HttpSettings::Header>> read_headers(const DestinationConfig& config) {
+  std::vector<HttpSettings::Header> headers;
+  for (const std::string& line : config.headers) {
+    const Status status = check_header(line);
+    if (!status.ok()) return status.error();
+    headers.push_back({std::move(EventTemplate::parse(line, EventTemplate::Place::header).value()),
+                       has_name(line, "Content-Type") || has_name(line, "User-Agent")});
+  }
+  return headers;
 }
 
 }  // namespace
 
-Result<HttpSettings> make_http_settings(const DestinationConfig& config,
-                                        std::string_view content_type) {
-  HttpSettings settings;
-  settings.method = config.method;
-  settings.timeout = config.timeout;
-  settings.connect_timeout = config.connect_timeout;
-  if (Status status = set_url(config, settings); !status.ok()) return status.error();
-  if (Status status = set_headers(config, content_type, settings); !status.ok()) {
-    return status.error();
-  }
-  return settings;
+Result<HttpSettings> make_http_settings(const DestinationConfig& config, const BodyKind& body) {
+  Result<std::vector<HttpSettings::Url>> urls = read_urls(config);
+  if (!urls.ok()) return urls.error();
+  Result<EventTemplate> method = EventTemplate::parse(config.method, EventTemplate::Place::method);
+  if (!method.ok()) return method.error().with_prefix("method");
+  Result<std::vector<HttpSettings::Header>> headers = read_headers(config);
+  if (!headers.ok()) return headers.error();
+  const bool needs_event =
+      !method.value().is_constant() ||
+      std::any_of(headers.value().begin(), headers.value().end(),
+                  [](const auto& header) { return !header.line.is_constant(); }) ||
+      std::any_of(urls.value().begin(), urls.value().end(),
+                  [](const auto& url) { return !url.target.is_constant(); });
+  return HttpSettings{.urls = std::move(urls.value()),
+                      .method = std::move(method.value()),
+                      .body_headers = body_headers(config, body),
+                      .headers = std::move(headers.value()),
+                      .needs_event = needs_event,
+                      .sets_host = is_set(config, "Host"),
+                      .http_version = config.http_version,
+                      .redirects_max = config.redirects_max,
+                      .proxy = config.proxy,
+                      .deny_private_addresses = config.deny_private_addresses,
+                      .tls_version_min = config.tls_version_min,
+                      .tls_server_name = config.tls_server_name,
+                      .connection_age_max = config.connection_age_max,
+                      .timeout = config.timeout,
+                      .connect_timeout = config.connect_timeout,
+                      .status_actions = config.status_actions};
 }
 
 }  // namespace outrider::sidecar

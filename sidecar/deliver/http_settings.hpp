@@ -1,29 +1,48 @@
 // HttpSettings: what every request of one http destination has in common, worked out once. What
 // comes from files and may change is in Credentials (credentials.hpp).
-// Used by CurlTransport. A pure value.
+// Used by CurlTransport and CurlRequest. A pure value.
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "sidecar/base/event_template.hpp"
 #include "sidecar/base/result.hpp"
 #include "sidecar/config/config.hpp"
+#include "sidecar/config/http_url.hpp"
+#include "sidecar/deliver/transport.hpp"
 
 namespace outrider::sidecar {
 
 struct HttpSettings {
-  std::string url;
-  std::string peer;  ///< HOST:PORT of the url, for errors
-  std::string method;
-  std::vector<std::string> headers;  ///< "Name: value", in the order in which they are sent
+  struct Url {
+    HttpUrl parts;
+    EventTemplate target;
+  };
+  struct Header {
+    EventTemplate line;
+    bool is_of_body;  ///< Content-Type or User-Agent, which replace ours
+  };
+
+  std::vector<Url> urls;
+  EventTemplate method;
+  std::vector<std::string> body_headers;  ///< "Name: value": what the body is and who sends it
+  std::vector<Header> headers;            ///< of the configuration
+  bool needs_event;                       ///< some template is not constant
+  bool sets_host;                         ///< Host is among the headers
+  HttpVersion http_version;
+  std::uint64_t redirects_max;
+  std::string proxy;
+  bool deny_private_addresses;
+  TlsVersion tls_version_min;
+  std::string tls_server_name;
+  Duration connection_age_max;
   Duration timeout;
   Duration connect_timeout;
+  std::vector<StatusAction> status_actions;
 };
 
-/// Fails if the url or a header is malformed; no error shows a secret.
-/// A header of the configuration replaces ours of the same name.
-Result<HttpSettings> make_http_settings(const DestinationConfig& config,
-                                        std::string_view content_type);
+/// Fails if a url, the method or a header is malformed; no error shows a secret.
+Result<HttpSettings> make_http_settings(const DestinationConfig& config, const BodyKind& body);
 
 }  // namespace outrider::sidecar

@@ -22,6 +22,13 @@ namespace outrider::sidecar {
 
 using AttemptId = std::uint64_t;
 
+/// What the bodies of a destination are, for a transport that tells its receiver; empty: nothing is
+/// told.
+struct BodyKind {
+  std::string_view content_type;
+  std::string_view content_encoding;
+};
+
 /// One attempt to send one body. The views stay valid until its completion has been collected or
 /// cancel() has returned.
 struct Attempt {

@@ -17,7 +17,11 @@ LINES_MAX = 600
 
 # Who wraps which library: its headers are included here and nowhere else.
 WRAPPED_BY = {
-    r"curl/": ["sidecar/deliver/curl_transport.cpp", "sidecar/cli/version_command.cpp"],
+    r"curl/": [
+        "sidecar/deliver/curl_multi.hpp",
+        "sidecar/deliver/curl_request.hpp",
+        "sidecar/cli/version_command.cpp",
+    ],
     r"zmq\.h(pp)?": [
         "sdk/src/link.cpp",
         "sidecar/ingest/zmq_source.cpp",

@@ -23,7 +23,7 @@ struct FakeApp {
     parts.seed = seed;
     parts.make_transport =
         [this](const sidecar::DestinationConfig&,
-               std::string_view) -> sidecar::Result<std::unique_ptr<sidecar::Transport>> {
+               const sidecar::BodyKind&) -> sidecar::Result<std::unique_ptr<sidecar::Transport>> {
       auto transport = std::make_unique<FakeTransport>();
       transports.push_back(transport.get());
       return std::unique_ptr<sidecar::Transport>(std::move(transport));

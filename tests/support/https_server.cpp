@@ -39,6 +39,11 @@ class HttpsServer::State {
     thread_.join();
   }
 
+  void speak_old_tls() {
+    SSL_CTX* context = static_cast<httplib::SSLServer&>(*server_).ssl_context();
+    SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION);
+  }
+
   int port() const { return port_; }
   bool is_tls() const { return is_tls_; }
 
@@ -59,9 +64,15 @@ class HttpsServer::State {
     return name;
   }
 
+  static std::string server_name(const httplib::Request& request) {
+    if (request.ssl == nullptr) return "";
+    const char* name = SSL_get_servername(request.ssl, TLSEXT_NAMETYPE_host_name);
+    return name == nullptr ? "" : name;
+  }
+
   void answer(const httplib::Request& request, httplib::Response& response) {
-    ReceivedRequest kept{request.method,      request.path,        request.body, {},
-                         request.remote_port, client_name(request)};
+    ReceivedRequest kept{request.method,      request.path,         request.body,        {},
+                         request.remote_port, client_name(request), server_name(request)};
     for (const auto& [name, value] : request.headers) kept.headers.emplace(name, value);
     {
       const std::lock_guard lock(mutex_);
@@ -87,6 +98,10 @@ HttpsServer::HttpsServer(Handler handler, const Certificate* certificate,
     : state_(std::make_unique<State>(std::move(handler), certificate, client_ca_file)) {}
 
 HttpsServer::~HttpsServer() = default;
+
+void HttpsServer::speak_old_tls() {
+  state_->speak_old_tls();
+}
 
 int HttpsServer::port() const {
   return state_->port();

@@ -21,6 +21,7 @@ struct ReceivedRequest {
   std::multimap<std::string, std::string> headers;
   int peer_port = 0;        ///< tells connections apart
   std::string client_name;  ///< the common name of the client's certificate
+  std::string server_name;  ///< that the client asked for in the TLS handshake
 
   /// The first value of that name in the spelling in which it was sent, or "".
   std::string header(const std::string& name) const {
@@ -45,6 +46,9 @@ class HttpsServer {
   explicit HttpsServer(Handler handler = {}, const Certificate* certificate = nullptr,
                        const std::string& client_ca_file = "");
   ~HttpsServer();
+
+  /// From now on nobody gets in with a newer TLS than 1.2.
+  void speak_old_tls();
 
   int port() const;
   /// http(s)://127.0.0.1:PORT/events

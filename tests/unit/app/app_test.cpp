@@ -121,7 +121,7 @@ TEST(App, ATransportThatCannotBeMadeNamesItsDestination) {
   parts.source = std::make_unique<test::FakeSource>();
   parts.seed = 1;
   parts.make_transport = [](const DestinationConfig&,
-                            std::string_view) -> Result<std::unique_ptr<Transport>> {
+                            const BodyKind&) -> Result<std::unique_ptr<Transport>> {
     return Error{"cannot read token"};
   };
   test::MemoryLog log;

@@ -11,11 +11,8 @@
 #include <sys/socket.h>
 
 #include "sidecar/deliver/signer.hpp"
-#include "support/certificate.hpp"
-#include "support/https_server.hpp"
-#include "support/memory_log.hpp"
+#include "support/curl_fixture.hpp"
 #include "support/tcp_peer.hpp"
-#include "support/temp_dir.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -28,96 +25,7 @@ using test::ServerAnswer;
 using test::TcpPeer;
 using testing::HasSubstr;
 
-class CurlTransportTest : public testing::Test {
- protected:
-  DestinationConfig to(const std::string& url) {
-    DestinationConfig config;
-    config.name = "web";
-    config.urls = {url};
-    config.timeout = seconds(20);
-    return config;
-  }
-
-  void open(const DestinationConfig& config) {
-    transport_.reset();
-    Result<std::unique_ptr<Transport>> made =
-        driver_.make_transport(config, "application/json", log_);
-    ASSERT_TRUE(made.ok()) << made.error().message;
-    transport_ = std::move(made.value());
-  }
-
-  /// The server outlives the driver, whose idle connections it would else wait for.
-  HttpsServer& serve(HttpsServer::Handler handler = {},
-                     const test::Certificate* certificate = nullptr) {
-    servers_.push_back(std::make_unique<HttpsServer>(std::move(handler), certificate));
-    return *servers_.back();
-  }
-
-  std::string refusal(const DestinationConfig& config) {
-    Result<std::unique_ptr<Transport>> made =
-        driver_.make_transport(config, "application/json", log_);
-    return made.ok() ? "" : made.error().message;
-  }
-
-  void start(AttemptId id, std::string_view body = "[{}]") {
-    Attempt attempt;
-    attempt.id = id;
-    attempt.body = body;
-    attempt.batch_id = "batch-1";
-    Now now = clock_.now();
-    now.mono += later_;
-    transport_->start(attempt, now);
-  }
-
-  void turn() {
-    driver_.do_work(clock_.now());
-    transport_->collect(clock_.now(), done_);
-    const Duration sleep = std::clamp<Duration>(driver_.next_deadline() - clock_.now().mono,
-                                                Duration::zero(), milliseconds(20));
-    reactor_.wait(done_.empty() ? sleep : Duration::zero());
-  }
-
-  template <typename Condition>
-  bool run_until(Condition condition) {
-    const MonoTime deadline = clock_.now().mono + seconds(30);
-    while (!condition()) {
-      if (clock_.now().mono > deadline) return false;
-      turn();
-    }
-    return true;
-  }
-
-  Completion finish_one() {
-    if (!run_until([&] { return !done_.empty(); })) {
-      ADD_FAILURE() << "the attempt does not complete";
-      return {};
-    }
-    Completion completion = done_.front();
-    done_.erase(done_.begin());
-    return completion;
-  }
-
-  Completion send(const DestinationConfig& config, std::string_view body = "[{}]") {
-    open(config);
-    start(1, body);
-    return finish_one();
-  }
-
-  std::string write(const std::string& name, const std::string& text) {
-    std::ofstream(dir_.file(name)) << text;
-    return dir_.file(name);
-  }
-
-  test::TempDir dir_;
-  std::vector<std::unique_ptr<HttpsServer>> servers_;
-  SystemClock clock_;
-  test::MemoryLog log_;
-  Duration later_{};  ///< by how much starts are ahead, so that files are looked at again
-  Reactor reactor_;
-  CurlDriver driver_{reactor_};
-  std::unique_ptr<Transport> transport_;
-  std::vector<Completion> done_;
-};
+using CurlTransportTest = test::CurlFixture;
 
 TEST_F(CurlTransportTest, PostsTheBodyWithItsHeaders) {
   HttpsServer& server = serve();
@@ -324,8 +232,8 @@ TEST_F(CurlTransportTest, RefusesBadSettingsWithoutShowingSecrets) {
   config.bearer_token_file = write("empty", "\n");
   EXPECT_THAT(refusal(config), HasSubstr("is empty"));
 
-  EXPECT_THAT(refusal(to("ftp://example.com")), HasSubstr("must begin with https://"));
-  EXPECT_THAT(refusal(to("https://")), HasSubstr("names no host"));
+  EXPECT_THAT(refusal(to("ftp://example.com")), HasSubstr("write http:// or https://"));
+  EXPECT_THAT(refusal(to("https://")), HasSubstr("a host and a path"));
   EXPECT_THAT(refusal(to("https://me:secret@example.com")), HasSubstr("basic_auth_file"));
   EXPECT_THAT(refusal(to("https://me:secret@example.com")), Not(HasSubstr("secret@")));
   config = to("https://example.com");

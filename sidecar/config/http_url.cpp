@@ -1,0 +1,130 @@
+#include "sidecar/config/http_url.hpp"
+
+#include <algorithm>
+
+#include "sidecar/base/endpoint_guard.hpp"
+#include "sidecar/base/text.hpp"
+#include "sidecar/base/units.hpp"
+#include "sidecar/config/messages.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+constexpr std::uint16_t http_port = 80;
+constexpr std::uint16_t https_port = 443;
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return out;
+}
+
+Error not_a_url(std::string_view url) {
+  return {in_quotes(without_user_info(url)) +
+          " is not a URL to send to; write http:// or https://, a host and a path, as in "
+          "https://collector.example/events"};
+}
+
+/// A blank in a {field|fallback} is percent-encoded when it is filled in; others are mistakes.
+bool has_blank_outside_fields(std::string_view text) {
+  bool is_in_field = false;
+  for (const char c : text) {
+    if (c == '{' || c == '}') is_in_field = c == '{';
+    if (c == ' ' && !is_in_field) return true;
+  }
+  return false;
+}
+
+/// Path and query without the fragment, which is never sent.
+std::string target_of(std::string_view rest) {
+  rest = rest.substr(0, rest.find('#'));
+  return rest.starts_with('/') ? std::string(rest) : "/" + std::string(rest);
+}
+
+Status parse_unix(std::string_view rest, HttpUrl& parsed) {
+  const std::size_t path_end = std::min(rest.find(':'), rest.size());
+  parsed.unix_path = rest.substr(0, path_end);
+  if (parsed.unix_path.size() > socket_path_bytes_max) {
+    return Error{"the path " + in_quotes(parsed.unix_path) + " has " +
+                 std::to_string(parsed.unix_path.size()) +
+                 " bytes; a Unix socket's path has at most " +
+                 std::to_string(socket_path_bytes_max)};
+  }
+  parsed.host = "localhost";
+  parsed.target = target_of(rest.substr(std::min(path_end + 1, rest.size())));
+  return Nothing{};
+}
+
+bool parse_port(std::string_view text, HttpUrl& parsed) {
+  if (text.empty()) return true;
+  const Result<std::uint64_t> port = parse_count(text.substr(1));
+  if (text.front() != ':' || !port.ok() || port.value() == 0 || port.value() > 65535) return false;
+  parsed.port = static_cast<std::uint16_t>(port.value());
+  return true;
+}
+
+Status parse_tcp(std::string_view url, std::string_view rest, HttpUrl& parsed) {
+  const std::size_t end = std::min(rest.find_first_of("/?#"), rest.size());
+  const std::string_view authority = rest.substr(0, end);
+  if (authority.find('@') != std::string_view::npos) {
+    return Error{in_quotes(without_user_info(url)) +
+                 " must not hold a user and password; put them into basic_auth_file"};
+  }
+  std::size_t host_end = std::min(authority.find(':'), authority.size());
+  if (authority.starts_with('[')) {
+    const std::size_t bracket = authority.find(']');
+    host_end = bracket == std::string_view::npos ? 0 : bracket + 1;
+    if (host_end == 2) host_end = 0;
+  }
+  if (authority.find_first_of("{}") != std::string_view::npos) {
+    return Error{in_quotes(url) + " has a brace in its host or port; {fields} stand behind them"};
+  }
+  parsed.host = authority.substr(0, host_end);
+  if (parsed.host.empty() || !parse_port(authority.substr(host_end), parsed)) return not_a_url(url);
+  parsed.target = target_of(rest.substr(end));
+  return Nothing{};
+}
+
+}  // namespace
+
+std::string HttpUrl::authority() const {
+  const bool is_usual = port == (is_tls ? https_port : http_port);
+  return is_usual ? host : host + ":" + std::to_string(port);
+}
+
+std::string HttpUrl::peer() const {
+  return unix_path.empty() ? host + ":" + std::to_string(port) : "unix:" + unix_path;
+}
+
+bool HttpUrl::has_same_origin(const HttpUrl& other) const {
+  return is_tls == other.is_tls && port == other.port && lower(host) == lower(other.host);
+}
+
+Result<HttpUrl> parse_http_url(std::string_view url) {
+  HttpUrl parsed;
+  const std::size_t colon = url.find("://");
+  const std::string scheme = lower(url.substr(0, std::min(colon, url.size())));
+  parsed.is_tls = scheme == "https";
+  parsed.port = parsed.is_tls ? https_port : http_port;
+  if (colon == std::string_view::npos || (!parsed.is_tls && scheme != "http") || has_control(url) ||
+      has_blank_outside_fields(url)) {
+    return not_a_url(url);
+  }
+  constexpr std::string_view unix_mark = "unix:";
+  const std::string_view rest = url.substr(colon + 3);
+  const Status status = rest.starts_with("unix:/")
+                            ? parse_unix(rest.substr(unix_mark.size()), parsed)
+                            : parse_tcp(url, rest, parsed);
+  if (!status.ok()) return status.error();
+  return parsed;
+}
+
+bool is_this_machine(const HttpUrl& url) {
+  const std::string host = lower(url.host);
+  return host == "localhost" || host.ends_with(".localhost") || host.starts_with("127.") ||
+         host == "[::1]";
+}
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,55 @@
+// CurlMulti: one libcurl multi handle with its pool of connections, its sockets on the reactor, and
+// its one timer.
+//
+// Used by CurlDriver, which turns it, and by CurlRequest. Thread: the sidecar's one thread; never
+// blocks. Owns: the multi handle and its connections. Borrows: the reactor.
+#pragma once
+
+#include <optional>
+
+#include <curl/curl.h>
+
+#include "sidecar/base/reactor.hpp"
+
+namespace outrider::sidecar {
+
+/// What an easy handle's CURLOPT_PRIVATE points to.
+class CurlListener {
+ public:
+  /// The transfer is over. May remove and add any handle.
+  virtual void done(CURLcode code, const Now& now) = 0;
+
+ protected:
+  ~CurlListener() = default;
+};
+
+class CurlMulti {
+ public:
+  explicit CurlMulti(Reactor& reactor);
+  ~CurlMulti();
+  CurlMulti(const CurlMulti&) = delete;
+  CurlMulti& operator=(const CurlMulti&) = delete;
+
+  bool add(CURL* easy) { return curl_multi_add_handle(multi_, easy) == CURLM_OK; }
+  void remove(CURL* easy) { curl_multi_remove_handle(multi_, easy); }
+
+  /// Runs the timer and tells the listeners of what is done.
+  void do_work(const Now& now);
+  MonoTime next_deadline() const;
+
+ private:
+  static int on_socket_change(CURL* easy, curl_socket_t fd, int what, void* self, void* socket);
+  static int on_timer_change(CURLM* multi, long timeout_ms, void* self);
+  void on_ready(int fd, std::uint32_t events);
+  void tell_done(const Now& now);
+
+  Reactor& reactor_;
+  CURLM* multi_;
+  /// Set by libcurl since the last turn. It counts from the next turn on, for a callback does not
+  /// know what time it is.
+  std::optional<Duration> new_timeout_;
+  MonoTime deadline_ = never;
+  MonoTime last_turn_{};
+};
+
+}  // namespace outrider::sidecar

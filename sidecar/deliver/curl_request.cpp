@@ -1,0 +1,369 @@
+#include "sidecar/deliver/curl_request.hpp"
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+
+#include "sidecar/base/private_address.hpp"
+#include "sidecar/base/text.hpp"
+#include "sidecar/base/units.hpp"
+#include "sidecar/deliver/retry_after.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+constexpr std::size_t answer_head_bytes_max = 1024;
+constexpr std::size_t answer_bytes_max = 1U << 20U;
+constexpr long upload_buffer_bytes = 64L * 1024;
+constexpr long name_seconds_max = 60;
+
+long whole_ms(Duration duration) {
+  return static_cast<long>(std::chrono::ceil<std::chrono::milliseconds>(duration).count());
+}
+
+std::string scheme_of(const HttpUrl& url) {
+  return url.is_tls ? "https://" : "http://";
+}
+
+/// The blob stays in the memory of `pem`, which outlives the handle. libcurl compares blobs when it
+/// looks for a connection, so one that was made with other certificates is not used.
+void set_blob(CURL* easy, CURLoption option, const std::string& pem) {
+  curl_blob blob{const_cast<char*>(pem.data()), pem.size(), CURL_BLOB_NOCOPY};
+  curl_easy_setopt(easy, option, &blob);
+}
+
+}  // namespace
+
+CurlRequest::CurlRequest(Owner& owner, CurlMulti& multi, const HttpSettings& settings,
+                         std::shared_ptr<const Credentials> credentials, UrlSet::Ticket ticket)
+    : owner_(owner),
+      multi_(multi),
+      settings_(settings),
+      credentials_(std::move(credentials)),
+      ticket_(ticket),
+      easy_(curl_easy_init()),
+      url_(configured_url()) {}
+
+CurlRequest::~CurlRequest() {
+  multi_.remove(easy_);
+  curl_easy_cleanup(easy_);
+}
+
+void CurlRequest::append(List& list, const std::string& line) {
+  list.reset(curl_slist_append(list.release(), line.c_str()));
+}
+
+// Sending -----------------------------------------------------------------------------------------
+
+std::optional<Completion> CurlRequest::start(const Attempt& attempt, const Now& now) {
+  id_ = attempt.id;
+  body_ = attempt.body;
+  wants_answer_ = attempt.wants_answer;
+  Completion completion;
+  completion.id = id_;
+  if (const Status filled = fill_templates(attempt); !filled.ok()) {
+    completion.result = AttemptResult::unsendable;
+    completion.detail = filled.error().message;
+    return completion;
+  }
+  if (!add_body_headers(attempt, now)) {
+    completion.detail = "cannot sign the request";
+    return completion;
+  }
+  if (send()) return std::nullopt;
+  completion.detail = "libcurl does not take the request";
+  return completion;
+}
+
+Status CurlRequest::fill_templates(const Attempt& attempt) {
+  if (settings_.needs_event && !attempt.event) {
+    return Error{"the request has {fields} of an event, and the body is not of one alone"};
+  }
+  const RecordView event = attempt.event.value_or(RecordView{});
+  url_.target.clear();
+  Status status = settings_.urls[ticket_.url].target.render(event, url_.target);
+  if (status.ok()) status = settings_.method.render(event, method_);
+  body_headers_ = settings_.body_headers;
+  for (std::size_t i = 0; status.ok() && i < settings_.headers.size(); ++i) {
+    const HttpSettings::Header& header = settings_.headers[i];
+    auto& lines = header.is_of_body ? body_headers_ : home_headers_;
+    status = header.line.render(event, lines.emplace_back());
+  }
+  if (!status.ok()) return status;
+  const std::vector<std::string>& secret = credentials_->headers;
+  home_headers_.insert(home_headers_.end(), secret.begin(), secret.end());
+  return Nothing{};
+}
+
+bool CurlRequest::add_body_headers(const Attempt& attempt, const Now& now) {
+  body_headers_.push_back("Idempotency-Key: " + std::string(attempt.batch_id));
+  if (!credentials_->signing_keys.empty()) {
+    const std::string id = webhook_id(attempt.batch_id);
+    const auto timestamp = std::chrono::floor<std::chrono::seconds>(now.wall.time_since_epoch());
+    const std::string signature =
+        sign(credentials_->signing_keys, id, timestamp.count(), attempt.body);
+    if (signature.empty()) return false;
+    body_headers_.push_back("webhook-id: " + id);
+    body_headers_.push_back("webhook-timestamp: " + std::to_string(timestamp.count()));
+    body_headers_.push_back("webhook-signature: " + signature);
+  }
+  if (attempt.headers != nullptr) {
+    body_headers_.insert(body_headers_.end(), attempt.headers->begin(), attempt.headers->end());
+  }
+  return true;
+}
+
+bool CurlRequest::send() {
+  curl_easy_reset(easy_);
+  error_[0] = '\0';
+  curl_easy_setopt(easy_, CURLOPT_PRIVATE, static_cast<CurlListener*>(this));
+  curl_easy_setopt(easy_, CURLOPT_ERRORBUFFER, error_);
+  curl_easy_setopt(easy_, CURLOPT_WRITEDATA, this);
+  curl_easy_setopt(easy_, CURLOPT_WRITEFUNCTION, &CurlRequest::on_answer);
+  curl_easy_setopt(easy_, CURLOPT_POST, 1L);
+  curl_easy_setopt(easy_, CURLOPT_CUSTOMREQUEST, method_.c_str());
+  curl_easy_setopt(easy_, CURLOPT_POSTFIELDS, body_.empty() ? "" : body_.data());
+  curl_easy_setopt(easy_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body_.size()));
+  set_url();
+  set_headers();
+  set_limits();
+  set_proxy();
+  set_tls();
+  return multi_.add(easy_);
+}
+
+/// The url as libcurl is told it: with the name that the receiver's certificate must have.
+HttpUrl CurlRequest::named_url() const {
+  HttpUrl url = configured_url();
+  if (url.is_tls && !settings_.tls_server_name.empty()) url.host = settings_.tls_server_name;
+  return url;
+}
+
+bool CurlRequest::is_at_home() const {
+  return url_.unix_path == configured_url().unix_path && url_.has_same_origin(configured_url());
+}
+
+void CurlRequest::set_url() {
+  const HttpUrl named = is_at_home() ? named_url() : url_;
+  curl_easy_setopt(easy_, CURLOPT_URL,
+                   (scheme_of(named) + named.authority() + url_.target).c_str());
+  curl_easy_setopt(easy_, CURLOPT_PROTOCOLS_STR, "http,https");
+  if (!url_.unix_path.empty()) {
+    curl_easy_setopt(easy_, CURLOPT_UNIX_SOCKET_PATH, url_.unix_path.c_str());
+  } else if (named.host != url_.host) {
+    connect_to_list_.reset();
+    append(connect_to_list_, named.host + ":" + std::to_string(named.port) + ":" + url_.host + ":" +
+                                 std::to_string(url_.port));
+    curl_easy_setopt(easy_, CURLOPT_CONNECT_TO, connect_to_list_.get());
+  }
+  set_http_version();
+}
+
+void CurlRequest::set_http_version() {
+  if (settings_.http_version == HttpVersion::http1) {
+    curl_easy_setopt(easy_, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+    return;
+  }
+  const long version = url_.is_tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
+  curl_easy_setopt(easy_, CURLOPT_HTTP_VERSION, version);
+  // libcurl before 8.0 begins HTTP/2 anew on a connection without TLS that speaks it already
+  // (github.com/curl/curl/pull/10643).
+  constexpr unsigned fixed_version = 0x080000;
+  if (!url_.is_tls && curl_version_info(CURLVERSION_NOW)->version_num < fixed_version) {
+    curl_easy_setopt(easy_, CURLOPT_FRESH_CONNECT, 1L);
+    curl_easy_setopt(easy_, CURLOPT_FORBID_REUSE, 1L);
+  } else {
+    curl_easy_setopt(easy_, CURLOPT_PIPEWAIT, 1L);
+  }
+}
+
+void CurlRequest::set_headers() {
+  header_list_.reset();
+  for (const std::string& line : body_headers_) append(header_list_, line);
+  if (is_at_home()) {
+    for (const std::string& line : home_headers_) append(header_list_, line);
+    if (!settings_.sets_host && named_url().host != url_.host) {
+      append(header_list_, "Host: " + url_.authority());
+    }
+    if (!credentials_->user_and_password.empty()) {
+      curl_easy_setopt(easy_, CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BASIC));
+      curl_easy_setopt(easy_, CURLOPT_USERPWD, credentials_->user_and_password.c_str());
+    }
+  }
+  // Without this libcurl asks before it sends a body, which costs a round trip.
+  append(header_list_, "Expect:");
+  curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, header_list_.get());
+  curl_easy_setopt(easy_, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
+}
+
+void CurlRequest::set_limits() {
+  using std::chrono::floor;
+  const auto age_s =
+      static_cast<long>(floor<std::chrono::seconds>(settings_.connection_age_max).count());
+  curl_easy_setopt(easy_, CURLOPT_TIMEOUT_MS, std::max(1L, whole_ms(settings_.timeout - spent_)));
+  curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS, whole_ms(settings_.connect_timeout));
+  curl_easy_setopt(easy_, CURLOPT_MAXLIFETIME_CONN, age_s);
+  curl_easy_setopt(easy_, CURLOPT_DNS_CACHE_TIMEOUT, std::min(age_s, name_seconds_max));
+  curl_easy_setopt(easy_, CURLOPT_UPLOAD_BUFFERSIZE, upload_buffer_bytes);
+  curl_easy_setopt(easy_, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl_easy_setopt(easy_, CURLOPT_NOSIGNAL, 1L);
+  // Else the end of a request waits for a name server that does not answer.
+  curl_easy_setopt(easy_, CURLOPT_QUICK_EXIT, 1L);
+}
+
+/// libcurl itself reads the environment where CURLOPT_PROXY is not set.
+void CurlRequest::set_proxy() {
+  const bool has_none = settings_.proxy == "none" || !url_.unix_path.empty();
+  if (has_none) {
+    curl_easy_setopt(easy_, CURLOPT_PROXY, "");
+    return;
+  }
+  if (settings_.proxy != "environment") {
+    curl_easy_setopt(easy_, CURLOPT_PROXY, settings_.proxy.c_str());
+    curl_easy_setopt(easy_, CURLOPT_NOPROXY, "");
+  }
+  curl_easy_setopt(easy_, CURLOPT_PROXY_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  if (!credentials_->proxy_user_and_password.empty()) {
+    curl_easy_setopt(easy_, CURLOPT_PROXYUSERPWD, credentials_->proxy_user_and_password.c_str());
+  }
+}
+
+void CurlRequest::set_tls() {
+  const bool is_1_3 = settings_.tls_version_min == TlsVersion::tls13;
+  curl_easy_setopt(easy_, CURLOPT_SSLVERSION,
+                   static_cast<long>(is_1_3 ? CURL_SSLVERSION_TLSv1_3 : CURL_SSLVERSION_TLSv1_2));
+  curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYPEER, 1L);
+  curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYHOST, 2L);
+  if (!credentials_->ca_pem.empty()) {
+    set_blob(easy_, CURLOPT_CAINFO_BLOB, credentials_->ca_pem);
+    curl_easy_setopt(easy_, CURLOPT_CAPATH, nullptr);
+  }
+  if (!credentials_->cert_pem.empty() && is_at_home()) {
+    set_blob(easy_, CURLOPT_SSLCERT_BLOB, credentials_->cert_pem);
+    set_blob(easy_, CURLOPT_SSLKEY_BLOB, credentials_->key_pem);
+  }
+  if (settings_.deny_private_addresses) {
+    curl_easy_setopt(easy_, CURLOPT_OPENSOCKETDATA, this);
+    curl_easy_setopt(easy_, CURLOPT_OPENSOCKETFUNCTION, &CurlRequest::on_open_socket);
+  }
+}
+
+curl_socket_t CurlRequest::on_open_socket(void* self, curlsocktype /*purpose*/,
+                                          curl_sockaddr* address) {
+  auto& request = *static_cast<CurlRequest*>(self);
+  if (const auto range = private_range(address->addr)) {
+    request.refused_address_ = request.url_.peer() + " is at " + address_text(address->addr) +
+                               " (" + std::string(*range) +
+                               "), which deny_private_addresses forbids";
+    return CURL_SOCKET_BAD;
+  }
+  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+// Answers -----------------------------------------------------------------------------------------
+
+std::size_t CurlRequest::on_answer(char* data, std::size_t /*one*/, std::size_t bytes, void* self) {
+  auto& request = *static_cast<CurlRequest*>(self);
+  request.answer_bytes_ += bytes;
+  const std::size_t kept_max = request.wants_answer_ ? answer_bytes_max : answer_head_bytes_max;
+  request.answer_.append(data, std::min(bytes, kept_max - request.answer_.size()));
+  return request.answer_bytes_ <= answer_bytes_max ? bytes : 0;
+}
+
+void CurlRequest::done(CURLcode code, const Now& now) {
+  long status = 0;
+  curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
+  if (code == CURLE_OK && follow_redirect(status)) return;
+  owner_.finished(*this, completion(code, now), now);
+}
+
+/// 303 asks for a GET, which delivers nothing; so it is an answer like others.
+bool CurlRequest::follow_redirect(long status) {
+  const bool is_redirect = status == 301 || status == 302 || status == 307 || status == 308;
+  const char* location = nullptr;
+  curl_easy_getinfo(easy_, CURLINFO_REDIRECT_URL, &location);
+  if (!is_redirect || location == nullptr || redirects_ == settings_.redirects_max) return false;
+  if (const Status target = set_redirect(location); !target.ok()) {
+    refused_redirect_ = "a redirect is not followed: " + target.error().message;
+    return false;
+  }
+  ++redirects_;
+  curl_off_t spent_us = 0;
+  curl_easy_getinfo(easy_, CURLINFO_TOTAL_TIME_T, &spent_us);
+  spent_ += std::chrono::microseconds(spent_us);
+  answer_.clear();
+  answer_bytes_ = 0;
+  multi_.remove(easy_);
+  return send();
+}
+
+Status CurlRequest::set_redirect(const char* location) {
+  const Result<HttpUrl> parsed = parse_http_url(location);
+  if (!parsed.ok()) return parsed.error();
+  HttpUrl next = parsed.value();
+  if (!next.unix_path.empty()) return Error{"it leads to a Unix socket"};
+  if (url_.is_tls && !next.is_tls) return Error{"it leads from https to http"};
+  if (next.has_same_origin(configured_url()) || next.has_same_origin(named_url())) {
+    const std::string target = std::exchange(next.target, {});
+    next = configured_url();
+    next.target = target;
+  }
+  url_ = std::move(next);
+  return Nothing{};
+}
+
+Completion CurlRequest::completion(CURLcode code, const Now& now) {
+  Completion completion;
+  completion.id = id_;
+  long status = 0;
+  curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
+  if (status < 200) {
+    completion.detail = explain(code);
+    return completion;
+  }
+  completion.result = AttemptResult::answered;
+  completion.status = static_cast<int>(status);
+  completion.detail =
+      refused_redirect_.empty() ? answer_.substr(0, answer_head_bytes_max) : refused_redirect_;
+  if (wants_answer_) completion.answer = std::move(answer_);
+  curl_header* header = nullptr;
+  if (curl_easy_header(easy_, "Retry-After", 0, CURLH_HEADER, -1, &header) == CURLHE_OK) {
+    completion.retry_after = parse_retry_after(header->value, now.wall);
+  }
+  return completion;
+}
+
+std::string CurlRequest::explain(CURLcode code) const {
+  const std::string peer = url_.peer();
+  const std::string reason = error_[0] != '\0' ? error_ : curl_easy_strerror(code);
+  curl_off_t connected_us = 0;
+  long os_error = 0;
+  switch (code) {
+    case CURLE_COULDNT_CONNECT:
+      if (!refused_address_.empty()) return refused_address_;
+      curl_easy_getinfo(easy_, CURLINFO_OS_ERRNO, &os_error);
+      return "cannot connect to " + peer + ": " +
+             (os_error != 0 ? std::generic_category().message(static_cast<int>(os_error)) : reason);
+    case CURLE_COULDNT_RESOLVE_HOST:
+      return "cannot find the address of " + peer + ": " + reason;
+    case CURLE_COULDNT_RESOLVE_PROXY:
+      return "cannot find the address of the proxy: " + reason;
+    case CURLE_OPERATION_TIMEDOUT:
+      curl_easy_getinfo(easy_, CURLINFO_PRETRANSFER_TIME_T, &connected_us);
+      return connected_us == 0
+                 ? "cannot connect to " + peer + " in time: " + reason
+                 : "no answer from " + peer + " within " + format_duration(settings_.timeout);
+    case CURLE_PEER_FAILED_VERIFICATION:
+      return "certificate of " + peer + " not trusted: " + reason;
+    case CURLE_SSL_CONNECT_ERROR:
+      return "TLS handshake with " + peer + " failed: " + reason;
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_GOT_NOTHING:
+      return "connection to " + peer + " broke before an answer: " + reason;
+    default:
+      return "request to " + peer + " failed: " + reason;
+  }
+}
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,107 @@
+// CurlRequest: one attempt of one http destination, over all its redirects, on an easy handle of
+// its own. What is sent is said in curl_transport.hpp.
+//
+// Used by CurlTransport. Thread: the sidecar's one thread. Owns: the easy handle and all that it
+// points to but the body, which is the attempt's. Borrows: the multi handle and the settings.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <curl/curl.h>
+
+#include "sidecar/deliver/credentials.hpp"
+#include "sidecar/deliver/curl_multi.hpp"
+#include "sidecar/deliver/http_settings.hpp"
+#include "sidecar/deliver/transport.hpp"
+#include "sidecar/deliver/url_set.hpp"
+
+namespace outrider::sidecar {
+
+class CurlRequest final : public CurlListener {
+ public:
+  class Owner {
+   public:
+    /// The attempt has completed. May delete the request.
+    virtual void finished(CurlRequest& request, Completion completion, const Now& now) = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  /// `ticket` says which of the urls to take.
+  CurlRequest(Owner& owner, CurlMulti& multi, const HttpSettings& settings,
+              std::shared_ptr<const Credentials> credentials, UrlSet::Ticket ticket);
+  /// Ends the attempt if it is still under way.
+  ~CurlRequest();
+  CurlRequest(const CurlRequest&) = delete;
+  CurlRequest& operator=(const CurlRequest&) = delete;
+
+  /// The completion, if the attempt fails at once; the owner is not told of it then.
+  std::optional<Completion> start(const Attempt& attempt, const Now& now);
+
+  AttemptId id() const { return id_; }
+  UrlSet::Ticket ticket() const { return ticket_; }
+
+  void done(CURLcode code, const Now& now) override;
+
+ private:
+  /// A libcurl list that frees itself.
+  struct FreeList {
+    void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+  };
+  using List = std::unique_ptr<curl_slist, FreeList>;
+  static void append(List& list, const std::string& line);
+
+  Status fill_templates(const Attempt& attempt);
+  bool add_body_headers(const Attempt& attempt, const Now& now);
+  bool send();
+  void set_url();
+  void set_http_version();
+  void set_headers();
+  void set_limits();
+  void set_proxy();
+  void set_tls();
+
+  const HttpUrl& configured_url() const { return settings_.urls[ticket_.url].parts; }
+  HttpUrl named_url() const;
+  bool is_at_home() const;
+  bool follow_redirect(long status);
+  Status set_redirect(const char* location);
+  Completion completion(CURLcode code, const Now& now);
+  std::string explain(CURLcode code) const;
+
+  static std::size_t on_answer(char* data, std::size_t one, std::size_t bytes, void* self);
+  static curl_socket_t on_open_socket(void* self, curlsocktype purpose, curl_sockaddr* address);
+
+  Owner& owner_;
+  CurlMulti& multi_;
+  const HttpSettings& settings_;
+  const std::shared_ptr<const Credentials> credentials_;
+  const UrlSet::Ticket ticket_;
+  CURL* const easy_;
+
+  AttemptId id_ = 0;
+  std::string_view body_;
+  bool wants_answer_ = false;
+  std::string method_;
+  std::vector<std::string> body_headers_;  ///< go wherever the body goes
+  std::vector<std::string> home_headers_;  ///< go to the configured host alone
+
+  HttpUrl url_;  ///< where it is sent just now
+  std::uint64_t redirects_ = 0;
+  Duration spent_{};  ///< on what was redirected
+  List header_list_;
+  List connect_to_list_;
+
+  std::string answer_;
+  std::size_t answer_bytes_ = 0;
+  std::string refused_redirect_;
+  std::string refused_address_;
+  char error_[CURL_ERROR_SIZE] = "";
+};
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,49 @@
+#include "sidecar/deliver/url_set.hpp"
+
+#include <algorithm>
+#include <tuple>
+
+namespace outrider::sidecar {
+
+std::size_t UrlSet::choose(const Now& now) const {
+  enum Rank { due_for_a_probe, healthy, ill };
+  const auto order = [&](std::size_t url) {
+    const Url& it = urls_[url];
+    const bool is_due = it.in_flight == 0 && it.ill_until <= now.mono;
+    const Rank rank = it.failures == 0 ? healthy : is_due ? due_for_a_probe : ill;
+    return std::tuple(rank, rank == ill ? it.ill_until : MonoTime{}, it.in_flight);
+  };
+  std::size_t best = (last_taken_ + 1) % urls_.size();
+  for (std::size_t i = 2; i <= urls_.size(); ++i) {
+    const std::size_t url = (last_taken_ + i) % urls_.size();
+    if (order(url) < order(best)) best = url;
+  }
+  return best;
+}
+
+UrlSet::Ticket UrlSet::take(const Now& now) {
+  last_taken_ = choose(now);
+  ++urls_[last_taken_].in_flight;
+  return {last_taken_, ++last_number_};
+}
+
+void UrlSet::succeeded(Ticket ticket) {
+  Url& url = urls_[ticket.url];
+  --url.in_flight;
+  if (ticket.number > url.last_before_failure) url.failures = 0;
+}
+
+bool UrlSet::failed(Ticket ticket, std::optional<Duration> retry_after, const Now& now) {
+  Url& url = urls_[ticket.url];
+  --url.in_flight;
+  Duration pause = retry_after.value_or(Duration::zero());
+  if (ticket.number > url.last_before_failure) {
+    url.last_before_failure = last_number_;
+    pause = std::max(pause, backoff(backoff_, ++url.failures, random_));
+  }
+  url.ill_until = std::max(url.ill_until, now.mono + pause);
+  return std::any_of(urls_.begin(), urls_.end(),
+                     [&](const Url& other) { return &other != &url && other.failures == 0; });
+}
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,61 @@
+// UrlSet: which of a destination's urls the next request takes, and which are well.
+//
+// Used by CurlTransport. A request takes the healthy url with the least in flight, in turn where
+// several have as little. A failure makes a url ill for a backoff of its own (exponential, full
+// jitter; at least Retry-After where the answer asks for it); when that is over, one request probes
+// it, and its success makes the url healthy again. Requests that were on their way when a url fell
+// ill tell nothing new. If no url is healthy, the one whose backoff is over soonest is taken at
+// once: waiting is the destination's part.
+// Thread: one set, one thread. Plain state, no I/O.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "sidecar/base/clock.hpp"
+#include "sidecar/base/random.hpp"
+#include "sidecar/deliver/backoff.hpp"
+
+namespace outrider::sidecar {
+
+class UrlSet {
+ public:
+  /// A request's claim on a url; to be given back by exactly one of the members below.
+  struct Ticket {
+    std::size_t url = 0;
+    std::uint64_t number = 0;
+  };
+
+  UrlSet(std::size_t urls, BackoffLimits backoff, std::uint64_t seed)
+      : urls_(urls), backoff_(backoff), random_(seed) {}
+
+  Ticket take(const Now& now);
+
+  /// The url did its part.
+  void succeeded(Ticket ticket);
+
+  /// It did not. Returns whether another url is healthy.
+  bool failed(Ticket ticket, std::optional<Duration> retry_after, const Now& now);
+
+  /// The request was given up; that says nothing of the url.
+  void cancelled(Ticket ticket) { --urls_[ticket.url].in_flight; }
+
+ private:
+  struct Url {
+    std::size_t in_flight = 0;
+    std::uint32_t failures = 0;  ///< in a row; 0: healthy
+    MonoTime ill_until{};
+    std::uint64_t last_before_failure = 0;  ///< tickets up to this one tell nothing new
+  };
+
+  std::size_t choose(const Now& now) const;
+
+  std::vector<Url> urls_;
+  BackoffLimits backoff_;
+  Random random_;
+  std::size_t last_taken_ = 0;
+  std::uint64_t last_number_ = 0;
+};
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,217 @@
+// HTTP/2: against nghttpd, and against a peer of our own that breaks off streams and connections.
+
+#include <atomic>
+#include <set>
+
+#include <gmock/gmock.h>
+
+#include "support/curl_fixture.hpp"
+#include "support/process.hpp"
+#include "support/tcp_peer.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+using test::TcpPeer;
+using testing::HasSubstr;
+
+// A frame is a head of nine bytes (length, type, flags, stream) and its payload.
+constexpr std::size_t frame_head_bytes = 9;
+constexpr std::size_t preface_bytes = 24;
+constexpr char headers_frame = 1;
+constexpr char reset_frame = 3;
+constexpr char settings_frame = 4;
+constexpr char goaway_frame = 7;
+constexpr char end_of_headers_and_stream = 5;
+constexpr char internal_error = 2;
+constexpr char refused_stream = 7;
+
+std::string frame(char type, char flags, char stream, const std::string& payload) {
+  return std::string{'\0', '\0', static_cast<char>(payload.size()), type, flags} +
+         std::string{'\0', '\0', '\0', stream} + payload;
+}
+
+std::string read_bytes(int fd, std::size_t bytes) {
+  std::string text(bytes, '\0');
+  for (std::size_t at = 0; at < bytes;) {
+    const ssize_t got = read(fd, text.data() + at, bytes - at);
+    if (got <= 0) return "";
+    at += static_cast<std::size_t>(got);
+  }
+  return text;
+}
+
+/// Reads a connection until the headers of a request have come; its stream, or 0.
+char read_request(int fd) {
+  for (;;) {
+    const std::string head = read_bytes(fd, frame_head_bytes);
+    if (head.empty()) return 0;
+    const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(head[at]); };
+    read_bytes(fd, static_cast<std::size_t>(byte(0) << 16U | byte(1) << 8U | byte(2)));
+    if (head[3] == headers_frame) return head[8];
+  }
+}
+
+/// A peer that answers the first requests with `first`, and the others with 200. `first` gets the
+/// request's stream.
+class Http2Peer {
+ public:
+  Http2Peer(int bad_requests, std::function<std::string(char)> first)
+      : bad_left_(bad_requests), first_(std::move(first)), peer_([this](int fd) { serve(fd); }) {}
+
+  std::string url() const { return peer_.url(); }
+  int requests() const { return requests_; }
+
+ private:
+  void serve(int fd) {
+    read_bytes(fd, preface_bytes);
+    TcpPeer::write_all(fd, frame(settings_frame, 0, 0, ""));
+    for (char stream = read_request(fd); stream != 0; stream = read_request(fd)) {
+      ++requests_;
+      constexpr char status_200 = '\x88';  // a row of HPACK's static table
+      const std::string good =
+          frame(headers_frame, end_of_headers_and_stream, stream, {status_200});
+      TcpPeer::write_all(fd, bad_left_-- > 0 ? first_(stream) : good);
+    }
+  }
+
+  std::atomic<int> requests_{0};
+  int bad_left_;
+  std::function<std::string(char)> first_;
+  TcpPeer peer_;
+};
+
+class Http2Test : public test::CurlFixture {
+ protected:
+  DestinationConfig over_http2(const std::string& url) {
+    DestinationConfig config = to(url);
+    config.http_version = HttpVersion::http2;
+    return config;
+  }
+
+  /// nghttpd on a port that was free a moment ago, which it says all about. It answers what it is
+  /// sent.
+  std::string run_nghttpd(const test::Certificate* certificate) {
+    for (int tries = 0; tries < 20; ++tries) {
+      const int port = TcpPeer([](int) {}).port();
+      std::vector<std::string> words = {"nghttpd", "-v",        "--echo-upload",
+                                        "-a",      "127.0.0.1", std::to_string(port)};
+      if (certificate == nullptr) {
+        words.emplace_back("--no-tls");
+      } else {
+        words.push_back(certificate->key_file);
+        words.push_back(certificate->cert_file);
+      }
+      nghttpd_ = std::make_unique<test::Process>(words);
+      if (nghttpd_->wait_for_line("listen 127.0.0.1")) {
+        return (certificate == nullptr ? "http" : "https") + std::string("://127.0.0.1:") +
+               std::to_string(port) + "/events";
+      }
+    }
+    return "";
+  }
+
+  /// Sends eight requests at once, after a first one alone. Returns on how many connections.
+  std::size_t send_side_by_side(const DestinationConfig& config) {
+    EXPECT_EQ(send(config, "body").status, 200);
+    done_.clear();
+    for (AttemptId id = 2; id <= 9; ++id) start(id, "body");
+    EXPECT_TRUE(run_until([&] { return done_.size() == 8; }));
+    for (const Completion& completion : done_) {
+      EXPECT_EQ(completion.status, 200) << completion.detail;
+      EXPECT_EQ(completion.detail, "body");
+    }
+    std::set<std::string> connections;
+    const std::string said = nghttpd_->text();
+    for (std::size_t at = said.find("[id="); at != std::string::npos;
+         at = said.find("[id=", at + 1)) {
+      connections.insert(said.substr(at, said.find(']', at) - at));
+    }
+    return connections.size();
+  }
+
+  std::unique_ptr<test::Process> nghttpd_;
+};
+
+TEST_F(Http2Test, PutsRequestsSideBySideOnOneConnection) {
+  const test::Certificate certificate = test::make_certificate(dir_.path());
+  DestinationConfig config = over_http2(run_nghttpd(&certificate));
+  config.ca_file = certificate.cert_file;
+  EXPECT_EQ(send_side_by_side(config), 1U);
+}
+
+/// Not on one connection with each libcurl, but with each it works.
+TEST_F(Http2Test, IsSpokenUnaskedWithoutTls) {
+  EXPECT_GE(send_side_by_side(over_http2(run_nghttpd(nullptr))), 1U);
+}
+
+TEST_F(Http2Test, SpeaksHttp1ToThoseWhoKnowNothingElseOverTls) {
+  const test::Certificate certificate = test::make_certificate(dir_.path());
+  test::HttpsServer& server = serve({}, &certificate);
+  DestinationConfig config = over_http2(server.url());
+  config.ca_file = certificate.cert_file;
+  const Completion completion = send(config);
+  EXPECT_EQ(completion.status, 200) << completion.detail;
+}
+
+/// nginx ends a connection by GOAWAY when it has answered keepalive_requests on it.
+TEST_F(Http2Test, NothingIsLostWhenAServerSaysGoawayAllTheTime) {
+  const test::Certificate certificate = test::make_certificate(dir_.path());
+  const int port = TcpPeer([](int) {}).port();
+  const std::string file = write(
+      "nginx.conf",
+      "daemon off; master_process off; pid " + dir_.file("pid") + "; error_log stderr notice;" +
+          "events {} http { access_log off; client_body_temp_path " + dir_.file("body") +
+          "; keepalive_requests 3; server { listen 127.0.0.1:" + std::to_string(port) +
+          " ssl http2; ssl_certificate " + certificate.cert_file + "; ssl_certificate_key " +
+          certificate.key_file + "; location / { return 200; } } }");
+  const test::Process nginx({"nginx", "-c", file, "-p", dir_.path(), "-e", "stderr"});
+  DestinationConfig config = over_http2("https://127.0.0.1:" + std::to_string(port) + "/");
+  config.ca_file = certificate.cert_file;
+  ASSERT_TRUE(run_until([&] { return send(config).status == 200; }));
+  constexpr AttemptId attempts_max = 100;
+  AttemptId id = 0;
+  while (id < 8) start(++id);
+  int answered = 0;
+  while (answered < 40 && id < attempts_max) {
+    const Completion completion = finish_one();
+    answered += completion.status == 200 ? 1 : 0;
+    start(++id);
+  }
+  EXPECT_EQ(answered, 40);
+}
+
+/// Nothing was done with the request, says the peer; so it is sent again within the attempt.
+TEST_F(Http2Test, ARefusedStreamIsSentAgain) {
+  Http2Peer peer(1, [](char stream) {
+    return frame(reset_frame, 0, stream, {'\0', '\0', '\0', refused_stream});
+  });
+  const Completion completion = send(over_http2(peer.url()));
+  EXPECT_EQ(completion.status, 200) << completion.detail;
+  EXPECT_EQ(peer.requests(), 2);
+}
+
+TEST_F(Http2Test, AGoawayIsAFailedAttempt) {
+  Http2Peer peer(1, [](char) { return frame(goaway_frame, 0, 0, std::string(8, '\0')); });
+  open(over_http2(peer.url()));
+  start(1);
+  EXPECT_EQ(finish_one().result, AttemptResult::failed);
+  start(2);
+  EXPECT_EQ(finish_one().status, 200);
+}
+
+TEST_F(Http2Test, AResetStreamIsAFailedAttempt) {
+  Http2Peer peer(1, [](char stream) {
+    return frame(reset_frame, 0, stream, {'\0', '\0', '\0', internal_error});
+  });
+  open(over_http2(peer.url()));
+  start(1);
+  const Completion first = finish_one();
+  EXPECT_EQ(first.result, AttemptResult::failed);
+  EXPECT_THAT(first.detail, HasSubstr("HTTP/2 stream"));
+  start(2);
+  EXPECT_EQ(finish_one().status, 200);
+}
+
+}  // namespace
+}  // namespace outrider::sidecar

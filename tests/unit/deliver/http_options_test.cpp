@@ -1,0 +1,429 @@
+// What the options of an http destination do, each against a real peer.
+
+#include <map>
+#include <mutex>
+
+#include <gmock/gmock.h>
+#include <stdlib.h>
+
+#include "support/curl_fixture.hpp"
+#include "support/tcp_peer.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using test::HttpsServer;
+using test::ReceivedRequest;
+using test::ServerAnswer;
+using test::TcpPeer;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr const char* empty_ok = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+
+/// Answers every request of a connection alike and keeps their heads.
+class Heads {
+ public:
+  explicit Heads(std::string answer = empty_ok) : answer_(std::move(answer)) {}
+
+  void operator()(int fd) const {
+    for (std::string head = TcpPeer::read_head(fd); !head.empty(); head = TcpPeer::read_head(fd)) {
+      {
+        const std::lock_guard lock(state_->mutex);
+        state_->heads.push_back(head);
+      }
+      // The bodies of these tests are four bytes long.
+      std::string body(4, '\0');
+      if (head.starts_with("POST")) read(fd, body.data(), body.size());
+      TcpPeer::write_all(fd, answer_);
+    }
+  }
+
+  std::string last() const {
+    const std::lock_guard lock(state_->mutex);
+    return state_->heads.empty() ? "" : state_->heads.back();
+  }
+
+ private:
+  struct State {
+    std::mutex mutex;
+    std::vector<std::string> heads;
+  };
+  std::string answer_;
+  std::shared_ptr<State> state_ = std::make_shared<State>();
+};
+
+class HttpOptionsTest : public test::CurlFixture {
+ protected:
+  Completion next(AttemptId id) {
+    start(id);
+    return finish_one();
+  }
+};
+
+// Several urls ------------------------------------------------------------------------------------
+
+TEST_F(HttpOptionsTest, SharesRequestsAmongItsUrls) {
+  HttpsServer& one = serve();
+  HttpsServer& two = serve();
+  DestinationConfig config = to(one.url());
+  config.urls.push_back(two.url());
+  open(config);
+  for (AttemptId id = 1; id <= 10; ++id) EXPECT_EQ(next(id).status, 200);
+  EXPECT_EQ(one.received().size(), 5U);
+  EXPECT_EQ(two.received().size(), 5U);
+}
+
+TEST_F(HttpOptionsTest, FailsOverAndSaysThatThereIsAnotherWay) {
+  HttpsServer& good = serve();
+  DestinationConfig config = to("http://127.0.0.1:1/");
+  config.urls.push_back(good.url());
+  config.retry_initial = config.retry_max = std::chrono::hours(1);
+  open(config);
+  int failures = 0;
+  for (AttemptId id = 1; id <= 10; ++id) {
+    const Completion completion = next(id);
+    if (completion.result == AttemptResult::answered) continue;
+    ++failures;
+    EXPECT_TRUE(completion.has_alternative);
+  }
+  EXPECT_EQ(failures, 1);
+}
+
+TEST_F(HttpOptionsTest, RetryAfterPausesTheOneUrlWhileAnotherIsHealthy) {
+  HttpsServer& busy = serve([](const ReceivedRequest&) {
+    return ServerAnswer{503, "", {{"Retry-After", "600"}}};
+  });
+  HttpsServer& good = serve();
+  DestinationConfig config = to(busy.url());
+  config.urls.push_back(good.url());
+  open(config);
+  std::map<int, int> statuses;
+  for (AttemptId id = 1; id <= 10; ++id) {
+    const Completion completion = next(id);
+    ++statuses[completion.status];
+    EXPECT_EQ(completion.retry_after, std::nullopt);
+    EXPECT_EQ(completion.has_alternative, completion.status == 503);
+  }
+  EXPECT_EQ(statuses[503], 1);
+}
+
+TEST_F(HttpOptionsTest, TheLastUrlThatFailsIsTheDestinationsFailure) {
+  const auto busy = [](const ReceivedRequest&) {
+    return ServerAnswer{429, "", {{"Retry-After", "60"}}};
+  };
+  DestinationConfig config = to(serve(busy).url());
+  config.urls.push_back(serve(busy).url());
+  open(config);
+  EXPECT_TRUE(next(1).has_alternative);
+  const Completion second = next(2);
+  EXPECT_FALSE(second.has_alternative);
+  EXPECT_EQ(second.retry_after, seconds(60));
+}
+
+TEST_F(HttpOptionsTest, A4xxIsTheReceiversWordAndNoIllHealth) {
+  const auto refuse = [](const ReceivedRequest&) { return ServerAnswer{400, "", {}}; };
+  HttpsServer& one = serve(refuse);
+  DestinationConfig config = to(one.url());
+  config.urls.push_back(serve(refuse).url());
+  open(config);
+  for (AttemptId id = 1; id <= 4; ++id) EXPECT_FALSE(next(id).has_alternative);
+  EXPECT_EQ(one.received().size(), 2U);
+}
+
+// Where it connects -------------------------------------------------------------------------------
+
+TEST_F(HttpOptionsTest, SpeaksOverAUnixSocket) {
+  const Heads heads;
+  const TcpPeer peer(dir_.file("app.sock"), heads);
+  const Completion completion = send(to("http://unix:" + dir_.file("app.sock") + ":/in?a=1"));
+  EXPECT_EQ(completion.status, 200) << completion.detail;
+  EXPECT_THAT(heads.last(), HasSubstr("POST /in?a=1 HTTP/1.1\r\n"));
+  EXPECT_THAT(heads.last(), HasSubstr("Host: localhost\r\n"));
+}
+
+TEST_F(HttpOptionsTest, NamesTheUnixSocketThatIsNotThere) {
+  const Completion completion = send(to("http://unix:" + dir_.file("no.sock") + ":/"));
+  EXPECT_EQ(completion.result, AttemptResult::failed);
+  EXPECT_THAT(completion.detail, HasSubstr("cannot connect to unix:" + dir_.file("no.sock")));
+}
+
+TEST_F(HttpOptionsTest, GoesThroughAProxy) {
+  const Heads heads;
+  const TcpPeer proxy(heads);
+  setenv("no_proxy", "*", 1);
+  DestinationConfig config = to("http://target.example/events");
+  config.proxy = proxy.url();
+  config.proxy_auth_file = write("proxy", "user:pass");
+  const Completion completion = send(config);
+  unsetenv("no_proxy");
+  EXPECT_EQ(completion.status, 200) << completion.detail;
+  EXPECT_THAT(heads.last(), HasSubstr("POST http://target.example/events HTTP/1.1\r\n"));
+  EXPECT_THAT(heads.last(), HasSubstr("Proxy-Authorization: Basic dXNlcjpwYXNz\r\n"));
+}
+
+TEST_F(HttpOptionsTest, ShowsNothingButTheHostToAProxyOfTls) {
+  const Heads heads("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+  const TcpPeer proxy(heads);
+  DestinationConfig config = to("https://target.example/events");
+  config.proxy = proxy.url();
+  config.bearer_token_file = write("token", "s3cret");
+  config.headers = {"X-Team: payments"};
+  EXPECT_EQ(send(config).result, AttemptResult::failed);
+  EXPECT_THAT(heads.last(), HasSubstr("CONNECT target.example:443 HTTP/1.1\r\n"));
+  EXPECT_THAT(heads.last(), Not(HasSubstr("s3cret")));
+  EXPECT_THAT(heads.last(), Not(HasSubstr("payments")));
+}
+
+TEST_F(HttpOptionsTest, FollowsTheEnvironmentsProxiesWhenToldSo) {
+  const Heads heads;
+  const TcpPeer proxy(heads);
+  HttpsServer& server = serve();
+  setenv("http_proxy", proxy.url().c_str(), 1);
+  setenv("no_proxy", "127.0.0.1", 1);
+  DestinationConfig config = to("http://target.example/events");
+  config.proxy = "environment";
+  const Completion through = send(config);
+  config.urls = {server.url()};
+  const Completion past = send(config);
+  unsetenv("http_proxy");
+  unsetenv("no_proxy");
+  EXPECT_EQ(through.status, 200) << through.detail;
+  EXPECT_THAT(heads.last(), HasSubstr("POST http://target.example/events"));
+  EXPECT_EQ(past.status, 200) << past.detail;
+  EXPECT_EQ(server.received().size(), 1U);
+}
+
+TEST_F(HttpOptionsTest, NeverConnectsToAPrivateAddressWhenThatIsDenied) {
+  HttpsServer& server = serve();
+  DestinationConfig config = to("http://localhost:" + std::to_string(server.port()) + "/");
+  config.deny_private_addresses = true;
+  const Completion completion = send(config);
+  EXPECT_EQ(completion.result, AttemptResult::failed);
+  EXPECT_THAT(completion.detail,
+              HasSubstr("localhost:" + std::to_string(server.port()) + " is at "));
+  EXPECT_THAT(completion.detail, HasSubstr("(loopback), which deny_private_addresses forbids"));
+  EXPECT_TRUE(server.received().empty());
+}
+
+TEST_F(HttpOptionsTest, AGuardedDestinationUsesNoConnectionOfAnother) {
+  HttpsServer& server = serve();
+  DestinationConfig config = to(server.url());
+  EXPECT_EQ(send(config).status, 200);
+  EXPECT_EQ(send(config).status, 200);
+  ASSERT_EQ(server.connections(), 1U);  // one that is shared, and open still
+  config.deny_private_addresses = true;
+  EXPECT_EQ(send(config).result, AttemptResult::failed);
+  EXPECT_EQ(server.received().size(), 2U);
+}
+
+TEST_F(HttpOptionsTest, RefusesAUnixSocketWhenPrivateAddressesAreDenied) {
+  DestinationConfig config = to("http://unix:/run/app.sock:/");
+  config.deny_private_addresses = true;
+  EXPECT_THAT(refusal(config), HasSubstr("deny_private_addresses"));
+}
+
+// TLS ---------------------------------------------------------------------------------------------
+
+TEST_F(HttpOptionsTest, AsksForTheServerNameThatIsConfigured) {
+  const test::Certificate certificate =
+      test::make_certificate(dir_.path(), "DNS:collector.internal");
+  HttpsServer& server = serve({}, &certificate);
+  DestinationConfig config = to(server.url());
+  config.ca_file = certificate.cert_file;
+  EXPECT_THAT(send(config).detail, HasSubstr("not trusted"));
+  config.tls_server_name = "other.internal";
+  EXPECT_THAT(send(config).detail, HasSubstr("not trusted"));
+  config.tls_server_name = "collector.internal";
+  const Completion completion = send(config);
+  EXPECT_EQ(completion.status, 200) << completion.detail;
+  const ReceivedRequest request = server.received().at(0);
+  EXPECT_EQ(request.server_name, "collector.internal");
+  EXPECT_EQ(request.header("Host"), "127.0.0.1:" + std::to_string(server.port()));
+}
+
+TEST_F(HttpOptionsTest, RefusesOlderTlsThanConfigured) {
+  const test::Certificate certificate = test::make_certificate(dir_.path());
+  HttpsServer& server = serve({}, &certificate);
+  server.speak_old_tls();
+  DestinationConfig config = to(server.url());
+  config.ca_file = certificate.cert_file;
+  EXPECT_EQ(send(config).status, 200);
+  config.tls_version_min = TlsVersion::tls13;
+  const Completion completion = send(config);
+  EXPECT_EQ(completion.result, AttemptResult::failed);
+  EXPECT_THAT(completion.detail, HasSubstr("TLS handshake"));
+}
+
+// Redirects ---------------------------------------------------------------------------------------
+
+TEST_F(HttpOptionsTest, FollowsRedirectsWithMethodAndBody) {
+  HttpsServer& server = serve([](const ReceivedRequest& request) {
+    if (request.path == "/there") return ServerAnswer{};
+    return ServerAnswer{std::stoi(request.body), "", {{"Location", "/there"}}};
+  });
+  DestinationConfig config = to(server.url());
+  config.method = "PUT";
+  config.redirects_max = 1;
+  config.bearer_token_file = write("token", "s3cret");
+  open(config);
+  for (const char* status : {"301", "302", "307", "308"}) {
+    start(1, status);
+    EXPECT_EQ(finish_one().status, 200) << status;
+    const ReceivedRequest request = server.received().back();
+    EXPECT_EQ(request.method, "PUT") << status;
+    EXPECT_EQ(request.path, "/there") << status;
+    EXPECT_EQ(request.body, status);
+    EXPECT_EQ(request.header("Idempotency-Key"), "batch-1");
+    EXPECT_EQ(request.header("Authorization"), "Bearer s3cret");
+  }
+  start(1, "303");
+  EXPECT_EQ(finish_one().status, 303);
+}
+
+TEST_F(HttpOptionsTest, FollowsNoMoreRedirectsThanConfigured) {
+  HttpsServer& server = serve([](const ReceivedRequest&) {
+    return ServerAnswer{307, "", {{"Location", "/again"}}};
+  });
+  DestinationConfig config = to(server.url());
+  config.redirects_max = 3;
+  EXPECT_EQ(send(config).status, 307);
+  EXPECT_EQ(server.received().size(), 4U);
+}
+
+TEST_F(HttpOptionsTest, ShowsNoCredentialsToAnotherHost) {
+  HttpsServer& other = serve();
+  HttpsServer& server = serve([&other](const ReceivedRequest&) {
+    return ServerAnswer{308, "", {{"Location", other.url()}}};
+  });
+  DestinationConfig config = to(server.url());
+  config.redirects_max = 1;
+  config.headers = {"X-Team: payments", "Content-Type: application/x-ours"};
+  config.secret_headers = {"X-Api-Key: " + write("key", "s3cret")};
+  config.basic_auth_file = write("basic", "user:pass");
+  EXPECT_EQ(send(config).status, 200);
+  const ReceivedRequest first = server.received().at(0);
+  EXPECT_EQ(first.header("X-Api-Key"), "s3cret");
+  EXPECT_EQ(first.header("Authorization"), "Basic dXNlcjpwYXNz");
+  const ReceivedRequest second = other.received().at(0);
+  EXPECT_EQ(second.body, "[{}]");
+  EXPECT_EQ(second.header("Content-Type"), "application/x-ours");
+  EXPECT_EQ(second.header("Idempotency-Key"), "batch-1");
+  EXPECT_EQ(second.header("X-Api-Key"), "");
+  EXPECT_EQ(second.header("Authorization"), "");
+  EXPECT_EQ(second.header("X-Team"), "");
+}
+
+TEST_F(HttpOptionsTest, DoesNotFollowToWhereItMustNotGo) {
+  const test::Certificate certificate = test::make_certificate(dir_.path());
+  const std::map<std::string, std::string> forbidden = {
+      {"http://127.0.0.1:1/", "from https to http"},
+      {"https://user:s3cret@127.0.0.1:1/", "user and password"}};
+  for (const auto& [location, reason] : forbidden) {
+    HttpsServer& server = serve(
+        [location = location](const ReceivedRequest&) {
+          return ServerAnswer{307, "", {{"Location", location}}};
+        },
+        &certificate);
+    DestinationConfig config = to(server.url());
+    config.ca_file = certificate.cert_file;
+    config.redirects_max = 5;
+    const Completion completion = send(config);
+    EXPECT_EQ(completion.status, 307) << location;
+    EXPECT_THAT(completion.detail, HasSubstr(reason));
+    EXPECT_THAT(completion.detail, Not(HasSubstr("s3cret")));
+  }
+}
+
+TEST_F(HttpOptionsTest, KeepsTheServerNameOverARedirectOfItsOwnHost) {
+  const test::Certificate certificate =
+      test::make_certificate(dir_.path(), "DNS:collector.internal");
+  HttpsServer& server = serve(
+      [](const ReceivedRequest& request) {
+        if (request.path == "/there") return ServerAnswer{};
+        return ServerAnswer{307, "", {{"Location", "/there"}}};
+      },
+      &certificate);
+  DestinationConfig config = to(server.url());
+  config.ca_file = certificate.cert_file;
+  config.tls_server_name = "collector.internal";
+  config.redirects_max = 1;
+  const Completion completion = send(config);
+  EXPECT_EQ(completion.status, 200) << completion.detail;
+  EXPECT_EQ(server.connections(), 1U);
+}
+
+// What is sent and kept ---------------------------------------------------------------------------
+
+TEST_F(HttpOptionsTest, FillsTemplatesInForTheEvent) {
+  HttpsServer& server = serve();
+  DestinationConfig config =
+      to("http://127.0.0.1:" + std::to_string(server.port()) + "/in/{topic}?key={key|no key}");
+  config.method = "{key|POST}";
+  config.headers = {"X-Topic: {topic}"};
+  open(config);
+  Attempt one = attempt(1);
+  one.event = RecordView{.topic = "orders.paid", .key = "PUT"};
+  start(one);
+  EXPECT_EQ(finish_one().status, 200);
+  const ReceivedRequest request = server.received().at(0);
+  EXPECT_EQ(request.method, "PUT");
+  EXPECT_EQ(request.path, "/in/orders.paid");
+  EXPECT_EQ(request.header("X-Topic"), "orders.paid");
+
+  one.event->key = "no method";
+  start(one);
+  const Completion completion = finish_one();
+  EXPECT_EQ(completion.result, AttemptResult::unsendable);
+  EXPECT_THAT(completion.detail, HasSubstr("method"));
+  EXPECT_FALSE(completion.has_alternative);
+
+  start(2);
+  EXPECT_EQ(finish_one().result, AttemptResult::unsendable);
+}
+
+TEST_F(HttpOptionsTest, SendsWhatTheEncoderSaysOfTheBody) {
+  HttpsServer& server = serve();
+  Result<std::unique_ptr<Transport>> made =
+      driver_.make_transport(to(server.url()), {"application/x-thing", "x-packed"}, log_);
+  ASSERT_TRUE(made.ok());
+  transport_ = std::move(made.value());
+  const std::vector<std::string> headers = {"ce-id: 7", "traceparent: 00-1"};
+  Attempt one = attempt(1);
+  one.headers = &headers;
+  start(one);
+  EXPECT_EQ(finish_one().status, 200);
+  const ReceivedRequest request = server.received().at(0);
+  EXPECT_EQ(request.header("Content-Type"), "application/x-thing");
+  EXPECT_EQ(request.header("Content-Encoding"), "x-packed");
+  EXPECT_EQ(request.header("ce-id"), "7");
+  EXPECT_EQ(request.header("traceparent"), "00-1");
+}
+
+TEST_F(HttpOptionsTest, HandsOnTheWholeAnswerToThoseWhoWantIt) {
+  const std::string answer(500'000, 'x');
+  HttpsServer& server = serve([&](const ReceivedRequest&) {
+    return ServerAnswer{200, answer, {}};
+  });
+  open(to(server.url()));
+  Attempt one = attempt(1);
+  one.wants_answer = true;
+  start(one);
+  const Completion completion = finish_one();
+  EXPECT_EQ(completion.answer, answer);
+  EXPECT_EQ(completion.detail.size(), 1024U);
+  EXPECT_EQ(next(2).answer, "");
+}
+
+TEST_F(HttpOptionsTest, LetsTheConfigurationSetTheHost) {
+  HttpsServer& server = serve();
+  DestinationConfig config = to(server.url());
+  config.headers = {"Host: inner.example"};
+  EXPECT_EQ(send(config).status, 200);
+  EXPECT_EQ(server.received().at(0).header("Host"), "inner.example");
+}
+
+}  // namespace
+}  // namespace outrider::sidecar

@@ -1,0 +1,136 @@
+#include "sidecar/deliver/url_set.hpp"
+
+#include <gtest/gtest.h>
+
+namespace outrider::sidecar {
+namespace {
+
+using std::chrono::seconds;
+using Ticket = UrlSet::Ticket;
+
+constexpr BackoffLimits limits = {seconds(1), seconds(60)};
+
+class UrlSetTest : public testing::Test {
+ protected:
+  Ticket take() { return urls_.take(now_); }
+  bool fail(Ticket ticket, std::optional<Duration> retry_after = {}) {
+    return urls_.failed(ticket, retry_after, now_);
+  }
+  void pass(Duration duration) { now_.mono += duration; }
+
+  /// Takes tickets until one is for that url; gives the others back.
+  Ticket take_of(std::size_t url) {
+    std::vector<Ticket> others;
+    Ticket ticket = take();
+    while (ticket.url != url && others.size() < 100) {
+      others.push_back(ticket);
+      ticket = take();
+    }
+    EXPECT_EQ(ticket.url, url);
+    for (const Ticket& other : others) urls_.cancelled(other);
+    return ticket;
+  }
+
+  /// How many of `count` requests, each done before the next, go to that url.
+  int share_of(std::size_t url, int count) {
+    int hits = 0;
+    for (int i = 0; i < count; ++i) {
+      const Ticket ticket = take();
+      hits += ticket.url == url ? 1 : 0;
+      urls_.succeeded(ticket);
+    }
+    return hits;
+  }
+
+  Now now_{MonoTime{} + std::chrono::hours(1), WallTime{}};
+  UrlSet urls_{3, limits, 7};
+};
+
+TEST_F(UrlSetTest, TakesTurnsAmongUrlsThatHaveAsLittleToDo) {
+  for (std::size_t url : {0U, 1U, 2U}) EXPECT_EQ(share_of(url, 30), 10);
+}
+
+TEST_F(UrlSetTest, TakesTheUrlWithTheLeastInFlight) {
+  std::vector<Ticket> tickets;
+  for (int i = 0; i < 6; ++i) tickets.push_back(take());
+  std::size_t freed = tickets[4].url;
+  urls_.succeeded(tickets[4]);
+  EXPECT_EQ(take().url, freed);
+  freed = tickets[0].url;
+  urls_.cancelled(tickets[0]);
+  EXPECT_EQ(take().url, freed);
+}
+
+TEST_F(UrlSetTest, AvoidsAUrlThatFailedUntilItsBackoffIsOver) {
+  EXPECT_TRUE(fail(take_of(1), seconds(5)));
+  EXPECT_EQ(share_of(1, 50), 0);
+  pass(seconds(5));
+  EXPECT_EQ(take().url, 1U);
+}
+
+TEST_F(UrlSetTest, ProbesWithOneRequestAlone) {
+  fail(take_of(1), seconds(1));
+  pass(seconds(1));
+  const Ticket probe = take();
+  ASSERT_EQ(probe.url, 1U);
+  std::vector<Ticket> others;
+  for (int i = 0; i < 20; ++i) {
+    others.push_back(take());
+    EXPECT_NE(others.back().url, 1U);
+  }
+  for (const Ticket& other : others) urls_.cancelled(other);
+  urls_.succeeded(probe);
+  EXPECT_EQ(share_of(1, 30), 10);
+}
+
+TEST_F(UrlSetTest, ProbesAgainWhenTheProbeWasCancelled) {
+  fail(take_of(1), seconds(1));
+  pass(seconds(1));
+  urls_.cancelled(take());
+  EXPECT_EQ(take().url, 1U);
+}
+
+TEST_F(UrlSetTest, WaitsLongerAfterEachProbeThatFails) {
+  fail(take_of(1), seconds(1));
+  pass(seconds(1));
+  fail(take(), seconds(20));
+  pass(seconds(19));
+  EXPECT_EQ(share_of(1, 10), 0);
+  pass(seconds(1));
+  EXPECT_EQ(take().url, 1U);
+}
+
+TEST_F(UrlSetTest, CountsFailuresThatWereUnderWayOnce) {
+  std::vector<Ticket> tickets;
+  for (int i = 0; i < 300; ++i) tickets.push_back(take());
+  for (const Ticket& ticket : tickets) {
+    if (ticket.url == 1) fail(ticket);
+  }
+  // One failure waits for a second at most; a hundred in a row would wait for up to a minute.
+  pass(seconds(1));
+  EXPECT_EQ(take().url, 1U);
+}
+
+TEST_F(UrlSetTest, DoesNotTrustAnswersOfBeforeTheFailure) {
+  const Ticket early = take_of(1);
+  fail(take_of(1), seconds(5));
+  urls_.succeeded(early);
+  EXPECT_EQ(share_of(1, 20), 0);
+}
+
+TEST_F(UrlSetTest, TakesTheOneDueSoonestWhenNoneIsHealthy) {
+  EXPECT_TRUE(fail(take_of(0), seconds(30)));
+  EXPECT_TRUE(fail(take_of(1), seconds(10)));
+  EXPECT_FALSE(fail(take_of(2), seconds(20)));
+  EXPECT_EQ(take().url, 1U);
+  EXPECT_EQ(take().url, 1U);
+}
+
+TEST_F(UrlSetTest, NeedsNoSecondUrl) {
+  UrlSet one(1, limits, 7);
+  EXPECT_FALSE(one.failed(one.take(now_), seconds(30), now_));
+  EXPECT_EQ(one.take(now_).url, 0U);
+}
+
+}  // namespace
+}  // namespace outrider::sidecar
