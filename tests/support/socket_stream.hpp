@@ -17,7 +17,8 @@ namespace outrider::test {
 
 struct TlsOptions {
   Certificate certificate;
-  int version_max = 0;  ///< as OpenSSL numbers it, 0x0302 for TLS 1.1; 0: the newest
+  int version_max = 0;         ///< as OpenSSL numbers it, 0x0302 for TLS 1.1; 0: the newest
+  bool chooses_http2 = false;  ///< by ALPN, for scripts that speak it
 };
 
 /// What TLS connections have in common. Throws std::runtime_error if the files cannot be used.
