@@ -26,9 +26,9 @@
 // Redirects: up to redirects_max of 301, 302, 307 and 308 are followed, with the same method and
 // body, within the attempt's timeout. 303 is not: it asks for a GET, which delivers nothing.
 // Another scheme, host or port gets the body and what describes it (Content-Type, Content-Encoding,
-// User-Agent, Idempotency-Key, webhook-*, the encoder's headers), no other header
-// of the configuration, no credential and not the client's certificate. None leads from https to
-// http, to a Unix socket, or to a url with a password in it. What is not followed is the answer.
+// User-Agent, Idempotency-Key, webhook-*, the encoder's headers), no other header of the
+// configuration, no credential and not the client's certificate. None leads from https to http, to
+// a Unix socket, or to a url with a password in it. What is not followed is the answer.
 //
 // Connections are not used any more connection_age_max after they were made, as soon as nothing is
 // on them; a name that was found is looked up again after as long, 60 s at the latest. So a changed
