@@ -110,7 +110,7 @@ TEST(Requests, OfOneKeyArriveInOrderThoughTheReceiverFails) {
   Sink sink(dir, {"--fail-rate", "0.3", "--seed", "3"});
   Sidecar sidecar(dir, https_destination("audit", sink,
                                          "ordering = key\nbatch_events_max = 5\n"
-                                         "retry_initial = 5ms\nretry_max = 20ms\n"
+                                         "retry_max = 50ms\n"
                                          "retry_share_max = 100%\nbreaker_failures = 0\n"
                                          "breaker_failure_rate = 0%\n"));
   Client client(sidecar.endpoint());
