@@ -92,13 +92,13 @@ def latency_p99_ms(suite, sick=""):
     return {line["name"]: line["value"] for line in map(json.loads, lines)}["latency_p99"]
 
 
-def compare(suite, what, sick):
+def compare(suite, what, sick, has_budget=True):
     """In pairs, one after the other, so that both see the same weather."""
     pairs = [(throughput(suite), throughput(suite, sick)) for _ in range(ROUNDS)]
     ratio = statistics.median(with_sick / alone for alone, with_sick in pairs)
     alone = statistics.median(alone for alone, _ in pairs)
     suite.add(f"throughput beside {what}", ratio, "of alone", f"{alone:,.0f} events/s alone",
-              at_least=0.95, noise=suite.ratio_noise)
+              at_least=0.95 if has_budget else None, noise=suite.ratio_noise)
 
 
 def compare_latency(suite, what, sick, alone_ms):
@@ -129,6 +129,10 @@ def measure(suite):
     with nobody:
         compare(suite, f"{DEAD} dead ones",
                 "".join(SICK.format(name=f"dead{i}", url=url) for i in range(DEAD)))
+        # Not sickness but fan-out: every event is offered to 64 queues, 63 of which are full.
+        same = SICK.replace("sick.>", ">")
+        compare(suite, f"{DEAD} dead ones that want the same events",
+                "".join(same.format(name=f"dead{i}", url=url) for i in range(DEAD)), has_budget=False)
 
 
 def idle_destinations(suite):

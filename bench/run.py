@@ -264,7 +264,10 @@ def write_page(rows, output):
                        "TIME_NOISE": f"{TIME_NOISE:.0%}", "RATIO_NOISE": f"{RATIO_NOISE:.0%}",
                        "PIPELINE_EVENTS": f"{PIPELINE_EVENTS:,}",
                        "PIPELINE_RATE": f"{PIPELINE_RATE:,}",
-                       "QUEUED_EVENTS": f"{QUEUED_EVENTS:,}", "IDLE_S": str(IDLE_S)}.items():
+                       "QUEUED_EVENTS": f"{QUEUED_EVENTS:,}", "IDLE_S": str(IDLE_S),
+                       "COMPRESSED_ROUNDS": str(COMPRESSED_ROUNDS),
+                       "SICK_EVENTS_PER_S": str(isolation.SICK_EVENTS_PER_S),
+                       "FIXED": ", ".join(map(str, concurrency.FIXED))}.items():
         page = page.replace(f"@{name}@", text)
     Path(output).write_text(page)
 
