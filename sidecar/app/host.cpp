@@ -7,7 +7,7 @@
 #include "sidecar/app/transports.hpp"
 #include "sidecar/base/random.hpp"
 #include "sidecar/base/reactor.hpp"
-#include "sidecar/deliver/curl_transport.hpp"
+#include "sidecar/http/curl_transport.hpp"
 #include "sidecar/ingest/zmq_source.hpp"
 
 namespace outrider::sidecar {

@@ -11,7 +11,7 @@
 #include "sidecar/base/reactor.hpp"
 #include "sidecar/base/result.hpp"
 #include "sidecar/config/config.hpp"
-#include "sidecar/deliver/curl_transport.hpp"
+#include "sidecar/http/curl_transport.hpp"
 #include "sidecar/deliver/transport.hpp"
 
 namespace outrider::sidecar {

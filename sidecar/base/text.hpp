@@ -12,6 +12,9 @@ std::string_view trim(std::string_view text);
 /// Some byte is a control character, a line's end among them.
 bool has_control(std::string_view text);
 
+/// A-Z as a-z, everything else as it is.
+std::string to_lower(std::string_view text);
+
 /// The parts between separators, trimmed; empty parts are left out.
 std::vector<std::string> split(std::string_view text, char separator);
 

@@ -3,10 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <system_error>
+#include <utility>
 
 #include <grp.h>
 
@@ -30,47 +27,9 @@ bool consists_of(std::string_view text, std::string_view allowed) {
   return text.find_first_not_of(allowed) == std::string_view::npos;
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
 bool is_port(std::string_view text) {
   const Result<std::uint64_t> port = parse_count(text);
   return port.ok() && port.value() <= 65535;
-}
-
-struct Authority {
-  std::string_view scheme;
-  std::string_view host;  ///< without the brackets of an IPv6 address
-  std::string_view port;
-};
-
-/// The front of a URL; empty parts where there is none.
-Authority authority_of(std::string_view url) {
-  Authority authority;
-  const std::size_t colon = url.find("://");
-  if (colon == std::string_view::npos) return authority;
-  authority.scheme = url.substr(0, colon);
-  std::string_view rest = url.substr(colon + 3);
-  rest = rest.substr(0, rest.find_first_of("/?#"));
-  const std::size_t at = rest.rfind('@');
-  if (at != std::string_view::npos) rest.remove_prefix(at + 1);
-  if (rest.starts_with('[')) {
-    const std::size_t close = rest.find(']');
-    if (close == std::string_view::npos) return authority;
-    authority.host = rest.substr(1, close - 1);
-    rest.remove_prefix(close + 1);
-  } else {
-    const std::size_t port = std::min(rest.find(':'), rest.size());
-    authority.host = rest.substr(0, port);
-    rest.remove_prefix(port);
-  }
-  authority.port = rest;
-  return authority;
 }
 
 /// Headers that each request has from the sidecar or from the connection.
@@ -177,7 +136,7 @@ Status check_method(std::string_view method) {
 }
 
 Status check_header_name(std::string_view name) {
-  const std::string found = lower(name);
+  const std::string found = to_lower(name);
   const auto row = std::find_if(made_by_us.begin(), made_by_us.end(),
                                 [&](const auto& it) { return it.first == found; });
   if (row == made_by_us.end()) return Nothing{};
@@ -200,18 +159,6 @@ Status check_header(std::string_view header) {
                "}} for braces"};
 }
 
-Status check_readable_file(std::string_view path) {
-  std::error_code error;
-  const std::filesystem::path file{std::string(path)};
-  if (std::filesystem::is_directory(file, error)) {
-    return Error{"file " + in_quotes(path) + " is a directory"};
-  }
-  errno = 0;
-  if (std::ifstream(file).good()) return Nothing{};
-  return Error{"file " + in_quotes(path) +
-               " cannot be read: " + std::generic_category().message(errno)};
-}
-
 Status check_group(std::string_view group) {
   const std::string name(group);
   struct group entry {};
@@ -232,16 +179,15 @@ Status check_host_name(std::string_view name) {
 
 Status check_proxy(std::string_view proxy) {
   if (proxy == "none" || proxy == "environment") return Nothing{};
-  constexpr std::array schemes = {"http", "https", "socks5", "socks5h"};
-  const Authority authority = authority_of(proxy);
-  const std::string scheme = lower(authority.scheme);
-  const bool is_known = std::find(schemes.begin(), schemes.end(), scheme) != schemes.end();
+  constexpr std::array schemes = {"http://", "https://", "socks5://", "socks5h://"};
   if (proxy.find('@') != std::string_view::npos) {
     return Error{"a proxy's user and password belong into proxy_auth_file"};
   }
-  if (is_known && !authority.host.empty() && !has_control(proxy) &&
-      proxy.find(' ') == std::string_view::npos) {
-    return Nothing{};
+  for (const std::string_view scheme : schemes) {
+    if (!to_lower(proxy).starts_with(scheme)) continue;
+    const std::string as_http = "http://" + std::string(proxy.substr(scheme.size()));
+    const Result<HttpUrl> parsed = parse_http_url(as_http);
+    if (parsed.ok() && parsed.value().unix_path.empty()) return Nothing{};
   }
   return Error{
       in_quotes(proxy) +

@@ -28,7 +28,6 @@ Status check_method(std::string_view method);
 Status check_header_name(std::string_view name);
 /// "Name: value" without control characters; the value may hold {fields}.
 Status check_header(std::string_view header);
-Status check_readable_file(std::string_view path);
 Status check_group(std::string_view group);
 Status check_host_name(std::string_view name);
 /// none, environment, or a URL without user and password.

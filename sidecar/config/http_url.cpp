@@ -13,14 +13,6 @@ namespace {
 constexpr std::uint16_t http_port = 80;
 constexpr std::uint16_t https_port = 443;
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
 Error not_a_url(std::string_view url) {
   return {in_quotes(without_user_info(url)) +
           " is not a URL to send to; write http:// or https://, a host and a path, as in "
@@ -99,13 +91,13 @@ std::string HttpUrl::peer() const {
 }
 
 bool HttpUrl::has_same_origin(const HttpUrl& other) const {
-  return is_tls == other.is_tls && port == other.port && lower(host) == lower(other.host);
+  return is_tls == other.is_tls && port == other.port && to_lower(host) == to_lower(other.host);
 }
 
 Result<HttpUrl> parse_http_url(std::string_view url) {
   HttpUrl parsed;
   const std::size_t colon = url.find("://");
-  const std::string scheme = lower(url.substr(0, std::min(colon, url.size())));
+  const std::string scheme = to_lower(url.substr(0, std::min(colon, url.size())));
   parsed.is_tls = scheme == "https";
   parsed.port = parsed.is_tls ? https_port : http_port;
   if (colon == std::string_view::npos || (!parsed.is_tls && scheme != "http") || has_control(url) ||
@@ -122,7 +114,7 @@ Result<HttpUrl> parse_http_url(std::string_view url) {
 }
 
 bool is_this_machine(const HttpUrl& url) {
-  const std::string host = lower(url.host);
+  const std::string host = to_lower(url.host);
   return host == "localhost" || host.ends_with(".localhost") || host.starts_with("127.") ||
          host == "[::1]";
 }

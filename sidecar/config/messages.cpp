@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 
 #include "sidecar/base/text.hpp"
 
@@ -14,9 +13,7 @@ constexpr std::string_view hidden = "***";
 bool sounds_secret(std::string_view header_name) {
   constexpr std::array<std::string_view, 8> words = {"auth",   "token", "key",       "secret",
                                                      "cookie", "passw", "signature", "credential"};
-  std::string name(header_name);
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string name = to_lower(header_name);
   return std::any_of(words.begin(), words.end(),
                      [&](std::string_view word) { return name.find(word) != std::string::npos; });
 }

@@ -1,6 +1,6 @@
 // Certificates and keys in PEM: whether they can be used, found out before anything is sent.
 //
-// Used by the option table (`outrider check`) and by deliver/credentials.cpp. Pure but for the file
+// Used by the option table (`outrider check`) and by http/credentials.cpp. Pure but for the file
 // checks. At most 4 MiB a file. Fails with: an Error that shows nothing of a key.
 #pragma once
 

@@ -3,7 +3,7 @@
 //   whsec_BASE64, or BASE64 alone   HMAC-SHA256; 24 to 64 bytes are recommended, 16 to 512 taken
 //   whsk_BASE64                     ed25519: the seed (32 bytes), or the seed and the public key
 //
-// Used by the option table for its check and by deliver/signer.cpp. Pure values.
+// Used by the option table for its check and by http/signer.cpp. Pure values.
 // Fails with: an Error that never shows the secret.
 #pragma once
 

@@ -1,7 +1,6 @@
 #include "sidecar/config/validate.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <map>
 
 #include "sidecar/base/event_template.hpp"
@@ -112,9 +111,7 @@ void validate_required(const DestinationConfig& destination, const SectionView& 
 
 /// The name of a header, "Name: value", in small letters.
 std::string header_name(const std::string& header) {
-  std::string name(trim(std::string_view(header).substr(0, header.find(':'))));
-  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return name;
+  return to_lower(trim(std::string_view(header).substr(0, header.find(':'))));
 }
 
 /// The same header from two places would be sent twice.

@@ -18,8 +18,8 @@ LINES_MAX = 600
 # Who wraps which library: its headers are included here and nowhere else.
 WRAPPED_BY = {
     r"curl/": [
-        "sidecar/deliver/curl_multi.hpp",
-        "sidecar/deliver/curl_request.hpp",
+        "sidecar/http/curl_multi.hpp",
+        "sidecar/http/curl_request.hpp",
         "sidecar/cli/version_command.cpp",
     ],
     r"zmq\.h(pp)?": [
@@ -40,7 +40,7 @@ WRAPPED_BY = {
     r"openssl/": [
         "sidecar/config/pem.cpp",
         "sidecar/config/signing_secret.cpp",
-        "sidecar/deliver/signer.cpp",
+        "sidecar/http/signer.cpp",
         "sidecar/cli/certificate.cpp",
         "sidecar/cli/version_command.cpp",
     ],

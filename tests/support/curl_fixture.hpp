@@ -12,7 +12,7 @@
 
 #include <gtest/gtest.h>
 
-#include "sidecar/deliver/curl_transport.hpp"
+#include "sidecar/http/curl_transport.hpp"
 #include "support/certificate.hpp"
 #include "support/https_server.hpp"
 #include "support/memory_log.hpp"

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "sidecar/deliver/signer.hpp"
+#include "sidecar/http/signer.hpp"
 
 using namespace outrider::sidecar;
 

@@ -1,15 +1,15 @@
-#include "sidecar/deliver/curl_transport.hpp"
+#include "sidecar/http/curl_transport.hpp"
 
 #include <algorithm>
 #include <utility>
 #include <vector>
 
-#include "sidecar/deliver/credentials.hpp"
-#include "sidecar/deliver/curl_multi.hpp"
-#include "sidecar/deliver/curl_request.hpp"
-#include "sidecar/deliver/http_settings.hpp"
+#include "sidecar/http/credentials.hpp"
+#include "sidecar/http/curl_multi.hpp"
+#include "sidecar/http/curl_request.hpp"
+#include "sidecar/http/http_settings.hpp"
 #include "sidecar/deliver/outcome.hpp"
-#include "sidecar/deliver/url_set.hpp"
+#include "sidecar/http/url_set.hpp"
 
 namespace outrider::sidecar {
 

@@ -1,4 +1,4 @@
-#include "sidecar/deliver/retry_after.hpp"
+#include "sidecar/http/retry_after.hpp"
 
 #include <string>
 

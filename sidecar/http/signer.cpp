@@ -1,4 +1,4 @@
-#include "sidecar/deliver/signer.hpp"
+#include "sidecar/http/signer.hpp"
 
 #include <array>
 #include <span>

@@ -1,4 +1,4 @@
-#include "sidecar/deliver/credentials.hpp"
+#include "sidecar/http/credentials.hpp"
 
 #include <utility>
 

@@ -1,4 +1,4 @@
-#include "sidecar/deliver/curl_request.hpp"
+#include "sidecar/http/curl_request.hpp"
 
 #include <algorithm>
 #include <system_error>
@@ -7,7 +7,7 @@
 #include "sidecar/base/private_address.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
-#include "sidecar/deliver/retry_after.hpp"
+#include "sidecar/http/retry_after.hpp"
 
 namespace outrider::sidecar {
 namespace {

@@ -1,4 +1,4 @@
-#include "sidecar/deliver/http_settings.hpp"
+#include "sidecar/http/http_settings.hpp"
 
 #include <algorithm>
 #include <utility>

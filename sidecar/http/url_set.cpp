@@ -1,4 +1,4 @@
-#include "sidecar/deliver/url_set.hpp"
+#include "sidecar/http/url_set.hpp"
 
 #include <algorithm>
 #include <tuple>

@@ -13,11 +13,11 @@
 
 #include <curl/curl.h>
 
-#include "sidecar/deliver/credentials.hpp"
-#include "sidecar/deliver/curl_multi.hpp"
-#include "sidecar/deliver/http_settings.hpp"
+#include "sidecar/http/credentials.hpp"
+#include "sidecar/http/curl_multi.hpp"
+#include "sidecar/http/http_settings.hpp"
 #include "sidecar/deliver/transport.hpp"
-#include "sidecar/deliver/url_set.hpp"
+#include "sidecar/http/url_set.hpp"
 
 namespace outrider::sidecar {
 

@@ -1,4 +1,4 @@
-#include "sidecar/deliver/curl_transport.hpp"
+#include "sidecar/http/curl_transport.hpp"
 
 #include <filesystem>
 #include <fstream>
@@ -10,7 +10,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include "sidecar/deliver/signer.hpp"
+#include "sidecar/http/signer.hpp"
 #include "support/curl_fixture.hpp"
 #include "support/tcp_peer.hpp"
 

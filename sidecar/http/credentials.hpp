@@ -17,7 +17,7 @@
 #include "sidecar/base/result.hpp"
 #include "sidecar/config/config.hpp"
 #include "sidecar/config/file.hpp"
-#include "sidecar/deliver/signer.hpp"
+#include "sidecar/http/signer.hpp"
 
 namespace outrider::sidecar {
 

@@ -1,4 +1,4 @@
-#include "sidecar/deliver/curl_multi.hpp"
+#include "sidecar/http/curl_multi.hpp"
 
 #include <utility>
 
