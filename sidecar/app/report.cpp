@@ -31,11 +31,14 @@ std::string refusals(const IngestCounters& counters) {
   return in_brackets(counts);
 }
 
-std::string drops(const Ledger& ledger) {
+std::string losses(const Ledger& ledger) {
   std::vector<std::pair<std::string, std::uint64_t>> counts;
   for (const DropReasonRow& row : drop_reasons) {
     if (row.reason == DropReason::linger) continue;
     counts.emplace_back(row.name, ledger.dropped_for(row.reason));
+  }
+  for (const DeadReasonRow& row : dead_reasons) {
+    counts.emplace_back("dead: " + std::string(row.name), ledger.dead_for(row.reason));
   }
   return in_brackets(counts);
 }
@@ -77,7 +80,7 @@ std::string format_report(const Report& report) {
     const std::uint64_t left = ledger.dropped_for(DropReason::linger);
     fmt::format_to(out, "  {:<{}} {:>12} {:>12} {:>10} {:>10} {:>8} {:>8} {:>9}{}\n", name, width,
                    ledger.accepted, ledger.delivered, left, ledger.dropped_total() - left,
-                   ledger.dead, ledger.queued, ledger.in_flight, drops(ledger));
+                   ledger.dead_total(), ledger.queued, ledger.in_flight, losses(ledger));
   }
   text += report.is_balanced() ? "  every accepted event is accounted for\n"
                                : "  THE LEDGER DOES NOT ADD UP: please report this\n";

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include <poll.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -58,7 +59,11 @@ class StopSignals {
     constexpr std::string_view second =
         "outrider: second signal, ending at once; events may be lost\n";
     const std::string_view text = is_late ? late : second;
-    [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, text.data(), text.size());
+    // Only if there is room for it: perhaps a log that nobody reads is what has taken so long.
+    pollfd room = {STDERR_FILENO, POLLOUT, 0};
+    if (poll(&room, 1, 0) == 1) {
+      [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, text.data(), text.size());
+    }
     _exit(exit_events_lost);
   }
 
@@ -100,8 +105,11 @@ int run_host(Host& host, Duration linger, Log& log) {
     StopSignals signals(host, linger);
     host.run();
   }
+  const int status = host.has_losses() ? exit_events_lost : exit_done;
+  // Before the report: perhaps nobody reads it.
+  end_in_any_case(status, host.linger_until());
   std::fputs(host.report().c_str(), stderr);
-  return host.has_losses() ? exit_events_lost : exit_done;
+  return status;
 }
 
 }  // namespace
@@ -134,7 +142,6 @@ int run_command(const std::vector<std::string>& arguments) {
     return exit_failed;
   }
   const int status = run_host(*host.value(), config.shutdown_linger, *log);
-  end_in_any_case(status, host.value()->linger_until());
   host.value().reset();
   return status;
 }

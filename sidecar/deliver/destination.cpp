@@ -19,6 +19,12 @@ std::uint64_t hash_of(proto::ByteView id) {
   return hash ^ (hash >> 32U);
 }
 
+/// What it was tried so far counts towards no limit: held time, which only a person can end.
+void forget_attempts(Batch& batch) {
+  batch.attempts = 0;
+  batch.first_attempt_at = {};
+}
+
 std::uint64_t hash_limit(double share) {
   return share >= 1 ? 0 : static_cast<std::uint64_t>(std::ldexp(share, 64));
 }
@@ -41,7 +47,7 @@ Destination::Destination(const DestinationConfig& config, std::unique_ptr<Encode
 void Destination::accept(proto::ByteView record, const Now& now) {
   ++ledger_.accepted;
   if (is_disabled_) {
-    ++ledger_.dead;
+    bury_unsent(1);
   } else if (sample_below_ != 0 && hash_of(read_record(record.data()).id) >= sample_below_) {
     ledger_.drop(DropReason::sampled, 1);
   } else {
@@ -58,7 +64,7 @@ int Destination::do_work(const Now& now) {
     if (!batch) break;
     ++work;
     if (batch->is_too_large) {
-      bury(std::move(batch), "too_large", {}, now);
+      bury(std::move(batch), DeadReason::too_large, {}, now);
     } else {
       start(std::move(batch), is_retry, now);
     }
@@ -137,14 +143,14 @@ void Destination::settle(const Completion& completion, const Now& now) {
     settle_answer(std::move(batch), completion, now);
   }
   // What follows a batch of a destination that is gone shares its fate.
-  if (is_disabled_) ledger_.dead += backlog_.clear();
+  if (is_disabled_) bury_unsent(backlog_.clear());
 }
 
 void Destination::settle_answer(BatchPtr batch, const Completion& completion, const Now& now) {
   if (settle_items(batch, completion, now)) return;
   const Outcome outcome = outcome_of(completion.result, completion.status, status_actions_);
   if (is_disabled_ && outcome != Outcome::delivered) {
-    bury(std::move(batch), "gone", completion, now);
+    bury(std::move(batch), DeadReason::gone, completion, now);
     return;
   }
   if (outcome == Outcome::retry || outcome == Outcome::hold) {
@@ -164,7 +170,10 @@ void Destination::settle_answer(BatchPtr batch, const Completion& completion, co
       if (batch->events > 1) {
         backlog_.split(std::move(batch), now);
       } else {
-        bury(std::move(batch), "too_large", completion, now);
+        // A status that the configuration takes for 413 says nothing of the size.
+        const bool is_size = completion.status == 413;
+        bury(std::move(batch), is_size ? DeadReason::too_large : DeadReason::refused, completion,
+             now);
       }
       break;
     case Outcome::disable:
@@ -172,8 +181,9 @@ void Destination::settle_answer(BatchPtr batch, const Completion& completion, co
       break;
     case Outcome::dead:
       bury(std::move(batch),
-           completion.result == AttemptResult::unsendable ? "unsendable" : "refused", completion,
-           now);
+           completion.result == AttemptResult::unsendable ? DeadReason::unsendable
+                                                          : DeadReason::refused,
+           completion, now);
       break;
   }
 }
@@ -186,25 +196,37 @@ bool Destination::settle_items(BatchPtr& batch, const Completion& completion, co
   const bool is_understood =
       encoder_->read_items(completion.status, completion.answer, batch->events, item_statuses_);
   if (!is_understood || item_statuses_.size() != batch->events) return false;
-  std::uint32_t dead = 0;
+  std::uint32_t refused = 0;
+  std::uint32_t too_large = 0;
+  bool is_hold = false;
   const std::uint32_t settled =
       batch->remove_if([&](std::uint32_t index, const RecordView& record) {
         const Outcome outcome =
             outcome_of(AttemptResult::answered, item_statuses_[index], status_actions_);
+        is_hold = is_hold || outcome == Outcome::hold;
         if (outcome == Outcome::retry || outcome == Outcome::hold) return false;
-        outcome == Outcome::delivered ? ++ledger_.delivered : ++ledger_.dead;
-        dead += outcome == Outcome::delivered ? 0 : 1;
+        if (outcome == Outcome::delivered) {
+          ++ledger_.delivered;
+        } else {
+          ++(outcome == Outcome::split ? too_large : refused);
+        }
         backlog_.release(record);
         return true;
       });
-  if (dead > 0) failures_.buried(*batch, dead, "refused", completion, now);
+  for (const auto& [reason, dead] :
+       {std::pair{DeadReason::refused, refused}, std::pair{DeadReason::too_large, too_large}}) {
+    if (dead == 0) continue;
+    ledger_.bury(reason, dead);
+    failures_.buried(*batch, dead, reason, completion, now);
+  }
   if (batch->events == 0) {
     answered(*batch, now);
     backlog_.finish(std::move(batch), now);
   } else if (settled == 0) {
-    failed(std::move(batch), Outcome::retry, completion, now);
+    failed(std::move(batch), is_hold ? Outcome::hold : Outcome::retry, completion, now);
   } else {
     answered(*batch, now);
+    if (is_hold) forget_attempts(*batch);
     backlog_.give_id(*batch, now);
     const Duration delay = pacer_.retry_delay(batch->attempts);
     retry_or_give_up(std::move(batch), delay, completion, now);
@@ -239,8 +261,7 @@ void Destination::sent_some(BatchPtr batch, const Completion& completion, const 
     backlog_.finish(std::move(batch), now);
     return;
   }
-  batch->attempts = 0;
-  batch->first_attempt_at = {};
+  forget_attempts(*batch);
   backlog_.wait_until(now.mono + congestion_delay, std::move(batch));
 }
 
@@ -251,15 +272,13 @@ void Destination::failed(BatchPtr batch, Outcome outcome, const Completion& comp
       {completion.id, batch->attempts, completion.retry_after, is_hold, completion.has_alternative},
       now);
   if (is_hold) {
-    failures_.held(completion);
-    // Held time counts towards no limit: only a person can end it.
-    batch->attempts = 0;
-    batch->first_attempt_at = {};
+    failures_.held(completion, ledger_.queued + batch->events, now);
+    forget_attempts(*batch);
     backlog_.wait_until(now.mono + delay, std::move(batch));
     return;
   }
   if (pacer_.is_open()) {
-    failures_.opened(completion, now);
+    failures_.opened(completion, ledger_.queued + batch->events, now);
   } else {
     failures_.failed(completion, now);
   }
@@ -274,21 +293,27 @@ void Destination::retry_or_give_up(BatchPtr batch, Duration delay, const Complet
   if (is_flushing_ || (!is_spent && !is_old)) {
     backlog_.wait_until(now.mono + delay, std::move(batch));
   } else {
-    bury(std::move(batch), is_spent ? "attempts" : "age", completion, now);
+    bury(std::move(batch), is_spent ? DeadReason::attempts : DeadReason::age, completion, now);
   }
 }
 
 void Destination::disable(BatchPtr batch, const Completion& completion, const Now& now) {
-  if (!is_disabled_) failures_.gone(completion);
+  if (!is_disabled_) failures_.gone(completion, ledger_.queued + batch->events);
   is_disabled_ = true;
-  bury(std::move(batch), "gone", completion, now);
+  bury(std::move(batch), DeadReason::gone, completion, now);
 }
 
-void Destination::bury(BatchPtr batch, std::string_view reason, const Completion& completion,
+void Destination::bury(BatchPtr batch, DeadReason reason, const Completion& completion,
                        const Now& now) {
-  ledger_.dead += batch->events;
+  ledger_.bury(reason, batch->events);
   failures_.buried(*batch, batch->events, reason, completion, now);
   backlog_.finish(std::move(batch), now);
+}
+
+/// They were for a destination that is gone.
+void Destination::bury_unsent(std::uint64_t events) {
+  ledger_.bury(DeadReason::gone, events);
+  failures_.count_buried(DeadReason::gone, events);
 }
 
 // Time and shutdown -------------------------------------------------------------------------------
@@ -323,6 +348,7 @@ void Destination::abandon(const Now& now) {
   }
   in_flight_.clear();
   ledger_.drop(DropReason::linger, backlog_.clear());
+  failures_.finish();
 }
 
 }  // namespace outrider::sidecar

@@ -15,7 +15,6 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "sidecar/base/agent.hpp"
@@ -77,7 +76,8 @@ class Destination final : public Agent {
   void retry_or_give_up(BatchPtr batch, Duration delay, const Completion& completion,
                         const Now& now);
   void disable(BatchPtr batch, const Completion& completion, const Now& now);
-  void bury(BatchPtr batch, std::string_view reason, const Completion& completion, const Now& now);
+  void bury(BatchPtr batch, DeadReason reason, const Completion& completion, const Now& now);
+  void bury_unsent(std::uint64_t events);
 
   std::string name_;
   std::uint64_t sample_below_;  ///< ids whose hash is at least this are not kept; 0: all are kept

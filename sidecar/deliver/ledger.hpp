@@ -1,6 +1,7 @@
 // Ledger: where every event that a destination accepted is at this moment.
 //
-//     accepted = delivered + dropped{reason} + dead + queued + in_flight + spooled + scheduled
+//     accepted = delivered + dropped{reason} + dead{reason} + queued + in_flight + spooled +
+//     scheduled
 //
 // Used by Destination, which keeps it, and by reports and tests, which check it. `spooled` and
 // `scheduled` are always zero until the sidecar has a spool. Plain values.
@@ -34,11 +35,34 @@ inline constexpr std::array drop_reasons = {
     DropReasonRow{DropReason::subscriber_full, "subscriber_full"},
 };
 
+/// Why an event will never be taken, or is not tried any more.
+enum class DeadReason : std::uint8_t {
+  refused,     ///< the destination's answer says so
+  too_large,   ///< alone, and still too large for a body or for the receiver
+  unsendable,  ///< no request can be made of it
+  attempts,    ///< tried too often
+  age,         ///< tried for too long
+  gone,        ///< the destination is disabled
+};
+
+struct DeadReasonRow {
+  DeadReason reason;
+  std::string_view name;
+};
+inline constexpr std::array dead_reasons = {
+    DeadReasonRow{DeadReason::refused, "refused"},
+    DeadReasonRow{DeadReason::too_large, "too_large"},
+    DeadReasonRow{DeadReason::unsendable, "unsendable"},
+    DeadReasonRow{DeadReason::attempts, "attempts"},
+    DeadReasonRow{DeadReason::age, "age"},
+    DeadReasonRow{DeadReason::gone, "gone"},
+};
+
 struct Ledger {
   std::uint64_t accepted = 0;
   std::uint64_t delivered = 0;
   std::array<std::uint64_t, drop_reasons.size()> dropped{};
-  std::uint64_t dead = 0;
+  std::array<std::uint64_t, dead_reasons.size()> dead{};
   std::uint64_t queued = 0;     ///< waiting for the first or the next attempt
   std::uint64_t in_flight = 0;  ///< in a request that has no outcome yet
   std::uint64_t spooled = 0;
@@ -51,8 +75,15 @@ struct Ledger {
     return dropped[static_cast<std::size_t>(reason)];
   }
   std::uint64_t dropped_total() const;
+  void bury(DeadReason reason, std::uint64_t events) {
+    dead[static_cast<std::size_t>(reason)] += events;
+  }
+  std::uint64_t dead_for(DeadReason reason) const { return dead[static_cast<std::size_t>(reason)]; }
+  std::uint64_t dead_total() const;
   /// Accepted, and will never arrive, though nobody asked for that.
-  std::uint64_t lost() const { return dropped_total() - dropped_for(DropReason::sampled) + dead; }
+  std::uint64_t lost() const {
+    return dropped_total() - dropped_for(DropReason::sampled) + dead_total();
+  }
   bool is_balanced() const;
 };
 

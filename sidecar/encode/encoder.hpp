@@ -68,8 +68,9 @@ class Encoder {
 
   /// Reads such an answer: `status` and the whole body of it, to a request of so many events. Fills
   /// `statuses` with one HTTP status for each event, in the order in which they were added; each
-  /// event then goes its own way, as if it had been answered alone. False if the answer is not
-  /// understood or does not account for every event; the batch then follows its status as a whole.
+  /// event then goes its own way, as if it had been answered alone, but that 413 makes it a dead
+  /// letter and 410 does not disable the destination. False if the answer is not understood or does
+  /// not account for every event; the batch then follows its status as a whole.
   virtual bool read_items(int /*status*/, std::string_view /*answer*/, std::uint32_t /*events*/,
                           std::vector<int>& /*statuses*/) const {
     return false;

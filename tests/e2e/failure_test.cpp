@@ -1,5 +1,9 @@
 // Receivers that fail, restart and throttle; sidecars that are stopped, doubled and killed.
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "e2e/e2e_fixture.hpp"
 #include "e2e/servers.hpp"
 #include "support/certificate.hpp"
@@ -153,6 +157,33 @@ TEST(Stop, ADeadReceiverCostsTheLingerTimeAndTheLossIsSaid) {
   EXPECT_TRUE(client.flush(10s));
   EXPECT_EQ(sidecar.stop(), 3);
   EXPECT_EQ(sidecar.ledger("audit").left, 10U);
+}
+
+TEST(Stop, NobodyWhoReadsItsReportCannotHoldUpTheEnd) {
+  const TempDir dir;
+  std::string config = "[shutdown]\nlinger = 200ms\n";
+  for (int i = 0; i < 1000; ++i) {
+    config += "[destination.d" + std::to_string(i) + "]\ntype = http\nurl = http://127.0.0.1:1/\n";
+  }
+  write_file(dir.file("outrider.conf"), config);
+  // A pipe that is never read; the report is larger than it.
+  ASSERT_EQ(mkfifo(dir.file("err").c_str(), 0600), 0);
+  const int reader = open(dir.file("err").c_str(), O_RDWR);
+  ASSERT_GE(reader, 0);
+  const std::string endpoint = dir.file("o.sock");
+  Process sidecar({"/bin/sh", "-c", "exec \"$0\" \"$@\" 2>" + dir.file("err"), OUTRIDER_BINARY,
+                   "run", "--config", dir.file("outrider.conf"),
+                   "--ingest.endpoint=ipc://" + endpoint});
+  Client client("ipc://" + endpoint);
+  ASSERT_TRUE(eventually([&] {
+    return client.emit("a.b", {{"n", 1}}) == Status::ok && client.flush(100ms);
+  }));
+  const auto begin = std::chrono::steady_clock::now();
+  sidecar.signal(SIGTERM);
+  EXPECT_TRUE(sidecar.wait(10s));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 5s)
+      << "linger and a second, and a busy machine";
+  close(reader);
 }
 
 TEST(Stop, ASecondSignalEndsAtOnce) {

@@ -221,7 +221,7 @@ TEST_F(DestinationTest, GivesUpAfterTheConfiguredAttempts) {
     transport->answer(500);
     turn();
   }
-  EXPECT_EQ(ledger().dead, 2U);
+  EXPECT_EQ(ledger().dead_total(), 2U);
   EXPECT_EQ(log.count("reason=attempts"), 1);
   EXPECT_TRUE(destination->is_drained());
 }
@@ -234,7 +234,7 @@ TEST_F(DestinationTest, GivesUpWhenTooOld) {
   clock.advance(1h);
   transport->answer(500);
   turn();
-  EXPECT_EQ(ledger().dead, 1U);
+  EXPECT_EQ(ledger().dead_total(), 1U);
   EXPECT_EQ(log.count("reason=age"), 1);
 }
 
@@ -244,7 +244,7 @@ TEST_F(DestinationTest, ARefusedBatchIsDeadAndTheNextOneGoesOut) {
   turn();
   transport->answer(400);
   turn();
-  EXPECT_EQ(ledger().dead, 2U);
+  EXPECT_EQ(ledger().dead_total(), 2U);
   EXPECT_EQ(log.count("error dead letters destination=audit reason=refused events=2 status=400"),
             1);
   accept(3, 3);
@@ -263,8 +263,70 @@ TEST_F(DestinationTest, DeadLettersAreToldNowAndThenNotOneByOne) {
     transport->answer(400);
     turn();
   }
-  EXPECT_EQ(ledger().dead, 100U);
+  EXPECT_EQ(ledger().dead_total(), 100U);
   EXPECT_EQ(log.count("dead letters"), 1);
+}
+
+TEST_F(DestinationTest, EveryDeadLetterIsToldUnderItsOwnReason) {
+  config.batch_events_max = 1;
+  config.concurrency_max = 1;
+  build();
+  for (const int status : {400, 413, 400, 413, 400}) {
+    accept(1, 1);
+    turn();
+    transport->answer(status);
+    turn();
+  }
+  EXPECT_EQ(log.count("dead letters destination=audit reason=refused events=1"), 1);
+  EXPECT_EQ(log.count("dead letters destination=audit reason=too_large events=1"), 1);
+  destination->abandon(clock.now());
+  EXPECT_EQ(log.count("dead letters destination=audit reason=refused events=2"), 1);
+  EXPECT_EQ(log.count("dead letters destination=audit reason=too_large events=1"), 2);
+  EXPECT_EQ(ledger().dead_for(DeadReason::refused), 3U);
+  EXPECT_EQ(ledger().dead_for(DeadReason::too_large), 2U);
+}
+
+TEST_F(DestinationTest, WhatDiesUnsentWithItsDestinationIsToldToo) {
+  config.concurrency_max = 1;
+  build();
+  accept(1, 5);
+  turn();
+  transport->answer(410);
+  turn();
+  accept(6, 6);
+  destination->abandon(clock.now());
+  EXPECT_EQ(ledger().dead_for(DeadReason::gone), 6U);
+  EXPECT_EQ(log.count("dead letters destination=audit reason=gone events=3"), 2);
+}
+
+TEST_F(DestinationTest, AnOutageIsRecalledEveryHourWithWhatWaits) {
+  config.breaker_failures = 1;
+  config.retry_max = 10min;
+  build();
+  accept(1, 3);
+  const MonoTime begin = clock.now().mono;
+  while (clock.now().mono < begin + 3h) {
+    sleep_until_due();
+    while (!transport->open.empty()) transport->fail(), turn();
+  }
+  EXPECT_GE(log.count("warn destination is down"), 3);
+  EXPECT_LE(log.count("warn destination is down"), 4);
+  EXPECT_EQ(log.count("queued=3"), log.count("warn destination is down"));
+}
+
+TEST_F(DestinationTest, OnePoisonEventCostsOneEventThoughTheAnswerIs400) {
+  config.batch_events_max = 8;
+  config.status_actions = {{400, 400, Outcome::split}};
+  build();
+  accept(1, 8);
+  turn();
+  for (int i = 0; i < 100 && !destination->is_drained(); ++i) {
+    const auto contents = numbers(transport->open.begin()->second.body);
+    transport->answer(std::ranges::find(contents, 6) != contents.end() ? 400 : 200);
+    turn();
+  }
+  EXPECT_EQ(ledger().delivered, 7U);
+  EXPECT_EQ(ledger().dead_for(DeadReason::refused), 1U);
 }
 
 TEST_F(DestinationTest, TooLargeABatchIsBisectedUntilTheOneEventIsFound) {
@@ -278,7 +340,7 @@ TEST_F(DestinationTest, TooLargeABatchIsBisectedUntilTheOneEventIsFound) {
     transport->answer(has_poison ? 413 : 200);
     turn();
   }
-  EXPECT_EQ(ledger().dead, 1U);
+  EXPECT_EQ(ledger().dead_total(), 1U);
   EXPECT_EQ(ledger().delivered, 7U);
   EXPECT_EQ(log.count("reason=too_large"), 1);
 }
@@ -294,7 +356,7 @@ TEST_F(DestinationTest, RefusedCredentialsHoldEverything) {
     transport->answer(401);
     turn();
   }
-  EXPECT_EQ(ledger().dead, 0U);
+  EXPECT_EQ(ledger().dead_total(), 0U);
   EXPECT_EQ(ledger().queued, 3U);
   EXPECT_EQ(log.count("error destination refuses our credentials"), 1);
   sleep_until_due();
@@ -310,10 +372,10 @@ TEST_F(DestinationTest, AGoneDestinationIsDisabledAndEverythingForItIsDead) {
   turn();
   transport->answer(410);
   turn();
-  EXPECT_EQ(ledger().dead, 5U);
+  EXPECT_EQ(ledger().dead_total(), 5U);
   accept(6, 6);
   turn();
-  EXPECT_EQ(ledger().dead, 6U);
+  EXPECT_EQ(ledger().dead_total(), 6U);
   EXPECT_EQ(transport->started.size(), 1U);
   EXPECT_EQ(destination->next_deadline(), never);
   EXPECT_EQ(log.count("error destination is gone"), 1);
@@ -331,7 +393,7 @@ TEST_F(DestinationTest, WhatIsInFlightWhenTheDestinationIsGoneIsDeadToo) {
   transport->answer(200);
   turn();
   EXPECT_EQ(ledger().delivered, 3U);
-  EXPECT_EQ(ledger().dead, 6U);
+  EXPECT_EQ(ledger().dead_total(), 6U);
   EXPECT_TRUE(destination->is_drained());
 }
 
@@ -439,7 +501,7 @@ TEST_F(DestinationTest, WhatFailsDuringShutdownIsNeverCountedAsFinallyFailed) {
   clock.advance(1s);
   transport->answer(503);
   turn();
-  EXPECT_EQ(ledger().dead, 0U);
+  EXPECT_EQ(ledger().dead_total(), 0U);
   destination->abandon(clock.now());
   EXPECT_EQ(ledger().dropped_for(DropReason::linger), 3U);
 }
@@ -449,7 +511,7 @@ TEST_F(DestinationTest, AnEventThatIsLargerThanABodyMayBeIsDeadWithoutARequest) 
   build();
   accept(1, 2);
   turn();
-  EXPECT_EQ(ledger().dead, 2U);
+  EXPECT_EQ(ledger().dead_total(), 2U);
   EXPECT_EQ(log.count("reason=too_large"), 1);
   EXPECT_TRUE(transport->started.empty());
 }
@@ -469,7 +531,7 @@ TEST_F(DestinationTest, WhatCannotBeSentIsDeadAndTheNextGoesOut) {
   EXPECT_EQ(log.count("no data.user.id"), 1);
   transport->answer(200);
   turn();
-  EXPECT_EQ(ledger().dead, 1U);
+  EXPECT_EQ(ledger().dead_total(), 1U);
   EXPECT_EQ(ledger().delivered, 1U);
 }
 
@@ -484,7 +546,7 @@ TEST_F(DestinationTest, AStatusMeansWhatTheConfigurationSays) {
   transport->answer(503);
   turn();
   EXPECT_EQ(ledger().delivered, 1U);
-  EXPECT_EQ(ledger().dead, 1U);
+  EXPECT_EQ(ledger().dead_total(), 1U);
 }
 
 TEST_F(DestinationTest, FreshEventsAreNotStarvedByTheBacklogOfRetries) {

@@ -48,7 +48,7 @@ TEST_F(ItemsTest, OnlyTheFailedEventsFollowTheirOwnRule) {
   turn();
   answer("200 429 400");
   EXPECT_EQ(ledger().delivered, 1U);
-  EXPECT_EQ(ledger().dead, 1U);
+  EXPECT_EQ(ledger().dead_total(), 1U);
   EXPECT_EQ(ledger().queued, 1U);
   EXPECT_EQ(log.count("reason=refused events=1"), 1);
   sleep_until_due();
@@ -57,6 +57,35 @@ TEST_F(ItemsTest, OnlyTheFailedEventsFollowTheirOwnRule) {
   answer("201");
   EXPECT_EQ(ledger().delivered, 2U);
   EXPECT_TRUE(destination->is_drained());
+}
+
+TEST_F(ItemsTest, ARefusedCredentialHoldsItsEventsAndNoneIsGivenUp) {
+  config.retry_attempts_max = 1;
+  build(std::make_unique<ItemEncoder>());
+  accept(1, 3);
+  turn();
+  answer("200 401 200");
+  EXPECT_EQ(ledger().queued, 1U);
+  for (int i = 0; i < 3; ++i) {
+    sleep_until_due();
+    answer("403");
+  }
+  EXPECT_EQ(ledger().dead_total(), 0U);
+  EXPECT_EQ(log.count("error destination refuses our credentials"), 1);
+  sleep_until_due();
+  answer("200");
+  EXPECT_EQ(ledger().delivered, 3U);
+}
+
+TEST_F(ItemsTest, AnItemThatIsTooLargeOrGoneIsDeadAndNothingElseHappens) {
+  accept(1, 3);
+  turn();
+  answer("413 410 200");
+  EXPECT_EQ(ledger().dead_for(DeadReason::too_large), 1U);
+  EXPECT_EQ(ledger().dead_for(DeadReason::refused), 1U);
+  accept(4, 4);
+  turn();
+  EXPECT_EQ(transport->open.size(), 1U) << "the destination goes on";
 }
 
 TEST_F(ItemsTest, WhenAllAreToBeTriedAgainTheDestinationHasFailed) {
@@ -76,7 +105,7 @@ TEST_F(ItemsTest, AnAnswerThatIsNotUnderstoodSpeaksOfTheWhole) {
   accept(4, 6);
   turn();
   answer("200 200 200", 400);
-  EXPECT_EQ(ledger().dead, 3U);
+  EXPECT_EQ(ledger().dead_total(), 3U);
 }
 
 TEST_F(ItemsTest, TheWholeAnswerIsAskedForOnlyWhenItIsRead) {

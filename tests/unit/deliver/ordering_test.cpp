@@ -107,7 +107,7 @@ TEST_F(OrderingTest, ADestinationThatIsGoneTakesEverythingWithIt) {
   turn();
   transport->answer(410);
   turn();
-  EXPECT_EQ(ledger().dead, 6U);
+  EXPECT_EQ(ledger().dead_total(), 6U);
   EXPECT_TRUE(destination->is_drained());
 }
 
