@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <initializer_list>
 #include <map>
 #include <set>
 #include <string>
@@ -19,17 +20,18 @@ namespace outrider::test {
 /// How the outside world treats one destination, for a while: probabilities of what an attempt
 /// meets.
 struct Weather {
-  double failure = 0;      ///< no answer: refused, reset
-  double other_url = 0;    ///< of the failures: another url is up
-  double lost_answer = 0;  ///< received, but the answer never came
-  double overloaded = 0;   ///< 503, sometimes with Retry-After
-  double refused = 0;      ///< 400
-  double unsendable = 0;   ///< no request can be made of it
-  double conflict = 0;     ///< 409, which the configuration may call delivered
-  double unauthorised = 0;
-  double gone = 0;       ///< 410
-  double too_large = 0;  ///< 413 for batches of more than one event
-  double congested = 0;  ///< takes only a part
+  double failure = 0;         ///< no answer: refused, reset
+  double other_url = 0;       ///< of the failures: another url is up
+  double lost_answer = 0;     ///< received, but the answer never came
+  double overloaded = 0;      ///< 408, 425, 429 or 5xx, sometimes with Retry-After
+  double refused = 0;         ///< 400, 404 or a redirect
+  double unsendable = 0;      ///< no request can be made of it
+  double conflict = 0;        ///< 409, which the configuration may call delivered
+  double unauthorised = 0;    ///< 401 or 403
+  double gone = 0;            ///< 410
+  double too_large = 0;       ///< 413 for batches of more than one event
+  bool hates_sevens = false;  ///< 413 for whatever holds an event whose number ends in 7
+  double congested = 0;       ///< takes only a part
   sidecar::Duration latency_max = std::chrono::milliseconds(1);
 };
 
@@ -44,6 +46,8 @@ class Receiver {
       started_events_ += events_of(attempt.body).size();
       if (first_start_ == sidecar::MonoTime{}) first_start_ = now.mono;
       check_rate(now);
+      EXPECT_TRUE(is_stopping || now.mono >= resting_until_)
+          << config_.name << " sends though Retry-After asked it not to";
     };
     transport.on_collect = [this](const sidecar::Now& now) { answer_due(now); };
     transport.on_next_deadline = [this] {
@@ -60,6 +64,7 @@ class Receiver {
   const std::set<std::string>& unknown() const { return unknown_; }
 
   Weather weather;
+  bool is_stopping = false;
 
  private:
   struct Event {
@@ -97,13 +102,21 @@ class Receiver {
     EXPECT_LE(static_cast<double>(started_events_), allowed + 1) << config_.name;
   }
 
+  int one_of(std::initializer_list<int> statuses) {
+    return statuses.begin()[random_.below(statuses.size())];
+  }
+
+  static bool has_seven(const std::vector<Event>& events) {
+    return std::ranges::any_of(events, [](const Event& event) { return event.number % 10 == 7; });
+  }
+
   void answer_due(const sidecar::Now& now) {
     for (auto it = due_.begin(); it != due_.end();) {
       const auto open = transport_.open.find(it->first);
       if (open == transport_.open.end()) {
         it = due_.erase(it);
       } else if (it->second <= now.mono) {
-        answer(open->second);
+        answer(open->second, now);
         it = due_.erase(it);
       } else {
         ++it;
@@ -111,7 +124,7 @@ class Receiver {
     }
   }
 
-  void answer(const SeenAttempt& attempt) {
+  void answer(const SeenAttempt& attempt, const sidecar::Now& now) {
     sidecar::Completion completion;
     completion.id = attempt.id;
     completion.result = sidecar::AttemptResult::answered;
@@ -127,19 +140,31 @@ class Receiver {
       receive(events, events.size());
       for (const Event& event : events) unknown_.insert(event.id);
     } else if (random_.chance(weather.overloaded)) {
-      completion.status = 503;
-      if (random_.chance(0.5)) completion.retry_after = std::chrono::seconds(random_.below(4));
+      completion.status = one_of({408, 425, 429, 500, 502, 503, 504});
+      if (random_.chance(0.5)) {
+        completion.retry_after = std::chrono::seconds(random_.below(4));
+        // With another url up only that url rests.
+        completion.has_alternative = random_.chance(weather.other_url);
+      }
+      // A destination that stops does not wait for long, whatever it is asked for.
+      if (!completion.has_alternative && completion.retry_after && !is_stopping) {
+        resting_until_ = std::max(resting_until_, now.mono + *completion.retry_after);
+      }
     } else if (random_.chance(weather.refused)) {
-      completion.status = 400;
+      completion.status = one_of({301, 307, 400, 404, 422});
     } else if (random_.chance(weather.unsendable)) {
       completion.result = sidecar::AttemptResult::unsendable;
     } else if (random_.chance(weather.conflict)) {
       completion.status = 409;
-      if (!config_.status_actions.empty()) receive(events, events.size());
+      const bool is_taken = std::ranges::any_of(
+          config_.status_actions, [](const auto& action) { return action.first == 409; });
+      if (is_taken) receive(events, events.size());
     } else if (random_.chance(weather.unauthorised)) {
-      completion.status = 401;
+      completion.status = one_of({401, 403});
     } else if (random_.chance(weather.gone)) {
       completion.status = 410;
+    } else if (weather.hates_sevens && has_seven(events)) {
+      completion.status = 413;
     } else if (events.size() > 1 && random_.chance(weather.too_large)) {
       completion.status = 413;
     } else if (random_.chance(weather.congested)) {
@@ -175,6 +200,7 @@ class Receiver {
   std::uint64_t lost_ = 0;
   std::uint64_t started_events_ = 0;
   sidecar::MonoTime first_start_{};
+  sidecar::MonoTime resting_until_{};
 };
 
 }  // namespace outrider::test

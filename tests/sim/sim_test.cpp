@@ -66,6 +66,13 @@ class Simulation {
         destination.rate_max.requests_per_s = 1 + static_cast<double>(random_.below(20));
       }
       if (random_.chance(0.3)) destination.status_actions = {{409, 409, Outcome::delivered}};
+      if (random_.chance(0.2)) {
+        destination.status_actions.push_back({400, 400, Outcome::split});
+        destination.status_actions.push_back({404, 404, Outcome::hold});
+        destination.status_actions.push_back({422, 422, Outcome::retry});
+      }
+      if (random_.chance(0.2)) destination.retry_age_max = std::chrono::seconds(random_.below(20));
+      if (random_.chance(0.2)) destination.rate_max.bytes_per_s = 1000;
       destination.retry_initial = std::chrono::milliseconds(1 + random_.below(500));
       destination.retry_max = destination.retry_initial * 16;
       destination.retry_attempts_max = random_.below(4) == 0 ? 1 + random_.below(5) : 0;
@@ -135,6 +142,7 @@ class Simulation {
     weather.unauthorised = sometimes();
     weather.gone = random_.chance(0.02) ? 0.5 : 0.0;
     weather.too_large = sometimes();
+    weather.hates_sevens = random_.chance(0.2);
     weather.congested = sometimes();
     weather.latency_max = std::chrono::milliseconds(random_.below(2000));
   }
@@ -206,6 +214,7 @@ class Simulation {
   void stop() {
     const Now at = fake_.clock.now();
     fake_.app->request_stop();
+    for (const auto& receiver : receivers_) receiver->is_stopping = true;
     while (!fake_.app->is_finished()) {
       turn();
       ASSERT_LE(fake_.clock.now().mono - at.mono, config_.shutdown_linger + 100ms);
@@ -228,6 +237,9 @@ class Simulation {
       EXPECT_LE(distinct, ledger.delivered + receivers_[i]->unknown().size());
       for (const auto& [id, count] : receivers_[i]->received()) {
         EXPECT_TRUE(count == 1 || receivers_[i]->unknown().contains(id)) << id << " came twice";
+      }
+      if (config_.destinations[i].retry_attempts_max == 0) {
+        EXPECT_EQ(ledger.dead_for(DeadReason::attempts), 0U);
       }
       EXPECT_EQ(receivers_[i]->lost(), ledger.dropped_for(DropReason::subscriber_full));
     }
