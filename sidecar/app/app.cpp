@@ -92,6 +92,7 @@ MonoTime App::next_deadline() const {
 void App::begin_stop(const Now& now) {
   log_.info("stopping", {{"linger", format_duration(linger_)}});
   source_->stop_listening();
+  for (const auto& destination : destinations_) destination->begin_stop();
   linger_until_ = now.mono + linger_;
   drain_until_ = now.mono + std::min(drain_max, linger_ / 2);
   quiet_until_ = now.mono + drain_quiet;

@@ -54,6 +54,18 @@ bool is_odd_segment(std::string_view segment) {
   return dots <= 2;
 }
 
+/// Where the path's first segment ends, and how long what ends it is. Some decode %2F, and take a
+/// backslash for a slash, before they resolve dot segments.
+std::pair<std::size_t, std::size_t> segment_end(std::string_view path) {
+  for (std::size_t at = 0; at < path.size(); ++at) {
+    if (path[at] == '/' || path[at] == '\\') return {at, 1};
+    if (path[at] != '%') continue;
+    const std::string code = to_lower(path.substr(at + 1, 2));
+    if (code == "2f" || code == "5c") return {at, 3};
+  }
+  return {path.size(), 0};
+}
+
 /// Segments of the path that are empty, `.` or `..`.
 std::size_t odd_segments(std::string_view url) {
   const std::size_t begin = authority_end(url);
@@ -62,10 +74,10 @@ std::size_t odd_segments(std::string_view url) {
   path = path.substr(0, path.find_first_of("?#"));
   std::size_t count = 0;
   for (;;) {
-    const std::size_t slash = path.find('/');
-    if (is_odd_segment(path.substr(0, slash))) ++count;
-    if (slash == std::string_view::npos) return count;
-    path.remove_prefix(slash + 1);
+    const auto [end, separator_bytes] = segment_end(path);
+    if (is_odd_segment(path.substr(0, end))) ++count;
+    if (separator_bytes == 0) return count;
+    path.remove_prefix(end + separator_bytes);
   }
 }
 

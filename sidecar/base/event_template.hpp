@@ -12,9 +12,10 @@
 //
 // What comes from an event is escaped for its place, and so is the text behind `|`:
 //   url     all but A-Z a-z 0-9 - . _ ~ is percent-encoded, and no event can make a segment of the
-//           path empty, `.` or `..`, which servers and clients resolve to another path. Fields may
-//           stand behind the authority only, never in scheme, host or port. The text may also be
-//           the url's end alone, from the slash of its path on.
+//           path empty, `.` or `..`, also behind a slash of its own, encoded or not, which servers
+//           and clients resolve to another path. Fields may stand behind the authority only, never
+//           in scheme, host or port. The text may also be the url's end alone, from the slash of
+//           its path on.
 //   header  visible ASCII and blanks stay as they are, all else and `%` is percent-encoded, so that
 //           decoding gives what was sent and no event can begin another header.
 //   method  not escaped; the whole must be 1 to 32 capital letters.

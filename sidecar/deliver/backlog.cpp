@@ -213,6 +213,14 @@ void Backlog::make_all_due(const Now& now) {
   waiting_ = std::move(due);
 }
 
+void Backlog::forget_attempts() {
+  for (auto& [due, waiting] : waiting_) {
+    for (Batch* batch = waiting.get(); batch != nullptr; batch = batch->follower.get()) {
+      batch->forget_attempts();
+    }
+  }
+}
+
 void Backlog::release(const RecordView& record) {
   queue_.release(1, record.bytes.size());
   if (keeps_key_order_ && !record.key.empty()) lanes_.leave(record.key);

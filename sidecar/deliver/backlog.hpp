@@ -48,6 +48,8 @@ class Backlog {
   /// Both halves wait to be sent, now, each with an id of its own.
   void split(BatchPtr batch, const Now& now);
   void make_all_due(const Now& now);
+  /// As Batch::forget_attempts(), for all that wait.
+  void forget_attempts();
 
   /// Events of a batch are settled: delivered, dropped or dead.
   void release(const RecordView& record);

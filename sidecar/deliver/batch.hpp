@@ -37,6 +37,12 @@ struct Batch {
   bool is_too_large = false;  ///< one event whose body is over the limit
   std::vector<std::string_view> topics;
 
+  /// What it was tried so far counts towards no limit: held time, which only a person can end.
+  void forget_attempts() {
+    attempts = 0;
+    first_attempt_at = {};
+  }
+
   /// Calls `visit(RecordView)` for every event, oldest first.
   template <typename Visit>
   void for_each(const Visit& visit) const {

@@ -7,6 +7,8 @@
 namespace outrider::sidecar {
 namespace {
 
+/// Batches that one turn makes at most, so that the others have their turn.
+constexpr int batches_per_turn_max = 4;
 /// A peer that takes nothing more just now is offered the rest after this time.
 constexpr Duration congestion_delay = std::chrono::milliseconds(10);
 
@@ -17,12 +19,6 @@ std::uint64_t hash_of(proto::ByteView id) {
   hash ^= hash >> 32U;
   hash *= 0xd6e8feb86659fd93U;
   return hash ^ (hash >> 32U);
-}
-
-/// What it was tried so far counts towards no limit: held time, which only a person can end.
-void forget_attempts(Batch& batch) {
-  batch.attempts = 0;
-  batch.first_attempt_at = {};
 }
 
 std::uint64_t hash_limit(double share) {
@@ -57,12 +53,11 @@ void Destination::accept(proto::ByteView record, const Now& now) {
 
 int Destination::do_work(const Now& now) {
   collect(now);
-  int work = static_cast<int>(completions_.size());
-  while (!is_disabled_) {
+  int batches = 0;
+  for (; !is_disabled_ && batches < batches_per_turn_max; ++batches) {
     bool is_retry = false;
     BatchPtr batch = next_batch(now, is_retry);
     if (!batch) break;
-    ++work;
     if (batch->is_too_large) {
       bury(std::move(batch), DeadReason::too_large, {}, now);
     } else {
@@ -70,7 +65,7 @@ int Destination::do_work(const Now& now) {
     }
   }
   note_held_back(now);
-  return work;
+  return batches + static_cast<int>(completions_.size());
 }
 
 // Sending -----------------------------------------------------------------------------------------
@@ -226,7 +221,7 @@ bool Destination::settle_items(BatchPtr& batch, const Completion& completion, co
     failed(std::move(batch), is_hold ? Outcome::hold : Outcome::retry, completion, now);
   } else {
     answered(*batch, now);
-    if (is_hold) forget_attempts(*batch);
+    if (is_hold) batch->forget_attempts();
     backlog_.give_id(*batch, now);
     const Duration delay = pacer_.retry_delay(batch->attempts);
     retry_or_give_up(std::move(batch), delay, completion, now);
@@ -239,6 +234,7 @@ void Destination::answered(const Batch& batch, const Now& now) {
   if (!outage) return;
   failures_.recovered(*outage);
   backlog_.make_all_due(now);
+  if (std::exchange(is_held_, false)) backlog_.forget_attempts();
 }
 
 void Destination::delivered(BatchPtr batch, std::uint32_t lost, const Now& now) {
@@ -261,19 +257,22 @@ void Destination::sent_some(BatchPtr batch, const Completion& completion, const 
     backlog_.finish(std::move(batch), now);
     return;
   }
-  forget_attempts(*batch);
+  batch->forget_attempts();
   backlog_.wait_until(now.mono + congestion_delay, std::move(batch));
 }
 
 void Destination::failed(BatchPtr batch, Outcome outcome, const Completion& completion,
                          const Now& now) {
-  const bool is_hold = outcome == Outcome::hold;
+  // One of several urls is a matter of that url, and going to another is no attempt of its own.
+  const bool is_hold = outcome == Outcome::hold && !completion.has_alternative;
+  if (completion.has_alternative) --batch->attempts;
   const Duration delay = pacer_.failed(
       {completion.id, batch->attempts, completion.retry_after, is_hold, completion.has_alternative},
       now);
   if (is_hold) {
+    is_held_ = true;
     failures_.held(completion, ledger_.queued + batch->events, now);
-    forget_attempts(*batch);
+    batch->forget_attempts();
     backlog_.wait_until(now.mono + delay, std::move(batch));
     return;
   }
@@ -290,7 +289,7 @@ void Destination::retry_or_give_up(BatchPtr batch, Duration delay, const Complet
   const bool is_spent = retry_attempts_max_ != 0 && batch->attempts >= retry_attempts_max_;
   const bool is_old = now.mono - batch->first_attempt_at >= retry_age_max_;
   // What fails while the sidecar stops has not failed for ever.
-  if (is_flushing_ || (!is_spent && !is_old)) {
+  if (is_stopping_ || (!is_spent && !is_old)) {
     backlog_.wait_until(now.mono + delay, std::move(batch));
   } else {
     bury(std::move(batch), is_spent ? DeadReason::attempts : DeadReason::age, completion, now);

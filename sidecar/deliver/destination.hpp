@@ -41,8 +41,11 @@ class Destination final : public Agent {
   int do_work(const Now& now) override;
   MonoTime next_deadline() const override;
 
-  /// Shutting down: sends what there is without gathering and without long waits. From here on
-  /// nothing is given up for having been tried too often or too long.
+  /// The shutdown begins: from here on nothing is given up for having been tried too often or too
+  /// long.
+  void begin_stop() { is_stopping_ = true; }
+
+  /// Nothing comes in any more: sends what there is without gathering and without long waits.
   void begin_flush(const Now& now);
 
   /// Nothing is queued, waiting or in flight.
@@ -96,6 +99,8 @@ class Destination final : public Agent {
   std::vector<Completion> completions_;
   std::vector<int> item_statuses_;
   bool is_fresh_next_ = false;
+  bool is_held_ = false;  ///< since the breaker opened, credentials were refused
+  bool is_stopping_ = false;
   bool is_flushing_ = false;
   bool is_disabled_ = false;
 };

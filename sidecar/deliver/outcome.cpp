@@ -18,6 +18,7 @@ Outcome usual_outcome_of(int status) {
       return Outcome::split;
     case 401:
     case 403:
+    case 407:
       return Outcome::hold;
     case 410:
       return Outcome::disable;

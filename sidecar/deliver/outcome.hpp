@@ -10,8 +10,8 @@
 
 namespace outrider::sidecar {
 
-/// 2xx delivered; 408, 425, 429, 5xx and no answer retry; 413 split; 401, 403 hold; 410 disable;
-/// everything else dead. An action for the status goes before that.
+/// 2xx delivered; 408, 425, 429, 5xx and no answer retry; 413 split; 401, 403, 407 hold; 410
+/// disable; everything else dead. An action for the status goes before that.
 Outcome outcome_of(AttemptResult result, int status, const std::vector<StatusAction>& actions);
 
 }  // namespace outrider::sidecar

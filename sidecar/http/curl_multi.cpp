@@ -7,7 +7,9 @@
 namespace outrider::sidecar {
 namespace {
 
-constexpr long idle_connections_max = 256;
+/// Connections that are kept beyond those that the destinations may use at a time. libcurl counts
+/// all together: with too few, one destination's hanging requests cost the others their keep-alive.
+constexpr long spare_connections_max = 256;
 
 }  // namespace
 
@@ -18,7 +20,12 @@ CurlMulti::CurlMulti(Reactor& reactor) : reactor_(reactor) {
   curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
   curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &CurlMulti::on_timer_change);
   curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
-  curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, idle_connections_max);
+  expect_connections(0);
+}
+
+void CurlMulti::expect_connections(std::uint64_t more) {
+  connections_max_ += static_cast<long>(more);
+  curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, connections_max_ + spare_connections_max);
 }
 
 CurlMulti::~CurlMulti() {
@@ -69,7 +76,7 @@ void CurlMulti::do_work(const Now& now) {
 }
 
 MonoTime CurlMulti::next_deadline() const {
-  return new_timeout_ ? last_turn_ + *new_timeout_ : deadline_;
+  return new_timeout_ ? last_turn_ : deadline_;
 }
 
 void CurlMulti::tell_done(const Now& now) {

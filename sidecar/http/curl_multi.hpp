@@ -33,6 +33,9 @@ class CurlMulti {
   bool add(CURL* easy) { return curl_multi_add_handle(multi_, easy) == CURLM_OK; }
   void remove(CURL* easy) { curl_multi_remove_handle(multi_, easy); }
 
+  /// So many more connections may be in use at a time.
+  void expect_connections(std::uint64_t more);
+
   /// Runs the timer and tells the listeners of what is done.
   void do_work(const Now& now);
   MonoTime next_deadline() const;
@@ -45,8 +48,9 @@ class CurlMulti {
 
   Reactor& reactor_;
   CURLM* multi_;
+  long connections_max_ = 0;
   /// Set by libcurl since the last turn. It counts from the next turn on, for a callback does not
-  /// know what time it is.
+  /// know what time it is; so that turn comes at once.
   std::optional<Duration> new_timeout_;
   MonoTime deadline_ = never;
   MonoTime last_turn_{};

@@ -13,10 +13,10 @@
 
 #include <curl/curl.h>
 
+#include "sidecar/deliver/transport.hpp"
 #include "sidecar/http/credentials.hpp"
 #include "sidecar/http/curl_multi.hpp"
 #include "sidecar/http/http_settings.hpp"
-#include "sidecar/deliver/transport.hpp"
 #include "sidecar/http/url_set.hpp"
 
 namespace outrider::sidecar {

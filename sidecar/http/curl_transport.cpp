@@ -4,11 +4,11 @@
 #include <utility>
 #include <vector>
 
+#include "sidecar/deliver/outcome.hpp"
 #include "sidecar/http/credentials.hpp"
 #include "sidecar/http/curl_multi.hpp"
 #include "sidecar/http/curl_request.hpp"
 #include "sidecar/http/http_settings.hpp"
-#include "sidecar/deliver/outcome.hpp"
 #include "sidecar/http/url_set.hpp"
 
 namespace outrider::sidecar {
@@ -98,6 +98,7 @@ Result<std::unique_ptr<Transport>> CurlDriver::make_transport(const DestinationC
   Result<std::unique_ptr<CredentialStore>> credentials = CredentialStore::open(config, log);
   if (!credentials.ok()) return credentials.error();
   CurlMulti& multi = config.deny_private_addresses ? *guarded_multi_ : *multi_;
+  multi.expect_connections(config.concurrency_max * config.urls.size());
   return std::unique_ptr<Transport>(std::make_unique<CurlTransport>(
       multi, std::move(settings.value()), std::move(credentials.value()),
       BackoffLimits{config.retry_initial, config.retry_max}, seeds_.next()));

@@ -4,6 +4,7 @@
 #include <zmq.h>
 
 #include "e2e/e2e_fixture.hpp"
+#include "support/fault_receiver.hpp"
 #include "support/frames.hpp"
 
 namespace outrider::test {
@@ -240,6 +241,30 @@ TEST(Fork, ParentAndChildrenEmitUnderLoadAndTheChildUnderscoreExits) {
 TEST(Fork, ParentAndChildrenEmitUnderLoadAndTheChildExits) {
   // Not exit(0): that would run the destructors of the test's own statics as well.
   emit_over_a_fork([] { quick_exit(0); });
+}
+
+TEST(Delivery, HangingRequestsOfOneDestinationCostAnotherNoConnection) {
+  const TempDir dir;
+  FaultReceiver hanging;
+  hanging.script_requests({}, find_script("never_answers")->script);
+  FaultReceiver live;
+  const auto destination = [](const std::string& name, const FaultReceiver& receiver) {
+    return "[destination." + name + "]\ntype = http\ntopics = " + name +
+           "\nformat = payload\nurl = " + receiver.url() + "\n";
+  };
+  Sidecar sidecar(dir, destination("hanging", hanging) +
+                           "concurrency_min = 256\nconcurrency_max = 256\n" +
+                           destination("live", live) + "[shutdown]\nlinger = 100ms\n");
+  Client client(sidecar.endpoint());
+  emit_numbers(client, 1, 256, "hanging");
+  ASSERT_TRUE(eventually([&] { return hanging.counts().requests == 256; }));
+  for (long n = 1; n <= 50; ++n) {
+    emit_numbers(client, n, n, "live");
+    ASSERT_TRUE(
+        eventually([&] { return live.counts().answered == static_cast<std::uint64_t>(n); }));
+  }
+  EXPECT_LE(live.counts().connections, 4U) << "they are kept alive";
+  sidecar.stop();
 }
 
 }  // namespace

@@ -95,6 +95,9 @@ class DestinationFixture : public ::testing::Test {
   std::unique_ptr<Destination> destination;
 };
 
+/// Of destination_test.cpp and failures_test.cpp.
+class DestinationTest : public DestinationFixture {};
+
 using Numbers = std::vector<int>;
 
 }  // namespace outrider::sidecar

@@ -1,5 +1,5 @@
-// How a destination batches, retries and gives up; its order and priorities are in
-// ordering_test.cpp, what a bulk answer says of each event in items_test.cpp.
+// How a destination queues, batches and stops; its failures are in failures_test.cpp, its order and
+// priorities in ordering_test.cpp, what a bulk answer says of each event in items_test.cpp.
 
 #include <algorithm>
 
@@ -10,8 +10,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using test::numbered_record;
-
-class DestinationTest : public DestinationFixture {};
 
 TEST_F(DestinationTest, SendsAtOnceWhenIdleAndGathersWhileARequestIsInFlight) {
   build();
@@ -117,296 +115,11 @@ TEST_F(DestinationTest, WithEverythingInFlightEvenDropOldestDropsTheNewest) {
   EXPECT_EQ(ledger().dropped_for(DropReason::queue_full), 1U);
 }
 
-TEST_F(DestinationTest, AFailedBatchIsTriedAgainWithTheSameIdAndBody) {
-  build();
-  accept(1, 1);
-  turn();
-  transport->fail();
-  turn();
-  EXPECT_EQ(transport->started.size(), 1U) << "not at once";
-  EXPECT_EQ(ledger().queued, 1U);
-  sleep_until_due();
-  ASSERT_EQ(transport->started.size(), 2U);
-  EXPECT_EQ(transport->started[1].batch_id, transport->started[0].batch_id);
-  EXPECT_EQ(transport->started[1].body, transport->started[0].body);
-  transport->answer(204);
-  turn();
-  EXPECT_EQ(ledger().delivered, 1U);
-  EXPECT_EQ(log.count("warn request failed"), 1);
-}
-
 TEST_F(DestinationTest, TheBatchOfASingleEventHasTheEventsId) {
   build();
   accept(7, 7);
   turn();
   EXPECT_EQ(transport->started[0].batch_id, "00000000-0000-0000-0000-000000000007");
-}
-
-TEST_F(DestinationTest, AnOutageIsProbedByOneRequestAndToldOnce) {
-  config.breaker_failures = 2;
-  build();
-  accept(1, 6);
-  turn();
-  EXPECT_EQ(transport->open.size(), 2U);
-  transport->fail();
-  transport->fail();
-  turn();
-  for (int i = 0; i < 10; ++i) {
-    sleep_until_due();
-    ASSERT_EQ(transport->open.size(), 1U) << "one probe at a time";
-    transport->fail();
-    turn();
-  }
-  EXPECT_EQ(log.count("warn destination is down"), 1);
-  sleep_until_due();
-  transport->answer(200);
-  turn();
-  EXPECT_EQ(transport->open.size(), 1U) << "what waited is due at once when it is back";
-  transport->answer(200);
-  turn();
-  EXPECT_EQ(ledger().delivered, 6U);
-  EXPECT_EQ(log.count("info destination recovered"), 1);
-}
-
-TEST_F(DestinationTest, RetryAfterPausesTheWholeDestination) {
-  build();
-  accept(1, 3);
-  turn();
-  transport->answer(503, Duration(60s));
-  turn();
-  accept(4, 6);
-  turn();
-  EXPECT_EQ(destination->next_deadline(), clock.now().mono + 60s);
-  clock.advance(60s - 1ms);
-  turn();
-  EXPECT_EQ(transport->started.size(), 1U);
-  clock.advance(1ms);
-  turn();
-  EXPECT_EQ(transport->started.size(), 2U);
-}
-
-TEST_F(DestinationTest, ABatchThatAlwaysFailsIsNotHammeredWhileOthersSucceed) {
-  config.batch_events_max = 1;
-  config.concurrency_max = 4;
-  build();
-  int poison_attempts = 0;
-  for (std::uint64_t n = 1; n <= 3000; ++n) {
-    accept(n, n);
-    turn();
-    while (!transport->open.empty()) {
-      const bool is_poison = numbers(transport->open.begin()->second.body) == Numbers{7};
-      poison_attempts += is_poison ? 1 : 0;
-      transport->answer(is_poison ? 500 : 200);
-      turn();
-    }
-    clock.advance(10ms);
-  }
-  EXPECT_LE(poison_attempts, 20) << "in 30 s, with a backoff that doubles from 1 s";
-  EXPECT_GE(ledger().delivered, 2500U);
-  EXPECT_LE(log.count("request failed"), 4);
-  EXPECT_EQ(log.count("destination is down"), 0) << "it is the batch that fails";
-  for (int i = 0; i < 100 && !destination->is_drained(); ++i) {
-    sleep_until_due();
-    while (!transport->open.empty()) transport->answer(200), turn();
-  }
-  EXPECT_EQ(ledger().delivered, 3000U);
-}
-
-TEST_F(DestinationTest, GivesUpAfterTheConfiguredAttempts) {
-  config.retry_attempts_max = 3;
-  build();
-  accept(1, 2);
-  for (int i = 0; i < 3; ++i) {
-    sleep_until_due();
-    transport->answer(500);
-    turn();
-  }
-  EXPECT_EQ(ledger().dead_total(), 2U);
-  EXPECT_EQ(log.count("reason=attempts"), 1);
-  EXPECT_TRUE(destination->is_drained());
-}
-
-TEST_F(DestinationTest, GivesUpWhenTooOld) {
-  config.retry_age_max = 1h;
-  build();
-  accept(1, 1);
-  turn();
-  clock.advance(1h);
-  transport->answer(500);
-  turn();
-  EXPECT_EQ(ledger().dead_total(), 1U);
-  EXPECT_EQ(log.count("reason=age"), 1);
-}
-
-TEST_F(DestinationTest, ARefusedBatchIsDeadAndTheNextOneGoesOut) {
-  build();
-  accept(1, 2);
-  turn();
-  transport->answer(400);
-  turn();
-  EXPECT_EQ(ledger().dead_total(), 2U);
-  EXPECT_EQ(log.count("error dead letters destination=audit reason=refused events=2 status=400"),
-            1);
-  accept(3, 3);
-  turn();
-  transport->answer(200);
-  turn();
-  EXPECT_EQ(ledger().delivered, 1U);
-}
-
-TEST_F(DestinationTest, DeadLettersAreToldNowAndThenNotOneByOne) {
-  config.batch_events_max = 1;
-  build();
-  for (std::uint64_t i = 0; i < 100; ++i) {
-    accept(i, i);
-    turn();
-    transport->answer(400);
-    turn();
-  }
-  EXPECT_EQ(ledger().dead_total(), 100U);
-  EXPECT_EQ(log.count("dead letters"), 1);
-}
-
-TEST_F(DestinationTest, EveryDeadLetterIsToldUnderItsOwnReason) {
-  config.batch_events_max = 1;
-  config.concurrency_max = 1;
-  build();
-  for (const int status : {400, 413, 400, 413, 400}) {
-    accept(1, 1);
-    turn();
-    transport->answer(status);
-    turn();
-  }
-  EXPECT_EQ(log.count("dead letters destination=audit reason=refused events=1"), 1);
-  EXPECT_EQ(log.count("dead letters destination=audit reason=too_large events=1"), 1);
-  destination->abandon(clock.now());
-  EXPECT_EQ(log.count("dead letters destination=audit reason=refused events=2"), 1);
-  EXPECT_EQ(log.count("dead letters destination=audit reason=too_large events=1"), 2);
-  EXPECT_EQ(ledger().dead_for(DeadReason::refused), 3U);
-  EXPECT_EQ(ledger().dead_for(DeadReason::too_large), 2U);
-}
-
-TEST_F(DestinationTest, WhatDiesUnsentWithItsDestinationIsToldToo) {
-  config.concurrency_max = 1;
-  build();
-  accept(1, 5);
-  turn();
-  transport->answer(410);
-  turn();
-  accept(6, 6);
-  destination->abandon(clock.now());
-  EXPECT_EQ(ledger().dead_for(DeadReason::gone), 6U);
-  EXPECT_EQ(log.count("dead letters destination=audit reason=gone events=3"), 2);
-}
-
-TEST_F(DestinationTest, AnOutageIsRecalledEveryHourWithWhatWaits) {
-  config.breaker_failures = 1;
-  config.retry_max = 10min;
-  build();
-  accept(1, 3);
-  const MonoTime begin = clock.now().mono;
-  while (clock.now().mono < begin + 3h) {
-    sleep_until_due();
-    while (!transport->open.empty()) transport->fail(), turn();
-  }
-  EXPECT_GE(log.count("warn destination is down"), 3);
-  EXPECT_LE(log.count("warn destination is down"), 4);
-  EXPECT_EQ(log.count("queued=3"), log.count("warn destination is down"));
-}
-
-TEST_F(DestinationTest, OnePoisonEventCostsOneEventThoughTheAnswerIs400) {
-  config.batch_events_max = 8;
-  config.status_actions = {{400, 400, Outcome::split}};
-  build();
-  accept(1, 8);
-  turn();
-  for (int i = 0; i < 100 && !destination->is_drained(); ++i) {
-    const auto contents = numbers(transport->open.begin()->second.body);
-    transport->answer(std::ranges::find(contents, 6) != contents.end() ? 400 : 200);
-    turn();
-  }
-  EXPECT_EQ(ledger().delivered, 7U);
-  EXPECT_EQ(ledger().dead_for(DeadReason::refused), 1U);
-}
-
-TEST_F(DestinationTest, TooLargeABatchIsBisectedUntilTheOneEventIsFound) {
-  config.batch_events_max = 8;
-  build();
-  accept(1, 8);
-  turn();
-  for (int i = 0; i < 100 && !destination->is_drained(); ++i) {
-    const auto contents = numbers(transport->open.begin()->second.body);
-    const bool has_poison = std::ranges::find(contents, 6) != contents.end();
-    transport->answer(has_poison ? 413 : 200);
-    turn();
-  }
-  EXPECT_EQ(ledger().dead_total(), 1U);
-  EXPECT_EQ(ledger().delivered, 7U);
-  EXPECT_EQ(log.count("reason=too_large"), 1);
-}
-
-TEST_F(DestinationTest, RefusedCredentialsHoldEverything) {
-  config.retry_attempts_max = 2;
-  config.retry_age_max = 1s;
-  build();
-  accept(1, 3);
-  for (int i = 0; i < 10; ++i) {
-    sleep_until_due();
-    ASSERT_EQ(transport->open.size(), 1U);
-    transport->answer(401);
-    turn();
-  }
-  EXPECT_EQ(ledger().dead_total(), 0U);
-  EXPECT_EQ(ledger().queued, 3U);
-  EXPECT_EQ(log.count("error destination refuses our credentials"), 1);
-  sleep_until_due();
-  transport->answer(200);
-  turn();
-  EXPECT_EQ(ledger().delivered, 3U);
-}
-
-TEST_F(DestinationTest, AGoneDestinationIsDisabledAndEverythingForItIsDead) {
-  config.concurrency_max = 1;
-  build();
-  accept(1, 5);
-  turn();
-  transport->answer(410);
-  turn();
-  EXPECT_EQ(ledger().dead_total(), 5U);
-  accept(6, 6);
-  turn();
-  EXPECT_EQ(ledger().dead_total(), 6U);
-  EXPECT_EQ(transport->started.size(), 1U);
-  EXPECT_EQ(destination->next_deadline(), never);
-  EXPECT_EQ(log.count("error destination is gone"), 1);
-}
-
-TEST_F(DestinationTest, WhatIsInFlightWhenTheDestinationIsGoneIsDeadToo) {
-  config.concurrency_max = 3;
-  build();
-  accept(1, 9);
-  turn();
-  ASSERT_EQ(transport->open.size(), 3U);
-  transport->answer(410);
-  turn();
-  transport->answer(503);
-  transport->answer(200);
-  turn();
-  EXPECT_EQ(ledger().delivered, 3U);
-  EXPECT_EQ(ledger().dead_total(), 6U);
-  EXPECT_TRUE(destination->is_drained());
-}
-
-TEST_F(DestinationTest, RefusedCredentialsAreToldThoughItWasFailingBefore) {
-  build();
-  accept(1, 1);
-  turn();
-  transport->fail();
-  turn();
-  sleep_until_due();
-  transport->answer(403);
-  turn();
-  EXPECT_EQ(log.count("error destination refuses our credentials"), 1);
 }
 
 TEST_F(DestinationTest, NothingIsEvictedForAnEventThatCannotFit) {
@@ -491,21 +204,6 @@ TEST_F(DestinationTest, FlushingSendsEverythingWithoutGatheringOrLongPauses) {
   EXPECT_EQ(ledger().delivered, 4U);
 }
 
-TEST_F(DestinationTest, WhatFailsDuringShutdownIsNeverCountedAsFinallyFailed) {
-  config.retry_attempts_max = 1;
-  config.retry_age_max = 1ms;
-  build();
-  accept(1, 3);
-  turn();
-  destination->begin_flush(clock.now());
-  clock.advance(1s);
-  transport->answer(503);
-  turn();
-  EXPECT_EQ(ledger().dead_total(), 0U);
-  destination->abandon(clock.now());
-  EXPECT_EQ(ledger().dropped_for(DropReason::linger), 3U);
-}
-
 TEST_F(DestinationTest, AnEventThatIsLargerThanABodyMayBeIsDeadWithoutARequest) {
   config.body_bytes_max = 10;
   build();
@@ -516,78 +214,15 @@ TEST_F(DestinationTest, AnEventThatIsLargerThanABodyMayBeIsDeadWithoutARequest) 
   EXPECT_TRUE(transport->started.empty());
 }
 
-TEST_F(DestinationTest, WhatCannotBeSentIsDeadAndTheNextGoesOut) {
-  build();
-  accept(1, 1);
-  turn();
-  Completion completion;
-  completion.id = transport->open.begin()->first;
-  completion.result = AttemptResult::unsendable;
-  completion.detail = "url: the event has no data.user.id";
-  transport->complete(completion);
-  accept(2, 2);
-  turn();
-  EXPECT_EQ(log.count("reason=unsendable"), 1);
-  EXPECT_EQ(log.count("no data.user.id"), 1);
-  transport->answer(200);
-  turn();
-  EXPECT_EQ(ledger().dead_total(), 1U);
-  EXPECT_EQ(ledger().delivered, 1U);
-}
-
-TEST_F(DestinationTest, AStatusMeansWhatTheConfigurationSays) {
-  config.status_actions = {{409, 409, Outcome::delivered}, {500, 599, Outcome::dead}};
-  build();
-  accept(1, 1);
-  turn();
-  transport->answer(409);
-  accept(2, 2);
-  turn();
-  transport->answer(503);
-  turn();
-  EXPECT_EQ(ledger().delivered, 1U);
-  EXPECT_EQ(ledger().dead_total(), 1U);
-}
-
-TEST_F(DestinationTest, FreshEventsAreNotStarvedByTheBacklogOfRetries) {
+TEST_F(DestinationTest, OneTurnMakesAFewBatchesAndThenOthersHaveTheirs) {
   config.batch_events_max = 1;
-  config.concurrency_max = 1;
-  config.breaker_failures = 0;
-  config.breaker_failure_rate = 0;
-  config.retry_initial = 100ms;
-  config.retry_max = 100ms;
+  config.body_bytes_max = 10;
   build();
-  accept(1, 200);
+  accept(1, 100);
+  EXPECT_LE(destination->do_work(clock.now()), 4);
+  EXPECT_LE(destination->next_deadline(), clock.now().mono) << "and goes on at once";
   turn();
-  for (int i = 0; i < 200; ++i) {  // each fails once
-    transport->answer(503);
-    turn();
-  }
-  clock.advance(1s);
-  accept(201, 240);
-  turn();
-  Numbers order;
-  for (int i = 0; i < 60; ++i) {
-    order.push_back(numbers(transport->open.begin()->second.body).front());
-    transport->answer(200);
-    turn();
-  }
-  const auto fresh = std::ranges::count_if(order, [](int number) { return number > 200; });
-  EXPECT_GE(fresh, 25);
-  EXPECT_LT(fresh, 60) << "and the backlog goes out too";
-}
-
-TEST_F(DestinationTest, AFailureWithAnotherUrlUpIsTriedAgainAtOnce) {
-  build();
-  accept(1, 1);
-  turn();
-  Completion completion;
-  completion.id = transport->open.begin()->first;
-  completion.detail = "connection refused";
-  completion.has_alternative = true;
-  transport->complete(completion);
-  turn();
-  EXPECT_EQ(transport->started.size(), 2U);
+  EXPECT_EQ(ledger().dead_total(), 100U);
 }
 
 TEST_F(DestinationTest, AbandoningCountsWhatIsLeftAndWhatCameInAtTheLastMoment) {

@@ -19,6 +19,7 @@ TEST(Outcome, FollowsTheTable) {
   EXPECT_EQ(of_status(413), Outcome::split);
   EXPECT_EQ(of_status(401), Outcome::hold);
   EXPECT_EQ(of_status(403), Outcome::hold);
+  EXPECT_EQ(of_status(407), Outcome::hold) << "the proxy's credentials";
   EXPECT_EQ(of_status(410), Outcome::disable);
   EXPECT_EQ(outcome_of(AttemptResult::failed, 0, {}), Outcome::retry);
   EXPECT_EQ(outcome_of(AttemptResult::failed, 200, {}), Outcome::retry)

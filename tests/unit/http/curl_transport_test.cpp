@@ -130,6 +130,24 @@ TEST_F(CurlTransportTest, SaysThatAHostIsUnknown) {
   EXPECT_THAT(completion.detail, HasSubstr("no-such-host.invalid"));
 }
 
+TEST_F(CurlTransportTest, ARequestThatIsNeverAnsweredEndsWhenItsTimeIsOver) {
+  TcpPeer peer(TcpPeer::read_all);
+  DestinationConfig config = to(peer.url());
+  config.timeout = std::chrono::seconds(3);
+  open(config);
+  const MonoTime begin = clock_.now().mono;
+  start(1);
+  // As the run loop does: nothing but what is due, or a descriptor, ends the wait.
+  while (done_.empty()) {
+    driver_.do_work(clock_.now());
+    transport_->collect(clock_.now(), done_);
+    const Duration wait = driver_.next_deadline() - clock_.now().mono;
+    if (done_.empty()) reactor_.wait(std::max(wait, Duration::zero()));
+  }
+  EXPECT_GE(clock_.now().mono - begin, std::chrono::seconds(3));
+  EXPECT_LT(clock_.now().mono - begin, std::chrono::milliseconds(3600));
+}
+
 TEST_F(CurlTransportTest, GivesUpOnAServerThatNeverAnswers) {
   TcpPeer peer(TcpPeer::read_all);
   DestinationConfig config = to(peer.url());
