@@ -65,8 +65,8 @@ class FaultTest : public testing::Test {
            "\nretry_initial = 20ms\nretry_max = 100ms\nbatch_events_max = 10\n" + more + "\n";
   }
 
-  void start(const std::string& config) {
-    sidecar_ = std::make_unique<Sidecar>(dir_, config);
+  void start(const std::string& config, std::vector<std::string> environment = {}) {
+    sidecar_ = std::make_unique<Sidecar>(dir_, config, true, std::move(environment));
     client_ = std::make_unique<Client>(sidecar_->endpoint());
   }
 

@@ -7,6 +7,8 @@
 namespace outrider::test {
 namespace {
 
+const std::string elsewhere = "/elsewhere";
+
 enum class EndsAs { delivered, dead };
 
 struct Row {
@@ -39,6 +41,9 @@ TEST_P(FaultMatrix, TheEventsEndWhereTheyShould) {
     expect_all_delivered(row.fault, receiver, row.duplicates);
   } else {
     expect_all_dead(row.fault, receiver);
+  }
+  for (const Arrival& arrival : receiver.arrivals()) {
+    EXPECT_EQ(arrival.head.find(elsewhere), std::string::npos) << "a redirect was followed";
   }
 }
 
@@ -85,7 +90,7 @@ std::vector<Row> make_rows() {
   for (const int status : {301, 302, 307, 308}) {
     const std::string number = std::to_string(status);
     rows.push_back({"Redirect" + number, number + " with a Location",
-                    answer(status, "Location: /elsewhere\r\n"), 0, EndsAs::dead});
+                    answer(status, "Location: " + elsewhere + "\r\n"), 0, EndsAs::dead});
   }
   for (const int status : {304, 400, 404, 409, 410, 422}) {
     const std::string number = std::to_string(status);
@@ -113,7 +118,30 @@ std::vector<Row> make_rows() {
 INSTANTIATE_TEST_SUITE_P(Faults, FaultMatrix, testing::ValuesIn(make_rows()),
                          [](const auto& test) { return test.param.name; });
 
-class Fault : public FaultTest {};
+class Fault : public FaultTest {
+ protected:
+  void emit_large(long first) {
+    const std::string padding(500'000, 'x');
+    for (long n = first; n <= events; ++n) {
+      ASSERT_EQ(client_->emit_wait(10s, "orders.paid", {{"n", n}, {"padding", padding}}),
+                Status::ok);
+    }
+  }
+
+  /// The connection that `script` is for carries megabytes, more than sockets hold: ten large
+  /// events, which have gathered while the first one was on its way.
+  void send_large_batch_to(FaultReceiver& receiver, const Script& script,
+                           const std::string& timeout) {
+    receiver.script_connections({{}, script});
+    receiver.script_requests(
+        {{read_all(), wait_for(150ms), send_text(answer_text(200, "Connection: close\r\n")),
+          close_connection()}});
+    start(
+        audit(receiver.url(), "batch_bytes_max = 8MiB\nconcurrency_max = 1", {.request = timeout}));
+    emit(1, 1);
+    emit_large(2);
+  }
+};
 
 TEST_F(Fault, Refused) {
   FaultReceiver receiver;
@@ -143,14 +171,29 @@ TEST_F(Fault, ResetOnAccept) {
   expect_all_delivered("RST on accept", receiver, Duplicates::none);
 }
 
+TEST_F(Fault, ReadsTheRequestAtACrawl) {
+  FaultReceiver receiver;
+  Script crawl;
+  for (std::size_t bytes = 100'000; bytes <= 1'500'000; bytes += 100'000) {
+    crawl.push_back(read_bytes(bytes));
+    crawl.push_back(wait_for(30ms));
+  }
+  send_large_batch_to(receiver, crawl, "20s");
+  expect_all_delivered("a body of megabytes that is read at a crawl", receiver, Duplicates::none);
+}
+
+TEST_F(Fault, StopsReadingTheRequest) {
+  FaultReceiver receiver;
+  send_large_batch_to(receiver, {read_bytes(1), hang()}, "500ms");
+  expect_all_delivered("a body of megabytes that is no longer read, then is", receiver,
+                       Duplicates::allowed);
+}
+
 TEST_F(Fault, ResetInALargeRequestBody) {
   FaultReceiver receiver;
   receiver.script_requests(std::vector<Script>(2, {read_body(100'000), reset_connection()}));
   start(audit(receiver.url(), "batch_bytes_max = 8MiB"));
-  const std::string padding(300'000, 'x');
-  for (long n = 1; n <= events; ++n) {
-    ASSERT_EQ(client_->emit_wait(10s, "orders.paid", {{"n", n}, {"padding", padding}}), Status::ok);
-  }
+  emit_large(1);
   expect_all_delivered("RST in the middle of a body of megabytes", receiver, Duplicates::none);
 }
 
@@ -188,6 +231,40 @@ TEST_F(Fault, ATooLargeBatchIsSplitDownToTheOneEventThatIsTooLarge) {
   EXPECT_EQ(tally.received, 19U);
   EXPECT_EQ(distinct(taken(receiver)).count(7), 0U);
   write_table_line("413 for more than 3 events, and for event 7 alone", "split, 7 is dead", tally);
+}
+
+TEST_F(Fault, OneOfTwoUrlsRefuses) {
+  FaultReceiver well;
+  FaultReceiver sick;
+  sick.refuse();
+  start(audit(sick.url(), "url = " + well.url()));
+  emit();
+  expect_all_delivered("one of two urls refused", well, Duplicates::none);
+}
+
+TEST_F(Fault, OneOfTwoUrlsNeverAnswers) {
+  FaultReceiver well;
+  FaultReceiver sick;
+  sick.script_requests({}, find_script("never_answers")->script);
+  start(audit(sick.url(), "url = " + well.url(), {.request = "500ms"}));
+  emit();
+  expect_all_delivered("one of two urls never answers", well, Duplicates::allowed);
+  EXPECT_FALSE(sick.arrivals().empty());
+}
+
+TEST_F(Fault, AnAnswerThatNeverComesDoesNotHoldUpTheStop) {
+  FaultReceiver receiver;
+  receiver.script_requests({}, find_script("never_answers")->script);
+  start(audit(receiver.url()) + "[shutdown]\nlinger = 500ms\n");
+  emit();
+  ASSERT_TRUE(eventually([&] { return receiver.counts().requests > 0; })) << sidecar_->err();
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(sidecar_->stop(), 3) << sidecar_->err();
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 1500ms);
+  const Tally tally = tally_of(receiver);
+  EXPECT_EQ(tally.ledger.left, 20U);
+  write_table_line("SIGTERM, and the request in flight is never answered", "left at the stop",
+                   tally);
 }
 
 TEST_F(Fault, ADestinationThatNeverComesBackIsCountedAtTheEnd) {

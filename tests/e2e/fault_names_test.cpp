@@ -13,11 +13,6 @@ class NameFault : public FaultTest {
 #endif
   }
 
-  void start_with(const std::string& config, std::vector<std::string> environment) {
-    sidecar_ = std::make_unique<Sidecar>(dir_, config, true, std::move(environment));
-    client_ = std::make_unique<Client>(sidecar_->endpoint());
-  }
-
   /// Each time seconds newer than before: libnss_wrapper reads the file again only then.
   void write_hosts(const std::string& text) {
     write_file(hosts_ + ".new", text);
@@ -35,8 +30,8 @@ TEST_F(NameFault, DisappearsAndReturns) {
   receiver.script_requests({}, find_script("connection_close")->script);
   const std::string entry = "127.0.0.1 receiver.test\n";
   write_hosts("127.0.0.1 other.test\n");
-  start_with(audit(receiver.url("receiver.test")),
-             {"LD_PRELOAD=libnss_wrapper.so", "NSS_WRAPPER_HOSTS=" + hosts_});
+  start(audit(receiver.url("receiver.test")),
+        {"LD_PRELOAD=libnss_wrapper.so", "NSS_WRAPPER_HOSTS=" + hosts_});
   emit(1, 5);
   EXPECT_TRUE(sidecar_->process().wait_for_line("receiver.test", Process::Stream::err));
   EXPECT_TRUE(receiver.arrivals().empty());
@@ -50,8 +45,8 @@ TEST_F(NameFault, DisappearsAndReturns) {
 
 TEST_F(NameFault, AResolverThatHangsDoesNotHoldUpTheStop) {
   FaultReceiver receiver;
-  start_with(audit(receiver.url("receiver.test")) + "[shutdown]\nlinger = 1s\n",
-             {"LD_PRELOAD=" OUTRIDER_HANGING_RESOLVER});
+  start(audit(receiver.url("receiver.test")) + "[shutdown]\nlinger = 1s\n",
+        {"LD_PRELOAD=" OUTRIDER_HANGING_RESOLVER});
   emit();
   const auto begin = std::chrono::steady_clock::now();
   EXPECT_EQ(sidecar_->stop(), 3) << sidecar_->err();

@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "support/fault_connection.hpp"
@@ -45,6 +46,16 @@ int bound_socket(int port) {
   return fd;
 }
 
+int unix_socket(const std::string& path) {
+  const int fd = check(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket");
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  unlink(path.c_str());
+  check(bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), "bind");
+  return fd;
+}
+
 int port_of(int fd) {
   sockaddr_in address{};
   socklen_t bytes = sizeof address;
@@ -55,13 +66,16 @@ int port_of(int fd) {
 }  // namespace
 
 FaultReceiver::FaultReceiver(Options options)
-    : capacity_(options.capacity),
+    : unix_path_(options.unix_path),
+      capacity_(options.capacity),
       latency_(options.latency),
       keeps_arrivals_(options.keeps_arrivals) {
   std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes without MSG_NOSIGNAL
   if (options.tls) tls_ = make_tls_context(*options.tls);
-  reservation_ = bound_socket(options.port);
-  port_ = port_of(reservation_);
+  if (unix_path_.empty()) {
+    reservation_ = bound_socket(options.port);
+    port_ = port_of(reservation_);
+  }
   epoll_ = check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
   wake_ = check(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd");
   epoll_event event{.events = EPOLLIN, .data = {.u64 = wake_number}};
@@ -82,6 +96,7 @@ FaultReceiver::~FaultReceiver() {
 }
 
 std::string FaultReceiver::url(const std::string& host) const {
+  if (!unix_path_.empty()) return "http://unix:" + unix_path_ + ":/events";
   const std::lock_guard lock(mutex_);
   return (tls_ ? "https://" : "http://") + host + ":" + std::to_string(port_) + "/events";
 }
@@ -106,7 +121,7 @@ void FaultReceiver::script_connections(std::vector<Script> first, Script then) {
 }
 
 void FaultReceiver::open_listener() {
-  listener_ = bound_socket(port_);
+  listener_ = unix_path_.empty() ? bound_socket(port_) : unix_socket(unix_path_);
   check(::listen(listener_, backlog), "listen");
   epoll_event event{.events = EPOLLIN, .data = {.u64 = listener_number}};
   epoll_ctl(epoll_, EPOLL_CTL_ADD, listener_, &event);

@@ -1,4 +1,5 @@
-// FaultReceiver: an HTTP/1.1 receiver on 127.0.0.1, plain or TLS, that misbehaves on command.
+// FaultReceiver: an HTTP/1.1 receiver on 127.0.0.1, plain or TLS, or on a Unix socket, that
+// misbehaves on command.
 //
 // Used by end-to-end tests and, through the fault_receiver program, by benchmarks and people. What
 // each request gets is a script (fault_script.hpp); it answers 200 unless told otherwise. It
@@ -62,6 +63,7 @@ class FaultReceiver {
   struct Options {
     std::optional<TlsOptions> tls{};
     int port = 0;                         ///< 0: any
+    std::string unix_path{};              ///< listens there, and on no port
     std::size_t capacity = 0;             ///< requests in service at a time; 0: no limit
     std::chrono::milliseconds latency{};  ///< how long each is in service
     bool keeps_arrivals = true;           ///< false: only counts
@@ -85,7 +87,7 @@ class FaultReceiver {
   FaultReceiver& operator=(const FaultReceiver&) = delete;
 
   int port() const { return port_; }
-  /// http(s)://HOST:PORT/events
+  /// http(s)://HOST:PORT/events, or http://unix:PATH:/events
   std::string url(const std::string& host = "127.0.0.1") const;
 
   /// The next requests get `first`, one each, and all later ones `then`. A script's `choose` runs
@@ -148,6 +150,7 @@ class FaultReceiver {
   void wake() const;
 
   mutable std::mutex mutex_;  ///< guards all below; the loop lets go of it while it waits
+  const std::string unix_path_;
   int port_ = 0;
   int reservation_ = -1;  ///< keeps the port ours while nobody listens
   int listener_ = -1;

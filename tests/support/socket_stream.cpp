@@ -41,6 +41,12 @@ TlsContext make_tls_context(const TlsOptions& options) {
       SSL_CTX_use_PrivateKey_file(context.get(), files.key_file.c_str(), SSL_FILETYPE_PEM) != 1) {
     throw std::runtime_error("cannot use " + files.cert_file + " with " + files.key_file);
   }
+  if (!options.client_ca_file.empty()) {
+    SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+    if (SSL_CTX_load_verify_file(context.get(), options.client_ca_file.c_str()) != 1) {
+      throw std::runtime_error("cannot use " + options.client_ca_file);
+    }
+  }
   return context;
 }
 

@@ -17,8 +17,9 @@ namespace outrider::test {
 
 struct TlsOptions {
   Certificate certificate;
-  int version_max = 0;         ///< as OpenSSL numbers it, 0x0302 for TLS 1.1; 0: the newest
-  bool chooses_http2 = false;  ///< by ALPN, for scripts that speak it
+  int version_max = 0;           ///< as OpenSSL numbers it, 0x0302 for TLS 1.1; 0: the newest
+  bool chooses_http2 = false;    ///< by ALPN, for scripts that speak it
+  std::string client_ca_file{};  ///< who may call: whom one of these has signed; empty: anybody
 };
 
 /// What TLS connections have in common. Throws std::runtime_error if the files cannot be used.
