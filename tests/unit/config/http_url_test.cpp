@@ -72,8 +72,8 @@ TEST(HttpTemplates, NeedOneEventARequest) {
            {"url", "url = https://h/{topic}\n"},
            {"method", url + "method = {key|POST}\n"},
            {"header", url + "header = X-Topic: {topic}\n"}}) {
-    EXPECT_THAT(problems(many + line), HasSubstr(key + " holds {fields} of an event")) << line;
-    EXPECT_THAT(problems(many + "format = cloudevents\n" + line), HasSubstr(key + " holds"));
+    EXPECT_THAT(problems(many + line), HasSubstr(key + ": it holds {fields} of an event")) << line;
+    EXPECT_THAT(problems(many + "format = cloudevents\n" + line), HasSubstr(key + ": it holds"));
     EXPECT_EQ(problems(many + binary + line), "") << line;
     EXPECT_EQ(problems(single + line), "") << line;
   }

@@ -181,7 +181,7 @@ TEST(ConfigLoad, Warnings) {
   using Warnings = std::vector<std::string>;
   const auto warnings = [](const std::string& text) { return load(text).warnings; };
   EXPECT_EQ(warnings("[destination.a]\nurl = http://h.example/\n"),
-            (Warnings{"a.conf:2: url \"http://h.example/\" is plain http to another machine; "
+            (Warnings{"a.conf:2: url: \"http://h.example/\" is plain http to another machine; "
                       "everybody on the way can read the events"}));
   EXPECT_EQ(warnings("[destination.a]\nurl = http://localhost:80/\n"), Warnings{});
   EXPECT_EQ(warnings("[destination.a]\nurl = http://127.0.0.1/\n"), Warnings{});

@@ -61,7 +61,7 @@ TEST(Secret, ComesFromTheEnvironmentAsItIsAtTheCall) {
   setenv("OUTRIDER_TEST_TOKEN", "two", 1);
   EXPECT_EQ(read_secret("env:OUTRIDER_TEST_TOKEN").value(), "two");
   EXPECT_EQ(file_of_source("env:OUTRIDER_TEST_TOKEN"), "");
-  EXPECT_THAT(error_of("env:"), HasSubstr("is not set"));
+  EXPECT_THAT(error_of("env:"), HasSubstr("env: is without a name; write env:NAME"));
 }
 
 TEST(Secret, RefusesOtherShapesWithoutShowingThem) {
