@@ -140,7 +140,8 @@ std::string requests_at_a_time(const DestinationConfig& destination) {
   const std::uint64_t min = destination.concurrency_min;
   const std::uint64_t max = destination.concurrency_max;
   if (min == max) {
-    return "; " + counted(max, "request") + (max == 1 ? " is on its way" : " are on their way") + " at a time";
+    return "; " + counted(max, "request") + (max == 1 ? " is on its way" : " are on their way") +
+           " at a time";
   }
   return "; " + std::to_string(min) + " to " + std::to_string(max) +
          " requests are on their way at a time, as many as the receiver answers without queueing "

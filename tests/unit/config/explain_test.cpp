@@ -52,7 +52,8 @@ TEST(ConfigExplain, SaysEveryPartOfAPolicy) {
         "It connects to public addresses only.", "It redacts data.password.",
         "Of the events it keeps 10%, the rest is counted as sampled.",
         "Each event is a request of its own; 3 requests are on their way at a time; on average at "
-        "most 5 requests/s leave. An event whose body alone is larger than 16MiB is a dead letter. Events with the same key arrive in order, also over retries.",
+        "most 5 requests/s leave. An event whose body alone is larger than 16MiB is a dead letter. "
+        "Events with the same key arrive in order, also over retries.",
         "redirects are followed, 2 at most.", "Different from that: 409:ok."}) {
     EXPECT_THAT(text, HasSubstr(part));
   }
@@ -67,6 +68,14 @@ TEST(ConfigExplain, NeverShowsSecrets) {
   EXPECT_THAT(text, Not(HasSubstr("s3cret")));
   EXPECT_THAT(text, HasSubstr("authorization: ***"));
   EXPECT_THAT(text, HasSubstr("X-Tenant: open"));
+  EXPECT_THAT(text, HasSubstr("It sends the headers X-Api-Key, authorization, X-Tenant.\n"));
+  const std::string with_query = explain(
+      load("[destination.a]\nurl = https://h.example/e?sort=id&Api_Key=s3cret&token=s3cret#x\n"));
+  EXPECT_THAT(with_query, Not(HasSubstr("s3cret")));
+  EXPECT_THAT(with_query, HasSubstr("url = https://h.example/e?sort=id&Api_Key=***&token=***#x "));
+  EXPECT_THAT(with_query, HasSubstr("to https://h.example/e?sort=id&Api_Key=***&token=***#x as"));
+  EXPECT_THAT(explain(load("[destination.a]\nformat = payload\nurl = https://h/?key={key}\n")),
+              HasSubstr("https://h/?key={key} as"));
 }
 
 TEST(ConfigExplain, SaysInPlainWordsWhatADestinationDoes) {
@@ -97,7 +106,8 @@ TEST(ConfigExplain, SaysInPlainWordsWhatADestinationDoes) {
           "Retries are at most 20% of the requests, but always 10 a second.\n"
           "  After 5 failures in a row, or 50% failures among the requests of 10s, one request at "
           "a "
-          "time probes it until it answers. Then it starts slowly: 1 request at a time, and twice as "
+          "time probes it until it answers. Then it starts slowly: 1 request at a time, and twice "
+          "as "
           "many with each round of answers.\n"
           "  2xx is delivered; "));
   EXPECT_THAT(text, HasSubstr("disk gets every event and appends them to /var/log/e as ndjson."));
