@@ -120,7 +120,7 @@ Status check_endpoint(std::string_view endpoint) {
 Status check_http_url(std::string_view url) {
   const Result<HttpUrl> parsed = parse_http_url(url);
   if (!parsed.ok()) return parsed.error();
-  return check_template(parsed.value().target, EventTemplate::Place::url);
+  return check_template(url_without_secrets(parsed.value().target), EventTemplate::Place::url);
 }
 
 Status check_method(std::string_view method) {
@@ -174,7 +174,7 @@ Status check_host_name(std::string_view name) {
   if (!name.empty() && name.size() <= host_name_bytes_max && consists_of(name, allowed)) {
     return Nothing{};
   }
-  return Error{in_quotes(name) + " is not a host name"};
+  return Error{in_quotes(name) + " is not a host name; write one as in collector.example"};
 }
 
 Status check_proxy(std::string_view proxy) {
@@ -192,6 +192,13 @@ Status check_proxy(std::string_view proxy) {
   return Error{
       in_quotes(proxy) +
       " is not a proxy; write none, environment or a URL, as in http://proxy.example:3128"};
+}
+
+bool sends_one_event(const DestinationConfig& destination) {
+  return destination.type == DestinationType::http &&
+         (destination.format == BodyFormat::payload ||
+          (destination.format == BodyFormat::cloudevents &&
+           destination.cloudevents_mode != CloudEventsMode::batch));
 }
 
 bool is_plain_http_elsewhere(std::string_view url) {

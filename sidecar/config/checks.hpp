@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "sidecar/base/result.hpp"
+#include "sidecar/config/destination_config.hpp"
 
 namespace outrider::sidecar {
 
@@ -32,6 +33,9 @@ Status check_group(std::string_view group);
 Status check_host_name(std::string_view name);
 /// none, environment, or a URL without user and password.
 Status check_proxy(std::string_view proxy);
+
+/// Each request carries one event alone.
+bool sends_one_event(const DestinationConfig& destination);
 
 /// http:// to a host that is not this machine.
 bool is_plain_http_elsewhere(std::string_view url);

@@ -12,11 +12,10 @@ namespace {
 
 constexpr std::uint16_t http_port = 80;
 constexpr std::uint16_t https_port = 443;
+constexpr std::string_view unix_mark = "unix:";
 
-Error not_a_url(std::string_view url) {
-  return {in_quotes(without_user_info(url)) +
-          " is not a URL to send to; write http:// or https://, a host and a path, as in "
-          "https://collector.example/events"};
+Error fault(std::string_view url, const char* what) {
+  return {in_quotes(url_without_secrets(url)) + " " + what};
 }
 
 /// A blank in a {field|fallback} is percent-encoded when it is filled in; others are mistakes.
@@ -49,34 +48,59 @@ Status parse_unix(std::string_view rest, HttpUrl& parsed) {
   return Nothing{};
 }
 
-bool parse_port(std::string_view text, HttpUrl& parsed) {
-  if (text.empty()) return true;
+/// Splits the authority behind its host. An IPv6 address has colons of its own, so it has brackets.
+Result<std::size_t> host_end_of(std::string_view url, std::string_view authority) {
+  if (authority.starts_with('[')) {
+    const std::size_t bracket = authority.find(']');
+    if (bracket == std::string_view::npos) {
+      return fault(url, "has a [ without its ]; write an IPv6 address as in https://[::1]:8443/");
+    }
+    if (bracket == 1) return fault(url, "has no address between [ and ]");
+    const std::string_view behind = authority.substr(bracket + 1);
+    if (behind.empty() || behind.front() == ':') return bracket + 1;
+    return fault(url, "has something behind its ] that is no port; a port begins with a colon");
+  }
+  const std::size_t colon = std::min(authority.find(':'), authority.size());
+  if (authority.find(':', colon + 1) != std::string_view::npos) {
+    return fault(url, "has more than one colon; write an IPv6 address as in https://[::1]:8443/");
+  }
+  return colon;
+}
+
+/// The port with its colon; an empty text leaves the scheme's own.
+Status parse_port(std::string_view url, std::string_view text, HttpUrl& parsed) {
+  if (text.empty()) return Nothing{};
   const Result<std::uint64_t> port = parse_count(text.substr(1));
-  if (text.front() != ':' || !port.ok() || port.value() == 0 || port.value() > 65535) return false;
+  if (!port.ok() || port.value() == 0 || port.value() > 65535) {
+    return fault(url, "has no port behind its colon; a port is a number from 1 to 65535");
+  }
   parsed.port = static_cast<std::uint16_t>(port.value());
-  return true;
+  return Nothing{};
 }
 
 Status parse_tcp(std::string_view url, std::string_view rest, HttpUrl& parsed) {
   const std::size_t end = std::min(rest.find_first_of("/?#"), rest.size());
   const std::string_view authority = rest.substr(0, end);
   if (authority.find('@') != std::string_view::npos) {
-    return Error{in_quotes(without_user_info(url)) +
-                 " must not hold a user and password; put them into basic_auth_file"};
-  }
-  std::size_t host_end = std::min(authority.find(':'), authority.size());
-  if (authority.starts_with('[')) {
-    const std::size_t bracket = authority.find(']');
-    host_end = bracket == std::string_view::npos ? 0 : bracket + 1;
-    if (host_end == 2) host_end = 0;
+    return fault(url, "must not hold a user and password; put them into basic_auth_file");
   }
   if (authority.find_first_of("{}") != std::string_view::npos) {
-    return Error{in_quotes(url) + " has a brace in its host or port; {fields} stand behind them"};
+    return fault(url, "has a brace in its host or port; {fields} stand behind them");
   }
-  parsed.host = authority.substr(0, host_end);
-  if (parsed.host.empty() || !parse_port(authority.substr(host_end), parsed)) return not_a_url(url);
+  const Result<std::size_t> host_end = host_end_of(url, authority);
+  if (!host_end.ok()) return host_end.error();
+  parsed.host = authority.substr(0, host_end.value());
+  if (parsed.host.empty()) {
+    return fault(url, "has no host; write one, as in https://collector.example/events");
+  }
   parsed.target = target_of(rest.substr(end));
-  return Nothing{};
+  return parse_port(url, authority.substr(host_end.value()), parsed);
+}
+
+/// "unix:" and neither a port, which makes it the name of a host, nor a path from the root.
+bool is_relative_unix_path(std::string_view rest) {
+  return rest.starts_with(unix_mark) &&
+         rest.find_first_of("0123456789", unix_mark.size()) != unix_mark.size();
 }
 
 }  // namespace
@@ -100,15 +124,25 @@ Result<HttpUrl> parse_http_url(std::string_view url) {
   const std::string scheme = to_lower(url.substr(0, std::min(colon, url.size())));
   parsed.is_tls = scheme == "https";
   parsed.port = parsed.is_tls ? https_port : http_port;
-  if (colon == std::string_view::npos || (!parsed.is_tls && scheme != "http") || has_control(url) ||
-      has_blank_outside_fields(url)) {
-    return not_a_url(url);
+  if (colon == std::string_view::npos || (!parsed.is_tls && scheme != "http")) {
+    return fault(url,
+                 "is not a URL to send to; write http:// or https://, a host and a path, as in "
+                 "https://collector.example/events");
   }
-  constexpr std::string_view unix_mark = "unix:";
+  if (has_control(url)) return fault(url, "holds a control character");
+  if (has_blank_outside_fields(url)) return fault(url, "holds a blank; write %20 for it");
   const std::string_view rest = url.substr(colon + 3);
-  const Status status = rest.starts_with("unix:/")
-                            ? parse_unix(rest.substr(unix_mark.size()), parsed)
-                            : parse_tcp(url, rest, parsed);
+  if (rest.starts_with("unix:/")) {
+    const Status status = parse_unix(rest.substr(unix_mark.size()), parsed);
+    if (!status.ok()) return status.error();
+    return parsed;
+  }
+  if (is_relative_unix_path(rest)) {
+    return fault(url,
+                 "has no whole path of a Unix socket; write it from the root, as in "
+                 "http://unix:/run/collector.sock:/events");
+  }
+  const Status status = parse_tcp(url, rest, parsed);
   if (!status.ok()) return status.error();
   return parsed;
 }

@@ -205,8 +205,9 @@ std::vector<Option> make_options() {
      "never."},
     {dest, "status_actions", http,
      field(&Dest::status_actions, "actions", parse_status_actions, format_status_actions),
-     "What a status means where it differs from the usual: STATUS:ACTION, joined by commas, as in "
-     "409:ok, 520-527:retry; an action is ok, retry, split, hold, disable or dead."},
+     "What a status means where it differs from the usual: STATUS:ACTION, joined by commas, each "
+     "status once, as in 409:ok, 520-527:retry; an action is ok, retry, split, hold, disable or "
+     "dead."},
 
     {shutdown, "linger", every_type, duration(&Config::shutdown_linger, 0ms, 1h),
      "How long a stop may wait for the queues to empty."},

@@ -38,13 +38,40 @@ bool split_decimal(std::string_view text, double& number, std::string_view& rest
   return true;
 }
 
-std::string format_number(double number) {
-  std::array<char, 64> digits{};
-  // Four places are what a share may have; of a rate by the hour they are enough to read.
-  const double rounded = std::round(number * 1e4) / 1e4;
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), rounded,
-                                 std::chars_format::fixed);
+/// With so many decimal places at most, and no zeros at the end.
+std::string format_number(double number, int places_max) {
+  std::array<char, 512> digits{};
+  const double scale = std::pow(10.0, places_max);
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(),
+                                 std::round(number * scale) / scale, std::chars_format::fixed);
   return {digits.data(), end.ptr};
+}
+
+/// Dividing by the period and multiplying again costs the last few of a double's 15 digits.
+std::string format_amount(double number) {
+  constexpr int exact_digits = 12;
+  const int digits = static_cast<int>(std::floor(std::log10(number))) + 1;
+  return format_number(number, std::clamp(exact_digits - digits, 0, 15));
+}
+
+std::string format_bytes(double bytes) {
+  const std::string amount = format_amount(bytes);
+  const Result<std::uint64_t> whole = parse_count(amount);
+  return whole.ok() ? format_size(whole.value()) : amount;
+}
+
+/// By second, minute or hour, whichever is shortest: `1 events/h`, not `0.000277777777778
+/// events/s`.
+std::string format_rate(double per_s, const std::string& unit, std::string (*write)(double)) {
+  std::string amount;
+  std::string_view period;
+  for (const auto& [name, seconds] : periods_s) {
+    const std::string candidate = write(per_s * seconds);
+    if (!period.empty() && candidate.size() >= amount.size()) continue;
+    amount = candidate;
+    period = name;
+  }
+  return amount + unit + "/" + std::string(period);
 }
 
 Error not_a_rate(std::string_view text) {
@@ -133,7 +160,8 @@ Result<double> parse_share(std::string_view text) {
 }
 
 std::string format_share(double share) {
-  return format_number(share * 100) + "%";
+  constexpr int share_places_max = 4;
+  return format_number(share * 100, share_places_max) + "%";
 }
 
 Result<RateLimits> parse_rates(std::string_view text) {
@@ -148,16 +176,12 @@ Result<RateLimits> parse_rates(std::string_view text) {
 
 std::string format_rates(const RateLimits& rates) {
   std::string text;
-  const auto add = [&](double limit, const char* unit) {
-    if (limit == 0) return;
-    text += (text.empty() ? "" : ", ") + format_number(limit) + unit;
+  const auto add = [&](double limit, const char* unit, std::string (*write)(double)) {
+    if (limit != 0) text += (text.empty() ? "" : ", ") + format_rate(limit, unit, write);
   };
-  add(rates.events_per_s, " events/s");
-  add(rates.requests_per_s, " requests/s");
-  if (rates.bytes_per_s != 0) {
-    text += (text.empty() ? "" : ", ") +
-            format_size(static_cast<std::uint64_t>(std::max(rates.bytes_per_s, 1.0))) + "/s";
-  }
+  add(rates.events_per_s, " events", format_amount);
+  add(rates.requests_per_s, " requests", format_amount);
+  add(rates.bytes_per_s, "", format_bytes);
   return text;
 }
 
@@ -166,6 +190,11 @@ Result<std::vector<StatusAction>> parse_status_actions(std::string_view text) {
   for (const std::string& part : split(text, ',')) {
     const Result<StatusAction> action = parse_status_action(part);
     if (!action.ok()) return action.error();
+    for (const StatusAction& other : actions) {
+      if (action.value().last < other.first || other.last < action.value().first) continue;
+      return Error{in_quotes(format_status_actions({other})) + " and " + in_quotes(part) +
+                   " overlap; a status has one action"};
+    }
     actions.push_back(action.value());
   }
   return actions;

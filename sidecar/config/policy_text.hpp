@@ -18,10 +18,10 @@ std::string format_share(double share);
 
 /// "500 events/s, 10 requests/m, 1MiB/s": at most one of each kind, by s, m or h.
 Result<RateLimits> parse_rates(std::string_view text);
-/// Always by second; empty without a limit.
+/// Each by the period that makes it shortest; empty without a limit.
 std::string format_rates(const RateLimits& rates);
 
-/// "409:ok, 422:dead, 520-527:retry". The first that fits counts.
+/// "409:ok, 422:dead, 520-527:retry"; a status stands in one of them only.
 Result<std::vector<StatusAction>> parse_status_actions(std::string_view text);
 std::string format_status_actions(const std::vector<StatusAction>& actions);
 

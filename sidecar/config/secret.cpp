@@ -22,6 +22,7 @@ const char* variable(const std::string& name) {
 
 Result<std::string> read_variable(std::string_view source) {
   const std::string name(source.substr(env_prefix.size()));
+  if (name.empty()) return Error{"env: is without a name; write env:NAME"};
   const char* value = variable(name);
   if (value == nullptr) return Error{describe_source(source) + " is not set"};
   std::string text(value);
@@ -33,7 +34,8 @@ Result<std::string> read_variable(std::string_view source) {
 
 Status check_credential(std::string_view source) {
   const std::string_view name = source.substr(credential_prefix.size());
-  if (name.empty() || name == "." || name == ".." || name.find('/') != std::string_view::npos) {
+  if (name.empty()) return Error{"credential: is without a name; write credential:NAME"};
+  if (name == "." || name == ".." || name.find('/') != std::string_view::npos) {
     return Error{describe_source(source) +
                  " is not a name; write credential:NAME, without slashes"};
   }

@@ -72,16 +72,20 @@ Result<SigningSecret> parse_signing_secret(std::string_view text) {
     return Error{"a public key (whpk_) cannot sign; write the secret key (whsk_)"};
   }
   const bool is_ed25519 = text.starts_with(ed25519_prefix);
-  if (is_ed25519) {
-    text.remove_prefix(ed25519_prefix.size());
-  } else if (text.starts_with(hmac_prefix)) {
-    text.remove_prefix(hmac_prefix.size());
-  }
+  const bool is_hmac = text.starts_with(hmac_prefix);
+  const bool has_prefix = is_ed25519 || is_hmac;
+  if (is_ed25519) text.remove_prefix(ed25519_prefix.size());
+  if (is_hmac) text.remove_prefix(hmac_prefix.size());
   const std::optional<std::string> bytes = decode_base64(text);
-  if (!bytes) return Error{"a signing secret is written as whsec_BASE64 or whsk_BASE64"};
+  if (!bytes) {
+    return Error{
+        std::string(has_prefix ? "" : "without whsec_ it was read as base64, and is none; ") +
+        "a signing secret is written as whsec_BASE64 or whsk_BASE64"};
+  }
   if (is_ed25519) return make_ed25519(*bytes);
   if (bytes->size() < hmac_bytes_min || bytes->size() > hmac_bytes_max) {
-    return Error{"an HMAC secret (whsec_) has " + std::to_string(hmac_bytes_min) + " to " +
+    return Error{std::string(has_prefix ? "" : "without whsec_ it was read as base64; ") +
+                 "an HMAC secret (whsec_) has " + std::to_string(hmac_bytes_min) + " to " +
                  std::to_string(hmac_bytes_max) + " bytes, this one has " +
                  std::to_string(bytes->size())};
   }

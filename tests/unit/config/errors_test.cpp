@@ -117,16 +117,24 @@ TEST(ConfigErrors, PolicySettingsThatDoNotGoTogether) {
        "a.conf:3: batch_bytes_max (1MiB) is more than body_bytes_max (64KiB); raise the one or "
        "lower the other"},
       {http + "cloudevents_mode = binary\n",
-       "a.conf:3: cloudevents_mode is for format = cloudevents"},
+       "a.conf:3: cloudevents_mode: it is for format = cloudevents"},
       {http + "compression_level = 3\n",
-       "a.conf:3: compression_level is for compression = gzip or zstd"},
-      {http + "compression = gzip\ncompression_level = 13\n", "a.conf:4: gzip has levels up to 12"},
+       "a.conf:3: compression_level: it is for compression = gzip or zstd"},
+      {http + "compression = gzip\ncompression_level = 13\n",
+       "a.conf:4: compression_level: gzip has levels up to 12"},
       {http + "proxy = http://p:3128\ndeny_private_addresses = true\n",
-       "a.conf:4: deny_private_addresses needs proxy = none: a proxy connects to addresses that "
-       "nobody here sees"},
+       "a.conf:4: deny_private_addresses: it needs proxy = none; a proxy connects to addresses "
+       "that nobody here sees"},
       {http + "proxy = http://me:pass@p:3128\n",
        "a.conf:3: proxy: a proxy's user and password belong into proxy_auth_file"},
-      {http + "tls_server_name = a b\n", "a.conf:3: tls_server_name: \"a b\" is not a host name"},
+      {http + "tls_server_name = a b\n",
+       "a.conf:3: tls_server_name: \"a b\" is not a host name; write one as in "
+       "collector.example"},
+      {http + "cloudevents_source = /x\n",
+       "a.conf:3: cloudevents_source: it is for format = cloudevents"},
+      {http + "status_actions = 409:ok, 500-599:retry, 503:dead\n",
+       "a.conf:3: status_actions: \"500-599:retry\" and \"503:dead\" overlap; a status has one "
+       "action"},
       {http + "status_actions = 409:never\n",
        "a.conf:3: status_actions: \"never\" is not one of ok | retry | split | hold | disable | "
        "dead"},
@@ -282,7 +290,8 @@ TEST(ConfigErrors, Files) {
            "\nkey_file = " + one.key_file + "\n",
        ""},
       {http + "cert_file = " + one.cert_file + "\nkey_file = " + other.key_file + "\n",
-       "a.conf:3: file \"" + other.key_file + "\" holds a key that is not the certificate's"},
+       "a.conf:3: cert_file: file \"" + other.key_file +
+           "\" holds a key that is not the certificate's"},
       {http + "ca_file = " + token + "\n",
        "a.conf:3: ca_file: file \"" + token + "\" holds no certificate in PEM"},
       {http + "ca_file = " + dir.path() + "\n",
@@ -295,7 +304,8 @@ TEST(ConfigErrors, Files) {
       {http + "basic_auth_file = " + token + "\n",
        "a.conf:3: basic_auth_file: file \"" + token +
            "\" must hold one line of the form user:password"},
-      {http + "key_file = " + one.key_file + "\n", "a.conf:3: key_file needs a cert_file"},
+      {http + "key_file = " + one.key_file + "\n", "a.conf:3: key_file: it needs a cert_file"},
+      {http + "proxy_auth_file = " + pair + "\n", "a.conf:3: proxy_auth_file: it needs a proxy"},
       {http + "bearer_token_file = " + token + "\nbasic_auth_file = " + pair + "\n",
        "a.conf:4: header \"authorization\" is set twice, by bearer_token_file and by "
        "basic_auth_file"},

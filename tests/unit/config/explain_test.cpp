@@ -48,11 +48,12 @@ TEST(ConfigExplain, SaysEveryPartOfAPolicy) {
            "breaker_failure_rate = 0%\ndeny_private_addresses = true\nredirects_max = 2\n"));
   for (const char* part :
        {"https://h.example/a, https://h.example/b, each request to the one that is up and least "
-        "busy, as payload, compressed by zstd.",
+        "busy, as payload, compressed by zstd at level 1.",
         "It connects to public addresses only.", "It redacts data.password.",
         "Of the events it keeps 10%, the rest is counted as sampled.",
         "Each event is a request of its own; 3 requests are on their way at a time; on average at "
-        "most 5 requests/s leave. Events with the same key arrive in order, also over retries.",
+        "most 5 requests/s leave. An event whose body alone is larger than 16MiB is a dead letter. "
+        "Events with the same key arrive in order, also over retries.",
         "redirects are followed, 2 at most.", "Different from that: 409:ok."}) {
     EXPECT_THAT(text, HasSubstr(part));
   }
@@ -67,6 +68,14 @@ TEST(ConfigExplain, NeverShowsSecrets) {
   EXPECT_THAT(text, Not(HasSubstr("s3cret")));
   EXPECT_THAT(text, HasSubstr("authorization: ***"));
   EXPECT_THAT(text, HasSubstr("X-Tenant: open"));
+  EXPECT_THAT(text, HasSubstr("It sends the headers X-Api-Key, authorization, X-Tenant.\n"));
+  const std::string with_query = explain(
+      load("[destination.a]\nurl = https://h.example/e?sort=id&Api_Key=s3cret&token=s3cret#x\n"));
+  EXPECT_THAT(with_query, Not(HasSubstr("s3cret")));
+  EXPECT_THAT(with_query, HasSubstr("url = https://h.example/e?sort=id&Api_Key=***&token=***#x "));
+  EXPECT_THAT(with_query, HasSubstr("to https://h.example/e?sort=id&Api_Key=***&token=***#x as"));
+  EXPECT_THAT(explain(load("[destination.a]\nformat = payload\nurl = https://h/?key={key}\n")),
+              HasSubstr("https://h/?key={key} as"));
 }
 
 TEST(ConfigExplain, SaysInPlainWordsWhatADestinationDoes) {
@@ -82,19 +91,24 @@ TEST(ConfigExplain, SaysInPlainWordsWhatADestinationDoes) {
       HasSubstr(
           "audit gets topics orders.*, except topics orders.test and sends them by POST to "
           "https://h.example/e as json.\n"
+          "  No connection is used for longer than 5m.\n"
           "  A batch leaves at once when nothing else is on its way, otherwise when it has 500 "
           "events or 1MiB or is 200ms old; 1 to 16 requests are on their way at a time, as many as "
-          "the receiver answers without queueing them.\n"
+          "the receiver answers without queueing them. An event whose body alone is larger than "
+          "16MiB is a dead letter.\n"
           "  It keeps at most 100000 events or 64MiB waiting in memory; when that is full, the "
           "oldest events are dropped and counted to make room, low priority first and high "
           "priority last.\n"
-          "  A batch that fails and may yet succeed is tried again after a random wait of up to "
+          "  A request fails that has no connection after 5s or no answer after 30s. A batch that "
+          "fails and may yet succeed is tried again after a random wait of up to "
           "1s, "
           "doubling up to 5m, for 24h or 7 attempts; then it is a dead letter, counted and logged. "
           "Retries are at most 20% of the requests, but always 10 a second.\n"
           "  After 5 failures in a row, or 50% failures among the requests of 10s, one request at "
           "a "
-          "time probes it until it answers.\n"
+          "time probes it until it answers. Then it starts slowly: 1 request at a time, and twice "
+          "as "
+          "many with each round of answers.\n"
           "  2xx is delivered; "));
   EXPECT_THAT(text, HasSubstr("disk gets every event and appends them to /var/log/e as ndjson."));
   EXPECT_THAT(text, HasSubstr("A batch that fails is not tried again"));

@@ -57,6 +57,40 @@ TEST(HttpUrl, HasNoPort0AndNoPassword) {
   EXPECT_THAT(error, Not(HasSubstr("s3cret")));
 }
 
+TEST(HttpUrl, SaysWhichFaultItIs) {
+  const std::string port = "has no port behind its colon; a port is a number from 1 to 65535";
+  const std::string relative =
+      "has no whole path of a Unix socket; write it from the root, as in "
+      "http://unix:/run/collector.sock:/events";
+  const std::pair<const char*, std::string> cases[] = {
+      {"https://h:0/", port},
+      {"https://h:65536/", port},
+      {"https://h:x/", port},
+      {"https://h:", port},
+      {"https:///x", "has no host; write one, as in https://collector.example/events"},
+      {"https://:1/", "has no host; write one, as in https://collector.example/events"},
+      {"https://h/a b", "holds a blank; write %20 for it"},
+      {"https://[::1/", "has a [ without its ]; write an IPv6 address as in https://[::1]:8443/"},
+      {"https://[]/", "has no address between [ and ]"},
+      {"https://[::1]x/", "has something behind its ] that is no port; a port begins with a colon"},
+      {"https://::1/", "has more than one colon; write an IPv6 address as in https://[::1]:8443/"},
+      {"http://unix:run/a.sock:/", relative},
+      {"http://unix:./a.sock", relative},
+      {"http://unix:", relative},
+  };
+  for (const auto& [url, fault] : cases) {
+    EXPECT_EQ(problems(many + "url = " + url + "\n"),
+              "a.conf:2: url: \"" + std::string(url) + "\" " + fault + "\n");
+  }
+  EXPECT_EQ(parse_http_url("https://h/\t").error().message,
+            "\"https://h/\\x09\" holds a control character");
+  for (const char* url : {"https://{h}/?token=s3cret", "https://h:x/?token=s3cret",
+                          "https://h/{nonsense}?token=s3cret"}) {
+    EXPECT_THAT(problems(single + "url = " + url + "\n"), Not(HasSubstr("s3cret"))) << url;
+    EXPECT_NE(problems(single + "url = " + url + "\n"), "") << url;
+  }
+}
+
 TEST(HttpUrl, MayHoldFieldsBehindTheAuthority) {
   EXPECT_EQ(problems(single + "url = https://h/{topic}/{data.user.id|no one}?k={key}\n"), "");
   EXPECT_EQ(problems(single + "url = http://unix:/run/a.sock:/{topic}\n"), "");
@@ -72,8 +106,8 @@ TEST(HttpTemplates, NeedOneEventARequest) {
            {"url", "url = https://h/{topic}\n"},
            {"method", url + "method = {key|POST}\n"},
            {"header", url + "header = X-Topic: {topic}\n"}}) {
-    EXPECT_THAT(problems(many + line), HasSubstr(key + " holds {fields} of an event")) << line;
-    EXPECT_THAT(problems(many + "format = cloudevents\n" + line), HasSubstr(key + " holds"));
+    EXPECT_THAT(problems(many + line), HasSubstr(key + ": it holds {fields} of an event")) << line;
+    EXPECT_THAT(problems(many + "format = cloudevents\n" + line), HasSubstr(key + ": it holds"));
     EXPECT_EQ(problems(many + binary + line), "") << line;
     EXPECT_EQ(problems(single + line), "") << line;
   }
@@ -94,9 +128,25 @@ TEST(HttpHeaders, ThatWouldBreakTheRequestCannotBeSet) {
   EXPECT_THAT(error, Not(HasSubstr("s3cret")));
 }
 
+TEST(HttpGuard, ForbidsAddressesThatAreNotPublic) {
+  const std::string guarded = many + "deny_private_addresses = true\nurl = ";
+  EXPECT_EQ(problems(guarded + "https://10.1.2.3/e\n"),
+            "a.conf:3: url: 10.1.2.3 (private network) is not public, which "
+            "deny_private_addresses forbids\n");
+  for (const char* host : {"127.0.0.1:8080", "127.1", "2130706433", "[::1]", "[fd00::1]:1",
+                           "[::ffff:10.0.0.1]", "169.254.169.254"}) {
+    EXPECT_THAT(problems(guarded + "https://" + host + "/\n"), HasSubstr("is not public")) << host;
+    EXPECT_EQ(problems(many + "url = https://" + host + "/\n"), "") << host;
+  }
+  for (const char* host : {"8.8.8.8", "[2606:4700::1111]:443", "h.example", "10.example"}) {
+    EXPECT_EQ(problems(guarded + "https://" + host + "/\n"), "") << host;
+  }
+}
+
 TEST(HttpGuard, ForbidsUnixSockets) {
-  EXPECT_THAT(problems(many + "url = http://unix:/run/a.sock:/\ndeny_private_addresses = true\n"),
-              HasSubstr("a Unix socket is on this machine, which deny_private_addresses forbids"));
+  EXPECT_THAT(
+      problems(many + "url = http://unix:/run/a.sock:/\ndeny_private_addresses = true\n"),
+      HasSubstr("url: a Unix socket is on this machine, which deny_private_addresses forbids"));
 }
 
 }  // namespace

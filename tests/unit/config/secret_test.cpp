@@ -48,9 +48,10 @@ TEST(Secret, ComesFromTheCredentialsOfSystemd) {
   const Variable variable("CREDENTIALS_DIRECTORY", dir.path());
   EXPECT_EQ(read_secret("credential:token").value(), "s3cret");
   EXPECT_EQ(file_of_source("credential:token"), dir.path() + "/token");
-  for (const std::string name : {"", "..", "../token", "a/b"}) {
+  for (const std::string name : {"..", "../token", "a/b"}) {
     EXPECT_THAT(error_of("credential:" + name), HasSubstr("is not a name")) << name;
   }
+  EXPECT_EQ(error_of("credential:"), "credential: is without a name; write credential:NAME");
 }
 
 TEST(Secret, ComesFromTheEnvironmentAsItIsAtTheCall) {
@@ -61,7 +62,7 @@ TEST(Secret, ComesFromTheEnvironmentAsItIsAtTheCall) {
   setenv("OUTRIDER_TEST_TOKEN", "two", 1);
   EXPECT_EQ(read_secret("env:OUTRIDER_TEST_TOKEN").value(), "two");
   EXPECT_EQ(file_of_source("env:OUTRIDER_TEST_TOKEN"), "");
-  EXPECT_THAT(error_of("env:"), HasSubstr("is not set"));
+  EXPECT_EQ(error_of("env:"), "env: is without a name; write env:NAME");
 }
 
 TEST(Secret, RefusesOtherShapesWithoutShowingThem) {
@@ -159,6 +160,8 @@ TEST(SigningSecret, RefusesOtherTextWithoutShowingIt) {
   other_public[60] = 'Q';
   const std::pair<std::string, std::string> cases[] = {
       {"whsec_c2hvcnQ=", "16 to 512 bytes, this one has 5"},
+      {"c2hvcnQ=", "without whsec_ it was read as base64; an HMAC secret (whsec_) has 16"},
+      {"MfKQ9r8G plain", "without whsec_ it was read as base64, and is none; a signing secret is"},
       {"whsec_", "16 to 512 bytes, this one has 0"},
       {"whsec_" + std::string(684, 'A'), "16 to 512 bytes, this one has 513"},
       {"whsec_" + std::string(5000, 'A'), "whsec_BASE64"},
@@ -187,7 +190,7 @@ TEST(SigningSecret, SeveralStandInOneSourceTheNewestFirst) {
   EXPECT_EQ(secrets.value()[1].kind, SigningSecret::Kind::hmac);
   const std::string bad = dir.write("bad", std::string(hmac_secret) + "\nhidden!\n");
   EXPECT_THAT(check_signing_source(bad).error().message,
-              HasSubstr("file \"" + bad + "\", secret 2: a signing secret is written as"));
+              HasSubstr("file \"" + bad + "\", secret 2: without whsec_ it was read as base64"));
 }
 
 }  // namespace
