@@ -48,7 +48,7 @@ Status parse_unix(std::string_view rest, HttpUrl& parsed) {
   return Nothing{};
 }
 
-/// Splits the authority behind its host. An IPv6 address has colons of its own, so it has brackets.
+/// Where the host ends. An IPv6 address has colons of its own, so it has brackets.
 Result<std::size_t> host_end_of(std::string_view url, std::string_view authority) {
   if (authority.starts_with('[')) {
     const std::size_t bracket = authority.find(']');
@@ -72,7 +72,7 @@ Status parse_port(std::string_view url, std::string_view text, HttpUrl& parsed) 
   if (text.empty()) return Nothing{};
   const Result<std::uint64_t> port = parse_count(text.substr(1));
   if (!port.ok() || port.value() == 0 || port.value() > 65535) {
-    return fault(url, "has no port behind its colon; a port is a number from 1 to 65535");
+    return fault(url, "has a port that is no number from 1 to 65535");
   }
   parsed.port = static_cast<std::uint16_t>(port.value());
   return Nothing{};

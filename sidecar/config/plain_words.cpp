@@ -73,12 +73,12 @@ std::string where_it_goes(const DestinationConfig& destination) {
          (destination.zmq_bind ? "bound to " : "connected to ") + joined(urls);
 }
 
-std::string names_of(const std::vector<std::string>& headers) {
+std::string named(const std::string& noun, const std::vector<std::string>& headers) {
   std::vector<std::string> names;
   for (const std::string& header : headers) {
     names.emplace_back(trim(std::string_view(header).substr(0, header.find(':'))));
   }
-  return joined(names);
+  return noun + (names.size() == 1 ? " " : "s ") + joined(names);
 }
 
 std::string how_it_connects(const DestinationConfig& destination) {
@@ -112,9 +112,9 @@ std::string how_it_is_secured(const DestinationConfig& destination) {
           (destination.key_file.empty() ? "" : ", whose key is in " + destination.key_file));
   add(!destination.bearer_token_file.empty(), "It sends a bearer token");
   add(!destination.basic_auth_file.empty(), "It sends a user and password");
-  add(!destination.headers.empty(), "It sends the headers " + names_of(destination.headers));
+  add(!destination.headers.empty(), "It sends the " + named("header", destination.headers));
   add(!destination.secret_headers.empty(),
-      "It sends the secret headers " + names_of(destination.secret_headers));
+      "It sends the " + named("secret header", destination.secret_headers));
   add(!destination.signing_secret_files.empty(), "Each request is signed as a Standard Webhook");
   return text;
 }

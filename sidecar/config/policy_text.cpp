@@ -60,8 +60,7 @@ std::string format_bytes(double bytes) {
   return whole.ok() ? format_size(whole.value()) : amount;
 }
 
-/// By second, minute or hour, whichever is shortest: `1 events/h`, not `0.000277777777778
-/// events/s`.
+/// By second, minute or hour, whichever is shortest: 1 events/h is no whole number by second.
 std::string format_rate(double per_s, const std::string& unit, std::string (*write)(double)) {
   std::string amount;
   std::string_view period;

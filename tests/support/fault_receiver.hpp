@@ -63,7 +63,7 @@ class FaultReceiver {
   struct Options {
     std::optional<TlsOptions> tls{};
     int port = 0;                         ///< 0: any
-    std::string unix_path{};              ///< listens there, and on no port
+    std::string unix_path{};              ///< listens there, not on a port; no ignore()
     std::size_t capacity = 0;             ///< requests in service at a time; 0: no limit
     std::chrono::milliseconds latency{};  ///< how long each is in service
     bool keeps_arrivals = true;           ///< false: only counts

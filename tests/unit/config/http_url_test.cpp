@@ -58,7 +58,7 @@ TEST(HttpUrl, HasNoPort0AndNoPassword) {
 }
 
 TEST(HttpUrl, SaysWhichFaultItIs) {
-  const std::string port = "has no port behind its colon; a port is a number from 1 to 65535";
+  const std::string port = "has a port that is no number from 1 to 65535";
   const std::string relative =
       "has no whole path of a Unix socket; write it from the root, as in "
       "http://unix:/run/collector.sock:/events";

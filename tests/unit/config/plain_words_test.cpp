@@ -143,7 +143,7 @@ TEST(PlainWords, TellWhoIsTrustedAndWhoAsks) {
                               "inner.example. It speaks TLS 1.3 or newer. It shows the certificate "
                               "in " +
                               own.cert_file + ", whose key is in " + own.key_file +
-                              ". It sends the headers X-A, X-B. It sends the secret headers "
+                              ". It sends the headers X-A, X-B. It sends the secret header "
                               "X-Api-Key.\n"));
 }
 
