@@ -1,6 +1,7 @@
 #include "sidecar/config/validate.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 
 #include "sidecar/base/event_template.hpp"
@@ -75,6 +76,8 @@ class SectionView {
   Origin fallback_;
   std::vector<Problem>& problems_;
 };
+
+using SectionOf = std::function<SectionView(const std::string& title)>;
 
 void validate_ingest(const IngestConfig& ingest, const SectionView& section) {
   section.must_not_exceed("event_bytes_max", ingest.event_bytes_max, "frame_bytes_max",
@@ -221,6 +224,20 @@ void validate_identity(const DestinationConfig& destination, const SectionView& 
   }
 }
 
+/// Each file once: to parse the system's certificates for each of many destinations takes long.
+void validate_ca_files(const Config& config, const SectionOf& section) {
+  std::map<std::string, Status> checked;
+  for (const DestinationConfig& destination : config.destinations) {
+    const SectionView view = section("destination." + destination.name);
+    const std::string& file = destination.ca_file;
+    if (file.empty() || view.has_failed("ca_file")) continue;
+    auto found = checked.find(file);
+    if (found == checked.end()) found = checked.emplace(file, check_ca_file(file)).first;
+    if (found->second.ok()) continue;
+    view.complain(view.origin("ca_file"), "ca_file: " + found->second.error().message);
+  }
+}
+
 void validate_topics(const DestinationConfig& destination, const SectionView& section) {
   if (section.has_failed("topics") || section.has_failed("exclude")) return;
   if (destination.topics.empty()) {
@@ -281,6 +298,7 @@ void validate(LoadedConfig& loaded, const std::set<std::string, std::less<>>& fa
   for (const DestinationConfig& destination : config.destinations) {
     validate_destination(destination, config.ingest, section("destination." + destination.name));
   }
+  validate_ca_files(config, section);
   if (config.destinations.empty() && problems.empty()) {
     problems.push_back(
         {nowhere, "there is no [destination.NAME] section; events would go nowhere"});

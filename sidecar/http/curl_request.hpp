@@ -13,10 +13,10 @@
 
 #include <curl/curl.h>
 
+#include "sidecar/deliver/transport.hpp"
 #include "sidecar/http/credentials.hpp"
 #include "sidecar/http/curl_multi.hpp"
 #include "sidecar/http/http_settings.hpp"
-#include "sidecar/deliver/transport.hpp"
 #include "sidecar/http/url_set.hpp"
 
 namespace outrider::sidecar {
@@ -65,6 +65,8 @@ class CurlRequest final : public CurlListener {
   void set_limits();
   void set_proxy();
   void set_tls();
+  void set_trust(const TrustStore& trust);
+  bool may_have_tls_proxy() const;
 
   const HttpUrl& configured_url() const { return settings_.urls[ticket_.url].parts; }
   HttpUrl named_url() const;
@@ -75,6 +77,7 @@ class CurlRequest final : public CurlListener {
   std::string explain(CURLcode code) const;
 
   static std::size_t on_answer(char* data, std::size_t one, std::size_t bytes, void* self);
+  static CURLcode on_tls_context(CURL* easy, void* context, void* self);
   static curl_socket_t on_open_socket(void* self, curlsocktype purpose, curl_sockaddr* address);
 
   Owner& owner_;

@@ -55,6 +55,7 @@
 namespace outrider::sidecar {
 
 class CurlMulti;
+class TrustStores;
 
 class CurlDriver {
  public:
@@ -78,6 +79,7 @@ class CurlDriver {
   /// For deny_private_addresses: connections are shared within a multi handle, and a guarded
   /// destination must not come by one that nobody has looked at.
   std::unique_ptr<CurlMulti> guarded_multi_;
+  std::unique_ptr<TrustStores> trust_stores_;
   Random seeds_;
 };
 
