@@ -16,6 +16,7 @@ constexpr std::size_t answer_head_bytes_max = 1024;
 constexpr std::size_t answer_bytes_max = 1U << 20U;
 constexpr long upload_buffer_bytes = 64L * 1024;
 constexpr long name_seconds_max = 60;
+constexpr long trust_seconds_max = 3600;
 
 long whole_ms(Duration duration) {
   return static_cast<long>(std::chrono::ceil<std::chrono::milliseconds>(duration).count());
@@ -234,7 +235,11 @@ void CurlRequest::set_tls() {
                    static_cast<long>(is_1_3 ? CURL_SSLVERSION_TLSv1_3 : CURL_SSLVERSION_TLSv1_2));
   curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYPEER, 1L);
   curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYHOST, 2L);
-  if (credentials_->trust != nullptr) set_trust(*credentials_->trust);
+  if (credentials_->trust != nullptr) {
+    set_trust(*credentials_->trust);
+  } else {
+    set_system_trust();
+  }
   if (!credentials_->cert_pem.empty() && is_at_home()) {
     set_blob(easy_, CURLOPT_SSLCERT_BLOB, credentials_->cert_pem);
     set_blob(easy_, CURLOPT_SSLKEY_BLOB, credentials_->key_pem);
@@ -257,6 +262,15 @@ void CurlRequest::set_trust(const TrustStore& trust) {
   curl_easy_setopt(easy_, CURLOPT_CAPATH, ("/dev/null/" + trust.id()).c_str());
   curl_easy_setopt(easy_, CURLOPT_SSL_CTX_DATA, this);
   curl_easy_setopt(easy_, CURLOPT_SSL_CTX_FUNCTION, &CurlRequest::on_tls_context);
+}
+
+/// libcurl keeps the parsed certificates of a file, not those of a directory. Where it was built
+/// with both, they hold the same.
+void CurlRequest::set_system_trust() {
+  const char* file = nullptr;
+  curl_easy_getinfo(easy_, CURLINFO_CAINFO, &file);
+  if (file != nullptr) curl_easy_setopt(easy_, CURLOPT_CAPATH, nullptr);
+  curl_easy_setopt(easy_, CURLOPT_CA_CACHE_TIMEOUT, trust_seconds_max);
 }
 
 /// Its certificate is not verified against ca_file, and the callback cannot tell it apart.

@@ -66,6 +66,7 @@ class CurlRequest final : public CurlListener {
   void set_proxy();
   void set_tls();
   void set_trust(const TrustStore& trust);
+  void set_system_trust();
   bool may_have_tls_proxy() const;
 
   const HttpUrl& configured_url() const { return settings_.urls[ticket_.url].parts; }
