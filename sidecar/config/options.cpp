@@ -117,7 +117,7 @@ std::vector<Option> make_options() {
      lines(&Dest::signing_secret_files, "source", check_signing_source),
      "Source of the secrets that sign each request as a Standard Webhook: whsec_ (HMAC) or whsk_ "
      "(ed25519), one a line, the newest first."},
-    {dest, "ca_file", http, text(&Dest::ca_file, "path", check_ca_file),
+    {dest, "ca_file", http, text(&Dest::ca_file, "path", check_filled),
      "Certificates (PEM) to trust instead of the system's; read again when it changes."},
     {dest, "cert_file", http, text(&Dest::cert_file, "path", check_cert_file),
      "The client's own certificate (PEM); read again when it changes."},

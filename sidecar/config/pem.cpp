@@ -61,10 +61,13 @@ Status check_file(std::string_view path, Check check) {
 
 }  // namespace
 
-Status check_certificates(std::string_view pem) {
+Status visit_certificates(std::string_view pem, const std::function<void(x509_st*)>& visit) {
   const Bio text = open_text(pem);
   int count = 0;
-  while (next_certificate(text.get()) != nullptr) ++count;
+  while (const X509Ptr certificate = next_certificate(text.get())) {
+    visit(certificate.get());
+    ++count;
+  }
   const bool is_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
   ERR_clear_error();
   if (!is_end) {
@@ -72,6 +75,10 @@ Status check_certificates(std::string_view pem) {
   }
   if (count == 0) return Error{"holds no certificate in PEM"};
   return Nothing{};
+}
+
+Status check_certificates(std::string_view pem) {
+  return visit_certificates(pem, [](X509*) {});
 }
 
 Status check_key(std::string_view pem) {

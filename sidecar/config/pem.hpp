@@ -5,14 +5,21 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 
 #include "sidecar/base/result.hpp"
 
+struct x509_st;  // OpenSSL's X509
+
 namespace outrider::sidecar {
 
 inline constexpr std::size_t pem_file_bytes_max = 4U << 20U;
+
+/// Parses one or more certificates and shows each, which lives as long as the call. Fails if there
+/// is none, or at the first that cannot be parsed.
+Status visit_certificates(std::string_view pem, const std::function<void(x509_st*)>& visit);
 
 /// One or more certificates, each of which can be parsed.
 Status check_certificates(std::string_view pem);

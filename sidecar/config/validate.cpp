@@ -1,6 +1,8 @@
 #include "sidecar/config/validate.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <map>
 
 #include "sidecar/base/field_path.hpp"
 #include "sidecar/base/text.hpp"
@@ -8,11 +10,14 @@
 #include "sidecar/config/checks.hpp"
 #include "sidecar/config/messages.hpp"
 #include "sidecar/config/options.hpp"
+#include "sidecar/config/pem.hpp"
 #include "sidecar/config/section_view.hpp"
 #include "sidecar/config/validate_http.hpp"
 
 namespace outrider::sidecar {
 namespace {
+
+using SectionOf = std::function<SectionView(const std::string& title)>;
 
 void validate_ingest(const IngestConfig& ingest, const SectionView& section) {
   section.must_not_exceed("event_bytes_max", ingest.event_bytes_max, "frame_bytes_max",
@@ -63,6 +68,20 @@ void validate_format(const DestinationConfig& destination, const SectionView& se
   if (destination.compression == Compression::gzip &&
       destination.compression_level > gzip_level_max) {
     section.complain_of("compression_level", "gzip has levels up to 12");
+  }
+}
+
+/// Each file once: to parse the system's certificates for each of many destinations takes long.
+void validate_ca_files(const Config& config, const SectionOf& section) {
+  std::map<std::string, Status> checked;
+  for (const DestinationConfig& destination : config.destinations) {
+    const SectionView view = section("destination." + destination.name);
+    const std::string& file = destination.ca_file;
+    if (file.empty() || view.has_failed("ca_file")) continue;
+    auto found = checked.find(file);
+    if (found == checked.end()) found = checked.emplace(file, check_ca_file(file)).first;
+    if (found->second.ok()) continue;
+    view.complain(view.origin("ca_file"), "ca_file: " + found->second.error().message);
   }
 }
 
@@ -133,6 +152,7 @@ void validate(LoadedConfig& loaded, const std::set<std::string, std::less<>>& fa
   for (const DestinationConfig& destination : config.destinations) {
     validate_destination(destination, config.ingest, section("destination." + destination.name));
   }
+  validate_ca_files(config, section);
   if (config.destinations.empty() && problems.empty()) {
     problems.push_back(
         {nowhere, "there is no [destination.NAME] section; events would go nowhere"});

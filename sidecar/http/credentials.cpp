@@ -23,16 +23,22 @@ Status read_pem(const char* option, const std::string& path, Status (*check)(std
   return Nothing{};
 }
 
-Status read_tls(const DestinationConfig& config, Credentials& credentials) {
+Status read_trust(const DestinationConfig& config, TrustStores& trust_stores,
+                  Credentials& credentials) {
+  if (config.ca_file.empty()) return Nothing{};
+  auto trust = trust_stores.read(config.ca_file);
+  if (!trust.ok()) return trust.error().with_prefix("ca_file");
+  credentials.trust = std::move(trust.value());
+  return Nothing{};
+}
+
+Status read_identity(const DestinationConfig& config, Credentials& credentials) {
   if (config.cert_file.empty() && !config.key_file.empty()) {
     return Error{"key_file needs the cert_file that it belongs to"};
   }
   const char* const key_option = config.key_file.empty() ? "cert_file" : "key_file";
   const std::string& key_file = config.key_file.empty() ? config.cert_file : config.key_file;
-  Status status = read_pem("ca_file", config.ca_file, check_certificates, credentials.ca_pem);
-  if (status.ok()) {
-    status = read_pem("cert_file", config.cert_file, check_certificates, credentials.cert_pem);
-  }
+  Status status = read_pem("cert_file", config.cert_file, check_certificates, credentials.cert_pem);
   if (status.ok()) status = read_pem(key_option, key_file, check_key, credentials.key_pem);
   if (!status.ok() || credentials.cert_pem.empty()) return status;
   status = check_key_pair(credentials.cert_pem, credentials.key_pem);
@@ -86,15 +92,6 @@ Status read_signing_keys(const DestinationConfig& config, Credentials& credentia
   return Nothing{};
 }
 
-Result<std::shared_ptr<const Credentials>> read_all(const DestinationConfig& config) {
-  const auto credentials = std::make_shared<Credentials>();
-  for (const auto& read : {read_tls, read_authentication, read_headers, read_signing_keys}) {
-    const Status status = read(config, *credentials);
-    if (!status.ok()) return status.error();
-  }
-  return std::shared_ptr<const Credentials>(credentials);
-}
-
 std::vector<std::string> files_of(const DestinationConfig& config) {
   std::vector<std::string> sources = {config.ca_file,         config.cert_file,
                                       config.key_file,        config.bearer_token_file,
@@ -115,14 +112,20 @@ std::vector<std::string> files_of(const DestinationConfig& config) {
 
 }  // namespace
 
-CredentialStore::CredentialStore(const DestinationConfig& config, Log& log)
-    : config_(config), log_(log), files_(files_of(config)), seen_(look()) {}
+CredentialStore::CredentialStore(const DestinationConfig& config, TrustStores& trust_stores,
+                                 Log& log)
+    : config_(config),
+      trust_stores_(trust_stores),
+      log_(log),
+      files_(files_of(config)),
+      seen_(look()) {}
 
 Result<std::unique_ptr<CredentialStore>> CredentialStore::open(const DestinationConfig& config,
+                                                               TrustStores& trust_stores,
                                                                Log& log) {
   // It looks before it reads, so that a change between the two is seen the next time.
-  std::unique_ptr<CredentialStore> store(new CredentialStore(config, log));
-  auto credentials = read_all(config);
+  std::unique_ptr<CredentialStore> store(new CredentialStore(config, trust_stores, log));
+  auto credentials = store->read();
   if (!credentials.ok()) return credentials.error();
   store->current_ = std::move(credentials.value());
   return store;
@@ -136,7 +139,7 @@ std::shared_ptr<const Credentials> CredentialStore::current(const Now& now) {
   // What could not be read is tried again: the reason may have been no property of the files.
   if (!has_changed && last_problem_.empty()) return current_;
   seen_ = std::move(state);
-  auto credentials = read_all(config_);
+  auto credentials = read();
   if (credentials.ok()) {
     current_ = std::move(credentials.value());
     last_problem_.clear();
@@ -149,6 +152,16 @@ std::shared_ptr<const Credentials> CredentialStore::current(const Now& now) {
                {{"destination", config_.name}, {"error", last_problem_}});
   }
   return current_;
+}
+
+Result<std::shared_ptr<const Credentials>> CredentialStore::read() const {
+  const auto credentials = std::make_shared<Credentials>();
+  Status status = read_trust(config_, trust_stores_, *credentials);
+  for (const auto& read : {read_identity, read_authentication, read_headers, read_signing_keys}) {
+    if (status.ok()) status = read(config_, *credentials);
+  }
+  if (!status.ok()) return status.error();
+  return std::shared_ptr<const Credentials>(credentials);
 }
 
 std::vector<FileState> CredentialStore::look() const {

@@ -1,11 +1,11 @@
 // Credentials: everything that an http destination reads from files, as one immutable snapshot, and
 // the store that reads it again when a file has changed.
 //
-// Used by CurlTransport. Thread: the sidecar's one thread; the files are small and local, so they
-// are read in place. There is no timer: an idle destination looks at nothing.
-// A file has changed when stat() says so of what its path leads to; so exchanging a link, as
-// Kubernetes does, counts. What cannot be used does not replace what could: the old snapshot stays
-// and the log says so, once a change. Nothing secret is in a log line or an error.
+// Used by CurlTransport. Borrows: the trust stores and the log. Thread: the sidecar's one thread;
+// the files are small and local, so they are read in place. There is no timer: an idle destination
+// looks at nothing. A file has changed when stat() says so of what its path leads to; so exchanging
+// a link, as Kubernetes does, counts. What cannot be used does not replace what could: the old
+// snapshot stays and the log says so, once a change. Nothing secret is in a log line or an error.
 #pragma once
 
 #include <memory>
@@ -18,12 +18,13 @@
 #include "sidecar/config/config.hpp"
 #include "sidecar/config/file.hpp"
 #include "sidecar/http/signer.hpp"
+#include "sidecar/http/trust.hpp"
 
 namespace outrider::sidecar {
 
 struct Credentials {
+  std::shared_ptr<const TrustStore> trust;  ///< of ca_file; null: the system's certificates
   // Whole files, checked; empty: not configured. The key may stand in the certificate's file.
-  std::string ca_pem;
   std::string cert_pem;
   std::string key_pem;
   std::vector<std::string> headers;  ///< "Name: value", ready to be sent
@@ -35,17 +36,20 @@ struct Credentials {
 class CredentialStore {
  public:
   /// Reads everything once. Fails with an Error that names option and path.
-  static Result<std::unique_ptr<CredentialStore>> open(const DestinationConfig& config, Log& log);
+  static Result<std::unique_ptr<CredentialStore>> open(const DestinationConfig& config,
+                                                       TrustStores& trust_stores, Log& log);
 
   /// The snapshot to use now. Looks at the files once a second at most, and only when called.
   std::shared_ptr<const Credentials> current(const Now& now);
 
  private:
-  CredentialStore(const DestinationConfig& config, Log& log);
+  CredentialStore(const DestinationConfig& config, TrustStores& trust_stores, Log& log);
 
   std::vector<FileState> look() const;
+  Result<std::shared_ptr<const Credentials>> read() const;
 
   const DestinationConfig config_;
+  TrustStores& trust_stores_;
   Log& log_;
   const std::vector<std::string> files_;
   std::vector<FileState> seen_;

@@ -16,6 +16,7 @@ constexpr std::size_t answer_head_bytes_max = 1024;
 constexpr std::size_t answer_bytes_max = 1U << 20U;
 constexpr long upload_buffer_bytes = 64L * 1024;
 constexpr long name_seconds_max = 60;
+constexpr long trust_seconds_max = 3600;
 
 long whole_ms(Duration duration) {
   return static_cast<long>(std::chrono::ceil<std::chrono::milliseconds>(duration).count());
@@ -234,9 +235,10 @@ void CurlRequest::set_tls() {
                    static_cast<long>(is_1_3 ? CURL_SSLVERSION_TLSv1_3 : CURL_SSLVERSION_TLSv1_2));
   curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYPEER, 1L);
   curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYHOST, 2L);
-  if (!credentials_->ca_pem.empty()) {
-    set_blob(easy_, CURLOPT_CAINFO_BLOB, credentials_->ca_pem);
-    curl_easy_setopt(easy_, CURLOPT_CAPATH, nullptr);
+  if (credentials_->trust != nullptr) {
+    set_trust(*credentials_->trust);
+  } else {
+    set_system_trust();
   }
   if (!credentials_->cert_pem.empty() && is_at_home()) {
     set_blob(easy_, CURLOPT_SSLCERT_BLOB, credentials_->cert_pem);
@@ -246,6 +248,40 @@ void CurlRequest::set_tls() {
     curl_easy_setopt(easy_, CURLOPT_OPENSOCKETDATA, this);
     curl_easy_setopt(easy_, CURLOPT_OPENSOCKETFUNCTION, &CurlRequest::on_open_socket);
   }
+}
+
+/// libcurl's own way parses the certificates for each connection. It compares CAPATH, not what the
+/// callback does, when it looks for a connection; so that names the store, and nothing that exists.
+void CurlRequest::set_trust(const TrustStore& trust) {
+  if (may_have_tls_proxy()) {
+    set_blob(easy_, CURLOPT_CAINFO_BLOB, trust.pem());
+    curl_easy_setopt(easy_, CURLOPT_CAPATH, nullptr);
+    return;
+  }
+  curl_easy_setopt(easy_, CURLOPT_CAINFO, nullptr);
+  curl_easy_setopt(easy_, CURLOPT_CAPATH, ("/dev/null/" + trust.id()).c_str());
+  curl_easy_setopt(easy_, CURLOPT_SSL_CTX_DATA, this);
+  curl_easy_setopt(easy_, CURLOPT_SSL_CTX_FUNCTION, &CurlRequest::on_tls_context);
+}
+
+/// libcurl keeps the parsed certificates of a file, not those of a directory. Where it was built
+/// with both, they hold the same.
+void CurlRequest::set_system_trust() {
+  const char* file = nullptr;
+  curl_easy_getinfo(easy_, CURLINFO_CAINFO, &file);
+  if (file != nullptr) curl_easy_setopt(easy_, CURLOPT_CAPATH, nullptr);
+  curl_easy_setopt(easy_, CURLOPT_CA_CACHE_TIMEOUT, trust_seconds_max);
+}
+
+/// Its certificate is not verified against ca_file, and the callback cannot tell it apart.
+bool CurlRequest::may_have_tls_proxy() const {
+  return settings_.proxy == "environment" || settings_.proxy.starts_with("https:");
+}
+
+CURLcode CurlRequest::on_tls_context(CURL* /*easy*/, void* context, void* self) {
+  const auto& request = *static_cast<CurlRequest*>(self);
+  request.credentials_->trust->use_in(static_cast<ssl_ctx_st*>(context));
+  return CURLE_OK;
 }
 
 curl_socket_t CurlRequest::on_open_socket(void* self, curlsocktype /*purpose*/,
@@ -327,8 +363,12 @@ Completion CurlRequest::completion(CURLcode code, const Now& now) {
       refused_redirect_.empty() ? answer_.substr(0, answer_head_bytes_max) : refused_redirect_;
   if (wants_answer_) completion.answer = std::move(answer_);
   curl_header* header = nullptr;
+  std::string date;
+  if (curl_easy_header(easy_, "Date", 0, CURLH_HEADER, -1, &header) == CURLHE_OK) {
+    date = header->value;
+  }
   if (curl_easy_header(easy_, "Retry-After", 0, CURLH_HEADER, -1, &header) == CURLHE_OK) {
-    completion.retry_after = parse_retry_after(header->value, now.wall);
+    completion.retry_after = parse_retry_after(header->value, date, now.wall);
   }
   return completion;
 }

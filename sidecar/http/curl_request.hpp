@@ -65,6 +65,9 @@ class CurlRequest final : public CurlListener {
   void set_limits();
   void set_proxy();
   void set_tls();
+  void set_trust(const TrustStore& trust);
+  void set_system_trust();
+  bool may_have_tls_proxy() const;
 
   const HttpUrl& configured_url() const { return settings_.urls[ticket_.url].parts; }
   HttpUrl named_url() const;
@@ -75,6 +78,7 @@ class CurlRequest final : public CurlListener {
   std::string explain(CURLcode code) const;
 
   static std::size_t on_answer(char* data, std::size_t one, std::size_t bytes, void* self);
+  static CURLcode on_tls_context(CURL* easy, void* context, void* self);
   static curl_socket_t on_open_socket(void* self, curlsocktype purpose, curl_sockaddr* address);
 
   Owner& owner_;

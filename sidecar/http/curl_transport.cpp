@@ -9,6 +9,8 @@
 #include "sidecar/http/curl_multi.hpp"
 #include "sidecar/http/curl_request.hpp"
 #include "sidecar/http/http_settings.hpp"
+#include "sidecar/http/trust.hpp"
+#include "sidecar/http/url_log.hpp"
 #include "sidecar/http/url_set.hpp"
 
 namespace outrider::sidecar {
@@ -20,11 +22,12 @@ class CurlTransport final : public Transport, public CurlRequest::Owner {
  public:
   CurlTransport(CurlMulti& multi, HttpSettings settings,
                 std::unique_ptr<CredentialStore> credentials, BackoffLimits backoff,
-                std::uint64_t seed)
+                std::uint64_t seed, UrlLog url_log)
       : multi_(multi),
         settings_(std::move(settings)),
         credentials_(std::move(credentials)),
-        urls_(settings_.urls.size(), backoff, seed) {}
+        urls_(settings_.urls.size(), backoff, seed),
+        url_log_(std::move(url_log)) {}
 
   void start(const Attempt& attempt, const Now& now) override;
   void cancel(AttemptId id) override;
@@ -38,6 +41,7 @@ class CurlTransport final : public Transport, public CurlRequest::Owner {
   const HttpSettings settings_;
   const std::unique_ptr<CredentialStore> credentials_;
   UrlSet urls_;
+  UrlLog url_log_;
   std::vector<std::unique_ptr<CurlRequest>> requests_;
   std::vector<Completion> completions_;
 };
@@ -55,13 +59,17 @@ void CurlTransport::start(const Attempt& attempt, const Now& now) {
 }
 
 void CurlTransport::finished(CurlRequest& request, Completion completion, const Now& now) {
+  const std::size_t url = request.ticket().url;
+  const std::string peer = settings_.urls[url].parts.peer();
   const Outcome outcome =
       outcome_of(completion.result, completion.status, settings_.status_actions);
   if (outcome == Outcome::retry) {
     completion.has_alternative = urls_.failed(request.ticket(), completion.retry_after, now);
     if (completion.has_alternative) completion.retry_after.reset();
+    if (!urls_.is_healthy(url)) url_log_.failed(url, peer, completion, now);
   } else {
     urls_.succeeded(request.ticket());
+    if (urls_.is_healthy(url)) url_log_.healthy(url, peer);
   }
   completions_.push_back(std::move(completion));
   std::erase_if(requests_, [&](const auto& other) { return other.get() == &request; });
@@ -87,6 +95,7 @@ void CurlTransport::collect(const Now& /*now*/, std::vector<Completion>& complet
 CurlDriver::CurlDriver(Reactor& reactor)
     : multi_(std::make_unique<CurlMulti>(reactor)),
       guarded_multi_(std::make_unique<CurlMulti>(reactor)),
+      trust_stores_(std::make_unique<TrustStores>()),
       seeds_(system_seed()) {}
 
 CurlDriver::~CurlDriver() = default;
@@ -95,13 +104,15 @@ Result<std::unique_ptr<Transport>> CurlDriver::make_transport(const DestinationC
                                                               const BodyKind& body, Log& log) {
   Result<HttpSettings> settings = make_http_settings(config, body);
   if (!settings.ok()) return settings.error();
-  Result<std::unique_ptr<CredentialStore>> credentials = CredentialStore::open(config, log);
+  Result<std::unique_ptr<CredentialStore>> credentials =
+      CredentialStore::open(config, *trust_stores_, log);
   if (!credentials.ok()) return credentials.error();
   CurlMulti& multi = config.deny_private_addresses ? *guarded_multi_ : *multi_;
   multi.expect_connections(config.concurrency_max * config.urls.size());
   return std::unique_ptr<Transport>(std::make_unique<CurlTransport>(
       multi, std::move(settings.value()), std::move(credentials.value()),
-      BackoffLimits{config.retry_initial, config.retry_max}, seeds_.next()));
+      BackoffLimits{config.retry_initial, config.retry_max}, seeds_.next(),
+      UrlLog(config.name, config.urls.size(), log)));
 }
 
 void CurlDriver::do_work(const Now& now) {

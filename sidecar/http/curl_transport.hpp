@@ -18,10 +18,11 @@
 //
 // What it never does
 //   Trust a certificate that is not verified: against ca_file alone if there is one, else against
-//   the system's store; TLS 1.2 at least. Read .netrc, or proxies of the environment unless told so
-//   with proxy = environment. Send `Expect: 100-continue`, a cookie, or a fragment of the url. With
-//   deny_private_addresses: connect to an address that is not public (private_address.hpp), or use
-//   a connection of a destination without it; each address is looked at when it is connected to.
+//   the system's store, as it was an hour ago at most; TLS 1.2 at least. Read .netrc, or proxies of
+//   the environment unless told so with proxy = environment. Send `Expect: 100-continue`, a cookie,
+//   or a fragment of the url. With deny_private_addresses: connect to an address that is not public
+//   (private_address.hpp), or use a connection of a destination without it; each address is looked
+//   at when it is connected to.
 //
 // Redirects: up to redirects_max of 301, 302, 307 and 308 are followed, with the same method and
 // body, within the attempt's timeout. 303 is not: it asks for a GET, which delivers nothing.
@@ -55,6 +56,7 @@
 namespace outrider::sidecar {
 
 class CurlMulti;
+class TrustStores;
 
 class CurlDriver {
  public:
@@ -78,6 +80,7 @@ class CurlDriver {
   /// For deny_private_addresses: connections are shared within a multi handle, and a guarded
   /// destination must not come by one that nobody has looked at.
   std::unique_ptr<CurlMulti> guarded_multi_;
+  std::unique_ptr<TrustStores> trust_stores_;
   Random seeds_;
 };
 

@@ -48,10 +48,12 @@ std::optional<DateParts> split_date(const std::string& text) {
   return std::nullopt;
 }
 
-std::optional<WallTime> parse_date(const std::string& text) {
+std::optional<WallTime> parse_date(std::string_view untrimmed) {
   static constexpr std::array<std::string_view, 12> months = {
       "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  const std::optional<DateParts> parts = split_date(text);
+  const std::string_view text = trim(untrimmed);
+  if (text.size() > text_bytes_max) return std::nullopt;
+  const std::optional<DateParts> parts = split_date(std::string(text));
   if (!parts) return std::nullopt;
   const auto* const month = std::find(months.begin(), months.end(), parts->month);
   if (month == months.end() || parts->hour > 23 || parts->minute > 59 || parts->second > 60) {
@@ -69,7 +71,8 @@ std::optional<WallTime> parse_date(const std::string& text) {
 
 }  // namespace
 
-std::optional<Duration> parse_retry_after(std::string_view text, WallTime now) {
+std::optional<Duration> parse_retry_after(std::string_view text, std::string_view date_header,
+                                          WallTime now) {
   text = trim(text);
   if (text.empty() || text.size() > text_bytes_max) return std::nullopt;
   std::uint64_t seconds = 0;
@@ -80,9 +83,10 @@ std::optional<Duration> parse_retry_after(std::string_view text, WallTime now) {
     if (error != std::errc{}) return retry_after_max;
     return std::chrono::seconds(std::min<std::uint64_t>(seconds, max.count()));
   }
-  const std::optional<WallTime> date = parse_date(std::string(text));
+  const std::optional<WallTime> date = parse_date(text);
   if (!date) return std::nullopt;
-  return std::clamp<Duration>(*date - now, Duration::zero(), retry_after_max);
+  const WallTime from = parse_date(date_header).value_or(now);
+  return std::clamp<Duration>(*date - from, Duration::zero(), retry_after_max);
 }
 
 }  // namespace outrider::sidecar

@@ -38,6 +38,8 @@ class UrlSet {
   /// It did not. Returns whether another url is healthy.
   bool failed(Ticket ticket, std::optional<Duration> retry_after, const Now& now);
 
+  bool is_healthy(std::size_t url) const { return urls_[url].failures == 0; }
+
   /// The request was given up; that says nothing of the url.
   void cancelled(Ticket ticket) { --urls_[ticket.url].in_flight; }
 

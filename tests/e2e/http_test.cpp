@@ -69,7 +69,7 @@ TEST_F(Http, AProxyIsAskedForTheWholeUrl) {
 
 TEST_F(Http, NothingIsSentToAPrivateAddressThatIsDenied) {
   FaultReceiver receiver;
-  start(audit(receiver.url(), "deny_private_addresses = true") + short_linger);
+  start(audit(receiver.url("localhost"), "deny_private_addresses = true") + short_linger);
   emit();
   EXPECT_TRUE(sidecar_->process().wait_for_line("deny_private_addresses", Process::Stream::err))
       << sidecar_->err();

@@ -294,6 +294,10 @@ TEST(ConfigErrors, Files) {
            "\" holds a key that is not the certificate's"},
       {http + "ca_file = " + token + "\n",
        "a.conf:3: ca_file: file \"" + token + "\" holds no certificate in PEM"},
+      {http + "ca_file = " + token +
+           "\n[destination.b]\ntype = http\nurl = https://b/\nca_file = " + token + "\n",
+       "a.conf:3: ca_file: file \"" + token + "\" holds no certificate in PEM\n" +
+           "a.conf:7: ca_file: file \"" + token + "\" holds no certificate in PEM"},
       {http + "ca_file = " + dir.path() + "\n",
        "a.conf:3: ca_file: file \"" + dir.path() + "\" is a directory"},
       {http + "bearer_token_file = " + two + "\n",

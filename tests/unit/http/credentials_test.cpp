@@ -40,14 +40,16 @@ class CredentialsTest : public testing::Test {
   }
 
   void open() {
-    Result<std::unique_ptr<CredentialStore>> opened = CredentialStore::open(config_, log_);
+    Result<std::unique_ptr<CredentialStore>> opened =
+        CredentialStore::open(config_, trust_stores_, log_);
     ASSERT_TRUE(opened.ok()) << opened.error().message;
     store_ = std::move(opened.value());
     last_ = store_->current(clock_.now());
   }
 
   std::string refusal() {
-    const Result<std::unique_ptr<CredentialStore>> opened = CredentialStore::open(config_, log_);
+    const Result<std::unique_ptr<CredentialStore>> opened =
+        CredentialStore::open(config_, trust_stores_, log_);
     return opened.ok() ? "" : opened.error().message;
   }
 
@@ -62,6 +64,7 @@ class CredentialsTest : public testing::Test {
   test::TempDir dir_;
   test::ManualClock clock_;
   test::MemoryLog log_;
+  TrustStores trust_stores_;
   DestinationConfig config_;
   std::unique_ptr<CredentialStore> store_;
   std::shared_ptr<const Credentials> last_;
@@ -77,7 +80,8 @@ TEST_F(CredentialsTest, HoldsAllThatTheConfigurationNames) {
   config_.signing_secret_files = {write("one", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n"),
                                   write("two", "AAAAAAAAAAAAAAAAAAAAAA\nAAAAAAAAAAAAAAAAAAAAAA==")};
   open();
-  EXPECT_EQ(last_->ca_pem, text_of(certificate.cert_file));
+  ASSERT_NE(last_->trust, nullptr);
+  EXPECT_EQ(last_->trust->pem(), text_of(certificate.cert_file));
   EXPECT_EQ(last_->cert_pem, text_of(certificate.cert_file));
   EXPECT_EQ(last_->key_pem, text_of(certificate.key_file));
   EXPECT_THAT(last_->headers, ElementsAre("Authorization: Bearer s3cret", "X-Api-Key: k3y"));

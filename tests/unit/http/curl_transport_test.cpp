@@ -251,7 +251,7 @@ TEST_F(CurlTransportTest, RefusesBadSettingsWithoutShowingSecrets) {
   EXPECT_THAT(refusal(config), HasSubstr("is empty"));
 
   EXPECT_THAT(refusal(to("ftp://example.com")), HasSubstr("write http:// or https://"));
-  EXPECT_THAT(refusal(to("https://")), HasSubstr("a host and a path"));
+  EXPECT_THAT(refusal(to("https://")), HasSubstr("has no host"));
   EXPECT_THAT(refusal(to("https://me:secret@example.com")), HasSubstr("basic_auth_file"));
   EXPECT_THAT(refusal(to("https://me:secret@example.com")), Not(HasSubstr("secret@")));
   config = to("https://example.com");

@@ -1,9 +1,11 @@
 // What the options of an http destination do, each against a real peer.
 
+#include <atomic>
 #include <map>
 #include <mutex>
 
 #include <gmock/gmock.h>
+#include <poll.h>
 #include <stdlib.h>
 
 #include "support/curl_fixture.hpp"
@@ -55,6 +57,29 @@ class Heads {
   std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
+/// Carries bytes between `fd` and a port of this machine until one side ends.
+void pass_on(int fd, int port) {
+  const int other = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  connect(other, reinterpret_cast<sockaddr*>(&address), sizeof address);
+  pollfd ends[] = {{fd, POLLIN, 0}, {other, POLLIN, 0}};
+  for (bool is_open = true; is_open && poll(ends, 2, -1) > 0;) {
+    for (const int from : {0, 1}) {
+      if (ends[from].revents == 0) continue;
+      char bytes[4096];
+      const ssize_t got = read(ends[from].fd, bytes, sizeof bytes);
+      is_open = is_open && got > 0;
+      if (got > 0) {
+        TcpPeer::write_all(ends[1 - from].fd, {bytes, static_cast<std::size_t>(got)});
+      }
+    }
+  }
+  close(other);
+}
+
 class HttpOptionsTest : public test::CurlFixture {
  protected:
   Completion next(AttemptId id) {
@@ -90,6 +115,23 @@ TEST_F(HttpOptionsTest, FailsOverAndSaysThatThereIsAnotherWay) {
     EXPECT_TRUE(completion.has_alternative);
   }
   EXPECT_EQ(failures, 1);
+  EXPECT_EQ(log_.count("destination=web peer=127.0.0.1:1 status=0 detail=cannot connect"), 1);
+}
+
+TEST_F(HttpOptionsTest, SaysWhenAUrlIsIllAndWhenItIsWellAgain) {
+  std::atomic<int> status = 503;
+  HttpsServer& one = serve([&](const ReceivedRequest&) { return ServerAnswer{status, "", {}}; });
+  DestinationConfig config = to(one.url());
+  config.urls.push_back(serve().url());
+  config.retry_initial = config.retry_max = milliseconds(1);
+  open(config);
+  const std::string peer = "destination=web peer=127.0.0.1:" + std::to_string(one.port());
+  for (AttemptId id = 1; id <= 10; ++id) next(id);
+  EXPECT_EQ(log_.count(peer + " status=503"), 1);
+  EXPECT_EQ(log_.count("url recovered"), 0);
+  status = 200;
+  for (AttemptId id = 11; id <= 100 && log_.count("url recovered " + peer) == 0; ++id) next(id);
+  EXPECT_EQ(log_.count("url recovered " + peer), 1);
 }
 
 TEST_F(HttpOptionsTest, RetryAfterPausesTheOneUrlWhileAnotherIsHealthy) {
@@ -142,6 +184,17 @@ TEST_F(HttpOptionsTest, SpeaksOverAUnixSocket) {
   EXPECT_EQ(completion.status, 200) << completion.detail;
   EXPECT_THAT(heads.last(), HasSubstr("POST /in?a=1 HTTP/1.1\r\n"));
   EXPECT_THAT(heads.last(), HasSubstr("Host: localhost\r\n"));
+}
+
+TEST_F(HttpOptionsTest, SpeaksTlsOverAUnixSocket) {
+  const test::Certificate certificate = test::make_certificate(dir_.path(), "DNS:localhost");
+  HttpsServer& server = serve({}, &certificate);
+  const TcpPeer peer(dir_.file("app.sock"), [port = server.port()](int fd) { pass_on(fd, port); });
+  DestinationConfig config = to("https://unix:" + dir_.file("app.sock") + ":/in");
+  config.ca_file = certificate.cert_file;
+  const Completion completion = send(config);
+  EXPECT_EQ(completion.status, 200) << completion.detail;
+  EXPECT_EQ(server.received().at(0).server_name, "localhost");
 }
 
 TEST_F(HttpOptionsTest, NamesTheUnixSocketThatIsNotThere) {
@@ -242,6 +295,20 @@ TEST_F(HttpOptionsTest, AsksForTheServerNameThatIsConfigured) {
   const ReceivedRequest request = server.received().at(0);
   EXPECT_EQ(request.server_name, "collector.internal");
   EXPECT_EQ(request.header("Host"), "127.0.0.1:" + std::to_string(server.port()));
+}
+
+TEST_F(HttpOptionsTest, TrustsCaFileAloneWhereAProxyMayComeBetweenToo) {
+  const test::Certificate own = test::make_certificate(dir_.path(), "IP:127.0.0.1", "own");
+  const test::Certificate other = test::make_certificate(dir_.path(), "IP:127.0.0.1", "other");
+  HttpsServer& server = serve({}, &own);
+  DestinationConfig config = to(server.url());
+  for (const char* proxy : {"none", "environment"}) {
+    config.proxy = proxy;
+    config.ca_file = own.cert_file;
+    EXPECT_EQ(send(config).status, 200) << proxy;
+    config.ca_file = other.cert_file;
+    EXPECT_THAT(send(config).detail, HasSubstr("not trusted")) << proxy;
+  }
 }
 
 TEST_F(HttpOptionsTest, RefusesOlderTlsThanConfigured) {

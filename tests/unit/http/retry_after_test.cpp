@@ -13,8 +13,8 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 // The clock of the tests stands at Sat, 31 Jan 2026 12:00:00 GMT.
-std::optional<Duration> parse(std::string_view text) {
-  return parse_retry_after(text, test::ManualClock().now().wall);
+std::optional<Duration> parse(std::string_view text, std::string_view date_header = "") {
+  return parse_retry_after(text, date_header, test::ManualClock().now().wall);
 }
 
 TEST(RetryAfter, TakesSeconds) {
@@ -32,6 +32,14 @@ TEST(RetryAfter, TakesEachFormOfDate) {
 
 TEST(RetryAfter, TakesADateOfThePastForNow) {
   EXPECT_EQ(parse("Sun, 06 Nov 1994 08:49:37 GMT"), seconds(0));
+}
+
+TEST(RetryAfter, CountsADateFromTheReceiversOwnClock) {
+  EXPECT_EQ(parse("Sat, 31 Jan 2026 13:01:30 GMT", "Sat, 31 Jan 2026 13:00:00 GMT"), seconds(90));
+  EXPECT_EQ(parse("Sat, 31 Jan 2026 11:01:30 GMT", " Sat, 31 Jan 2026 11:00:00 GMT"), seconds(90));
+  EXPECT_EQ(parse("Sat, 31 Jan 2026 12:01:30 GMT", "yesterday"), seconds(90));
+  EXPECT_EQ(parse("Sat, 31 Jan 2026 12:01:30 GMT", std::string(1000, 'x')), seconds(90));
+  EXPECT_EQ(parse("120", "Sat, 31 Jan 2026 13:00:00 GMT"), seconds(120));
 }
 
 TEST(RetryAfter, IsCapped) {

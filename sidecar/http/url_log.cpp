@@ -1,0 +1,31 @@
+#include "sidecar/http/url_log.hpp"
+
+#include "sidecar/base/text.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+constexpr Duration interval = std::chrono::seconds(10);
+constexpr std::size_t detail_bytes_max = 256;
+
+}  // namespace
+
+void UrlLog::failed(std::size_t url, const std::string& peer, const Completion& completion,
+                    const Now& now) {
+  if (told_.size() == 1 || told_[url] || now.mono < next_failed_) return;
+  told_[url] = true;
+  next_failed_ = now.mono + interval;
+  log_.warn("one of several urls fails; it is probed until it answers",
+            {{"destination", destination_},
+             {"peer", peer},
+             {"status", std::to_string(completion.status)},
+             {"detail", printable(completion.detail, detail_bytes_max)}});
+}
+
+void UrlLog::healthy(std::size_t url, const std::string& peer) {
+  if (!told_[url]) return;
+  told_[url] = false;
+  log_.info("url recovered", {{"destination", destination_}, {"peer", peer}});
+}
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,36 @@
+// UrlLog: what the log is told of the urls of one destination that has several: that one is ill,
+// and that it is well again. While another is well, nobody else says so.
+//
+// Used by CurlTransport. Thread: the sidecar's one thread. Borrows: the log.
+// Limits: one line an illness, and one illness in ten seconds; details are cut.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sidecar/base/clock.hpp"
+#include "sidecar/base/log.hpp"
+#include "sidecar/deliver/transport.hpp"
+
+namespace outrider::sidecar {
+
+class UrlLog {
+ public:
+  UrlLog(std::string destination, std::size_t urls, Log& log)
+      : destination_(std::move(destination)), log_(log), told_(urls) {}
+
+  /// A request to the url failed, and the url is ill.
+  void failed(std::size_t url, const std::string& peer, const Completion& completion,
+              const Now& now);
+  /// The url is healthy.
+  void healthy(std::size_t url, const std::string& peer);
+
+ private:
+  std::string destination_;
+  Log& log_;
+  std::vector<bool> told_;  ///< by url: the log thinks that it is ill
+  MonoTime next_failed_{};
+};
+
+}  // namespace outrider::sidecar
