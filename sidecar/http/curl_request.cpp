@@ -4,6 +4,9 @@
 #include <system_error>
 #include <utility>
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
 #include "sidecar/base/private_address.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
@@ -31,6 +34,37 @@ std::string scheme_of(const HttpUrl& url) {
 void set_blob(CURL* easy, CURLoption option, const std::string& pem) {
   curl_blob blob{const_cast<char*>(pem.data()), pem.size(), CURL_BLOB_NOCOPY};
   curl_easy_setopt(easy, option, &blob);
+}
+
+void hide(std::string& text, std::string_view secret) {
+  constexpr std::string_view hidden = "***";
+  // Shorter ones would hide half of the text.
+  constexpr std::size_t secret_bytes_min = 4;
+  if (secret.size() < secret_bytes_min) return;
+  for (std::size_t at = 0; (at = text.find(secret, at)) != std::string::npos; at += hidden.size()) {
+    text.replace(at, secret.size(), hidden);
+  }
+}
+
+/// Some receivers show in their answers what they were sent.
+std::string without_secrets(std::string text, const Credentials& credentials) {
+  for (const std::string& header : credentials.headers) {
+    std::string_view value = trim(std::string_view(header).substr(header.find(':') + 1));
+    if (value.starts_with("Bearer ")) value.remove_prefix(7);
+    hide(text, value);
+  }
+  if (credentials.user_and_password.empty()) return text;
+  hide(text, credentials.user_and_password);
+  hide(text, std::string_view(credentials.user_and_password)
+                 .substr(credentials.user_and_password.find(':') + 1));
+  constexpr std::string_view mark = "Basic ";
+  const std::size_t at = text.find(mark);
+  if (at != std::string::npos) {
+    const std::size_t begin = at + mark.size();
+    const std::size_t end = std::min(text.find_first_of(" \t\r\n\"'<,", begin), text.size());
+    text.replace(begin, end - begin, "***");
+  }
+  return text;
 }
 
 }  // namespace
@@ -201,7 +235,9 @@ void CurlRequest::set_limits() {
   using std::chrono::floor;
   const auto age_s =
       static_cast<long>(floor<std::chrono::seconds>(settings_.connection_age_max).count());
-  curl_easy_setopt(easy_, CURLOPT_TIMEOUT_MS, std::max(1L, whole_ms(settings_.timeout - spent_)));
+  curl_easy_setopt(easy_, CURLOPT_TIMEOUT_MS, std::max(1L, whole_ms(timeout() - spent_)));
+  curl_easy_setopt(easy_, CURLOPT_SOCKOPTDATA, this);
+  curl_easy_setopt(easy_, CURLOPT_SOCKOPTFUNCTION, &CurlRequest::on_socket);
   curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS, whole_ms(settings_.connect_timeout));
   curl_easy_setopt(easy_, CURLOPT_MAXLIFETIME_CONN, age_s);
   curl_easy_setopt(easy_, CURLOPT_DNS_CACHE_TIMEOUT, std::min(age_s, name_seconds_max));
@@ -210,6 +246,22 @@ void CurlRequest::set_limits() {
   curl_easy_setopt(easy_, CURLOPT_NOSIGNAL, 1L);
   // Else the end of a request waits for a name server that does not answer.
   curl_easy_setopt(easy_, CURLOPT_QUICK_EXIT, 1L);
+}
+
+/// A url that was ill gets no request's whole time while a healthy one could have it.
+Duration CurlRequest::timeout() const {
+  return ticket_.is_probe ? std::min(settings_.timeout, settings_.connect_timeout)
+                          : settings_.timeout;
+}
+
+/// A peer that is gone without a word ends its connections, and is not asked again on one of them:
+/// a request that times out ends its own stream of HTTP/2 and nothing else.
+int CurlRequest::on_socket(void* self, curl_socket_t fd, curlsocktype /*purpose*/) {
+  const auto& request = *static_cast<const CurlRequest*>(self);
+  const auto unanswered_ms = static_cast<unsigned>(whole_ms(request.settings_.timeout));
+  // Not for a Unix socket, which has no such option and no such peer.
+  setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unanswered_ms, sizeof unanswered_ms);
+  return CURL_SOCKOPT_OK;
 }
 
 /// libcurl itself reads the environment where CURLOPT_PROXY is not set.
@@ -359,8 +411,9 @@ Completion CurlRequest::completion(CURLcode code, const Now& now) {
   }
   completion.result = AttemptResult::answered;
   completion.status = static_cast<int>(status);
-  completion.detail =
-      refused_redirect_.empty() ? answer_.substr(0, answer_head_bytes_max) : refused_redirect_;
+  completion.detail = refused_redirect_.empty()
+                          ? without_secrets(answer_.substr(0, answer_head_bytes_max), *credentials_)
+                          : refused_redirect_;
   if (wants_answer_) completion.answer = std::move(answer_);
   curl_header* header = nullptr;
   std::string date;
@@ -390,9 +443,8 @@ std::string CurlRequest::explain(CURLcode code) const {
       return "cannot find the address of the proxy: " + reason;
     case CURLE_OPERATION_TIMEDOUT:
       curl_easy_getinfo(easy_, CURLINFO_PRETRANSFER_TIME_T, &connected_us);
-      return connected_us == 0
-                 ? "cannot connect to " + peer + " in time: " + reason
-                 : "no answer from " + peer + " within " + format_duration(settings_.timeout);
+      return connected_us == 0 ? "cannot connect to " + peer + " in time: " + reason
+                               : "no answer from " + peer + " within " + format_duration(timeout());
     case CURLE_PEER_FAILED_VERIFICATION:
       return "certificate of " + peer + " not trusted: " + reason;
     case CURLE_SSL_CONNECT_ERROR:

@@ -63,6 +63,7 @@ class CurlRequest final : public CurlListener {
   void set_http_version();
   void set_headers();
   void set_limits();
+  Duration timeout() const;
   void set_proxy();
   void set_tls();
   void set_trust(const TrustStore& trust);
@@ -79,6 +80,7 @@ class CurlRequest final : public CurlListener {
 
   static std::size_t on_answer(char* data, std::size_t one, std::size_t bytes, void* self);
   static CURLcode on_tls_context(CURL* easy, void* context, void* self);
+  static int on_socket(void* self, curl_socket_t fd, curlsocktype purpose);
   static curl_socket_t on_open_socket(void* self, curlsocktype purpose, curl_sockaddr* address);
 
   Owner& owner_;

@@ -63,8 +63,12 @@ void CurlTransport::finished(CurlRequest& request, Completion completion, const 
   const std::string peer = settings_.urls[url].parts.peer();
   const Outcome outcome =
       outcome_of(completion.result, completion.status, settings_.status_actions);
-  if (outcome == Outcome::retry) {
+  if (outcome == Outcome::retry || outcome == Outcome::hold) {
     completion.has_alternative = urls_.failed(request.ticket(), completion.retry_after, now);
+    // It was asked of this url; the others rest for as long as they must.
+    if (completion.retry_after) {
+      completion.retry_after = std::min(*completion.retry_after, urls_.wait(now));
+    }
     if (completion.has_alternative) completion.retry_after.reset();
     if (!urls_.is_healthy(url)) url_log_.failed(url, peer, completion, now);
   } else {

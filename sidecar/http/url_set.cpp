@@ -24,7 +24,21 @@ std::size_t UrlSet::choose(const Now& now) const {
 UrlSet::Ticket UrlSet::take(const Now& now) {
   last_taken_ = choose(now);
   ++urls_[last_taken_].in_flight;
-  return {last_taken_, ++last_number_};
+  const bool is_probe = urls_[last_taken_].failures > 0 && has_healthy_but(last_taken_);
+  return {last_taken_, ++last_number_, is_probe};
+}
+
+bool UrlSet::has_healthy_but(std::size_t url) const {
+  for (std::size_t other = 0; other < urls_.size(); ++other) {
+    if (other != url && urls_[other].failures == 0) return true;
+  }
+  return false;
+}
+
+Duration UrlSet::wait(const Now& now) const {
+  Duration shortest = Duration::max();
+  for (const Url& url : urls_) shortest = std::min(shortest, url.ill_until - now.mono);
+  return std::max(shortest, Duration::zero());
 }
 
 void UrlSet::succeeded(Ticket ticket) {
@@ -42,8 +56,7 @@ bool UrlSet::failed(Ticket ticket, std::optional<Duration> retry_after, const No
     pause = std::max(pause, backoff(backoff_, ++url.failures, random_));
   }
   url.ill_until = std::max(url.ill_until, now.mono + pause);
-  return std::any_of(urls_.begin(), urls_.end(),
-                     [&](const Url& other) { return &other != &url && other.failures == 0; });
+  return has_healthy_but(ticket.url);
 }
 
 }  // namespace outrider::sidecar

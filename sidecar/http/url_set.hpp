@@ -25,6 +25,7 @@ class UrlSet {
   struct Ticket {
     std::size_t url = 0;
     std::uint64_t number = 0;
+    bool is_probe = false;  ///< of a url that was ill; another one is healthy
   };
 
   UrlSet(std::size_t urls, BackoffLimits backoff, std::uint64_t seed)
@@ -37,6 +38,9 @@ class UrlSet {
 
   /// It did not. Returns whether another url is healthy.
   bool failed(Ticket ticket, std::optional<Duration> retry_after, const Now& now);
+
+  /// How long it takes until some url may be tried again; zero if one may now.
+  Duration wait(const Now& now) const;
 
   bool is_healthy(std::size_t url) const { return urls_[url].failures == 0; }
 
@@ -52,6 +56,7 @@ class UrlSet {
   };
 
   std::size_t choose(const Now& now) const;
+  bool has_healthy_but(std::size_t url) const;
 
   std::vector<Url> urls_;
   BackoffLimits backoff_;

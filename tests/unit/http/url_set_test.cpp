@@ -132,5 +132,26 @@ TEST_F(UrlSetTest, NeedsNoSecondUrl) {
   EXPECT_EQ(one.take(now_).url, 0U);
 }
 
+TEST_F(UrlSetTest, AProbeIsOneOnlyWhileAnotherUrlIsHealthy) {
+  fail(take_of(1), seconds(5));
+  EXPECT_FALSE(take_of(0).is_probe);
+  pass(seconds(5));
+  EXPECT_TRUE(take_of(1).is_probe);
+  UrlSet lonely(1, limits, 1);
+  lonely.failed(lonely.take(now_), seconds(1), now_);
+  pass(seconds(1));
+  EXPECT_FALSE(lonely.take(now_).is_probe);
+}
+
+TEST_F(UrlSetTest, TheWaitIsThatOfTheUrlThatIsDueSoonest) {
+  EXPECT_EQ(urls_.wait(now_), Duration::zero());
+  const Ticket tickets[] = {take_of(0), take_of(1), take_of(2)};
+  fail(tickets[0], seconds(100));
+  fail(tickets[1], seconds(5));
+  EXPECT_EQ(urls_.wait(now_), Duration::zero()) << "one is healthy";
+  fail(tickets[2], seconds(3600));
+  EXPECT_EQ(urls_.wait(now_), seconds(5));
+}
+
 }  // namespace
 }  // namespace outrider::sidecar
