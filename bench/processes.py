@@ -71,11 +71,15 @@ class Receiver(Child):
 
     def counts(self):
         """What it has counted so far, by name."""
-        lines_before = len(self.out.read_text().splitlines())
+        begin = self.out.stat().st_size
         self.say("counts")
-        lines = wait_for("the receiver's counts",
-                         lambda: self.out.read_text().splitlines()[lines_before:], pause_s=0.002)
-        return {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", lines[-1])}
+
+        def whole_line():
+            text = self.out.read_text()[begin:]
+            return text if text.endswith("\n") else None
+
+        line = wait_for("the receiver's counts", whole_line, pause_s=0.002)
+        return {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", line)}
 
 
 class Sidecar(Child):
