@@ -41,9 +41,8 @@ int main(int argc, char** argv) {
     std::this_thread::sleep_until(begin + static_cast<double>(burst) * burst_time);
     const std::uint64_t end = std::min(events, (burst + 1) * burst_events);
     for (std::uint64_t i = burst * burst_events; i < end; ++i) {
-      const outrider::Status status = client.emit_wait(
-          std::chrono::seconds(10), topic,
-          [i](outrider::Writer& writer) {
+      const outrider::Status status =
+          client.emit_wait(std::chrono::seconds(10), topic, [i](outrider::Writer& writer) {
             outrider::bench::pack_reference_data(writer.packer(), static_cast<std::uint32_t>(i));
           });
       taken += status == outrider::Status::ok ? 1 : 0;

@@ -11,8 +11,8 @@
 #include "sidecar/base/reactor.hpp"
 #include "sidecar/base/result.hpp"
 #include "sidecar/config/config.hpp"
-#include "sidecar/http/curl_transport.hpp"
 #include "sidecar/deliver/transport.hpp"
+#include "sidecar/http/curl_transport.hpp"
 
 namespace outrider::sidecar {
 

@@ -75,6 +75,7 @@ std::string where_it_goes(const DestinationConfig& destination) {
 
 std::string named(const std::string& noun, const std::vector<std::string>& headers) {
   std::vector<std::string> names;
+  names.reserve(headers.size());
   for (const std::string& header : headers) {
     names.emplace_back(trim(std::string_view(header).substr(0, header.find(':'))));
   }

@@ -30,6 +30,7 @@ bool is_whole(int fields, int end, const std::string& text) {
 std::optional<DateParts> split_date(const std::string& text) {
   DateParts d;
   int end = 0;
+  // NOLINTBEGIN(cert-err34-c): at most four digits each, which always fit
   // Sun, 06 Nov 1994 08:49:37 GMT
   int fields = std::sscanf(text.c_str(), "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d GMT%n",
                            &d.day, d.month, &d.year, &d.hour, &d.minute, &d.second, &end);
@@ -44,6 +45,7 @@ std::optional<DateParts> split_date(const std::string& text) {
   // Sun Nov  6 08:49:37 1994
   fields = std::sscanf(text.c_str(), "%*3[A-Za-z] %3[A-Za-z] %2d %2d:%2d:%2d %4d%n", d.month,
                        &d.day, &d.hour, &d.minute, &d.second, &d.year, &end);
+  // NOLINTEND(cert-err34-c)
   if (is_whole(fields, end, text)) return d;
   return std::nullopt;
 }
