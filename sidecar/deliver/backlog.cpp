@@ -9,13 +9,6 @@ namespace {
 /// Events that one call sets aside at most, so that a turn stays short.
 constexpr std::uint32_t set_aside_max = 10'000;
 
-std::string id_text(const RecordView& record) {
-  if (record.id_is_text) return std::string(proto::as_text(record.id));
-  std::string text(uuid_text_bytes, '\0');
-  write_uuid_text(record.id, text.data());
-  return text;
-}
-
 }  // namespace
 
 Backlog::Backlog(const DestinationConfig& config, Encoder& encoder, Ledger& ledger,
@@ -167,7 +160,8 @@ void Backlog::encode(Batch& batch) {
 
 void Backlog::give_id(Batch& batch, const Now& now) {
   if (batch.events == 1) {
-    batch.id = id_text(read_record(batch.records.data()));
+    IdSpace space;
+    batch.id = id_text(read_record(batch.records.data()), space);
   } else {
     batch.id.resize(uuid_text_bytes);
     write_uuid_text(batch_ids_.next(now.wall_ns()), batch.id.data());

@@ -18,13 +18,17 @@ std::string detail_of(const Completion& completion) {
   return printable(completion.detail, detail_bytes_max);
 }
 
+std::string status_of(const Completion& completion) {
+  return completion.status == 0 ? "none" : std::to_string(completion.status);
+}
+
 }  // namespace
 
 void FailureLog::write(LogLevel level, std::string_view message, const Completion& completion,
                        std::uint64_t queued) {
   log_.write(level, message,
              {{"destination", destination_},
-              {"status", completion.status == 0 ? "none" : std::to_string(completion.status)},
+              {"status", status_of(completion)},
               {"queued", std::to_string(queued)},
               {"detail", detail_of(completion)}});
 }
@@ -34,7 +38,7 @@ void FailureLog::failed(const Completion& completion, const Now& now) {
   next_failed_ = now.mono + interval;
   log_.warn("request failed; its events are kept and tried again",
             {{"destination", destination_},
-             {"status", completion.status == 0 ? "none" : std::to_string(completion.status)},
+             {"status", status_of(completion)},
              {"detail", detail_of(completion)}});
 }
 
