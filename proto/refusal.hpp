@@ -21,6 +21,9 @@ enum class Refusal : std::uint8_t {
   frame_version = 6,
   frame_header = 7,
   frame_trailing = 8,
+  // Of a confirmed frame alone.
+  frame_unnumbered = 9,
+  frame_sequence_old = 10,
   // One event; the others of its frame are taken.
   event_shape = 16,
   event_topic = 17,
@@ -28,7 +31,16 @@ enum class Refusal : std::uint8_t {
   event_too_large = 19,
   event_attributes = 20,
   event_scheduled = 21,
+  // Not now: a confirmed frame may be sent again as it is, later.
+  spool_full = 32,
+  spool_failing = 33,
+  stopping = 34,
 };
+
+/// True: the refusal is for the moment, and the same frame may be taken later.
+constexpr bool is_for_later(std::uint64_t refusal) {
+  return refusal >= static_cast<std::uint64_t>(Refusal::spool_full);
+}
 
 struct RefusalRow {
   Refusal refusal;
@@ -52,6 +64,10 @@ inline constexpr std::array refusals = {
                "a known key of the frame's header has a value of the wrong type or size"},
     RefusalRow{Refusal::frame_trailing, "frame_trailing",
                "bytes follow the frame; one message is one frame"},
+    RefusalRow{Refusal::frame_unnumbered, "frame_unnumbered",
+               "the frame asks to be confirmed and has no client id or no sequence number"},
+    RefusalRow{Refusal::frame_sequence_old, "frame_sequence_old",
+               "the frame's sequence number is so old that nobody knows whether it was taken"},
     RefusalRow{Refusal::event_shape, "event_shape",
                "the event is not an array of [topic, time, data, attributes?]"},
     RefusalRow{Refusal::event_topic, "event_topic",
@@ -64,6 +80,12 @@ inline constexpr std::array refusals = {
                "a known attribute of the event has a value of the wrong type or size"},
     RefusalRow{Refusal::event_scheduled, "event_scheduled",
                "the event asks for a later time (\"at\"), which this version cannot keep"},
+    RefusalRow{Refusal::spool_full, "spool_full",
+               "the spool has reached spool.bytes_max; send the frame again later"},
+    RefusalRow{Refusal::spool_failing, "spool_failing",
+               "the spool cannot be written; send the frame again later"},
+    RefusalRow{Refusal::stopping, "stopping",
+               "the sidecar is shutting down; send the frame again later"},
 };
 
 /// The row of a refusal; `none` has the name "none".

@@ -1,10 +1,11 @@
 #!/usr/bin/python3
-"""Writes frames.json: frames as bytes and what a reader must make of them.
+"""Writes frames.json and answers.json: frames, and answers to them, as bytes and what a reader
+must make of them.
 
     /usr/bin/python3 proto/golden/generate.py
 
-The tests of every implementation read frames.json (proto/README.md says how); this script is run
-only when vectors are added. It packs with python3-msgpack and knows nothing of our own code, and it
+The tests of every implementation read both (proto/README.md says how); this script is run only
+when vectors are added. It packs with python3-msgpack and knows nothing of our own code, and it
 lets python3-msgpack confirm that what should unpack does and what should not does not.
 """
 import json
@@ -316,12 +317,75 @@ def add_events():
          [EVENT_SHAPE, EVENT_TOPIC])
 
 
+answers = []
+
+
+def good_answer(name, packed, sequence, status, refused=()):
+    """An answer that is read as given; `refused` are pairs of index and refusal, ascending."""
+    assert unpacks(packed), name
+    answers.append({"name": name, "hex": packed.hex(),
+                    "answer": {"sequence": sequence, "status": status, "refused": refused}})
+
+
+def bad_answer(name, packed):
+    answers.append({"name": name, "hex": packed.hex()})
+
+
+def add_answers():
+    taken = pack([1, "c", 7, 0])
+    good_answer("taken", taken, 7, 0)
+    good_answer("the first frame", pack([1, "c", 1, 0]), 1, 0)
+    good_answer("the largest numbers", pack([1, "c", 2**64 - 1, 2**64 - 1]), 2**64 - 1, 2**64 - 1)
+    good_answer("refused for good", pack([1, "c", 7, FRAME_VERSION]), 7, FRAME_VERSION)
+    good_answer("not now", pack([1, "c", 7, 32]), 7, 32)
+    good_answer("a status that nobody knows yet", pack([1, "c", 7, 31]), 7, 31)
+    good_answer("two events refused", pack([1, "c", 7, 0, {0: EVENT_TOPIC, 3: EVENT_TIME}]),
+                7, 0, [[0, EVENT_TOPIC], [3, EVENT_TIME]])
+    good_answer("refused events in any order", pack([1, "c", 7, 0, {3: EVENT_TIME, 0: EVENT_TOPIC}]),
+                7, 0, [[0, EVENT_TOPIC], [3, EVENT_TIME]])
+    good_answer("an event refused by a number that nobody knows yet", pack([1, "c", 7, 0, {0: 300}]),
+                7, 0, [[0, 300]])
+    good_answer("no event refused, said explicitly", pack([1, "c", 7, 0, {}]), 7, 0)
+    good_answer("further elements", pack([1, "c", 7, 0, {}, "x", [1, {2: 3}]]), 7, 0)
+    wide = raw_array(b"\xcf" + struct.pack(">Q", 1), b"\xd9\x01c", b"\xcd\x00\x07",
+                     b"\xd3" + bytes(8), b"\xde\x00\x01\xcc\x02\xce" + struct.pack(">I", EVENT_SHAPE))
+    good_answer("every value in a wide form", wide, 7, 0, [[2, EVENT_SHAPE]])
+
+    for end in range(len(taken)):
+        bad_answer("cut to %d bytes" % end, taken[:end])
+    with_refused = pack([1, "c", 7, 0, {1: EVENT_SHAPE}])
+    for end in range(len(taken), len(with_refused)):
+        bad_answer("with refused events, cut to %d bytes" % end, with_refused[:end])
+    bad_answer("a byte behind it", taken + b"\x00")
+    bad_answer("a byte that msgpack does not have", taken[:-1] + b"\xc1")
+    for value in ["no array", {"c": 7}, [], [1], [1, "c", 7], [2, "c", 7, 0], [0, "c", 7, 0],
+                  ["1", "c", 7, 0], [1, "d", 7, 0], [1, "", 7, 0], [1, b"c", 7, 0], [1, 1, 7, 0],
+                  [1, "c", 0, 0], [1, "c", -7, 0], [1, "c", "7", 0], [1, "c", 7.0, 0],
+                  [1, "c", 7, -1], [1, "c", 7, None], [1, "c", 7, 0, None], [1, "c", 7, 0, []],
+                  [1, "c", 7, 0, {0: 0}], [1, "c", 7, 0, {0: -1}], [1, "c", 7, 0, {-1: 17}],
+                  [1, "c", 7, 0, {"0": 17}], [1, "c", 7, 0, {2**32: 17}], [1, "c", 7, 0, {0: 2**32}]]:
+        bad_answer(repr(value), pack(value))
+    bad_answer("an index twice",
+               raw_array(pack(1), pack("c"), pack(7), pack(0), raw_map(*[(pack(0), pack(17))] * 2)))
+    head = b"\x95" + taken[1:]
+    bad_answer("a map of 2^32 - 1 pairs", head + b"\xdf\xff\xff\xff\xff")
+    bad_answer("an array of 2^32 - 1 elements", b"\xdd\xff\xff\xff\xff" + taken[1:] + b"\x80")
+    bad_answer("a further element that nests too deep",
+               b"\x96" + taken[1:] + b"\x80" + b"\x91" * (DEPTH_LEVELS_MAX + 1) + b"\xc0")
+
+
+def write(file_name, before, key, rows):
+    assert len({row["name"] for row in rows}) == len(rows)
+    lines = ",\n".join("    " + json.dumps(row) for row in rows)
+    pathlib.Path(__file__).with_name(file_name).write_text(
+        '{\n%s  "%s": [\n%s\n  ]\n}\n' % (before, key, lines))
+    print(file_name, len(rows), "vectors")
+
+
 add_good_frames()
 add_bad_frames()
 add_events()
-assert len({vector["name"] for vector in vectors}) == len(vectors)
-rows = ",\n".join("    " + json.dumps(vector) for vector in vectors)
-pathlib.Path(__file__).with_name("frames.json").write_text(
-    '{\n  "limits": {"frame_bytes_max": %d, "event_bytes_max": %d},\n  "frames": [\n%s\n  ]\n}\n'
-    % (FRAME_BYTES_MAX, EVENT_BYTES_MAX, rows))
-print(len(vectors), "vectors")
+add_answers()
+write("frames.json", '  "limits": {"frame_bytes_max": %d, "event_bytes_max": %d},\n'
+      % (FRAME_BYTES_MAX, EVENT_BYTES_MAX), "frames", vectors)
+write("answers.json", "", "answers", answers)

@@ -30,6 +30,7 @@ WRAPPED_BY = {
     ],
     r"msgpack\.hpp": [
         "sdk/include/outrider/client.hpp",
+        "proto/confirm.cpp",
         "proto/frame_writer.cpp",
         "sidecar/cli/emit_line.cpp",
     ],

@@ -1,9 +1,10 @@
-// The golden vectors of proto/golden/frames.json, for tests that read them.
+// The golden vectors of proto/golden/, for tests that read them.
 #pragma once
 
 #include <cstdint>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -11,6 +12,8 @@
 #include <vector>
 
 #include <rapidjson/document.h>
+
+#include "proto/confirm.hpp"
 
 namespace outrider::test {
 
@@ -71,13 +74,42 @@ inline void add_golden_fields(const rapidjson::Value& object, const std::string&
   }
 }
 
-inline GoldenFile read_golden_frames() {
-  std::ifstream file(OUTRIDER_SOURCE_DIR "/proto/golden/frames.json");
+struct GoldenAnswer {
+  std::string name;
+  std::vector<std::uint8_t> bytes;
+  std::optional<proto::ConfirmAnswer> answer;  ///< none: the bytes are no answer
+};
+
+inline void read_golden_file(const std::string& name, rapidjson::Document& document) {
+  std::ifstream file(OUTRIDER_SOURCE_DIR "/proto/golden/" + name);
   std::ostringstream text;
   text << file.rdbuf();
-  rapidjson::Document document;
   document.Parse(text.str().c_str());
-  if (document.HasParseError()) throw std::runtime_error("proto/golden/frames.json cannot be read");
+  if (document.HasParseError()) throw std::runtime_error("proto/golden/" + name + " is no JSON");
+}
+
+inline std::vector<GoldenAnswer> read_golden_answers() {
+  rapidjson::Document document;
+  read_golden_file("answers.json", document);
+  std::vector<GoldenAnswer> answers;
+  for (const auto& row : document["answers"].GetArray()) {
+    GoldenAnswer& golden = answers.emplace_back();
+    golden.name = row["name"].GetString();
+    golden.bytes = from_hex(row["hex"].GetString());
+    if (!row.HasMember("answer")) continue;
+    proto::ConfirmAnswer& answer = golden.answer.emplace();
+    answer.sequence = row["answer"]["sequence"].GetUint64();
+    answer.status = row["answer"]["status"].GetUint64();
+    for (const auto& pair : row["answer"]["refused"].GetArray()) {
+      answer.refused.push_back({pair[0].GetUint(), pair[1].GetUint()});
+    }
+  }
+  return answers;
+}
+
+inline GoldenFile read_golden_frames() {
+  rapidjson::Document document;
+  read_golden_file("frames.json", document);
 
   GoldenFile golden;
   golden.frame_bytes_max = document["limits"]["frame_bytes_max"].GetUint64();

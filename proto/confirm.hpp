@@ -1,0 +1,39 @@
+// The answer to a confirmed frame: `[1, "c", sequence, status, {index: refusal}]`.
+//
+// Written by the sidecar's confirm endpoint, read by the SDK (proto/README.md). Pure functions;
+// the reader takes any bytes, allocates no more than they justify and says false.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "proto/bytes.hpp"
+
+namespace outrider::proto {
+
+/// The sidecar remembers of each client which of its last so many sequence numbers it took. A
+/// client keeps the distance from its lowest unanswered frame to its highest sent one below this.
+inline constexpr std::uint64_t confirm_window_frames = 4096;
+
+/// One event of a frame that was taken without it.
+struct RefusedEvent {
+  std::uint32_t index;    ///< in the frame, from 0
+  std::uint32_t refusal;  ///< never 0; a number that Refusal may not know yet
+  bool operator==(const RefusedEvent&) const = default;
+};
+
+struct ConfirmAnswer {
+  std::uint64_t sequence = 0;           ///< the frame's "s", from 1
+  std::uint64_t status = 0;             ///< 0: taken and recoverable; else a Refusal, none taken
+  std::vector<RefusedEvent> refused{};  ///< ascending by index, each index once
+  bool operator==(const ConfirmAnswer&) const = default;
+};
+
+std::string write_confirm_answer(const ConfirmAnswer& answer);
+
+/// False if the bytes are not exactly one answer of this version.
+[[nodiscard]] bool read_confirm_answer(ByteView bytes, ConfirmAnswer& answer);
+
+}  // namespace outrider::proto
