@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "sidecar/deliver/ledger.hpp"
+#include "sidecar/base/ledger.hpp"
 #include "sidecar/ingest/ingest_agent.hpp"
 
 namespace outrider::sidecar {

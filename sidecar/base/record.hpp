@@ -1,12 +1,14 @@
-// EventRecord: an accepted event as the sidecar keeps it, in memory and later on disk.
+// EventRecord: an accepted event as the sidecar keeps it, in memory and on disk.
 //
-// Used by ingest (writes), queues and batches (hold), encoders (read). One record is one run of
-// bytes, written once and then only copied whole:
+// Used by ingest (writes), queues, batches and the spool (hold), encoders (read). One record is one
+// run of bytes, written once and then only copied whole:
 //
-//     RecordHead (20 bytes, native byte order), then, without gaps:
-//     id, topic, key, trace, host, expiry (8 bytes, if has_expiry), data
+//     RecordHead (19 bytes, native byte order), then, without gaps:
+//     expiry (8 bytes, if any), origin (12 bytes, if any), id, topic, key, trace, host, data
 //
-// The expiry counts by this process's monotonic clock.
+// In memory the expiry counts by this process's monotonic clock, and the origin says where on disk
+// the event stands as well. A *stored* record, as it is on disk, has its expiry by the wall clock
+// and no origin.
 //
 // This costs less than the event's own wire form plus its id. Every field that the wire form leaves
 // open is settled: the event has an id and a time. Owns: nothing; RecordView points into the bytes.
@@ -14,6 +16,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "proto/event.hpp"
@@ -30,11 +33,17 @@ struct [[gnu::packed]] RecordHead {
   std::uint8_t trace_bytes;
   std::uint8_t host_bytes;
   std::uint8_t priority;
-  std::uint8_t id_is_text;
-  std::uint8_t has_expiry;
+  std::uint8_t flags;
   std::uint64_t time_ns;
 };
-static_assert(sizeof(RecordHead) == 20);
+static_assert(sizeof(RecordHead) == 19);
+
+/// Where on disk an event stands: so many events behind the first of that block.
+struct [[gnu::packed]] RecordOrigin {
+  std::int64_t block;
+  std::uint32_t index;
+};
+static_assert(sizeof(RecordOrigin) == 12);
 
 struct RecordView {
   proto::ByteView bytes{};  ///< the whole record
@@ -48,6 +57,7 @@ struct RecordView {
   MonoTime expires_at = never;  ///< by the monotonic clock: wall clocks jump
   proto::Priority priority = proto::Priority::normal;
   proto::ByteView data{};  ///< one msgpack value
+  std::optional<RecordOrigin> origin = std::nullopt;
 };
 
 /// What ingest adds to an event to make a record of it.
@@ -68,8 +78,28 @@ std::size_t record_bytes_at(const std::uint8_t* at);
 
 proto::Priority record_priority_at(const std::uint8_t* at);
 
+/// It stands on disk as well.
+bool has_record_origin_at(const std::uint8_t* at);
+
 /// Reads the record that begins at `at`, which write_record has written.
 RecordView read_record(const std::uint8_t* at);
+
+/// Bytes that write_stored_record will write for this record.
+std::size_t stored_record_bytes(const RecordView& record);
+
+/// Writes the record as it is kept on disk.
+void write_stored_record(const RecordView& record, const Now& now, std::uint8_t* out);
+
+/// Bytes that restore_record will write; `with_origin` as there.
+std::size_t restored_record_bytes(proto::ByteView stored, bool with_origin = true);
+
+/// Writes a stored record as it is kept in memory, with its origin if one is given.
+void restore_record(proto::ByteView stored, const std::optional<RecordOrigin>& origin,
+                    const Now& now, std::uint8_t* out);
+
+/// Bytes of the stored record at the front of what was read from disk; 0 if there is no whole and
+/// consistent one.
+std::size_t sound_record_bytes(proto::ByteView stored);
 
 /// The id as people and bodies see it: a text id itself, a binary one as a UUID written to `space`.
 using IdSpace = std::array<char, uuid_text_bytes>;

@@ -1,6 +1,7 @@
 #include "sidecar/base/text.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 
 namespace outrider::sidecar {
@@ -69,6 +70,48 @@ std::string_view nearest(std::string_view word, const std::vector<std::string_vi
     }
   }
   return best;
+}
+
+std::string without_secrets(std::string_view text) {
+  static constexpr std::array words = {
+      "authorization", "bearer", "basic",     "token",  "secret", "password", "passwd",
+      "api_key",       "apikey", "api-key",   "cookie", "signature"};
+  const auto is_filler = [](char c) {
+    return c == ' ' || c == ':' || c == '=' || c == '"' || c == '\'' || c == '\\' || c == '[';
+  };
+  const auto is_end = [](char c) {
+    return c == ' ' || c == ',' || c == ';' || c == '&' || c == '"' || c == '\'' || c == '\\' ||
+           c == '}' || c == ']' || c == '<';
+  };
+  const std::string lower = to_lower(text);
+  std::string out;
+  std::size_t at = 0;
+  while (at < text.size()) {
+    std::size_t word_bytes = 0;
+    for (const std::string_view word : words) {
+      if (lower.compare(at, word.size(), word) == 0) word_bytes = std::max(word_bytes, word.size());
+    }
+    std::size_t value = at + word_bytes;
+    if (word_bytes > 0) {
+      while (value < text.size() && is_filler(text[value])) ++value;
+    }
+    // A word alone is no secret: something must stand between it and its value.
+    if (word_bytes == 0 || value == at + word_bytes) {
+      out += text[at++];
+      continue;
+    }
+    out += text.substr(at, value - at);
+    at = value;
+    // "Authorization: Bearer x": the next word is found in its turn.
+    const bool is_word_again = std::any_of(words.begin(), words.end(), [&](std::string_view word) {
+      return lower.compare(at, word.size(), word) == 0;
+    });
+    if (is_word_again) continue;
+    const std::size_t begin = at;
+    while (at < text.size() && !is_end(text[at])) ++at;
+    if (at > begin) out += "[redacted]";
+  }
+  return out;
 }
 
 std::string printable(std::string_view text, std::size_t bytes_max) {

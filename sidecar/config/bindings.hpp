@@ -33,6 +33,8 @@ auto& owner_in(auto& config, auto& destination) {
     return destination;
   } else if constexpr (std::is_same_v<Owner, IngestConfig>) {
     return config.ingest;
+  } else if constexpr (std::is_same_v<Owner, SpoolConfig>) {
+    return config.spool;
   } else {
     return config;
   }

@@ -18,14 +18,28 @@ namespace outrider::sidecar {
 struct IngestConfig {
   /// ipc://PATH, tcp://HOST:PORT, inproc://NAME
   std::vector<std::string> endpoints = {"ipc:///run/outrider/outrider.sock"};
+  std::string confirm_endpoint = "ipc:///run/outrider/confirm.sock";  ///< used with a spool
   std::uint64_t frame_bytes_max = 4ULL << 20U;
   std::uint64_t event_bytes_max = 1ULL << 20U;
   std::uint32_t socket_mode = 0660;  ///< permission bits of an ipc socket
   std::string socket_group;          ///< group of an ipc socket; empty: the process's own
 };
 
+enum class SpoolSync : std::uint8_t { full, normal };
+
+struct SpoolConfig {
+  std::string path;  ///< empty: there is no spool
+  SpoolSync sync = SpoolSync::full;
+  std::uint64_t bytes_max = 4ULL << 30U;
+  std::uint64_t free_bytes_min = 256ULL << 20U;
+  std::uint64_t dead_events_max = 10'000;
+  std::uint64_t dead_bytes_max = 256ULL << 20U;
+  Duration dead_age_max = std::chrono::hours(30 * 24);
+};
+
 struct Config {
   IngestConfig ingest;
+  SpoolConfig spool;
   std::vector<DestinationConfig> destinations;
   Duration shutdown_linger = std::chrono::seconds(10);
   LogLevel log_level = LogLevel::info;

@@ -18,7 +18,8 @@ enum class DestinationType : std::uint8_t { http, file, stdout_, zmq };
 enum class BodyFormat : std::uint8_t { json, ndjson, msgpack, cloudevents, payload };
 enum class CloudEventsMode : std::uint8_t { batch, structured, binary };
 enum class Compression : std::uint8_t { none, gzip, zstd };
-enum class WhenFull : std::uint8_t { drop_newest, drop_oldest };
+enum class WhenFull : std::uint8_t { drop_newest, drop_oldest, spool };
+enum class SpoolOrder : std::uint8_t { oldest_first, fresh_first };
 enum class Ordering : std::uint8_t { none, key };
 enum class ZmqPattern : std::uint8_t { pub, push };
 enum class HttpVersion : std::uint8_t { http1, http2 };
@@ -116,6 +117,9 @@ struct DestinationConfig {
   std::uint64_t queue_events_max = 100'000;
   std::uint64_t queue_bytes_max = 64ULL << 20U;
   WhenFull when_full = WhenFull::drop_newest;
+  SpoolOrder spool_order = SpoolOrder::oldest_first;
+  std::uint64_t spool_bytes_max = 1ULL << 30U;
+  Duration spool_age_max = std::chrono::hours(7 * 24);
 
   // What failure means.
   std::vector<StatusAction> status_actions;

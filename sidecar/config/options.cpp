@@ -17,6 +17,7 @@ using namespace std::chrono_literals;
 
 using Ingest = IngestConfig;
 using Dest = DestinationConfig;
+using Disk = SpoolConfig;
 
 constexpr std::uint64_t kib = 1ULL << 10U;
 constexpr std::uint64_t mib = 1ULL << 20U;
@@ -35,11 +36,15 @@ const Choices<DestinationType> type_names = {{"http", DestinationType::http},
 std::vector<Option> make_options() {
   constexpr std::string_view ingest = "ingest";
   constexpr std::string_view dest = "destination";
+  constexpr std::string_view spool = "spool";
   constexpr std::string_view shutdown = "shutdown";
   constexpr std::string_view log = "log";
   return {
     {ingest, "endpoint", every_type, lines(&Ingest::endpoints, "endpoint", check_endpoint),
      "Where apps connect: ipc://PATH, tcp://HOST:PORT, or inproc://NAME when embedded."},
+    {ingest, "confirm_endpoint", every_type,
+     text(&Ingest::confirm_endpoint, "endpoint", check_endpoint),
+     "Where apps connect to deliver with confirmation, when there is a spool: as endpoint."},
     {ingest, "frame_bytes_max", every_type, size(&Ingest::frame_bytes_max, kib, gib),
      "Larger frames are refused."},
     {ingest, "event_bytes_max", every_type, size(&Ingest::event_bytes_max, 64, gib),
@@ -167,9 +172,20 @@ std::vector<Option> make_options() {
      "Bytes of events that may wait in memory."},
     {dest, "when_full", every_type,
      choice(&Dest::when_full, {{"drop_newest", WhenFull::drop_newest},
-                               {"drop_oldest", WhenFull::drop_oldest}}),
-     "What a full queue gives up: the event that comes, or the one that waited longest. Either way "
-     "events of low priority go first and those of high priority last."},
+                               {"drop_oldest", WhenFull::drop_oldest},
+                               {"spool", WhenFull::spool}}),
+     "What a full queue gives up: the event that comes, or the one that waited longest; either way "
+     "events of low priority go first and those of high priority last. Or nothing: what comes goes "
+     "to disk and back."},
+    {dest, "spool_order", every_type,
+     choice(&Dest::spool_order, {{"oldest_first", SpoolOrder::oldest_first},
+                                 {"fresh_first", SpoolOrder::fresh_first}}),
+     "While events wait on disk, new ones wait behind them, or overtake them as far as there is "
+     "room in memory."},
+    {dest, "spool_bytes_max", every_type, size(&Dest::spool_bytes_max, mib, 1024 * gib),
+     "Bytes of its events that may be on disk, those in memory that were confirmed among them."},
+    {dest, "spool_age_max", every_type, duration(&Dest::spool_age_max, 1s, 366 * 24h),
+     "An event that was on disk for so long is a dead letter."},
     {dest, "ordering", every_type,
      choice(&Dest::ordering, {{"none", Ordering::none}, {"key", Ordering::key}}),
      "key: events with the same key arrive in order, also over retries; others overtake them."},
@@ -209,6 +225,23 @@ std::vector<Option> make_options() {
      "status once, as in 409:ok, 520-527:retry; an action is ok, retry, split, hold, disable or "
      "dead."},
 
+    {spool, "path", every_type, text(&Disk::path, "path", check_filled),
+     "The database that keeps what must not be lost; made if there is none. Not set: no spool."},
+    {spool, "sync", every_type,
+     choice(&Disk::sync, {{"full", SpoolSync::full}, {"normal", SpoolSync::normal}}),
+     "full: what is confirmed survives a loss of power. normal: it survives a crash of the sidecar, "
+     "and a loss of power costs the last moments."},
+    {spool, "bytes_max", every_type, size(&Disk::bytes_max, mib, 1024 * gib),
+     "Bytes of events that may be on disk, of all destinations together."},
+    {spool, "free_bytes_min", every_type, size(&Disk::free_bytes_min, 0, 1024 * gib),
+     "Nothing new is stored while less than this is free on the disk."},
+    {spool, "dead_events_max", every_type, count(&Disk::dead_events_max, 0, 100'000'000),
+     "Dead letters that are kept; the oldest go first."},
+    {spool, "dead_bytes_max", every_type, size(&Disk::dead_bytes_max, 0, 1024 * gib),
+     "Bytes of dead letters that are kept; the oldest go first."},
+    {spool, "dead_age_max", every_type, duration(&Disk::dead_age_max, 1s, 3660 * 24h),
+     "How long a dead letter is kept."},
+
     {shutdown, "linger", every_type, duration(&Config::shutdown_linger, 0ms, 1h),
      "How long a stop may wait for the queues to empty."},
 
@@ -229,11 +262,8 @@ struct Later {
   std::string_view value;
 };
 constexpr std::array later = {
-    Later{"spool", "", ""},
     Later{"admin", "", ""},
-    Later{"ingest", "confirm_endpoint", ""},
     Later{"destination", "type", "nats"},
-    Later{"destination", "when_full", "spool"},
 };
 // clang-format on
 
@@ -250,6 +280,7 @@ const std::vector<Section>& sections() {
       {"destination", "destination.NAME",
        "Where events go; one section a destination, each with a name of its own (1 to 64 of "
        "A-Z a-z 0-9 _ -)."},
+      {"spool", "spool", "What is kept on disk: confirmed, scheduled and spilled events, dead letters."},
       {"shutdown", "shutdown", "How the sidecar stops."},
       {"log", "log", "What the sidecar says of itself."},
   };

@@ -25,6 +25,38 @@ void validate_ingest(const IngestConfig& ingest, const SectionView& section) {
   section.must_be_distinct("endpoint", ingest.endpoints);
 }
 
+void validate_spool(const Config& config, const SectionView& spool, const SectionView& ingest) {
+  if (!config.spool.path.empty() || spool.has_failed("path")) {
+    const auto& endpoints = config.ingest.endpoints;
+    const std::string& confirm = config.ingest.confirm_endpoint;
+    if (std::find(endpoints.begin(), endpoints.end(), confirm) != endpoints.end()) {
+      ingest.complain_of("confirm_endpoint",
+                         in_quotes(confirm) + " is an [ingest] endpoint as well; give it another");
+    }
+    return;
+  }
+  if (ingest.is_given("confirm_endpoint")) {
+    ingest.complain_of("confirm_endpoint",
+                       "nothing can be confirmed without a spool; set [spool] path");
+  }
+  for (const char* key : {"sync", "bytes_max", "free_bytes_min", "dead_events_max",
+                          "dead_bytes_max", "dead_age_max"}) {
+    if (!spool.is_given(key)) continue;
+    spool.complain_of(key, "there is no spool; set [spool] path");
+  }
+}
+
+void validate_spooling(const DestinationConfig& destination, const SpoolConfig& spool,
+                       const SectionView& section) {
+  if (!spool.path.empty()) return;
+  if (destination.when_full == WhenFull::spool && !section.has_failed("when_full")) {
+    section.complain_of("when_full", "there is no spool; set [spool] path, or drop events");
+  }
+  for (const char* key : {"spool_order", "spool_bytes_max", "spool_age_max"}) {
+    if (section.is_given(key)) section.complain_of(key, "there is no spool; set [spool] path");
+  }
+}
+
 void validate_endpoints(const DestinationConfig& destination, const SectionView& section) {
   for (std::size_t i = 0; i < destination.urls.size() && !section.has_failed("url"); ++i) {
     const Status status = check_endpoint(destination.urls[i]);
@@ -149,8 +181,11 @@ void validate(LoadedConfig& loaded, const std::set<std::string, std::less<>>& fa
     return SectionView(loaded, failed, title, nowhere, problems);
   };
   validate_ingest(config.ingest, section("ingest"));
+  validate_spool(config, section("spool"), section("ingest"));
   for (const DestinationConfig& destination : config.destinations) {
-    validate_destination(destination, config.ingest, section("destination." + destination.name));
+    const SectionView view = section("destination." + destination.name);
+    validate_destination(destination, config.ingest, view);
+    validate_spooling(destination, config.spool, view);
   }
   validate_ca_files(config, section);
   if (config.destinations.empty() && problems.empty()) {

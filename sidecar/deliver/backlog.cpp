@@ -8,10 +8,15 @@ namespace {
 
 /// Events that one call sets aside at most, so that a turn stays short.
 constexpr std::uint32_t set_aside_max = 10'000;
+/// Events that one call takes from disk at most, for the same reason.
+constexpr std::uint32_t refill_max = 10'000;
+/// The part of the queue that is for what waits on disk, while there is something: otherwise new
+/// events would take all the room there ever is.
+constexpr double part_for_disk = 0.25;
 
 }  // namespace
 
-Backlog::Backlog(const DestinationConfig& config, Encoder& encoder, Ledger& ledger,
+Backlog::Backlog(const DestinationConfig& config, Encoder& encoder, Lane* lane, Ledger& ledger,
                  std::uint64_t seed)
     : when_full_(config.when_full),
       keeps_key_order_(config.ordering == Ordering::key),
@@ -19,7 +24,9 @@ Backlog::Backlog(const DestinationConfig& config, Encoder& encoder, Ledger& ledg
       batch_bytes_max_(config.batch_bytes_max),
       body_bytes_max_(config.body_bytes_max),
       batch_delay_(config.batch_delay),
+      is_fresh_first_(config.spool_order == SpoolOrder::fresh_first),
       encoder_(encoder),
+      lane_(lane),
       ledger_(ledger),
       batch_ids_(seed),
       queue_({config.queue_events_max, config.queue_bytes_max},
@@ -29,13 +36,46 @@ Backlog::Backlog(const DestinationConfig& config, Encoder& encoder, Ledger& ledg
 
 void Backlog::accept(proto::ByteView record, const Now& now) {
   const proto::Priority priority = record_priority_at(record.data());
-  if (!queue_.has_room(record.size()) && !make_room(record.size(), priority)) {
+  const bool is_behind = lane_ != nullptr && lane_->has_unread() && !is_fresh_first_;
+  if (when_full_ == WhenFull::spool && (is_behind || !has_room(record.size()))) {
+    if (!spill(record, now)) ledger_.drop(DropReason::spool_full, 1);
+    return;
+  }
+  if (!has_room(record.size()) && !make_room(record.size(), priority)) {
     ledger_.drop(DropReason::queue_full, 1);
     return;
   }
   if (queue_.is_empty()) gathering_since_ = now.mono;
   queue_.push(record, priority);
   ++ledger_.queued;
+}
+
+bool Backlog::has_room(std::size_t record_bytes) const {
+  const bool is_shared = lane_ != nullptr && lane_->has_unread();
+  return queue_.has_room(record_bytes, is_shared ? part_for_disk : 0);
+}
+
+bool Backlog::spill(proto::ByteView record, const Now& now) {
+  return lane_ != nullptr && lane_->append(read_record(record.data()), now);
+}
+
+std::uint32_t Backlog::refill(const Now& now) {
+  if (lane_ == nullptr) return 0;
+  std::uint32_t events = 0;
+  while (events < refill_max && lane_->has_next()) {
+    const proto::ByteView stored = lane_->next();
+    const std::size_t record_bytes = restored_record_bytes(stored);
+    // One that would never fit is taken alone.
+    if (!queue_.has_room(record_bytes) && !queue_.is_unused()) break;
+    if (queue_.is_empty()) gathering_since_ = now.mono;
+    std::uint8_t* out = queue_.add(record_bytes, record_priority_at(stored.data()));
+    restore_record(stored, lane_->next_origin(), now, out);
+    lane_->take_next();
+    ++events;
+  }
+  ledger_.queued += events;
+  lane_->read_ahead();
+  return events;
 }
 
 bool Backlog::make_room(std::size_t record_bytes, proto::Priority priority) {
@@ -46,7 +86,8 @@ bool Backlog::make_room(std::size_t record_bytes, proto::Priority priority) {
   }
   // Nothing is given up for an event that would not fit even then.
   if (!queue_.could_fit(record_bytes, priority)) return false;
-  while (!queue_.has_room(record_bytes) && queue_.evict(priority)) {
+  while (!has_room(record_bytes)) {
+    if (!queue_.evict(priority)) return false;
     --ledger_.queued;
     ledger_.drop(DropReason::evicted, 1);
   }
@@ -78,7 +119,7 @@ BatchPtr Backlog::take_fresh(std::uint64_t events_max, const Now& now) {
     if (!drop_if_expired(record, now)) {
       if (!add_next(*batch, record)) break;
     } else {
-      queue_.release(1, record.bytes.size());
+      release(record);
     }
     lanes_.pop_front();
   }
@@ -86,6 +127,7 @@ BatchPtr Backlog::take_fresh(std::uint64_t events_max, const Now& now) {
   while (batch->events < events_max && !queue_.is_empty() && set_aside < set_aside_max) {
     const RecordView record = read_record(queue_.front().data());
     if (drop_if_expired(record, now)) {
+      settle_on_disk(record);
       queue_.pop();
     } else if (keeps_key_order_ && lanes_.is_blocked(record.key)) {
       lanes_.set_aside(record);
@@ -215,13 +257,18 @@ void Backlog::forget_attempts() {
   }
 }
 
+void Backlog::settle_on_disk(const RecordView& record) {
+  if (record.origin) lane_->settle(record);
+}
+
 void Backlog::release(const RecordView& record) {
+  settle_on_disk(record);
   queue_.release(1, record.bytes.size());
   if (keeps_key_order_ && !record.key.empty()) lanes_.leave(record.key);
 }
 
 void Backlog::finish(BatchPtr batch, const Now& now) {
-  if (keeps_key_order_) {
+  if (keeps_key_order_ || lane_ != nullptr) {
     batch->for_each([this](const RecordView& record) { release(record); });
   } else {
     queue_.release(batch->events, batch->records.size());
@@ -237,6 +284,61 @@ void Backlog::recycle(BatchPtr batch) {
   batch->first_attempt_at = {};
   batch->is_too_large = false;
   spare_ = std::move(batch);
+}
+
+/// Records as they are kept on disk, in blocks.
+class PutBack {
+ public:
+  explicit PutBack(const Now& now) : now_(now) {}
+
+  void add(const RecordView& record) {
+    const std::size_t bytes = stored_record_bytes(record);
+    const bool is_full = !blocks_.empty() &&
+                         (blocks_.back().events >= Store::block_events_max ||
+                          blocks_.back().records.size() + bytes > Store::block_bytes_max);
+    if (blocks_.empty() || is_full) blocks_.emplace_back();
+    Block& block = blocks_.back();
+    block.records.resize(block.records.size() + bytes);
+    write_stored_record(record, now_, block.records.data() + block.records.size() - bytes);
+    ++block.events;
+  }
+
+  std::vector<Block> take() { return std::move(blocks_); }
+
+ private:
+  const Now& now_;
+  std::vector<Block> blocks_;
+};
+
+void Backlog::put_back(std::vector<BatchPtr> taken, const Now& now) {
+  std::uint64_t events = ledger_.queued;
+  for (const BatchPtr& batch : taken) events += batch->events;
+  const std::uint64_t unsaved = events - lane_->events_in_memory();
+  if (unsaved == 0) {
+    // All of it is on disk where it was.
+    lane_->leave();
+  } else {
+    PutBack all(now);
+    const auto add = [&](const RecordView& record) {
+      all.add(record);
+      settle_on_disk(record);
+    };
+    // Oldest first: what was on its way, what waits for another attempt, what waits for those.
+    const auto add_batches = [&](const BatchPtr& first) {
+      for (const Batch* batch = first.get(); batch != nullptr; batch = batch->follower.get()) {
+        batch->for_each(add);
+      }
+    };
+    for (const BatchPtr& batch : taken) add_batches(batch);
+    for (const auto& [due, batch] : waiting_) add_batches(batch);
+    lanes_.clear([&](proto::ByteView record) { add(read_record(record.data())); });
+    for (; !queue_.is_empty(); queue_.pop()) add(read_record(queue_.front().data()));
+    lane_->put_back(all.take(), unsaved);
+  }
+  waiting_.clear();
+  lanes_.clear([](proto::ByteView) {});
+  while (!queue_.is_empty()) queue_.pop();
+  ledger_.queued = 0;
 }
 
 std::uint64_t Backlog::clear() {

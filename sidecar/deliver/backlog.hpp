@@ -4,30 +4,38 @@
 // waits on its own, in no request's place. With `ordering = key`, events whose key is on its way
 // are set aside. Batches are encoded as they are made, so that batch_bytes_max bounds the body.
 //
+// With a spool, what finds no room goes to disk, and what is on disk comes back when there is room;
+// an event that stands on disk is settled there when it is settled here.
+//
 // Thread: one, with its destination. Owns: the queue and the batches that wait; a batch that was
 // taken belongs to the taker until it comes back by wait_until(), split() or finish().
-// Borrows: the encoder and the ledger, of which it keeps `queued`, what waits here, and the drops.
+// Borrows: the lane of the spool, if there is one, the encoder and the ledger, of which it keeps `queued`, what waits here, and the drops.
 // Limits: queue_events_max and queue_bytes_max bound all it holds and all that was taken.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <vector>
 
 #include "sidecar/base/uuid.hpp"
 #include "sidecar/config/destination_config.hpp"
 #include "sidecar/deliver/batch.hpp"
 #include "sidecar/deliver/key_lanes.hpp"
-#include "sidecar/deliver/ledger.hpp"
+#include "sidecar/base/ledger.hpp"
 #include "sidecar/queue/event_queue.hpp"
+#include "sidecar/spool/lane.hpp"
 
 namespace outrider::sidecar {
 
 class Backlog {
  public:
-  Backlog(const DestinationConfig& config, Encoder& encoder, Ledger& ledger, std::uint64_t seed);
+  Backlog(const DestinationConfig& config, Encoder& encoder, Lane* lane, Ledger& ledger,
+          std::uint64_t seed);
 
   /// Takes a copy of the record, or drops one as when_full says.
   void accept(proto::ByteView record, const Now& now);
+  /// Takes what has come back from disk, as far as there is room. Returns how many events.
+  std::uint32_t refill(const Now& now);
 
   /// When a batch should be made of what is queued: at once if nothing is on its way, else when
   /// there is enough of it or it has waited for batch_delay. `never` if nothing is queued.
@@ -58,6 +66,9 @@ class Backlog {
 
   /// Forgets all that waits and returns how many events that were.
   std::uint64_t clear();
+  /// With a spool, at the end: all that waits, and before it the batches that were on their way, is
+  /// on disk for the next run, in this order.
+  void put_back(std::vector<BatchPtr> taken, const Now& now);
 
   bool is_empty() const;
 
@@ -65,6 +76,9 @@ class Backlog {
   void give_id(Batch& batch, const Now& now);
 
  private:
+  bool has_room(std::size_t record_bytes) const;
+  bool spill(proto::ByteView record, const Now& now);
+  void settle_on_disk(const RecordView& record);
   bool make_room(std::size_t record_bytes, proto::Priority priority);
   bool add_next(Batch& batch, const RecordView& record);
   bool drop_if_expired(const RecordView& record, const Now& now);
@@ -78,7 +92,9 @@ class Backlog {
   std::uint64_t batch_bytes_max_;
   std::uint64_t body_bytes_max_;
   Duration batch_delay_;
+  bool is_fresh_first_;
   Encoder& encoder_;
+  Lane* lane_;
   Ledger& ledger_;
   UuidGenerator batch_ids_;
 

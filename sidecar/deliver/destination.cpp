@@ -4,6 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include "sidecar/base/text.hpp"
+
 namespace outrider::sidecar {
 namespace {
 
@@ -11,6 +13,8 @@ namespace {
 constexpr int batches_per_turn_max = 4;
 /// A peer that takes nothing more just now is offered the rest after this time.
 constexpr Duration congestion_delay = std::chrono::milliseconds(10);
+/// Of an answer that is kept with a dead letter.
+constexpr std::size_t answer_bytes_max = 512;
 
 /// FNV-1a and a final mix: ids of one millisecond differ in few bits only.
 std::uint64_t hash_of(proto::ByteView id) {
@@ -28,7 +32,8 @@ std::uint64_t hash_limit(double share) {
 }  // namespace
 
 Destination::Destination(const DestinationConfig& config, std::unique_ptr<Encoder> encoder,
-                         std::unique_ptr<Transport> transport, Log& log, std::uint64_t seed)
+                         std::unique_ptr<Transport> transport, Lane* lane, Log& log,
+                         std::uint64_t seed)
     : name_(config.name),
       sample_below_(hash_limit(config.sample_rate)),
       status_actions_(config.status_actions),
@@ -36,25 +41,46 @@ Destination::Destination(const DestinationConfig& config, std::unique_ptr<Encode
       retry_attempts_max_(config.retry_attempts_max),
       encoder_(std::move(encoder)),
       transport_(std::move(transport)),
+      lane_(lane),
       failures_(config.name, log),
       pacer_(config, seed),
-      backlog_(config, *encoder_, ledger_, ~seed) {}
+      backlog_(config, *encoder_, lane, ledger_, ~seed) {
+  if (lane_ != nullptr) lane_->attach(ledger_);
+}
 
 void Destination::accept(proto::ByteView record, const Now& now) {
+  const RecordView view = read_record(record.data());
+  if (!samples(view)) return;
   ++ledger_.accepted;
-  if (is_disabled_) {
-    bury_unsent(1);
-  } else if (sample_below_ != 0 && hash_of(read_record(record.data()).id) >= sample_below_) {
-    ledger_.drop(DropReason::sampled, 1);
-  } else {
+  if (!is_disabled_) {
     backlog_.accept(record, now);
+  } else if (lane_ == nullptr || !lane_->append(view, now)) {
+    bury_unsent(1);
   }
+}
+
+void Destination::schedule(proto::ByteView record, std::uint64_t due_ns, const Now& now) {
+  const RecordView view = read_record(record.data());
+  if (!samples(view)) return;
+  ++ledger_.accepted;
+  if (!lane_->schedule(view, due_ns, now)) ledger_.drop(DropReason::spool_full, 1);
+}
+
+bool Destination::samples(const RecordView& record) {
+  if (sample_below_ == 0 || hash_of(record.id) < sample_below_) return true;
+  ++ledger_.accepted;
+  ledger_.drop(DropReason::sampled, 1);
+  return false;
 }
 
 int Destination::do_work(const Now& now) {
   collect(now);
+  bury_old(now);
+  int refilled = 0;
+  if (!is_disabled_) refilled = static_cast<int>(backlog_.refill(now));
   int batches = 0;
-  for (; !is_disabled_ && batches < batches_per_turn_max; ++batches) {
+  const bool may_send = !is_disabled_ && (lane_ == nullptr || !lane_->is_busy());
+  for (; may_send && batches < batches_per_turn_max; ++batches) {
     bool is_retry = false;
     BatchPtr batch = next_batch(now, is_retry);
     if (!batch) break;
@@ -65,7 +91,7 @@ int Destination::do_work(const Now& now) {
     }
   }
   note_held_back(now);
-  return batches + static_cast<int>(completions_.size());
+  return batches + refilled + static_cast<int>(completions_.size());
 }
 
 // Sending -----------------------------------------------------------------------------------------
@@ -138,7 +164,7 @@ void Destination::settle(const Completion& completion, const Now& now) {
     settle_answer(std::move(batch), completion, now);
   }
   // What follows a batch of a destination that is gone shares its fate.
-  if (is_disabled_) bury_unsent(backlog_.clear());
+  if (is_disabled_) leave_queue(now);
 }
 
 void Destination::settle_answer(BatchPtr batch, const Completion& completion, const Now& now) {
@@ -203,7 +229,12 @@ bool Destination::settle_items(BatchPtr& batch, const Completion& completion, co
         if (outcome == Outcome::delivered) {
           ++ledger_.delivered;
         } else {
-          ++(outcome == Outcome::split ? too_large : refused);
+          const bool is_too_large = outcome == Outcome::split;
+          ++(is_too_large ? too_large : refused);
+          Completion item = {.id = completion.id, .status = item_statuses_[index]};
+          item.detail = completion.detail;
+          keep_dead(record, is_too_large ? DeadReason::too_large : DeadReason::refused, *batch,
+                    item, now);
         }
         backlog_.release(record);
         return true;
@@ -306,7 +337,48 @@ void Destination::bury(BatchPtr batch, DeadReason reason, const Completion& comp
                        const Now& now) {
   ledger_.bury(reason, batch->events);
   failures_.buried(*batch, batch->events, reason, completion, now);
+  batch->for_each([&](const RecordView& record) {
+    keep_dead(record, reason, *batch, completion, now);
+  });
   backlog_.finish(std::move(batch), now);
+}
+
+/// With a spool, dead letters are kept.
+void Destination::keep_dead(const RecordView& record, DeadReason reason, const Batch& batch,
+                            const Completion& completion, const Now& now) {
+  if (lane_ == nullptr) return;
+  const bool was_tried = batch.first_attempt_at != MonoTime{};
+  const Duration tried_for = was_tried ? now.mono - batch.first_attempt_at : Duration::zero();
+  lane_->bury(record,
+              {reason, completion.status, batch.attempts, now.wall - tried_for,
+               without_secrets(printable(completion.detail, answer_bytes_max))},
+              now);
+}
+
+/// What has waited on disk for too long.
+void Destination::bury_old(const Now& now) {
+  if (lane_ == nullptr) return;
+  std::uint64_t events = 0;
+  for (; lane_->has_next() && lane_->next_expires_at() <= now.wall; ++events) {
+    record_.resize(restored_record_bytes(lane_->next()));
+    restore_record(lane_->next(), lane_->next_origin(), now, record_.data());
+    lane_->take_next();
+    const RecordView record = read_record(record_.data());
+    keep_dead(record, DeadReason::age, {}, {}, now);
+    lane_->settle(record);
+  }
+  if (events == 0) return;
+  ledger_.bury(DeadReason::age, events);
+  failures_.count_buried(DeadReason::age, events);
+}
+
+/// A destination that is gone keeps what it has on disk, for a run with another configuration.
+void Destination::leave_queue(const Now& now) {
+  if (lane_ != nullptr) {
+    backlog_.put_back({}, now);
+  } else {
+    bury_unsent(backlog_.clear());
+  }
 }
 
 /// They were for a destination that is gone.
@@ -319,7 +391,7 @@ void Destination::bury_unsent(std::uint64_t events) {
 
 MonoTime Destination::next_deadline() const {
   MonoTime deadline = transport_->next_deadline();
-  if (is_disabled_) return deadline;
+  if (is_disabled_ || (lane_ != nullptr && lane_->is_busy())) return deadline;
   const MonoTime start_at = pacer_.may_start_at(in_flight_.size());
   if (start_at == never) return deadline;
   const MonoTime fresh_at = backlog_.fresh_due_at(in_flight_.empty() || is_flushing_);
@@ -339,15 +411,25 @@ void Destination::begin_flush(const Now& now) {
 
 void Destination::abandon(const Now& now) {
   collect(now);
-  for (BatchPtr& batch : in_flight_) {
+  std::vector<BatchPtr> cut_off = std::exchange(in_flight_, {});
+  for (const BatchPtr& batch : cut_off) {
     transport_->cancel(batch->attempt_id);
     ledger_.in_flight -= batch->events;
-    ledger_.drop(DropReason::linger, batch->events);
-    backlog_.finish(std::move(batch), now);
   }
-  in_flight_.clear();
-  ledger_.drop(DropReason::linger, backlog_.clear());
+  if (lane_ != nullptr) {
+    backlog_.put_back(std::move(cut_off), now);
+  } else {
+    for (BatchPtr& batch : cut_off) {
+      ledger_.drop(DropReason::linger, batch->events);
+      backlog_.finish(std::move(batch), now);
+    }
+    ledger_.drop(DropReason::linger, backlog_.clear());
+  }
   failures_.finish();
+}
+
+void Destination::give_up() {
+  if (lane_ != nullptr) lane_->give_up();
 }
 
 }  // namespace outrider::sidecar

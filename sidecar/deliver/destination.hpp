@@ -22,7 +22,7 @@
 #include "sidecar/config/destination_config.hpp"
 #include "sidecar/deliver/backlog.hpp"
 #include "sidecar/deliver/failure_log.hpp"
-#include "sidecar/deliver/ledger.hpp"
+#include "sidecar/base/ledger.hpp"
 #include "sidecar/deliver/outcome.hpp"
 #include "sidecar/deliver/pacer.hpp"
 #include "sidecar/deliver/transport.hpp"
@@ -32,11 +32,18 @@ namespace outrider::sidecar {
 
 class Destination final : public Agent {
  public:
+  /// `lane`: its part of the spool, or null; outlives the destination.
   Destination(const DestinationConfig& config, std::unique_ptr<Encoder> encoder,
-              std::unique_ptr<Transport> transport, Log& log, std::uint64_t seed);
+              std::unique_ptr<Transport> transport, Lane* lane, Log& log, std::uint64_t seed);
 
   /// Takes a copy of the record, or drops one as the configuration says.
   void accept(proto::ByteView record, const Now& now);
+
+  /// Takes a copy of the record to be sent when it is due. Only with a spool.
+  void schedule(proto::ByteView record, std::uint64_t due_ns, const Now& now);
+
+  /// Whether `sample` keeps an event; one that it does not keep is counted.
+  bool samples(const RecordView& record);
 
   int do_work(const Now& now) override;
   MonoTime next_deadline() const override;
@@ -51,8 +58,11 @@ class Destination final : public Agent {
   /// Nothing is queued, waiting or in flight.
   bool is_drained() const { return in_flight_.empty() && backlog_.is_empty(); }
 
-  /// The linger time is over: ends what is in flight and counts what is left as dropped.
+  /// The linger time is over: ends what is in flight. With a spool, what is left is put there; else
+  /// it is counted as dropped.
   void abandon(const Now& now);
+  /// The time for that is over as well.
+  void give_up();
 
   /// Lets the transport close; nothing is sent afterwards.
   void close(MonoTime deadline) { transport_->close(deadline); }
@@ -81,6 +91,10 @@ class Destination final : public Agent {
   void disable(BatchPtr batch, const Completion& completion, const Now& now);
   void bury(BatchPtr batch, DeadReason reason, const Completion& completion, const Now& now);
   void bury_unsent(std::uint64_t events);
+  void keep_dead(const RecordView& record, DeadReason reason, const Batch& batch,
+                 const Completion& completion, const Now& now);
+  void bury_old(const Now& now);
+  void leave_queue(const Now& now);
 
   std::string name_;
   std::uint64_t sample_below_;  ///< ids whose hash is at least this are not kept; 0: all are kept
@@ -90,6 +104,7 @@ class Destination final : public Agent {
 
   std::unique_ptr<Encoder> encoder_;
   std::unique_ptr<Transport> transport_;
+  Lane* lane_;
   FailureLog failures_;
   Pacer pacer_;
   Ledger ledger_;
@@ -99,6 +114,7 @@ class Destination final : public Agent {
   std::vector<Completion> completions_;
   std::vector<int> item_statuses_;
   bool is_fresh_next_ = false;
+  std::vector<std::uint8_t> record_;  ///< scratch
   bool is_held_ = false;  ///< since the breaker opened, credentials were refused
   bool is_stopping_ = false;
   bool is_flushing_ = false;

@@ -13,7 +13,7 @@
 
 #include "sidecar/base/log.hpp"
 #include "sidecar/deliver/batch.hpp"
-#include "sidecar/deliver/ledger.hpp"
+#include "sidecar/base/ledger.hpp"
 #include "sidecar/deliver/transport.hpp"
 
 namespace outrider::sidecar {

@@ -11,15 +11,14 @@
 
 #include <array>
 #include <cstdint>
-#include <vector>
 
 #include "proto/frame_reader.hpp"
 #include "sidecar/base/agent.hpp"
 #include "sidecar/base/log.hpp"
-#include "sidecar/base/record.hpp"
-#include "sidecar/base/uuid.hpp"
 #include "sidecar/ingest/client_table.hpp"
 #include "sidecar/ingest/frame_source.hpp"
+#include "sidecar/ingest/record_maker.hpp"
+#include "sidecar/ingest/refusal_log.hpp"
 
 namespace outrider::sidecar {
 
@@ -28,8 +27,8 @@ class RecordSink {
  public:
   virtual ~RecordSink() = default;
 
-  /// Takes a record; the bytes are valid during the call.
-  virtual void accept(proto::ByteView record, std::string_view topic, const Now& now) = 0;
+  /// Takes an event; its bytes are valid during the call.
+  virtual void accept(const ArrivedEvent& event, const Now& now) = 0;
 };
 
 struct IngestCounters {
@@ -45,9 +44,15 @@ class IngestAgent final : public Agent {
   static constexpr int frames_per_turn_max = 8;
   static constexpr std::uint64_t events_per_turn_max = 10'000;
 
-  IngestAgent(FrameSource& source, proto::FrameLimits limits, RecordSink& sink, Log& log,
-              std::uint64_t seed)
-      : source_(source), reader_(limits), sink_(sink), log_(log), ids_(seed) {}
+  /// `can_wait`: events may have a later date.
+  IngestAgent(FrameSource& source, proto::FrameLimits limits, bool can_wait, RecordSink& sink,
+              Log& log, std::uint64_t seed)
+      : source_(source),
+        reader_(limits),
+        can_wait_(can_wait),
+        sink_(sink),
+        refusals_(log),
+        records_(seed) {}
 
   int do_work(const Now& now) override;
 
@@ -56,19 +61,16 @@ class IngestAgent final : public Agent {
 
  private:
   void take_frame(proto::ByteView frame, const Now& now);
-  proto::Refusal take_event(const Now& now);
   void refuse(proto::Refusal refusal, const Now& now);
 
   FrameSource& source_;
   proto::FrameReader reader_;
+  bool can_wait_;
   RecordSink& sink_;
-  Log& log_;
-  UuidGenerator ids_;
+  RefusalLog refusals_;
+  RecordMaker records_;
   ClientTable clients_;
   IngestCounters counters_;
-  std::vector<std::uint8_t> record_;
-  std::uint64_t refused_untold_ = 0;
-  MonoTime next_refusal_log_{};
 };
 
 }  // namespace outrider::sidecar

@@ -1,12 +1,18 @@
 #include "sidecar/queue/event_queue.hpp"
 
 #include <algorithm>
+#include <cstring>
+
+#include "sidecar/base/record.hpp"
 
 namespace outrider::sidecar {
 
-bool EventQueue::has_room(std::size_t record_bytes) const {
-  return events() + taken_events_ < limits_.events_max &&
-         bytes() + taken_bytes_ + record_bytes <= limits_.bytes_max;
+bool EventQueue::has_room(std::size_t record_bytes, double part) const {
+  const auto share = [part](std::uint64_t limit) {
+    return part == 0 ? limit : static_cast<std::uint64_t>(static_cast<double>(limit) * (1 - part));
+  };
+  return events() + taken_events_ < share(limits_.events_max) &&
+         bytes() + taken_bytes_ + record_bytes <= share(limits_.bytes_max);
 }
 
 bool EventQueue::could_fit(std::size_t record_bytes, proto::Priority up_to) const {
@@ -22,6 +28,7 @@ bool EventQueue::could_fit(std::size_t record_bytes, proto::Priority up_to) cons
 bool EventQueue::evict(proto::Priority up_to) {
   for (std::size_t i = 0; i <= static_cast<std::size_t>(up_to); ++i) {
     if (fifos_[i].is_empty()) continue;
+    if (has_record_origin_at(fifos_[i].front().data())) return false;
     fifos_[i].pop_front();
     note_removal(i);
     return true;
@@ -30,9 +37,13 @@ bool EventQueue::evict(proto::Priority up_to) {
 }
 
 void EventQueue::push(proto::ByteView record, proto::Priority priority) {
+  std::memcpy(add(record.size(), priority), record.data(), record.size());
+}
+
+std::uint8_t* EventQueue::add(std::size_t record_bytes, proto::Priority priority) {
   const auto fifo = static_cast<std::size_t>(priority);
-  fifos_[fifo].push(record);
   note_arrival(fifo);
+  return fifos_[fifo].add(record_bytes);
 }
 
 std::uint64_t EventQueue::events() const {

@@ -34,25 +34,31 @@ class EventQueue {
   explicit EventQueue(QueueLimits limits, QueueOrder order = QueueOrder::by_priority)
       : limits_(limits), order_(order) {}
 
-  /// True if a record of this size can be pushed without breaking a limit.
-  bool has_room(std::size_t record_bytes) const;
+  /// True if a record of this size can be pushed without breaking a limit; with `part` of it free
+  /// afterwards.
+  bool has_room(std::size_t record_bytes, double part = 0) const;
 
   /// True if it would have room once everything that waits with at most this priority was evicted.
   bool could_fit(std::size_t record_bytes, proto::Priority up_to) const;
 
   /// Removes the oldest record of the lowest priority that waits. False if that is more than
-  /// `up_to`, or nothing waits.
+  /// `up_to`, or nothing waits, or that record is on disk as well and so was promised.
   bool evict(proto::Priority up_to);
 
   /// Appends a copy of the record, whether or not it has room.
   void push(proto::ByteView record, proto::Priority priority);
 
   bool is_empty() const { return events() == 0; }
+  /// Nothing waits, and nothing is taken.
+  bool is_unused() const { return is_empty() && taken_events_ == 0; }
   std::uint64_t events() const;
   std::uint64_t bytes() const;
 
   /// The record whose turn it is; the queue is not empty.
   proto::ByteView front() const;
+
+  /// Appends a record of so many bytes, which the caller writes before it does anything else here.
+  std::uint8_t* add(std::size_t record_bytes, proto::Priority priority);
 
   /// Removes the front and forgets it: it was dropped.
   void pop();

@@ -16,14 +16,19 @@ constexpr std::size_t chunk_bytes = 256UL << 10U;
 }  // namespace
 
 void RecordFifo::push(proto::ByteView record) {
-  if (chunks_.empty() || chunks_.back().capacity - chunks_.back().end < record.size()) {
-    add_chunk(record.size());
+  std::memcpy(add(record.size()), record.data(), record.size());
+}
+
+std::uint8_t* RecordFifo::add(std::size_t record_bytes) {
+  if (chunks_.empty() || chunks_.back().capacity - chunks_.back().end < record_bytes) {
+    add_chunk(record_bytes);
   }
   Chunk& chunk = chunks_.back();
-  std::memcpy(chunk.bytes.get() + chunk.end, record.data(), record.size());
-  chunk.end += record.size();
+  std::uint8_t* record = chunk.bytes.get() + chunk.end;
+  chunk.end += record_bytes;
   ++events_;
-  bytes_ += record.size();
+  bytes_ += record_bytes;
+  return record;
 }
 
 void RecordFifo::add_chunk(std::size_t capacity_min) {

@@ -3,8 +3,8 @@
 //     accepted = delivered + dropped{reason} + dead{reason} + queued + in_flight + spooled +
 //     scheduled
 //
-// Used by Destination, which keeps it, and by reports and tests, which check it. `spooled` and
-// `scheduled` are always zero until the sidecar has a spool. Plain values.
+// Used by Destination and its spool lane, which keep it, and by reports and tests, which check it.
+// Plain values.
 #pragma once
 
 #include <array>
@@ -20,6 +20,9 @@ enum class DropReason : std::uint8_t {
   linger,           ///< still here when the linger time at shutdown was over
   sampled,          ///< sample: not one of those that are kept
   subscriber_full,  ///< zmq: some subscriber was at its high-water mark and did not get it
+  spool_full,       ///< the spool was at a limit, or the disk slower than what came
+  spool_failed,     ///< the disk could not be written
+  damaged,          ///< its block on disk cannot be read any more
 };
 
 struct DropReasonRow {
@@ -33,6 +36,9 @@ inline constexpr std::array drop_reasons = {
     DropReasonRow{DropReason::linger, "linger"},
     DropReasonRow{DropReason::sampled, "sampled"},
     DropReasonRow{DropReason::subscriber_full, "subscriber_full"},
+    DropReasonRow{DropReason::spool_full, "spool_full"},
+    DropReasonRow{DropReason::spool_failed, "spool_failed"},
+    DropReasonRow{DropReason::damaged, "damaged"},
 };
 
 /// Why an event will never be taken, or is not tried any more.
@@ -65,8 +71,10 @@ struct Ledger {
   std::array<std::uint64_t, dead_reasons.size()> dead{};
   std::uint64_t queued = 0;     ///< waiting for the first or the next attempt
   std::uint64_t in_flight = 0;  ///< in a request that has no outcome yet
-  std::uint64_t spooled = 0;
-  std::uint64_t scheduled = 0;
+  std::uint64_t spooled = 0;    ///< on disk and not in memory
+  std::uint64_t scheduled = 0;  ///< on disk until its time comes
+  /// Of `accepted`: those that an earlier run left on disk, and dead letters that were put back.
+  std::uint64_t recovered = 0;
 
   void drop(DropReason reason, std::uint64_t events) {
     dropped[static_cast<std::size_t>(reason)] += events;

@@ -1,4 +1,4 @@
-#include "sidecar/deliver/ledger.hpp"
+#include "sidecar/base/ledger.hpp"
 
 #include <numeric>
 

@@ -1,0 +1,193 @@
+#include "sidecar/spool/database.hpp"
+
+#include <utility>
+
+#include <sqlite3.h>
+
+namespace outrider::sidecar {
+namespace {
+
+/// How long another process, an inspection command, may hold the write lock.
+constexpr int busy_timeout_ms = 5000;
+
+int flags_of(OpenMode mode) {
+  switch (mode) {
+    case OpenMode::read_only:
+      return SQLITE_OPEN_READONLY;
+    case OpenMode::read_write:
+      return SQLITE_OPEN_READWRITE;
+    case OpenMode::create:
+      break;
+  }
+  return SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+}
+
+[[noreturn]] void fail(sqlite3* handle, int code) {
+  const char* detail = handle != nullptr ? sqlite3_errmsg(handle) : sqlite3_errstr(code);
+  throw SqliteError(code, detail);
+}
+
+int note_wal_pages(void* pages, sqlite3*, const char*, int count) {
+  *static_cast<int*>(pages) = count;
+  return SQLITE_OK;
+}
+
+}  // namespace
+
+SqliteError SqliteError::damaged(const std::string& message) {
+  return {SQLITE_CORRUPT, message};
+}
+
+SqliteError SqliteError::other(const std::string& message) {
+  return {SQLITE_ERROR, message};
+}
+
+StorageTrouble SqliteError::trouble() const {
+  switch (code_ & 0xff) {
+    case SQLITE_FULL:
+      return StorageTrouble::full;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+    case SQLITE_FORMAT:
+      return StorageTrouble::damaged;
+    default:
+      return StorageTrouble::failing;
+  }
+}
+
+Database::Database(const std::string& path, OpenMode mode, const std::string& vfs)
+    : wal_pages_(new int(0)) {
+  const int code =
+      sqlite3_open_v2(path.c_str(), &handle_, flags_of(mode) | SQLITE_OPEN_NOMUTEX,
+                      vfs.empty() ? nullptr : vfs.c_str());
+  try {
+    if (code != SQLITE_OK) fail(handle_, code);
+  } catch (...) {
+    close();
+    throw;
+  }
+  sqlite3_extended_result_codes(handle_, 1);
+  sqlite3_busy_timeout(handle_, busy_timeout_ms);
+  // The hook takes the place of automatic checkpoints: they run when nobody waits for an answer.
+  sqlite3_wal_hook(handle_, note_wal_pages, wal_pages_);
+}
+
+Database::~Database() {
+  close();
+}
+
+Database::Database(Database&& other) noexcept
+    : handle_(std::exchange(other.handle_, nullptr)),
+      wal_pages_(std::exchange(other.wal_pages_, nullptr)) {}
+
+Database& Database::operator=(Database&& other) noexcept {
+  if (this != &other) {
+    close();
+    handle_ = std::exchange(other.handle_, nullptr);
+    wal_pages_ = std::exchange(other.wal_pages_, nullptr);
+  }
+  return *this;
+}
+
+void Database::close() {
+  sqlite3_close_v2(handle_);
+  handle_ = nullptr;
+  delete wal_pages_;
+  wal_pages_ = nullptr;
+}
+
+void Database::execute(const std::string& sql) {
+  const int code = sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr);
+  if (code != SQLITE_OK) fail(handle_, code);
+}
+
+std::int64_t Database::number(const std::string& sql) {
+  Statement statement(*this, sql);
+  return statement.step() ? statement.number(0) : 0;
+}
+
+std::string Database::text(const std::string& sql) {
+  Statement statement(*this, sql);
+  return statement.step() ? std::string(statement.text(0)) : std::string();
+}
+
+bool Database::is_in_transaction() const {
+  return sqlite3_get_autocommit(handle_) == 0;
+}
+
+std::int64_t Database::changes() const {
+  return sqlite3_changes64(handle_);
+}
+
+void Database::checkpoint() {
+  const int code =
+      sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY) fail(handle_, code);
+  *wal_pages_ = 0;
+}
+
+Statement::Statement(Database& database, const std::string& sql) : database_(database.handle()) {
+  const int code = sqlite3_prepare_v3(database_, sql.c_str(), static_cast<int>(sql.size()),
+                                      SQLITE_PREPARE_PERSISTENT, &statement_, nullptr);
+  if (code != SQLITE_OK) fail(database_, code);
+}
+
+Statement::~Statement() {
+  sqlite3_finalize(statement_);
+}
+
+Statement& Statement::bind(int index, std::int64_t value) {
+  sqlite3_bind_int64(statement_, index, value);
+  return *this;
+}
+
+Statement& Statement::bind(int index, std::string_view text) {
+  sqlite3_bind_text64(statement_, index, text.empty() ? "" : text.data(), text.size(),
+                      SQLITE_STATIC, SQLITE_UTF8);
+  return *this;
+}
+
+Statement& Statement::bind(int index, proto::ByteView bytes) {
+  sqlite3_bind_blob64(statement_, index, bytes.empty() ? "" : static_cast<const void*>(bytes.data()),
+                      bytes.size(), SQLITE_STATIC);
+  return *this;
+}
+
+Statement& Statement::bind_column(int index, const Statement& from, int column) {
+  sqlite3_bind_value(statement_, index, sqlite3_column_value(from.statement_, column));
+  return *this;
+}
+
+bool Statement::step() {
+  const int code = sqlite3_step(statement_);
+  if (code == SQLITE_ROW) return true;
+  reset();
+  if (code != SQLITE_DONE) fail(database_, code);
+  return false;
+}
+
+void Statement::run() {
+  while (step()) {
+  }
+}
+
+void Statement::reset() {
+  sqlite3_reset(statement_);
+}
+
+std::int64_t Statement::number(int column) const {
+  return sqlite3_column_int64(statement_, column);
+}
+
+std::string_view Statement::text(int column) const {
+  const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
+  if (text == nullptr) return {};
+  return {text, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
+}
+
+proto::ByteView Statement::bytes(int column) const {
+  const auto* bytes = static_cast<const std::uint8_t*>(sqlite3_column_blob(statement_, column));
+  return {bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
+}
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,118 @@
+// Database and Statement: SQLite as the spool uses it. The only file that includes sqlite3.h.
+//
+// Used by Store, Salvage and the inspection commands. Thread: a Database and its statements belong
+// to one thread at a time. Owns: the connection. Fails with: SqliteError, which does not leave this
+// module.
+#pragma once
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "proto/bytes.hpp"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace outrider::sidecar {
+
+/// What kind of trouble it is decides what is done about it.
+enum class StorageTrouble : std::uint8_t {
+  failing,  ///< the disk cannot be read or written just now
+  full,     ///< there is no space left
+  damaged,  ///< the file is not what was written to it
+};
+
+class SqliteError : public std::runtime_error {
+ public:
+  SqliteError(int code, const std::string& message)
+      : std::runtime_error(message), code_(code) {}
+  /// What SQLite itself does not see.
+  static SqliteError damaged(const std::string& message);
+  static SqliteError other(const std::string& message);
+
+  StorageTrouble trouble() const;
+
+ private:
+  int code_;
+};
+
+enum class OpenMode : std::uint8_t { read_only, read_write, create };
+
+class Database {
+ public:
+  /// `vfs`: the name of a registered SQLite VFS, or empty for the system's.
+  Database(const std::string& path, OpenMode mode, const std::string& vfs = {});
+  ~Database();
+  Database(Database&& other) noexcept;
+  Database& operator=(Database&& other) noexcept;
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  /// One or more statements without values.
+  void execute(const std::string& sql);
+  /// A statement that gives one number; 0 if it gives none.
+  std::int64_t number(const std::string& sql);
+  std::string text(const std::string& sql);
+
+  bool is_in_transaction() const;
+  /// Rows that the last statement has changed.
+  std::int64_t changes() const;
+  /// Pages in the write-ahead log after the last commit.
+  int wal_pages() const { return *wal_pages_; }
+  /// Moves the write-ahead log into the database, as far as readers allow; waits for nobody.
+  void checkpoint();
+
+  sqlite3* handle() const { return handle_; }
+
+ private:
+  void close();
+
+  sqlite3* handle_ = nullptr;
+  int* wal_pages_ = nullptr;  ///< on the heap: SQLite's hook points to it
+};
+
+/// A prepared statement; bind, step while it gives rows, and it is ready to be bound anew.
+class Statement {
+ public:
+  Statement(Database& database, const std::string& sql);
+  ~Statement();
+  Statement(const Statement&) = delete;
+  Statement& operator=(const Statement&) = delete;
+
+  /// Bytes and text must stay valid until the statement was run.
+  Statement& bind(int index, std::int64_t value);
+  Statement& bind(int index, std::string_view text);
+  Statement& bind(int index, proto::ByteView bytes);
+  /// A value of the row that another statement is at, whatever its type.
+  Statement& bind_column(int index, const Statement& from, int column);
+
+  /// True: there is a row, whose columns may be read. False: done, and reset.
+  bool step();
+  /// Runs a statement that gives no rows.
+  void run();
+  void reset();
+
+  std::int64_t number(int column) const;
+  std::string_view text(int column) const;     ///< valid until the next step
+  proto::ByteView bytes(int column) const;     ///< valid until the next step
+
+ private:
+  sqlite3* database_;
+  sqlite3_stmt* statement_ = nullptr;
+};
+
+/// Resets a statement that is left before its last row.
+class StatementReset {
+ public:
+  explicit StatementReset(Statement& statement) : statement_(statement) {}
+  ~StatementReset() { statement_.reset(); }
+  StatementReset(const StatementReset&) = delete;
+  StatementReset& operator=(const StatementReset&) = delete;
+
+ private:
+  Statement& statement_;
+};
+
+}  // namespace outrider::sidecar

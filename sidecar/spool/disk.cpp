@@ -1,0 +1,119 @@
+#include "sidecar/spool/disk.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <system_error>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+namespace outrider::sidecar {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string reason() {
+  return std::generic_category().message(errno);
+}
+
+std::string folder_of(const std::string& path) {
+  const std::string folder = fs::path(path).parent_path().string();
+  return folder.empty() ? "." : folder;
+}
+
+void sync_folder(const std::string& path) {
+  const int fd = ::open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  ::fsync(fd);
+  ::close(fd);
+}
+
+class SystemDisk final : public Disk {
+ public:
+  ~SystemDisk() override {
+    if (lock_fd_ >= 0) ::close(lock_fd_);
+  }
+
+  Status prepare(const std::string& path) override {
+    const std::string folder = folder_of(path);
+    if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
+      return Error{"cannot make the spool's folder " + folder + ": " + reason() +
+                   "; make it, owned by the user that the sidecar runs as"};
+    }
+    // Made by us and not by SQLite, so that it never has another mode. Its write-ahead log gets
+    // the mode of the database.
+    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) return Error{"cannot open the spool " + path + ": " + reason()};
+    struct stat status {};
+    const bool is_file = ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+    const bool is_ours = is_file && ((status.st_mode & 0777) == 0600 || ::fchmod(fd, 0600) == 0);
+    ::close(fd);
+    if (!is_file) return Error{"the spool " + path + " is not a file"};
+    if (!is_ours) return Error{"cannot give the spool " + path + " the mode 0600: " + reason()};
+    return Nothing{};
+  }
+
+  Status lock(const std::string& path) override {
+    const std::string name = lock_path(path);
+    lock_fd_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (lock_fd_ < 0) return Error{"cannot open " + name + ": " + reason()};
+    if (::flock(lock_fd_, LOCK_EX | LOCK_NB) == 0) return Nothing{};
+    return Error{"the spool " + path + " is in use by another sidecar; stop it, or give this one " +
+                 "another [spool] path"};
+  }
+
+  std::uint64_t free_bytes(const std::string& path) override {
+    struct statvfs status {};
+    if (::statvfs(folder_of(path).c_str(), &status) != 0) return UINT64_MAX;
+    return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
+  }
+
+  bool take_reserve(const std::string& path, std::uint64_t bytes) override {
+    const int fd =
+        ::open(reserve_path(path).c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) return false;
+    const bool is_taken = ::posix_fallocate(fd, 0, static_cast<off_t>(bytes)) == 0;
+    ::close(fd);
+    if (!is_taken) give_back_reserve(path);
+    return is_taken;
+  }
+
+  void give_back_reserve(const std::string& path) override {
+    ::unlink(reserve_path(path).c_str());
+  }
+
+  bool exists(const std::string& path) override { return ::access(path.c_str(), F_OK) == 0; }
+
+  Status rename(const std::string& from, const std::string& to) override {
+    if (::rename(from.c_str(), to.c_str()) != 0 && errno != ENOENT) {
+      return Error{"cannot rename " + from + " to " + to + ": " + reason()};
+    }
+    sync_folder(to);
+    return Nothing{};
+  }
+
+  void remove(const std::string& path) override { ::unlink(path.c_str()); }
+
+ private:
+  int lock_fd_ = -1;
+};
+
+}  // namespace
+
+std::unique_ptr<Disk> open_disk() {
+  return std::make_unique<SystemDisk>();
+}
+
+std::string lock_path(const std::string& path) {
+  return path + ".lock";
+}
+
+std::string reserve_path(const std::string& path) {
+  return path + ".reserve";
+}
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,48 @@
+// Disk: what the spool needs of the file system besides SQLite: who owns the file, how much room
+// there is, a reserve for hard times, and a way to set a damaged file aside.
+//
+// Used by Store and StorageAgent. The real one is made by open_disk(); the simulation has one over
+// its storage twin. Thread: the storage thread's, once that runs. Fails with: an Error or a bool.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "sidecar/base/result.hpp"
+
+namespace outrider::sidecar {
+
+class Disk {
+ public:
+  virtual ~Disk() = default;
+
+  /// The SQLite VFS to open the database with; empty for the system's.
+  virtual std::string vfs() const { return {}; }
+
+  /// Makes the database's file with mode 0600 if there is none, and its folder.
+  virtual Status prepare(const std::string& path) = 0;
+
+  /// Makes sure that no other process uses the same spool.
+  virtual Status lock(const std::string& path) = 0;
+
+  /// Bytes that this process may still write to the folder of `path`.
+  virtual std::uint64_t free_bytes(const std::string& path) = 0;
+
+  /// Takes or gives back so much of the disk, so that deleting can go on when it is full.
+  virtual bool take_reserve(const std::string& path, std::uint64_t bytes) = 0;
+  virtual void give_back_reserve(const std::string& path) = 0;
+
+  virtual bool exists(const std::string& path) = 0;
+  /// Nothing to rename is not an error.
+  virtual Status rename(const std::string& from, const std::string& to) = 0;
+  virtual void remove(const std::string& path) = 0;
+};
+
+std::unique_ptr<Disk> open_disk();
+
+/// The files beside the database.
+std::string lock_path(const std::string& path);
+std::string reserve_path(const std::string& path);
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,171 @@
+// What the sidecar's thread and the storage thread say to each other.
+//
+// Used by Spool and its lanes (ask) and StorageAgent (answers). A Group is everything that one
+// transaction is to do: what a turn of the sidecar's thread has gathered goes to the storage thread
+// whole, comes back whole with its answers, and only then goes the next. While one group is
+// written the next one grows: that is the group commit.
+//
+// Thread: a Group belongs to whoever holds it; Exchange is safe from both threads.
+#pragma once
+
+#include <array>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "proto/confirm.hpp"
+#include "proto/frame_reader.hpp"
+#include "proto/refusal.hpp"
+#include "sidecar/base/ledger.hpp"
+#include "sidecar/spool/database.hpp"
+
+namespace outrider::sidecar {
+
+/// A destination, by its place in the configuration.
+using LaneIndex = std::uint32_t;
+using BlockId = std::int64_t;
+using Bytes = std::vector<std::uint8_t>;
+
+/// Stored records of one destination that lie together on disk.
+struct Block {
+  BlockId id = 0;
+  LaneIndex lane = 0;
+  std::uint32_t events = 0;
+  std::uint64_t created_ns = 0;
+  Bytes records;
+  Bytes settled;  ///< a bit an event; empty: none is
+};
+
+/// One event to be stored: where in Group::bytes its record lies and whose it is.
+struct Entry {
+  LaneIndex lane;
+  std::uint32_t record_bytes;
+  std::size_t offset;
+  std::uint64_t due_ns;  ///< not before, since the Unix epoch; 0: now
+};
+
+/// A frame that is to be confirmed.
+struct ConfirmedFrame {
+  std::string peer;  ///< to whom the answer goes
+  std::array<std::uint8_t, proto::client_id_bytes> client{};
+  std::uint64_t sequence = 0;
+  std::vector<proto::RefusedEvent> refused;
+  std::size_t first_entry = 0;  ///< in Group::confirmed
+  std::size_t entries = 0;
+  // The answer.
+  proto::Refusal status = proto::Refusal::none;
+  bool is_new = false;  ///< its entries were stored, now
+};
+
+/// Events of a block that are settled and need not be kept.
+struct Settlement {
+  BlockId block;
+  LaneIndex lane;
+  std::uint32_t events;  ///< since the last settlement of this block
+  std::uint64_t bytes;
+  bool is_whole;  ///< with these, all of it
+  Bytes settled;  ///< all that are, a bit an event; empty if is_whole
+};
+
+struct DeadLetter {
+  LaneIndex lane = 0;
+  DeadReason reason{};
+  int status = 0;
+  std::uint32_t attempts = 0;
+  std::uint64_t first_ns = 0;  ///< the first attempt
+  std::uint64_t last_ns = 0;
+  std::string answer;  ///< its head, without secrets
+  Bytes record;        ///< stored
+};
+
+struct ReadRequest {
+  LaneIndex lane = 0;
+  BlockId after = 0;
+  std::uint64_t bytes_max = 0;
+};
+
+struct ReadAnswer {
+  ReadRequest request;
+  std::vector<Block> blocks;
+  std::uint64_t damaged_events = 0;  ///< of blocks that could not be read and were set aside
+  bool is_end = false;               ///< there are no more
+  bool has_failed = false;
+};
+
+/// The last run of a recurring event, stored together with the event.
+struct ScheduleMark {
+  std::string name;
+  std::uint64_t last_ns = 0;
+};
+
+/// What scheduled events, or dead letters that were put back, have become.
+struct Moved {
+  LaneIndex lane = 0;
+  std::uint64_t events = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t damaged = 0;  ///< events that could not be read, besides
+  std::uint64_t damaged_bytes = 0;
+};
+
+struct Group {
+  // What is asked. New events:
+  Bytes bytes;
+  std::vector<Entry> spilled;
+  std::vector<Entry> confirmed;
+  std::vector<ConfirmedFrame> frames;
+  std::vector<ScheduleMark> marks;  ///< stored with `spilled`
+  /// Blocks to go before everything else of their lane, in this order.
+  std::vector<Block> front;
+  // What became of old ones:
+  std::vector<Settlement> settlements;
+  std::vector<DeadLetter> dead;
+  std::vector<ReadRequest> reads;
+  bool wants_look = false;  ///< somebody else has changed the database
+
+  // The answer.
+  bool is_asked = false;  ///< false: the storage thread speaks by itself
+  /// Why none of the new events was taken; frames have a status of their own besides.
+  std::optional<StorageTrouble> intake_trouble;
+  /// Nothing was done at all: settlements and dead letters are to be asked for again.
+  bool has_failed = false;
+  std::vector<Block> stored;     ///< of `confirmed` and of what was released, for delivery at once
+  std::vector<Moved> left;       ///< the same, of blocks that are on disk only
+  std::vector<Moved> released;   ///< scheduled events that are in `stored` or `left`
+  std::vector<Moved> returned;   ///< dead letters that a person put back; on disk only
+  std::vector<ReadAnswer> reads_done;
+  std::uint64_t dead_trimmed = 0;  ///< the oldest dead letters, beyond the limits
+
+  bool has_intake() const { return !spilled.empty() || !frames.empty() || !front.empty(); }
+  bool is_empty() const {
+    return !has_intake() && settlements.empty() && dead.empty() && reads.empty() && !wants_look;
+  }
+};
+
+class Exchange {
+ public:
+  /// What ends the sleep of either side; called without the lock held. Set before threads run.
+  std::function<void()> wake_storage = [] {};
+  std::function<void()> wake_sidecar = [] {};
+
+  // The sidecar's thread.
+  void ask(std::unique_ptr<Group> group);
+  std::vector<std::unique_ptr<Group>> collect();
+
+  // The storage thread.
+  std::unique_ptr<Group> take();
+  void answer(std::unique_ptr<Group> group);
+  /// Answers that nobody has collected yet.
+  std::size_t uncollected() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::unique_ptr<Group> asked_;
+  std::vector<std::unique_ptr<Group>> answers_;
+};
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,208 @@
+#include "sidecar/spool/salvage.hpp"
+
+#include <array>
+
+#include "sidecar/base/fault_point.hpp"
+#include "sidecar/spool/store.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+constexpr int commit_rows = 256;
+constexpr std::array suffixes = {"-wal", "-shm", ""};
+
+std::string partial_path(const std::string& path) {
+  return path + ".partial";
+}
+/// A copy that is whole.
+std::string recovered_path(const std::string& path) {
+  return path + ".recovered";
+}
+
+void remove_database(Disk& disk, const std::string& path) {
+  for (const char* suffix : suffixes) disk.remove(path + suffix);
+}
+
+Result<std::string> put_in_place(const std::string& path, Disk& disk, const Now& now) {
+  const std::string damaged = path + ".damaged-" + std::to_string(now.wall_ns() / 1'000'000'000);
+  // The log before its database: an old log beside the new database would be taken for its own.
+  for (const char* suffix : suffixes) {
+    if (Status status = disk.rename(path + suffix, damaged + suffix); !status.ok()) {
+      return status.error();
+    }
+    fault_point("quarantine_renaming");
+  }
+  if (Status status = disk.rename(recovered_path(path), path); !status.ok()) return status.error();
+  return damaged;
+}
+
+struct Table {
+  const char* name;
+  const char* key;         ///< a whole number
+  const char* second_key;  ///< likewise; or null
+  int columns;
+};
+constexpr std::array integer_keyed = {
+    Table{"destination", "id", nullptr, 6}, Table{"block", "id", nullptr, 6},
+    Table{"settled", "block", nullptr, 2},  Table{"scheduled", "due_ns", "id", 5},
+    Table{"dead", "id", nullptr, 11},       Table{"damaged", "id", nullptr, 4},
+    Table{"returned", "destination", nullptr, 3},
+};
+/// Their keys leave no gaps to jump over: they are read up to the first error.
+constexpr std::array others = {
+    Table{"client", nullptr, nullptr, 4},
+    Table{"schedule", nullptr, nullptr, 2},
+};
+
+class Copier {
+ public:
+  Copier(Database& from, Store& to, Salvaged& salvaged)
+      : from_(from), to_(to.database()), store_(to), salvaged_(salvaged) {}
+
+  void copy(BlockId next_block) {
+    store_.begin(true);
+    for (const Table& table : integer_keyed) copy_by_key(table);
+    for (const Table& table : others) {
+      attempt([&] {
+        Statement read(from_, std::string("SELECT * FROM ") + table.name);
+        Statement write(to_, insert_into(table));
+        while (read.step()) copy_row(read, write, table);
+      });
+    }
+    store_.commit();
+    store_.begin(true);
+    store_.settle_accounts();
+    store_.use_ids_from(next_block);
+    store_.commit();
+    salvaged_.events = count("SELECT sum(events+scheduled_events) FROM destination");
+    salvaged_.dead = count("SELECT count(*) FROM dead");
+  }
+
+ private:
+  std::uint64_t count(const char* sql) { return static_cast<std::uint64_t>(to_.number(sql)); }
+
+  template <typename Action>
+  bool attempt(const Action& action) {
+    try {
+      action();
+      return true;
+    } catch (const SqliteError& error) {
+      // No room for the copy is another matter than a row that cannot be read.
+      if (error.trouble() == StorageTrouble::full) throw;
+      ++salvaged_.unreadable;
+      return false;
+    }
+  }
+
+  static std::string insert_into(const Table& table) {
+    std::string sql = std::string("INSERT OR IGNORE INTO ") + table.name + " VALUES(?";
+    for (int i = 1; i < table.columns; ++i) sql += ",?";
+    return sql + ")";
+  }
+
+  void copy_row(Statement& read, Statement& write, const Table& table) {
+    for (int i = 0; i < table.columns; ++i) write.bind_column(i + 1, read, i);
+    write.run();
+    if (++rows_ % commit_rows != 0) return;
+    store_.commit();
+    store_.begin(true);
+    fault_point("quarantine_copying");
+  }
+
+  /// Row by row in the order of the key, and over what cannot be read in steps that double.
+  void copy_by_key(const Table& table) {
+    const std::string key = table.key;
+    const std::string second = table.second_key == nullptr ? "0" : table.second_key;
+    const std::string columns = key + "," + second + ",*";
+    Statement write(to_, insert_into(table));
+    std::int64_t last = INT64_MIN;
+    std::int64_t last_second = INT64_MIN;
+    std::int64_t step = 1;
+    for (;;) {
+      bool is_end = false;
+      const bool is_read = attempt([&] {
+        Statement read(from_, "SELECT " + columns + " FROM " + table.name + " WHERE (" + key + "," +
+                                  second + ")>(?,?) ORDER BY " + key + "," + second + " LIMIT " +
+                                  std::to_string(commit_rows));
+        read.bind(1, last).bind(2, last_second);
+        const StatementReset reset(read);
+        is_end = true;
+        while (read.step()) {
+          is_end = false;
+          last = read.number(0);
+          last_second = table.second_key == nullptr ? 0 : read.number(1);
+          step = 1;
+          for (int i = 0; i < table.columns; ++i) write.bind_column(i + 1, read, i + 2);
+          write.run();
+        }
+      });
+      if (is_end && is_read) return;
+      store_.commit();
+      store_.begin(true);
+      fault_point("quarantine_copying");
+      if (is_read) continue;
+      if (last == INT64_MIN) last = 0;
+      if (last > INT64_MAX - step) return;
+      last += step;
+      last_second = INT64_MIN;
+      if (step < INT64_MAX / 2) step *= 2;
+    }
+  }
+
+  Database& from_;
+  Database& to_;
+  Store& store_;
+  Salvaged& salvaged_;
+  int rows_ = 0;
+};
+
+bool make_copy(const std::string& path, Disk& disk, BlockId next_block, Salvaged& salvaged) {
+  const std::string partial = partial_path(path);
+  remove_database(disk, partial);
+  try {
+    if (!disk.prepare(partial).ok()) return false;
+    Store to(Database(partial, OpenMode::create, disk.vfs()));
+    try {
+      Database from(path, OpenMode::read_write, disk.vfs());
+      Copier(from, to, salvaged).copy(next_block);
+    } catch (const SqliteError& error) {
+      if (error.trouble() == StorageTrouble::full) throw;
+      // Nothing at all can be read: the new one is empty.
+      ++salvaged.unreadable;
+      to.roll_back();
+    }
+    // One file without a log: it takes its place by one renaming.
+    to.close_without_log();
+  } catch (const SqliteError&) {
+    remove_database(disk, partial);
+    return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<Salvaged> replace_damaged(const std::string& path, Disk& disk, BlockId next_block,
+                                 const Now& now) {
+  Salvaged salvaged;
+  salvaged.has_copy = make_copy(path, disk, next_block, salvaged);
+  if (salvaged.has_copy) {
+    Status status = disk.rename(partial_path(path), recovered_path(path));
+    if (!status.ok()) return status.error();
+  }
+  fault_point("quarantine_copied");
+  const auto damaged = put_in_place(path, disk, now);
+  if (!damaged.ok()) return damaged.error();
+  salvaged.damaged_path = damaged.value();
+  return salvaged;
+}
+
+Result<bool> finish_replacement(const std::string& path, Disk& disk, const Now& now) {
+  remove_database(disk, partial_path(path));
+  if (!disk.exists(recovered_path(path))) return false;
+  const auto damaged = put_in_place(path, disk, now);
+  if (!damaged.ok()) return damaged.error();
+  return true;
+}
+
+}  // namespace outrider::sidecar

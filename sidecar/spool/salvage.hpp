@@ -1,0 +1,39 @@
+// Salvage: replaces a damaged spool by a new one with what can still be read of it.
+//
+// Used by StorageAgent. It goes through each table by its key and steps over what cannot be read,
+// in ever larger steps, so that it ends in any case; blocks and scheduled events are kept only if
+// their checksum is right. The damaged files are renamed and never deleted.
+//
+// A crash at any point is harmless: the copy is made beside the damaged spool, gets a name that
+// says that it is whole, and only then takes the other's place; finish_replacement() at the next
+// start carries on from wherever that was.
+//
+// Thread: the storage thread's. Fails with: an Error when files cannot be renamed.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "sidecar/base/clock.hpp"
+#include "sidecar/base/result.hpp"
+#include "sidecar/spool/disk.hpp"
+#include "sidecar/spool/exchange.hpp"
+
+namespace outrider::sidecar {
+
+struct Salvaged {
+  std::string damaged_path;      ///< where the damaged spool is now
+  std::uint64_t events = 0;      ///< kept, scheduled ones too
+  std::uint64_t dead = 0;        ///< dead letters that were kept
+  std::uint64_t unreadable = 0;  ///< rows, or stretches of rows, that are not in the copy
+  bool has_copy = false;         ///< false: there was not even room for a copy; the new one is empty
+};
+
+/// `next_block`: ids below it may be in use by somebody who still runs.
+Result<Salvaged> replace_damaged(const std::string& path, Disk& disk, BlockId next_block,
+                                 const Now& now);
+
+/// True if a replacement was under way and is complete now.
+Result<bool> finish_replacement(const std::string& path, Disk& disk, const Now& now);
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,53 @@
+#include "sidecar/spool/storage_thread.hpp"
+
+#include <utility>
+
+#include <pthread.h>
+
+namespace outrider::sidecar {
+
+StorageThread::StorageThread(std::unique_ptr<StorageAgent> agent, Exchange& exchange,
+                             const Clock& clock)
+    : agent_(std::move(agent)), exchange_(exchange), clock_(clock) {
+  exchange_.wake_storage = [this] {
+    {
+      const std::lock_guard guard(mutex_);
+      is_woken_ = true;
+    }
+    changed_.notify_one();
+  };
+  thread_ = std::thread([this] { run(); });
+}
+
+StorageThread::~StorageThread() {
+  {
+    const std::lock_guard guard(mutex_);
+    is_stopping_ = true;
+  }
+  changed_.notify_one();
+  thread_.join();
+  exchange_.wake_storage = [] {};
+}
+
+void StorageThread::run() {
+  pthread_setname_np(pthread_self(), "storage");
+  for (;;) {
+    const int work = agent_->do_work(clock_.now());
+    if (!sleep_until(work > 0 ? MonoTime::min() : agent_->next_deadline())) return;
+  }
+}
+
+/// False: it is time to end.
+bool StorageThread::sleep_until(MonoTime deadline) {
+  std::unique_lock lock(mutex_);
+  const auto is_over = [this] { return is_woken_ || is_stopping_; };
+  if (deadline == never) {
+    changed_.wait(lock, is_over);
+  } else if (deadline != MonoTime::min()) {
+    changed_.wait_until(lock, deadline, is_over);
+  }
+  is_woken_ = false;
+  return !is_stopping_;
+}
+
+}  // namespace outrider::sidecar

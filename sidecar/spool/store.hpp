@@ -1,0 +1,170 @@
+// Store: the spool's tables, and what is done to them inside of one transaction.
+//
+// Used by StorageAgent, and by the inspection commands on a database of their own. What stands
+// where, and which statements move an event from one state to the next, is told in store.cpp; a
+// movement is always one transaction, so that no crash loses or doubles an event.
+//
+// Thread: one at a time. Owns: the connection. Fails with: SqliteError; after one, roll_back().
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sidecar/base/clock.hpp"
+#include "sidecar/spool/client_window.hpp"
+#include "sidecar/spool/database.hpp"
+#include "sidecar/spool/exchange.hpp"
+
+namespace outrider::sidecar {
+
+using DestinationId = std::int64_t;
+
+/// What a destination has on disk.
+struct StoredTotals {
+  std::uint64_t events = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t scheduled_events = 0;
+  std::uint64_t scheduled_bytes = 0;
+};
+
+struct DeadLimits {
+  std::uint64_t events_max = 0;
+  std::uint64_t bytes_max = 0;
+  Duration age_max{};
+};
+
+/// A scheduled event whose time has come.
+struct DueEvent {
+  DestinationId destination = 0;
+  std::uint64_t bytes = 0;
+  Bytes record;
+};
+
+struct ReadBlocks {
+  std::vector<Block> blocks;
+  std::vector<BlockId> damaged;
+  bool is_end = false;
+};
+
+class Store {
+ public:
+  static constexpr std::uint32_t block_events_max = 4096;
+  static constexpr std::size_t block_bytes_max = 256U << 10U;
+  static constexpr std::int64_t clients_max = 65'536;
+  static constexpr Duration client_age_max = std::chrono::hours(7 * 24);
+
+  /// Makes the tables if the database has none. Fails with trouble `damaged` if it is something
+  /// else than a spool.
+  explicit Store(Database database);
+  ~Store();
+
+  Database& database() { return database_; }
+
+  // Transactions ----------------------------------------------------------------------------------
+
+  /// `is_synced`: what it commits survives a loss of power.
+  void begin(bool is_synced);
+  void commit();
+  void roll_back();
+
+  // Destinations ----------------------------------------------------------------------------------
+
+  /// The id of a destination; a new one if it has none yet. Inside of a transaction.
+  DestinationId destination(const std::string& name);
+  std::map<std::string, std::pair<DestinationId, StoredTotals>> destinations();
+
+  // Events ----------------------------------------------------------------------------------------
+
+  BlockId insert_block(DestinationId destination, const Block& block);
+  /// Before all others, in this order.
+  void insert_front(DestinationId destination, std::vector<Block*> blocks);
+  void insert_scheduled(DestinationId destination, std::uint64_t due_ns, proto::ByteView record);
+  void settle(DestinationId destination, const Settlement& settlement);
+  ReadBlocks read(DestinationId destination, const ReadRequest& request);
+  /// Moves a block that cannot be read out of the way, and returns how many events that were.
+  std::uint64_t quarantine(DestinationId destination, BlockId block, const Now& now);
+
+  /// When the next scheduled event is due.
+  std::optional<std::uint64_t> next_due_ns();
+  /// Removes what is due and returns it, oldest first. What cannot be read is moved out of the way
+  /// and has no record.
+  std::vector<DueEvent> take_due(const Now& now, std::uint64_t events_max,
+                                 std::uint64_t bytes_max);
+
+  // Clients ---------------------------------------------------------------------------------------
+
+  /// Whether the frame is to be taken; if so, it counts as taken from now on.
+  ClientWindow::Sequence take_frame(const ConfirmedFrame& frame, const Now& now);
+
+  // Recurring events ------------------------------------------------------------------------------
+
+  void mark(const ScheduleMark& mark);
+  std::vector<ScheduleMark> marks();
+
+  /// Gives pages that are no longer needed back to the file system, some at a time.
+  void give_back_pages();
+
+  // Repair ----------------------------------------------------------------------------------------
+
+  /// Works out all totals and counters from what there is; for a copy of a damaged spool.
+  void settle_accounts();
+  /// Blocks get ids from here on: the lower ones have been used.
+  void use_ids_from(BlockId next_block);
+  BlockId next_block() const { return counters_.next_block; }
+  /// The end: everything into the database's one file.
+  void close_without_log();
+
+  // Dead letters ----------------------------------------------------------------------------------
+
+  void insert_dead(DestinationId destination, const DeadLetter& letter);
+  /// Removes the oldest beyond the limits and returns how many that were.
+  std::uint64_t trim_dead(const DeadLimits& limits, const Now& now);
+  /// Moves the dead letter back among its destination's events.
+  void put_back_dead(std::int64_t id, const Now& now);
+  void remove_dead(std::int64_t id);
+  /// What put_back_dead() has moved since this was last asked.
+  std::vector<std::pair<DestinationId, Moved>> take_returned();
+
+ private:
+  struct Statements;
+  struct Counters {
+    std::int64_t next_block = 0;
+    std::int64_t front_block = 0;
+    std::int64_t next_row = 0;
+    std::int64_t dead_events = 0;
+    std::int64_t dead_bytes = 0;
+    std::int64_t clients = 0;
+    bool operator==(const Counters&) const = default;
+  };
+  struct Delta {
+    std::int64_t events = 0;
+    std::int64_t bytes = 0;
+    std::int64_t scheduled_events = 0;
+    std::int64_t scheduled_bytes = 0;
+  };
+
+  void make_tables();
+  void write_totals();
+  void prune_clients(const Now& now);
+  void note_damaged(DestinationId destination, proto::ByteView data, const Now& now);
+  void insert_block_as(BlockId id, DestinationId destination, const Block& block);
+
+  Database database_;
+  std::unique_ptr<Statements> statements_;
+  Counters counters_;
+  Counters counters_on_disk_;
+  std::map<DestinationId, Delta> deltas_;
+  std::map<std::array<std::uint8_t, proto::client_id_bytes>, ClientWindow> windows_;  ///< cached
+  bool is_synced_ = true;
+};
+
+/// Bits of a bitmap that are set.
+std::uint32_t count_bits(proto::ByteView bits);
+bool has_bit(proto::ByteView bits, std::uint32_t index);
+
+}  // namespace outrider::sidecar
