@@ -105,7 +105,7 @@ class StorageTwin {
   void restart();
 
   // What a program does with files beside SQLite.
-  bool exists(const std::string& path) const;
+  bool exists(const std::string& path) const;  ///< answers while the storage is down, too
   int rename(const std::string& from, const std::string& to);
   int remove(const std::string& path);
   int sync_directory();

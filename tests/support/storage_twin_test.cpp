@@ -1,6 +1,7 @@
 #include "support/storage_twin.hpp"
 
 #include <memory>
+#include <ostream>
 #include <set>
 #include <string>
 #include <thread>
@@ -70,6 +71,10 @@ struct CommitFault {
   StorageFault fault;
 };
 
+void PrintTo(const CommitFault& fault, std::ostream* out) {
+  *out << fault.name;
+}
+
 class StorageTwinCommit : public testing::TestWithParam<CommitFault> {};
 
 TEST_P(StorageTwinCommit, IsRolledBackAndTheNextOneWorks) {
@@ -123,6 +128,41 @@ TEST(StorageTwin, FailsTheNthOperationAsOftenAsItIsTold) {
   EXPECT_EQ(twin.remove("/a"), SQLITE_IOERR_DELETE_NOENT);
   EXPECT_EQ(twin.count(StorageOperation::remove), 6u);
   EXPECT_EQ(twin.changes(), 6u);
+}
+
+/// By how many bytes the WAL grows when the second write of a commit, that of a page, is disturbed.
+template <typename Disturb>
+std::set<std::size_t> growths_of_wal(Disturb disturb) {
+  std::set<std::size_t> growths;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    StorageTwin twin(seed);
+    TwinDatabase db(twin);
+    db.insert(1);
+    const std::size_t before = twin.content(wal_path).size();
+    disturb(twin);
+    EXPECT_NE(db.insert(2), SQLITE_OK);
+    growths.insert(twin.content(wal_path).size() - before);
+  }
+  return growths;
+}
+
+TEST(StorageTwin, DoesAFirstPartOfATornWrite) {
+  constexpr std::size_t frame_header = 24;
+  constexpr std::size_t page = 4096;
+  EXPECT_EQ(growths_of_wal([](StorageTwin& twin) {
+              twin.fail({StorageOperation::write, SQLITE_IOERR_WRITE, 2, 1, false, "-wal"});
+            }),
+            std::set<std::size_t>{frame_header});
+  const auto by_fault = growths_of_wal([](StorageTwin& twin) {
+    twin.fail({StorageOperation::write, SQLITE_IOERR_WRITE, 2, 1, true, "-wal"});
+  });
+  const auto by_crash =
+      growths_of_wal([](StorageTwin& twin) { twin.crash_at(2, StorageCrash::process); });
+  for (const auto& growths : {by_fault, by_crash}) {
+    EXPECT_GT(growths.size(), 10u);
+    EXPECT_GE(*growths.begin(), frame_header);
+    EXPECT_LT(*growths.rbegin(), frame_header + page);
+  }
 }
 
 TEST(StorageTwin, FailsToOpenToMapAndToRead) {

@@ -269,8 +269,8 @@ int StorageTwin::shm_lock(StorageHandle& handle, unsigned slots, bool is_lock, b
 }
 
 void StorageTwin::shm_barrier() {
+  // Of two threads that pass, the second one sees what the first one wrote.
   const std::lock_guard guard(mutex_);
-  std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 
 void StorageTwin::shm_unmap(StorageHandle& handle) {
