@@ -24,10 +24,29 @@ std::vector<Route> routes_of(const Config& config) {
   return routes;
 }
 
+SpoolSettings spool_settings(const Config& config) {
+  SpoolSettings settings;
+  settings.bytes_max = config.spool.bytes_max;
+  for (const DestinationConfig& destination : config.destinations) {
+    settings.lanes.push_back({destination.spool_bytes_max, destination.spool_age_max,
+                              destination.spool_order == SpoolOrder::fresh_first});
+  }
+  return settings;
+}
+
+proto::FrameLimits frame_limits(const Config& config) {
+  return {config.ingest.frame_bytes_max, config.ingest.event_bytes_max};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<App>> App::create(const Config& config, AppParts parts, Log& log) {
   Random seeds(parts.seed);
+  std::unique_ptr<Spool> spool;
+  if (parts.exchange != nullptr) {
+    spool = std::make_unique<Spool>(spool_settings(config), parts.spool_state.lanes,
+                                    *parts.exchange, log);
+  }
   std::vector<std::unique_ptr<Destination>> destinations;
   for (DestinationConfig destination : config.destinations) {
     // Files and sockets take one body after the other.
@@ -42,40 +61,101 @@ Result<std::unique_ptr<App>> App::create(const Config& config, AppParts parts, L
     if (!transport.ok()) {
       return transport.error().with_prefix("destination " + destination.name);
     }
-    destinations.push_back(std::make_unique<Destination>(
-        destination, std::move(encoder), std::move(transport.value()), log, seeds.next()));
+    Lane* lane = spool ? &spool->lane(destinations.size()) : nullptr;
+    destinations.push_back(std::make_unique<Destination>(destination, std::move(encoder),
+                                                         std::move(transport.value()), lane, log,
+                                                         seeds.next()));
   }
   return std::unique_ptr<App>(
-      new App(config, std::move(parts.source), std::move(destinations), log, seeds.next()));
+      new App(config, parts, std::move(spool), std::move(destinations), log, seeds.next()));
 }
 
-App::App(const Config& config, std::unique_ptr<FrameSource> source,
+App::App(const Config& config, AppParts& parts, std::unique_ptr<Spool> spool,
          std::vector<std::unique_ptr<Destination>> destinations, Log& log, std::uint64_t seed)
     : linger_(config.shutdown_linger),
       log_(log),
-      source_(std::move(source)),
+      source_(std::move(parts.source)),
+      confirm_source_(std::move(parts.confirm_source)),
+      spool_(std::move(spool)),
       destinations_(std::move(destinations)),
       router_(routes_of(config)),
-      ingest_(*source_, {config.ingest.frame_bytes_max, config.ingest.event_bytes_max}, *this, log,
-              seed) {}
-
-void App::accept(proto::ByteView record, std::string_view topic, const Now& now) {
-  const auto targets = router_.route(topic);
-  if (targets.empty()) ++unrouted_;
-  for (const std::uint32_t target : targets) destinations_[target]->accept(record, now);
+      ingest_(*source_, frame_limits(config), spool_ != nullptr, *this, log, seed) {
+  if (!spool_) return;
+  spool_->on_answer([this](const ConfirmedFrame& frame) { confirm(frame); });
+  ConfirmSink& sink = *this;
+  confirm_.emplace(*confirm_source_, frame_limits(config), sink, log, ~seed);
 }
+
+// Events ------------------------------------------------------------------------------------------
+
+void App::accept(const ArrivedEvent& event, const Now& now) {
+  const auto targets = router_.route(event.topic);
+  if (targets.empty()) ++unrouted_;
+  for (const std::uint32_t target : targets) {
+    Destination& destination = *destinations_[target];
+    if (event.due_ns == 0) {
+      destination.accept(event.record, now);
+    } else {
+      destination.schedule(event.record, event.due_ns, now);
+    }
+  }
+}
+
+bool App::add_event(const ArrivedEvent& event, const Now& now) {
+  const RecordView record = read_record(event.record.data());
+  const auto targets = router_.route(event.topic);
+  if (targets.empty()) ++unrouted_;
+  for (const std::uint32_t target : targets) {
+    if (!destinations_[target]->samples(record)) continue;
+    if (!spool_->has_room(target, event.record.size())) return false;
+    spool_->add_to_frame(target, record, event.due_ns, now);
+  }
+  return true;
+}
+
+void App::add_frame(FrameToConfirm frame) {
+  ConfirmedFrame confirmed;
+  confirmed.peer = std::move(frame.peer);
+  confirmed.client = frame.client;
+  confirmed.sequence = frame.sequence;
+  confirmed.refused = std::move(frame.refused);
+  spool_->add_frame(std::move(confirmed));
+}
+
+void App::confirm(const ConfirmedFrame& frame) {
+  if (frame.status != proto::Refusal::none) {
+    ++confirmed_.frames_refused;
+  } else if (frame.is_new) {
+    ++confirmed_.frames;
+  } else {
+    ++confirmed_.frames_again;
+  }
+  proto::ConfirmAnswer answer;
+  answer.sequence = frame.sequence;
+  answer.status = static_cast<std::uint64_t>(frame.status);
+  if (answer.status == 0) answer.refused = frame.refused;
+  confirm_source_->answer(frame.peer, proto::write_confirm_answer(answer));
+}
+
+// Turning -----------------------------------------------------------------------------------------
 
 int App::do_work(const Now& now) {
   if (phase_ == Phase::finished) return 0;
   if (phase_ == Phase::running && is_stop_requested_.load(std::memory_order_relaxed)) {
     begin_stop(now);
   }
-  const bool takes_frames = phase_ != Phase::flushing;
-  const int frames = takes_frames ? ingest_.do_work(now) : 0;
-  int work = frames;
-  for (const auto& destination : destinations_) work += destination->do_work(now);
+  int work = spool_ ? spool_->do_work(now) : 0;
+  const bool takes_frames = phase_ == Phase::running || phase_ == Phase::draining;
+  int frames = takes_frames ? ingest_.do_work(now) : 0;
+  if (confirm_) frames += confirm_->do_work(now);
+  work += frames;
+  if (phase_ != Phase::storing) {
+    for (const auto& destination : destinations_) work += destination->do_work(now);
+  }
   if (phase_ == Phase::draining) drain(frames, now);
   if (phase_ == Phase::flushing) flush(now);
+  if (spool_) spool_->hand_over(now);
+  if (phase_ == Phase::storing) store(now);
   return work;
 }
 
@@ -86,12 +166,15 @@ MonoTime App::next_deadline() const {
   }
   if (phase_ == Phase::draining) deadline = std::min({deadline, quiet_until_, drain_until_});
   if (phase_ == Phase::flushing) deadline = std::min(deadline, linger_until_);
+  if (phase_ == Phase::storing) deadline = stop_until();
+  if (spool_) deadline = std::min(deadline, spool_->next_deadline());
   return deadline;
 }
 
 void App::begin_stop(const Now& now) {
   log_.info("stopping", {{"linger", format_duration(linger_)}});
   source_->stop_listening();
+  if (confirm_source_) confirm_source_->stop_listening();
   for (const auto& destination : destinations_) destination->begin_stop();
   linger_until_ = now.mono + linger_;
   drain_until_ = now.mono + std::min(drain_max, linger_ / 2);
@@ -103,6 +186,7 @@ void App::drain(int frames, const Now& now) {
   if (frames > 0) quiet_until_ = now.mono + drain_quiet;
   if (now.mono < std::min(quiet_until_, drain_until_)) return;
   source_->close();
+  if (confirm_) confirm_->refuse_all();
   for (const auto& destination : destinations_) destination->begin_flush(now);
   phase_ = Phase::flushing;
 }
@@ -113,17 +197,31 @@ void App::flush(const Now& now) {
                   [](const auto& destination) { return destination->is_drained(); });
   if (!is_drained && now.mono < linger_until_) return;
   for (const auto& destination : destinations_) destination->abandon(now);
+  phase_ = Phase::storing;
+}
+
+void App::store(const Now& now) {
+  if (spool_ && !spool_->is_idle()) {
+    if (now.mono < stop_until()) return;
+    log_.error("the spool did not take what was left in time");
+    for (const auto& destination : destinations_) destination->give_up();
+  }
   finish();
 }
 
 void App::finish() {
   for (const auto& destination : destinations_) destination->close(linger_until_);
+  if (confirm_source_) confirm_source_->close();
   phase_ = Phase::finished;
 }
 
 Report App::report() const {
   Report report;
   report.ingest = ingest_.counters();
+  if (confirm_) {
+    report.ingest += confirm_->counters();
+    report.confirmed = confirmed_;
+  }
   report.unrouted = unrouted_;
   report.frames_missing = ingest_.clients().frames_missing();
   report.client_drops = ingest_.clients().drops();

@@ -1,12 +1,13 @@
 // App: the whole sidecar as one object, without a socket, a clock or a thread of its own.
 //
 // Used by Host, which gives it the real world, and by the simulation, which gives it a false one.
-// It wires source -> ingest -> router -> destinations -> transports, turns them, and carries out
-// the shutdown:
+// It wires source -> ingest -> router -> destinations -> transports, and the spool beside them, turns
+// them, and carries out the shutdown:
 //
 //     running    until request_stop()
 //     draining   no new clients; what is on its way is still taken, for a moment
 //     flushing   nothing is taken any more; destinations send what they hold, at most `linger`
+//     storing    with a spool: what was left is being written there
 //     finished   what was left is counted as dropped; the report is final
 //
 // Thread: one thread turns it; request_stop() is safe from any thread. Owns: all its parts.
@@ -16,6 +17,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -25,8 +27,11 @@
 #include "sidecar/base/result.hpp"
 #include "sidecar/config/config.hpp"
 #include "sidecar/deliver/destination.hpp"
+#include "sidecar/ingest/confirm_agent.hpp"
 #include "sidecar/ingest/ingest_agent.hpp"
 #include "sidecar/route/router.hpp"
+#include "sidecar/spool/spool.hpp"
+#include "sidecar/spool/storage_agent.hpp"
 
 namespace outrider::sidecar {
 
@@ -36,12 +41,20 @@ struct AppParts {
       const DestinationConfig& config, const BodyKind& body)>;
 
   std::unique_ptr<FrameSource> source;
+  // With a spool only.
+  std::unique_ptr<ConfirmSource> confirm_source = nullptr;
+  Exchange* exchange = nullptr;
+  SpoolState spool_state = {};
+
   MakeTransport make_transport;
   std::uint64_t seed;
 };
 
-class App final : public Agent, private RecordSink {
+class App final : public Agent, private RecordSink, private ConfirmSink {
  public:
+  /// What a stop takes longer than the linger time at most, to write to the spool what is left.
+  static constexpr Duration storing_max = std::chrono::seconds(5);
+
   static Result<std::unique_ptr<App>> create(const Config& config, AppParts parts, Log& log);
 
   int do_work(const Now& now) override;
@@ -53,29 +66,44 @@ class App final : public Agent, private RecordSink {
 
   Report report() const;
 
-  /// When the linger time is over; only once the shutdown has begun.
-  MonoTime linger_until() const { return linger_until_; }
+  /// When the shutdown will be over; only once it has begun.
+  MonoTime stop_until() const { return spool_ ? linger_until_ + storing_max : linger_until_; }
+
+  /// Somebody else has changed the spool.
+  void look_at_spool() { if (spool_) spool_->look_again(); }
 
  private:
-  enum class Phase : std::uint8_t { running, draining, flushing, finished };
+  enum class Phase : std::uint8_t { running, draining, flushing, storing, finished };
 
-  App(const Config& config, std::unique_ptr<FrameSource> source,
+  App(const Config& config, AppParts& parts, std::unique_ptr<Spool> spool,
       std::vector<std::unique_ptr<Destination>> destinations, Log& log, std::uint64_t seed);
 
-  void accept(proto::ByteView record, std::string_view topic, const Now& now) override;
+  // RecordSink
+  void accept(const ArrivedEvent& event, const Now& now) override;
+  // ConfirmSink
+  bool is_busy() const override { return spool_->is_busy(); }
+  bool add_event(const ArrivedEvent& event, const Now& now) override;
+  void add_frame(FrameToConfirm frame) override;
+  void drop_frame() override { spool_->drop_frame(); }
+  void confirm(const ConfirmedFrame& frame);
 
   void begin_stop(const Now& now);
   void drain(int frames, const Now& now);
   void flush(const Now& now);
+  void store(const Now& now);
   void finish();
 
   Duration linger_;
   Log& log_;
   std::unique_ptr<FrameSource> source_;
+  std::unique_ptr<ConfirmSource> confirm_source_;
+  std::unique_ptr<Spool> spool_;
   std::vector<std::unique_ptr<Destination>> destinations_;
   Router router_;
   IngestAgent ingest_;
+  std::optional<ConfirmAgent> confirm_;
   std::uint64_t unrouted_ = 0;
+  ConfirmCounters confirmed_;
 
   std::atomic<bool> is_stop_requested_ = false;
   Phase phase_ = Phase::running;

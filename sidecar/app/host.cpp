@@ -9,6 +9,8 @@
 #include "sidecar/base/reactor.hpp"
 #include "sidecar/http/curl_transport.hpp"
 #include "sidecar/ingest/zmq_source.hpp"
+#include "sidecar/spool/spool_watch.hpp"
+#include "sidecar/spool/storage_thread.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -24,8 +26,28 @@ struct Host::Parts {
   Reactor reactor;
   std::unique_ptr<ZmqContext> zmq_context;
   CurlDriver curl{reactor};
+  Exchange exchange;
+  std::unique_ptr<StorageThread> storage;
+  std::unique_ptr<SpoolWatch> spool_watch;
   std::unique_ptr<App> app;
 };
+
+namespace {
+
+StorageSettings storage_settings(const Config& config) {
+  StorageSettings settings;
+  settings.path = config.spool.path;
+  settings.is_synced = config.spool.sync == SpoolSync::full;
+  settings.free_bytes_min = config.spool.free_bytes_min;
+  settings.dead = {config.spool.dead_events_max, config.spool.dead_bytes_max,
+                   config.spool.dead_age_max};
+  for (const DestinationConfig& destination : config.destinations) {
+    settings.lanes.push_back(destination.name);
+  }
+  return settings;
+}
+
+}  // namespace
 
 Host::Host(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Host::~Host() = default;
@@ -47,9 +69,28 @@ Result<std::unique_ptr<Host>> Host::open(const Config& config, Log& log, void* z
   app_parts.make_transport = [&](const DestinationConfig& destination, const BodyKind& body) {
     return make_transport(destination, body, world);
   };
+  std::unique_ptr<StorageAgent> storage;
+  if (!config.spool.path.empty()) {
+    auto confirm_source = open_zmq_confirm_source(config.ingest, zmq_context, parts->reactor, log);
+    if (!confirm_source.ok()) return confirm_source.error();
+    app_parts.confirm_source = std::move(confirm_source.value());
+    auto opened = StorageAgent::open(storage_settings(config), open_disk(), parts->exchange, log,
+                                     parts->clock.now());
+    if (!opened.ok()) return opened.error();
+    storage = std::move(opened.value());
+    app_parts.exchange = &parts->exchange;
+    app_parts.spool_state = storage->state();
+  }
   auto app = App::create(config, std::move(app_parts), log);
   if (!app.ok()) return app.error();
   parts->app = std::move(app.value());
+  if (storage) {
+    parts->exchange.wake_sidecar = [reactor = &parts->reactor] { reactor->wake(); };
+    parts->storage =
+        std::make_unique<StorageThread>(std::move(storage), parts->exchange, parts->clock);
+    parts->spool_watch = std::make_unique<SpoolWatch>(
+        config.spool.path, parts->reactor, [app = parts->app.get()] { app->look_at_spool(); });
+  }
   return std::unique_ptr<Host>(new Host(std::move(parts)));
 }
 
@@ -81,8 +122,12 @@ std::string Host::report() const {
   return format_report(parts_->app->report());
 }
 
-MonoTime Host::linger_until() const {
-  return parts_->app->linger_until();
+MonoTime Host::stop_until() const {
+  return parts_->app->stop_until();
+}
+
+Duration Host::stop_time_max(const Config& config) {
+  return config.shutdown_linger + (config.spool.path.empty() ? Duration::zero() : App::storing_max);
 }
 
 }  // namespace outrider::sidecar

@@ -37,8 +37,10 @@ class Host {
   /// The ledger, as a table for people.
   std::string report() const;
 
-  /// When the linger time of the shutdown is over.
-  MonoTime linger_until() const;
+  /// When the shutdown will be over, once it has begun.
+  MonoTime stop_until() const;
+  /// How long it may take.
+  static Duration stop_time_max(const Config& config);
 
  private:
   struct Parts;

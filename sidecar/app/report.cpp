@@ -43,6 +43,11 @@ std::string losses(const Ledger& ledger) {
   return in_brackets(counts);
 }
 
+std::string recovered(const Ledger& ledger) {
+  if (ledger.recovered == 0) return {};
+  return fmt::format(" ({} of the accepted were on disk before)", ledger.recovered);
+}
+
 }  // namespace
 
 bool Report::is_balanced() const {
@@ -64,6 +69,12 @@ std::string format_report(const Report& report) {
     fmt::format_to(out, "  refused: {} frames, {} events{}\n", report.ingest.frames_refused,
                    report.ingest.events_refused, refusals(report.ingest));
   }
+  const ConfirmCounters& confirmed = report.confirmed;
+  if (confirmed.frames + confirmed.frames_again + confirmed.frames_refused > 0) {
+    fmt::format_to(out, "  confirmed: {} frames, {} of them again; {} could not be stored\n",
+                   confirmed.frames + confirmed.frames_again, confirmed.frames_again,
+                   confirmed.frames_refused);
+  }
   if (report.frames_missing > 0) {
     fmt::format_to(out, "  lost on the way: {} frames\n", report.frames_missing);
   }
@@ -73,14 +84,17 @@ std::string format_report(const Report& report) {
   }
   std::size_t width = std::string_view("destination").size();
   for (const auto& row : report.destinations) width = std::max(width, row.name.size());
-  fmt::format_to(out, "  {:<{}} {:>12} {:>12} {:>10} {:>10} {:>8} {:>8} {:>9}\n", "destination",
-                 width, "accepted", "delivered", "left", "dropped", "dead", "queued", "in flight");
+  fmt::format_to(out, "  {:<{}} {:>12} {:>12} {:>10} {:>10} {:>8} {:>9} {:>9} {:>8} {:>9}\n",
+                 "destination", width, "accepted", "delivered", "left", "dropped", "dead", "spooled",
+                 "scheduled", "queued", "in flight");
   for (const auto& [name, ledger] : report.destinations) {
     // What was left when the time to stop was up has a column of its own.
     const std::uint64_t left = ledger.dropped_for(DropReason::linger);
-    fmt::format_to(out, "  {:<{}} {:>12} {:>12} {:>10} {:>10} {:>8} {:>8} {:>9}{}\n", name, width,
-                   ledger.accepted, ledger.delivered, left, ledger.dropped_total() - left,
-                   ledger.dead_total(), ledger.queued, ledger.in_flight, losses(ledger));
+    fmt::format_to(out,
+                   "  {:<{}} {:>12} {:>12} {:>10} {:>10} {:>8} {:>9} {:>9} {:>8} {:>9}{}{}\n", name,
+                   width, ledger.accepted, ledger.delivered, left, ledger.dropped_total() - left,
+                   ledger.dead_total(), ledger.spooled, ledger.scheduled, ledger.queued,
+                   ledger.in_flight, losses(ledger), recovered(ledger));
   }
   text += report.is_balanced() ? "  every accepted event is accounted for\n"
                                : "  THE LEDGER DOES NOT ADD UP: please report this\n";

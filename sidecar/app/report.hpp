@@ -17,8 +17,16 @@ struct DestinationReport {
   Ledger ledger;
 };
 
+/// What became of frames that were to be confirmed.
+struct ConfirmCounters {
+  std::uint64_t frames = 0;          ///< stored, and said so
+  std::uint64_t frames_again = 0;    ///< had been stored before, and said so again
+  std::uint64_t frames_refused = 0;  ///< could not be stored
+};
+
 struct Report {
   IngestCounters ingest;
+  ConfirmCounters confirmed;
   std::uint64_t unrouted = 0;        ///< accepted events that no destination wants
   std::uint64_t frames_missing = 0;  ///< numbered by clients, never received
   ClientDrops client_drops;          ///< what clients say they had to drop, by reason

@@ -21,7 +21,7 @@
 namespace outrider::sidecar {
 namespace {
 
-/// Closing may hang in a library; the process ends this long after the linger time at the latest.
+/// Closing may hang in a library; the process ends this long after its time to stop at the latest.
 constexpr std::chrono::seconds close_time_max{1};
 constexpr std::chrono::milliseconds same_signal_time{200};
 
@@ -36,8 +36,8 @@ sigset_t stop_signals() {
 /// Waits for stop signals in a thread of its own, for they are blocked in all others.
 class StopSignals {
  public:
-  StopSignals(Host& host, Duration linger)
-      : linger_(linger), thread_([this, &host] { wait(host); }) {}
+  StopSignals(Host& host, Duration stop_time_max)
+      : stop_time_max_(stop_time_max), thread_([this, &host] { wait(host); }) {}
 
   ~StopSignals() {
     is_done_.store(true);
@@ -71,7 +71,7 @@ class StopSignals {
   bool wait_for_second(const sigset_t& signals) const {
     using std::chrono::steady_clock;
     const auto begin = steady_clock::now();
-    const auto deadline = begin + linger_ + close_time_max;
+    const auto deadline = begin + stop_time_max_ + close_time_max;
     for (;;) {
       const auto left =
           std::chrono::duration_cast<std::chrono::nanoseconds>(deadline - steady_clock::now());
@@ -84,30 +84,30 @@ class StopSignals {
     }
   }
 
-  const Duration linger_;
+  const Duration stop_time_max_;
   std::atomic<bool> is_done_ = false;
   std::thread thread_;
 };
 
 /// Ends the process with this status if it has not ended by itself in time.
-void end_in_any_case(int status, MonoTime linger_until) {
-  std::thread([status, linger_until] {
-    std::this_thread::sleep_until(linger_until + close_time_max);
+void end_in_any_case(int status, MonoTime stop_until) {
+  std::thread([status, stop_until] {
+    std::this_thread::sleep_until(stop_until + close_time_max);
     _exit(status);
   }).detach();
 }
 
-int run_host(Host& host, Duration linger, Log& log) {
+int run_host(Host& host, Duration stop_time_max, Log& log) {
   release_startup_pages();
   notify_service_manager("READY=1");
   log.info("ready", {{"version", OUTRIDER_VERSION}, {"pid", std::to_string(getpid())}});
   {
-    StopSignals signals(host, linger);
+    StopSignals signals(host, stop_time_max);
     host.run();
   }
   const int status = host.has_losses() ? exit_events_lost : exit_done;
   // Before the report: perhaps nobody reads it.
-  end_in_any_case(status, host.linger_until());
+  end_in_any_case(status, host.stop_until());
   std::fputs(host.report().c_str(), stderr);
   return status;
 }
@@ -141,7 +141,7 @@ int run_command(const std::vector<std::string>& arguments) {
     log->error("cannot start", {{"because", host.error().message}});
     return exit_failed;
   }
-  const int status = run_host(*host.value(), config.shutdown_linger, *log);
+  const int status = run_host(*host.value(), Host::stop_time_max(config), *log);
   host.value().reset();
   return status;
 }

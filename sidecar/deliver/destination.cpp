@@ -231,7 +231,8 @@ bool Destination::settle_items(BatchPtr& batch, const Completion& completion, co
         } else {
           const bool is_too_large = outcome == Outcome::split;
           ++(is_too_large ? too_large : refused);
-          Completion item = {.id = completion.id, .status = item_statuses_[index]};
+          Completion item;
+          item.status = item_statuses_[index];
           item.detail = completion.detail;
           keep_dead(record, is_too_large ? DeadReason::too_large : DeadReason::refused, *batch,
                     item, now);

@@ -9,6 +9,15 @@ bool concerns_whole_frame(proto::Refusal refusal) {
 
 }  // namespace
 
+IngestCounters& IngestCounters::operator+=(const IngestCounters& other) {
+  frames += other.frames;
+  events += other.events;
+  frames_refused += other.frames_refused;
+  events_refused += other.events_refused;
+  for (std::size_t i = 0; i < refused.size(); ++i) refused[i] += other.refused[i];
+  return *this;
+}
+
 int IngestAgent::do_work(const Now& now) {
   int frames = 0;
   const std::uint64_t events_before = counters_.events;

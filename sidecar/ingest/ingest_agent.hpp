@@ -37,6 +37,8 @@ struct IngestCounters {
   std::uint64_t frames_refused = 0;          ///< no event of theirs counts
   std::uint64_t events_refused = 0;          ///< of frames that were good otherwise
   std::array<std::uint64_t, 256> refused{};  ///< by proto::Refusal
+
+  IngestCounters& operator+=(const IngestCounters& other);
 };
 
 class IngestAgent final : public Agent {

@@ -19,9 +19,9 @@ using test::numbered_data;
 
 class IngestAgentTest : public ::testing::Test, protected RecordSink {
  protected:
-  void accept(proto::ByteView record, std::string_view topic, const Now&) override {
-    records.emplace_back(record.begin(), record.end());
-    topics.emplace_back(topic);
+  void accept(const ArrivedEvent& event, const Now&) override {
+    records.emplace_back(event.record.begin(), event.record.end());
+    topics.emplace_back(event.topic);
   }
 
   RecordView record(std::size_t i) const { return read_record(records[i].data()); }
@@ -36,7 +36,8 @@ class IngestAgentTest : public ::testing::Test, protected RecordSink {
   test::FakeSource source;
   test::ManualClock clock;
   test::MemoryLog log;
-  IngestAgent agent{source, {.frame_bytes_max = 10'000, .event_bytes_max = 1'000}, *this, log, 1};
+  IngestAgent agent{source, {.frame_bytes_max = 10'000, .event_bytes_max = 1'000}, false, *this,
+                    log, 1};
   std::vector<std::vector<std::uint8_t>> records;
   std::vector<std::string> topics;
 };

@@ -1,0 +1,38 @@
+#include "sidecar/spool/spool_watch.hpp"
+
+#include <array>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sidecar/spool/disk.hpp"
+
+namespace outrider::sidecar {
+
+SpoolWatch::SpoolWatch(const std::string& path, Reactor& reactor, std::function<void()> on_change)
+    : reactor_(reactor), fd_(inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
+  if (fd_ < 0) return;
+  inotify_add_watch(fd_, lock_path(path).c_str(), IN_ATTRIB);
+  reactor_.set(fd_, EPOLLIN, [this, changed = std::move(on_change)](std::uint32_t) {
+    std::array<char, 4096> events;
+    while (read(fd_, events.data(), events.size()) > 0) {
+    }
+    changed();
+  });
+}
+
+SpoolWatch::~SpoolWatch() {
+  if (fd_ < 0) return;
+  reactor_.remove(fd_);
+  close(fd_);
+}
+
+void touch_spool(const std::string& path) {
+  utimensat(AT_FDCWD, lock_path(path).c_str(), nullptr, 0);
+}
+
+}  // namespace outrider::sidecar
