@@ -166,7 +166,7 @@ bool Courier::is_answer_late(SteadyTime now) const {
 }
 
 void Courier::reconnect(SteadyTime now) {
-  link_.close(0);
+  link_.discard();
   seen_disconnects_ = link_.disconnects();
   open_at_ = now + milliseconds(options_.link.reconnect_initial_ms);
   for (Frame& frame : frames_) {

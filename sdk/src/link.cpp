@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <new>
@@ -56,8 +57,6 @@ bool is_usable_endpoint(const std::string& endpoint) {
 }
 
 struct Link::Sockets {
-  void* context = nullptr;
-  bool owns_context = false;
   void* socket = nullptr;
   void* monitor = nullptr;  ///< none for inproc
   zmq_msg_t frame;
@@ -70,15 +69,13 @@ struct Link::Sockets {
       zmq_close(monitor);
     }
     if (socket != nullptr) zmq_close(socket);
-    if (owns_context && context != nullptr) {
-      while (zmq_ctx_term(context) != 0 && zmq_errno() == EINTR) {
-      }
-    }
   }
 };
 
 Link::Link(LinkOptions options) : options_(std::move(options)) {}
-Link::~Link() = default;
+Link::~Link() {
+  close(0);
+}
 
 bool Link::is_open() const {
   return sockets_ != nullptr;
@@ -88,11 +85,12 @@ bool Link::open() {
   if (!are_descriptors_left()) return false;
   auto sockets = std::make_unique<Sockets>();
   zmq_msg_init(&sockets->frame);
-  sockets->owns_context = options_.shared_context == nullptr;
-  sockets->context = sockets->owns_context ? zmq_ctx_new() : options_.shared_context;
-  if (sockets->context == nullptr) return false;
+  if (context_ == nullptr) {
+    context_ = options_.shared_context == nullptr ? zmq_ctx_new() : options_.shared_context;
+  }
+  if (context_ == nullptr) return false;
   const int type = options_.kind == LinkKind::push ? ZMQ_PUSH : ZMQ_DEALER;
-  sockets->socket = zmq_socket(sockets->context, type);
+  sockets->socket = zmq_socket(context_, type);
   void* const socket = sockets->socket;
   // Not ZMQ_IMMEDIATE: a frame in the pipe must survive a reconnect.
   if (socket == nullptr || !set_int(socket, ZMQ_SNDHWM, options_.send_frames_max) ||
@@ -104,9 +102,10 @@ bool Link::open() {
   // A socket within the process is always there, and libzmq tells nothing about it.
   is_connected_ = starts_with(options_.endpoint, "inproc://");
   if (!is_connected_) {
-    const std::string name =
-        monitor_endpoint_prefix + std::to_string(reinterpret_cast<std::uintptr_t>(socket));
-    sockets->monitor = zmq_socket(sockets->context, ZMQ_PAIR);
+    // Never the same name twice: libzmq forgets an old one only after a while.
+    static std::atomic<std::uint64_t> monitors = 0;
+    const std::string name = monitor_endpoint_prefix + std::to_string(++monitors);
+    sockets->monitor = zmq_socket(context_, ZMQ_PAIR);
     if (sockets->monitor == nullptr || !set_int(sockets->monitor, ZMQ_LINGER, 0) ||
         zmq_socket_monitor(socket, name.c_str(),
                            ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED) != 0 ||
@@ -190,11 +189,19 @@ bool Link::hand_over(int timeout_ms) {
   return std::chrono::steady_clock::now() < deadline;
 }
 
-void Link::close(int linger_ms) {
-  if (!is_open()) return;
+void Link::discard() {
   is_connected_ = false;
-  set_int(sockets_->socket, ZMQ_LINGER, linger_ms);
   sockets_.reset();
+}
+
+void Link::close(int linger_ms) {
+  if (is_open()) set_int(sockets_->socket, ZMQ_LINGER, linger_ms);
+  discard();
+  if (context_ != nullptr && options_.shared_context == nullptr) {
+    while (zmq_ctx_term(context_) != 0 && zmq_errno() == EINTR) {
+    }
+  }
+  context_ = nullptr;
 }
 
 }  // namespace outrider::sdk

@@ -65,6 +65,9 @@ class Link {
   /// False: the time was used up, and frames may be lost.
   bool hand_over(int timeout_ms);
 
+  /// Throws the socket away, with all that it holds, and keeps the rest for open().
+  void discard();
+
   /// Closes everything; what the socket still holds is sent within `linger_ms`. May take longer,
   /// and may hang: libzmq gives no promise here.
   void close(int linger_ms);
@@ -75,6 +78,7 @@ class Link {
   void read_monitor();
 
   const LinkOptions options_;
+  void* context_ = nullptr;
   std::unique_ptr<Sockets> sockets_;
   bool is_connected_ = false;
   std::uint64_t disconnects_ = 0;
