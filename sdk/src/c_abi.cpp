@@ -33,7 +33,7 @@ void copy_out(const Struct& known, Struct* given, std::size_t struct_bytes) {
 
 constexpr std::array<const char*, 12> status_texts = {
     "done",
-    "the buffer is full; the event was dropped",
+    "the buffer is full; the event was not taken",
     "the topic is not 1 to 255 bytes of [A-Za-z0-9_-] tokens joined by dots",
     "the event has no data, or packing it failed",
     "the event is larger than event_bytes_max",

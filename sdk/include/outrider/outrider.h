@@ -46,10 +46,10 @@ typedef struct outrider_client outrider_client;
 /* Numbers never change. */
 typedef enum outrider_status {
   OUTRIDER_OK = 0,
-  OUTRIDER_FULL = 1,             /* the buffer is full; the event is dropped and counted */
+  OUTRIDER_FULL = 1,             /* the buffer is full; the event is not taken, and counted */
   OUTRIDER_BAD_TOPIC = 2,        /* not 1 to 255 bytes of [A-Za-z0-9_-] tokens joined by dots */
   OUTRIDER_BAD_DATA = 3,         /* no data, or what packs it has failed */
-  OUTRIDER_TOO_LARGE = 4,        /* the event is larger than event_bytes_max */
+  OUTRIDER_TOO_LARGE = 4,        /* the event is larger than event_bytes_max or the buffer */
   OUTRIDER_BAD_ATTRIBUTES = 5,   /* an id, key, trace, priority or delay that cannot be */
   OUTRIDER_CLOSED = 6,           /* the client has been closed */
   OUTRIDER_FORKED = 7,           /* a child's client that shares its parent's ZeroMQ context */
@@ -91,7 +91,7 @@ typedef struct outrider_options {
   uint32_t linger_ms;            /* 1000: for outrider_client_free and exit() */
   void* zmq_context;             /* NULL: its own; else one that outlives the client, for inproc */
   const char* confirm_endpoint;  /* ipc:///run/outrider/confirm.sock: where deliver sends */
-  uint64_t deliver_bytes_max;    /* 8 MiB; 64 KiB at least: the unconfirmed events of deliver */
+  uint64_t deliver_bytes_max;    /* 8 MiB; 64 KiB at least: unconfirmed events and their records */
 } outrider_options;
 
 /* An event with everything it can carry. Zero means "not given" in every field but topic and data:
@@ -167,8 +167,8 @@ OUTRIDER_API outrider_status outrider_emit_wait(outrider_client* client,
  *   OUTRIDER_REFUSED   the sidecar will never take it
  *   OUTRIDER_TIMEOUT   the client was closed first; the sidecar may have the event or not
  * Called exactly once for each event that deliver took, on a thread of the library's. It may call
- * deliver, emit and stats_read of the same client; it must neither wait, flush, close or free
- * there, nor throw, nor take long: no other event is confirmed meanwhile. */
+ * deliver, emit and stats_read of the same client; it must neither wait, flush, close, free
+ * or fork there, nor throw, nor take long: no other event is confirmed meanwhile. */
 typedef void (*outrider_confirm_fn)(void* user, outrider_status status);
 
 /* Takes a copy of the event, keeps it until the sidecar has confirmed it, and then calls `confirm`,

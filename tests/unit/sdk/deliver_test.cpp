@@ -349,6 +349,29 @@ TEST_F(DeliverTest, WorksFromC) {
   EXPECT_EQ(outrider_deliver_wait(client.handle(), &event, 20'000), OUTRIDER_OK);
 }
 
+TEST(Deliver, LargeEventIsAFrameOfItsOwnAndOthersAreCut) {
+  ScratchFolder folder;
+  const std::string endpoint = folder.endpoint();
+  Options options;
+  options.confirm_endpoint = endpoint.c_str();
+  Client client(options);
+  // All wait until there is a sidecar.
+  const std::string text(10'000, 'y');
+  for (int i = 0; i < 100; ++i) client.deliver("t", text);
+  client.deliver("t", std::string(700'000, 'x'));
+  client.deliver("t", 1);
+  Confirmer confirmer(endpoint);
+  Background sidecar([&] { confirm_next(confirmer); });
+  EXPECT_TRUE(client.flush(patience));
+  sidecar.stop();
+  for (const ConfirmedFrame& frame : confirmer.frames) {
+    const bool has_large = frame.datas[0].size() > 700'000;
+    EXPECT_TRUE(has_large ? frame.datas.size() == 1
+                          : frame.bytes.size() <= options.frame_bytes_max);
+  }
+  EXPECT_EQ(confirmer.frames.size(), 6U);
+}
+
 TEST(Deliver, WorksWithinTheProcess) {
   void* context = zmq_ctx_new();
   {
