@@ -1,7 +1,6 @@
 #include "sdk/src/courier.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include <sys/eventfd.h>
@@ -19,7 +18,6 @@ using std::chrono::steady_clock;
 
 constexpr milliseconds no_socket_retry{1000};
 constexpr milliseconds no_memory_retry{100};
-constexpr std::size_t batch_bytes_initial = 4096;
 constexpr int answers_a_turn_max = 64;
 /// A record of each event, and room for its vector to grow.
 constexpr std::size_t delivery_bytes = 2 * sizeof(Delivery);
@@ -66,8 +64,7 @@ outrider_status Courier::deliver(std::span<const proto::ByteView> pieces, Delive
     Batch& batch = waiting_.back();
     const std::size_t size = batch.events.size() + bytes;
     if (size > batch.events.capacity()) {
-      const std::size_t grown = std::max(2 * batch.events.capacity(), batch_bytes_initial);
-      batch.events.reserve(std::max(size, std::min(grown, batch_bytes_max)));
+      batch.events.reserve(std::max(size, std::min(2 * batch.events.capacity(), batch_bytes_max)));
     }
     batch.deliveries.push_back(delivery);
     for (const proto::ByteView piece : pieces) batch.events.append(proto::as_text(piece));
@@ -269,8 +266,7 @@ bool Courier::send(Frame& frame, SteadyTime now) {
   const std::string& events = frame.batch.events;
   std::uint8_t* const out = link_.make_frame(frame.head.size() + events.size());
   if (out == nullptr) throw std::bad_alloc();
-  std::memcpy(out, frame.head.data(), frame.head.size());
-  std::memcpy(out + frame.head.size(), events.data(), events.size());
+  std::ranges::copy(events, std::ranges::copy(frame.head, out).out);
   if (!link_.send()) return false;
   frame.state = FrameState::in_flight;
   frame.due = now + options_.answer_timeout;
