@@ -165,7 +165,8 @@ bool Courier::is_answer_late(SteadyTime now) const {
 void Courier::reconnect(SteadyTime now) {
   link_.discard();
   seen_disconnects_ = link_.disconnects();
-  open_at_ = now + milliseconds(options_.link.reconnect_initial_ms);
+  open_at_ = now + backoff(milliseconds(options_.link.reconnect_initial_ms),
+                           milliseconds(options_.link.reconnect_max_ms), futile_connections_++);
   for (Frame& frame : frames_) {
     if (frame.state != FrameState::answered) frame.state = FrameState::unsent;
     frame.due = now;
@@ -190,6 +191,7 @@ void Courier::take_answer(proto::ByteView message) {
   if (frame.state != FrameState::in_flight) return;
   if (!answer_.refused.empty() && answer_.refused.back().index >= frame.event_count) return;
   --frames_in_flight_;
+  futile_connections_ = 0;
   if (proto::is_for_later(answer_.status)) return refuse_for_now(frame);
   if (answer_.status != 0) return settle(frame, OUTRIDER_REFUSED, {});
   settle(frame, OUTRIDER_OK, answer_.refused);
@@ -197,13 +199,13 @@ void Courier::take_answer(proto::ByteView message) {
 
 void Courier::refuse_for_now(Frame& frame) {
   frame.state = FrameState::unsent;
-  frame.due = steady_clock::now() + backoff(frame.refusals++);
+  frame.due = steady_clock::now() +
+              backoff(options_.backoff_initial, options_.backoff_max, frame.refusals++);
 }
 
-milliseconds Courier::backoff(std::uint32_t refusals) {
+milliseconds Courier::backoff(milliseconds initial, milliseconds max, std::uint32_t times) {
   constexpr std::uint32_t doublings_max = 16;
-  const milliseconds longest = std::min(
-      options_.backoff_max, options_.backoff_initial * (1U << std::min(refusals, doublings_max)));
+  const milliseconds longest = std::min(max, initial * (1U << std::min(times, doublings_max)));
   // Between half of it and all of it, so that many clients do not come back at once.
   std::uniform_int_distribution<milliseconds::rep> jitter(longest.count() / 2, longest.count());
   return milliseconds(jitter(random_));

@@ -137,7 +137,9 @@ class Courier {
 
   void wake();
   static std::size_t cost(const Batch& batch);
-  std::chrono::milliseconds backoff(std::uint32_t refusals);
+  /// How long to wait before the next try, after so many in vain.
+  std::chrono::milliseconds backoff(std::chrono::milliseconds initial,
+                                    std::chrono::milliseconds max, std::uint32_t times);
 
   const CourierOptions options_;
   int wake_fd_ = -1;
@@ -166,7 +168,8 @@ class Courier {
   std::uint64_t first_sequence_ = 1;
   std::size_t frames_in_flight_ = 0;
   std::uint64_t seen_disconnects_ = 0;
-  SteadyTime open_at_{};  ///< not to be opened before
+  SteadyTime open_at_{};                  ///< not to be opened before
+  std::uint32_t futile_connections_ = 0;  ///< that ended, since the last answer
   std::string message_;
   proto::ConfirmAnswer answer_;
   std::minstd_rand random_;

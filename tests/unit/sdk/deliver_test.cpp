@@ -440,6 +440,22 @@ TEST_F(CourierTest, ConnectionThatNeverAnswersIsReplaced) {
   close(courier);
 }
 
+TEST_F(CourierTest, ConnectionsInVainBecomeRare) {
+  sdk::CourierOptions hasty = options();
+  hasty.answer_timeout = 1ms;
+  hasty.link.reconnect_initial_ms = 1;
+  hasty.link.reconnect_max_ms = 60'000;
+  sdk::Courier courier(hasty);
+  ASSERT_TRUE(courier.start());
+  ASSERT_EQ(deliver(courier), OUTRIDER_OK);
+  // Doubled from a millisecond, the pauses outgrow this one long before so many frames.
+  constexpr std::size_t frames_max = 40;
+  while (confirmer->frames.size() < frames_max && confirmer->receive_frame(300ms)) {
+  }
+  EXPECT_LT(confirmer->frames.size(), frames_max);
+  close(courier);
+}
+
 TEST_F(CourierTest, FramesStayWithinTheWindowOfTheSidecar) {
   sdk::CourierOptions patient = options();
   patient.backoff_initial = patient.backoff_max = 1h;
