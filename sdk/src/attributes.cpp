@@ -12,6 +12,9 @@ constexpr std::size_t text_bytes(std::size_t bytes) {
   return 2 + bytes;
 }
 constexpr std::size_t uint64_bytes = 9;
+constexpr std::uint64_t millisecond_ns = 1'000'000;
+/// A century: with it, no date of this one leaves 64 bits of nanoseconds.
+constexpr std::uint64_t delay_ms_max = 100ULL * 366 * 24 * 3600 * 1000;
 static_assert(1 + sizeof "id" + text_bytes(proto::id_text_bytes_max) +  //
                   sizeof "key" + text_bytes(proto::key_bytes_max) + sizeof "trace" +
                   text_bytes(proto::trace_bytes_max) + sizeof "at" + sizeof "ttl" +
@@ -53,12 +56,13 @@ bool is_sized(const void* data, std::size_t bytes, std::size_t bytes_max) {
 
 std::uint32_t attribute_count(const outrider_event& event) {
   return (event.id_bytes > 0 ? 1U : 0U) + (event.key_bytes > 0 ? 1U : 0U) +
-         (event.trace_bytes > 0 ? 1U : 0U) + (event.at_ns > 0 ? 1U : 0U) +
+         (event.trace_bytes > 0 ? 1U : 0U) + (event.at_ns > 0 || event.delay_ms > 0 ? 1U : 0U) +
          (event.ttl_ms > 0 ? 1U : 0U) + (event.priority != 0 ? 1U : 0U);
 }
 
 bool are_valid_attributes(const outrider_event& event) {
   if (event.priority < -1 || event.priority > 1) return false;
+  if (event.delay_ms > delay_ms_max || (event.delay_ms > 0 && event.at_ns > 0)) return false;
   if (!is_sized(event.id, event.id_bytes, proto::id_text_bytes_max)) return false;
   if (event.id_bytes > 0 && event.id_is_text != 0 &&
       !proto::is_id_text({static_cast<const char*>(event.id), event.id_bytes})) {
@@ -71,8 +75,8 @@ bool are_valid_attributes(const outrider_event& event) {
          is_sized(event.trace, event.trace_bytes, proto::trace_bytes_max);
 }
 
-std::uint8_t* write_attributes(std::uint8_t* out, const outrider_event& event,
-                               std::uint32_t count) {
+std::uint8_t* write_attributes(std::uint8_t* out, const outrider_event& event, std::uint32_t count,
+                               std::uint64_t now_ns) {
   *out++ = static_cast<std::uint8_t>(0x80U | count);
   if (event.id_bytes > 0) {
     constexpr std::uint8_t bin8 = 0xc4;
@@ -84,9 +88,9 @@ std::uint8_t* write_attributes(std::uint8_t* out, const outrider_event& event,
     out = write_name(out, "key");
     out = write_text(out, {event.key, event.key_bytes});
   }
-  if (event.at_ns > 0) {
+  if (event.at_ns > 0 || event.delay_ms > 0) {
     out = write_name(out, "at");
-    out = write_uint(out, event.at_ns);
+    out = write_uint(out, event.at_ns > 0 ? event.at_ns : now_ns + event.delay_ms * millisecond_ns);
   }
   if (event.ttl_ms > 0) {
     out = write_name(out, "ttl");

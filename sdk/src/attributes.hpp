@@ -17,7 +17,9 @@ std::uint32_t attribute_count(const outrider_event& event);
 
 bool are_valid_attributes(const outrider_event& event);
 
-/// Writes the map of `count` attributes, which are valid, and returns its end.
-std::uint8_t* write_attributes(std::uint8_t* out, const outrider_event& event, std::uint32_t count);
+/// Writes the map of `count` attributes, which are valid, and returns its end. A delay is counted
+/// from `now_ns`, wall clock.
+std::uint8_t* write_attributes(std::uint8_t* out, const outrider_event& event, std::uint32_t count,
+                               std::uint64_t now_ns);
 
 }  // namespace outrider::sdk

@@ -31,18 +31,20 @@ void copy_out(const Struct& known, Struct* given, std::size_t struct_bytes) {
   given->struct_bytes = struct_bytes;
 }
 
-constexpr std::array<const char*, 11> status_texts = {
+constexpr std::array<const char*, 12> status_texts = {
     "done",
-    "the buffer is full; the event was dropped",
+    "the buffer is full; the event was not taken",
     "the topic is not 1 to 255 bytes of [A-Za-z0-9_-] tokens joined by dots",
     "the event has no data, or packing it failed",
     "the event is larger than event_bytes_max",
-    "an id, key or trace has the wrong size, or the priority is not -1, 0 or 1",
+    "an id, key or trace has the wrong size, the priority is not -1, 0 or 1, or the delay is more "
+    "than a century or stands beside a date",
     "the client is closed",
     "the client shares a ZeroMQ context with the parent of this forked process",
     "the time was up before all was done",
     "an argument is null or an option has a value that cannot work",
     "there is no memory left",
+    "the sidecar refused the event for good",
 };
 
 }  // namespace
@@ -101,6 +103,18 @@ outrider_status outrider_emit_wait(outrider_client* client, const outrider_event
                                    uint32_t timeout_ms) {
   if (client == nullptr || event == nullptr) return OUTRIDER_INVALID_ARGUMENT;
   return client->client.emit_wait(as_known(*event, {}), timeout_ms);
+}
+
+outrider_status outrider_deliver(outrider_client* client, const outrider_event* event,
+                                 outrider_confirm_fn confirm, void* user) {
+  if (client == nullptr || event == nullptr) return OUTRIDER_INVALID_ARGUMENT;
+  return client->client.deliver(as_known(*event, {}), {confirm, user});
+}
+
+outrider_status outrider_deliver_wait(outrider_client* client, const outrider_event* event,
+                                      uint32_t timeout_ms) {
+  if (client == nullptr || event == nullptr) return OUTRIDER_INVALID_ARGUMENT;
+  return client->client.deliver_wait(as_known(*event, {}), timeout_ms);
 }
 
 outrider_status outrider_flush(outrider_client* client, uint32_t timeout_ms) {

@@ -2,11 +2,16 @@
 
 #include <algorithm>
 #include <chrono>
+#include <condition_variable>
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <new>
+#include <optional>
 
 #include <time.h>
+
+#include "proto/msgpack_reader.hpp"
 
 namespace outrider::sdk {
 namespace {
@@ -28,6 +33,55 @@ std::uint64_t wall_clock_ns() {
          static_cast<std::uint64_t>(now.tv_nsec);
 }
 
+/// Why an event was dropped to which emit answers with this status.
+outrider_drop_reason drop_reason(outrider_status status) {
+  switch (status) {
+    case OUTRIDER_BAD_TOPIC:
+      return OUTRIDER_DROPPED_EVENT_TOPIC;
+    case OUTRIDER_BAD_DATA:
+      return OUTRIDER_DROPPED_EVENT_DATA;
+    case OUTRIDER_TOO_LARGE:
+      return OUTRIDER_DROPPED_EVENT_TOO_LARGE;
+    case OUTRIDER_BAD_ATTRIBUTES:
+      return OUTRIDER_DROPPED_EVENT_ATTRIBUTES;
+    case OUTRIDER_CLOSED:
+      return OUTRIDER_DROPPED_CLOSED;
+    case OUTRIDER_FORKED:
+      return OUTRIDER_DROPPED_FORKED;
+    default:
+      return OUTRIDER_DROPPED_BUFFER_FULL;
+  }
+}
+
+/// What the sidecar would accept as an event's data.
+bool is_whole_value(proto::ByteView data) {
+  proto::MsgpackReader reader(data);
+  return reader.skip_value() == proto::ReadStatus::ok && reader.at_end();
+}
+
+/// What a caller of deliver_wait waits on; the courier may tell it long after the caller has gone.
+class Waiter {
+ public:
+  static void tell(void* user, outrider_status status) {
+    const std::unique_ptr<std::shared_ptr<Waiter>> self(
+        static_cast<std::shared_ptr<Waiter>*>(user));
+    const std::lock_guard guard((*self)->mutex_);
+    (*self)->status_ = status;
+    (*self)->changed_.notify_one();
+  }
+
+  outrider_status wait(SteadyTime deadline) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_until(lock, deadline, [&] { return status_.has_value(); });
+    return status_.value_or(OUTRIDER_TIMEOUT);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::optional<outrider_status> status_;
+};
+
 }  // namespace
 
 outrider_options default_options() {
@@ -43,12 +97,16 @@ outrider_options default_options() {
   options.reconnect_initial_ms = 100;
   options.reconnect_max_ms = 5000;
   options.linger_ms = 1000;
+  options.confirm_endpoint = "ipc:///run/outrider/confirm.sock";
+  options.deliver_bytes_max = 8U << 20U;
   return options;
 }
 
 bool read_options(const outrider_options& in, ClientOptions& out) {
   if (in.endpoint == nullptr || !is_usable_endpoint(in.endpoint)) return false;
-  if (in.buffer_bytes_max < buffer_bytes_min || in.buffer_bytes_max > buffer_bytes_limit ||
+  if (in.confirm_endpoint == nullptr || !is_usable_endpoint(in.confirm_endpoint)) return false;
+  if (in.deliver_bytes_max < buffer_bytes_min || in.deliver_bytes_max > buffer_bytes_limit ||
+      in.buffer_bytes_max < buffer_bytes_min || in.buffer_bytes_max > buffer_bytes_limit ||
       in.when_full > OUTRIDER_DROP_OLDEST || in.event_bytes_max == 0 ||
       in.frame_bytes_max < frame_bytes_min || in.frame_delay_ms > interval_ms_limit ||
       in.send_frames_max == 0 || in.send_frames_max > interval_ms_limit ||
@@ -63,6 +121,12 @@ bool read_options(const outrider_options& in, ClientOptions& out) {
   out.shipper.link.shared_context = in.zmq_context;
   out.shipper.frame_bytes_max = in.frame_bytes_max;
   out.shipper.frame_delay_ms = static_cast<long>(in.frame_delay_ms);
+  out.courier.link = out.shipper.link;
+  out.courier.link.kind = LinkKind::dealer;
+  out.courier.link.endpoint = in.confirm_endpoint;
+  out.courier.link.send_frames_max = 2 * Courier::frames_in_flight_max;
+  out.courier.bytes_max = in.deliver_bytes_max;
+  out.courier.frame_bytes_max = in.frame_bytes_max;
   out.buffer_bytes_max = in.buffer_bytes_max;
   out.event_bytes_max = std::min<std::uint64_t>(in.event_bytes_max, in.buffer_bytes_max / 2);
   out.drop_oldest = in.when_full == OUTRIDER_DROP_OLDEST;
@@ -75,12 +139,13 @@ Client::Client(const ClientOptions& options)
 
 Client::~Client() {
   delete shipper_.load();
+  delete courier_.load();
 }
 
 outrider_status Client::emit(const outrider_event& event) {
   WireEvent wire;
   const outrider_status status = encode(event, wire);
-  if (status != OUTRIDER_OK) return status;
+  if (status != OUTRIDER_OK) return refuse(status);
   Append result = append(wire);
   if (result == Append::full && options_.drop_oldest) result = append_evicting(wire);
   return conclude(result);
@@ -89,7 +154,7 @@ outrider_status Client::emit(const outrider_event& event) {
 outrider_status Client::emit_wait(const outrider_event& event, std::uint32_t timeout_ms) {
   WireEvent wire;
   const outrider_status status = encode(event, wire);
-  if (status != OUTRIDER_OK) return status;
+  if (status != OUTRIDER_OK) return refuse(status);
   Append result = append(wire);
   Shipper* const running = result == Append::full ? shipper() : nullptr;
   if (running == nullptr) return conclude(result);
@@ -101,37 +166,29 @@ outrider_status Client::emit_wait(const outrider_event& event, std::uint32_t tim
   return has_room ? concluded : OUTRIDER_TIMEOUT;
 }
 
-outrider_status Client::encode(const outrider_event& event, WireEvent& out) {
+outrider_status Client::encode(const outrider_event& event, WireEvent& out) const {
   const std::string_view topic = event.topic == nullptr
                                      ? std::string_view{}
                                      : std::string_view(event.topic, event.topic_bytes);
-  if (!proto::is_valid_topic(topic)) {
-    return refuse(OUTRIDER_BAD_TOPIC, OUTRIDER_DROPPED_EVENT_TOPIC);
-  }
-  if (event.data_bytes > options_.event_bytes_max) {
-    return refuse(OUTRIDER_TOO_LARGE, OUTRIDER_DROPPED_EVENT_TOO_LARGE);
-  }
+  if (!proto::is_valid_topic(topic)) return OUTRIDER_BAD_TOPIC;
+  if (event.data_bytes > options_.event_bytes_max) return OUTRIDER_TOO_LARGE;
   out.data = {static_cast<const std::uint8_t*>(event.data),
               event.data == nullptr ? 0 : event.data_bytes};
-  if (out.data.empty()) return refuse(OUTRIDER_BAD_DATA, OUTRIDER_DROPPED_EVENT_DATA);
+  if (out.data.empty()) return OUTRIDER_BAD_DATA;
 
   const std::uint32_t attributes = attribute_count(event);
   out.attributes_bytes = 0;
   if (attributes > 0) {
-    if (!are_valid_attributes(event)) {
-      return refuse(OUTRIDER_BAD_ATTRIBUTES, OUTRIDER_DROPPED_EVENT_ATTRIBUTES);
-    }
+    if (!are_valid_attributes(event)) return OUTRIDER_BAD_ATTRIBUTES;
+    const std::uint64_t now_ns = event.delay_ms > 0 ? wall_clock_ns() : 0;
     out.attributes_bytes = static_cast<std::size_t>(
-        write_attributes(out.attributes.data(), event, attributes) - out.attributes.data());
+        write_attributes(out.attributes.data(), event, attributes, now_ns) - out.attributes.data());
   }
   const std::uint64_t time_ns = event.time_ns != 0 ? event.time_ns : wall_clock_ns();
   out.head_bytes = static_cast<std::size_t>(
       proto::write_event_head(out.head.data(), attributes > 0 ? 4 : 3, topic, time_ns) -
       out.head.data());
-  if (out.bytes() > options_.event_bytes_max) {
-    return refuse(OUTRIDER_TOO_LARGE, OUTRIDER_DROPPED_EVENT_TOO_LARGE);
-  }
-  return OUTRIDER_OK;
+  return out.bytes() > options_.event_bytes_max ? OUTRIDER_TOO_LARGE : OUTRIDER_OK;
 }
 
 Append Client::append(const WireEvent& event) {
@@ -156,10 +213,9 @@ Append Client::append_evicting(const WireEvent& event) {
 }
 
 outrider_status Client::conclude(Append result) {
-  if (result == Append::full) return refuse(OUTRIDER_FULL, OUTRIDER_DROPPED_BUFFER_FULL);
+  if (result == Append::full) return refuse(OUTRIDER_FULL);
   if (result == Append::closed) {
-    return is_forked_.load() ? refuse(OUTRIDER_FORKED, OUTRIDER_DROPPED_FORKED)
-                             : refuse(OUTRIDER_CLOSED, OUTRIDER_DROPPED_CLOSED);
+    return refuse(is_forked_.load() ? OUTRIDER_FORKED : OUTRIDER_CLOSED);
   }
   if (Shipper* running = shipper()) {
     running->wake_if_asleep();
@@ -170,8 +226,8 @@ outrider_status Client::conclude(Append result) {
   return OUTRIDER_OK;
 }
 
-outrider_status Client::refuse(outrider_status status, outrider_drop_reason reason) {
-  drops_.count(reason);
+outrider_status Client::refuse(outrider_status status) {
+  drops_.count(drop_reason(status));
   if (Shipper* running = shipper_.load(std::memory_order_acquire)) running->wake_if_asleep();
   return status;
 }
@@ -196,32 +252,107 @@ Shipper* Client::start_shipper() {
   return running;
 }
 
+outrider_status Client::deliver(const outrider_event& event, Delivery delivery) {
+  const outrider_status status = take_for_delivery(event, delivery);
+  if (status != OUTRIDER_OK) rejected_deliveries_.fetch_add(1);
+  return status;
+}
+
+outrider_status Client::take_for_delivery(const outrider_event& event, Delivery delivery) {
+  WireEvent wire;
+  outrider_status status = encode(event, wire);
+  if (status != OUTRIDER_OK) return status;
+  if (!is_whole_value(wire.data)) return OUTRIDER_BAD_DATA;
+  Courier* running = nullptr;
+  status = find_courier(running);
+  if (status != OUTRIDER_OK) return status;
+  const std::array<proto::ByteView, 3> pieces{
+      proto::ByteView(wire.head).first(wire.head_bytes), wire.data,
+      proto::ByteView(wire.attributes).first(wire.attributes_bytes)};
+  try {
+    return running->deliver(pieces, delivery);
+  } catch (const std::bad_alloc&) {
+    return OUTRIDER_NO_MEMORY;
+  }
+}
+
+outrider_status Client::deliver_wait(const outrider_event& event, std::uint32_t timeout_ms) {
+  const SteadyTime deadline = after(timeout_ms);
+  try {
+    const auto waiter = std::make_shared<Waiter>();
+    auto told = std::make_unique<std::shared_ptr<Waiter>>(waiter);
+    const outrider_status status = deliver(event, {Waiter::tell, told.get()});
+    if (status != OUTRIDER_OK) return status;
+    // From here on it belongs to Waiter::tell.
+    static_cast<void>(told.release());
+    return waiter->wait(deadline);
+  } catch (const std::bad_alloc&) {
+    return OUTRIDER_NO_MEMORY;
+  }
+}
+
+outrider_status Client::find_courier(Courier*& running) {
+  running = courier_.load(std::memory_order_acquire);
+  if (running != nullptr) return OUTRIDER_OK;
+  const std::lock_guard guard(mutex_);
+  running = courier_.load(std::memory_order_relaxed);
+  if (running != nullptr) return OUTRIDER_OK;
+  if (is_forked_.load()) return OUTRIDER_FORKED;
+  if (is_closed_) return OUTRIDER_CLOSED;
+  try {
+    auto started = std::make_unique<Courier>(options_.courier);
+    if (!started->start()) return OUTRIDER_NO_MEMORY;
+    running = started.release();
+  } catch (const std::bad_alloc&) {
+    return OUTRIDER_NO_MEMORY;
+  }
+  courier_.store(running, std::memory_order_release);
+  return OUTRIDER_OK;
+}
+
 outrider_status Client::flush(std::uint32_t timeout_ms) {
   const SteadyTime deadline = after(timeout_ms);
-  if (shipper_.load(std::memory_order_acquire) == nullptr && buffer_.is_empty()) {
-    return OUTRIDER_OK;
-  }
+  const bool is_shipped = flush_buffer(deadline);
+  Courier* const courier = courier_.load(std::memory_order_acquire);
+  const bool is_confirmed = courier == nullptr || courier->flush(deadline);
+  return is_shipped && is_confirmed ? OUTRIDER_OK : OUTRIDER_TIMEOUT;
+}
+
+bool Client::flush_buffer(SteadyTime deadline) {
+  if (shipper_.load(std::memory_order_acquire) == nullptr && buffer_.is_empty()) return true;
   Shipper* const running = shipper();
-  return running != nullptr && running->flush(deadline) ? OUTRIDER_OK : OUTRIDER_TIMEOUT;
+  return running != nullptr && running->flush(deadline);
 }
 
 outrider_status Client::close(std::uint32_t linger_ms) {
   buffer_.close();
-  Shipper* running;
+  Shipper* shipper;
+  Courier* courier;
   {
     const std::lock_guard guard(mutex_);
     is_closed_ = true;
-    running = shipper_.load(std::memory_order_relaxed);
+    shipper = shipper_.load(std::memory_order_relaxed);
+    courier = courier_.load(std::memory_order_relaxed);
   }
-  if (running != nullptr) return running->close(after(linger_ms)) ? OUTRIDER_OK : OUTRIDER_TIMEOUT;
-  const std::uint64_t left_events = buffer_.clear();
-  drops_.count(OUTRIDER_DROPPED_LINGER, left_events);
-  return left_events == 0 ? OUTRIDER_OK : OUTRIDER_TIMEOUT;
+  const SteadyTime deadline = after(linger_ms);
+  if (courier != nullptr) courier->close(deadline);
+  bool is_complete = true;
+  if (shipper != nullptr) {
+    is_complete = shipper->close(deadline);
+  } else {
+    const std::uint64_t left_events = buffer_.clear();
+    drops_.count(OUTRIDER_DROPPED_LINGER, left_events);
+    is_complete = left_events == 0;
+  }
+  if (courier != nullptr && !courier->close_wait()) is_complete = false;
+  return is_complete ? OUTRIDER_OK : OUTRIDER_TIMEOUT;
 }
 
 bool Client::can_be_freed() {
-  Shipper* const running = shipper_.load(std::memory_order_acquire);
-  return running == nullptr || running->is_finished();
+  Shipper* const shipper = shipper_.load(std::memory_order_acquire);
+  Courier* const courier = courier_.load(std::memory_order_acquire);
+  return (shipper == nullptr || shipper->is_finished()) &&
+         (courier == nullptr || courier->is_finished());
 }
 
 outrider_stats Client::stats() {
@@ -244,15 +375,30 @@ outrider_stats Client::stats() {
   stats.emitted = accepted + dropped_total - dropped_later;
   stats.buffered_events = accepted - std::min(accepted, stats.shipped_events + dropped_later);
   stats.buffered_bytes = buffer_.waiting_bytes();
+
+  stats.rejected_deliveries = rejected_deliveries_.load();
+  if (Courier* const courier = courier_.load(std::memory_order_acquire)) {
+    const CourierCounts counts = courier->counts();
+    stats.delivered = counts.taken_events;
+    stats.confirmed_events = counts.confirmed_events;
+    stats.refused_events = counts.refused_events;
+    stats.expired_events = counts.expired_events;
+    stats.unconfirmed_events = counts.unconfirmed_events;
+    stats.unconfirmed_bytes = counts.unconfirmed_bytes;
+    stats.confirm_connected = courier->is_connected() ? 1 : 0;
+  }
+  stats.delivered += stats.rejected_deliveries;
   return stats;
 }
 
 void Client::before_fork() {
   mutex_.lock();
   buffer_.lock();
+  if (Courier* const courier = courier_.load()) courier->lock();
 }
 
 void Client::after_fork_in_parent() {
+  if (Courier* const courier = courier_.load()) courier->unlock();
   buffer_.unlock();
   mutex_.unlock();
 }
@@ -260,6 +406,8 @@ void Client::after_fork_in_parent() {
 void Client::after_fork_in_child() {
   buffer_.unlock();
   if (Shipper* inherited = shipper_.exchange(nullptr)) Shipper::abandon(inherited);
+  if (Courier* inherited = courier_.exchange(nullptr)) Courier::abandon(inherited);
+  rejected_deliveries_.store(0);
   buffer_.restart();
   drops_.restart();
   evicted_events_.store(0);

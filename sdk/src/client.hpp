@@ -1,8 +1,8 @@
 // Client: what stands behind an outrider_client.
 //
 // Used by the C functions (c_abi.cpp) and by the fork and exit handlers (registry.cpp).
-// Thread: any. Owns: buffer, drop counts and, from the first event on, the shipper. Fails with:
-// outrider_status.
+// Thread: any. Owns: buffer, drop counts and, from the first event on, the shipper; the courier
+// from the first delivered event on. Fails with: outrider_status.
 #pragma once
 
 #include <array>
@@ -16,6 +16,7 @@
 #include "proto/topic.hpp"
 #include "sdk/src/attributes.hpp"
 #include "sdk/src/buffer.hpp"
+#include "sdk/src/courier.hpp"
 #include "sdk/src/drops.hpp"
 #include "sdk/src/shipper.hpp"
 
@@ -24,6 +25,7 @@ namespace outrider::sdk {
 /// Options as they take effect.
 struct ClientOptions {
   ShipperOptions shipper;
+  CourierOptions courier;
   std::size_t buffer_bytes_max = 0;
   std::size_t event_bytes_max = 0;
   bool drop_oldest = false;
@@ -43,12 +45,14 @@ class Client {
 
   outrider_status emit(const outrider_event& event);
   outrider_status emit_wait(const outrider_event& event, std::uint32_t timeout_ms);
+  outrider_status deliver(const outrider_event& event, Delivery delivery);
+  outrider_status deliver_wait(const outrider_event& event, std::uint32_t timeout_ms);
   outrider_status flush(std::uint32_t timeout_ms);
   outrider_status close(std::uint32_t linger_ms);
   outrider_status close() { return close(options_.linger_ms); }
   outrider_stats stats();
 
-  /// After close: false if the shipper's thread still runs, so that nothing here may be freed.
+  /// After close: false if a thread still runs, so that nothing here may be freed.
   bool can_be_freed();
 
   void before_fork();
@@ -67,23 +71,30 @@ class Client {
     std::size_t bytes() const { return head_bytes + data.size() + attributes_bytes; }
   };
 
-  outrider_status encode(const outrider_event& event, WireEvent& out);
+  outrider_status encode(const outrider_event& event, WireEvent& out) const;
   Append append(const WireEvent& event);
   Append append_evicting(const WireEvent& event);
   outrider_status conclude(Append result);
-  outrider_status refuse(outrider_status status, outrider_drop_reason reason);
+  /// Of an event offered to emit: counts the drop.
+  outrider_status refuse(outrider_status status);
+  outrider_status take_for_delivery(const outrider_event& event, Delivery delivery);
+  bool flush_buffer(SteadyTime deadline);
   /// The running shipper, which it starts if need be; nullptr if that fails or the client is
   /// closed.
   Shipper* shipper();
   Shipper* start_shipper();
+  /// OUTRIDER_OK: `running` is the running courier, started if need be.
+  outrider_status find_courier(Courier*& running);
 
   const ClientOptions options_;
   Drops drops_;
   std::atomic<std::uint64_t> evicted_events_ = 0;
   Buffer buffer_;
   std::atomic<Shipper*> shipper_ = nullptr;
+  std::atomic<Courier*> courier_ = nullptr;
+  std::atomic<std::uint64_t> rejected_deliveries_ = 0;
   std::atomic<bool> is_forked_ = false;
-  std::mutex mutex_;        ///< held while the shipper is started, and over a fork
+  std::mutex mutex_;        ///< held while a thread is started, and over a fork
   bool is_closed_ = false;  ///< guarded by mutex_
 };
 

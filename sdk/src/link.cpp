@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include <sys/eventfd.h>
@@ -55,9 +57,7 @@ bool is_usable_endpoint(const std::string& endpoint) {
 }
 
 struct Link::Sockets {
-  void* context = nullptr;
-  bool owns_context = false;
-  void* push = nullptr;
+  void* socket = nullptr;
   void* monitor = nullptr;  ///< none for inproc
   zmq_msg_t frame;
 
@@ -65,19 +65,17 @@ struct Link::Sockets {
     zmq_msg_close(&frame);
     if (monitor != nullptr) {
       // First, or what libzmq still has to tell is told to nobody and leaks.
-      zmq_socket_monitor(push, nullptr, 0);
+      zmq_socket_monitor(socket, nullptr, 0);
       zmq_close(monitor);
     }
-    if (push != nullptr) zmq_close(push);
-    if (owns_context && context != nullptr) {
-      while (zmq_ctx_term(context) != 0 && zmq_errno() == EINTR) {
-      }
-    }
+    if (socket != nullptr) zmq_close(socket);
   }
 };
 
 Link::Link(LinkOptions options) : options_(std::move(options)) {}
-Link::~Link() = default;
+Link::~Link() {
+  close(0);
+}
 
 bool Link::is_open() const {
   return sockets_ != nullptr;
@@ -87,32 +85,35 @@ bool Link::open() {
   if (!are_descriptors_left()) return false;
   auto sockets = std::make_unique<Sockets>();
   zmq_msg_init(&sockets->frame);
-  sockets->owns_context = options_.shared_context == nullptr;
-  sockets->context = sockets->owns_context ? zmq_ctx_new() : options_.shared_context;
-  if (sockets->context == nullptr) return false;
-  sockets->push = zmq_socket(sockets->context, ZMQ_PUSH);
-  void* const push = sockets->push;
+  if (context_ == nullptr) {
+    context_ = options_.shared_context == nullptr ? zmq_ctx_new() : options_.shared_context;
+  }
+  if (context_ == nullptr) return false;
+  const int type = options_.kind == LinkKind::push ? ZMQ_PUSH : ZMQ_DEALER;
+  sockets->socket = zmq_socket(context_, type);
+  void* const socket = sockets->socket;
   // Not ZMQ_IMMEDIATE: a frame in the pipe must survive a reconnect.
-  if (push == nullptr || !set_int(push, ZMQ_SNDHWM, options_.send_frames_max) ||
-      !set_int(push, ZMQ_LINGER, 0) ||
-      !set_int(push, ZMQ_RECONNECT_IVL, options_.reconnect_initial_ms) ||
-      !set_int(push, ZMQ_RECONNECT_IVL_MAX, options_.reconnect_max_ms)) {
+  if (socket == nullptr || !set_int(socket, ZMQ_SNDHWM, options_.send_frames_max) ||
+      !set_int(socket, ZMQ_LINGER, 0) ||
+      !set_int(socket, ZMQ_RECONNECT_IVL, options_.reconnect_initial_ms) ||
+      !set_int(socket, ZMQ_RECONNECT_IVL_MAX, options_.reconnect_max_ms)) {
     return false;
   }
   // A socket within the process is always there, and libzmq tells nothing about it.
   is_connected_ = starts_with(options_.endpoint, "inproc://");
   if (!is_connected_) {
-    const std::string name =
-        monitor_endpoint_prefix + std::to_string(reinterpret_cast<std::uintptr_t>(push));
-    sockets->monitor = zmq_socket(sockets->context, ZMQ_PAIR);
+    // Never the same name twice: libzmq forgets an old one only after a while.
+    static std::atomic<std::uint64_t> monitors = 0;
+    const std::string name = monitor_endpoint_prefix + std::to_string(++monitors);
+    sockets->monitor = zmq_socket(context_, ZMQ_PAIR);
     if (sockets->monitor == nullptr || !set_int(sockets->monitor, ZMQ_LINGER, 0) ||
-        zmq_socket_monitor(push, name.c_str(),
+        zmq_socket_monitor(socket, name.c_str(),
                            ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED) != 0 ||
         zmq_connect(sockets->monitor, name.c_str()) != 0) {
       return false;
     }
   }
-  if (zmq_connect(push, options_.endpoint.c_str()) != 0) return false;
+  if (zmq_connect(socket, options_.endpoint.c_str()) != 0) return false;
   sockets_ = std::move(sockets);
   return true;
 }
@@ -125,7 +126,12 @@ void Link::wait(int wake_fd, bool for_room, long timeout_ms) {
     if (sockets_->monitor != nullptr) {
       items[static_cast<std::size_t>(count++)] = {sockets_->monitor, 0, ZMQ_POLLIN, 0};
     }
-    if (for_room) items[static_cast<std::size_t>(count++)] = {sockets_->push, 0, ZMQ_POLLOUT, 0};
+    const int events =
+        (for_room ? ZMQ_POLLOUT : 0) | (options_.kind == LinkKind::dealer ? ZMQ_POLLIN : 0);
+    if (events != 0) {
+      items[static_cast<std::size_t>(count++)] = {sockets_->socket, 0, static_cast<short>(events),
+                                                  0};
+    }
   }
   zmq_poll(items.data(), count, timeout_ms);
   std::uint64_t wakes;
@@ -142,17 +148,37 @@ void Link::read_monitor() {
     std::uint16_t event;
     std::memcpy(&event, part.data(), sizeof event);
     is_connected_ = event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
+    if (!is_connected_) ++disconnects_;
     zmq_recv(sockets_->monitor, part.data(), part.size(), ZMQ_DONTWAIT);
   }
 }
 
 std::uint8_t* Link::make_frame(std::size_t bytes) {
+  zmq_msg_close(&sockets_->frame);
   if (zmq_msg_init_size(&sockets_->frame, bytes) != 0) return nullptr;
   return static_cast<std::uint8_t*>(zmq_msg_data(&sockets_->frame));
 }
 
 bool Link::send() {
-  return zmq_msg_send(&sockets_->frame, sockets_->push, ZMQ_DONTWAIT) >= 0;
+  return zmq_msg_send(&sockets_->frame, sockets_->socket, ZMQ_DONTWAIT) >= 0;
+}
+
+bool Link::receive(std::string& message) {
+  zmq_msg_t part;
+  zmq_msg_init(&part);
+  const bool has_message = zmq_msg_recv(&part, sockets_->socket, ZMQ_DONTWAIT) >= 0;
+  if (has_message) {
+    message.clear();
+    try {
+      message.assign(static_cast<const char*>(zmq_msg_data(&part)), zmq_msg_size(&part));
+    } catch (const std::bad_alloc&) {
+    }
+    while (zmq_msg_more(&part) != 0 && zmq_msg_recv(&part, sockets_->socket, ZMQ_DONTWAIT) >= 0) {
+      message.clear();
+    }
+  }
+  zmq_msg_close(&part);
+  return has_message;
 }
 
 bool Link::hand_over(int timeout_ms) {
@@ -163,11 +189,19 @@ bool Link::hand_over(int timeout_ms) {
   return std::chrono::steady_clock::now() < deadline;
 }
 
-void Link::close(int linger_ms) {
-  if (!is_open()) return;
+void Link::discard() {
   is_connected_ = false;
-  set_int(sockets_->push, ZMQ_LINGER, linger_ms);
   sockets_.reset();
+}
+
+void Link::close(int linger_ms) {
+  if (is_open()) set_int(sockets_->socket, ZMQ_LINGER, linger_ms);
+  discard();
+  if (context_ != nullptr && options_.shared_context == nullptr) {
+    while (zmq_ctx_term(context_) != 0 && zmq_errno() == EINTR) {
+    }
+  }
+  context_ = nullptr;
 }
 
 }  // namespace outrider::sdk

@@ -1,8 +1,8 @@
-// Link: one ZeroMQ PUSH socket that knows whether it is connected. The only user of libzmq here.
+// Link: one ZeroMQ socket that knows whether it is connected. The only user of libzmq here.
 //
-// Used by Shipper. Thread: all of it belongs to the shipper's thread. Owns: the socket, its monitor
-// and, unless one was given, the context. Fails with: bool; it never throws and, having checked
-// that file descriptors are left, does not let libzmq abort.
+// Used by Shipper and Courier. Thread: all of it belongs to its user's thread. Owns: the socket,
+// its monitor and, unless one was given, the context. Fails with: bool; it never throws and, having
+// checked that file descriptors are left, does not let libzmq abort.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,13 @@
 
 namespace outrider::sdk {
 
+enum class LinkKind : std::uint8_t {
+  push,    ///< sends
+  dealer,  ///< sends and receives
+};
+
 struct LinkOptions {
+  LinkKind kind = LinkKind::push;
   std::string endpoint;
   int send_frames_max = 0;
   int reconnect_initial_ms = 0;
@@ -20,7 +26,7 @@ struct LinkOptions {
   void* shared_context = nullptr;  ///< not owned
 };
 
-/// An endpoint that a PUSH socket can be connected to: ipc://PATH, tcp://HOST:PORT, inproc://NAME.
+/// An endpoint that a socket can be connected to: ipc://PATH, tcp://HOST:PORT, inproc://NAME.
 bool is_usable_endpoint(const std::string& endpoint);
 
 class Link {
@@ -37,19 +43,30 @@ class Link {
   /// As of the last wait().
   bool is_connected() const { return is_connected_; }
 
-  /// Sleeps until `wake_fd` is readable, the connection comes or goes, with `for_room` until a
-  /// frame can be sent, or `timeout_ms` have passed (-1: no limit).
+  /// How often a connection has ended, as of the last wait(); it may be back already.
+  std::uint64_t disconnects() const { return disconnects_; }
+
+  /// Sleeps until `wake_fd` is readable, the connection comes or goes, a message can be received,
+  /// with `for_room` until a frame can be sent, or `timeout_ms` have passed (-1: no limit).
   void wait(int wake_fd, bool for_room, long timeout_ms);
 
-  /// Memory for a frame, or nullptr if there is none left; send() follows.
+  /// Memory for a frame, or nullptr if there is none left; send() follows. What the last frame held
+  /// is gone, sent or not.
   std::uint8_t* make_frame(std::size_t bytes);
   /// Hands the frame to the socket. False: no room, try again after wait(for_room).
   bool send();
+
+  /// The next message that has come in; one of several parts, which nobody should send, and one for
+  /// which there is no memory are given as empty ones. False: there is none.
+  bool receive(std::string& message);
 
   /// Sees to it that what the socket has taken is with the operating system, so that the process
   /// may end at once. libzmq tells when that is only by closing: the socket is to be opened anew.
   /// False: the time was used up, and frames may be lost.
   bool hand_over(int timeout_ms);
+
+  /// Throws the socket away, with all that it holds, and keeps the rest for open().
+  void discard();
 
   /// Closes everything; what the socket still holds is sent within `linger_ms`. May take longer,
   /// and may hang: libzmq gives no promise here.
@@ -61,8 +78,10 @@ class Link {
   void read_monitor();
 
   const LinkOptions options_;
+  void* context_ = nullptr;
   std::unique_ptr<Sockets> sockets_;
   bool is_connected_ = false;
+  std::uint64_t disconnects_ = 0;
 };
 
 }  // namespace outrider::sdk

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include <pthread.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -15,21 +13,12 @@
 namespace outrider::sdk {
 namespace {
 
-using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr std::size_t frame_head_bytes_max = 768;
 constexpr long retry_ms = 1000;
 constexpr long no_memory_ms = 100;
 /// A sidecar that is connected but takes nothing for so long costs what ZeroMQ holds at a flush.
 constexpr long hand_over_ms = 5000;
-constexpr milliseconds close_margin{250};
-constexpr std::string_view library = "outrider-cpp/" OUTRIDER_VERSION;
-
-long left_ms(SteadyTime deadline) {
-  const auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now());
-  return std::max<long>(0, static_cast<long>(left.count()));
-}
 
 /// What the sidecar would accept: one event that is not would cost its whole frame.
 bool is_whole_event(proto::ByteView event) {
@@ -40,12 +29,6 @@ bool is_whole_event(proto::ByteView event) {
     if (reader.skip_value() != proto::ReadStatus::ok) return false;
   }
   return reader.at_end();
-}
-
-std::string host_name() {
-  std::array<char, 256> name{};
-  if (gethostname(name.data(), name.size() - 1) != 0) return {};
-  return name.data();
 }
 
 }  // namespace
@@ -61,16 +44,7 @@ Shipper::~Shipper() {
 bool Shipper::start() {
   if (wake_fd_ < 0) wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (wake_fd_ < 0) return false;
-  // The host's signals are not for this thread, nor for those that libzmq starts from it.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  try {
-    thread_ = std::thread([this] { run(); });
-  } catch (...) {
-  }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  thread_ = start_worker([this] { run(); });
   return thread_.joinable();
 }
 
@@ -122,7 +96,6 @@ void Shipper::wake() {
 }
 
 void Shipper::run() {
-  pthread_setname_np(pthread_self(), "outrider");
   if (getrandom(client_id_.data(), client_id_.size(), 0) < 0) client_id_ = {};
   pid_ = static_cast<std::uint64_t>(getpid());
   try {

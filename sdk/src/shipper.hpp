@@ -25,10 +25,9 @@
 #include "sdk/src/buffer.hpp"
 #include "sdk/src/drops.hpp"
 #include "sdk/src/link.hpp"
+#include "sdk/src/worker.hpp"
 
 namespace outrider::sdk {
-
-using SteadyTime = std::chrono::steady_clock::time_point;
 
 struct ShipperOptions {
   LinkOptions link;

@@ -1,51 +1,66 @@
 #include "sidecar/cli/emit_command.hpp"
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <iostream>
-#include <memory>
 
 #include <unistd.h>
 
-#include "outrider/outrider.h"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
 #include "sidecar/cli/arguments.hpp"
 #include "sidecar/cli/commands.hpp"
 #include "sidecar/cli/emit_line.hpp"
+#include "sidecar/cli/event_sender.hpp"
 #include "sidecar/config/checks.hpp"
 
 namespace outrider::sidecar {
 namespace {
 
 struct EmitOptions {
-  std::string endpoint;
+  SenderOptions sender;
   bool reads_stdin = false;
-  Duration timeout = std::chrono::seconds(5);
+  Duration delay{};
+  std::uint64_t at_ns = 0;
   std::vector<std::string> words{};
 };
 
-struct FreeClient {
-  void operator()(outrider_client* client) const { outrider_client_free(client); }
-};
-using Client = std::unique_ptr<outrider_client, FreeClient>;
+TakeValue store_endpoint(std::string& to) {
+  return [&to](const std::string& value) -> Status {
+    to = value;
+    return check_endpoint(value);
+  };
+}
 
 ArgumentTable emit_arguments(EmitOptions& options) {
   return {
       .usage = "outrider emit [OPTIONS] TOPIC JSON | --stdin",
       .rows =
           {
-              {"endpoint", "ENDPOINT", "the sidecar's ingest endpoint (" + options.endpoint + ")",
+              {"endpoint", "ENDPOINT",
+               "the sidecar's ingest endpoint (" + options.sender.endpoint + ")",
+               store_endpoint(options.sender.endpoint)},
+              {"confirm", "",
+               "end with 0 only when the sidecar has confirmed that each event is on disk",
+               store_switch(options.sender.confirm)},
+              {"confirm-endpoint", "ENDPOINT",
+               "the sidecar's ingest.confirm_endpoint, for --confirm (" +
+                   options.sender.confirm_endpoint + ")",
+               store_endpoint(options.sender.confirm_endpoint)},
+              {"at", "TIME", "not to be delivered before, as in 2026-01-31T12:00:00Z",
                [&options](const std::string& value) -> Status {
-                 options.endpoint = value;
-                 return check_endpoint(value);
+                 const auto time = parse_time(value);
+                 if (!time.ok()) return time.error();
+                 options.at_ns = time.value();
+                 return Nothing{};
                }},
+              {"delay", "DURATION", "not to be delivered before so long from now",
+               store_duration(options.delay)},
               {"stdin", "", "read events from stdin, one a line",
                store_switch(options.reads_stdin)},
               {"timeout", "DURATION", "how long to wait for the sidecar (5s)",
-               store_duration(options.timeout)},
+               store_duration(options.sender.timeout)},
           },
       .positionals_max = 2,
       .take_positional = [&options](const std::string& word) -> Status {
@@ -57,32 +72,6 @@ ArgumentTable emit_arguments(EmitOptions& options) {
           "\"id\", \"key\",\n\"trace\", \"at\", \"ttl\" and \"pri\". A bad line is reported "
           "with its number and passed\nover; the exit status is 1 then.\n",
   };
-}
-
-std::uint32_t to_ms(Duration duration) {
-  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
-  return static_cast<std::uint32_t>(std::min<std::int64_t>(ms, 0x7fff'ffff));
-}
-
-outrider_status send(outrider_client* client, const EmitEvent& event, Duration timeout) {
-  outrider_event out{};
-  out.struct_bytes = sizeof(out);
-  out.topic = event.topic.data();
-  out.topic_bytes = event.topic.size();
-  out.data = event.data.data();
-  out.data_bytes = event.data.size();
-  out.time_ns = event.time_ns;
-  out.id = event.id.data();
-  out.id_bytes = event.id.size();
-  out.id_is_text = event.id.empty() ? 0 : 1;
-  out.key = event.key.data();
-  out.key_bytes = event.key.size();
-  out.trace = event.trace.data();
-  out.trace_bytes = event.trace.size();
-  out.at_ns = event.at_ns;
-  out.ttl_ms = event.ttl_ms;
-  out.priority = static_cast<std::int32_t>(event.priority) - 1;
-  return outrider_emit_wait(client, &out, to_ms(timeout));
 }
 
 /// What became of the lines of stdin.
@@ -121,7 +110,7 @@ class Progress {
   std::uint64_t last_events_ = 0;
 };
 
-LineCounts send_stdin(outrider_client* client, const EmitOptions& options) {
+LineCounts send_stdin(EventSender& sender) {
   std::ios::sync_with_stdio(false);
   LineCounts counts;
   Progress progress;
@@ -131,7 +120,7 @@ LineCounts send_stdin(outrider_client* client, const EmitOptions& options) {
     std::string reason;
     const Result<EmitEvent> event = read_emit_line(line);
     if (event.ok()) {
-      const outrider_status status = send(client, event.value(), options.timeout);
+      const outrider_status status = sender.send(event.value());
       counts.is_stuck = status == OUTRIDER_TIMEOUT;
       if (counts.is_stuck) break;
       if (status != OUTRIDER_OK) reason = outrider_status_text(status);
@@ -152,73 +141,84 @@ LineCounts send_stdin(outrider_client* client, const EmitOptions& options) {
   return counts;
 }
 
-/// Sends what is buffered and says how many events got out.
-std::uint64_t finish(outrider_client* client, Duration timeout) {
-  const outrider_status flushed = outrider_flush(client, to_ms(timeout));
-  outrider_close(client, flushed == OUTRIDER_OK ? to_ms(timeout) : 0);
-  outrider_stats stats{};
-  outrider_stats_read(client, &stats, sizeof(stats));
-  return stats.shipped_events;
+std::string no_sidecar(const SenderOptions& options) {
+  return "no sidecar " + std::string(options.confirm ? "confirmed" : "took") + " the events at " +
+         options.used_endpoint() + " within " + format_duration(options.timeout);
 }
 
-std::string no_sidecar(const EmitOptions& options) {
-  return "no sidecar took the events at " + options.endpoint + " within " +
-         format_duration(options.timeout);
-}
-
-int emit_one(outrider_client* client, const EmitOptions& options, const ArgumentTable& table) {
+int emit_one(EventSender& sender, const EmitOptions& options, const ArgumentTable& table) {
   auto data = json_to_msgpack(options.words[1]);
   if (!data.ok()) {
     print_error(table, data.error().message);
     return exit_usage;
   }
-  const EmitEvent event{.topic = options.words[0], .data = std::move(data.value())};
-  if (const auto status = send(client, event, options.timeout); status != OUTRIDER_OK) {
+  const auto delay_ms = std::chrono::ceil<std::chrono::milliseconds>(options.delay).count();
+  const EmitEvent event{.topic = options.words[0],
+                        .data = std::move(data.value()),
+                        .at_ns = options.at_ns,
+                        .delay_ms = static_cast<std::uint64_t>(delay_ms)};
+  if (const auto status = sender.send(event); status != OUTRIDER_OK) {
     print_error(table, outrider_status_text(status));
     return status == OUTRIDER_TIMEOUT ? exit_failed : exit_usage;
   }
-  if (finish(client, options.timeout) == 1) return exit_done;
-  print_error(table, no_sidecar(options));
+  const EventSender::Outcome outcome = sender.finish();
+  if (outcome.sent == 1) return exit_done;
+  print_error(table, outcome.refused > 0 ? outrider_status_text(OUTRIDER_REFUSED)
+                                         : no_sidecar(options.sender));
   return exit_failed;
 }
 
-int emit_stdin(outrider_client* client, const EmitOptions& options, const ArgumentTable& table) {
-  const LineCounts counts = send_stdin(client, options);
-  const std::uint64_t sent = finish(client, options.timeout);
-  std::fprintf(stderr, "%llu events sent, %llu lines refused\n",
-               static_cast<unsigned long long>(sent),
-               static_cast<unsigned long long>(counts.bad_lines));
-  if (counts.is_stuck || sent < counts.events) {
-    print_error(table,
-                no_sidecar(options) + (counts.is_stuck ? "; stdin is not read to its end" : ""));
+int emit_stdin(EventSender& sender, const EmitOptions& options, const ArgumentTable& table) {
+  const LineCounts counts = send_stdin(sender);
+  const EventSender::Outcome outcome = sender.finish();
+  std::string report = std::to_string(outcome.sent) + " events ";
+  report += options.sender.confirm
+                ? "confirmed, " + std::to_string(outcome.refused) + " refused by the sidecar, "
+                : "sent, ";
+  report += std::to_string(counts.bad_lines) + " lines refused\n";
+  std::fputs(report.c_str(), stderr);
+  if (counts.is_stuck || outcome.sent + outcome.refused < counts.events) {
+    print_error(table, no_sidecar(options.sender) +
+                           (counts.is_stuck ? "; stdin is not read to its end" : ""));
     return exit_failed;
   }
-  return counts.bad_lines == 0 ? exit_done : exit_failed;
+  return counts.bad_lines + outcome.refused == 0 ? exit_done : exit_failed;
+}
+
+/// What the rows of the table cannot see: how the options go together.
+std::string misuse(const EmitOptions& options) {
+  if (options.reads_stdin != options.words.empty() ||
+      (!options.reads_stdin && options.words.size() != 2)) {
+    return "give TOPIC and JSON, or --stdin";
+  }
+  if (options.at_ns != 0 && options.delay != Duration{}) return "give --at or --delay, not both";
+  if (options.reads_stdin && (options.at_ns != 0 || options.delay != Duration{})) {
+    return "--at and --delay are for one event; with --stdin, a line has its own \"at\"";
+  }
+  return {};
 }
 
 }  // namespace
 
 int emit_command(const std::vector<std::string>& arguments) {
-  outrider_options client_options{};
-  outrider_options_init(&client_options, sizeof(client_options));
-  EmitOptions options{.endpoint = client_options.endpoint};
+  outrider_options defaults{};
+  outrider_options_init(&defaults, sizeof(defaults));
+  EmitOptions options{
+      .sender = {.endpoint = defaults.endpoint, .confirm_endpoint = defaults.confirm_endpoint}};
   const ArgumentTable table = emit_arguments(options);
   if (const auto status = read_arguments(table, arguments)) return *status;
-  if (options.reads_stdin != options.words.empty() ||
-      (!options.reads_stdin && options.words.size() != 2)) {
-    print_error(table, "give TOPIC and JSON, or --stdin");
+  if (const std::string message = misuse(options); !message.empty()) {
+    print_error(table, message);
     return exit_usage;
   }
-  client_options.endpoint = options.endpoint.c_str();
-  client_options.linger_ms = 0;
-  outrider_client* made = nullptr;
-  if (const auto status = outrider_client_new(&client_options, &made); status != OUTRIDER_OK) {
-    print_error(table, "--endpoint " + options.endpoint + ": " + outrider_status_text(status));
+  EventSender sender(options.sender);
+  if (sender.status() != OUTRIDER_OK) {
+    print_error(table,
+                options.sender.used_endpoint() + ": " + outrider_status_text(sender.status()));
     return exit_usage;
   }
-  const Client client(made);
-  return options.reads_stdin ? emit_stdin(client.get(), options, table)
-                             : emit_one(client.get(), options, table);
+  return options.reads_stdin ? emit_stdin(sender, options, table)
+                             : emit_one(sender, options, table);
 }
 
 }  // namespace outrider::sidecar

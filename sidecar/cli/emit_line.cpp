@@ -108,14 +108,37 @@ std::uint64_t number_of(std::string_view text) {
   return number;
 }
 
-/// "2026-01-31T12:00:00", then perhaps a point and one to nine digits, then "Z".
-bool parse_utc_time(std::string_view text, std::uint64_t& time_ns) {
-  constexpr std::string_view shape = "dddd-dd-ddTdd:dd:dd";
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-  if (text.size() <= shape.size()) return false;
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+/// Whether the text begins as the shape does, in which "d" stands for a digit.
+bool begins_like(std::string_view text, std::string_view shape) {
+  if (text.size() < shape.size()) return false;
   for (std::size_t i = 0; i < shape.size(); ++i) {
     if (shape[i] == 'd' ? !is_digit(text[i]) : text[i] != shape[i]) return false;
   }
+  return true;
+}
+
+/// "Z", or as in "+01:00": how far local time is ahead.
+bool parse_offset(std::string_view text, std::chrono::minutes& offset) {
+  if (text == "Z") return true;
+  if (text.size() != 6 || (!begins_like(text, "+dd:dd") && !begins_like(text, "-dd:dd"))) {
+    return false;
+  }
+  const std::uint64_t hours = number_of(text.substr(1, 2));
+  const std::uint64_t minutes = number_of(text.substr(4, 2));
+  if (hours > 23 || minutes > 59) return false;
+  offset = std::chrono::minutes(hours * 60 + minutes);
+  if (text[0] == '-') offset = -offset;
+  return true;
+}
+
+/// "2026-01-31T12:00:00", then perhaps a point and one to nine digits, then the offset.
+bool parse_rfc3339(std::string_view text, std::uint64_t& time_ns) {
+  constexpr std::string_view shape = "dddd-dd-ddTdd:dd:dd";
+  if (text.size() <= shape.size() || !begins_like(text, shape)) return false;
   const auto field = [text](std::size_t at) {
     return static_cast<unsigned>(number_of(text.substr(at, 2)));
   };
@@ -138,13 +161,15 @@ bool parse_utc_time(std::string_view text, std::uint64_t& time_ns) {
     rest.remove_prefix(fraction.size());
     if (fraction.empty() || fraction.size() > 9) return false;
   }
-  if (rest != "Z") return false;
+  std::chrono::minutes offset{};
+  if (!parse_offset(rest, offset)) return false;
   fraction.resize(9, '0');
 
-  const auto time = std::chrono::sys_days(date).time_since_epoch() + std::chrono::hours(hour) +
-                    std::chrono::minutes(minute) + std::chrono::seconds(second);
-  time_ns = static_cast<std::uint64_t>(std::chrono::seconds(time).count()) * 1'000'000'000 +
-            number_of(fraction);
+  const std::chrono::seconds time = std::chrono::sys_days(date).time_since_epoch() +
+                                    std::chrono::hours(hour) + std::chrono::minutes(minute) +
+                                    std::chrono::seconds(second) - offset;
+  if (time.count() < 0) return false;
+  time_ns = static_cast<std::uint64_t>(time.count()) * 1'000'000'000 + number_of(fraction);
   return true;
 }
 
@@ -167,7 +192,7 @@ Status take_time(const Value& value, std::uint64_t& to) {
     to = value.GetUint64();
     return Nothing{};
   }
-  if (value.IsString() && parse_utc_time(text_of(value), to)) return Nothing{};
+  if (value.IsString() && parse_rfc3339(text_of(value), to)) return Nothing{};
   return Error{"must be nanoseconds since 1970, or a time as in \"2026-01-31T12:00:00.5Z\""};
 }
 
@@ -212,6 +237,12 @@ Status take_member(std::string_view name, const Value& value, EmitEvent& event) 
 }
 
 }  // namespace
+
+Result<std::uint64_t> parse_time(std::string_view text) {
+  std::uint64_t time_ns = 0;
+  if (parse_rfc3339(text, time_ns)) return time_ns;
+  return Error{"\"" + printable(text, 64) + "\" is not a time as in 2026-01-31T12:00:00Z"};
+}
 
 Result<std::string> json_to_msgpack(std::string_view json) {
   rapidjson::Document document;

@@ -21,14 +21,19 @@ struct EmitEvent {
   std::string key{};
   std::string trace{};
   std::uint64_t at_ns = 0;
+  std::uint64_t delay_ms = 0;  ///< no line has it: it would count from when the line is read
   std::uint64_t ttl_ms = 0;
   std::uint64_t priority = 1;  ///< 0 low, 1 normal, 2 high
 };
 
+/// A time as RFC 3339 writes it, "2026-01-31T12:00:00.5Z" or with an offset as "+01:00", as
+/// nanoseconds since 1970; from then until 2553.
+Result<std::uint64_t> parse_time(std::string_view text);
+
 Result<std::string> json_to_msgpack(std::string_view json);
 
 /// One line of `outrider emit --stdin`: {"topic": TEXT, "data": ANYTHING}, and if wanted "time" and
-/// "at" (nanoseconds since 1970, or as in "2026-01-31T12:00:00.5Z"), "id", "key", "trace" (text),
+/// "at" (nanoseconds since 1970, or text as above), "id", "key", "trace" (text),
 /// "ttl" (milliseconds) and "pri" (0, 1 or 2).
 Result<EmitEvent> read_emit_line(std::string_view line);
 

@@ -11,7 +11,7 @@
 
 extern "C" VISIBLE const char* __tsan_default_suppressions();
 extern "C" VISIBLE const char* __tsan_default_suppressions() {
-  return "called_from_lib:libzmq.so\nrace:libzmq.so\n";
+  return "called_from_lib:libzmq.so\nrace:libzmq.so\nrace:libpgm\n";
 }
 
 namespace {

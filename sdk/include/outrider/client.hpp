@@ -1,7 +1,9 @@
-// Outrider for C++20: hand events to the local sidecar in about a hundred nanoseconds.
+// Outrider for C++20: hand events to the local sidecar in about a hundred nanoseconds, or have it
+// confirm that they are safe.
 //
 //     outrider::Client client;
 //     client.emit("orders.paid", {{"amount", 49.99}, {"user_id", 42}});
+//     client.deliver("invoices.due", {{"invoice", 7}}).get() == outrider::Status::ok  // on disk
 //
 // An event's data can be given in three ways, all packed to msgpack in the calling thread:
 //   - a list of fields, which may nest:  {{"amount", 49.99}, {"tags", {{"region", "eu"}}}}
@@ -9,14 +11,16 @@
 //   - a function that writes it piece by piece: [&](outrider::Writer& w) { w.map(1); ... }
 //
 // A header on top of outrider.h, whose conventions on threads, fork and exit hold here too. Nothing
-// throws; what a packer throws makes the event one with
-// bad data. Emitting never blocks and, once a thread's buffer has its size, allocates nothing.
+// throws; what a packer throws makes the event one with bad data. Emitting never blocks and, once a
+// thread's buffer has its size, allocates nothing. Delivering never waits for the sidecar either,
+// unless asked to; it copies the event and allocates.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <future>
 #include <initializer_list>
 #include <memory>
 #include <new>
@@ -24,6 +28,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include <msgpack.hpp>
 
@@ -44,6 +49,7 @@ enum class Status : int {
   timeout = OUTRIDER_TIMEOUT,
   invalid_argument = OUTRIDER_INVALID_ARGUMENT,
   no_memory = OUTRIDER_NO_MEMORY,
+  refused = OUTRIDER_REFUSED,
 };
 
 inline const char* text(Status status) noexcept {
@@ -67,6 +73,7 @@ struct Attributes {
   std::chrono::system_clock::time_point at{};    ///< not to be delivered before
   std::chrono::milliseconds ttl{};               ///< not to be delivered after time + ttl
   Priority priority = Priority::normal;
+  std::chrono::milliseconds delay{};  ///< not to be delivered before now + delay; not beside `at`
 };
 
 namespace detail {
@@ -239,6 +246,11 @@ class Writer {
 template <typename T>
 concept WriterFunction = std::is_invocable_v<const T&, Writer&>;
 
+/// Anything that can be told what became of a delivered event.
+template <typename T>
+concept ConfirmFunction = std::is_invocable_v < std::decay_t<T>
+&, Status > ;
+
 class Client {
   static std::uint32_t milliseconds(std::chrono::milliseconds duration) noexcept {
     constexpr std::int64_t milliseconds_max = INT32_MAX;
@@ -274,10 +286,12 @@ class Client {
     event.ttl_ms =
         attributes.ttl.count() < 0 ? 0 : static_cast<std::uint64_t>(attributes.ttl.count());
     event.priority = static_cast<std::int32_t>(attributes.priority);
+    event.delay_ms =
+        attributes.delay.count() < 0 ? 0 : static_cast<std::uint64_t>(attributes.delay.count());
     return event;
   }
 
-  // The three ways to hand packed data over.
+  // The ways to hand packed data over.
   auto plain(std::string_view topic) noexcept {
     return [this, topic](const char* data, std::size_t bytes) {
       return outrider_emit(handle_.get(), topic.data(), topic.size(), data, bytes);
@@ -296,6 +310,20 @@ class Client {
       return outrider_emit_wait(handle_.get(), &event, milliseconds(timeout));
     };
   }
+  auto confirmed(std::string_view topic, const Attributes& attributes, outrider_confirm_fn confirm,
+                 void* user) noexcept {
+    return [this, topic, &attributes, confirm, user](const char* data, std::size_t bytes) {
+      const outrider_event event = make_event(topic, attributes, data, bytes);
+      return outrider_deliver(handle_.get(), &event, confirm, user);
+    };
+  }
+  auto confirmed_within(std::chrono::milliseconds timeout, std::string_view topic,
+                        const Attributes& attributes) noexcept {
+    return [this, timeout, topic, &attributes](const char* data, std::size_t bytes) {
+      const outrider_event event = make_event(topic, attributes, data, bytes);
+      return outrider_deliver_wait(handle_.get(), &event, milliseconds(timeout));
+    };
+  }
 
  public:
   /// Connects with the first event. If status() is not ok, nothing can be emitted.
@@ -311,40 +339,83 @@ class Client {
   Status status() const noexcept { return status_; }
 
   Status emit(std::string_view topic, std::initializer_list<Field> fields) noexcept {
-    return emit_packed(fields, plain(topic));
+    return send_packed(fields, plain(topic));
   }
   Status emit(std::string_view topic, std::initializer_list<Field> fields,
               const Attributes& attributes) noexcept {
-    return emit_packed(fields, with_attributes(topic, attributes));
+    return send_packed(fields, with_attributes(topic, attributes));
   }
   template <typename T>
   Status emit(std::string_view topic, const T& data) noexcept {
-    return emit_packed(data, plain(topic));
+    return send_packed(data, plain(topic));
   }
   template <typename T>
   Status emit(std::string_view topic, const T& data, const Attributes& attributes) noexcept {
-    return emit_packed(data, with_attributes(topic, attributes));
+    return send_packed(data, with_attributes(topic, attributes));
   }
 
   /// For those who would rather wait for room than drop; Status::timeout: dropped.
   Status emit_wait(std::chrono::milliseconds timeout, std::string_view topic,
                    std::initializer_list<Field> fields,
                    const Attributes& attributes = {}) noexcept {
-    return emit_packed(fields, waiting(timeout, topic, attributes));
+    return send_packed(fields, waiting(timeout, topic, attributes));
   }
   template <typename T>
   Status emit_wait(std::chrono::milliseconds timeout, std::string_view topic, const T& data,
                    const Attributes& attributes = {}) noexcept {
-    return emit_packed(data, waiting(timeout, topic, attributes));
+    return send_packed(data, waiting(timeout, topic, attributes));
   }
 
-  /// True: every event taken before this call is on its way to a connected sidecar, and the process
-  /// may end. Makes a new connection: for the end of a process or a job, not for every request.
+  /// Keeps the event until the sidecar confirms that it is on disk, and sends it again as often as
+  /// need be. The future holds Status::ok then; Status::refused: the sidecar will never take it;
+  /// Status::timeout: the client was closed first. An event that was not taken, as by
+  /// Status::full, makes one that is ready at once. Not valid(): there was no memory for it.
+  std::future<Status> deliver(std::string_view topic, std::initializer_list<Field> fields,
+                              const Attributes& attributes = {}) noexcept {
+    return deliver_with_future(topic, fields, attributes);
+  }
+  template <typename T>
+  std::future<Status> deliver(std::string_view topic, const T& data,
+                              const Attributes& attributes = {}) noexcept {
+    return deliver_with_future(topic, data, attributes);
+  }
+
+  /// The same with a function instead. Status::ok: the event was taken, and `confirm(Status)` is
+  /// called once, on a thread of the library's. It may deliver and emit; it must not wait, flush or
+  /// close, nor take long. What it throws is lost.
+  template <ConfirmFunction Confirm>
+  Status deliver(std::string_view topic, std::initializer_list<Field> fields, Confirm&& confirm,
+                 const Attributes& attributes = {}) noexcept {
+    return deliver_with_function(topic, fields, std::forward<Confirm>(confirm), attributes);
+  }
+  template <typename T, ConfirmFunction Confirm>
+  Status deliver(std::string_view topic, const T& data, Confirm&& confirm,
+                 const Attributes& attributes = {}) noexcept {
+    return deliver_with_function(topic, data, std::forward<Confirm>(confirm), attributes);
+  }
+
+  /// Waits for the confirmation. Status::timeout: not yet; the event stays where it is and may
+  /// still be confirmed. Status::full and the like: not taken, and answered at once.
+  Status deliver_wait(std::chrono::milliseconds timeout, std::string_view topic,
+                      std::initializer_list<Field> fields,
+                      const Attributes& attributes = {}) noexcept {
+    return send_packed(fields, confirmed_within(timeout, topic, attributes));
+  }
+  template <typename T>
+  Status deliver_wait(std::chrono::milliseconds timeout, std::string_view topic, const T& data,
+                      const Attributes& attributes = {}) noexcept {
+    return send_packed(data, confirmed_within(timeout, topic, attributes));
+  }
+
+  /// True: every event emitted before this call is on its way to a connected sidecar, every event
+  /// delivered before it is answered, and the process may end. After an emit it makes a new
+  /// connection: for the end of a process or a job, not for every request.
   bool flush(std::chrono::milliseconds timeout) noexcept {
     return outrider_flush(handle_.get(), milliseconds(timeout)) == OUTRIDER_OK;
   }
 
-  /// Takes no more events and sends what is buffered. Status::timeout: events may be lost.
+  /// Takes no more events, sends what is buffered and waits for what is unconfirmed.
+  /// Status::timeout: events may be lost.
   Status close(std::chrono::milliseconds linger) noexcept {
     return static_cast<Status>(outrider_close(handle_.get(), milliseconds(linger)));
   }
@@ -363,8 +434,55 @@ class Client {
     void operator()(outrider_client* client) const noexcept { outrider_client_free(client); }
   };
 
+  template <typename Confirm>
+  static void tell(void* user, outrider_status status) noexcept {
+    const std::unique_ptr<Confirm> confirm(static_cast<Confirm*>(user));
+    try {
+      (*confirm)(static_cast<Status>(status));
+    } catch (...) {
+    }
+  }
+
+  template <typename T, typename Confirm>
+  Status deliver_with_function(std::string_view topic, const T& data, Confirm&& confirm,
+                               const Attributes& attributes) noexcept {
+    using Kept = std::decay_t<Confirm>;
+    try {
+      auto kept = std::make_unique<Kept>(std::forward<Confirm>(confirm));
+      const Status status = send_packed(data, confirmed(topic, attributes, tell<Kept>, kept.get()));
+      // What was taken is told, and deleted then.
+      if (status == Status::ok) static_cast<void>(kept.release());
+      return status;
+    } catch (...) {
+      return Status::no_memory;
+    }
+  }
+
+  template <typename T>
+  std::future<Status> deliver_with_future(std::string_view topic, const T& data,
+                                          const Attributes& attributes) noexcept {
+    try {
+      auto promise = std::make_unique<std::promise<Status>>();
+      std::future<Status> future = promise->get_future();
+      const Status status =
+          send_packed(data, confirmed(topic, attributes, keep_promise, promise.get()));
+      if (status != Status::ok) {
+        promise->set_value(status);
+      } else {
+        static_cast<void>(promise.release());
+      }
+      return future;
+    } catch (...) {
+      return {};
+    }
+  }
+  static void keep_promise(void* user, outrider_status status) noexcept {
+    const std::unique_ptr<std::promise<Status>> promise(static_cast<std::promise<Status>*>(user));
+    promise->set_value(static_cast<Status>(status));
+  }
+
   template <typename T, typename Send>
-  static Status emit_packed(const T& data, const Send& send) noexcept {
+  static Status send_packed(const T& data, const Send& send) noexcept {
     detail::PackBuffer& buffer = detail::pack_buffer();
     const std::size_t begin = buffer.size();
     bool is_packed = false;

@@ -1,7 +1,13 @@
-/* Outrider's C interface: hand events to the local sidecar in about a hundred nanoseconds.
+/* Outrider's C interface: hand events to the local sidecar in about a hundred nanoseconds, or have
+ * it confirm that they are safe.
+ *
+ * Two promises
+ * - outrider_emit: speed. It never blocks and may drop; every drop is counted with its reason.
+ * - outrider_deliver: certainty. The event is kept until the sidecar confirms that it is on disk,
+ *   sent again as often as need be, and taken once.
  *
  * Conventions
- * - Text and bytes are pointer and length; nothing has to end in a zero byte except `endpoint`.
+ * - Text and bytes are pointer and length; nothing has to end in a zero byte except the endpoints.
  *   The library copies what it is given before the call returns and frees nothing of the caller's.
  * - A client belongs to whoever called outrider_client_new and is given back with
  *   outrider_client_free. Every other pointer that a function returns is constant and lives as long
@@ -9,8 +15,9 @@
  * - Threads: every function may be called from any thread at any time, with one rule: nobody uses a
  *   client during or after its outrider_client_free.
  * - Fork: a client made before fork() works on in both processes. The parent sends what was
- *   buffered before the fork; the child begins with an empty buffer, zero counters and a new client
- *   id. A client on a shared `zmq_context` cannot be used in the child (OUTRIDER_FORKED).
+ *   buffered before the fork, and its confirm functions are called there; the child begins with
+ *   empty buffers, zero counters and a new client id. A client on a shared `zmq_context` cannot be
+ *   used in the child (OUTRIDER_FORKED).
  * - Signals: not safe to call from signal handlers.
  * - Exit: clients that are still open at exit() are closed, each with its own linger_ms.
  * - Failures are status codes. The library never aborts, never throws, and never writes to stdout
@@ -39,16 +46,17 @@ typedef struct outrider_client outrider_client;
 /* Numbers never change. */
 typedef enum outrider_status {
   OUTRIDER_OK = 0,
-  OUTRIDER_FULL = 1,             /* the buffer is full; the event is dropped and counted */
+  OUTRIDER_FULL = 1,             /* the buffer is full; the event is not taken, and counted */
   OUTRIDER_BAD_TOPIC = 2,        /* not 1 to 255 bytes of [A-Za-z0-9_-] tokens joined by dots */
   OUTRIDER_BAD_DATA = 3,         /* no data, or what packs it has failed */
-  OUTRIDER_TOO_LARGE = 4,        /* the event is larger than event_bytes_max */
-  OUTRIDER_BAD_ATTRIBUTES = 5,   /* an id, key or trace of the wrong size, or a wrong priority */
+  OUTRIDER_TOO_LARGE = 4,        /* the event is larger than event_bytes_max or the buffer */
+  OUTRIDER_BAD_ATTRIBUTES = 5,   /* an id, key, trace, priority or delay that cannot be */
   OUTRIDER_CLOSED = 6,           /* the client has been closed */
   OUTRIDER_FORKED = 7,           /* a child's client that shares its parent's ZeroMQ context */
   OUTRIDER_TIMEOUT = 8,          /* the time was up first; for a close: events may be lost */
   OUTRIDER_INVALID_ARGUMENT = 9, /* a null pointer or an option that cannot work */
-  OUTRIDER_NO_MEMORY = 10
+  OUTRIDER_NO_MEMORY = 10,
+  OUTRIDER_REFUSED = 11 /* of a delivered event: the sidecar will never take it */
 } outrider_status;
 
 typedef enum outrider_when_full {
@@ -82,6 +90,8 @@ typedef struct outrider_options {
   uint32_t reconnect_max_ms;     /* 5000: the interval doubles up to this */
   uint32_t linger_ms;            /* 1000: for outrider_client_free and exit() */
   void* zmq_context;             /* NULL: its own; else one that outlives the client, for inproc */
+  const char* confirm_endpoint;  /* ipc:///run/outrider/confirm.sock: where deliver sends */
+  uint64_t deliver_bytes_max;    /* 8 MiB; 64 KiB at least: unconfirmed events and their records */
 } outrider_options;
 
 /* An event with everything it can carry. Zero means "not given" in every field but topic and data:
@@ -103,9 +113,13 @@ typedef struct outrider_event {
   uint64_t ttl_ms;    /* counted from the event's time */
   int32_t priority;   /* -1 low, 0 normal, 1 high */
   int32_t id_is_text; /* 0 or 1 */
+  uint64_t delay_ms;  /* not before so long from now, at most a century; not together with at_ns */
 } outrider_event;
 
-/* emitted = shipped_events + buffered_events + the sum of dropped[], when no call is under way. */
+/* When no call is under way:
+ *     emitted = shipped_events + buffered_events + the sum of dropped[]
+ *     delivered = confirmed_events + refused_events + expired_events + unconfirmed_events +
+ *                 rejected_deliveries */
 typedef struct outrider_stats {
   size_t struct_bytes;
   uint64_t emitted; /* every event offered, dropped ones too */
@@ -114,7 +128,15 @@ typedef struct outrider_stats {
   uint64_t buffered_events;
   uint64_t buffered_bytes;
   uint64_t dropped[OUTRIDER_DROP_REASONS];
-  int32_t connected; /* 1: a sidecar is there */
+  int32_t connected;            /* 1: a sidecar is there */
+  int32_t confirm_connected;    /* 1: one that confirms is there */
+  uint64_t delivered;           /* every event offered to deliver */
+  uint64_t confirmed_events;    /* safe with the sidecar */
+  uint64_t refused_events;      /* OUTRIDER_REFUSED */
+  uint64_t expired_events;      /* unconfirmed when the time to close was up */
+  uint64_t unconfirmed_events;  /* kept, and sent until they are answered */
+  uint64_t unconfirmed_bytes;   /* at most deliver_bytes_max */
+  uint64_t rejected_deliveries; /* not taken: deliver answered with another status than OK */
 } outrider_stats;
 
 /* Fills in the defaults; `struct_bytes` is sizeof *options. */
@@ -140,14 +162,39 @@ OUTRIDER_API outrider_status outrider_emit_event(outrider_client* client,
 OUTRIDER_API outrider_status outrider_emit_wait(outrider_client* client,
                                                 const outrider_event* event, uint32_t timeout_ms);
 
-/* OUTRIDER_OK: every event taken before this call is with the operating system, on its way to a
- * sidecar that was connected: the process may _exit. For the end of a process, a job or a test; it
+/* What became of a delivered event:
+ *   OUTRIDER_OK        the sidecar has it on disk, and keeps it until it is delivered or dead
+ *   OUTRIDER_REFUSED   the sidecar will never take it
+ *   OUTRIDER_TIMEOUT   the client was closed first; the sidecar may have the event or not
+ * Called exactly once for each event that deliver took, on a thread of the library's. It may call
+ * deliver, emit and stats_read of the same client; it must neither wait, flush, close, free
+ * or fork there, nor throw, nor take long: no other event is confirmed meanwhile. */
+typedef void (*outrider_confirm_fn)(void* user, outrider_status status);
+
+/* Takes a copy of the event, keeps it until the sidecar has confirmed it, and then calls `confirm`,
+ * which may be NULL. Never waits for the sidecar. Any status but OUTRIDER_OK: the event was not
+ * taken and `confirm` is not called; OUTRIDER_FULL: deliver_bytes_max are unconfirmed. */
+OUTRIDER_API outrider_status outrider_deliver(outrider_client* client, const outrider_event* event,
+                                              outrider_confirm_fn confirm, void* user);
+
+/* The same, and waits for what becomes of the event. OUTRIDER_TIMEOUT: not confirmed yet. The event
+ * stays where it is and may still be confirmed; offered again, it is another event, unless both
+ * have the same id and the receiver looks at it. Every other status as above; a full buffer is an
+ * answer here too, at once. */
+OUTRIDER_API outrider_status outrider_deliver_wait(outrider_client* client,
+                                                   const outrider_event* event,
+                                                   uint32_t timeout_ms);
+
+/* OUTRIDER_OK: every event emitted before this call is with the operating system, on its way to a
+ * sidecar that was connected, and every event delivered before it is answered and `confirm` has
+ * returned: the process may _exit. For the end of a process, a job or a test; after an emit it
  * makes a new connection, so not for every request. A connected sidecar that takes nothing for five
- * seconds costs the frames that ZeroMQ holds (at most send_frames_max). */
+ * seconds costs the emitted frames that ZeroMQ holds (at most send_frames_max). */
 OUTRIDER_API outrider_status outrider_flush(outrider_client* client, uint32_t timeout_ms);
 
-/* Takes no more events, sends what is buffered and disconnects, in linger_ms and a little. What is
- * left is dropped and counted; OUTRIDER_TIMEOUT says that there was something. */
+/* Takes no more events, sends what is buffered, waits for what is unconfirmed and disconnects, in
+ * linger_ms and a little. What is left then is dropped and counted, or told OUTRIDER_TIMEOUT, which
+ * is also the answer here. */
 OUTRIDER_API outrider_status outrider_close(outrider_client* client, uint32_t linger_ms);
 
 /* `struct_bytes` is sizeof *stats. */

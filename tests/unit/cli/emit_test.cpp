@@ -6,6 +6,7 @@
 #include "proto/frame_reader.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
+#include "unit/sdk/confirmer.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -114,6 +115,91 @@ TEST(Emit, WithoutASidecarItGivesUpInTime) {
                           "{\"topic\":\"a\",\"data\":1}\n");
   EXPECT_EQ(lines.status, 1);
   EXPECT_THAT(lines.err, HasSubstr("0 events sent, 0 lines refused"));
+}
+
+/// Runs `outrider emit --confirm` with these words against a sidecar that answers each frame by
+/// `answer(confirmer, frame)`.
+template <typename Answer>
+test::Finished emit_confirmed(std::vector<std::string> words, const std::string& input,
+                              const Answer& answer) {
+  const test::TempDir dir;
+  const std::string endpoint = "ipc://" + dir.file("confirm.sock");
+  test::Confirmer confirmer(endpoint);
+  test::Background sidecar([&] {
+    if (confirmer.receive_frame(std::chrono::milliseconds(10))) {
+      answer(confirmer, confirmer.frames.back());
+    }
+  });
+  words.insert(words.begin(), {"--confirm", "--confirm-endpoint", endpoint});
+  return emit(std::move(words), input);
+}
+
+void take(test::Confirmer& confirmer, const test::ConfirmedFrame& frame) {
+  confirmer.answer(frame);
+}
+
+TEST(EmitConfirmed, EndsWellOnlyWhenTheSidecarHasTheEvent) {
+  const std::vector<std::string> words = {"--timeout", "20s", "orders.paid", "1"};
+  const auto sent = emit_confirmed(words, "", take);
+  EXPECT_EQ(sent.status, 0) << sent.err;
+  EXPECT_EQ(sent.err, "");
+
+  const auto refused = emit_confirmed(words, "", [](auto& confirmer, const auto& frame) {
+    confirmer.answer(frame, 0, {{0, 20}});
+  });
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_THAT(refused.err, HasSubstr("the sidecar refused the event for good"));
+
+  const auto ignored = emit_confirmed({"--timeout", "50ms", "orders.paid", "1"}, "",
+                                      [](const auto&, const auto&) {});
+  EXPECT_EQ(ignored.status, 1);
+  EXPECT_THAT(ignored.err, HasSubstr("no sidecar confirmed the events at ipc:///tmp/"));
+}
+
+TEST(EmitConfirmed, LinesAreCountedByWhatBecameOfThem) {
+  // More than the SDK keeps unconfirmed, so that reading has to wait for the sidecar.
+  const std::string line = R"({"topic":"t","data":")" + std::string(5'000, 'x') + "\"}\n";
+  constexpr int count = 3'000;
+  std::string input;
+  for (int i = 0; i < count; ++i) input += line;
+  const auto all = emit_confirmed({"--timeout", "20s", "--stdin"}, input, take);
+  EXPECT_EQ(all.status, 0) << all.err;
+  EXPECT_EQ(all.err, "3000 events confirmed, 0 refused by the sidecar, 0 lines refused\n");
+
+  const auto some = emit_confirmed({"--timeout", "20s", "--stdin"}, line + "nonsense\n",
+                                   [](auto& confirmer, const auto& frame) {
+                                     confirmer.answer(frame, 0, {{0, 20}});
+                                   });
+  EXPECT_EQ(some.status, 1);
+  EXPECT_THAT(some.err, HasSubstr("0 events confirmed, 1 refused by the sidecar, 1 lines refused"));
+}
+
+TEST(EmitConfirmed, EventsMayBeForLater) {
+  std::uint64_t at_ns = 0;
+  const auto note_at = [&](test::Confirmer& confirmer, const test::ConfirmedFrame& frame) {
+    at_ns = frame.at_ns.at(0);
+    confirmer.answer(frame);
+  };
+  EXPECT_EQ(emit_confirmed({"--at", "2026-01-31T12:00:00Z", "t", "1"}, "", note_at).status, 0);
+  EXPECT_EQ(at_ns, 1769860800000000000U);
+  EXPECT_EQ(emit_confirmed({"--delay", "24h", "t", "1"}, "", note_at).status, 0);
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto tomorrow_ns =
+      static_cast<std::uint64_t>(std::chrono::nanoseconds(now).count()) + 86'400'000'000'000U;
+  EXPECT_LE(at_ns, tomorrow_ns);
+  EXPECT_GT(at_ns, tomorrow_ns - 600'000'000'000U);
+}
+
+TEST(EmitConfirmed, OptionsThatDoNotGoTogetherAreRefused) {
+  const auto both = emit({"--at", "2026-01-31T12:00:00Z", "--delay", "1s", "t", "1"});
+  EXPECT_EQ(both.status, 2);
+  EXPECT_THAT(both.err, HasSubstr("give --at or --delay, not both"));
+  const auto lines = emit({"--delay", "1s", "--stdin"});
+  EXPECT_EQ(lines.status, 2);
+  EXPECT_THAT(lines.err, HasSubstr("a line has its own \"at\""));
+  const auto time = emit({"--at", "tomorrow", "t", "1"});
+  EXPECT_EQ(time.status, 2);
+  EXPECT_THAT(time.err, HasSubstr("\"tomorrow\" is not a time as in 2026-01-31T12:00:00Z"));
 }
 
 }  // namespace

@@ -58,7 +58,7 @@ TEST(CAbi, CallerWithAnOlderHeaderWorks) {
 }
 
 TEST(CAbi, EveryNumberHasAText) {
-  for (int i = 0; i <= OUTRIDER_NO_MEMORY; ++i) {
+  for (int i = 0; i <= OUTRIDER_REFUSED; ++i) {
     EXPECT_STRNE(outrider_status_text(static_cast<outrider_status>(i)), "unknown status");
   }
   for (int i = 0; i < OUTRIDER_DROP_REASONS; ++i) {

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "outrider/client.hpp"
+#include "unit/sdk/confirmer.hpp"
 #include "unit/sdk/receiver.hpp"
 
 namespace outrider::test {
@@ -198,6 +199,101 @@ TEST(Fork, ClientThatWasNotUsedYetWorksInBoth) {
   EXPECT_TRUE(ended_well(child));
 }
 
+Options quick_and_confirmed(const std::string& endpoint) {
+  Options options = quick(endpoint);
+  options.confirm_endpoint = endpoint.c_str();
+  return options;
+}
+
+void deliver_all(Client& client, std::string_view topic, std::atomic<int>& told) {
+  for (int i = 0; i < events_each; ++i) client.deliver(topic, i, [&](Status) { ++told; });
+}
+
+TEST(Fork, ParentAndChildGoOnDelivering) {
+  ScratchFolder folder;
+  const std::string endpoint = folder.endpoint();
+  Client client(quick_and_confirmed(endpoint));
+  std::atomic<int> told = 0;
+  // Nobody listens yet: these are unconfirmed at the fork, and the parent's to send and to tell.
+  deliver_all(client, "before", told);
+  const pid_t child = fork_and([&] {
+    if (client.stats().delivered != 0 || client.stats().unconfirmed_events != 0) return 2;
+    deliver_all(client, "child", told);
+    if (client.stats().unconfirmed_events != events_each) return 3;
+    if (!client.flush(patience) || client.close(patience) != Status::ok) return 4;
+    return told == events_each ? 0 : 5;
+  });
+  deliver_all(client, "parent", told);
+  Confirmer confirmer(endpoint);
+  Background sidecar([&] { confirm_next(confirmer); });
+  EXPECT_TRUE(ended_well(child));
+  EXPECT_TRUE(client.flush(patience));
+  EXPECT_EQ(told, 2 * events_each);
+  sidecar.stop();
+  std::map<std::string, std::size_t> events;
+  for (const ConfirmedFrame& frame : confirmer.frames)
+    events[frame.client_id] += frame.datas.size();
+  ASSERT_EQ(events.size(), 2U) << "each process has a client id of its own";
+  EXPECT_EQ(events.begin()->second + events.rbegin()->second, 3U * events_each);
+}
+
+TEST(Fork, WhileOtherThreadsDeliver) {
+  ScratchFolder folder;
+  const std::string endpoint = folder.endpoint();
+  Confirmer confirmer(endpoint);
+  Background sidecar([&] { confirm_next(confirmer); });
+  Client client(quick_and_confirmed(endpoint));
+  std::atomic<bool> is_done = false;
+  std::atomic<int> taken = 0;
+  std::atomic<int> told = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 3; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; !is_done; ++i) {
+        if (client.deliver("t", i, [&](Status) { ++told; }) == Status::ok) ++taken;
+        if (i % 16 == 0) std::this_thread::sleep_for(1ms);
+      }
+    });
+  }
+  std::vector<pid_t> pids;
+  for (int i = 0; i < 10; ++i) {
+    pids.push_back(fork_and([&] {
+      return client.deliver_wait(patience, "child", 1) == Status::ok &&
+                     client.close(patience) == Status::ok
+                 ? 0
+                 : 1;
+    }));
+  }
+  for (const pid_t pid : pids) EXPECT_TRUE(ended_well(pid));
+  is_done = true;
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_TRUE(client.flush(patience));
+  EXPECT_EQ(told, taken);
+}
+
+TEST(Fork, ProcessThatExitsWaitsForConfirmations) {
+  ScratchFolder folder;
+  const std::string endpoint = folder.endpoint();
+  Options options = quick_and_confirmed(endpoint);
+  options.linger_ms = static_cast<std::uint32_t>(patience.count());
+  auto client = std::make_unique<Client>(options);
+  const pid_t child = fork();
+  if (child == 0) {
+    std::atomic<int> told = 0;
+    deliver_all(*client, "child", told);
+    static_cast<void>(client.release());  // open, as a global would be
+    std::exit(0);
+  }
+  Confirmer confirmer(endpoint);
+  std::size_t events = 0;
+  while (events < events_each) {
+    ASSERT_TRUE(confirmer.receive_frame(patience));
+    events += confirmer.frames.back().datas.size();
+    confirmer.answer(confirmer.frames.back());
+  }
+  EXPECT_TRUE(ended_well(child));
+}
+
 TEST(Fork, ChildOfAnEmbeddedClientOnlyDrops) {
   void* context = zmq_ctx_new();
   {
@@ -210,6 +306,7 @@ TEST(Fork, ChildOfAnEmbeddedClientOnlyDrops) {
     const pid_t child = fork_and([&] {
       if (client.emit("child", 1) != Status::forked) return 2;
       if (client.stats().dropped[OUTRIDER_DROPPED_FORKED] != 1) return 3;
+      if (client.deliver("child", 1).get() != Status::forked) return 4;
       return client.close(0ms) == Status::ok ? 0 : 1;
     });
     EXPECT_TRUE(ended_well(child));

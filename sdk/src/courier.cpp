@@ -1,0 +1,360 @@
+#include "sdk/src/courier.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "proto/frame_writer.hpp"
+#include "proto/refusal.hpp"
+
+namespace outrider::sdk {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr milliseconds no_socket_retry{1000};
+constexpr milliseconds no_memory_retry{100};
+constexpr int answers_a_turn_max = 64;
+/// A record of each event, and room for its vector to grow.
+constexpr std::size_t delivery_bytes = 2 * sizeof(Delivery);
+
+std::size_t total_bytes(std::span<const proto::ByteView> pieces) {
+  std::size_t bytes = 0;
+  for (const proto::ByteView piece : pieces) bytes += piece.size();
+  return bytes;
+}
+
+}  // namespace
+
+Courier::Courier(const CourierOptions& options) : options_(options), link_(options.link) {}
+
+Courier::~Courier() {
+  if (thread_.joinable()) thread_.join();
+  if (wake_fd_ >= 0) ::close(wake_fd_);
+}
+
+bool Courier::start() {
+  if (wake_fd_ < 0) wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (wake_fd_ < 0) return false;
+  // Without an id of its own, what this client sends would pass for what another has sent before.
+  const auto id_bytes = static_cast<ssize_t>(client_id_.size());
+  if (getrandom(client_id_.data(), client_id_.size(), 0) != id_bytes) return false;
+  random_.seed(client_id_[0] + 256U * client_id_[1] + 1U);
+  host_ = host_name();
+  thread_ = start_worker([this] { run(); });
+  return thread_.joinable();
+}
+
+outrider_status Courier::deliver(std::span<const proto::ByteView> pieces, Delivery delivery) {
+  const std::size_t bytes = total_bytes(pieces);
+  const std::size_t batch_bytes_max = options_.frame_bytes_max - frame_head_bytes_max;
+  if (bytes + delivery_bytes > options_.bytes_max) return OUTRIDER_TOO_LARGE;
+  bool is_asleep = false;
+  {
+    const std::lock_guard guard(mutex_);
+    if (is_closing_) return OUTRIDER_CLOSED;
+    if (held_bytes_ + bytes + delivery_bytes > options_.bytes_max) return OUTRIDER_FULL;
+    if (waiting_.empty() || waiting_.back().events.size() + bytes > batch_bytes_max) {
+      waiting_.emplace_back();
+    }
+    Batch& batch = waiting_.back();
+    const std::size_t size = batch.events.size() + bytes;
+    if (size > batch.events.capacity()) {
+      batch.events.reserve(std::max(size, std::min(2 * batch.events.capacity(), batch_bytes_max)));
+    }
+    batch.deliveries.push_back(delivery);
+    for (const proto::ByteView piece : pieces) batch.events.append(proto::as_text(piece));
+    held_bytes_ += bytes + delivery_bytes;
+    ++counts_.taken_events;
+    is_asleep = std::exchange(is_asleep_, false);
+  }
+  if (is_asleep) wake();
+  return OUTRIDER_OK;
+}
+
+bool Courier::flush(SteadyTime deadline) {
+  std::unique_lock lock(mutex_);
+  const std::uint64_t taken = counts_.taken_events;
+  changed_.wait_until(lock, deadline, [&] { return answered_in_order_ >= taken || is_finished_; });
+  return answered_in_order_ >= taken;
+}
+
+void Courier::close(SteadyTime deadline) {
+  {
+    const std::lock_guard guard(mutex_);
+    if (!is_closing_) deadline_ = deadline;
+    is_closing_ = true;
+  }
+  wake();
+}
+
+bool Courier::close_wait() {
+  std::unique_lock lock(mutex_);
+  changed_.wait_until(lock, deadline_ + close_margin, [&] { return is_finished_; });
+  return is_finished_ && counts_.expired_events == 0;
+}
+
+bool Courier::is_finished() {
+  const std::lock_guard guard(mutex_);
+  return is_finished_;
+}
+
+CourierCounts Courier::counts() {
+  const std::lock_guard guard(mutex_);
+  CourierCounts counts = counts_;
+  counts.unconfirmed_events =
+      counts.taken_events - counts.confirmed_events - counts.refused_events - counts.expired_events;
+  counts.unconfirmed_bytes = held_bytes_;
+  return counts;
+}
+
+void Courier::abandon(Courier* courier) {
+  // Kept where leak checkers find it.
+  static Courier* first_abandoned = nullptr;
+  courier->next_abandoned_ = first_abandoned;
+  first_abandoned = courier;
+}
+
+void Courier::wake() {
+  const std::uint64_t one = 1;
+  // Fails only when the counter is full, and then the thread is awake.
+  [[maybe_unused]] const ssize_t written = ::write(wake_fd_, &one, sizeof one);
+}
+
+void Courier::run() {
+  while (turn()) {
+  }
+  finish();
+}
+
+bool Courier::turn() {
+  bool has_room = true;
+  try {
+    if (link_.is_open()) receive_answers();
+    mind_connection();
+    if (link_.is_connected()) has_room = send_due();
+  } catch (const std::bad_alloc&) {
+    link_.wait(wake_fd_, false, no_memory_retry.count());
+  }
+  {
+    const std::lock_guard guard(mutex_);
+    const bool is_empty = frames_.empty() && waiting_.empty();
+    if (is_closing_ && (is_empty || left_ms(deadline_) == 0)) return false;
+  }
+  rest(has_room);
+  return true;
+}
+
+void Courier::mind_connection() {
+  const SteadyTime now = steady_clock::now();
+  if (link_.disconnects() != seen_disconnects_ || is_answer_late(now)) reconnect(now);
+  if (!link_.is_open() && now >= open_at_ && !link_.open()) open_at_ = now + no_socket_retry;
+  is_connected_.store(link_.is_connected(), std::memory_order_relaxed);
+}
+
+bool Courier::is_answer_late(SteadyTime now) const {
+  return frames_in_flight_ > 0 && std::ranges::any_of(frames_, [&](const Frame& frame) {
+           return frame.state == FrameState::in_flight && now >= frame.due;
+         });
+}
+
+void Courier::reconnect(SteadyTime now) {
+  link_.discard();
+  seen_disconnects_ = link_.disconnects();
+  open_at_ = now + backoff(milliseconds(options_.link.reconnect_initial_ms),
+                           milliseconds(options_.link.reconnect_max_ms), futile_connections_++);
+  for (Frame& frame : frames_) {
+    if (frame.state != FrameState::answered) frame.state = FrameState::unsent;
+    frame.due = now;
+  }
+  frames_in_flight_ = 0;
+}
+
+void Courier::receive_answers() {
+  for (int left = answers_a_turn_max; left > 0 && link_.receive(message_); --left) {
+    take_answer(proto::as_bytes(message_));
+  }
+  forget_answered();
+}
+
+void Courier::take_answer(proto::ByteView message) {
+  // What is no answer to a frame of ours is passed over: the frame stays and is sent again.
+  if (!proto::read_confirm_answer(message, answer_) || answer_.sequence < first_sequence_ ||
+      answer_.sequence - first_sequence_ >= frames_.size()) {
+    return;
+  }
+  Frame& frame = frames_[answer_.sequence - first_sequence_];
+  if (frame.state != FrameState::in_flight) return;
+  if (!answer_.refused.empty() && answer_.refused.back().index >= frame.event_count) return;
+  --frames_in_flight_;
+  futile_connections_ = 0;
+  if (proto::is_for_later(answer_.status)) return refuse_for_now(frame);
+  if (answer_.status != 0) return settle(frame, OUTRIDER_REFUSED, {});
+  settle(frame, OUTRIDER_OK, answer_.refused);
+}
+
+void Courier::refuse_for_now(Frame& frame) {
+  frame.state = FrameState::unsent;
+  frame.due = steady_clock::now() +
+              backoff(options_.backoff_initial, options_.backoff_max, frame.refusals++);
+}
+
+milliseconds Courier::backoff(milliseconds initial, milliseconds max, std::uint32_t times) {
+  constexpr std::uint32_t doublings_max = 16;
+  const milliseconds longest = std::min(max, initial * (1U << std::min(times, doublings_max)));
+  // Between half of it and all of it, so that many clients do not come back at once.
+  std::uniform_int_distribution<milliseconds::rep> jitter(longest.count() / 2, longest.count());
+  return milliseconds(jitter(random_));
+}
+
+void Courier::settle(Frame& frame, outrider_status status,
+                     const std::vector<proto::RefusedEvent>& refused) {
+  const Batch batch = std::exchange(frame.batch, {});
+  frame.state = FrameState::answered;
+  count_settled(batch.deliveries.size(), cost(batch), status, refused.size());
+  auto next_refused = refused.begin();
+  std::uint32_t index = 0;
+  for (const Delivery& delivery : batch.deliveries) {
+    const bool is_refused = next_refused != refused.end() && next_refused->index == index;
+    if (is_refused) ++next_refused;
+    ++index;
+    if (delivery.confirm == nullptr) continue;
+    delivery.confirm(delivery.user, is_refused ? OUTRIDER_REFUSED : status);
+  }
+}
+
+void Courier::count_settled(std::uint64_t events, std::size_t bytes, outrider_status status,
+                            std::uint64_t refused) {
+  const std::lock_guard guard(mutex_);
+  held_bytes_ -= bytes;
+  counts_.refused_events += refused;
+  events -= refused;
+  if (status == OUTRIDER_OK) counts_.confirmed_events += events;
+  if (status == OUTRIDER_REFUSED) counts_.refused_events += events;
+  if (status == OUTRIDER_TIMEOUT) counts_.expired_events += events;
+}
+
+void Courier::forget_answered() {
+  std::uint64_t events = 0;
+  while (!frames_.empty() && frames_.front().state == FrameState::answered) {
+    events += frames_.front().event_count;
+    frames_.pop_front();
+    ++first_sequence_;
+  }
+  if (events == 0) return;
+  const std::lock_guard guard(mutex_);
+  answered_in_order_ += events;
+  changed_.notify_all();
+}
+
+bool Courier::send_due() {
+  const SteadyTime now = steady_clock::now();
+  for (Frame& frame : frames_) {
+    if (frames_in_flight_ == frames_in_flight_max) return true;
+    if (frame.state != FrameState::unsent || now < frame.due) continue;
+    if (!send(frame, now)) return false;
+  }
+  while (frames_in_flight_ < frames_in_flight_max && make_frame()) {
+    if (!send(frames_.back(), now)) return false;
+  }
+  return true;
+}
+
+bool Courier::send(Frame& frame, SteadyTime now) {
+  const std::string& events = frame.batch.events;
+  std::uint8_t* const out = link_.make_frame(frame.head.size() + events.size());
+  if (out == nullptr) throw std::bad_alloc();
+  std::ranges::copy(events, std::ranges::copy(frame.head, out).out);
+  if (!link_.send()) return false;
+  frame.state = FrameState::in_flight;
+  frame.due = now + options_.answer_timeout;
+  ++frames_in_flight_;
+  return true;
+}
+
+bool Courier::make_frame() {
+  if (frames_.size() >= proto::confirm_window_frames) return false;
+  proto::FrameHeaderFields fields;
+  fields.client_id = client_id_;
+  fields.sequence = first_sequence_ + frames_.size();
+  fields.host = host_;
+  fields.pid = static_cast<std::uint64_t>(getpid());
+  fields.library = library;
+
+  const std::lock_guard guard(mutex_);
+  if (waiting_.empty()) return false;
+  const auto event_count = static_cast<std::uint32_t>(waiting_.front().deliveries.size());
+  // Whatever fails for want of memory fails before the batch moves.
+  std::string head = proto::frame_head(fields, event_count);
+  Frame& frame = frames_.emplace_back();
+  frame.head = std::move(head);
+  frame.event_count = event_count;
+  frame.batch = std::move(waiting_.front());
+  waiting_.pop_front();
+  return true;
+}
+
+void Courier::rest(bool has_room) {
+  const SteadyTime now = steady_clock::now();
+  long timeout_ms = rest_ms(now);
+  {
+    const std::lock_guard guard(mutex_);
+    const bool wants_events = link_.is_connected() && has_room &&
+                              frames_in_flight_ < frames_in_flight_max &&
+                              frames_.size() < proto::confirm_window_frames;
+    if (wants_events && !waiting_.empty()) return;
+    is_asleep_ = wants_events;
+    if (is_closing_) {
+      const long closing_ms = left_ms(deadline_);
+      timeout_ms = timeout_ms < 0 ? closing_ms : std::min(timeout_ms, closing_ms);
+    }
+  }
+  link_.wait(wake_fd_, !has_room, timeout_ms);
+}
+
+long Courier::rest_ms(SteadyTime now) const {
+  SteadyTime next = SteadyTime::max();
+  if (!link_.is_open()) {
+    next = open_at_;
+  } else if (link_.is_connected()) {
+    for (const Frame& frame : frames_) {
+      if (frame.state == FrameState::answered) continue;
+      const bool counts =
+          frame.state == FrameState::in_flight || frames_in_flight_ < frames_in_flight_max;
+      if (counts) next = std::min(next, frame.due);
+    }
+  }
+  if (next == SteadyTime::max()) return -1;
+  return std::max<long>(0, std::chrono::ceil<milliseconds>(next - now).count());
+}
+
+void Courier::finish() {
+  for (Frame& frame : frames_) {
+    if (frame.state != FrameState::answered) settle(frame, OUTRIDER_TIMEOUT, {});
+  }
+  std::deque<Batch> waiting;
+  {
+    const std::lock_guard guard(mutex_);
+    waiting.swap(waiting_);
+  }
+  for (Batch& batch : waiting) {
+    Frame frame;
+    frame.batch = std::move(batch);
+    settle(frame, OUTRIDER_TIMEOUT, {});
+  }
+  link_.close(0);
+  is_connected_.store(false, std::memory_order_relaxed);
+  const std::lock_guard guard(mutex_);
+  is_finished_ = true;
+  changed_.notify_all();
+}
+
+std::size_t Courier::cost(const Batch& batch) {
+  return batch.events.size() + batch.deliveries.size() * delivery_bytes;
+}
+
+}  // namespace outrider::sdk

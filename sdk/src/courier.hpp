@@ -1,0 +1,178 @@
+// Courier: the thread that keeps delivered events and sends them until the sidecar confirms them.
+//
+// Used by Client, one at a time; a forked child abandons the one it inherits and makes its own, and
+// with it a new client id. Events gather in batches; a batch becomes a frame, with a number of its
+// own for ever, as soon as less than frames_in_flight_max frames are without an answer: an idle
+// client sends at once, and under load frames grow up to frame_bytes_max by themselves. A frame is
+// kept until it is answered. When the connection is lost, or no answer comes, the socket is thrown
+// away and all that is unanswered is sent again over a new one, in order and with the same numbers;
+// the sidecar takes each once (proto/README.md).
+//
+// Thread: the public functions are safe from any thread; run() and what it calls is the thread's
+// own, and so are the confirm functions of the events, which are called without a lock. Owns: the
+// thread, the link, the events. Where the thread hangs in libzmq (is_finished() stays false), this
+// must be leaked. Fails with: outrider_status; OUTRIDER_FULL beyond bytes_max, never by blocking.
+// Limits: bytes_max of events and their records, and what ZeroMQ holds of the frames in flight;
+// proto::confirm_window_frames frames.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <random>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "outrider/outrider.h"
+#include "proto/bytes.hpp"
+#include "proto/confirm.hpp"
+#include "sdk/src/link.hpp"
+#include "sdk/src/worker.hpp"
+
+namespace outrider::sdk {
+
+struct CourierOptions {
+  LinkOptions link;
+  std::size_t bytes_max = 0;
+  std::size_t frame_bytes_max = 0;
+  std::chrono::milliseconds answer_timeout{10'000};
+  std::chrono::milliseconds backoff_initial{100};
+  std::chrono::milliseconds backoff_max{5'000};
+};
+
+/// Whom to tell what became of an event; the function may be null.
+struct Delivery {
+  outrider_confirm_fn confirm = nullptr;
+  void* user = nullptr;
+};
+
+/// taken = confirmed + refused + expired + unconfirmed, at every moment.
+struct CourierCounts {
+  std::uint64_t taken_events = 0;
+  std::uint64_t confirmed_events = 0;
+  std::uint64_t refused_events = 0;  ///< for good, by the sidecar
+  std::uint64_t expired_events = 0;  ///< unconfirmed when the time to close was up
+  std::uint64_t unconfirmed_events = 0;
+  std::uint64_t unconfirmed_bytes = 0;
+};
+
+class Courier {
+ public:
+  static constexpr std::size_t frames_in_flight_max = 16;
+
+  explicit Courier(const CourierOptions& options);
+  ~Courier();
+  Courier(const Courier&) = delete;
+  Courier& operator=(const Courier&) = delete;
+
+  /// Starts the thread. False: no thread or descriptor left; may be tried again.
+  bool start();
+
+  /// Takes a copy of an event, given in pieces; it must be whole msgpack. OUTRIDER_OK: the delivery
+  /// is told once what became of it. Else it was not taken, and nobody is told.
+  outrider_status deliver(std::span<const proto::ByteView> pieces, Delivery delivery);
+
+  /// True: all that was taken before the call has been answered, and the deliveries have been told.
+  bool flush(SteadyTime deadline);
+
+  /// Takes no more events; close_wait() follows.
+  void close(SteadyTime deadline);
+  /// Waits until all is answered or the deadline is over; the rest is told OUTRIDER_TIMEOUT.
+  /// True: there was no rest.
+  bool close_wait();
+  bool is_finished();
+
+  bool is_connected() const { return is_connected_.load(std::memory_order_relaxed); }
+  CourierCounts counts();
+
+  /// For fork: nobody else is inside between lock and unlock.
+  void lock() { mutex_.lock(); }
+  void unlock() { mutex_.unlock(); }
+  /// In a forked child: the thread is gone and nothing of this may be touched any more.
+  static void abandon(Courier* courier);
+
+ private:
+  /// Events that have no frame yet.
+  struct Batch {
+    std::string events;
+    std::vector<Delivery> deliveries;
+  };
+  enum class FrameState : std::uint8_t { unsent, in_flight, answered };
+  struct Frame {
+    std::string head;
+    Batch batch;
+    FrameState state = FrameState::unsent;
+    std::uint32_t refusals = 0;  ///< how often it was refused for the moment
+    std::uint32_t event_count = 0;
+    SteadyTime due{};  ///< when it is to be sent, or else its answer is late
+  };
+
+  void run();
+  bool turn();
+  void finish();
+
+  void receive_answers();
+  void take_answer(proto::ByteView message);
+  void refuse_for_now(Frame& frame);
+  void settle(Frame& frame, outrider_status status,
+              const std::vector<proto::RefusedEvent>& refused);
+  void count_settled(std::uint64_t events, std::size_t bytes, outrider_status status,
+                     std::uint64_t refused);
+  void forget_answered();
+
+  void mind_connection();
+  void reconnect(SteadyTime now);
+  bool is_answer_late(SteadyTime now) const;
+  bool send_due();
+  bool send(Frame& frame, SteadyTime now);
+  bool make_frame();
+  void rest(bool has_room);
+  long rest_ms(SteadyTime now) const;
+
+  void wake();
+  static std::size_t cost(const Batch& batch);
+  /// How long to wait before the next try, after so many in vain.
+  std::chrono::milliseconds backoff(std::chrono::milliseconds initial,
+                                    std::chrono::milliseconds max, std::uint32_t times);
+
+  const CourierOptions options_;
+  int wake_fd_ = -1;
+  std::thread thread_;
+  Courier* next_abandoned_ = nullptr;
+
+  // Shared with callers.
+  std::atomic<bool> is_connected_ = false;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  // Guarded by mutex_.
+  std::deque<Batch> waiting_;
+  std::size_t held_bytes_ = 0;
+  CourierCounts counts_;
+  std::uint64_t answered_in_order_ = 0;  ///< of the events taken, all up to this one are answered
+  bool is_asleep_ = false;               ///< the thread waits for events to be delivered
+  bool is_closing_ = false;
+  bool is_finished_ = false;
+  SteadyTime deadline_{};
+
+  // The thread's own.
+  Link link_;
+  std::array<std::uint8_t, 16> client_id_{};
+  std::string host_;
+  std::deque<Frame> frames_;  ///< by their numbers, from the lowest unanswered one on
+  std::uint64_t first_sequence_ = 1;
+  std::size_t frames_in_flight_ = 0;
+  std::uint64_t seen_disconnects_ = 0;
+  SteadyTime open_at_{};                  ///< not to be opened before
+  std::uint32_t futile_connections_ = 0;  ///< that ended, since the last answer
+  std::string message_;
+  proto::ConfirmAnswer answer_;
+  std::minstd_rand random_;
+};
+
+}  // namespace outrider::sdk
