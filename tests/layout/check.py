@@ -46,6 +46,7 @@ WRAPPED_BY = {
         "sidecar/cli/version_command.cpp",
     ],
     r"libdeflate\.h": ["sidecar/encode/gzip_compressor.cpp"],
+    r"cctz/": ["sidecar/cron/time_zone.cpp"],
     r"zstd\.h": ["sidecar/encode/zstd_compressor.cpp", "sidecar/cli/zstd_decoder.cpp"],
 }
 
