@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "outrider/outrider.h"
+#include "sidecar/base/json_data.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
 #include "sidecar/cli/arguments.hpp"

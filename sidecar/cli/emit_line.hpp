@@ -1,8 +1,6 @@
 // From JSON to the events that `outrider emit` sends. Pure functions; fails with an Error that says
 // at which byte of the text something is wrong.
-//
-// Integers stay 64-bit integers, the order of keys and even duplicates of them stay as they are.
-// A number that no 64-bit integer holds becomes a double, as in JavaScript.
+// What becomes of numbers and keys: base/json_document.hpp.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +22,6 @@ struct EmitEvent {
   std::uint64_t ttl_ms = 0;
   std::uint64_t priority = 1;  ///< 0 low, 1 normal, 2 high
 };
-
-Result<std::string> json_to_msgpack(std::string_view json);
 
 /// One line of `outrider emit --stdin`: {"topic": TEXT, "data": ANYTHING}, and if wanted "time" and
 /// "at" (nanoseconds since 1970, or as in "2026-01-31T12:00:00.5Z"), "id", "key", "trace" (text),

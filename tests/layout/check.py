@@ -31,12 +31,16 @@ WRAPPED_BY = {
     r"msgpack\.hpp": [
         "sdk/include/outrider/client.hpp",
         "proto/frame_writer.cpp",
-        "sidecar/cli/emit_line.cpp",
+        "sidecar/base/json_document.cpp",
     ],
     r"spdlog/": ["sidecar/base/log.cpp"],
     r"boost/": ["sidecar/cli/arguments.cpp", "sidecar/config/overrides.cpp"],
     r"httplib\.h": ["sidecar/cli/sink_server.cpp"],
-    r"rapidjson/": ["sidecar/cli/received_body.cpp", "sidecar/cli/emit_line.cpp"],
+    r"rapidjson/": [
+        "sidecar/base/json_document.hpp",
+        "sidecar/base/json_document.cpp",
+        "sidecar/cli/received_body.cpp",
+    ],
     r"openssl/": [
         "sidecar/config/pem.cpp",
         "sidecar/config/signing_secret.cpp",
