@@ -100,9 +100,9 @@ void validate_schedule(const ScheduleConfig& schedule, const Config& config,
   }
   const Result<std::string> data = json_to_msgpack(schedule.data);
   if (data.ok() && data.value().size() > config.ingest.event_bytes_max) {
-    section.complain_of("data", "it has " + format_size(data.value().size()) +
-                                    " as msgpack; ingest.event_bytes_max is " +
-                                    format_size(config.ingest.event_bytes_max));
+    section.complain_of("data", "as msgpack (" + format_size(data.value().size()) +
+                                    ") it is more than ingest.event_bytes_max (" +
+                                    format_size(config.ingest.event_bytes_max) + ")");
   }
   const bool is_taken =
       std::any_of(config.destinations.begin(), config.destinations.end(),
