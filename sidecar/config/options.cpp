@@ -283,7 +283,8 @@ const std::vector<Section>& sections() {
        "type"},
       {"schedule", "schedule.NAME",
        "Events that the sidecar makes itself, again and again; one section a schedule, each with a "
-       "name of its own (1 to 40 of A-Z a-z 0-9 _ -). Each run is one event, also over crashes: its "
+       "name of its own (1 to 40 of A-Z a-z 0-9 _ -). Each run is one event, also over crashes. "
+       "Its "
        "id is NAME/2026-01-31T12:00:00Z, the time (UTC) that it was due, which is its time too.",
        "cron"},
       {"shutdown", "shutdown", "How the sidecar stops."},
