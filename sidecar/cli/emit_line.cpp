@@ -118,7 +118,7 @@ Status take_member(std::string_view name, const Value& value, EmitEvent& event) 
   for (const LineKey& key : line_keys) {
     names.push_back(key.name);
     if (key.name != name) continue;
-    const Status taken = key.take(value, event);
+    Status taken = key.take(value, event);
     if (taken.ok()) return taken;
     return taken.error().with_prefix("\"" + std::string(name) + "\"");
   }

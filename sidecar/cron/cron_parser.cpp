@@ -122,7 +122,7 @@ Status parse_field(const FieldKind& kind, std::string_view text, Fields& fields)
   std::uint64_t& set = fields.*kind.set;
   for (std::size_t begin = 0; begin <= text.size();) {
     const std::size_t end = std::min(text.find(',', begin), text.size());
-    const Status added = add_part(kind, text.substr(begin, end - begin), set);
+    Status added = add_part(kind, text.substr(begin, end - begin), set);
     if (!added.ok()) return added;
     begin = end + 1;
   }
