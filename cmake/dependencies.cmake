@@ -22,3 +22,10 @@ add_library(outrider_msgpack INTERFACE)
 target_include_directories(outrider_msgpack SYSTEM INTERFACE ${MSGPACK_INCLUDE_DIR})
 target_compile_definitions(outrider_msgpack INTERFACE MSGPACK_NO_BOOST
                                                       MSGPACK_DEFAULT_API_VERSION=3)
+
+# Time zones. Debian's package has neither a CMake nor a pkg-config file.
+find_path(CCTZ_INCLUDE_DIR cctz/time_zone.h REQUIRED)
+find_library(CCTZ_LIBRARY cctz REQUIRED)
+add_library(outrider_cctz INTERFACE)
+target_include_directories(outrider_cctz SYSTEM INTERFACE ${CCTZ_INCLUDE_DIR})
+target_link_libraries(outrider_cctz INTERFACE ${CCTZ_LIBRARY})

@@ -79,7 +79,7 @@ inline constexpr std::array refusals = {
     RefusalRow{Refusal::event_attributes, "event_attributes",
                "a known attribute of the event has a value of the wrong type or size"},
     RefusalRow{Refusal::event_scheduled, "event_scheduled",
-               "the event asks for a later time (\"at\"), which this version cannot keep"},
+               "the event asks for a later time (\"at\"), which needs a [spool]"},
     RefusalRow{Refusal::spool_full, "spool_full",
                "the spool has reached spool.bytes_max; send the frame again later"},
     RefusalRow{Refusal::spool_failing, "spool_failing",

@@ -47,6 +47,9 @@ Result<std::unique_ptr<App>> App::create(const Config& config, AppParts parts, L
     spool = std::make_unique<Spool>(spool_settings(config), parts.spool_state.lanes,
                                     *parts.exchange, log);
   }
+  auto recurrence = Recurrence::make(config.schedules);
+  if (!recurrence.ok()) return recurrence.error();
+  parts.recurrence = std::move(recurrence.value());
   std::vector<std::unique_ptr<Destination>> destinations;
   for (DestinationConfig destination : config.destinations) {
     // Files and sockets take one body after the other.
@@ -79,8 +82,14 @@ App::App(const Config& config, AppParts& parts, std::unique_ptr<Spool> spool,
       spool_(std::move(spool)),
       destinations_(std::move(destinations)),
       router_(routes_of(config)),
-      ingest_(*source_, frame_limits(config), spool_ != nullptr, *this, log, seed) {
+      ingest_(*source_, frame_limits(config), spool_ != nullptr, *this, log, seed),
+      recurrence_(std::move(parts.recurrence)) {
   if (!spool_) return;
+  for (const ScheduleConfig& schedule : config.schedules) new_schedules_.push_back(schedule.name);
+  for (const ScheduleMark& mark : parts.spool_state.marks) {
+    recurrence_.restore(mark.name, mark.last_ns);
+    std::erase(new_schedules_, mark.name);
+  }
   spool_->on_answer([this](const ConfirmedFrame& frame) { confirm(frame); });
   ConfirmSink& sink = *this;
   confirm_.emplace(*confirm_source_, frame_limits(config), sink, log, ~seed);
@@ -137,6 +146,29 @@ void App::confirm(const ConfirmedFrame& frame) {
   confirm_source_->answer(frame.peer, proto::write_confirm_answer(answer));
 }
 
+/// Each run is stored together with its date, so that no crash runs it twice or never.
+void App::run_schedules(const Now& now) {
+  // From its first day on a schedule knows what it has missed.
+  for (const std::string& name : std::exchange(new_schedules_, {})) {
+    recurrence_.restore(name, now.wall_ns());
+    spool_->mark({name, now.wall_ns()});
+  }
+  for (const ScheduleMark& mark : spool_->take_undone_marks()) {
+    recurrence_.restore(mark.name, mark.last_ns - 1);
+  }
+  std::vector<std::uint8_t> record;
+  for (const Recurrence::Run& run : recurrence_.due(now)) {
+    const proto::EventView event = recurrence_.event_of(run);
+    const RecordContext context{{}, {}, now};
+    record.resize(record_bytes(event, context));
+    write_record(event, context, record.data());
+    const auto targets = router_.route(event.topic);
+    if (targets.empty()) ++unrouted_;
+    for (const std::uint32_t target : targets) destinations_[target]->store(record, now);
+    spool_->mark({run.name, run.due_ns});
+  }
+}
+
 // Turning -----------------------------------------------------------------------------------------
 
 int App::do_work(const Now& now) {
@@ -145,6 +177,7 @@ int App::do_work(const Now& now) {
     begin_stop(now);
   }
   int work = spool_ ? spool_->do_work(now) : 0;
+  if (spool_ && phase_ == Phase::running) run_schedules(now);
   const bool takes_frames = phase_ == Phase::running || phase_ == Phase::draining;
   int frames = takes_frames ? ingest_.do_work(now) : 0;
   if (confirm_) frames += confirm_->do_work(now);
@@ -168,6 +201,9 @@ MonoTime App::next_deadline() const {
   if (phase_ == Phase::flushing) deadline = std::min(deadline, linger_until_);
   if (phase_ == Phase::storing) deadline = stop_until();
   if (spool_) deadline = std::min(deadline, spool_->next_deadline());
+  if (spool_ && phase_ == Phase::running) {
+    deadline = std::min(deadline, recurrence_.next_deadline());
+  }
   return deadline;
 }
 

@@ -30,6 +30,7 @@
 #include "sidecar/ingest/confirm_agent.hpp"
 #include "sidecar/ingest/ingest_agent.hpp"
 #include "sidecar/route/router.hpp"
+#include "sidecar/schedule/recurrence.hpp"
 #include "sidecar/spool/spool.hpp"
 #include "sidecar/spool/storage_agent.hpp"
 
@@ -45,6 +46,7 @@ struct AppParts {
   std::unique_ptr<ConfirmSource> confirm_source = nullptr;
   Exchange* exchange = nullptr;
   SpoolState spool_state = {};
+  Recurrence recurrence = {};
 
   MakeTransport make_transport;
   std::uint64_t seed;
@@ -86,6 +88,7 @@ class App final : public Agent, private RecordSink, private ConfirmSink {
   void add_frame(FrameToConfirm frame) override;
   void drop_frame() override { spool_->drop_frame(); }
   void confirm(const ConfirmedFrame& frame);
+  void run_schedules(const Now& now);
 
   void begin_stop(const Now& now);
   void drain(int frames, const Now& now);
@@ -102,6 +105,8 @@ class App final : public Agent, private RecordSink, private ConfirmSink {
   Router router_;
   IngestAgent ingest_;
   std::optional<ConfirmAgent> confirm_;
+  Recurrence recurrence_;
+  std::vector<std::string> new_schedules_;  ///< that have never run
   std::uint64_t unrouted_ = 0;
   ConfirmCounters confirmed_;
 

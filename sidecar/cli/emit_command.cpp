@@ -7,6 +7,7 @@
 
 #include <unistd.h>
 
+#include "sidecar/base/json_data.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
 #include "sidecar/cli/arguments.hpp"

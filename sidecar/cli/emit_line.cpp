@@ -2,16 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <chrono>
 #include <limits>
 #include <vector>
 
-#include <msgpack.hpp>
-#include <rapidjson/document.h>
-#include <rapidjson/error/en.h>
-
-#include "proto/msgpack_reader.hpp"
+#include "sidecar/base/json_document.hpp"
 #include "sidecar/base/text.hpp"
 
 namespace outrider::sidecar {
@@ -19,86 +14,8 @@ namespace {
 
 using rapidjson::Value;
 
-/// What msgpack-c's packer writes to.
-struct TextStream {
-  std::string& text;
-  void write(const char* bytes, std::size_t count) { text.append(bytes, count); }
-};
-using Packer = msgpack::packer<TextStream>;
-
-Status parse(std::string_view json, rapidjson::Document& document) {
-  constexpr unsigned flags = rapidjson::kParseValidateEncodingFlag |
-                             rapidjson::kParseFullPrecisionFlag | rapidjson::kParseIterativeFlag;
-  document.Parse<flags>(json.data(), json.size());
-  if (!document.HasParseError()) return Nothing{};
-  return Error{"invalid JSON at byte " + std::to_string(document.GetErrorOffset()) + ": " +
-               rapidjson::GetParseError_En(document.GetParseError())};
-}
-
 std::string_view text_of(const Value& value) {
   return {value.GetString(), value.GetStringLength()};
-}
-
-void pack_text(const Value& value, Packer& packer) {
-  packer.pack_str(value.GetStringLength());
-  packer.pack_str_body(value.GetString(), value.GetStringLength());
-}
-
-/// msgpack-c's own pack_double makes an integer of 1.0.
-void pack_double(double value, std::string& data) {
-  const auto bits = std::bit_cast<std::uint64_t>(value);
-  data += '\xcb';
-  for (int shift = 56; shift >= 0; shift -= 8) data += static_cast<char>(bits >> shift);
-}
-
-/// False if the value nests deeper than the wire format allows.
-bool pack(const Value& value, std::uint32_t depth, std::string& data) {
-  if ((value.IsObject() || value.IsArray()) && depth == proto::depth_levels_max) return false;
-  TextStream stream{data};
-  Packer packer(stream);
-  switch (value.GetType()) {
-    case rapidjson::kNullType:
-      packer.pack_nil();
-      return true;
-    case rapidjson::kFalseType:
-      packer.pack_false();
-      return true;
-    case rapidjson::kTrueType:
-      packer.pack_true();
-      return true;
-    case rapidjson::kStringType:
-      pack_text(value, packer);
-      return true;
-    case rapidjson::kNumberType:
-      if (value.IsUint64()) {
-        packer.pack_uint64(value.GetUint64());
-      } else if (value.IsInt64()) {
-        packer.pack_int64(value.GetInt64());
-      } else {
-        pack_double(value.GetDouble(), data);
-      }
-      return true;
-    case rapidjson::kArrayType:
-      packer.pack_array(value.Size());
-      for (const Value& element : value.GetArray()) {
-        if (!pack(element, depth + 1, data)) return false;
-      }
-      return true;
-    case rapidjson::kObjectType:
-      packer.pack_map(value.MemberCount());
-      for (const auto& member : value.GetObject()) {
-        pack_text(member.name, packer);
-        if (!pack(member.value, depth + 1, data)) return false;
-      }
-      return true;
-  }
-  return false;
-}
-
-Result<std::string> pack_data(const Value& value) {
-  std::string data;
-  if (pack(value, 0, data)) return data;
-  return Error{"the data nests deeper than " + std::to_string(proto::depth_levels_max) + " levels"};
 }
 
 /// The number that the digits of `text` make, which are digits all.
@@ -207,7 +124,7 @@ constexpr std::array line_keys = {
     LineKey{"topic", [](const Value& v, EmitEvent& e) { return take_text(v, e.topic); }},
     LineKey{"data",
             [](const Value& v, EmitEvent& e) -> Status {
-              auto data = pack_data(v);
+              auto data = pack_json(v);
               if (!data.ok()) return data.error();
               e.data = std::move(data.value());
               return Nothing{};
@@ -226,7 +143,7 @@ Status take_member(std::string_view name, const Value& value, EmitEvent& event) 
   for (const LineKey& key : line_keys) {
     names.push_back(key.name);
     if (key.name != name) continue;
-    const Status taken = key.take(value, event);
+    Status taken = key.take(value, event);
     if (taken.ok()) return taken;
     return taken.error().with_prefix("\"" + std::string(name) + "\"");
   }
@@ -244,15 +161,9 @@ Result<std::uint64_t> parse_time(std::string_view text) {
   return Error{"\"" + printable(text, 64) + "\" is not a time as in 2026-01-31T12:00:00Z"};
 }
 
-Result<std::string> json_to_msgpack(std::string_view json) {
-  rapidjson::Document document;
-  if (Status parsed = parse(json, document); !parsed.ok()) return parsed.error();
-  return pack_data(document);
-}
-
 Result<EmitEvent> read_emit_line(std::string_view line) {
   rapidjson::Document document;
-  if (Status parsed = parse(line, document); !parsed.ok()) return parsed.error();
+  if (Status parsed = parse_json(line, document); !parsed.ok()) return parsed.error();
   if (!document.IsObject()) return Error{R"(not an object as in {"topic": "a.b", "data": 1})"};
   EmitEvent event;
   for (const auto& member : document.GetObject()) {

@@ -1,8 +1,6 @@
 // From JSON to the events that `outrider emit` sends. Pure functions; fails with an Error that says
 // at which byte of the text something is wrong.
-//
-// Integers stay 64-bit integers, the order of keys and even duplicates of them stay as they are.
-// A number that no 64-bit integer holds becomes a double, as in JavaScript.
+// What becomes of numbers and keys: base/json_document.hpp.
 #pragma once
 
 #include <cstdint>
@@ -29,8 +27,6 @@ struct EmitEvent {
 /// A time as RFC 3339 writes it, "2026-01-31T12:00:00.5Z" or with an offset as "+01:00", as
 /// nanoseconds since 1970; from then until 2553.
 Result<std::uint64_t> parse_time(std::string_view text);
-
-Result<std::string> json_to_msgpack(std::string_view json);
 
 /// One line of `outrider emit --stdin`: {"topic": TEXT, "data": ANYTHING}, and if wanted "time" and
 /// "at" (nanoseconds since 1970, or text as above), "id", "key", "trace" (text),

@@ -27,16 +27,19 @@ using Check = Status (*)(std::string_view value);
 template <typename Owner, typename T>
 using Member = T Owner::*;
 
+/// `in` is a Target or a Source.
 template <typename Owner>
-auto& owner_in(auto& config, auto& destination) {
+auto& owner_in(const auto& in) {
   if constexpr (std::is_same_v<Owner, DestinationConfig>) {
-    return destination;
+    return in.destination;
+  } else if constexpr (std::is_same_v<Owner, ScheduleConfig>) {
+    return in.schedule;
   } else if constexpr (std::is_same_v<Owner, IngestConfig>) {
-    return config.ingest;
+    return in.config.ingest;
   } else if constexpr (std::is_same_v<Owner, SpoolConfig>) {
-    return config.spool;
+    return in.config.spool;
   } else {
-    return config;
+    return in.config;
   }
 }
 
@@ -48,11 +51,11 @@ Binding field(Member<Owner, T> member, std::string kind, Read read, Write write)
   binding.parse = [member, read](Target target, std::string_view value, bool) -> Status {
     Result<T> parsed = read(value);
     if (!parsed.ok()) return parsed.error();
-    owner_in<Owner>(target.config, target.destination).*member = std::move(parsed.value());
+    owner_in<Owner>(target).*member = std::move(parsed.value());
     return Nothing{};
   };
-  binding.format = [member, write](const Config& config, const DestinationConfig& destination) {
-    return std::vector<std::string>{write(owner_in<Owner>(config, destination).*member)};
+  binding.format = [member, write](const Source& source) {
+    return std::vector<std::string>{write(owner_in<Owner>(source).*member)};
   };
   return binding;
 }
@@ -74,15 +77,13 @@ Binding lines(Member<Owner, std::vector<std::string>> member, std::string kind, 
   binding.kind = std::move(kind);
   binding.is_repeatable = true;
   binding.parse = [member, check](Target target, std::string_view value, bool is_first) {
-    auto& values = owner_in<Owner>(target.config, target.destination).*member;
+    auto& values = owner_in<Owner>(target).*member;
     if (is_first) values.clear();
     Status status = check(value);
     if (status.ok()) values.emplace_back(value);
     return status;
   };
-  binding.format = [member](const Config& config, const DestinationConfig& destination) {
-    return owner_in<Owner>(config, destination).*member;
-  };
+  binding.format = [member](const Source& source) { return owner_in<Owner>(source).*member; };
   return binding;
 }
 

@@ -12,6 +12,7 @@
 #include "sidecar/base/clock.hpp"
 #include "sidecar/base/log.hpp"
 #include "sidecar/config/destination_config.hpp"
+#include "sidecar/config/schedule_config.hpp"
 
 namespace outrider::sidecar {
 
@@ -41,6 +42,7 @@ struct Config {
   IngestConfig ingest;
   SpoolConfig spool;
   std::vector<DestinationConfig> destinations;
+  std::vector<ScheduleConfig> schedules;
   Duration shutdown_linger = std::chrono::seconds(10);
   LogLevel log_level = LogLevel::info;
   LogFormat log_format = LogFormat::text;

@@ -3,6 +3,7 @@
 #include "sidecar/config/messages.hpp"
 #include "sidecar/config/options.hpp"
 #include "sidecar/config/plain_words.hpp"
+#include "sidecar/config/schedule_checks.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -23,12 +24,13 @@ std::string setting_line(std::string_view key, const std::string& value,
 }
 
 std::string explain_section(const LoadedConfig& loaded, std::string_view section,
-                            const std::string& title, const DestinationConfig& destination) {
+                            const std::string& title, const DestinationConfig& destination,
+                            const ScheduleConfig& schedule) {
   std::string text = "[" + title + "]\n";
   for (const Option& option : options()) {
     if (option.section != section) continue;
     if ((option.types & only(destination.type)) == 0) continue;
-    std::vector<std::string> values = option.value.format(loaded.config, destination);
+    std::vector<std::string> values = option.value.format({loaded.config, destination, schedule});
     if (values.empty()) values.emplace_back();
     const auto origins = loaded.origins.find(title + "." + std::string(option.key));
     for (std::size_t i = 0; i < values.size(); ++i) {
@@ -42,19 +44,26 @@ std::string explain_section(const LoadedConfig& loaded, std::string_view section
 
 }  // namespace
 
-std::string explain(const LoadedConfig& loaded) {
+std::string explain(const LoadedConfig& loaded, WallTime now) {
   std::string text;
   for (const Section& section : sections()) {
-    if (section.name != "destination") {
-      text += explain_section(loaded, section.name, std::string(section.title), {});
-      continue;
-    }
-    for (const DestinationConfig& destination : loaded.config.destinations) {
-      text += explain_section(loaded, section.name, "destination." + destination.name, destination);
+    if (section.name == "destination") {
+      for (const DestinationConfig& it : loaded.config.destinations) {
+        text += explain_section(loaded, section.name, "destination." + it.name, it, {});
+      }
+    } else if (section.name == "schedule") {
+      for (const ScheduleConfig& it : loaded.config.schedules) {
+        text += explain_section(loaded, section.name, "schedule." + it.name, {}, it);
+      }
+    } else {
+      text += explain_section(loaded, section.name, std::string(section.title), {}, {});
     }
   }
   for (const DestinationConfig& destination : loaded.config.destinations) {
     text += plain_words(destination);
+  }
+  for (const ScheduleConfig& schedule : loaded.config.schedules) {
+    text += plain_words(schedule, now);
   }
   for (const std::string& warning : loaded.warnings) text += "warning: " + warning + "\n";
   return text;
@@ -62,7 +71,7 @@ std::string explain(const LoadedConfig& loaded) {
 
 CheckReport check_config(const std::string& path, const std::vector<std::string>& arguments) {
   const LoadResult result = load_config(path, arguments);
-  if (result.ok()) return {true, explain(result.loaded)};
+  if (result.ok()) return {true, explain(result.loaded, SystemClock().now().wall)};
   CheckReport report;
   for (const Error& error : result.errors) report.text += error.message + "\n";
   return report;

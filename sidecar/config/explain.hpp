@@ -20,7 +20,8 @@ struct CheckReport {
 /// Loads and explains; arguments as for load_config.
 CheckReport check_config(const std::string& path, const std::vector<std::string>& arguments = {});
 
-/// The explanation of a configuration that was loaded without errors.
-std::string explain(const LoadedConfig& loaded);
+/// The explanation of a configuration that was loaded without errors; `now` is where the next runs
+/// of its schedules are counted from.
+std::string explain(const LoadedConfig& loaded, WallTime now);
 
 }  // namespace outrider::sidecar

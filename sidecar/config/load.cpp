@@ -11,6 +11,7 @@
 #include "sidecar/config/messages.hpp"
 #include "sidecar/config/options.hpp"
 #include "sidecar/config/overrides.hpp"
+#include "sidecar/config/schedule_checks.hpp"
 #include "sidecar/config/validate.hpp"
 
 namespace outrider::sidecar {
@@ -29,7 +30,7 @@ class Loader {
   std::vector<IniSection> usable(std::vector<IniSection> sections);
   void override_with(IniSection given, const std::string& file, std::vector<IniSection>& sections);
   void apply(const IniSection& section);
-  void apply(const IniSection& section, const IniSetting& setting, DestinationConfig& destination);
+  void apply(const IniSection& section, const IniSetting& setting, const Target& target);
 
   LoadedConfig loaded_;
   std::vector<Problem> problems_;
@@ -41,11 +42,13 @@ bool Loader::is_usable(const IniSection& section) {
     complain(section.origin, "section [" + section.title() + "] is not in this version");
     return false;
   }
-  if (section.section == "destination") {
-    const Status named = check_destination_name(section.name);
+  if (const Section* known = find_repeatable(section.section)) {
+    const Status named = section.section == "destination" ? check_destination_name(section.name)
+                                                          : check_schedule_name(section.name);
     if (named.ok()) return true;
     complain(section.origin, section.name.empty()
-                                 ? "a destination needs a name; write [destination.NAME]"
+                                 ? "a " + section.section + " needs a name; write [" +
+                                       std::string(known->title) + "]"
                                  : named.error().message);
     return false;
   }
@@ -67,9 +70,10 @@ std::vector<IniSection> Loader::usable(std::vector<IniSection> sections) {
     const auto [at, is_new] = first.emplace(section.title(), section.origin);
     if (is_new) {
       out.push_back(std::move(section));
-    } else if (section.section == "destination") {
-      complain(section.origin, "there are two destinations named " + in_quotes(section.name) +
-                                   "; the first is at " + at->second.text());
+    } else if (find_repeatable(section.section) != nullptr) {
+      complain(section.origin, "there are two " + section.section + "s named " +
+                                   in_quotes(section.name) + "; the first is at " +
+                                   at->second.text());
     } else {
       complain(section.origin, "section [" + section.title() +
                                    "] is there twice; the first is at " + at->second.text());
@@ -84,21 +88,24 @@ void Loader::override_with(IniSection given, const std::string& file,
     return section.title() == given.title();
   });
   if (same == sections.end()) {
+    const Section* repeatable = find_repeatable(given.section);
     const bool is_new =
-        given.section != "destination" ||
-        std::any_of(given.settings.begin(), given.settings.end(),
-                    [](const IniSetting& setting) { return setting.key == "type"; });
+        repeatable == nullptr ||
+        std::any_of(given.settings.begin(), given.settings.end(), [&](const IniSetting& setting) {
+          return setting.key == repeatable->first_key;
+        });
     if (is_new) {
       sections.push_back(std::move(given));
       return;
     }
     std::vector<std::string_view> names;
     for (const IniSection& section : sections) {
-      if (section.section == "destination") names.push_back(section.name);
+      if (section.section == given.section) names.push_back(section.name);
     }
-    complain(given.origin, "there is no destination " + in_quotes(given.name) + " in " + file +
-                               did_you_mean(given.name, names) + " (to make one, give --" +
-                               given.title() + ".type as well)");
+    complain(given.origin, "there is no " + given.section + " " + in_quotes(given.name) + " in " +
+                               file + did_you_mean(given.name, names) + " (to make one, give --" +
+                               given.title() + "." + std::string(repeatable->first_key) +
+                               " as well)");
     return;
   }
   std::erase_if(same->settings, [&](const IniSetting& setting) {
@@ -111,19 +118,22 @@ void Loader::override_with(IniSection given, const std::string& file,
 void Loader::apply(const IniSection& section) {
   DestinationConfig destination;
   destination.name = section.name;
+  ScheduleConfig schedule;
+  schedule.name = section.name;
+  const Target target{loaded_.config, destination, schedule};
   loaded_.origins[section.title()] = {section.origin};
   // The type decides which keys there are, wherever in the section it stands.
   for (const IniSetting& setting : section.settings) {
-    if (setting.key == "type") apply(section, setting, destination);
+    if (setting.key == "type") apply(section, setting, target);
   }
   for (const IniSetting& setting : section.settings) {
-    if (setting.key != "type") apply(section, setting, destination);
+    if (setting.key != "type") apply(section, setting, target);
   }
   if (section.section == "destination") loaded_.config.destinations.push_back(destination);
+  if (section.section == "schedule") loaded_.config.schedules.push_back(schedule);
 }
 
-void Loader::apply(const IniSection& section, const IniSetting& setting,
-                   DestinationConfig& destination) {
+void Loader::apply(const IniSection& section, const IniSetting& setting, const Target& target) {
   const std::string full_name = section.title() + "." + setting.key;
   if (is_for_later(section.section, setting.key, "") ||
       is_for_later(section.section, setting.key, setting.value)) {
@@ -139,10 +149,11 @@ void Loader::apply(const IniSection& section, const IniSetting& setting,
                                  "]" + did_you_mean(setting.key, keys_of(section.section)));
     return;
   }
-  if ((option->types & only(destination.type)) == 0) {
+  const DestinationType type = target.destination.type;
+  if ((option->types & only(type)) == 0) {
     if (failed_.contains(section.title() + ".type")) return;
-    complain(setting.origin, "a destination of type " + std::string(name_of(destination.type)) +
-                                 " has no " + in_quotes(setting.key) + "; it is for type " +
+    complain(setting.origin, "a destination of type " + std::string(name_of(type)) + " has no " +
+                                 in_quotes(setting.key) + "; it is for type " +
                                  names_of(option->types));
     return;
   }
@@ -156,7 +167,6 @@ void Loader::apply(const IniSection& section, const IniSetting& setting,
     loaded_.warnings.push_back(setting.origin.text() + ": \" #\" and what follows is part of " +
                                setting.key + "; a comment needs a line of its own");
   }
-  const Target target{loaded_.config, destination};
   const Status status = option->value.parse(target, setting.value, origins.empty());
   origins.push_back(setting.origin);
   if (status.ok()) return;

@@ -19,6 +19,7 @@ namespace outrider::sidecar {
 
 inline constexpr std::size_t config_file_bytes_max = 4U << 20U;
 inline constexpr std::size_t destinations_max = 1024;
+inline constexpr std::size_t schedules_max = 1024;
 
 struct LoadedConfig {
   Config config;

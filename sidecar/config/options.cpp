@@ -7,6 +7,7 @@
 #include "sidecar/config/bindings.hpp"
 #include "sidecar/config/checks.hpp"
 #include "sidecar/config/pem.hpp"
+#include "sidecar/config/schedule_checks.hpp"
 #include "sidecar/config/secret.hpp"
 #include "sidecar/config/signing_secret.hpp"
 
@@ -18,6 +19,7 @@ using namespace std::chrono_literals;
 using Ingest = IngestConfig;
 using Dest = DestinationConfig;
 using Disk = SpoolConfig;
+using Sched = ScheduleConfig;
 
 constexpr std::uint64_t kib = 1ULL << 10U;
 constexpr std::uint64_t mib = 1ULL << 20U;
@@ -37,6 +39,7 @@ std::vector<Option> make_options() {
   constexpr std::string_view ingest = "ingest";
   constexpr std::string_view dest = "destination";
   constexpr std::string_view spool = "spool";
+  constexpr std::string_view schedule = "schedule";
   constexpr std::string_view shutdown = "shutdown";
   constexpr std::string_view log = "log";
   return {
@@ -225,6 +228,33 @@ std::vector<Option> make_options() {
      "status once, as in 409:ok, 520-527:retry; an action is ok, retry, split, hold, disable or "
      "dead."},
 
+    {schedule, "cron", every_type, text(&Sched::cron, "cron expression", check_cron),
+     "When it is due: minute, hour, day of month, month, day of week, as in "
+     "30 3 * * mon-fri; or @hourly, @daily, @weekly, @monthly, @yearly. Required."},
+    {schedule, "timezone", every_type, text(&Sched::timezone, "time zone", check_time_zone),
+     "Whose clock that is: a name as in Europe/Berlin, UTC, or local for the machine's own. A time "
+     "that a change of the clocks leaves out is run right behind it, one that comes twice is run "
+     "the first time; hours that begin with * follow real time instead."},
+    {schedule, "topic", every_type, text(&Sched::topic, "topic", check_topic),
+     "The topic of its events. Required."},
+    {schedule, "data", every_type, text(&Sched::data, "JSON", check_json),
+     "The data of its events."},
+    {schedule, "missed", every_type,
+     choice(&Sched::missed, {{"skip", MissedRuns::skip}, {"once", MissedRuns::once},
+                             {"all", MissedRuns::all}}),
+     "Runs that were due while the sidecar was not running: skip leaves them out, once makes one "
+     "event for them, the newest, all one for each."},
+    {schedule, "missed_max", every_type, count(&Sched::missed_max, 1, 1000),
+     "With missed = all, only the newest so many are made up for."},
+    {schedule, "key", every_type, text(&Sched::key, "key", check_key_text),
+     "The ordering key of its events."},
+    {schedule, "priority", every_type,
+     choice(&Sched::priority, {{"low", proto::Priority::low}, {"normal", proto::Priority::normal},
+                               {"high", proto::Priority::high}}),
+     "The priority of its events."},
+    {schedule, "ttl", every_type, duration(&Sched::ttl, 0ms, 366 * 24h),
+     "Events older than this, counted from when they were due, are not sent; 0: they never expire."},
+
     {spool, "path", every_type, text(&Disk::path, "path", check_filled),
      "The database that keeps what must not be lost; made if there is none. Not set: no spool."},
     {spool, "sync", every_type,
@@ -279,12 +309,26 @@ const std::vector<Section>& sections() {
       {"ingest", "ingest", "How events come in."},
       {"destination", "destination.NAME",
        "Where events go; one section a destination, each with a name of its own (1 to 64 of "
-       "A-Z a-z 0-9 _ -)."},
-      {"spool", "spool", "What is kept on disk: confirmed, scheduled and spilled events, dead letters."},
+       "A-Z a-z 0-9 _ -).",
+       "type"},
+      {"schedule", "schedule.NAME",
+       "Events that the sidecar makes itself, again and again; one section a schedule, each with a "
+       "name of its own (1 to 40 of A-Z a-z 0-9 _ -). Each run is one event, also over crashes. "
+       "Its "
+       "id is NAME/2026-01-31T12:00:00Z, the time (UTC) that it was due, which is its time too.",
+       "cron"},
+      {"spool", "spool", "What is kept on disk: confirmed, scheduled and spilled events, dead letters.", {}},
       {"shutdown", "shutdown", "How the sidecar stops."},
       {"log", "log", "What the sidecar says of itself."},
   };
   return table;
+}
+
+const Section* find_repeatable(std::string_view name) {
+  const auto row = std::find_if(sections().begin(), sections().end(), [&](const Section& section) {
+    return section.is_repeatable() && section.name == name;
+  });
+  return row == sections().end() ? nullptr : &*row;
 }
 
 const Option* find_option(std::string_view section, std::string_view key) {

@@ -16,11 +16,19 @@
 
 namespace outrider::sidecar {
 
-/// The structs that a setting may write to. `destination` is the one whose section is being read;
-/// other sections leave it alone.
+/// The structs that a setting may write to. `destination` and `schedule` are those whose section is
+/// being read; other sections leave them alone.
 struct Target {
   Config& config;
   DestinationConfig& destination;
+  ScheduleConfig& schedule;
+};
+
+/// The same for reading.
+struct Source {
+  const Config& config;
+  const DestinationConfig& destination;
+  const ScheduleConfig& schedule;
 };
 
 /// How an option's text becomes a field and back; made by the functions in bindings.hpp.
@@ -32,7 +40,7 @@ struct Binding {
   /// Checks the value and stores it; `is_first` tells a repeatable option to begin anew.
   std::function<Status(Target, std::string_view value, bool is_first)> parse;
   /// The field as it would be written in the file, one element a line.
-  std::function<std::vector<std::string>(const Config&, const DestinationConfig&)> format;
+  std::function<std::vector<std::string>(const Source&)> format;
 };
 
 /// The destination types that have an option.
@@ -59,8 +67,15 @@ struct Section {
   std::string_view name;
   std::string_view title;  ///< as it stands in the file: "destination.NAME"
   std::string_view doc;
+  /// For sections that there can be several of: the key that each must have to be one.
+  std::string_view first_key = {};
+
+  bool is_repeatable() const { return !first_key.empty(); }
 };
 const std::vector<Section>& sections();
+
+/// The section with this name that there can be several of, or null.
+const Section* find_repeatable(std::string_view name);
 
 /// "http", "file", ...
 std::string_view name_of(DestinationType type);

@@ -33,7 +33,7 @@ std::string what_it_gets(const DestinationConfig& destination) {
 }
 
 std::string value_of(std::string_view key, const DestinationConfig& destination) {
-  return find_option("destination", key)->value.format(Config{}, destination).front();
+  return find_option("destination", key)->value.format({Config{}, destination, {}}).front();
 }
 
 std::string format_name(const DestinationConfig& destination) {

@@ -16,8 +16,8 @@ constexpr std::string_view page_head = R"(# Configuration
 One file, given as `--config FILE`. `outrider check --config FILE` explains every effective setting
 and where it comes from, and names every error with its line.
 
-* A section is `[ingest]`, `[destination.NAME]`, `[shutdown]` or `[log]`; a setting is
-  `key = value`. Blanks around keys and values are cut off.
+* A section is `[ingest]`, `[destination.NAME]`, `[schedule.NAME]`, `[shutdown]` or `[log]`; a
+  setting is `key = value`. Blanks around keys and values are cut off.
 * A comment has a line of its own that begins with `#` or `;`. Anywhere else these two, `=`, quotes
   and any other character are part of the value. Nothing in a value is expanded: no environment
   variables, no escapes.
@@ -28,10 +28,10 @@ and where it comes from, and names every error with its line.
 * The command line takes the same names, and goes before the file:
   `--shutdown.linger=5s`, `--destination.audit.url https://collector.example/events`. A repeatable
   key given there replaces all its values in the file. A new destination needs its
-  `--destination.NAME.type`.
+  `--destination.NAME.type`, a new schedule its `--schedule.NAME.cron`.
 * An unknown section, key or word is an error, so is a file that cannot be read. A URL is not
   called: one that cannot be reached is tried again, and logged, at run time.
-* At most 1024 destinations and 4 MiB of text.
+* At most 1024 destinations, 1024 schedules and 4 MiB of text.
 )";
 
 constexpr std::string_view example_head =
@@ -47,6 +47,9 @@ struct Setting {
   std::string_view value;
 };
 constexpr std::string_view example_name = "collector";
+/// Nothing of these sections is set: there they stand as a comment.
+constexpr std::string_view example_comment_section = "schedule";
+constexpr std::string_view example_comment_name = "nightly";
 const std::vector<Setting>& example_settings() {
   static const std::vector<Setting> settings = {
       {"ingest", "endpoint", "ipc:///run/outrider/outrider.sock"},
@@ -68,7 +71,7 @@ std::string replaced(std::string text, std::string_view from, std::string_view t
 
 /// Empty: there is none.
 std::string default_of(const Option& option) {
-  const std::vector<std::string> lines = option.value.format(Config{}, DestinationConfig{});
+  const std::vector<std::string> lines = option.value.format({Config{}, {}, {}});
   return lines.empty() ? std::string() : lines.front();
 }
 
@@ -152,8 +155,11 @@ std::string configuration_reference() {
 std::string configuration_example() {
   std::string text(example_head);
   for (const Section& section : sections()) {
-    text += "\n" + comment(section.doc) + "[" +
-            replaced(std::string(section.title), "NAME", example_name) + "]\n";
+    const bool is_comment = section.name == example_comment_section;
+    text += "\n" + comment(section.doc) + (is_comment ? "#[" : "[") +
+            replaced(std::string(section.title), "NAME",
+                     is_comment ? example_comment_name : example_name) +
+            "]\n";
     for (const Option& option : options()) {
       if (option.section == section.name) text += example_comment(option) + example_line(option);
     }

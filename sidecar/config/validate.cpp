@@ -11,6 +11,7 @@
 #include "sidecar/config/messages.hpp"
 #include "sidecar/config/options.hpp"
 #include "sidecar/config/pem.hpp"
+#include "sidecar/config/schedule_checks.hpp"
 #include "sidecar/config/section_view.hpp"
 #include "sidecar/config/validate_http.hpp"
 
@@ -188,15 +189,20 @@ void validate(LoadedConfig& loaded, const std::set<std::string, std::less<>>& fa
     validate_spooling(destination, config.spool, view);
   }
   validate_ca_files(config, section);
+  for (const ScheduleConfig& schedule : config.schedules) {
+    validate_schedule(schedule, config, section("schedule." + schedule.name));
+  }
   if (config.destinations.empty() && problems.empty()) {
     problems.push_back(
         {nowhere, "there is no [destination.NAME] section; events would go nowhere"});
   }
-  if (config.destinations.size() > destinations_max) {
-    problems.push_back({nowhere, "there are " + std::to_string(config.destinations.size()) +
-                                     " destinations; at most " + std::to_string(destinations_max) +
-                                     " are allowed"});
-  }
+  const auto must_not_exceed = [&](std::size_t count, const char* noun, std::size_t max) {
+    if (count <= max) return;
+    problems.push_back({nowhere, "there are " + std::to_string(count) + " " + noun + "; at most " +
+                                     std::to_string(max) + " are allowed"});
+  };
+  must_not_exceed(config.destinations.size(), "destinations", destinations_max);
+  must_not_exceed(config.schedules.size(), "schedules", schedules_max);
 }
 
 }  // namespace outrider::sidecar

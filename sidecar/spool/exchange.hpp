@@ -140,7 +140,9 @@ struct Group {
   std::vector<ReadAnswer> reads_done;
   std::uint64_t dead_trimmed = 0;  ///< the oldest dead letters, beyond the limits
 
-  bool has_intake() const { return !spilled.empty() || !frames.empty() || !front.empty(); }
+  bool has_intake() const {
+    return !spilled.empty() || !frames.empty() || !marks.empty() || !front.empty();
+  }
   bool is_empty() const {
     return !has_intake() && settlements.empty() && dead.empty() && reads.empty() && !wants_look;
   }

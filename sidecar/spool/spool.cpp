@@ -90,6 +90,7 @@ void Spool::take_intake(Group& group) {
   if (group.intake_trouble) {
     const DropReason reason = drop_reason(*group.intake_trouble);
     for (const Entry& entry : group.spilled) lanes_[entry.lane]->note_not_stored(entry, reason);
+    put_before(group.marks, undone_marks_);
   } else {
     for (const Block& block : group.front) lanes_[block.lane]->note_front_stored(block);
   }

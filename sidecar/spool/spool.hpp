@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sidecar/base/agent.hpp"
@@ -66,6 +67,9 @@ class Spool final : public Agent {
   /// The recurring event that was appended is the run of this date.
   void mark(ScheduleMark mark) { gathered_->marks.push_back(std::move(mark)); }
 
+  /// Marks whose events could not be stored.
+  std::vector<ScheduleMark> take_undone_marks() { return std::exchange(undone_marks_, {}); }
+
   /// Somebody else has changed the database.
   void look_again() { gathered_->wants_look = true; }
 
@@ -93,6 +97,7 @@ class Spool final : public Agent {
   std::size_t frame_bytes_begin_ = 0;  ///< in gathered_->bytes
   std::uint64_t bytes_ = 0;            ///< of all lanes
   std::vector<LaneIndex> touched_;     ///< lanes with settlements to be written
+  std::vector<ScheduleMark> undone_marks_;
   bool is_asking_ = false;
   std::uint64_t dead_bytes_ = 0;       ///< of gathered_->dead
   MonoTime retry_at_{};

@@ -32,12 +32,16 @@ WRAPPED_BY = {
         "sdk/include/outrider/client.hpp",
         "proto/confirm.cpp",
         "proto/frame_writer.cpp",
-        "sidecar/cli/emit_line.cpp",
+        "sidecar/base/json_document.cpp",
     ],
     r"spdlog/": ["sidecar/base/log.cpp"],
     r"boost/": ["sidecar/cli/arguments.cpp", "sidecar/config/overrides.cpp"],
     r"httplib\.h": ["sidecar/cli/sink_server.cpp"],
-    r"rapidjson/": ["sidecar/cli/received_body.cpp", "sidecar/cli/emit_line.cpp"],
+    r"rapidjson/": [
+        "sidecar/base/json_document.hpp",
+        "sidecar/base/json_document.cpp",
+        "sidecar/cli/received_body.cpp",
+    ],
     r"openssl/": [
         "sidecar/config/pem.cpp",
         "sidecar/config/signing_secret.cpp",
@@ -47,6 +51,7 @@ WRAPPED_BY = {
         "sidecar/cli/version_command.cpp",
     ],
     r"libdeflate\.h": ["sidecar/encode/gzip_compressor.cpp"],
+    r"cctz/": ["sidecar/cron/time_zone.cpp"],
     r"zstd\.h": ["sidecar/encode/zstd_compressor.cpp", "sidecar/cli/zstd_decoder.cpp"],
 }
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "support/manual_clock.hpp"
 #include "unit/config/config_support.hpp"
 
 namespace outrider::sidecar {
@@ -11,6 +12,11 @@ namespace {
 using test::load;
 using testing::HasSubstr;
 using testing::Not;
+
+/// At noon of 2026-01-31, a Saturday, in UTC.
+std::string explain(const LoadedConfig& loaded) {
+  return explain(loaded, test::ManualClock().now().wall);
+}
 
 /// The line that begins so, without the blanks between setting and origin.
 std::string line_of(const std::string& text, const std::string& beginning) {

@@ -29,24 +29,25 @@ TEST(ConfigOptions, EveryRowIsDocumentedAndUnique) {
 
 TEST(ConfigOptions, EveryDefaultParsesToItself) {
   for (const Option& option : options()) {
-    const std::vector<std::string> defaults = option.value.format({}, {});
+    const std::vector<std::string> defaults = option.value.format({{}, {}, {}});
     Config config;
     DestinationConfig destination;
+    ScheduleConfig schedule;
     bool is_first = true;
     for (const std::string& value : defaults) {
       if (value.empty()) continue;
-      const Status status = option.value.parse({config, destination}, value, is_first);
+      const Status status = option.value.parse({config, destination, schedule}, value, is_first);
       EXPECT_TRUE(status.ok()) << option.key << ": " << status.error().message;
       is_first = false;
     }
-    EXPECT_EQ(option.value.format(config, destination), defaults) << option.key;
+    EXPECT_EQ(option.value.format({config, destination, schedule}), defaults) << option.key;
   }
 }
 
 TEST(ConfigOptions, EveryRowIsReachableByFileAndCommandLine) {
   for (const Option& option : options()) {
-    const bool is_destination = option.section == "destination";
-    const std::string title = std::string(option.section) + (is_destination ? ".a" : "");
+    const bool is_repeatable = find_repeatable(option.section) != nullptr;
+    const std::string title = std::string(option.section) + (is_repeatable ? ".a" : "");
     // "\x01" is good for no option, so what is said must be about the value.
     const LoadResult file =
         load_config_text("[" + title + "]\n" + std::string(option.key) + " = \x01\n", "a.conf");
@@ -55,7 +56,7 @@ TEST(ConfigOptions, EveryRowIsReachableByFileAndCommandLine) {
             std::string(option.types == every_type                   ? "stdout"
                         : option.types & only(DestinationType::http) ? "http"
                                                                      : names_of(option.types)) +
-            "\n",
+            "\n[schedule.a]\n",
         "a.conf", {"--" + title + "." + std::string(option.key) + "=\x01"});
     EXPECT_EQ(test::messages(file).find("unknown"), std::string::npos) << option.key;
     EXPECT_EQ(test::messages(line).find("unknown"), std::string::npos) << option.key;

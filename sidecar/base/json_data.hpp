@@ -1,0 +1,15 @@
+// JSON text as an event's data. Used by the command line, the configuration and schedule.
+// A pure function; what becomes of numbers and keys, and its errors: json_document.hpp.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "sidecar/base/result.hpp"
+
+namespace outrider::sidecar {
+
+/// One msgpack value.
+Result<std::string> json_to_msgpack(std::string_view json);
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,52 @@
+// TimeZone: between instants and wall times, by the time zones of the system (tzdata).
+//
+// Used by CronExpression and by the configuration, which checks the name. The only file that knows
+// cctz (docs/decisions.md says why cctz). A zone is read once a process and then kept: a new tzdata
+// counts from the next start on. Thread: immutable values, cheap to copy.
+// Fails with: an Error when the system has no such zone.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "sidecar/base/result.hpp"
+
+namespace outrider::sidecar {
+
+/// An instant, and what the clock on the wall of some zone shows; both in whole seconds.
+using Instant = std::chrono::sys_seconds;
+using WallClock = std::chrono::local_seconds;
+
+/// A time in which one offset from UTC holds, up to the next change of the zone's clocks.
+struct ZoneSpan {
+  Instant begin;  ///< the change that it begins with; without one tens of thousands of years ago
+  Instant end;    ///< the next change, not within the span; without one as far ahead
+  std::chrono::seconds offset;
+  std::chrono::seconds offset_before;  ///< that held until `begin`
+
+  WallClock wall(Instant instant) const { return WallClock((instant + offset).time_since_epoch()); }
+  Instant instant(WallClock wall) const { return Instant(wall.time_since_epoch()) - offset; }
+  /// What the clocks would show at the beginning, had they not been changed.
+  WallClock wall_before() const { return WallClock((begin + offset_before).time_since_epoch()); }
+};
+
+class TimeZone {
+ public:
+  /// "Europe/Berlin", "UTC"; "local" is what the machine is set to ($TZ, else /etc/localtime).
+  static Result<TimeZone> load(std::string_view name);
+
+  ZoneSpan span_at(Instant instant) const;
+
+  /// 2026-03-29T03:00:00+02:00
+  std::string text(Instant instant) const;
+
+ private:
+  struct Data;
+  explicit TimeZone(std::shared_ptr<const Data> data) : data_(std::move(data)) {}
+
+  std::shared_ptr<const Data> data_;
+};
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,153 @@
+#include "sidecar/schedule/recurrence.hpp"
+
+#include <algorithm>
+
+#include "sidecar/base/json_data.hpp"
+#include "sidecar/base/time_text.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+using std::chrono::seconds;
+
+std::string id_of(const std::string& name, Instant due) {
+  constexpr std::size_t bytes_to_seconds = 19;
+  TimeText time;
+  const std::string_view text = time.format(due.time_since_epoch().count(), 0);
+  return name + "/" + std::string(text.substr(0, bytes_to_seconds)) + "Z";
+}
+
+std::uint64_t ns_of(Instant instant) {
+  return static_cast<std::uint64_t>(std::chrono::nanoseconds(instant.time_since_epoch()).count());
+}
+
+Instant instant_of(std::uint64_t time_ns) {
+  constexpr std::uint64_t ns_per_s = 1'000'000'000;
+  return Instant(seconds(time_ns / ns_per_s));
+}
+
+}  // namespace
+
+Result<Recurrence::Schedule> Recurrence::make_schedule(const ScheduleConfig& config) {
+  Result<CronExpression> expression = CronExpression::parse(config.cron);
+  if (!expression.ok()) return expression.error();
+  Result<TimeZone> zone = TimeZone::load(config.timezone);
+  if (!zone.ok()) return zone.error();
+  Result<std::string> data = json_to_msgpack(config.data);
+  if (!data.ok()) return data.error();
+  const auto ttl = std::chrono::floor<std::chrono::milliseconds>(config.ttl);
+  return Schedule{config.name,
+                  config.topic,
+                  std::move(data.value()),
+                  config.key,
+                  config.priority,
+                  static_cast<std::uint64_t>(ttl.count()),
+                  config.missed,
+                  config.missed == MissedRuns::all ? config.missed_max : 1,
+                  expression.value(),
+                  zone.value()};
+}
+
+Result<Recurrence> Recurrence::make(const std::vector<ScheduleConfig>& schedules) {
+  Recurrence recurrence;
+  for (const ScheduleConfig& config : schedules) {
+    Result<Schedule> schedule = make_schedule(config);
+    if (!schedule.ok()) return schedule.error().with_prefix("schedule " + config.name);
+    recurrence.schedules_.push_back(std::move(schedule.value()));
+  }
+  if (!schedules.empty()) recurrence.next_deadline_ = MonoTime::min();
+  return recurrence;
+}
+
+void Recurrence::Schedule::set_last(Instant instant) {
+  last = instant;
+  next = expression.next_after(instant, zone);
+}
+
+/// There are at least `count` runs, at least one, behind `after` and not behind `until`.
+bool Recurrence::Schedule::has_runs(std::size_t count, Instant after, Instant until) const {
+  std::optional<Instant> run = after;
+  for (; count > 0; --count) {
+    run = expression.next_after(*run, zone);
+    if (!run || *run > until) return false;
+  }
+  return true;
+}
+
+/// The newest `count` runs behind the last one; fewer if there are fewer.
+std::vector<Instant> Recurrence::Schedule::newest_runs(std::size_t count, Instant until) const {
+  Instant from = *last;
+  if (has_runs(count + 1, from, until)) {
+    // The latest moment that has so many runs behind it. A search by halves: years of minutes may
+    // have been missed, and expressions only look ahead.
+    Instant too_late = until;
+    while (too_late - from > seconds(1)) {
+      const Instant middle = from + (too_late - from) / 2;
+      if (has_runs(count, middle, until)) {
+        from = middle;
+      } else {
+        too_late = middle;
+      }
+    }
+  }
+  std::vector<Instant> runs;
+  for (auto run = expression.next_after(from, zone); run && *run <= until;
+       run = expression.next_after(*run, zone)) {
+    runs.push_back(*run);
+  }
+  return runs;
+}
+
+void Recurrence::restore(std::string_view name, std::uint64_t last_ns) {
+  for (Schedule& schedule : schedules_) {
+    if (schedule.name != name) continue;
+    schedule.set_last(instant_of(last_ns));
+    earliest_ = Instant::min();
+    next_deadline_ = MonoTime::min();
+  }
+}
+
+void Recurrence::take_runs(std::size_t index, Instant now) {
+  Schedule& schedule = schedules_[index];
+  const std::vector<Instant> runs = schedule.newest_runs(schedule.missed_max, now);
+  schedule.set_last(runs.back());
+  if (schedule.missed == MissedRuns::skip && now - runs.back() >= on_time) return;
+  for (const Instant run : runs) {
+    runs_.push_back({index, schedule.name, ns_of(run), id_of(schedule.name, run)});
+  }
+}
+
+const std::vector<Recurrence::Run>& Recurrence::due(const Now& now) {
+  runs_.clear();
+  if (schedules_.empty()) return runs_;
+  const Instant now_s = std::chrono::floor<seconds>(now.wall);
+  if (now_s >= earliest_) {
+    earliest_ = Instant::max();
+    for (std::size_t i = 0; i < schedules_.size(); ++i) {
+      Schedule& schedule = schedules_[i];
+      if (!schedule.last) schedule.set_last(now_s);
+      if (schedule.next && *schedule.next <= now_s && runs_.size() < runs_max) take_runs(i, now_s);
+      if (schedule.next) earliest_ = std::min(earliest_, *schedule.next);
+    }
+  }
+  const Duration wait =
+      earliest_ > now_s + look_max ? Duration(look_max) : WallTime(earliest_) - now.wall;
+  next_deadline_ = now.mono + std::max(wait, Duration::zero());
+  return runs_;
+}
+
+proto::EventView Recurrence::event_of(const Run& run) const {
+  const Schedule& schedule = schedules_[run.schedule];
+  proto::EventView event;
+  event.topic = schedule.topic;
+  event.time_ns = run.due_ns;
+  event.data = proto::as_bytes(schedule.data);
+  event.attributes.id = proto::as_bytes(run.id);
+  event.attributes.id_is_text = true;
+  event.attributes.key = schedule.key;
+  event.attributes.ttl_ms = schedule.ttl_ms;
+  event.attributes.priority = schedule.priority;
+  return event;
+}
+
+}  // namespace outrider::sidecar
