@@ -60,7 +60,7 @@ std::string explain(const LoadedConfig& loaded, WallTime now) {
     }
   }
   for (const DestinationConfig& destination : loaded.config.destinations) {
-    text += plain_words(destination);
+    text += plain_words(destination, !loaded.config.spool.path.empty());
   }
   for (const ScheduleConfig& schedule : loaded.config.schedules) {
     text += plain_words(schedule, now);

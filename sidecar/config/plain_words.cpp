@@ -172,10 +172,14 @@ std::string what_it_holds(const DestinationConfig& destination) {
   std::string text = "It keeps at most " + counted(destination.queue_events_max, "event") + " or " +
                      format_size(destination.queue_bytes_max) +
                      " waiting in memory; when that is full, ";
-  text += destination.when_full == WhenFull::drop_newest
-              ? "an event that comes is dropped and counted"
-              : "the oldest events are dropped and counted to make room";
-  text += ", low priority first and high priority last.";
+  if (destination.when_full == WhenFull::spool) {
+    text += "what comes goes to disk and back.";
+  } else {
+    text += destination.when_full == WhenFull::drop_newest
+                ? "an event that comes is dropped and counted"
+                : "the oldest events are dropped and counted to make room";
+    text += ", low priority first and high priority last.";
+  }
   if (destination.type == DestinationType::zmq) {
     text += " What is over " + counted(destination.zmq_send_events_max, "message") +
             " for a slow peer is dropped and counted.";
@@ -254,9 +258,19 @@ std::string what_answers_mean(const DestinationConfig& destination) {
   return text;
 }
 
+std::string what_is_on_disk(const DestinationConfig& destination) {
+  return "On disk, at most " + format_size(destination.spool_bytes_max) + " and for " +
+         format_duration(destination.spool_age_max) +
+         ": what was confirmed, what has a later date, what is left when the sidecar stops, and "
+         "dead letters. " +
+         (destination.spool_order == SpoolOrder::oldest_first
+              ? "What waits there goes before what comes."
+              : "What comes goes before what waits there, while there is room in memory.");
+}
+
 }  // namespace
 
-std::string plain_words(const DestinationConfig& destination) {
+std::string plain_words(const DestinationConfig& destination, bool has_spool) {
   std::string text = destination.name + " " + what_it_gets(destination) + " and " +
                      where_it_goes(destination) + ".\n";
   for (const auto& describe : {how_it_connects, how_it_is_secured, how_it_changes, how_it_batches,
@@ -264,6 +278,7 @@ std::string plain_words(const DestinationConfig& destination) {
     const std::string sentences = describe(destination);
     if (!sentences.empty()) text += "  " + std::string(trim(sentences)) + "\n";
   }
+  if (has_spool) text += "  " + what_is_on_disk(destination) + "\n";
   return text;
 }
 

@@ -10,6 +10,6 @@
 namespace outrider::sidecar {
 
 /// A line that begins with its name, then indented lines; ends with a line feed.
-std::string plain_words(const DestinationConfig& destination);
+std::string plain_words(const DestinationConfig& destination, bool has_spool);
 
 }  // namespace outrider::sidecar

@@ -46,6 +46,7 @@ Status StorageAgent::open_store(const Now& now) {
       store_ = std::make_unique<Store>(
           Database(settings_.path, OpenMode::create, disk_->vfs()));
       read_state();
+      store_->stretch_log(wal_bytes);
       has_reserve_ = disk_->take_reserve(settings_.path, reserve_bytes);
       next_due_ns_ = 0;
       return Nothing{};

@@ -48,6 +48,7 @@ class StorageAgent final : public Agent {
   static constexpr std::uint64_t reserve_bytes = 4U << 20U;
   static constexpr std::size_t uncollected_max = 4;
   static constexpr int wal_pages_max = 4096;
+  static constexpr std::int64_t wal_bytes = 20LL << 20U;  ///< with what one group adds
 
   /// Opens or makes the spool. A damaged one is set aside, with a line in the log.
   static Result<std::unique_ptr<StorageAgent>> open(StorageSettings settings,

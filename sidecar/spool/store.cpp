@@ -49,7 +49,6 @@ CREATE TABLE returned(destination INTEGER PRIMARY KEY, events INTEGER NOT NULL,
   bytes INTEGER NOT NULL);
 CREATE TABLE client(id BLOB PRIMARY KEY, highest INTEGER NOT NULL, taken BLOB NOT NULL,
   seen_ns INTEGER NOT NULL) WITHOUT ROWID;
-CREATE INDEX client_by_age ON client(seen_ns);
 CREATE TABLE schedule(name TEXT PRIMARY KEY, last_ns INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE damaged(id INTEGER PRIMARY KEY, destination INTEGER NOT NULL,
   noted_ns INTEGER NOT NULL, data BLOB NOT NULL);
@@ -474,6 +473,18 @@ std::vector<ScheduleMark> Store::marks() {
     found.push_back({std::string(all.text(0)), static_cast<std::uint64_t>(all.number(1))});
   }
   return found;
+}
+
+void Store::stretch_log(std::int64_t bytes) {
+  // A transaction larger than the cache is written to the log as it goes, and leaves its length
+  // behind when it is rolled back.
+  try {
+    database_.execute("BEGIN IMMEDIATE; CREATE TABLE stretch(data); INSERT INTO stretch VALUES("
+                      "zeroblob(" + std::to_string(bytes) + ")); ROLLBACK");
+  } catch (const SqliteError&) {
+    // No room: then it grows when it must.
+    roll_back();
+  }
 }
 
 void Store::give_back_pages() {

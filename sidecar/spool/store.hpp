@@ -106,6 +106,9 @@ class Store {
   void mark(const ScheduleMark& mark);
   std::vector<ScheduleMark> marks();
 
+  /// Makes the write-ahead log's file as large as it will become: a sync then has no new length of
+  /// the file to write, and takes half the time.
+  void stretch_log(std::int64_t bytes);
   /// Gives pages that are no longer needed back to the file system, some at a time.
   void give_back_pages();
 

@@ -65,7 +65,7 @@ TEST(ConfigErrors, Sections) {
       {http + "[destination.a.b]\n",
        "a.conf:3: \"a.b\" is not a destination's name; write 1 to 64 of the characters A-Z a-z 0-9 "
        "_ -"},
-      {http + "[spool]\npath = /x\n", "a.conf:3: section [spool] is not in this version"},
+      {http + "[spool]\npath = /x\n", ""},
       {http + "[admin]\n", "a.conf:3: section [admin] is not in this version"},
   });
 }
@@ -101,8 +101,14 @@ TEST(ConfigErrors, Keys) {
       {"[destination.a]\nurl = https://h/\ntype = stdout\n",
        "a.conf:2: a destination of type stdout has no \"url\"; it is for type http or zmq"},
       {http + "[ingest]\nconfirm_endpoint = ipc:///x\n",
-       "a.conf:4: confirm_endpoint is not in this version"},
-      {http + "when_full = spool\n", "a.conf:3: when_full = spool is not in this version"},
+       "a.conf:4: confirm_endpoint: nothing can be confirmed without a spool; set [spool] path"},
+      {http + "when_full = spool\n",
+       "a.conf:3: when_full: there is no spool; set [spool] path, or drop events"},
+      {http + "spool_age_max = 1h\n",
+       "a.conf:3: spool_age_max: there is no spool; set [spool] path"},
+      {http + "[spool]\nsync = normal\n", "a.conf:4: sync: there is no spool; set [spool] path"},
+      {http + "[ingest]\nendpoint = ipc:///x\nconfirm_endpoint = ipc:///x\n[spool]\npath = s.db\n",
+       "a.conf:5: confirm_endpoint: \"ipc:///x\" is an [ingest] endpoint as well; give it another"},
       {"[destination.a]\ntype = nats\nurl = nats://h\n",
        "a.conf:2: type = nats is not in this version"},
   });

@@ -22,8 +22,12 @@ struct Change {
   std::string context = "url = https://h.example/e\n";
 };
 
+/// So that its options may be given.
+const std::string spool = "[spool]\npath = s.db\n";
+
 std::string words(const std::string& section) {
-  return plain_words(test::load("[destination.a]\n" + section).config.destinations.at(0));
+  return plain_words(
+      test::load("[destination.a]\n" + section + spool).config.destinations.at(0), true);
 }
 
 std::map<std::string_view, Change> make_changes(const test::TempDir& dir) {
@@ -77,7 +81,10 @@ std::map<std::string_view, Change> make_changes(const test::TempDir& dir) {
       {"batch_delay", {"7ms"}},
       {"queue_events_max", {"777"}},
       {"queue_bytes_max", {"7MiB"}},
-      {"when_full", {"drop_oldest"}},
+      {"when_full", {"spool"}},
+      {"spool_order", {"fresh_first"}},
+      {"spool_bytes_max", {"7MiB"}},
+      {"spool_age_max", {"7h"}},
       {"ordering", {"key"}},
       {"concurrency_min", {"2"}},
       {"concurrency_max", {"7"}},
@@ -107,9 +114,9 @@ TEST(PlainWords, TellOfEveryOption) {
     }
     const auto& [value, context] = change->second;
     // What is required may be what is missing here.
-    const LoadResult without = load_config_text("[destination.a]\n" + context, "a.conf");
+    const LoadResult without = load_config_text("[destination.a]\n" + context + spool, "a.conf");
     EXPECT_NE(words(context + std::string(option.key) + " = " + value + "\n"),
-              plain_words(without.loaded.config.destinations.at(0)))
+              plain_words(without.loaded.config.destinations.at(0), true))
         << option.key;
   }
 }

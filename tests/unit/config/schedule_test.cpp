@@ -127,7 +127,7 @@ TEST(ConfigSchedule, SchedulesHaveTheirLimit) {
   for (std::size_t i = 0; i <= schedules_max; ++i) {
     text += "[schedule.s" + std::to_string(i) + "]\ncron = @daily\ntopic = t\n";
   }
-  EXPECT_EQ(errors_of(text), "a.conf:3: there are 1025 schedules; at most 1024 are allowed\n");
+  EXPECT_EQ(errors_of(text), "a.conf:1: there are 1025 schedules; at most 1024 are allowed\n");
 }
 
 TEST(ConfigSchedule, TheCommandLineChangesOneOrMakesOne) {
@@ -144,7 +144,7 @@ TEST(ConfigSchedule, TheCommandLineChangesOneOrMakesOne) {
 
 TEST(ConfigSchedule, WarnsOfTopicsThatNobodyTakes) {
   const std::string nobody =
-      "[destination.a]\ntype = stdout\ntopics = orders.*, cron.>\n"
+      "[spool]\npath = s.db\n[destination.a]\ntype = stdout\ntopics = orders.*, cron.>\n"
       "exclude = cron.tick\n";
   EXPECT_THAT(load(nobody + tick).warnings,
               ElementsAre("a.conf:9: topic: no destination takes \"cron.tick\"; the events will go "
