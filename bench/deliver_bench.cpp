@@ -65,9 +65,9 @@ void measure_latency(Client& client) {
   std::vector<double> samples_ms;
   for (std::uint32_t i = 0; i < samples_max; ++i) {
     const Clock::time_point begin = Clock::now();
-    const Status status = client.deliver_wait(
-        std::chrono::seconds(10), reference_topic,
-        [i](Writer& writer) { pack_reference_data(writer.packer(), i); });
+    const Status status =
+        client.deliver_wait(std::chrono::seconds(10), reference_topic,
+                            [i](Writer& writer) { pack_reference_data(writer.packer(), i); });
     if (status != Status::ok) fail("an event was not confirmed");
     samples_ms.push_back(Milliseconds(Clock::now() - begin).count());
   }

@@ -138,8 +138,9 @@ class Sidecar(Child):
         """Ends it and reads its report."""
         if self.process.poll() is None:
             self.end()
-        row = re.search(rf"^  {destination}" + 7 * r" +(\d+)", self.err.read_text(), re.M)
-        names = ("accepted", "delivered", "left", "dropped", "dead", "queued", "in_flight")
+        row = re.search(rf"^  {destination}" + 9 * r" +(\d+)", self.err.read_text(), re.M)
+        names = ("accepted", "delivered", "left", "dropped", "dead", "spooled", "scheduled",
+                 "queued", "in_flight")
         return dict(zip(names, map(int, row.groups())))
 
 

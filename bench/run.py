@@ -22,6 +22,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import certainty
 import concurrency
 import isolation
 from processes import Child, Sidecar, start_sink
@@ -37,7 +38,7 @@ QUEUED_EVENTS = 200_000
 IDLE_S = 10
 
 SUITES = ("emit", "pipeline", "queued_memory", "idle", "latency", "destinations", "isolation",
-          "concurrency")
+          "concurrency", "deliver", "spool", "backlog", "schedule")
 
 # How far a figure may miss its budget before the run fails; the page says why. Sizes and counts have
 # no such excuse.
@@ -216,6 +217,18 @@ class Suite:
 
     def concurrency(self):
         concurrency.measure(self)
+
+    def deliver(self):
+        certainty.deliver(self)
+
+    def spool(self):
+        certainty.spool(self)
+
+    def backlog(self):
+        certainty.backlog(self)
+
+    def schedule(self):
+        certainty.schedule(self)
 
     def latency(self):
         cert = Path(self.folder, "receiver.pem")

@@ -80,6 +80,7 @@ App::App(const Config& config, AppParts& parts, std::unique_ptr<Spool> spool,
       source_(std::move(parts.source)),
       confirm_source_(std::move(parts.confirm_source)),
       spool_(std::move(spool)),
+      memory_mark_(parts.memory_mark),
       destinations_(std::move(destinations)),
       router_(routes_of(config)),
       ingest_(*source_, frame_limits(config), spool_ != nullptr, *this, log, seed),
@@ -189,7 +190,15 @@ int App::do_work(const Now& now) {
   if (phase_ == Phase::flushing) flush(now);
   if (spool_) spool_->hand_over(now);
   if (phase_ == Phase::storing) store(now);
+  if (memory_mark_ != nullptr) mark_memory();
   return work;
+}
+
+/// What a crash would cost from here on.
+void App::mark_memory() {
+  std::uint64_t events = spool_->unwritten_events();
+  for (const auto& destination : destinations_) events += destination->events_in_memory_only();
+  memory_mark_->set(events);
 }
 
 MonoTime App::next_deadline() const {
@@ -261,6 +270,7 @@ Report App::report() const {
   report.unrouted = unrouted_;
   report.frames_missing = ingest_.clients().frames_missing();
   report.client_drops = ingest_.clients().drops();
+  if (memory_mark_ != nullptr) report.lost_by_last_run = memory_mark_->left_by_last_run();
   for (const auto& destination : destinations_) {
     report.destinations.push_back({destination->name(), destination->ledger()});
   }

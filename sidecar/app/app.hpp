@@ -31,6 +31,7 @@
 #include "sidecar/ingest/ingest_agent.hpp"
 #include "sidecar/route/router.hpp"
 #include "sidecar/schedule/recurrence.hpp"
+#include "sidecar/spool/memory_mark.hpp"
 #include "sidecar/spool/spool.hpp"
 #include "sidecar/spool/storage_agent.hpp"
 
@@ -46,6 +47,7 @@ struct AppParts {
   std::unique_ptr<ConfirmSource> confirm_source = nullptr;
   Exchange* exchange = nullptr;
   SpoolState spool_state = {};
+  MemoryMark* memory_mark = nullptr;
   Recurrence recurrence = {};
 
   MakeTransport make_transport;
@@ -89,6 +91,7 @@ class App final : public Agent, private RecordSink, private ConfirmSink {
   void drop_frame() override { spool_->drop_frame(); }
   void confirm(const ConfirmedFrame& frame);
   void run_schedules(const Now& now);
+  void mark_memory();
 
   void begin_stop(const Now& now);
   void drain(int frames, const Now& now);
@@ -101,6 +104,7 @@ class App final : public Agent, private RecordSink, private ConfirmSink {
   std::unique_ptr<FrameSource> source_;
   std::unique_ptr<ConfirmSource> confirm_source_;
   std::unique_ptr<Spool> spool_;
+  MemoryMark* memory_mark_;
   std::vector<std::unique_ptr<Destination>> destinations_;
   Router router_;
   IngestAgent ingest_;

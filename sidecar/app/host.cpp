@@ -9,6 +9,7 @@
 #include "sidecar/base/reactor.hpp"
 #include "sidecar/http/curl_transport.hpp"
 #include "sidecar/ingest/zmq_source.hpp"
+#include "sidecar/spool/memory_mark.hpp"
 #include "sidecar/spool/spool_watch.hpp"
 #include "sidecar/spool/storage_thread.hpp"
 
@@ -29,6 +30,7 @@ struct Host::Parts {
   Exchange exchange;
   std::unique_ptr<StorageThread> storage;
   std::unique_ptr<SpoolWatch> spool_watch;
+  std::unique_ptr<MemoryMark> memory_mark;
   std::unique_ptr<App> app;
 };
 
@@ -79,6 +81,12 @@ Result<std::unique_ptr<Host>> Host::open(const Config& config, Log& log, void* z
     if (!opened.ok()) return opened.error();
     storage = std::move(opened.value());
     app_parts.exchange = &parts->exchange;
+    parts->memory_mark = std::make_unique<MemoryMark>(config.spool.path);
+    app_parts.memory_mark = parts->memory_mark.get();
+    if (const std::uint64_t lost = parts->memory_mark->left_by_last_run(); lost > 0) {
+      log.error("the last run was cut off; what it had in memory only is lost",
+                {{"events", std::to_string(lost)}});
+    }
     app_parts.spool_state = storage->state();
   }
   auto app = App::create(config, std::move(app_parts), log);

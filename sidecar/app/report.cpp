@@ -78,6 +78,10 @@ std::string format_report(const Report& report) {
   if (report.frames_missing > 0) {
     fmt::format_to(out, "  lost on the way: {} frames\n", report.frames_missing);
   }
+  if (report.lost_by_last_run > 0) {
+    fmt::format_to(out, "  unknown: {} events were in memory when the last run was cut off\n",
+                   report.lost_by_last_run);
+  }
   if (!report.client_drops.empty()) {
     fmt::format_to(out, "  dropped by clients:{}\n",
                    in_brackets({report.client_drops.begin(), report.client_drops.end()}));

@@ -29,6 +29,8 @@ struct Report {
   ConfirmCounters confirmed;
   std::uint64_t unrouted = 0;        ///< accepted events that no destination wants
   std::uint64_t frames_missing = 0;  ///< numbered by clients, never received
+  /// In memory when an earlier run was cut off; they are in no ledger of this one.
+  std::uint64_t lost_by_last_run = 0;
   ClientDrops client_drops;          ///< what clients say they had to drop, by reason
   std::vector<DestinationReport> destinations;
 

@@ -70,6 +70,11 @@ class Destination final : public Agent {
   /// Lets the transport close; nothing is sent afterwards.
   void close(MonoTime deadline) { transport_->close(deadline); }
 
+  /// Events that a crash would lose.
+  std::uint64_t events_in_memory_only() const {
+    return ledger_.queued + ledger_.in_flight - (lane_ != nullptr ? lane_->events_in_memory() : 0);
+  }
+
   const std::string& name() const { return name_; }
   const Ledger& ledger() const { return ledger_; }
   const Pacer& pacer() const { return pacer_; }

@@ -56,6 +56,7 @@ void Spool::hand_over(const Now& now) {
   touched_.clear();
   if (gathered_->is_empty()) return;
   is_asking_ = true;
+  asked_spilled_ = gathered_->spilled.size();
   gathered_bytes_ = 0;
   dead_bytes_ = 0;
   frame_begin_ = 0;
@@ -68,7 +69,10 @@ MonoTime Spool::next_deadline() const {
 }
 
 void Spool::take_answer(Group& group, const Now& now) {
-  if (group.is_asked) is_asking_ = false;
+  if (group.is_asked) {
+    is_asking_ = false;
+    asked_spilled_ = 0;
+  }
   take_intake(group);
   take_frames(group);
   for (const Moved& moved : group.released) lanes_[moved.lane]->note_released(moved);

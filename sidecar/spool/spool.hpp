@@ -50,6 +50,8 @@ class Spool final : public Agent {
   /// So much waits to be written that more should wait where it is.
   bool is_busy() const { return gathered_bytes_ >= busy_bytes; }
   bool has_many_dead() const { return dead_bytes_ >= busy_bytes; }
+  /// Events that are to be written and have not been promised to anybody.
+  std::uint64_t unwritten_events() const { return gathered_->spilled.size() + asked_spilled_; }
   /// Nothing waits to be written, and nothing is being written.
   bool is_idle() const { return !is_asking_ && gathered_->is_empty() && !has_settlements(); }
 
@@ -98,6 +100,7 @@ class Spool final : public Agent {
   std::uint64_t bytes_ = 0;            ///< of all lanes
   std::vector<LaneIndex> touched_;     ///< lanes with settlements to be written
   std::vector<ScheduleMark> undone_marks_;
+  std::size_t asked_spilled_ = 0;  ///< in the group that is being written
   bool is_asking_ = false;
   std::uint64_t dead_bytes_ = 0;       ///< of gathered_->dead
   MonoTime retry_at_{};
