@@ -290,6 +290,10 @@ def write_page(rows, output):
                        "QUEUED_EVENTS": f"{QUEUED_EVENTS:,}", "IDLE_S": str(IDLE_S),
                        "COMPRESSED_ROUNDS": str(COMPRESSED_ROUNDS),
                        "SICK_EVENTS_PER_S": str(isolation.SICK_EVENTS_PER_S),
+                       "SPILL_EVENTS": f"{certainty.SPILL_EVENTS:,}",
+                       "BACKLOG_GIB": str(certainty.BACKLOG_GIB),
+                       "SCHEDULED_EVENTS": f"{certainty.SCHEDULED_EVENTS:,}",
+                       "RELEASE_PER_S": f"{certainty.RELEASE_PER_S:,}",
                        "FIXED": ", ".join(map(str, concurrency.FIXED))}.items():
         page = page.replace(f"@{name}@", text)
     Path(output).write_text(page)
