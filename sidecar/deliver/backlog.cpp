@@ -310,13 +310,18 @@ class PutBack {
   std::vector<Block> blocks_;
 };
 
-void Backlog::put_back(std::vector<BatchPtr> taken, const Now& now) {
+void Backlog::put_back(std::vector<BatchPtr> taken, const std::vector<BatchPtr>& staying,
+                       const Now& now) {
   std::uint64_t events = ledger_.queued;
   for (const BatchPtr& batch : taken) events += batch->events;
-  const std::uint64_t unsaved = events - lane_->events_in_memory();
+  std::uint64_t saved = lane_->events_in_memory();
+  for (const BatchPtr& batch : staying) {
+    batch->for_each([&](const RecordView& record) { saved -= record.origin ? 1U : 0U; });
+  }
+  const std::uint64_t unsaved = events - saved;
   if (unsaved == 0) {
     // All of it is on disk where it was.
-    lane_->leave();
+    lane_->leave(saved);
   } else {
     PutBack all(now);
     const auto add = [&](const RecordView& record) {

@@ -376,7 +376,7 @@ void Destination::bury_old(const Now& now) {
 /// A destination that is gone keeps what it has on disk, for a run with another configuration.
 void Destination::leave_queue(const Now& now) {
   if (lane_ != nullptr) {
-    backlog_.put_back({}, now);
+    backlog_.put_back({}, in_flight_, now);
   } else {
     bury_unsent(backlog_.clear());
   }
@@ -418,7 +418,7 @@ void Destination::abandon(const Now& now) {
     ledger_.in_flight -= batch->events;
   }
   if (lane_ != nullptr) {
-    backlog_.put_back(std::move(cut_off), now);
+    backlog_.put_back(std::move(cut_off), {}, now);
   } else {
     for (BatchPtr& batch : cut_off) {
       ledger_.drop(DropReason::linger, batch->events);
