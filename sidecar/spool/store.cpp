@@ -296,7 +296,8 @@ void Store::insert_front(DestinationId destination, std::vector<Block*> blocks) 
 
 void Store::insert_scheduled(DestinationId destination, std::uint64_t due_ns,
                              proto::ByteView record) {
-  statements_->insert_scheduled.bind(1, as_number(due_ns))
+  // A date that is beyond all numbers would wrap around and be due now.
+  statements_->insert_scheduled.bind(1, as_number(std::min<std::uint64_t>(due_ns, INT64_MAX)))
       .bind(2, counters_.next_row++)
       .bind(3, destination)
       .bind(4, checksum(record))
