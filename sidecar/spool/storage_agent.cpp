@@ -43,8 +43,7 @@ Result<std::unique_ptr<StorageAgent>> StorageAgent::open(StorageSettings setting
 Status StorageAgent::open_store(const Now& now) {
   for (bool is_mended = false;; is_mended = true) {
     try {
-      store_ = std::make_unique<Store>(
-          Database(settings_.path, OpenMode::create, disk_->vfs()));
+      store_ = std::make_unique<Store>(Database(settings_.path, OpenMode::create, disk_->vfs()));
       read_state();
       has_reserve_ = disk_->take_reserve(settings_.path, reserve_bytes);
       next_due_ns_ = 0;
@@ -60,7 +59,8 @@ Status StorageAgent::open_store(const Now& now) {
 void StorageAgent::read_state() {
   store_->begin(true);
   destinations_.clear();
-  for (const std::string& lane : settings_.lanes) destinations_.push_back(store_->destination(lane));
+  for (const std::string& lane : settings_.lanes)
+    destinations_.push_back(store_->destination(lane));
   // What a person had put back is among the totals.
   store_->take_returned();
   store_->commit();
@@ -103,6 +103,7 @@ int StorageAgent::do_work(const Now& now) {
   std::unique_ptr<Group> group = exchange_.take();
   const bool is_asked = group != nullptr;
   if (!is_asked && !has_due(now)) {
+    keep_house(now);
     look_ahead(now);
     return 0;
   }
@@ -396,11 +397,12 @@ bool StorageAgent::has_room(const Now& now) {
   if (now.mono < next_room_look_ && written_since_look_ < room_look_bytes) return has_room_;
   next_room_look_ = now.mono + room_look_interval;
   written_since_look_ = 0;
-  const bool had_room = std::exchange(
-      has_room_, disk_->free_bytes(settings_.path) >= settings_.free_bytes_min);
+  const bool had_room =
+      std::exchange(has_room_, disk_->free_bytes(settings_.path) >= settings_.free_bytes_min);
   if (had_room && !has_room_) {
-    log_.error("the spool's disk has too little room; nothing new is stored until there is more",
-               {{"path", settings_.path}, {"free_bytes_min", format_size(settings_.free_bytes_min)}});
+    log_.error(
+        "the spool's disk has too little room; nothing new is stored until there is more",
+        {{"path", settings_.path}, {"free_bytes_min", format_size(settings_.free_bytes_min)}});
   }
   if (!had_room && has_room_) log_.info("the spool's disk has room again");
   return has_room_;
