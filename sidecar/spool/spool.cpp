@@ -33,8 +33,8 @@ Spool::Spool(const SpoolSettings& settings, const std::vector<StoredTotals>& tot
       bytes_max_(settings.bytes_max),
       gathered_(std::make_unique<Group>()) {
   for (std::size_t i = 0; i < settings.lanes.size(); ++i) {
-    lanes_.push_back(std::make_unique<Lane>(*this, static_cast<LaneIndex>(i), settings.lanes[i],
-                                            totals[i]));
+    lanes_.push_back(
+        std::make_unique<Lane>(*this, static_cast<LaneIndex>(i), settings.lanes[i], totals[i]));
     bytes_ += totals[i].bytes + totals[i].scheduled_bytes;
   }
 }
@@ -81,8 +81,11 @@ void Spool::take_answer(Group& group, const Now& now) {
               {{"events", std::to_string(group.dead_trimmed)}});
   }
   if (group.has_failed) keep_undone(group);
+  const bool is_read_failing = std::any_of(group.reads_done.begin(), group.reads_done.end(),
+                                           [](const auto& answer) { return answer.has_failed; });
   const bool is_in_trouble =
-      group.has_failed || (group.intake_trouble && *group.intake_trouble != StorageTrouble::full);
+      group.has_failed || is_read_failing ||
+      (group.intake_trouble && *group.intake_trouble != StorageTrouble::full);
   if (is_in_trouble) retry_at_ = now.mono + retry_interval;
 }
 
