@@ -119,7 +119,9 @@ BatchPtr Backlog::take_fresh(std::uint64_t events_max, const Now& now) {
     if (!drop_if_expired(record, now)) {
       if (!add_next(*batch, record)) break;
     } else {
-      release(record);
+      // It has not entered its lane, and so does not leave it.
+      settle_on_disk(record);
+      queue_.release(1, record.bytes.size());
     }
     lanes_.pop_front();
   }
@@ -293,9 +295,9 @@ class PutBack {
 
   void add(const RecordView& record) {
     const std::size_t bytes = stored_record_bytes(record);
-    const bool is_full = !blocks_.empty() &&
-                         (blocks_.back().events >= Store::block_events_max ||
-                          blocks_.back().records.size() + bytes > Store::block_bytes_max);
+    const bool is_full =
+        !blocks_.empty() && (blocks_.back().events >= Store::block_events_max ||
+                             blocks_.back().records.size() + bytes > Store::block_bytes_max);
     if (blocks_.empty() || is_full) blocks_.emplace_back();
     Block& block = blocks_.back();
     block.records.resize(block.records.size() + bytes);
