@@ -59,7 +59,6 @@ void Spool::hand_over(const Now& now) {
   gathered_bytes_ = 0;
   dead_bytes_ = 0;
   frame_begin_ = 0;
-  frame_bytes_begin_ = 0;
   exchange_.ask(std::exchange(gathered_, std::make_unique<Group>()));
 }
 
@@ -151,6 +150,7 @@ Entry Spool::write_entry(LaneIndex lane, const RecordView& record, std::uint64_t
 
 void Spool::add_to_frame(LaneIndex lane, const RecordView& record, std::uint64_t due_ns,
                          const Now& now) {
+  if (gathered_->confirmed.size() == frame_begin_) frame_bytes_begin_ = gathered_->bytes.size();
   const Entry entry = write_entry(lane, record, due_ns, now);
   gathered_->confirmed.push_back(entry);
   lanes_[lane]->note_reserved(entry.record_bytes);
@@ -164,11 +164,14 @@ void Spool::add_frame(ConfirmedFrame frame) {
 }
 
 void Spool::drop_frame() {
+  if (gathered_->confirmed.size() == frame_begin_) return;
   for (std::size_t i = frame_begin_; i < gathered_->confirmed.size(); ++i) {
     const Entry& entry = gathered_->confirmed[i];
     lanes_[entry.lane]->note_not_reserved(entry.record_bytes);
   }
   gathered_->confirmed.resize(frame_begin_);
+  gathered_bytes_ -= gathered_->bytes.size() - frame_bytes_begin_;
+  gathered_->bytes.resize(frame_bytes_begin_);
 }
 
 }  // namespace outrider::sidecar
