@@ -148,7 +148,8 @@ void StorageAgent::do_group(Group& group, const Now& now) {
       return;
     }
   }
-  const bool with_intake = !group.has_intake() || has_room(now);
+  // What a stop puts back takes the room of what it replaces.
+  const bool with_intake = !group.has_intake() || !group.front.empty() || has_room(now);
   if (!with_intake) group.intake_trouble = StorageTrouble::full;
   bool is_done = try_group(group, with_intake, now);
   // Without the new events. What a stop puts back must not be settled if it was not stored.
