@@ -110,7 +110,8 @@ int StorageAgent::do_work(const Now& now) {
   if (!is_asked) group = std::make_unique<Group>();
   group->is_asked = is_asked;
   do_group(*group, now);
-  if (is_asked || !group->released.empty()) exchange_.answer(std::move(group));
+  const bool has_news = !group->released.empty() || !group->returned.empty();
+  if (is_asked || has_news) exchange_.answer(std::move(group));
   fault_point("after_answer");
   keep_house(now);
   look_ahead(now);
