@@ -143,9 +143,13 @@ void StorageAgent::look_ahead(const Now& now) {
 void StorageAgent::do_group(Group& group, const Now& now) {
   if (!store_) {
     if (Status status = open_store(now); !status.ok()) {
+      retry_at_ = now.mono + trouble_retry_interval;
       forget_answer(group);
       group.intake_trouble = StorageTrouble::failing;
       group.has_failed = true;
+      for (const ReadRequest& request : group.reads) {
+        group.reads_done.push_back({request, {}, 0, false, true});
+      }
       return;
     }
   }
@@ -158,10 +162,11 @@ void StorageAgent::do_group(Group& group, const Now& now) {
     is_done = try_group(group, false, now);
   }
   group.has_failed = !is_done;
-  if (is_done) {
-    for (const ReadRequest& request : group.reads) do_read(request, group, now);
-  } else {
-    for (const ReadRequest& request : group.reads) {
+  for (const ReadRequest& request : group.reads) {
+    // The read before may have found that the spool is beyond help.
+    if (is_done && store_) {
+      do_read(request, group, now);
+    } else {
       group.reads_done.push_back({request, {}, 0, false, true});
     }
   }
