@@ -62,11 +62,9 @@ bool Backlog::spill(proto::ByteView record, const Now& now) {
 std::uint32_t Backlog::refill(const Now& now) {
   if (lane_ == nullptr) return 0;
   std::uint32_t events = 0;
-  while (events < refill_max && lane_->has_next()) {
+  while (events < refill_max && can_refill()) {
     const proto::ByteView stored = lane_->next();
     const std::size_t record_bytes = restored_record_bytes(stored);
-    // One that would never fit is taken alone.
-    if (!queue_.has_room(record_bytes) && !queue_.is_unused()) break;
     if (queue_.is_empty()) gathering_since_ = now.mono;
     std::uint8_t* out = queue_.add(record_bytes, record_priority_at(stored.data()));
     restore_record(stored, lane_->next_origin(), now, out);
@@ -76,6 +74,12 @@ std::uint32_t Backlog::refill(const Now& now) {
   ledger_.queued += events;
   lane_->read_ahead();
   return events;
+}
+
+bool Backlog::can_refill() const {
+  if (lane_ == nullptr || !lane_->has_next()) return false;
+  // One that would never fit is taken alone.
+  return queue_.is_unused() || queue_.has_room(restored_record_bytes(lane_->next()));
 }
 
 bool Backlog::make_room(std::size_t record_bytes, proto::Priority priority) {
