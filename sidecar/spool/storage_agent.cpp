@@ -177,6 +177,7 @@ bool StorageAgent::try_group(Group& group, bool with_intake, const Now& now) {
     try {
       forget_answer(group);
       const bool takes_in = with_intake && group.has_intake();
+      if (takes_in) make_log_safe();
       store_->begin(settings_.is_synced && (takes_in || !group.dead.empty()));
       note_returned(group);
       if (takes_in) {
@@ -378,6 +379,7 @@ void StorageAgent::forget_answer(Group& group) {
 
 void StorageAgent::note_trouble(const SqliteError& error, const Now& now) {
   is_in_trouble_ = true;
+  is_log_in_doubt_ = is_log_in_doubt_ || error.trouble() == StorageTrouble::failing;
   retry_at_ = now.mono + trouble_retry_interval;
   next_due_ns_ = 0;
   if (error.trouble() == StorageTrouble::full && has_reserve_) {
@@ -391,6 +393,18 @@ void StorageAgent::note_trouble(const SqliteError& error, const Now& now) {
                  ? "the spool's disk is full; nothing new is stored until there is room"
                  : "the spool cannot be written; it is tried again",
              {{"path", settings_.path}, {"because", error.what()}});
+}
+
+/// A sync that failed is not made good by the next one: the system has forgotten what it could not
+/// write, and says nothing of it again. Settlements that were committed without a sync may be such
+/// a gap in the log, and what is committed behind a gap is lost with the power. So everything
+/// leaves the log before something is promised again.
+void StorageAgent::make_log_safe() {
+  if (!is_log_in_doubt_ || !settings_.is_synced) return;
+  if (!store_->database().checkpoint()) {
+    throw SqliteError::other("another process reads the spool; its log cannot be made safe");
+  }
+  is_log_in_doubt_ = false;
 }
 
 void StorageAgent::note_recovery() {
