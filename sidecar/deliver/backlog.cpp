@@ -62,11 +62,9 @@ bool Backlog::spill(proto::ByteView record, const Now& now) {
 std::uint32_t Backlog::refill(const Now& now) {
   if (lane_ == nullptr) return 0;
   std::uint32_t events = 0;
-  while (events < refill_max && lane_->has_next()) {
+  while (events < refill_max && can_refill()) {
     const proto::ByteView stored = lane_->next();
     const std::size_t record_bytes = restored_record_bytes(stored);
-    // One that would never fit is taken alone.
-    if (!queue_.has_room(record_bytes) && !queue_.is_unused()) break;
     if (queue_.is_empty()) gathering_since_ = now.mono;
     std::uint8_t* out = queue_.add(record_bytes, record_priority_at(stored.data()));
     restore_record(stored, lane_->next_origin(), now, out);
@@ -76,6 +74,12 @@ std::uint32_t Backlog::refill(const Now& now) {
   ledger_.queued += events;
   lane_->read_ahead();
   return events;
+}
+
+bool Backlog::can_refill() const {
+  if (lane_ == nullptr || !lane_->has_next()) return false;
+  // One that would never fit is taken alone.
+  return queue_.is_unused() || queue_.has_room(restored_record_bytes(lane_->next()));
 }
 
 bool Backlog::make_room(std::size_t record_bytes, proto::Priority priority) {
@@ -119,7 +123,9 @@ BatchPtr Backlog::take_fresh(std::uint64_t events_max, const Now& now) {
     if (!drop_if_expired(record, now)) {
       if (!add_next(*batch, record)) break;
     } else {
-      release(record);
+      // It has not entered its lane, and so does not leave it.
+      settle_on_disk(record);
+      queue_.release(1, record.bytes.size());
     }
     lanes_.pop_front();
   }
@@ -293,9 +299,9 @@ class PutBack {
 
   void add(const RecordView& record) {
     const std::size_t bytes = stored_record_bytes(record);
-    const bool is_full = !blocks_.empty() &&
-                         (blocks_.back().events >= Store::block_events_max ||
-                          blocks_.back().records.size() + bytes > Store::block_bytes_max);
+    const bool is_full =
+        !blocks_.empty() && (blocks_.back().events >= Store::block_events_max ||
+                             blocks_.back().records.size() + bytes > Store::block_bytes_max);
     if (blocks_.empty() || is_full) blocks_.emplace_back();
     Block& block = blocks_.back();
     block.records.resize(block.records.size() + bytes);
@@ -310,13 +316,18 @@ class PutBack {
   std::vector<Block> blocks_;
 };
 
-void Backlog::put_back(std::vector<BatchPtr> taken, const Now& now) {
+void Backlog::put_back(std::vector<BatchPtr> taken, const std::vector<BatchPtr>& staying,
+                       const Now& now) {
   std::uint64_t events = ledger_.queued;
   for (const BatchPtr& batch : taken) events += batch->events;
-  const std::uint64_t unsaved = events - lane_->events_in_memory();
+  std::uint64_t saved = lane_->events_in_memory();
+  for (const BatchPtr& batch : staying) {
+    batch->for_each([&](const RecordView& record) { saved -= record.origin ? 1U : 0U; });
+  }
+  const std::uint64_t unsaved = events - saved;
   if (unsaved == 0) {
     // All of it is on disk where it was.
-    lane_->leave();
+    lane_->leave(saved);
   } else {
     PutBack all(now);
     const auto add = [&](const RecordView& record) {

@@ -9,19 +9,20 @@
 //
 // Thread: one, with its destination. Owns: the queue and the batches that wait; a batch that was
 // taken belongs to the taker until it comes back by wait_until(), split() or finish().
-// Borrows: the lane of the spool, if there is one, the encoder and the ledger, of which it keeps `queued`, what waits here, and the drops.
-// Limits: queue_events_max and queue_bytes_max bound all it holds and all that was taken.
+// Borrows: the lane of the spool, if there is one, the encoder and the ledger, of which it keeps
+// `queued`, what waits here, and the drops. Limits: queue_events_max and queue_bytes_max bound all
+// it holds and all that was taken.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <vector>
 
+#include "sidecar/base/ledger.hpp"
 #include "sidecar/base/uuid.hpp"
 #include "sidecar/config/destination_config.hpp"
 #include "sidecar/deliver/batch.hpp"
 #include "sidecar/deliver/key_lanes.hpp"
-#include "sidecar/base/ledger.hpp"
 #include "sidecar/queue/event_queue.hpp"
 #include "sidecar/spool/lane.hpp"
 
@@ -36,6 +37,8 @@ class Backlog {
   void accept(proto::ByteView record, const Now& now);
   /// Takes what has come back from disk, as far as there is room. Returns how many events.
   std::uint32_t refill(const Now& now);
+  /// Something has come back and there is room for it.
+  bool can_refill() const;
 
   /// When a batch should be made of what is queued: at once if nothing is on its way, else when
   /// there is enough of it or it has waited for batch_delay. `never` if nothing is queued.
@@ -67,8 +70,9 @@ class Backlog {
   /// Forgets all that waits and returns how many events that were.
   std::uint64_t clear();
   /// With a spool, at the end: all that waits, and before it the batches that were on their way, is
-  /// on disk for the next run, in this order.
-  void put_back(std::vector<BatchPtr> taken, const Now& now);
+  /// on disk for the next run, in this order. `staying` are still on their way, and are settled one
+  /// by one.
+  void put_back(std::vector<BatchPtr> taken, const std::vector<BatchPtr>& staying, const Now& now);
 
   bool is_empty() const;
 

@@ -345,9 +345,8 @@ void Destination::bury(BatchPtr batch, DeadReason reason, const Completion& comp
                        const Now& now) {
   ledger_.bury(reason, batch->events);
   failures_.buried(*batch, batch->events, reason, completion, now);
-  batch->for_each([&](const RecordView& record) {
-    keep_dead(record, reason, *batch, completion, now);
-  });
+  batch->for_each(
+      [&](const RecordView& record) { keep_dead(record, reason, *batch, completion, now); });
   backlog_.finish(std::move(batch), now);
 }
 
@@ -383,7 +382,7 @@ void Destination::bury_old(const Now& now) {
 /// A destination that is gone keeps what it has on disk, for a run with another configuration.
 void Destination::leave_queue(const Now& now) {
   if (lane_ != nullptr) {
-    backlog_.put_back({}, now);
+    backlog_.put_back({}, in_flight_, now);
   } else {
     bury_unsent(backlog_.clear());
   }
@@ -400,6 +399,8 @@ void Destination::bury_unsent(std::uint64_t events) {
 MonoTime Destination::next_deadline() const {
   MonoTime deadline = transport_->next_deadline();
   if (is_disabled_ || (lane_ != nullptr && lane_->is_busy())) return deadline;
+  // Events that expired have made room since the last refill.
+  if (backlog_.can_refill()) return MonoTime::min();
   const MonoTime start_at = pacer_.may_start_at(in_flight_.size());
   if (start_at == never) return deadline;
   const MonoTime fresh_at = backlog_.fresh_due_at(in_flight_.empty() || is_flushing_);
@@ -425,7 +426,7 @@ void Destination::abandon(const Now& now) {
     ledger_.in_flight -= batch->events;
   }
   if (lane_ != nullptr) {
-    backlog_.put_back(std::move(cut_off), now);
+    backlog_.put_back(std::move(cut_off), {}, now);
   } else {
     for (BatchPtr& batch : cut_off) {
       ledger_.drop(DropReason::linger, batch->events);

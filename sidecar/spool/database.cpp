@@ -57,9 +57,8 @@ StorageTrouble SqliteError::trouble() const {
 
 Database::Database(const std::string& path, OpenMode mode, const std::string& vfs)
     : wal_pages_(new int(0)) {
-  const int code =
-      sqlite3_open_v2(path.c_str(), &handle_, flags_of(mode) | SQLITE_OPEN_NOMUTEX,
-                      vfs.empty() ? nullptr : vfs.c_str());
+  const int code = sqlite3_open_v2(path.c_str(), &handle_, flags_of(mode) | SQLITE_OPEN_NOMUTEX,
+                                   vfs.empty() ? nullptr : vfs.c_str());
   try {
     if (code != SQLITE_OK) fail(handle_, code);
   } catch (...) {
@@ -119,11 +118,14 @@ std::int64_t Database::changes() const {
   return sqlite3_changes64(handle_);
 }
 
-void Database::checkpoint() {
+bool Database::checkpoint() {
+  int pages = 0;
+  int moved_pages = 0;
   const int code =
-      sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+      sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_PASSIVE, &pages, &moved_pages);
   if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY) fail(handle_, code);
   *wal_pages_ = 0;
+  return code == SQLITE_OK && pages == moved_pages;
 }
 
 Statement::Statement(Database& database, const std::string& sql) : database_(database.handle()) {
@@ -148,8 +150,9 @@ Statement& Statement::bind(int index, std::string_view text) {
 }
 
 Statement& Statement::bind(int index, proto::ByteView bytes) {
-  sqlite3_bind_blob64(statement_, index, bytes.empty() ? "" : static_cast<const void*>(bytes.data()),
-                      bytes.size(), SQLITE_STATIC);
+  sqlite3_bind_blob64(statement_, index,
+                      bytes.empty() ? "" : static_cast<const void*>(bytes.data()), bytes.size(),
+                      SQLITE_STATIC);
   return *this;
 }
 

@@ -26,8 +26,7 @@ enum class StorageTrouble : std::uint8_t {
 
 class SqliteError : public std::runtime_error {
  public:
-  SqliteError(int code, const std::string& message)
-      : std::runtime_error(message), code_(code) {}
+  SqliteError(int code, const std::string& message) : std::runtime_error(message), code_(code) {}
   /// What SQLite itself does not see.
   static SqliteError damaged(const std::string& message);
   static SqliteError other(const std::string& message);
@@ -61,8 +60,9 @@ class Database {
   std::int64_t changes() const;
   /// Pages in the write-ahead log after the last commit.
   int wal_pages() const { return *wal_pages_; }
-  /// Moves the write-ahead log into the database, as far as readers allow; waits for nobody.
-  void checkpoint();
+  /// Moves the write-ahead log into the database, as far as readers allow; waits for nobody. True
+  /// if that was all of it, which is safe now.
+  bool checkpoint();
 
   sqlite3* handle() const { return handle_; }
 
@@ -95,8 +95,8 @@ class Statement {
   void reset();
 
   std::int64_t number(int column) const;
-  std::string_view text(int column) const;     ///< valid until the next step
-  proto::ByteView bytes(int column) const;     ///< valid until the next step
+  std::string_view text(int column) const;  ///< valid until the next step
+  proto::ByteView bytes(int column) const;  ///< valid until the next step
 
  private:
   sqlite3* database_;

@@ -60,9 +60,10 @@ void Lane::put_back(std::vector<Block> blocks, std::uint64_t unsaved) {
   }
 }
 
-void Lane::leave() {
+void Lane::leave(std::uint64_t events) {
   is_closed_ = true;
-  ledger_->spooled += std::exchange(in_memory_, 0);
+  ledger_->spooled += events;
+  in_memory_ -= events;
 }
 
 void Lane::give_up() {

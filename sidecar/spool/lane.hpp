@@ -81,8 +81,8 @@ class Lane {
   void take_next();
   /// Events that were taken and are not settled.
   std::uint64_t events_in_memory() const { return in_memory_; }
-  /// These are on disk only, until the next run; nothing is read any more.
-  void leave();
+  /// So many of these are on disk only, until the next run; nothing is read any more.
+  void leave(std::uint64_t events);
   /// Asks for more blocks, if there are and too few have been read.
   void read_ahead();
 

@@ -44,7 +44,7 @@ struct Table {
 };
 constexpr std::array integer_keyed = {
     Table{"destination", "id", nullptr, 6}, Table{"block", "id", nullptr, 6},
-    Table{"settled", "block", nullptr, 2},  Table{"scheduled", "due_ns", "id", 5},
+    Table{"settled", "block", nullptr, 3},  Table{"scheduled", "due_ns", "id", 5},
     Table{"dead", "id", nullptr, 11},       Table{"damaged", "id", nullptr, 4},
     Table{"returned", "destination", nullptr, 3},
 };

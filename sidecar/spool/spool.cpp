@@ -33,8 +33,8 @@ Spool::Spool(const SpoolSettings& settings, const std::vector<StoredTotals>& tot
       bytes_max_(settings.bytes_max),
       gathered_(std::make_unique<Group>()) {
   for (std::size_t i = 0; i < settings.lanes.size(); ++i) {
-    lanes_.push_back(std::make_unique<Lane>(*this, static_cast<LaneIndex>(i), settings.lanes[i],
-                                            totals[i]));
+    lanes_.push_back(
+        std::make_unique<Lane>(*this, static_cast<LaneIndex>(i), settings.lanes[i], totals[i]));
     bytes_ += totals[i].bytes + totals[i].scheduled_bytes;
   }
 }
@@ -60,7 +60,6 @@ void Spool::hand_over(const Now& now) {
   gathered_bytes_ = 0;
   dead_bytes_ = 0;
   frame_begin_ = 0;
-  frame_bytes_begin_ = 0;
   exchange_.ask(std::exchange(gathered_, std::make_unique<Group>()));
 }
 
@@ -77,16 +76,20 @@ void Spool::take_answer(Group& group, const Now& now) {
   take_frames(group);
   for (const Moved& moved : group.released) lanes_[moved.lane]->note_released(moved);
   for (const Moved& moved : group.returned) lanes_[moved.lane]->note_returned(moved);
-  for (Block& block : group.stored) lanes_[block.lane]->note_stored(std::move(block));
+  // What is on disk only may stand before what has come back: then that is read again behind it.
   for (const Moved& moved : group.left) lanes_[moved.lane]->note_left(moved);
+  for (Block& block : group.stored) lanes_[block.lane]->note_stored(std::move(block));
   for (ReadAnswer& answer : group.reads_done) lanes_[answer.request.lane]->note_read(answer);
   if (group.dead_trimmed > 0) {
     log_.warn("the oldest dead letters were removed, for there are too many",
               {{"events", std::to_string(group.dead_trimmed)}});
   }
   if (group.has_failed) keep_undone(group);
+  const bool is_read_failing = std::any_of(group.reads_done.begin(), group.reads_done.end(),
+                                           [](const auto& answer) { return answer.has_failed; });
   const bool is_in_trouble =
-      group.has_failed || (group.intake_trouble && *group.intake_trouble != StorageTrouble::full);
+      group.has_failed || is_read_failing ||
+      (group.intake_trouble && *group.intake_trouble != StorageTrouble::full);
   if (is_in_trouble) retry_at_ = now.mono + retry_interval;
 }
 
@@ -152,6 +155,7 @@ Entry Spool::write_entry(LaneIndex lane, const RecordView& record, std::uint64_t
 
 void Spool::add_to_frame(LaneIndex lane, const RecordView& record, std::uint64_t due_ns,
                          const Now& now) {
+  if (gathered_->confirmed.size() == frame_begin_) frame_bytes_begin_ = gathered_->bytes.size();
   const Entry entry = write_entry(lane, record, due_ns, now);
   gathered_->confirmed.push_back(entry);
   lanes_[lane]->note_reserved(entry.record_bytes);
@@ -165,11 +169,14 @@ void Spool::add_frame(ConfirmedFrame frame) {
 }
 
 void Spool::drop_frame() {
+  if (gathered_->confirmed.size() == frame_begin_) return;
   for (std::size_t i = frame_begin_; i < gathered_->confirmed.size(); ++i) {
     const Entry& entry = gathered_->confirmed[i];
     lanes_[entry.lane]->note_not_reserved(entry.record_bytes);
   }
   gathered_->confirmed.resize(frame_begin_);
+  gathered_bytes_ -= gathered_->bytes.size() - frame_bytes_begin_;
+  gathered_->bytes.resize(frame_bytes_begin_);
 }
 
 }  // namespace outrider::sidecar

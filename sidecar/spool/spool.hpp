@@ -1,5 +1,5 @@
-// Spool: the sidecar's side of the disk. It gathers what is to be stored, read and removed, hands it
-// to the storage thread one group at a time, and passes on what comes back.
+// Spool: the sidecar's side of the disk. It gathers what is to be stored, read and removed, hands
+// it to the storage thread one group at a time, and passes on what comes back.
 //
 // Used by App, which turns it; its lanes by the destinations. Thread: the sidecar's one.
 // Owns: the lanes, and the group that is being gathered. Borrows: the exchange.
@@ -34,8 +34,8 @@ class Spool final : public Agent {
   /// Gets the frames whose fate is decided.
   using AnswerFrame = std::function<void(const ConfirmedFrame& frame)>;
 
-  Spool(const SpoolSettings& settings, const std::vector<StoredTotals>& totals,
-        Exchange& exchange, Log& log);
+  Spool(const SpoolSettings& settings, const std::vector<StoredTotals>& totals, Exchange& exchange,
+        Log& log);
 
   void on_answer(AnswerFrame answer) { answer_frame_ = std::move(answer); }
 
@@ -55,7 +55,8 @@ class Spool final : public Agent {
   /// Nothing waits to be written, and nothing is being written.
   bool is_idle() const { return !is_asking_ && gathered_->is_empty() && !has_settlements(); }
 
-  // Frames to be confirmed -------------------------------------------------------------------------
+  // Frames to be confirmed
+  // -------------------------------------------------------------------------
 
   /// Room for so many bytes of events that go to this lane.
   bool has_room(LaneIndex lane, std::uint64_t bytes) const;
@@ -96,13 +97,13 @@ class Spool final : public Agent {
   std::unique_ptr<Group> gathered_;
   std::uint64_t gathered_bytes_ = 0;
   std::size_t frame_begin_ = 0;        ///< in gathered_->confirmed
-  std::size_t frame_bytes_begin_ = 0;  ///< in gathered_->bytes
+  std::size_t frame_bytes_begin_ = 0;  ///< in gathered_->bytes, if the frame has an event
   std::uint64_t bytes_ = 0;            ///< of all lanes
   std::vector<LaneIndex> touched_;     ///< lanes with settlements to be written
   std::vector<ScheduleMark> undone_marks_;
   std::size_t asked_spilled_ = 0;  ///< in the group that is being written
   bool is_asking_ = false;
-  std::uint64_t dead_bytes_ = 0;       ///< of gathered_->dead
+  std::uint64_t dead_bytes_ = 0;  ///< of gathered_->dead
   MonoTime retry_at_{};
 };
 

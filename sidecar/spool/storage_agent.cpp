@@ -43,8 +43,7 @@ Result<std::unique_ptr<StorageAgent>> StorageAgent::open(StorageSettings setting
 Status StorageAgent::open_store(const Now& now) {
   for (bool is_mended = false;; is_mended = true) {
     try {
-      store_ = std::make_unique<Store>(
-          Database(settings_.path, OpenMode::create, disk_->vfs()));
+      store_ = std::make_unique<Store>(Database(settings_.path, OpenMode::create, disk_->vfs()));
       read_state();
       store_->stretch_log(wal_bytes);
       has_reserve_ = disk_->take_reserve(settings_.path, reserve_bytes);
@@ -61,7 +60,8 @@ Status StorageAgent::open_store(const Now& now) {
 void StorageAgent::read_state() {
   store_->begin(true);
   destinations_.clear();
-  for (const std::string& lane : settings_.lanes) destinations_.push_back(store_->destination(lane));
+  for (const std::string& lane : settings_.lanes)
+    destinations_.push_back(store_->destination(lane));
   // What a person had put back is among the totals.
   store_->take_returned();
   store_->commit();
@@ -104,13 +104,15 @@ int StorageAgent::do_work(const Now& now) {
   std::unique_ptr<Group> group = exchange_.take();
   const bool is_asked = group != nullptr;
   if (!is_asked && !has_due(now)) {
+    keep_house(now);
     look_ahead(now);
     return 0;
   }
   if (!is_asked) group = std::make_unique<Group>();
   group->is_asked = is_asked;
   do_group(*group, now);
-  if (is_asked || !group->released.empty()) exchange_.answer(std::move(group));
+  const bool has_news = !group->released.empty() || !group->returned.empty();
+  if (is_asked || has_news) exchange_.answer(std::move(group));
   fault_point("after_answer");
   keep_house(now);
   look_ahead(now);
@@ -142,13 +144,18 @@ void StorageAgent::look_ahead(const Now& now) {
 void StorageAgent::do_group(Group& group, const Now& now) {
   if (!store_) {
     if (Status status = open_store(now); !status.ok()) {
+      retry_at_ = now.mono + trouble_retry_interval;
       forget_answer(group);
       group.intake_trouble = StorageTrouble::failing;
       group.has_failed = true;
+      for (const ReadRequest& request : group.reads) {
+        group.reads_done.push_back({request, {}, 0, false, true});
+      }
       return;
     }
   }
-  const bool with_intake = !group.has_intake() || has_room(now);
+  // What a stop puts back takes the room of what it replaces.
+  const bool with_intake = !group.has_intake() || !group.front.empty() || has_room(now);
   if (!with_intake) group.intake_trouble = StorageTrouble::full;
   bool is_done = try_group(group, with_intake, now);
   // Without the new events. What a stop puts back must not be settled if it was not stored.
@@ -156,10 +163,11 @@ void StorageAgent::do_group(Group& group, const Now& now) {
     is_done = try_group(group, false, now);
   }
   group.has_failed = !is_done;
-  if (is_done) {
-    for (const ReadRequest& request : group.reads) do_read(request, group, now);
-  } else {
-    for (const ReadRequest& request : group.reads) {
+  for (const ReadRequest& request : group.reads) {
+    // The read before may have found that the spool is beyond help.
+    if (is_done && store_) {
+      do_read(request, group, now);
+    } else {
       group.reads_done.push_back({request, {}, 0, false, true});
     }
   }
@@ -170,6 +178,7 @@ bool StorageAgent::try_group(Group& group, bool with_intake, const Now& now) {
     try {
       forget_answer(group);
       const bool takes_in = with_intake && group.has_intake();
+      if (takes_in) make_log_safe();
       store_->begin(settings_.is_synced && (takes_in || !group.dead.empty()));
       note_returned(group);
       if (takes_in) {
@@ -371,6 +380,7 @@ void StorageAgent::forget_answer(Group& group) {
 
 void StorageAgent::note_trouble(const SqliteError& error, const Now& now) {
   is_in_trouble_ = true;
+  is_log_in_doubt_ = is_log_in_doubt_ || error.trouble() == StorageTrouble::failing;
   retry_at_ = now.mono + trouble_retry_interval;
   next_due_ns_ = 0;
   if (error.trouble() == StorageTrouble::full && has_reserve_) {
@@ -386,6 +396,18 @@ void StorageAgent::note_trouble(const SqliteError& error, const Now& now) {
              {{"path", settings_.path}, {"because", error.what()}});
 }
 
+/// A sync that failed is not made good by the next one: the system has forgotten what it could not
+/// write, and says nothing of it again. Settlements that were committed without a sync may be such
+/// a gap in the log, and what is committed behind a gap is lost with the power. So everything
+/// leaves the log before something is promised again.
+void StorageAgent::make_log_safe() {
+  if (!is_log_in_doubt_ || !settings_.is_synced) return;
+  if (!store_->database().checkpoint()) {
+    throw SqliteError::other("another process reads the spool; its log cannot be made safe");
+  }
+  is_log_in_doubt_ = false;
+}
+
 void StorageAgent::note_recovery() {
   if (!is_in_trouble_) return;
   is_in_trouble_ = false;
@@ -397,11 +419,12 @@ bool StorageAgent::has_room(const Now& now) {
   if (now.mono < next_room_look_ && written_since_look_ < room_look_bytes) return has_room_;
   next_room_look_ = now.mono + room_look_interval;
   written_since_look_ = 0;
-  const bool had_room = std::exchange(
-      has_room_, disk_->free_bytes(settings_.path) >= settings_.free_bytes_min);
+  const bool had_room =
+      std::exchange(has_room_, disk_->free_bytes(settings_.path) >= settings_.free_bytes_min);
   if (had_room && !has_room_) {
-    log_.error("the spool's disk has too little room; nothing new is stored until there is more",
-               {{"path", settings_.path}, {"free_bytes_min", format_size(settings_.free_bytes_min)}});
+    log_.error(
+        "the spool's disk has too little room; nothing new is stored until there is more",
+        {{"path", settings_.path}, {"free_bytes_min", format_size(settings_.free_bytes_min)}});
   }
   if (!had_room && has_room_) log_.info("the spool's disk has room again");
   return has_room_;

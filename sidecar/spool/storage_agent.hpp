@@ -1,5 +1,5 @@
-// StorageAgent: does what the groups ask for, one transaction a group, and releases scheduled events
-// when they are due. All disk I/O of the spool happens here.
+// StorageAgent: does what the groups ask for, one transaction a group, and releases scheduled
+// events when they are due. All disk I/O of the spool happens here.
 //
 // Used by StorageThread, which turns it on a thread of its own; tests and the simulation turn it by
 // hand. Reports to the sidecar's thread through the Exchange.
@@ -29,10 +29,10 @@ namespace outrider::sidecar {
 
 struct StorageSettings {
   std::string path;
-  bool is_synced = true;               ///< sync = full
-  std::uint64_t free_bytes_min = 0;    ///< new events are refused when less than this is free
+  bool is_synced = true;             ///< sync = full
+  std::uint64_t free_bytes_min = 0;  ///< new events are refused when less than this is free
   DeadLimits dead;
-  std::vector<std::string> lanes;      ///< names of the destinations, in their order
+  std::vector<std::string> lanes;  ///< names of the destinations, in their order
 };
 
 /// What the sidecar's thread has to know of the spool when it starts.
@@ -93,6 +93,7 @@ class StorageAgent final : public Agent {
   // Trouble.
   void note_trouble(const SqliteError& error, const Now& now);
   void note_recovery();
+  void make_log_safe();
   bool has_room(const Now& now);
   void forget_answer(Group& group);
 
@@ -112,7 +113,7 @@ class StorageAgent final : public Agent {
 
   std::uint64_t next_due_ns_ = 0;  ///< by the wall clock; UINT64_MAX: nothing is scheduled
   MonoTime wake_at_ = never;
-  MonoTime retry_at_{};            ///< after trouble
+  MonoTime retry_at_{};  ///< after trouble
   MonoTime next_house_keeping_{};
   MonoTime next_trouble_line_{};
   MonoTime next_room_look_{};
@@ -120,6 +121,7 @@ class StorageAgent final : public Agent {
   bool has_room_ = true;
   bool has_reserve_ = false;
   bool is_in_trouble_ = false;
+  bool is_log_in_doubt_ = false;  ///< what was written to it unsynced may never become safe
 };
 
 }  // namespace outrider::sidecar

@@ -6,7 +6,7 @@
 //                          └──────────put back────┘
 //
 // block      stored records of one destination, one behind the other; ids ascend in the order of
-//            sending. `settled` has the bits of blocks of which some events are done.
+//            sending. `settled` has the bits of blocks of which some events are done, and their bytes.
 // counters   one row; ids are never used twice, for the sidecar remembers how far it has read.
 // returned   what an inspection command has put back; the running sidecar takes note and clears it.
 // damaged    what could not be read, for people to look at.
@@ -38,7 +38,7 @@ CREATE TABLE destination(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,
 CREATE TABLE block(id INTEGER PRIMARY KEY, destination INTEGER NOT NULL, events INTEGER NOT NULL,
   created_ns INTEGER NOT NULL, crc INTEGER NOT NULL, records BLOB NOT NULL);
 CREATE INDEX block_of_destination ON block(destination);
-CREATE TABLE settled(block INTEGER PRIMARY KEY, events BLOB NOT NULL);
+CREATE TABLE settled(block INTEGER PRIMARY KEY, events BLOB NOT NULL, bytes INTEGER NOT NULL);
 CREATE TABLE scheduled(due_ns INTEGER NOT NULL, id INTEGER NOT NULL, destination INTEGER NOT NULL,
   crc INTEGER NOT NULL, record BLOB NOT NULL, PRIMARY KEY(due_ns, id)) WITHOUT ROWID;
 CREATE TABLE dead(id INTEGER PRIMARY KEY, destination INTEGER NOT NULL, event TEXT NOT NULL,
@@ -97,8 +97,9 @@ struct Store::Statements {
         delete_block(db, "DELETE FROM block WHERE id=?"),
         delete_settled(db, "DELETE FROM settled WHERE block=?"),
         write_settled(db,
-                      "INSERT OR REPLACE INTO settled(block, events) SELECT ?1, ?2 "
-                      "WHERE EXISTS(SELECT 1 FROM block WHERE id=?1)"),
+                      "INSERT INTO settled(block, events, bytes) SELECT ?1, ?2, ?3 "
+                      "WHERE EXISTS(SELECT 1 FROM block WHERE id=?1) "
+                      "ON CONFLICT(block) DO UPDATE SET events=?2, bytes=bytes+?3"),
         insert_scheduled(db,
                          "INSERT INTO scheduled(due_ns, id, destination, crc, record) "
                          "VALUES(?,?,?,?,?)"),
@@ -294,7 +295,8 @@ void Store::insert_front(DestinationId destination, std::vector<Block*> blocks) 
 
 void Store::insert_scheduled(DestinationId destination, std::uint64_t due_ns,
                              proto::ByteView record) {
-  statements_->insert_scheduled.bind(1, as_number(due_ns))
+  // A date that is beyond all numbers would wrap around and be due now.
+  statements_->insert_scheduled.bind(1, as_number(std::min<std::uint64_t>(due_ns, INT64_MAX)))
       .bind(2, counters_.next_row++)
       .bind(3, destination)
       .bind(4, checksum(record))
@@ -311,6 +313,7 @@ void Store::settle(DestinationId destination, const Settlement& settlement) {
   } else {
     statements_->write_settled.bind(1, settlement.block)
         .bind(2, proto::ByteView(settlement.settled))
+        .bind(3, as_number(settlement.bytes))
         .run();
   }
   // It may be gone: with a damaged database.
@@ -351,7 +354,7 @@ ReadBlocks Store::read(DestinationId destination, const ReadRequest& request) {
 
 std::uint64_t Store::quarantine(DestinationId destination, BlockId id, const Now& now) {
   Statement find(database_,
-                 "SELECT b.events, b.records, s.events FROM block b "
+                 "SELECT b.events, b.records, s.events, s.bytes FROM block b "
                  "LEFT JOIN settled s ON s.block=b.id WHERE b.id=?");
   find.bind(1, id);
   std::int64_t events = 0;
@@ -361,7 +364,7 @@ std::uint64_t Store::quarantine(DestinationId destination, BlockId id, const Now
     if (!find.step()) return 0;
     events = find.number(0) - count_bits(find.bytes(2));
     const proto::ByteView records = find.bytes(1);
-    bytes = static_cast<std::int64_t>(records.size());
+    bytes = static_cast<std::int64_t>(records.size()) - find.number(3);
     note_damaged(destination, records, now);
   }
   statements_->delete_block.bind(1, id).run();
@@ -509,21 +512,12 @@ UPDATE destination SET
                    WHERE s.destination=destination.id);
 )");
   Statement partly(database_,
-                   "SELECT b.destination, b.records, s.events FROM settled s "
+                   "SELECT b.destination, s.events, s.bytes FROM settled s "
                    "JOIN block b ON b.id=s.block");
   while (partly.step()) {
     Delta& delta = deltas_[partly.number(0)];
-    proto::ByteView records = partly.bytes(1);
-    const proto::ByteView settled = partly.bytes(2);
-    for (std::uint32_t i = 0; !records.empty(); ++i) {
-      const std::size_t record_bytes = sound_record_bytes(records);
-      if (record_bytes == 0) break;
-      if (has_bit(settled, i)) {
-        delta.events -= 1;
-        delta.bytes -= static_cast<std::int64_t>(record_bytes);
-      }
-      records = records.subspan(record_bytes);
-    }
+    delta.events -= count_bits(partly.bytes(1));
+    delta.bytes -= partly.number(2);
   }
   const auto number = [this](const char* sql) { return database_.number(sql); };
   counters_.next_block =

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <initializer_list>
 #include <map>
 #include <set>
@@ -20,25 +21,35 @@ namespace outrider::test {
 /// How the outside world treats one destination, for a while: probabilities of what an attempt
 /// meets.
 struct Weather {
-  double failure = 0;         ///< no answer: refused, reset
-  double other_url = 0;       ///< of the failures: another url is up
-  double lost_answer = 0;     ///< received, but the answer never came
-  double overloaded = 0;      ///< 408, 425, 429 or 5xx, sometimes with Retry-After
-  double refused = 0;         ///< 400, 404 or a redirect
-  double unsendable = 0;      ///< no request can be made of it
-  double conflict = 0;        ///< 409, which the configuration may call delivered
-  double unauthorised = 0;    ///< 401 or 403
-  double gone = 0;            ///< 410
-  double too_large = 0;       ///< 413 for batches of more than one event
-  bool hates_sevens = false;  ///< 413 for whatever holds an event whose number ends in 7
-  double congested = 0;       ///< takes only a part
+  double failure = 0;          ///< no answer: refused, reset
+  double other_url = 0;        ///< of the failures: another url is up
+  double lost_answer = 0;      ///< received, but the answer never came
+  double overloaded = 0;       ///< 408, 425, 429 or 5xx, sometimes with Retry-After
+  double refused = 0;          ///< 400, 404 or a redirect
+  double unsendable = 0;       ///< no request can be made of it
+  double conflict = 0;         ///< 409, which the configuration may call delivered
+  double unauthorised = 0;     ///< 401 or 403
+  double gone = 0;             ///< 410
+  double too_large = 0;        ///< 413 for batches of more than one event
+  bool hates_sevens = false;   ///< 413 for whatever holds an event whose number ends in 7
+  double congested = 0;        ///< takes only a part
+  double subscriber_full = 0;  ///< and of that one is lost
   sidecar::Duration latency_max = std::chrono::milliseconds(1);
 };
 
 class Receiver {
  public:
-  Receiver(FakeTransport& transport, const sidecar::DestinationConfig& config, std::uint64_t seed)
-      : config_(config), transport_(transport), random_(seed) {
+  Receiver(const sidecar::DestinationConfig& config, std::uint64_t seed)
+      : config_(config), random_(seed) {}
+
+  /// From here on it is behind this transport, of a sidecar that has begun to run.
+  void attach(FakeTransport& transport) {
+    transport_ = &transport;
+    due_.clear();
+    started_events_ = 0;
+    first_start_ = {};
+    resting_until_ = {};
+    is_stopping = false;
     transport.on_start = [this](const SeenAttempt& attempt, const sidecar::Now& now) {
       const auto latency = static_cast<std::uint64_t>(weather.latency_max.count());
       due_[attempt.id] =
@@ -49,6 +60,7 @@ class Receiver {
       EXPECT_TRUE(is_stopping || now.mono >= resting_until_)
           << config_.name << " sends though Retry-After asked it not to";
     };
+    transport.on_cancel = [this](const SeenAttempt& attempt) { cut_off(attempt); };
     transport.on_collect = [this](const sidecar::Now& now) { answer_due(now); };
     transport.on_next_deadline = [this] {
       sidecar::MonoTime next = sidecar::never;
@@ -57,11 +69,31 @@ class Receiver {
     };
   }
 
+  /// The sidecar has died: what was on its way has arrived, or has not.
+  void crash() {
+    for (const auto& [id, attempt] : transport_->open) cut_off(attempt);
+    last_of_key_.clear();
+  }
+
   /// Ids received, and how often.
   const std::map<std::string, int>& received() const { return received_; }
+  std::set<std::uint64_t> numbers() const {
+    std::set<std::uint64_t> numbers;
+    for (const auto& [number, id] : ids_) numbers.insert(number);
+    return numbers;
+  }
   std::uint64_t lost() const { return lost_; }
   /// Of those received, the ones whose answer was lost at least once.
   const std::set<std::string>& unknown() const { return unknown_; }
+  void note_unknown(const std::string& id) { unknown_.insert(id); }
+
+  /// The place of an event in the order of its key; 0: it has none. By default its number.
+  std::function<std::uint64_t(std::uint64_t number)> order_of = [](std::uint64_t number) {
+    return number;
+  };
+  /// Called for every event that arrives.
+  std::function<void(std::uint64_t number, const std::string& id)> on_receive =
+      [](std::uint64_t, const std::string&) {};
 
   Weather weather;
   bool is_stopping = false;
@@ -112,8 +144,8 @@ class Receiver {
 
   void answer_due(const sidecar::Now& now) {
     for (auto it = due_.begin(); it != due_.end();) {
-      const auto open = transport_.open.find(it->first);
-      if (open == transport_.open.end()) {
+      const auto open = transport_->open.find(it->first);
+      if (open == transport_->open.end()) {
         it = due_.erase(it);
       } else if (it->second <= now.mono) {
         answer(open->second, now);
@@ -170,31 +202,46 @@ class Receiver {
     } else if (random_.chance(weather.congested)) {
       completion.result = sidecar::AttemptResult::sent_some;
       completion.events_sent = static_cast<std::uint32_t>(random_.below(events.size() + 1));
-      if (completion.events_sent > 0 && random_.chance(0.5)) completion.events_lost = 1;
+      const bool has_lost = completion.events_sent > 0 && random_.chance(weather.subscriber_full);
+      if (has_lost) completion.events_lost = 1;
       lost_ += completion.events_lost;
       receive(events, completion.events_sent - completion.events_lost);
     } else {
       receive(events, events.size());
     }
-    transport_.complete(completion);
+    transport_->complete(completion);
+  }
+
+  /// Nobody will ever know what the receiver said to it.
+  void cut_off(const SeenAttempt& attempt) {
+    if (!random_.chance(0.5)) return;
+    const std::vector<Event> events = events_of(attempt.body);
+    receive(events, events.size());
+    for (const Event& event : events) unknown_.insert(event.id);
   }
 
   void receive(const std::vector<Event>& events, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) {
-      const bool is_first = ++received_[events[i].id] == 1;
-      if (!is_first || config_.ordering != sidecar::Ordering::key || events[i].key.empty())
-        continue;
-      std::uint64_t& last = last_of_key_[events[i].key];
-      EXPECT_GT(events[i].number, last) << config_.name << " got a key's events out of order";
-      last = events[i].number;
+      const auto& [id, key, number] = events[i];
+      const bool is_first = ++received_[id] == 1;
+      EXPECT_EQ(ids_.try_emplace(number, id).first->second, id)
+          << "event " << number << " was taken twice";
+      on_receive(number, id);
+      if (!is_first || config_.ordering != sidecar::Ordering::key || key.empty()) continue;
+      const std::uint64_t order = order_of(number);
+      if (order == 0) continue;
+      std::uint64_t& last = last_of_key_[key];
+      EXPECT_GT(order, last) << config_.name << " got a key's events out of order";
+      last = order;
     }
   }
 
   const sidecar::DestinationConfig& config_;
-  FakeTransport& transport_;
+  FakeTransport* transport_ = nullptr;
   sidecar::Random random_;
   std::map<sidecar::AttemptId, sidecar::MonoTime> due_;
   std::map<std::string, int> received_;
+  std::map<std::uint64_t, std::string> ids_;  ///< of the numbers received
   std::map<std::string, std::uint64_t> last_of_key_;
   std::set<std::string> unknown_;
   std::uint64_t lost_ = 0;

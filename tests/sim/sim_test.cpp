@@ -4,11 +4,10 @@
 // the end every event must be where the ledger says: what receivers got is compared id by id. A
 // failure prints its seed; OUTRIDER_SIM_SEED=N runs that one alone, OUTRIDER_SIM_SEEDS=N that many.
 
-#include <cstdlib>
-
 #include <gtest/gtest.h>
 
 #include "sidecar/base/random.hpp"
+#include "sim/random_world.hpp"
 #include "sim/receiver.hpp"
 #include "support/app_fixture.hpp"
 
@@ -17,15 +16,14 @@ namespace {
 
 using namespace std::chrono_literals;
 using test::Receiver;
-using test::Weather;
 
 class Simulation {
  public:
   explicit Simulation(std::uint64_t seed)
       : random_(seed), config_(make_config()), fake_(config_, random_.next()) {
     for (std::size_t i = 0; i < fake_.transports.size(); ++i) {
-      receivers_.push_back(std::make_unique<Receiver>(*fake_.transports[i], config_.destinations[i],
-                                                      random_.next()));
+      receivers_.push_back(std::make_unique<Receiver>(config_.destinations[i], random_.next()));
+      receivers_.back()->attach(*fake_.transports[i]);
     }
   }
 
@@ -45,40 +43,7 @@ class Simulation {
     config.ingest.event_bytes_max = 2000;
     const std::uint64_t destination_count = 1 + random_.below(4);
     for (std::uint64_t i = 0; i < destination_count; ++i) {
-      DestinationConfig destination;
-      destination.name = "d" + std::to_string(i);
-      destination.format = BodyFormat::ndjson;
-      destination.when_full = random_.chance(0.5) ? WhenFull::drop_newest : WhenFull::drop_oldest;
-      destination.queue_events_max = 1 + random_.below(300);
-      destination.queue_bytes_max = 1000 + random_.below(30'000);
-      destination.batch_events_max = 1 + random_.below(50);
-      destination.batch_bytes_max = 100 + random_.below(10'000);
-      destination.batch_delay = std::chrono::milliseconds(random_.below(300));
-      destination.concurrency_max = 1 + random_.below(8);
-      destination.ordering = random_.chance(0.4) ? Ordering::key : Ordering::none;
-      destination.breaker_failures = random_.below(8);
-      destination.breaker_failure_rate = random_.chance(0.5) ? 0.5 : 0;
-      destination.retry_share_max = random_.chance(0.5) ? 0.2 : 1;
-      if (random_.chance(0.2)) destination.sample_rate = 0.5;
-      if (random_.chance(0.2)) destination.body_bytes_max = 120;
-      if (random_.chance(0.2)) {
-        destination.rate_max.events_per_s = 1 + static_cast<double>(random_.below(200));
-        destination.rate_max.requests_per_s = 1 + static_cast<double>(random_.below(20));
-      }
-      if (random_.chance(0.3)) destination.status_actions = {{409, 409, Outcome::delivered}};
-      if (random_.chance(0.2)) {
-        destination.status_actions.push_back({400, 400, Outcome::split});
-        destination.status_actions.push_back({404, 404, Outcome::hold});
-        destination.status_actions.push_back({422, 422, Outcome::retry});
-      }
-      if (random_.chance(0.2)) destination.retry_age_max = std::chrono::seconds(random_.below(20));
-      if (random_.chance(0.2)) destination.rate_max.bytes_per_s = 1000;
-      destination.retry_initial = std::chrono::milliseconds(1 + random_.below(500));
-      destination.retry_max = destination.retry_initial * 16;
-      destination.retry_attempts_max = random_.below(4) == 0 ? 1 + random_.below(5) : 0;
-      if (random_.chance(0.3)) destination.topics = {"orders.>"};
-      if (random_.chance(0.2)) destination.exclude = {"orders.paid"};
-      config.destinations.push_back(std::move(destination));
+      config.destinations.push_back(test::random_destination(random_, i));
     }
     return config;
   }
@@ -129,25 +94,8 @@ class Simulation {
   }
 
   void change_weather() {
-    Weather& weather = receivers_[random_.below(receivers_.size())]->weather;
-    weather = {};
-    const auto sometimes = [&] { return random_.chance(0.3) ? 0.9 * unit() : 0.0; };
-    weather.failure = random_.chance(0.2) ? 1.0 : sometimes();
-    weather.lost_answer = sometimes();
-    weather.other_url = sometimes();
-    weather.overloaded = sometimes();
-    weather.unsendable = 0.2 * sometimes();
-    weather.conflict = sometimes();
-    weather.refused = sometimes();
-    weather.unauthorised = sometimes();
-    weather.gone = random_.chance(0.02) ? 0.5 : 0.0;
-    weather.too_large = sometimes();
-    weather.hates_sevens = random_.chance(0.2);
-    weather.congested = sometimes();
-    weather.latency_max = std::chrono::milliseconds(random_.below(2000));
+    receivers_[random_.below(receivers_.size())]->weather = test::random_weather(random_);
   }
-
-  double unit() { return static_cast<double>(random_.below(1000)) / 1000.0; }
 
   void send_frame() {
     static constexpr const char* topics[] = {"orders.paid", "orders.open", "users.new", "a.b.c"};
@@ -254,19 +202,14 @@ class Simulation {
   std::uint64_t refused_ = 0;
 };
 
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
-  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): one thread
-  return value == nullptr ? otherwise : std::strtoull(value, nullptr, 10);
-}
-
 TEST(Simulation, TheLedgerAddsUpThroughFailuresClockJumpsAndShutdown) {
-  const std::uint64_t only = from_environment("OUTRIDER_SIM_SEED", 0);
+  const std::uint64_t only = test::from_environment("OUTRIDER_SIM_SEED", 0);
 #ifdef OUTRIDER_SANITIZED
   constexpr std::uint64_t seeds = 40;  // each takes ten times as long
 #else
   constexpr std::uint64_t seeds = 200;
 #endif
-  const std::uint64_t count = only != 0 ? 1 : from_environment("OUTRIDER_SIM_SEEDS", seeds);
+  const std::uint64_t count = only != 0 ? 1 : test::from_environment("OUTRIDER_SIM_SEEDS", seeds);
   for (std::uint64_t i = 1; i <= count; ++i) {
     const std::uint64_t seed = only != 0 ? only : i;
     Simulation(seed).run();

@@ -1,4 +1,5 @@
-// An App with fake parts: a source the test fills and one fake transport a destination.
+// An App with fake parts: a source the test fills and one fake transport a destination. With an
+// exchange it has a spool, and a source of frames that are to be confirmed.
 #pragma once
 
 #include <memory>
@@ -6,6 +7,7 @@
 #include <vector>
 
 #include "sidecar/app/app.hpp"
+#include "support/fake_confirm_source.hpp"
 #include "support/fake_source.hpp"
 #include "support/fake_transport.hpp"
 #include "support/frames.hpp"
@@ -15,12 +17,21 @@
 namespace outrider::test {
 
 struct FakeApp {
-  explicit FakeApp(const sidecar::Config& config, std::uint64_t seed = 1) {
+  explicit FakeApp(const sidecar::Config& config, std::uint64_t seed = 1,
+                   sidecar::Exchange* exchange = nullptr,
+                   const sidecar::SpoolState& spool_state = {}) {
     auto owned_source = std::make_unique<FakeSource>();
     source = owned_source.get();
     sidecar::AppParts parts;
     parts.source = std::move(owned_source);
     parts.seed = seed;
+    if (exchange != nullptr) {
+      auto owned_confirm_source = std::make_unique<FakeConfirmSource>();
+      confirm_source = owned_confirm_source.get();
+      parts.confirm_source = std::move(owned_confirm_source);
+      parts.exchange = exchange;
+      parts.spool_state = spool_state;
+    }
     parts.make_transport =
         [this](const sidecar::DestinationConfig&,
                const sidecar::BodyKind&) -> sidecar::Result<std::unique_ptr<sidecar::Transport>> {
@@ -39,6 +50,7 @@ struct FakeApp {
   ManualClock clock;
   MemoryLog log;
   FakeSource* source = nullptr;
+  FakeConfirmSource* confirm_source = nullptr;  ///< null without a spool
   std::vector<FakeTransport*> transports;  ///< one a destination, in the order of the configuration
   std::unique_ptr<sidecar::App> app;
 };

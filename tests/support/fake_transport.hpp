@@ -34,6 +34,7 @@ class FakeTransport final : public sidecar::Transport {
     started.push_back(std::move(seen));
   }
   void cancel(sidecar::AttemptId id) override {
+    if (on_cancel && open.contains(id)) on_cancel(open.at(id));
     open.erase(id);
     ++cancelled;
   }
@@ -73,6 +74,7 @@ class FakeTransport final : public sidecar::Transport {
   std::deque<sidecar::Completion> ready;
   std::function<void(const SeenAttempt&, const sidecar::Now&)> on_start;
   std::function<void(const sidecar::Now&)> on_collect;
+  std::function<void(const SeenAttempt&)> on_cancel;
   std::function<sidecar::MonoTime()> on_next_deadline;
   int cancelled = 0;
   bool is_closed = false;

@@ -1,0 +1,78 @@
+// Random destinations and weather for the simulations, and how many of them there are to be.
+#pragma once
+
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+
+#include "sidecar/base/random.hpp"
+#include "sidecar/config/destination_config.hpp"
+#include "sim/receiver.hpp"
+
+namespace outrider::test {
+
+inline sidecar::DestinationConfig random_destination(sidecar::Random& random, std::uint64_t i) {
+  sidecar::DestinationConfig destination;
+  destination.name = "d" + std::to_string(i);
+  destination.format = sidecar::BodyFormat::ndjson;
+  destination.when_full =
+      random.chance(0.5) ? sidecar::WhenFull::drop_newest : sidecar::WhenFull::drop_oldest;
+  destination.queue_events_max = 1 + random.below(300);
+  destination.queue_bytes_max = 1000 + random.below(30'000);
+  destination.batch_events_max = 1 + random.below(50);
+  destination.batch_bytes_max = 100 + random.below(10'000);
+  destination.batch_delay = std::chrono::milliseconds(random.below(300));
+  destination.concurrency_max = 1 + random.below(8);
+  destination.ordering = random.chance(0.4) ? sidecar::Ordering::key : sidecar::Ordering::none;
+  destination.breaker_failures = random.below(8);
+  destination.breaker_failure_rate = random.chance(0.5) ? 0.5 : 0;
+  destination.retry_share_max = random.chance(0.5) ? 0.2 : 1;
+  if (random.chance(0.2)) destination.sample_rate = 0.5;
+  if (random.chance(0.2)) destination.body_bytes_max = 120;
+  if (random.chance(0.2)) {
+    destination.rate_max.events_per_s = 1 + static_cast<double>(random.below(200));
+    destination.rate_max.requests_per_s = 1 + static_cast<double>(random.below(20));
+  }
+  if (random.chance(0.3)) destination.status_actions = {{409, 409, sidecar::Outcome::delivered}};
+  if (random.chance(0.2)) {
+    destination.status_actions.push_back({400, 400, sidecar::Outcome::split});
+    destination.status_actions.push_back({404, 404, sidecar::Outcome::hold});
+    destination.status_actions.push_back({422, 422, sidecar::Outcome::retry});
+  }
+  if (random.chance(0.2)) destination.retry_age_max = std::chrono::seconds(random.below(20));
+  if (random.chance(0.2)) destination.rate_max.bytes_per_s = 1000;
+  destination.retry_initial = std::chrono::milliseconds(1 + random.below(500));
+  destination.retry_max = destination.retry_initial * 16;
+  destination.retry_attempts_max = random.below(4) == 0 ? 1 + random.below(5) : 0;
+  if (random.chance(0.3)) destination.topics = {"orders.>"};
+  if (random.chance(0.2)) destination.exclude = {"orders.paid"};
+  return destination;
+}
+
+inline Weather random_weather(sidecar::Random& random) {
+  Weather weather;
+  const auto unit = [&] { return static_cast<double>(random.below(1000)) / 1000.0; };
+  const auto sometimes = [&] { return random.chance(0.3) ? 0.9 * unit() : 0.0; };
+  weather.failure = random.chance(0.2) ? 1.0 : sometimes();
+  weather.lost_answer = sometimes();
+  weather.other_url = sometimes();
+  weather.overloaded = sometimes();
+  weather.unsendable = 0.2 * sometimes();
+  weather.conflict = sometimes();
+  weather.refused = sometimes();
+  weather.unauthorised = sometimes();
+  weather.gone = random.chance(0.02) ? 0.5 : 0.0;
+  weather.too_large = sometimes();
+  weather.hates_sevens = random.chance(0.2);
+  weather.congested = sometimes();
+  weather.subscriber_full = 0.5;
+  weather.latency_max = std::chrono::milliseconds(random.below(2000));
+  return weather;
+}
+
+inline std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
+  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): one thread
+  return value == nullptr ? otherwise : std::strtoull(value, nullptr, 10);
+}
+
+}  // namespace outrider::test

@@ -1,0 +1,196 @@
+// What the simulation of the spool knows of every event it ever sent, over all lives of the
+// sidecar, and the clients that sent them.
+//
+// A client numbers its frames, keeps those that are not answered and sends them again, sometimes
+// twice, and sometimes behind later ones. Its answers may be lost.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "proto/confirm.hpp"
+#include "proto/frame_reader.hpp"
+#include "proto/refusal.hpp"
+#include "sidecar/base/clock.hpp"
+#include "sidecar/base/random.hpp"
+#include "support/frames.hpp"
+
+namespace outrider::test {
+
+struct SentEvent {
+  std::uint64_t number = 0;
+  std::string topic;
+  std::string key;
+  std::uint64_t due_ns = 0;
+  bool may_expire = false;
+  bool is_confirmed = false;     ///< the frame it is in was answered with 0
+  std::uint64_t order = 0;       ///< among the confirmed ones, as they were taken
+  std::size_t sent_at_peak = 0;  ///< in History::peaks, when it was sent
+};
+
+/// Every event, and the highest wall time between any two moments.
+class History {
+ public:
+  SentEvent& add(std::string topic) {
+    SentEvent event;
+    event.number = events_.size() + 1;
+    event.topic = std::move(topic);
+    event.sent_at_peak = peaks_.size() - 1;
+    events_.push_back(std::move(event));
+    return events_.back();
+  }
+  SentEvent& event(std::uint64_t number) { return events_.at(number - 1); }
+  const std::vector<SentEvent>& events() const { return events_; }
+
+  void note_time(const sidecar::Now& now) {
+    if (peaks_.empty() || peaks_.back() != now.wall_ns()) peaks_.push_back(now.wall_ns());
+  }
+  /// It is not sent before the wall clock has shown its date.
+  void check_not_early(std::uint64_t number) const {
+    const SentEvent& event = events_.at(number - 1);
+    if (event.due_ns == 0) return;
+    const auto since = peaks_.begin() + static_cast<std::ptrdiff_t>(event.sent_at_peak);
+    EXPECT_GE(*std::max_element(since, peaks_.end()), event.due_ns)
+        << "event " << number << " was sent before its time";
+  }
+
+  std::uint64_t next_order() { return ++orders_; }
+
+ private:
+  std::vector<SentEvent> events_;
+  std::vector<std::uint64_t> peaks_;
+  std::uint64_t orders_ = 0;
+};
+
+/// Events as they are on the wire, with all that the spool makes a difference for.
+inline std::string random_event(History& history, sidecar::Random& random,
+                                const sidecar::Now& now) {
+  static constexpr std::array topics = {"orders.paid", "orders.open", "users.new", "a.b.c"};
+  SentEvent& event = history.add(topics[random.below(topics.size())]);
+  std::string fields;
+  char count = 0;
+  const auto add_number = [&](const char* name, std::uint64_t value) {
+    fields += static_cast<char>(0xa0 + std::string_view(name).size());
+    fields += name;
+    fields += '\xcf';
+    for (int shift = 56; shift >= 0; shift -= 8) {
+      fields += static_cast<char>(value >> static_cast<unsigned>(shift) & 0xffU);
+    }
+    ++count;
+  };
+  if (random.chance(0.1)) {
+    event.may_expire = random.chance(0.5);
+    add_number("ttl", event.may_expire ? random.below(5000) : 1'000'000'000'000U);
+  }
+  if (random.chance(0.5)) {
+    event.key = std::string(1, static_cast<char>('a' + random.below(5)));
+    fields += "\xa3key\xa1" + event.key;
+    ++count;
+  }
+  if (random.chance(0.3)) {
+    fields += std::string("\xa3pri") + static_cast<char>(random.below(3));
+    ++count;
+  }
+  if (random.chance(0.15)) {
+    event.due_ns =
+        now.wall_ns() + random.below(random.chance(0.1) ? 4'000'000'000'000U : 20'000'000'000U);
+    add_number("at", event.due_ns);
+  }
+  return event_bytes(event.topic, 0, numbered_data(event.number),
+                     static_cast<char>(0x80 + count) + fields);
+}
+
+class ModelClient {
+ public:
+  ModelClient(History& history, std::uint64_t seed) : history_(history), random_(seed) {
+    for (std::uint8_t& byte : id_) byte = static_cast<std::uint8_t>(random_.next());
+  }
+
+  /// A new frame, to be kept until it is answered.
+  const std::string& make_frame(const sidecar::Now& now) {
+    Frame frame;
+    std::vector<std::string> events;
+    for (std::uint64_t left = 1 + random_.below(20); left > 0; --left) {
+      if (random_.chance(0.02)) {
+        frame.refused.insert(static_cast<std::uint32_t>(events.size()));
+        events.push_back(event_bytes("not a topic", 0, numbered_data(0)));
+        continue;
+      }
+      events.push_back(random_event(history_, random_, now));
+      frame.numbers.push_back(history_.events().size());
+    }
+    frame.bytes = frame_bytes(events, {.client_id = id_, .sequence = ++sequence_});
+    return (kept_[sequence_] = std::move(frame)).bytes;
+  }
+
+  /// All that is not answered, in the order in which it is to be sent again.
+  std::vector<std::string> frames_again(bool in_order) {
+    std::vector<std::string> frames;
+    for (const auto& [sequence, frame] : kept_) {
+      const auto at = in_order ? frames.size() : random_.below(frames.size() + 1);
+      frames.insert(frames.begin() + static_cast<std::ptrdiff_t>(at), frame.bytes);
+      if (random_.chance(0.1)) frames.push_back(frame.bytes);
+    }
+    // One that was answered long ago, by mistake.
+    if (!last_answered_.empty() && random_.chance(0.2)) frames.push_back(last_answered_);
+    return frames;
+  }
+
+  void take(const proto::ConfirmAnswer& answer) {
+    const auto found = kept_.find(answer.sequence);
+    if (answer.status != 0) {
+      if (found == kept_.end()) return;
+      EXPECT_TRUE(proto::is_for_later(answer.status)) << "status " << answer.status;
+      return;
+    }
+    if (found == kept_.end()) return;
+    Frame& frame = found->second;
+    std::set<std::uint32_t> refused;
+    for (const proto::RefusedEvent& event : answer.refused) refused.insert(event.index);
+    EXPECT_EQ(refused, frame.refused);
+    for (const std::uint64_t number : frame.numbers) history_.event(number).is_confirmed = true;
+    last_answered_ = std::move(frame.bytes);
+    kept_.erase(found);
+  }
+
+  /// The sidecar says that it has taken the frame, whether or not the client hears of it.
+  void note_taken(std::uint64_t sequence) {
+    const auto found = kept_.find(sequence);
+    if (found == kept_.end() || found->second.has_order) return;
+    found->second.has_order = true;
+    for (const std::uint64_t number : found->second.numbers) {
+      history_.event(number).order = history_.next_order();
+    }
+  }
+
+  /// The sidecar has died: what it may have taken without saying so has no place in the order.
+  void note_crash() {
+    for (auto& [sequence, frame] : kept_) frame.has_order = true;
+  }
+
+  std::size_t unanswered() const { return kept_.size(); }
+
+ private:
+  struct Frame {
+    std::string bytes;
+    std::vector<std::uint64_t> numbers;
+    std::set<std::uint32_t> refused;
+    bool has_order = false;
+  };
+
+  History& history_;
+  sidecar::Random random_;
+  std::array<std::uint8_t, proto::client_id_bytes> id_{};
+  std::uint64_t sequence_ = 0;
+  std::map<std::uint64_t, Frame> kept_;
+  std::string last_answered_;
+};
+
+}  // namespace outrider::test

@@ -1,0 +1,35 @@
+#include "support/twin_disk.hpp"
+
+#include <sqlite3.h>
+
+namespace outrider::test {
+
+sidecar::Status TwinDisk::prepare(const std::string& path) {
+  if (twin_.is_down()) return sidecar::Error{"the twin is down"};
+  if (!twin_.exists(path)) twin_.put(path, "");
+  return sidecar::Nothing{};
+}
+
+bool TwinDisk::take_reserve(const std::string& path, std::uint64_t bytes) {
+  const std::string reserve = sidecar::reserve_path(path);
+  if (twin_.is_down()) return false;
+  if (twin_.exists(reserve)) return true;
+  if (twin_.free_bytes() < bytes) return false;
+  twin_.put(reserve, std::string(bytes, '\0'));
+  return true;
+}
+
+void TwinDisk::give_back_reserve(const std::string& path) {
+  twin_.remove(sidecar::reserve_path(path));
+}
+
+sidecar::Status TwinDisk::rename(const std::string& from, const std::string& to) {
+  const int code = twin_.rename(from, to);
+  if (code != SQLITE_OK && code != SQLITE_NOTFOUND) {
+    return sidecar::Error{"cannot rename " + from + " to " + to};
+  }
+  twin_.sync_directory();
+  return sidecar::Nothing{};
+}
+
+}  // namespace outrider::test

@@ -1,0 +1,34 @@
+// A Disk over the storage twin, as open_disk() is one over the machine's file system.
+//
+// Used by tests of the spool and by the simulation. Thread: any, as the twin. Borrows: the twin.
+// Fails as the twin is told to.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "sidecar/spool/disk.hpp"
+#include "support/storage_twin.hpp"
+
+namespace outrider::test {
+
+class TwinDisk final : public sidecar::Disk {
+ public:
+  explicit TwinDisk(StorageTwin& twin) : twin_(twin) {}
+
+  std::string vfs() const override { return twin_.vfs_name(); }
+  sidecar::Status prepare(const std::string& path) override;
+  /// There is one process only.
+  sidecar::Status lock(const std::string&) override { return sidecar::Nothing{}; }
+  std::uint64_t free_bytes(const std::string&) override { return twin_.free_bytes(); }
+  bool take_reserve(const std::string& path, std::uint64_t bytes) override;
+  void give_back_reserve(const std::string& path) override;
+  bool exists(const std::string& path) override { return twin_.exists(path); }
+  sidecar::Status rename(const std::string& from, const std::string& to) override;
+  void remove(const std::string& path) override { twin_.remove(path); }
+
+ private:
+  StorageTwin& twin_;
+};
+
+}  // namespace outrider::test
