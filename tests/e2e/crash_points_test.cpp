@@ -82,15 +82,16 @@ class CrashPoint : public SpoolTest, public testing::WithParamInterface<CrashCas
   static constexpr int rounds_max = 400;
   static constexpr long round_events = 20;
 
-  std::string crash_config() const {
+  /// `linger`: short where a stop finds the receiver down.
+  std::string crash_config(const std::string& linger = "10s") const {
     const bool is_small = GetParam().load == Load::spill;
-    return config(receiver_.url(), is_small ? "queue_events_max = 10" : "");
+    return config(receiver_.url(), is_small ? "queue_events_max = 10" : "", linger);
   }
 
   /// A first life of the spool, so that there is something that must not come back, and something
   /// that must.
   void live_before(Client& client) {
-    Sidecar sidecar(dir_, crash_config());
+    Sidecar sidecar(dir_, crash_config(GetParam().has_damage() ? "100ms" : "10s"));
     deliver(client, 1, delivered_before);
     next_ = delivered_before + 1;
     EXPECT_TRUE(client.flush(20s));
@@ -212,7 +213,7 @@ TEST_P(CrashPoint, LosesNothingThatWasConfirmed) {
   set_scene();
   if (HasFatalFailure()) return;
   {
-    Sidecar faulty(dir_, crash_config(), false,
+    Sidecar faulty(dir_, crash_config("100ms"), false,
                    {"OUTRIDER_FAULT_POINT=" + crash.point + ":" + std::to_string(crash.pass)},
                    OUTRIDER_FAULTY_BINARY);
     load(client, faulty);

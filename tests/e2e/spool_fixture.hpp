@@ -140,10 +140,11 @@ class SpoolFile {
 class SpoolTest : public testing::Test {
  protected:
   /// One destination, `audit`, with a spool behind it; quick to try again, and soon tired of it.
-  std::string config(const std::string& url, const std::string& destination = {}) const {
+  std::string config(const std::string& url, const std::string& destination = {},
+                     const std::string& linger = "10s") const {
     return "[ingest]\nconfirm_endpoint = " + confirm_endpoint_ +
            "\n[spool]\npath = " + spool_.path() +
-           "\nfree_bytes_min = 0\n[shutdown]\nlinger = 300ms\n" +
+           "\nfree_bytes_min = 0\n[shutdown]\nlinger = " + linger + "\n" +
            "[destination.audit]\ntype = http\nurl = " + url +
            "\nwhen_full = spool\nretry_initial = 20ms\nretry_max = 100ms\nbatch_events_max = 10\n" +
            destination + "\n";
