@@ -127,12 +127,20 @@ Refusal FrameReader::open(ByteView frame) {
   spans_.clear();
   if (scratch_bytes() > scratch_bytes_kept_max) spans_.shrink_to_fit();
   next_span_ = 0;
-  // Spans hold 32-bit offsets.
+  MsgpackReader reader(frame);
+  Refusal refusal = read_head(reader);
+  // Only now, for whoever waits for an answer is named in the header. Spans hold 32-bit offsets.
   if (frame.size() > limits_.frame_bytes_max || frame.size() > UINT32_MAX) {
     return Refusal::frame_too_large;
   }
+  if (refusal == Refusal::none) refusal = read_spans(reader);
+  if (refusal == Refusal::none && !reader.at_end()) refusal = Refusal::frame_trailing;
+  if (refusal != Refusal::none) spans_.clear();
+  return refusal;
+}
 
-  MsgpackReader reader(frame);
+/// All that stands before the events.
+Refusal FrameReader::read_head(MsgpackReader& reader) {
   Token token;
   ReadStatus status = reader.next(token);
   if (status != ReadStatus::ok) return frame_refusal(status);
@@ -144,12 +152,7 @@ Refusal FrameReader::open(ByteView frame) {
   if (token.type != TokenType::uint) return Refusal::frame_shape;
   if (token.uint != frame_version) return Refusal::frame_version;
   if (element_count != 3) return Refusal::frame_shape;
-
-  Refusal refusal = read_header(reader);
-  if (refusal == Refusal::none) refusal = read_spans(reader);
-  if (refusal == Refusal::none && !reader.at_end()) refusal = Refusal::frame_trailing;
-  if (refusal != Refusal::none) spans_.clear();
-  return refusal;
+  return read_header(reader);
 }
 
 Refusal FrameReader::read_header(MsgpackReader& reader) {

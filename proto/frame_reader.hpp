@@ -65,6 +65,7 @@ class FrameReader {
     std::uint32_t data_end;
   };
 
+  Refusal read_head(MsgpackReader& reader);
   Refusal read_header(MsgpackReader& reader);
   Refusal read_spans(MsgpackReader& reader);
 

@@ -11,6 +11,7 @@ namespace outrider {
 namespace {
 
 constexpr const char* inproc_endpoint = "inproc://outrider";
+constexpr const char* inproc_confirm_endpoint = "inproc://outrider-confirm";
 
 sidecar::Config load(const std::string& path) {
   const sidecar::LoadResult result = sidecar::load_config(path);
@@ -23,12 +24,16 @@ sidecar::Config load(const std::string& path) {
   // The default endpoint is the system's sidecar, whose place an application does not take.
   if (!result.loaded.origins.contains("ingest.endpoint")) config.ingest.endpoints.clear();
   config.ingest.endpoints.emplace_back(inproc_endpoint);
+  if (!result.loaded.origins.contains("ingest.confirm_endpoint")) {
+    config.ingest.confirm_endpoint = inproc_confirm_endpoint;
+  }
   return config;
 }
 
 }  // namespace
 
 struct Embedded::Parts {
+  std::string confirm_endpoint;
   std::unique_ptr<sidecar::Log> log;
   sidecar::ZmqContext zmq_context;
   std::unique_ptr<sidecar::Host> host;
@@ -37,6 +42,7 @@ struct Embedded::Parts {
 
 Embedded::Embedded(const std::string& config_path) : parts_(std::make_unique<Parts>()) {
   const sidecar::Config config = load(config_path);
+  parts_->confirm_endpoint = config.ingest.confirm_endpoint;
   parts_->log = sidecar::make_stderr_log(config.log_level, config.log_format);
   auto host = sidecar::Host::open(config, *parts_->log, parts_->zmq_context.get());
   if (!host.ok()) throw std::runtime_error(host.error().message);
@@ -51,6 +57,7 @@ Embedded::~Embedded() {
 Options Embedded::client_options() const {
   Options options;
   options.endpoint = inproc_endpoint;
+  options.confirm_endpoint = parts_->confirm_endpoint.c_str();
   options.zmq_context = parts_->zmq_context.get();
   return options;
 }

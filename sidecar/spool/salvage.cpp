@@ -43,9 +43,12 @@ struct Table {
   int columns;
 };
 constexpr std::array integer_keyed = {
-    Table{"destination", "id", nullptr, 6}, Table{"block", "id", nullptr, 6},
-    Table{"settled", "block", nullptr, 3},  Table{"scheduled", "due_ns", "id", 5},
-    Table{"dead", "id", nullptr, 11},       Table{"damaged", "id", nullptr, 4},
+    Table{"destination", "id", nullptr, 6},
+    Table{"block", "id", nullptr, 6},
+    Table{"settled", "block", nullptr, 3},
+    Table{"scheduled", "due_ns", "id", 5},
+    Table{"dead", "id", nullptr, 11},
+    Table{"damaged", "id", nullptr, 4},
     Table{"returned", "destination", nullptr, 3},
 };
 /// Their keys leave no gaps to jump over: they are read up to the first error.
@@ -114,6 +117,8 @@ class Copier {
     const std::string key = table.key;
     const std::string second = table.second_key == nullptr ? "0" : table.second_key;
     const std::string columns = key + "," + second + ",*";
+    // A number in ORDER BY would be that of a column.
+    const std::string order = table.second_key == nullptr ? key : key + "," + second;
     Statement write(to_, insert_into(table));
     std::int64_t last = INT64_MIN;
     std::int64_t last_second = INT64_MIN;
@@ -122,7 +127,7 @@ class Copier {
       bool is_end = false;
       const bool is_read = attempt([&] {
         Statement read(from_, "SELECT " + columns + " FROM " + table.name + " WHERE (" + key + "," +
-                                  second + ")>(?,?) ORDER BY " + key + "," + second + " LIMIT " +
+                                  second + ")>(?,?) ORDER BY " + order + " LIMIT " +
                                   std::to_string(commit_rows));
         read.bind(1, last).bind(2, last_second);
         const StatementReset reset(read);

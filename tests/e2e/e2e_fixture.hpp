@@ -90,25 +90,26 @@ class Sink {
 
 /// One row of the ledger that the sidecar prints at the end.
 struct LedgerRow {
-  std::uint64_t accepted = 0, delivered = 0, left = 0, dropped = 0, dead = 0, queued = 0,
-                in_flight = 0;
+  std::uint64_t accepted = 0, delivered = 0, left = 0, dropped = 0, dead = 0, spooled = 0,
+                scheduled = 0, queued = 0, in_flight = 0;
 
   bool is_balanced() const {
-    return accepted == delivered + left + dropped + dead + queued + in_flight;
+    return accepted ==
+           delivered + left + dropped + dead + spooled + scheduled + queued + in_flight;
   }
 };
 
 /// `outrider run`.
 class Sidecar {
  public:
-  /// `environment`: "NAME=value", on top of the test's own.
+  /// `environment`: "NAME=value", on top of the test's own. `binary`: another build of it.
   Sidecar(const TempDir& dir, const std::string& config, bool is_expected_to_start = true,
-          std::vector<std::string> environment = {})
+          std::vector<std::string> environment = {}, const std::string& binary = OUTRIDER_BINARY)
       : endpoint_("ipc://" + dir.file("o.sock")) {
     const std::string file = dir.file("outrider.conf");
     write_file(file, config);
     process_ =
-        std::make_unique<Process>(std::vector<std::string>{OUTRIDER_BINARY, "run", "--config", file,
+        std::make_unique<Process>(std::vector<std::string>{binary, "run", "--config", file,
                                                            "--ingest.endpoint=" + endpoint_},
                                   Process::Options{.environment = std::move(environment)});
     if (is_expected_to_start) {
@@ -141,8 +142,8 @@ class Sidecar {
       std::string name;
       words >> name;
       if (name != destination) continue;
-      words >> row.accepted >> row.delivered >> row.left >> row.dropped >> row.dead >> row.queued >>
-          row.in_flight;
+      words >> row.accepted >> row.delivered >> row.left >> row.dropped >> row.dead >>
+          row.spooled >> row.scheduled >> row.queued >> row.in_flight;
       EXPECT_TRUE(row.is_balanced()) << line;
       return row;
     }

@@ -51,6 +51,7 @@ class Process {
     Pipe out = make_pipe();
     Pipe err = make_pipe();
     stop_ = make_pipe();
+    Pipe start = make_pipe();
     std::vector<char*> argv;
     for (std::string& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);
@@ -58,7 +59,12 @@ class Process {
     if (pid_ < 0) throw std::system_error(errno, std::generic_category(), "fork");
     if (pid_ == 0) become(argv, options, in.read_fd, out.write_fd, err.write_fd);
     pid_fd_ = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));
-    for (const int fd : {in.read_fd, out.write_fd, err.write_fd}) close(fd);
+    for (const int fd : {in.read_fd, out.write_fd, err.write_fd, start.write_fd}) close(fd);
+    // Until the child runs its program it has copies of all our sockets.
+    char ignored;
+    while (read(start.read_fd, &ignored, 1) < 0 && errno == EINTR) {
+    }
+    close(start.read_fd);
     input_fd_ = in.write_fd;
     streams_[0].fd = out.read_fd;
     streams_[1].fd = err.read_fd;

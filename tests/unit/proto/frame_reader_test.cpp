@@ -1,10 +1,12 @@
 #include "proto/frame_reader.hpp"
 
+#include <array>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "proto/frame_writer.hpp"
 #include "support/golden_frames.hpp"
 
 // What the golden vectors cannot say; what a frame means stands there.
@@ -78,6 +80,18 @@ TEST(FrameReader, RefusalsHaveNamesAndSentences) {
     EXPECT_FALSE(row.sentence.empty());
     EXPECT_EQ(describe(row.refusal).name, row.name);
   }
+}
+
+TEST(FrameReader, AFrameThatIsTooLargeStillSaysWhoseItIs) {
+  const std::array<std::uint8_t, client_id_bytes> client = {1, 2, 3};
+  std::string frame = frame_head({.client_id = client, .sequence = 7}, 1);
+  frame += std::string(1000, '\x90');
+  FrameReader reader({.frame_bytes_max = 500, .event_bytes_max = 500});
+  EXPECT_EQ(reader.open({reinterpret_cast<const std::uint8_t*>(frame.data()), frame.size()}),
+            Refusal::frame_too_large);
+  EXPECT_EQ(reader.header().sequence, 7U);
+  EXPECT_EQ(reader.header().client_id.size(), client.size());
+  EXPECT_EQ(reader.event_count(), 0U);
 }
 
 }  // namespace

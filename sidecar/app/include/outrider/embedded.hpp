@@ -6,7 +6,8 @@
 //     client.emit("orders.paid", {{"amount", 49.99}});
 //
 // For tests, tools and programs that cannot have a second process. What is queued lives and dies
-// with the application; a forked child has no sidecar, and its client counts its events as dropped.
+// with the application, and with a spool in the configuration deliver() outlives it; a forked child
+// has no sidecar, and its client counts its events as dropped.
 //
 // Thread: one thread of its own, from construction to stop(). Owns: the sidecar and the ZeroMQ
 // context, so that clients must be closed before it is destroyed. The log goes to stderr as the

@@ -1,0 +1,262 @@
+// The sidecar is killed at every point where an event is on its way from one state to the next, and
+// started again: nothing confirmed is lost, and what arrives twice was not known to have arrived.
+
+#include <regex>
+
+#include "e2e/spool_fixture.hpp"
+
+namespace outrider::test {
+namespace {
+
+/// What brings the sidecar to the point.
+enum class Load {
+  deliver,        ///< confirmed events, a receiver that takes them
+  spill,          ///< a receiver that is down, more events than memory holds
+  refused,        ///< a receiver that refuses everything
+  stop,           ///< a receiver that is down, and SIGTERM
+  large,          ///< a receiver that is down, and events that fill the write-ahead log
+  damaged_index,  ///< a spool of which a page is garbage, though no event is in it
+  damaged_block,  ///< a spool of which blocks have a wrong checksum
+};
+
+struct CrashRow {
+  const char* point;
+  Load load;
+  std::vector<int> passes;  ///< killed with the n-th of them, each in a run of its own
+};
+
+const std::vector<CrashRow>& crash_rows() {
+  static const std::vector<CrashRow> rows = {
+      {"before_commit", Load::deliver, {1, 2, 7}},
+      {"after_commit", Load::deliver, {1, 2, 7}},
+      {"before_answer", Load::deliver, {1, 2, 30}},
+      {"after_answer", Load::deliver, {1, 2, 3, 30}},
+      {"mid_settle", Load::deliver, {1, 2, 5}},
+      {"mid_spill", Load::deliver, {1, 3}},
+      {"mid_spill", Load::spill, {1, 2, 9}},
+      {"before_commit", Load::spill, {1, 5}},
+      {"after_commit", Load::spill, {1, 5}},
+      {"mid_release", Load::deliver, {1, 2, 3}},
+      {"mid_bury", Load::refused, {1, 2, 5}},
+      {"before_commit", Load::refused, {3, 6}},
+      {"after_commit", Load::refused, {3, 6}},
+      {"mid_put_back", Load::stop, {1}},
+      {"before_checkpoint", Load::large, {1}},
+      {"mid_checkpoint", Load::large, {1, 2, 1500}},
+      {"after_checkpoint", Load::large, {1}},
+      {"quarantine_copying", Load::damaged_index, {1, 2}},
+      {"quarantine_copied", Load::damaged_index, {1}},
+      {"quarantine_renaming", Load::damaged_index, {1, 2, 3}},
+      {"quarantine_block", Load::damaged_block, {1, 2}},
+  };
+  return rows;
+}
+
+struct CrashCase {
+  std::string point;
+  Load load;
+  int pass;
+
+  bool has_damage() const { return load == Load::damaged_index || load == Load::damaged_block; }
+};
+
+std::vector<CrashCase> crash_cases() {
+  std::vector<CrashCase> cases;
+  for (const CrashRow& row : crash_rows()) {
+    for (const int pass : row.passes) cases.push_back({row.point, row.load, pass});
+  }
+  return cases;
+}
+
+std::string name_of(const testing::TestParamInfo<CrashCase>& info) {
+  constexpr const char* loads[] = {"deliver", "spill",         "refused",      "stop",
+                                   "large",   "damaged_index", "damaged_block"};
+  return info.param.point + "_" + std::to_string(info.param.pass) + "_" +
+         loads[static_cast<int>(info.param.load)];
+}
+
+class CrashPoint : public SpoolTest, public testing::WithParamInterface<CrashCase> {
+ protected:
+  static constexpr long delivered_before = 50;
+  static constexpr long kept_before = 40;
+  static constexpr int rounds_max = 400;
+  static constexpr long round_events = 20;
+
+  /// `linger`: short where a stop finds the receiver down.
+  std::string crash_config(const std::string& linger = "10s") const {
+    const bool is_small = GetParam().load == Load::spill;
+    return config(receiver_.url(), is_small ? "queue_events_max = 10" : "", linger);
+  }
+
+  /// A first life of the spool, so that there is something that must not come back, and something
+  /// that must.
+  void live_before(Client& client) {
+    Sidecar sidecar(dir_, crash_config(GetParam().has_damage() ? "100ms" : "10s"));
+    deliver(client, 1, delivered_before);
+    next_ = delivered_before + 1;
+    EXPECT_TRUE(client.flush(20s));
+    ASSERT_TRUE(wait_until_received(receiver_, issued_.all()));
+    if (GetParam().has_damage()) {
+      receiver_.refuse();
+      for (long i = 0; i < kept_before; ++i) {
+        deliver(client, next_++);
+        EXPECT_TRUE(client.flush(20s));
+      }
+    }
+    ASSERT_EQ(sidecar.stop(), 0) << sidecar.err();
+    EXPECT_EQ(spool_.events(), GetParam().has_damage() ? kept_before : 0);
+  }
+
+  void set_scene() {
+    switch (GetParam().load) {
+      case Load::deliver:
+        return;
+      case Load::refused:
+        receiver_.script_requests({}, answer(400));
+        return;
+      case Load::spill:
+      case Load::stop:
+      case Load::large:
+        receiver_.refuse();
+        return;
+      case Load::damaged_index:
+        damage_index();
+        return;
+      case Load::damaged_block:
+        query(spool_.path(), "UPDATE block SET crc = crc + 1 WHERE id % 3 = 0");
+        return;
+    }
+  }
+
+  void damage_index() {
+    const long page = query_number(
+        spool_.path(), "SELECT rootpage FROM sqlite_schema WHERE name = 'block_of_destination'");
+    ASSERT_GT(page, 1);
+    std::fstream file(spool_.path(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp((page - 1) * 4096);
+    file << std::string(4096, '\x5a');
+  }
+
+  /// Until the sidecar is dead.
+  void load(Client& client, Sidecar& sidecar) {
+    const std::string filler(GetParam().load == Load::large ? 16'384 : 10, 'x');
+    for (int round = 0; round < rounds_max; ++round) {
+      const std::size_t confirmed_before = confirmed_.size();
+      std::size_t delivered = 0;
+      for (long i = 0; i < round_events; ++i) {
+        if (i % 4 == 3) {
+          emit(client, next_++);
+          continue;
+        }
+        const auto delay = i % 4 == 2 ? 30ms : 0ms;
+        deliver(client, next_++, {.delay = delay}, filler);
+        ++delivered;
+      }
+      const auto is_confirmed = [&] { return confirmed_.size() == confirmed_before + delivered; };
+      const auto has_ended = [&] { return sidecar.process().wait(0ms).has_value(); };
+      ASSERT_TRUE(eventually([&] { return is_confirmed() || has_ended(); })) << sidecar.err();
+      if (has_ended()) return;
+      if (GetParam().load == Load::stop && round == 3) {
+        sidecar.process().signal(SIGTERM);
+        sidecar.process().wait();
+        return;
+      }
+    }
+  }
+
+  /// At the moment of death: what was confirmed by then is somewhere, and what is still to be sent
+  /// is known. The spool of a sidecar that was mending it is in several files.
+  void look_at_the_remains() {
+    if (GetParam().has_damage()) {
+      may_repeat_ = issued_.all();
+      for (long number = 1; number <= delivered_before; ++number) may_repeat_.erase(number);
+      return;
+    }
+    const std::set<long> confirmed = confirmed_.all();
+    const SpoolFile remains = spool_.copy();
+    may_repeat_ = remains.kept();
+    EXPECT_EQ(without(confirmed,
+                      {may_repeat_, distinct(remains.dead()), distinct(received_by(receiver_))}),
+              std::set<long>{})
+        << "confirmed, and nowhere when the sidecar was killed";
+  }
+
+  void expect_certainty() {
+    const std::vector<long> received = received_by(receiver_);
+    const std::vector<long> dead = spool_.dead();
+    const std::set<long> damaged = spool_.damaged();
+    EXPECT_EQ(without(confirmed_.all(), {distinct(received), distinct(dead), damaged}),
+              std::set<long>{})
+        << "lost";
+    EXPECT_EQ(without(distinct(received), {issued_.all()}), std::set<long>{}) << "never issued";
+    EXPECT_EQ(without(repeated(received), {may_repeat_}), std::set<long>{})
+        << "received again, though known to have been received";
+    EXPECT_EQ(repeated(dead), std::set<long>{}) << "twice among the dead letters";
+    if (GetParam().load != Load::damaged_block) {
+      EXPECT_EQ(damaged, std::set<long>{});
+    }
+    if (GetParam().load != Load::refused) {
+      EXPECT_EQ(dead, std::vector<long>{});
+    }
+    spool_.expect_empty_and_sound();
+  }
+
+  FaultReceiver receiver_;
+  long next_ = 1;
+  std::set<long> may_repeat_;
+};
+
+TEST_P(CrashPoint, LosesNothingThatWasConfirmed) {
+  const CrashCase& crash = GetParam();
+  Client client(client_options());
+  live_before(client);
+  set_scene();
+  if (HasFatalFailure()) return;
+  {
+    Sidecar faulty(dir_, crash_config("100ms"), false,
+                   {"OUTRIDER_FAULT_POINT=" + crash.point + ":" + std::to_string(crash.pass)},
+                   OUTRIDER_FAULTY_BINARY);
+    load(client, faulty);
+    ASSERT_EQ(faulty.process().wait(), 128 + SIGKILL) << "never passed\n" << faulty.err();
+  }
+  look_at_the_remains();
+
+  receiver_.listen();
+  Sidecar sidecar(dir_, crash_config());
+  deliver(client, next_, next_ + 9);
+  EXPECT_TRUE(client.flush(20s)) << sidecar.err();
+  EXPECT_EQ(without(issued_.all(), {confirmed_.all()}).contains(next_ + 9), false);
+  EXPECT_TRUE(eventually([&] { return spool_.rows() == 0; })) << sidecar.err();
+  const int status = sidecar.stop();
+  EXPECT_TRUE(status == 0 || (status == 3 && crash.load == Load::refused) ||
+              (status == 3 && crash.load == Load::damaged_block))
+      << status << sidecar.err();
+  expect_certainty();
+}
+
+INSTANTIATE_TEST_SUITE_P(AtEvery, CrashPoint, testing::ValuesIn(crash_cases()), name_of);
+
+std::set<std::string> points_in(const std::filesystem::path& path) {
+  static const std::regex call("(?:fault_point|pass)\\(\"([a-z_]+)\"\\)");
+  std::set<std::string> points;
+  const std::string text = read_file(path);
+  for (std::sregex_iterator match(text.begin(), text.end(), call), end; match != end; ++match) {
+    points.insert((*match)[1]);
+  }
+  return points;
+}
+
+TEST(CrashPoints, EveryPointInTheSourcesHasARow) {
+  std::set<std::string> in_sources =
+      points_in(OUTRIDER_SOURCE_DIR "/tests/support/fault_point_kill.cpp");
+  for (const auto& file :
+       std::filesystem::recursive_directory_iterator(OUTRIDER_SOURCE_DIR "/sidecar")) {
+    if (file.path().extension() == ".cpp") in_sources.merge(points_in(file.path()));
+  }
+  std::set<std::string> in_rows;
+  for (const CrashRow& row : crash_rows()) in_rows.insert(row.point);
+  EXPECT_EQ(in_rows, in_sources);
+}
+
+}  // namespace
+}  // namespace outrider::test
