@@ -181,10 +181,10 @@ int list_command(const std::vector<std::string>& arguments) {
 std::string letter_text(const DeadWhole& letter) {
   const DeadHead& head = letter.head;
   TimeText time;
-  std::string text = "id:           " + std::to_string(head.id) + "\n";
+  std::string text = "id:            " + std::to_string(head.id) + "\n";
   const auto line = [&text](std::string name, std::string_view value) {
     name += ':';
-    name.resize(14, ' ');
+    name.resize(15, ' ');
     text += name + printable(value, SIZE_MAX) + "\n";
   };
   line("event", head.event);

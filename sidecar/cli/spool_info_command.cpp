@@ -4,7 +4,6 @@
 #include <cstdio>
 
 #include "sidecar/base/time_text.hpp"
-#include "sidecar/base/units.hpp"
 #include "sidecar/cli/spool_arguments.hpp"
 #include "sidecar/cli/text_table.hpp"
 #include "sidecar/encode/json_writer.hpp"
@@ -28,25 +27,27 @@ std::string dead_text(const DestinationInfo& destination) {
 std::string info_text(const SpoolInfo& info, const SpoolChoice& choice, bool is_used) {
   std::string text =
       "spool " + choice.path + ", " + (is_used ? "in use by a sidecar" : "not in use") + "\n";
-  text += "file " + format_size(info.file_bytes) + ", write-ahead log " +
-          format_size(info.log_bytes) + ", " + std::to_string(info.free_pages) + " of " +
+  text += "file " + rough_size(info.file_bytes) + ", write-ahead log " +
+          rough_size(info.log_bytes) + ", " + std::to_string(info.free_pages) + " of " +
           std::to_string(info.pages) + " pages free\n";
-  text += counted(info.dead_events, "dead letter") + " of " + format_size(info.dead_bytes) + ", " +
+  text += counted(info.dead_events, "dead letter") + " of " + rough_size(info.dead_bytes) + ", " +
           counted(info.clients, "client") + " known\n";
   if (info.next_due_ns) {
     text += "next scheduled event " + short_time(*info.next_due_ns) + " for " +
             info.next_due_destination + "\n";
   }
   TextTable destinations({"destination", "spooled", "bytes", "oldest", "newest", "scheduled",
-                          "bytes", "dead letters", "damaged", ""});
+                          "bytes", "dead letters", "damaged", "configured"});
   for (const DestinationInfo& destination : info.destinations) {
     const StoredTotals& totals = destination.totals;
-    destinations.add({destination.name, std::to_string(totals.events), format_size(totals.bytes),
+    destinations.add({destination.name, std::to_string(totals.events), rough_size(totals.bytes),
                       short_time(destination.oldest_ns.value_or(0)),
                       short_time(destination.newest_ns.value_or(0)),
-                      std::to_string(totals.scheduled_events), format_size(totals.scheduled_bytes),
+                      std::to_string(totals.scheduled_events), rough_size(totals.scheduled_bytes),
                       dead_text(destination), std::to_string(destination.damaged),
-                      is_configured(choice, destination.name) ? " " : "not configured"});
+                      !choice.configured                        ? "?"
+                      : is_configured(choice, destination.name) ? "yes"
+                                                                : "no"});
   }
   text += "\n" + destinations.text();
   if (info.schedules.empty()) return text;

@@ -1,6 +1,8 @@
 #include "sidecar/cli/text_table.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/time_text.hpp"
@@ -37,6 +39,16 @@ std::string short_time(std::uint64_t time_ns) {
   if (time_ns == 0) return "-";
   TimeText text;
   return std::string(text.format_ns(time_ns).substr(0, sizeof("2026-01-31T12:00:00") - 1)) + "Z";
+}
+
+std::string rough_size(std::uint64_t bytes) {
+  constexpr std::array units = {"B", "KiB", "MiB", "GiB", "TiB"};
+  auto size = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  for (; size >= 1024 && unit + 1 < units.size(); ++unit) size /= 1024;
+  std::array<char, 32> text;
+  std::snprintf(text.data(), text.size(), unit == 0 ? "%.0f %s" : "%.1f %s", size, units[unit]);
+  return text.data();
 }
 
 std::string counted(std::uint64_t count, const std::string& noun) {
