@@ -8,11 +8,13 @@
 
 #include "sidecar/base/text.hpp"
 #include "sidecar/cli/check_command.hpp"
+#include "sidecar/cli/dead_command.hpp"
 #include "sidecar/cli/emit_command.hpp"
 #include "sidecar/cli/help_command.hpp"
 #include "sidecar/cli/reference_command.hpp"
 #include "sidecar/cli/run_command.hpp"
 #include "sidecar/cli/sink_command.hpp"
+#include "sidecar/cli/spool_command.hpp"
 #include "sidecar/cli/version_command.hpp"
 
 namespace outrider::sidecar {
@@ -26,6 +28,10 @@ const std::vector<CommandRow>& command_rows() {
       {"emit", "sends one event, or lines of JSON from stdin, to the sidecar", emit_command},
       {"sink", "a local HTTPS receiver that shows what arrives, with injectable faults",
        sink_command},
+      {"spool", "looks into the spool's file, checks it, and writes out what it holds",
+       spool_command},
+      {"dead", "dead letters: lists them, shows one, sends them again or drops them",
+       dead_command},
       {"reference", "the page of all settings, or with --example a configuration of all settings",
        reference_command},
       {"version", "the version of outrider and of the libraries it uses", version_command},

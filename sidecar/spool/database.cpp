@@ -14,12 +14,34 @@ int flags_of(OpenMode mode) {
   switch (mode) {
     case OpenMode::read_only:
       return SQLITE_OPEN_READONLY;
+    case OpenMode::frozen:
+      return SQLITE_OPEN_READONLY | SQLITE_OPEN_URI;
     case OpenMode::read_write:
       return SQLITE_OPEN_READWRITE;
     case OpenMode::create:
       break;
   }
   return SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+}
+
+std::string frozen_uri(const std::string& path) {
+  std::string uri = "file:";
+  for (const char c : path) {
+    switch (c) {
+      case '%':
+        uri += "%25";
+        break;
+      case '?':
+        uri += "%3f";
+        break;
+      case '#':
+        uri += "%23";
+        break;
+      default:
+        uri += c;
+    }
+  }
+  return uri + "?immutable=1";
 }
 
 [[noreturn]] void fail(sqlite3* handle, int code) {
@@ -57,8 +79,10 @@ StorageTrouble SqliteError::trouble() const {
 
 Database::Database(const std::string& path, OpenMode mode, const std::string& vfs)
     : wal_pages_(new int(0)) {
-  const int code = sqlite3_open_v2(path.c_str(), &handle_, flags_of(mode) | SQLITE_OPEN_NOMUTEX,
-                                   vfs.empty() ? nullptr : vfs.c_str());
+  const std::string name = mode == OpenMode::frozen ? frozen_uri(path) : path;
+  const int code =
+      sqlite3_open_v2(name.c_str(), &handle_, flags_of(mode) | SQLITE_OPEN_NOMUTEX,
+                      vfs.empty() ? nullptr : vfs.c_str());
   try {
     if (code != SQLITE_OK) fail(handle_, code);
   } catch (...) {

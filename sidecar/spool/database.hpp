@@ -37,7 +37,12 @@ class SqliteError : public std::runtime_error {
   int code_;
 };
 
-enum class OpenMode : std::uint8_t { read_only, read_write, create };
+enum class OpenMode : std::uint8_t {
+  read_only,
+  frozen,  ///< to read, without locks and without its log: nobody else writes to it
+  read_write,
+  create,
+};
 
 class Database {
  public:

@@ -18,6 +18,7 @@
 
 #include <libdeflate.h>
 
+#include "sidecar/base/fault_point.hpp"
 #include "sidecar/base/record.hpp"
 
 namespace outrider::sidecar {
@@ -54,23 +55,8 @@ CREATE TABLE damaged(id INTEGER PRIMARY KEY, destination INTEGER NOT NULL,
   noted_ns INTEGER NOT NULL, data BLOB NOT NULL);
 )";
 
-std::int64_t checksum(proto::ByteView bytes) {
-  return libdeflate_crc32(0, bytes.data(), bytes.size());
-}
-
 std::int64_t as_number(std::uint64_t value) {
   return static_cast<std::int64_t>(value);
-}
-
-/// Every record is whole and they are as many as they should be.
-bool is_sound(proto::ByteView records, std::uint32_t events) {
-  while (!records.empty()) {
-    const std::size_t record_bytes = sound_record_bytes(records);
-    if (record_bytes == 0 || events == 0) return false;
-    records = records.subspan(record_bytes);
-    --events;
-  }
-  return events == 0;
 }
 
 }  // namespace
@@ -115,10 +101,11 @@ struct Store::Statements {
                     "INSERT INTO dead(id, destination, event, topic, reason, status, attempts, "
                     "first_ns, last_ns, answer, record) VALUES(?,?,?,?,?,?,?,?,?,?,?)"),
         oldest_dead(db,
-                    "SELECT id, length(record)+length(answer), last_ns FROM dead ORDER BY id "
-                    "LIMIT 1"),
+                    "SELECT id, length(record)+length(CAST(answer AS BLOB)), last_ns FROM dead "
+                    "ORDER BY id LIMIT 1"),
         delete_dead(db, "DELETE FROM dead WHERE id=?"),
-        read_dead(db, "SELECT destination, record, length(answer) FROM dead WHERE id=?"),
+        read_dead(db,
+                  "SELECT destination, record, length(CAST(answer AS BLOB)) FROM dead WHERE id=?"),
         add_returned(db,
                      "INSERT INTO returned(destination, events, bytes) VALUES(?1,?2,?3) "
                      "ON CONFLICT(destination) DO UPDATE SET events=events+?2, bytes=bytes+?3"),
@@ -173,16 +160,20 @@ void Store::make_tables() {
     database_.execute("COMMIT");
     return;
   }
-  if (database_.number("PRAGMA application_id") != application_id) {
+  check_kind(database_);
+  database_.execute("PRAGMA synchronous=FULL");
+}
+
+void Store::check_kind(Database& database) {
+  if (database.number("PRAGMA application_id") != application_id) {
     throw SqliteError::other("it is a database of another program; use another path");
   }
-  const std::int64_t version = database_.number("PRAGMA user_version");
+  const std::int64_t version = database.number("PRAGMA user_version");
   if (version != schema_version) {
     throw SqliteError::other("the spool has version " + std::to_string(version) +
                              ", this program knows version " + std::to_string(schema_version) +
                              "; use the program that made it, or another path");
   }
-  database_.execute("PRAGMA synchronous=FULL");
 }
 
 // Transactions ------------------------------------------------------------------------------------
@@ -374,6 +365,20 @@ std::uint64_t Store::quarantine(DestinationId destination, BlockId id, const Now
   return static_cast<std::uint64_t>(std::max<std::int64_t>(events, 0));
 }
 
+void Store::remove_scheduled(DestinationId destination, std::uint64_t due_ns, std::int64_t id) {
+  Statement remove(database_,
+                   "DELETE FROM scheduled WHERE due_ns=? AND id=? RETURNING length(record)");
+  remove.bind(1, as_number(due_ns)).bind(2, id);
+  std::int64_t bytes = 0;
+  {
+    const StatementReset reset(remove);
+    if (!remove.step()) return;
+    bytes = remove.number(0);
+  }
+  deltas_[destination].scheduled_events -= 1;
+  deltas_[destination].scheduled_bytes -= bytes;
+}
+
 std::optional<std::uint64_t> Store::next_due_ns() {
   Statement& next = statements_->next_due;
   const StatementReset reset(next);
@@ -528,7 +533,7 @@ UPDATE destination SET
                                  number("SELECT max(id)+1 FROM scheduled")});
   counters_.dead_events = number("SELECT count(*) FROM dead");
   counters_.dead_bytes =
-      number("SELECT coalesce(sum(length(record)+length(answer)),0) FROM dead");
+      number("SELECT coalesce(sum(length(record)+length(CAST(answer AS BLOB))),0) FROM dead");
   counters_.clients = number("SELECT count(*) FROM client");
 }
 
@@ -588,7 +593,7 @@ std::uint64_t Store::trim_dead(const DeadLimits& limits, const Now& now) {
   }
 }
 
-void Store::put_back_dead(std::int64_t id, const Now& now) {
+bool Store::put_back_dead(std::int64_t id, const Now& now) {
   DestinationId destination = 0;
   Block block;
   std::int64_t answer_bytes = 0;
@@ -596,7 +601,7 @@ void Store::put_back_dead(std::int64_t id, const Now& now) {
     Statement& read = statements_->read_dead;
     read.bind(1, id);
     const StatementReset reset(read);
-    if (!read.step()) return;
+    if (!read.step()) return false;
     destination = read.number(0);
     const proto::ByteView record = read.bytes(1);
     block.records.assign(record.begin(), record.end());
@@ -605,25 +610,28 @@ void Store::put_back_dead(std::int64_t id, const Now& now) {
   block.events = 1;
   block.created_ns = now.wall_ns();
   insert_block(destination, block);
+  fault_point("mid_retry");
   const auto bytes = static_cast<std::int64_t>(block.records.size());
   statements_->add_returned.bind(1, destination).bind(2, std::int64_t{1}).bind(3, bytes).run();
   statements_->delete_dead.bind(1, id).run();
   counters_.dead_events -= 1;
   counters_.dead_bytes -= bytes + answer_bytes;
+  return true;
 }
 
-void Store::remove_dead(std::int64_t id) {
+bool Store::remove_dead(std::int64_t id) {
   std::int64_t bytes = 0;
   {
     Statement& read = statements_->read_dead;
     read.bind(1, id);
     const StatementReset reset(read);
-    if (!read.step()) return;
+    if (!read.step()) return false;
     bytes = static_cast<std::int64_t>(read.bytes(1).size()) + read.number(2);
   }
   statements_->delete_dead.bind(1, id).run();
   counters_.dead_events -= 1;
   counters_.dead_bytes -= bytes;
+  return true;
 }
 
 std::vector<std::pair<DestinationId, Moved>> Store::take_returned() {
@@ -636,6 +644,34 @@ std::vector<std::pair<DestinationId, Moved>> Store::take_returned() {
   }
   if (!returned.empty()) statements_->delete_returned.run();
   return returned;
+}
+
+std::int64_t checksum(proto::ByteView bytes) {
+  return libdeflate_crc32(0, bytes.data(), bytes.size());
+}
+
+bool is_sound(proto::ByteView records, std::uint32_t events) {
+  while (!records.empty()) {
+    const std::size_t record_bytes = sound_record_bytes(records);
+    if (record_bytes == 0 || events == 0) return false;
+    records = records.subspan(record_bytes);
+    --events;
+  }
+  return events == 0;
+}
+
+SettledPart settled_part(proto::ByteView records, proto::ByteView settled) {
+  SettledPart part;
+  for (std::uint32_t i = 0; !settled.empty() && !records.empty(); ++i) {
+    const std::size_t record_bytes = sound_record_bytes(records);
+    if (record_bytes == 0) break;
+    if (has_bit(settled, i)) {
+      part.events += 1;
+      part.bytes += static_cast<std::int64_t>(record_bytes);
+    }
+    records = records.subspan(record_bytes);
+  }
+  return part;
 }
 
 std::uint32_t count_bits(proto::ByteView bits) {

@@ -63,6 +63,9 @@ class Store {
   explicit Store(Database database);
   ~Store();
 
+  /// Fails if the database is something else than a spool of this version.
+  static void check_kind(Database& database);
+
   Database& database() { return database_; }
 
   // Transactions ----------------------------------------------------------------------------------
@@ -88,6 +91,8 @@ class Store {
   ReadBlocks read(DestinationId destination, const ReadRequest& request);
   /// Moves a block that cannot be read out of the way, and returns how many events that were.
   std::uint64_t quarantine(DestinationId destination, BlockId block, const Now& now);
+
+  void remove_scheduled(DestinationId destination, std::uint64_t due_ns, std::int64_t id);
 
   /// When the next scheduled event is due.
   std::optional<std::uint64_t> next_due_ns();
@@ -127,9 +132,9 @@ class Store {
   void insert_dead(DestinationId destination, const DeadLetter& letter);
   /// Removes the oldest beyond the limits and returns how many that were.
   std::uint64_t trim_dead(const DeadLimits& limits, const Now& now);
-  /// Moves the dead letter back among its destination's events.
-  void put_back_dead(std::int64_t id, const Now& now);
-  void remove_dead(std::int64_t id);
+  /// Moves the dead letter back among its destination's events. False: it is not there any more.
+  bool put_back_dead(std::int64_t id, const Now& now);
+  bool remove_dead(std::int64_t id);
   /// What put_back_dead() has moved since this was last asked.
   std::vector<std::pair<DestinationId, Moved>> take_returned();
 
@@ -165,6 +170,19 @@ class Store {
   std::map<std::array<std::uint8_t, proto::client_id_bytes>, ClientWindow> windows_;  ///< cached
   bool is_synced_ = true;
 };
+
+/// As it stands beside each block and each scheduled event.
+std::int64_t checksum(proto::ByteView bytes);
+
+/// Every record is whole and they are as many as they should be.
+bool is_sound(proto::ByteView records, std::uint32_t events);
+
+/// The settled events of a block, as far as its records can be told apart.
+struct SettledPart {
+  std::int64_t events = 0;
+  std::int64_t bytes = 0;
+};
+SettledPart settled_part(proto::ByteView records, proto::ByteView settled);
 
 /// Bits of a bitmap that are set.
 std::uint32_t count_bits(proto::ByteView bits);

@@ -1,0 +1,85 @@
+#include "sidecar/cli/spool_arguments.hpp"
+
+#include <cstdio>
+#include <utility>
+
+#include "proto/topic.hpp"
+#include "sidecar/base/text.hpp"
+#include "sidecar/config/load.hpp"
+
+namespace outrider::sidecar {
+
+std::vector<ArgumentRow> with_spool_rows(SpoolChoice& choice, std::vector<ArgumentRow> rows) {
+  std::vector<ArgumentRow> all = {
+      {"config", "FILE", "the sidecar's configuration, which names the spool",
+       store_text(choice.config_file)},
+      {"spool", "PATH", "the spool itself, instead of --config", store_text(choice.path)},
+  };
+  for (ArgumentRow& row : rows) all.push_back(std::move(row));
+  return all;
+}
+
+std::optional<int> read_spool_arguments(const ArgumentTable& table,
+                                        const std::vector<std::string>& arguments,
+                                        SpoolChoice& choice) {
+  if (const auto status = read_arguments(table, arguments)) return status;
+  if (choice.config_file.empty() == choice.path.empty()) {
+    print_error(table, "give --config FILE or --spool PATH");
+    return exit_usage;
+  }
+  if (choice.config_file.empty()) return std::nullopt;
+  const LoadResult result = load_config(choice.config_file);
+  for (const Error& error : result.errors) std::fputs((error.message + "\n").c_str(), stderr);
+  if (!result.ok()) return exit_usage;
+  const Config& config = result.loaded.config;
+  choice.path = config.spool.path;
+  if (choice.path.empty()) {
+    print_error(table, choice.config_file + " has no spool: there is no path in [spool]");
+    return exit_usage;
+  }
+  choice.configured.emplace();
+  for (const DestinationConfig& destination : config.destinations) {
+    choice.configured->push_back(destination.name);
+  }
+  return std::nullopt;
+}
+
+int with_spool(const ArgumentTable& table, const SpoolChoice& choice,
+               const std::function<int(Database&)>& action) {
+  auto database = open_to_read(choice.path);
+  Status done = database.ok() ? Status(Nothing{}) : database.error();
+  int status = exit_failed;
+  if (done.ok()) {
+    done = guarded(choice.path, [&] {
+      const ReadTransaction moment(database.value());
+      status = action(database.value());
+    });
+  }
+  if (done.ok()) return status;
+  print_error(table, done.error().message);
+  return exit_failed;
+}
+
+Status check_destination(Database& database, const std::string& name) {
+  if (name.empty()) return Nothing{};
+  std::string known;
+  for (const auto& [id, other] : destination_names(database)) {
+    if (other == name) return Nothing{};
+    known += (known.empty() ? "" : ", ") + other;
+  }
+  return Error{"the spool has no destination \"" + printable(name, 64) + "\"; it has " +
+               (known.empty() ? "none" : known)};
+}
+
+TakeValue store_topic_pattern(std::string& to) {
+  return [&to](const std::string& value) -> Status {
+    if (!proto::is_valid_pattern(value)) {
+      return Error{"\"" + printable(value, 64) + "\" is not a topic pattern, as in orders.* or " +
+                   "exceptions.>"};
+    }
+    to = value;
+    return Nothing{};
+  };
+}
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,42 @@
+// `--config FILE` or `--spool PATH`: which spool a command is about.
+//
+// Used by `outrider spool` and `outrider dead`. Fails with: an exit status, after one clear line.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sidecar/base/result.hpp"
+#include "sidecar/cli/arguments.hpp"
+#include "sidecar/cli/commands.hpp"
+#include "sidecar/spool/inspection.hpp"
+
+namespace outrider::sidecar {
+
+struct SpoolChoice {
+  std::string config_file;
+  std::string path;
+  /// The destinations of the configuration; nothing without one.
+  std::optional<std::vector<std::string>> configured;
+};
+
+/// The rows of these options, and behind them those of the command.
+std::vector<ArgumentRow> with_spool_rows(SpoolChoice& choice, std::vector<ArgumentRow> rows);
+
+/// Reads the arguments and settles `choice`. Gives the exit status if the command must end.
+std::optional<int> read_spool_arguments(const ArgumentTable& table,
+                                        const std::vector<std::string>& arguments,
+                                        SpoolChoice& choice);
+
+/// Opens the spool to read, and runs `action` at one moment of it; what goes wrong is printed.
+int with_spool(const ArgumentTable& table, const SpoolChoice& choice,
+               const std::function<int(Database&)>& action);
+
+/// Says so if the spool knows no destination of this name.
+Status check_destination(Database& database, const std::string& name);
+
+TakeValue store_topic_pattern(std::string& to);
+
+}  // namespace outrider::sidecar

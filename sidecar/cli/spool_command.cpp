@@ -1,0 +1,124 @@
+#include "sidecar/cli/spool_command.hpp"
+
+#include <cstdio>
+
+#include "sidecar/base/text.hpp"
+#include "sidecar/cli/spool_arguments.hpp"
+#include "sidecar/cli/spool_export_command.hpp"
+#include "sidecar/cli/spool_info_command.hpp"
+#include "sidecar/cli/subcommands.hpp"
+#include "sidecar/cli/text_table.hpp"
+#include "sidecar/spool/spool_check.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+// verify ------------------------------------------------------------------------------------------
+
+void print_problems(const SpoolCheck& check) {
+  std::string text;
+  for (const SpoolProblem& problem : check.problems) {
+    text += problem.what + "\n    " + problem.cure + "\n";
+  }
+  if (check.more_problems > 0) {
+    text += "and " + counted(check.more_problems, "problem") + " more\n";
+  }
+  std::fputs(text.c_str(), stdout);
+}
+
+int verify_command(const std::vector<std::string>& arguments) {
+  SpoolChoice choice;
+  const ArgumentTable table{
+      .usage = "outrider spool verify --config FILE | --spool PATH",
+      .rows = with_spool_rows(choice, {}),
+      .notes = "Reads all of it. Status 0: everything is as it should be; 1: it is not.\n",
+  };
+  if (const auto status = read_spool_arguments(table, arguments, choice)) return *status;
+  return with_spool(table, choice, [&](Database& database) {
+    const SpoolCheck check = check_spool(database);
+    print_problems(check);
+    const bool is_sound = check.problems.empty();
+    std::printf("%s: %s, %s in %s, %s, %s\n", choice.path.c_str(),
+                is_sound ? "everything is as it should be"
+                         : counted(check.problems.size() + check.more_problems, "problem").c_str(),
+                counted(check.events, "spooled event").c_str(),
+                counted(check.blocks, "block").c_str(),
+                counted(check.scheduled, "scheduled event").c_str(),
+                counted(check.dead, "dead letter").c_str());
+    return is_sound ? exit_done : exit_failed;
+  });
+}
+
+// drop --------------------------------------------------------------------------------------------
+
+int drop_all(const ArgumentTable& table, const std::string& path, const std::string& destination) {
+  const auto lock = SpoolLock::take(path);
+  if (!lock.ok()) {
+    print_error(table, lock.error().message);
+    return exit_failed;
+  }
+  auto store = open_to_write(path);
+  Status done = store.ok() ? Status(Nothing{}) : store.error();
+  if (done.ok()) {
+    done = guarded(path, [&] { remove_destination(*store.value(), destination); });
+  }
+  if (done.ok()) return exit_done;
+  print_error(table, done.error().message);
+  return exit_failed;
+}
+
+int drop_command(const std::vector<std::string>& arguments) {
+  SpoolChoice choice;
+  std::string destination;
+  bool is_dry = false;
+  const ArgumentTable table{
+      .usage = "outrider spool drop --config FILE | --spool PATH --destination NAME [--dry-run]",
+      .rows = with_spool_rows(
+          choice,
+          {{"destination", "NAME", "whose events and dead letters are removed, for good",
+            store_text(destination)},
+           {"dry-run", "", "say what would be removed, and change nothing", store_switch(is_dry)}}),
+      .notes = "For a destination that is no longer configured. No sidecar may use the spool.\n",
+  };
+  if (const auto status = read_spool_arguments(table, arguments, choice)) return *status;
+  if (destination.empty()) {
+    print_error(table, "--destination NAME is missing");
+    return exit_usage;
+  }
+  std::string what;
+  const int found = with_spool(table, choice, [&](Database& database) {
+    if (Status known = check_destination(database, destination); !known.ok()) {
+      print_error(table, known.error().message);
+      return exit_failed;
+    }
+    const Removed there = *count_destination(database, destination);
+    what = counted(there.events, "spooled event") + ", " +
+           counted(there.scheduled, "scheduled event") + " and " +
+           counted(there.dead, "dead letter") + " of " + destination;
+    return exit_done;
+  });
+  if (found != exit_done) return found;
+  if (!is_dry) {
+    if (const int status = drop_all(table, choice.path, destination); status != exit_done) {
+      return status;
+    }
+  }
+  std::printf("%s %s\n", is_dry ? "would drop" : "dropped", what.c_str());
+  return exit_done;
+}
+
+}  // namespace
+
+int spool_command(const std::vector<std::string>& arguments) {
+  static const std::vector<CommandRow> rows = {
+      {"info", "what it holds, by destination; costs the same whatever that is",
+       spool_info_command},
+      {"verify", "reads all of it and says what is wrong", verify_command},
+      {"export", "the events as lines of JSON", spool_export_command},
+      {"drop", "removes what lies there for a destination that is no longer configured",
+       drop_command},
+  };
+  return run_subcommand("spool", rows, arguments);
+}
+
+}  // namespace outrider::sidecar

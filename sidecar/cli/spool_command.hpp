@@ -1,0 +1,13 @@
+// `outrider spool`: looks into the spool's file, checks it, and writes out what it holds.
+//
+// One row a subcommand. Works beside a running sidecar and without one.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace outrider::sidecar {
+
+int spool_command(const std::vector<std::string>& arguments);
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,251 @@
+#include "sidecar/spool/spool_check.hpp"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "sidecar/base/record.hpp"
+#include "sidecar/spool/inspection.hpp"
+#include "sidecar/spool/table_walk.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+constexpr const char* cure_file =
+    "`outrider spool export` gives what can be read; a sidecar that comes upon the damage sets the "
+    "file aside and goes on with what can be read of it";
+constexpr const char* cure_block =
+    "the sidecar sets it aside in the table `damaged` when its turn comes, and counts its events "
+    "as "
+    "dropped: damaged";
+constexpr const char* cure_scheduled =
+    "the sidecar sets it aside in the table `damaged` when it is due";
+constexpr const char* cure_dead = "remove it with `outrider dead drop ID`";
+constexpr const char* cure_total =
+    "no event is lost by that, but limits and reports are off by the difference until the "
+    "destination's events are delivered; please report it";
+constexpr const char* cure_counter = "no event is lost by that; please report it";
+constexpr const char* cure_ids =
+    "stop the sidecar, save the file and please report it: new events could get used ids";
+
+struct Totals {
+  std::int64_t events = 0;
+  std::int64_t bytes = 0;
+  std::int64_t scheduled_events = 0;
+  std::int64_t scheduled_bytes = 0;
+  bool is_exact = true;  ///< false: some of it could not be read
+};
+
+class Checker {
+ public:
+  explicit Checker(Database& database) : database_(database) {}
+
+  SpoolCheck run() {
+    attempt([this] { check_file(); });
+    attempt([this] { names_ = destination_names(database_); });
+    check_blocks();
+    check_scheduled();
+    check_dead();
+    attempt([this] { check_settled(); });
+    // Without all rows there is nothing to compare with.
+    if (!is_readable_) return std::move(found_);
+    attempt([this] { check_totals(); });
+    attempt([this] { check_counters(); });
+    return std::move(found_);
+  }
+
+ private:
+  void note(std::string what, const char* cure) {
+    if (found_.problems.size() < problems_max) {
+      found_.problems.push_back({std::move(what), cure});
+    } else {
+      ++found_.more_problems;
+    }
+  }
+
+  template <typename Action>
+  void attempt(const Action& action) {
+    try {
+      action();
+    } catch (const SqliteError& error) {
+      is_readable_ = false;
+      note(std::string("the file cannot be read: ") + error.what(), cure_file);
+    }
+  }
+
+  void walk(const KeyedTable& table, const char* columns,
+            const std::function<void(Statement&)>& take) {
+    const std::uint64_t stretches = walk_table(database_, table, columns, [&](Statement& row) {
+      take(row);
+      return true;
+    });
+    if (stretches == 0) return;
+    is_readable_ = false;
+    note("table " + std::string(table.name) + ": " + std::to_string(stretches) +
+             " places cannot be read",
+         cure_file);
+  }
+
+  void check_file() {
+    Statement lines(database_, "PRAGMA integrity_check(" + std::to_string(problems_max) + ")");
+    while (lines.step()) {
+      if (lines.text(0) != "ok") note("the file: " + std::string(lines.text(0)), cure_file);
+    }
+  }
+
+  void check_owner(DestinationId destination, const std::string& what) {
+    if (names_.contains(destination)) return;
+    note(what + " belongs to no destination", cure_ids);
+  }
+
+  void check_blocks() {
+    walk({"block", "id", nullptr}, "destination, events, crc, records", [this](Statement& row) {
+      const BlockId id = row.number(0);
+      const DestinationId destination = row.number(2);
+      const std::int64_t events = row.number(3);
+      const proto::ByteView records = row.bytes(5);
+      const std::string what = "block " + std::to_string(id) + " of " +
+                               name_of(names_, destination) + " (" + std::to_string(events) +
+                               " events)";
+      ++found_.blocks;
+      first_block_ = std::min(first_block_, id);
+      last_block_ = std::max(last_block_, id);
+      check_owner(destination, what);
+      Totals& totals = totals_[destination];
+      const bool is_whole = is_sound(records, static_cast<std::uint32_t>(events));
+      if (checksum(records) != row.number(4)) {
+        note(what + " is not what was written: its checksum is wrong", cure_block);
+      } else if (!is_whole) {
+        note(what + " is not made of whole events", cure_block);
+      }
+      const SettledPart part = settled_part(records, settled_of(id, what, events));
+      if (!is_whole) totals.is_exact = false;
+      totals.events += events - part.events;
+      totals.bytes += static_cast<std::int64_t>(records.size()) - part.bytes;
+      found_.events += static_cast<std::uint64_t>(std::max<std::int64_t>(events - part.events, 0));
+    });
+  }
+
+  Bytes settled_of(BlockId id, const std::string& what, std::int64_t events) {
+    Bytes settled;
+    attempt([&] {
+      Statement find(database_, "SELECT events FROM settled WHERE block=?");
+      find.bind(1, id);
+      const StatementReset reset(find);
+      if (!find.step()) return;
+      const proto::ByteView bits = find.bytes(0);
+      settled.assign(bits.begin(), bits.end());
+    });
+    for (auto i = static_cast<std::uint32_t>(events); i < settled.size() * 8; ++i) {
+      if (!has_bit(settled, i)) continue;
+      note(what + " has more settled events than events", cure_counter);
+      break;
+    }
+    return settled;
+  }
+
+  void check_scheduled() {
+    walk({"scheduled", "due_ns", "id"}, "destination, crc, record", [this](Statement& row) {
+      const DestinationId destination = row.number(2);
+      const proto::ByteView record = row.bytes(4);
+      const std::string what = "scheduled event " + std::to_string(row.number(1)) + " of " +
+                               name_of(names_, destination);
+      ++found_.scheduled;
+      last_row_ = std::max(last_row_, row.number(1));
+      check_owner(destination, what);
+      if (checksum(record) != row.number(3)) {
+        note(what + " is not what was written: its checksum is wrong", cure_scheduled);
+      } else if (!is_sound(record, 1)) {
+        note(what + " is not a whole event", cure_scheduled);
+      }
+      Totals& totals = totals_[destination];
+      totals.scheduled_events += 1;
+      totals.scheduled_bytes += static_cast<std::int64_t>(record.size());
+    });
+  }
+
+  void check_dead() {
+    walk({"dead", "id", nullptr}, "destination, record, length(CAST(answer AS BLOB))",
+         [this](Statement& row) {
+           const proto::ByteView record = row.bytes(3);
+           const std::string what = "dead letter " + std::to_string(row.number(0));
+           ++found_.dead;
+           last_row_ = std::max(last_row_, row.number(0));
+           dead_bytes_ += static_cast<std::int64_t>(record.size()) + row.number(4);
+           check_owner(row.number(2), what);
+           if (!is_sound(record, 1)) note(what + " is not a whole event", cure_dead);
+         });
+  }
+
+  void check_settled() {
+    const std::int64_t orphans =
+        database_.number("SELECT count(*) FROM settled WHERE block NOT IN (SELECT id FROM block)");
+    if (orphans == 0) return;
+    note("table settled: " + std::to_string(orphans) + " rows of blocks that are not there",
+         cure_counter);
+  }
+
+  void compare(const std::string& what, std::int64_t kept, std::int64_t counted, const char* cure) {
+    if (kept == counted) return;
+    note(
+        what + " is kept as " + std::to_string(kept) + ", but there are " + std::to_string(counted),
+        cure);
+  }
+
+  void check_totals() {
+    Statement kept(database_,
+                   "SELECT id, name, events, bytes, scheduled_events, scheduled_bytes "
+                   "FROM destination");
+    while (kept.step()) {
+      const Totals& counted = totals_[kept.number(0)];
+      const std::string whose = "destination " + std::string(kept.text(1)) + ": the number of ";
+      compare(whose + "spooled events", kept.number(2), counted.events, cure_total);
+      if (counted.is_exact) {
+        compare(whose + "spooled bytes", kept.number(3), counted.bytes, cure_total);
+      }
+      compare(whose + "scheduled events", kept.number(4), counted.scheduled_events, cure_total);
+      compare(whose + "scheduled bytes", kept.number(5), counted.scheduled_bytes, cure_total);
+    }
+  }
+
+  void check_counters() {
+    Statement kept(database_,
+                   "SELECT next_block, front_block, next_row, dead_events, dead_bytes, clients "
+                   "FROM counters");
+    const StatementReset reset(kept);
+    if (!kept.step()) {
+      note("table counters has no row", cure_ids);
+      return;
+    }
+    if (kept.number(0) <= last_block_ || kept.number(1) > first_block_) {
+      note("the ids of the blocks are beyond those that were given out", cure_ids);
+    }
+    if (kept.number(2) <= last_row_) {
+      note("the ids of scheduled events and dead letters are beyond those that were given out",
+           cure_ids);
+    }
+    compare("the number of dead letters", kept.number(3), static_cast<std::int64_t>(found_.dead),
+            cure_counter);
+    compare("the number of bytes of dead letters", kept.number(4), dead_bytes_, cure_counter);
+    compare("the number of clients", kept.number(5),
+            database_.number("SELECT count(*) FROM client"), cure_counter);
+  }
+
+  Database& database_;
+  SpoolCheck found_;
+  DestinationNames names_;
+  std::map<DestinationId, Totals> totals_;
+  std::int64_t dead_bytes_ = 0;
+  BlockId first_block_ = INT64_MAX;
+  BlockId last_block_ = INT64_MIN;
+  std::int64_t last_row_ = INT64_MIN;
+  bool is_readable_ = true;
+};
+
+}  // namespace
+
+SpoolCheck check_spool(Database& database) {
+  return Checker(database).run();
+}
+
+}  // namespace outrider::sidecar

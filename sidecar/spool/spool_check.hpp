@@ -1,0 +1,38 @@
+// check_spool: whether a spool is what it should be.
+//
+// Used by `outrider spool verify`. Reads everything once: SQLite's own check of the file, the
+// checksum and the structure of each block and each event, and whether the totals that are kept
+// are those of what is there. Call it within one ReadTransaction.
+//
+// Thread: the database's. Fails with: nothing; what cannot be read is a problem like others.
+// Limits: names the first problems_max problems and counts the rest. Memory: one block's.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "sidecar/spool/database.hpp"
+
+namespace outrider::sidecar {
+
+inline constexpr std::size_t problems_max = 100;
+
+struct SpoolProblem {
+  std::string what;
+  std::string cure;  ///< what to do, or what it means
+};
+
+struct SpoolCheck {
+  std::uint64_t blocks = 0;
+  std::uint64_t events = 0;  ///< spooled
+  std::uint64_t scheduled = 0;
+  std::uint64_t dead = 0;
+  std::vector<SpoolProblem> problems;
+  std::uint64_t more_problems = 0;
+};
+
+SpoolCheck check_spool(Database& database);
+
+}  // namespace outrider::sidecar

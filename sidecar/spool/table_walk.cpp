@@ -1,0 +1,97 @@
+#include "sidecar/spool/table_walk.hpp"
+
+#include <compare>
+
+namespace outrider::sidecar {
+namespace {
+
+struct Place {
+  std::int64_t key;
+  std::int64_t second;
+  auto operator<=>(const Place&) const = default;
+};
+constexpr Place before_all{INT64_MIN, INT64_MIN};
+constexpr Place behind_all{INT64_MAX, INT64_MAX};
+
+class Walk {
+ public:
+  Walk(Database& database, const KeyedTable& table, const std::string& columns,
+       const std::function<bool(Statement&)>& take)
+      : database_(database), take_(take), has_second_(table.second_key != nullptr) {
+    const std::string key = table.key;
+    const std::string second = has_second_ ? table.second_key : "0";
+    const auto sql = [&](const char* direction) {
+      return "SELECT " + key + "," + second + "," + columns + " FROM " + table.name + " WHERE " +
+             (has_second_
+                  ? "(" + key + "," + second + ")>(?1,?2) AND (" + key + "," + second + ")<(?3,?4)"
+                  : key + ">?1 AND " + key + "<?3") +
+             " ORDER BY " + key + direction + (has_second_ ? "," + second + direction : "");
+    };
+    up_ = sql("");
+    down_ = sql(" DESC");
+  }
+
+  std::uint64_t run() {
+    if (read(true)) return 0;
+    if (read(false)) return 1;
+    std::uint64_t stretches = 1;
+    std::int64_t step = 1;
+    if (begin_.key == INT64_MIN) begin_.key = 0;
+    while (begin_.key < end_.key - step) {
+      begin_ = {begin_.key + step, INT64_MIN};
+      const Place stepped = begin_;
+      if (read(true)) return stretches;
+      if (begin_ == stepped) {
+        step = step > INT64_MAX / 4 ? step : step * 2;
+      } else {
+        ++stretches;
+        step = 1;
+      }
+    }
+    return stretches;
+  }
+
+ private:
+  /// The rows between begin_ and end_, upwards or downwards; moves that end to where it has come.
+  bool read(bool is_up) {
+    Place& last = is_up ? begin_ : end_;
+    try {
+      Statement rows(database_, is_up ? up_ : down_);
+      rows.bind(1, begin_.key).bind(3, end_.key);
+      if (has_second_) rows.bind(2, begin_.second).bind(4, end_.second);
+      while (rows.step()) {
+        const Place place{rows.number(0), rows.number(1)};
+        // In a damaged table a row may come twice.
+        if (is_up ? place <= last : place >= last) return false;
+        last = place;
+        is_taking_ = true;
+        is_stopped_ = !take_(rows);
+        is_taking_ = false;
+        if (is_stopped_) return true;
+      }
+      return true;
+    } catch (const SqliteError&) {
+      if (is_taking_) throw;
+      return false;
+    }
+  }
+
+  Database& database_;
+  const std::function<bool(Statement&)>& take_;
+  const bool has_second_;
+  std::string up_;
+  std::string down_;
+  bool is_taking_ = false;
+  bool is_stopped_ = false;
+  Place begin_ = before_all;
+  Place end_ = behind_all;
+};
+
+}  // namespace
+
+std::uint64_t walk_table(Database& database, const KeyedTable& table, const std::string& columns,
+                         const std::function<bool(Statement& row)>& take) {
+  return Walk(database, table, columns, take).run();
+}
+
+}  // namespace outrider::sidecar

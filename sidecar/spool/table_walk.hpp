@@ -1,0 +1,30 @@
+// walk_table: every row of a table that can be read, of a damaged one too.
+//
+// Used by Salvage and the inspection commands. From the first row up to what cannot be read, then
+// from the last row down to it, and in between in steps that double, so that it ends in any case
+// and one damaged page costs only its own rows.
+//
+// Thread: the database's. Fails with: nothing that reading does; what `take` throws is passed on.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "sidecar/spool/database.hpp"
+
+namespace outrider::sidecar {
+
+struct KeyedTable {
+  const char* name;
+  const char* key;         ///< a whole number
+  const char* second_key;  ///< likewise; or null
+};
+
+/// Calls `take` with each row: its key, its second key or 0, then `columns`; ascending by key as
+/// long as everything can be read, and until it returns false. Returns how many stretches could not
+/// be read.
+std::uint64_t walk_table(Database& database, const KeyedTable& table, const std::string& columns,
+                         const std::function<bool(Statement& row)>& take);
+
+}  // namespace outrider::sidecar

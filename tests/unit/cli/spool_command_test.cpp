@@ -1,0 +1,303 @@
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "spool_fixture.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::StartsWith;
+
+class SpoolCommand : public SpoolFixture {
+ protected:
+  /// One event of every state, and a block of which the first event is done.
+  void fill() {
+    const BlockId block = spool("a", 1, 3);
+    transact([&] {
+      Settlement settlement{};
+      settlement.block = block;
+      settlement.events = 1;
+      settlement.bytes = test::numbered_record({.number = 1}).size();
+      settlement.settled = {1};
+      store->settle(store->destination("a"), settlement);
+    });
+    spool("b", 4, 4, "users.new");
+    schedule("a", 5, std::chrono::hours(1));
+    bury("b", {.number = 6});
+    transact([&] { store->mark({"nightly", now.wall_ns()}); });
+  }
+
+  int lock() const {
+    const int fd = ::open(lock_path(path).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    EXPECT_EQ(::flock(fd, LOCK_EX | LOCK_NB), 0);
+    return fd;
+  }
+
+  /// A byte inside of the data of the first event with this number.
+  void flip_byte_of(std::uint64_t number) {
+    std::string file = read_file();
+    const std::string data = test::numbered_data(number);
+    const std::size_t at = file.find(data);
+    ASSERT_NE(at, std::string::npos);
+    file[at + 5] ^= 0x40;
+    write_file(file);
+  }
+};
+
+TEST_F(SpoolCommand, InfoShowsWhatIsThere) {
+  fill();
+  const Outcome text = outrider({"spool", "info"});
+  EXPECT_EQ(text.status, exit_done) << text.err;
+  EXPECT_THAT(text.out, AllOf(HasSubstr("not in use"), HasSubstr("1 dead letter of "),
+                              HasSubstr("next scheduled event 2026-01-31T13:00:00Z for a"),
+                              HasSubstr("refused 1"), HasSubstr("2026-01-31T12:00:00Z")));
+  EXPECT_THAT(text.out, HasSubstr("nightly   2026-01-31T12:00:00Z"));
+
+  const int fd = lock();
+  const Outcome json = outrider({"spool", "info", "--json"});
+  EXPECT_THAT(json.out,
+              AllOf(HasSubstr(R"("in_use":true)"), HasSubstr(R"({"name":"a","spooled_events":2,)"),
+                    HasSubstr(R"("scheduled_events":1,)"), HasSubstr(R"("dead":{"refused":1}})"),
+                    HasSubstr(R"("next_due":"2026-01-31T13:00:00.000000000Z")"),
+                    HasSubstr(R"("schedules":[{"name":"nightly",)")));
+  EXPECT_THAT(json.out, Not(HasSubstr("configured")));
+  ::close(fd);
+}
+
+TEST_F(SpoolCommand, InfoSaysWhatIsNotConfiguredAnyMore) {
+  fill();
+  const std::string config = dir.file("o.conf");
+  std::ofstream(config) << "[spool]\npath = " << path << "\n[destination.a]\ntype = stdout\n";
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(run_command_line({"spool", "info", "--json", "--config", config}), exit_done);
+  EXPECT_THAT(testing::internal::GetCapturedStdout(),
+              AllOf(HasSubstr(R"({"name":"a","configured":true,)"),
+                    HasSubstr(R"({"name":"b","configured":false,)")));
+}
+
+TEST_F(SpoolCommand, ReadingLeavesTheFilesAsTheyWere) {
+  fill();
+  close();
+  const std::string before = read_file();
+  const auto names = files();
+  for (const char* command : {"info", "verify", "export"}) {
+    EXPECT_EQ(outrider({"spool", command}).status, exit_done) << command;
+  }
+  EXPECT_EQ(outrider({"dead", "list"}).status, exit_done);
+  EXPECT_EQ(read_file(), before);
+  EXPECT_EQ(files(), names);
+}
+
+TEST_F(SpoolCommand, WhatIsNoSpoolStaysAsItIs) {
+  close();
+  const std::vector<std::vector<std::string>> commands = {
+      {"spool", "info"},          {"spool", "verify"},
+      {"spool", "export"},        {"spool", "drop", "--destination", "a"},
+      {"dead", "list"},           {"dead", "show", "1"},
+      {"dead", "retry", "--all"}, {"dead", "drop", "1"}};
+  for (const auto& words : commands) {
+    std::filesystem::remove(path);
+    const Outcome none = outrider(words);
+    EXPECT_EQ(none.status, exit_failed);
+    EXPECT_THAT(none.err, HasSubstr("no spool at " + path));
+    EXPECT_THAT(files(), IsEmpty());
+
+    write_file("");
+    const Outcome empty = outrider(words);
+    EXPECT_EQ(empty.status, exit_failed);
+    EXPECT_THAT(empty.err, HasSubstr("another program"));
+    EXPECT_EQ(read_file(), "");
+
+    write_file(std::string(8192, 'x'));
+    const Outcome other = outrider(words);
+    EXPECT_EQ(other.status, exit_failed);
+    EXPECT_THAT(other.err, HasSubstr("not a database"));
+    EXPECT_EQ(read_file(), std::string(8192, 'x'));
+  }
+}
+
+TEST_F(SpoolCommand, WrongUsageIsOneLine) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
+      {{"spool"}, "a command is missing"},
+      {{"spool", "verfy"}, "did you mean \"verify\"?"},
+      {{"spool", "info"}, "give --config FILE or --spool PATH"},
+      {{"spool", "export", "--spool", path, "--state", "gone"}, "--state: \"gone\" is none of"},
+      {{"spool", "export", "--spool", path, "--topic", "a..b"}, "is not a topic pattern"},
+      {{"spool", "drop", "--spool", path}, "--destination NAME is missing"},
+  };
+  for (const auto& [words, message] : cases) {
+    testing::internal::CaptureStderr();
+    EXPECT_EQ(run_command_line(words), exit_usage) << message;
+    EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr(message));
+  }
+}
+
+TEST_F(SpoolCommand, VerifyFindsNothingWrongWithWhatTheStoreWrites) {
+  fill();
+  bury("a", {.number = 7, .answer = "h\xc3\xb6ren"});
+  transact([&] {
+    EXPECT_TRUE(store->put_back_dead(number("SELECT min(id) FROM dead"), now));
+    EXPECT_TRUE(store->remove_dead(number("SELECT max(id) FROM dead")));
+    store->quarantine(store->destination("a"), number("SELECT min(id) FROM block"), now);
+  });
+  const Outcome verified = outrider({"spool", "verify"});
+  EXPECT_EQ(verified.status, exit_done);
+  EXPECT_THAT(verified.out,
+              HasSubstr("everything is as it should be, 2 spooled events in 2 blocks, "
+                        "1 scheduled event, 0 dead letters"));
+}
+
+TEST_F(SpoolCommand, VerifyFindsAFlippedByte) {
+  fill();
+  close();
+  flip_byte_of(2);
+  const Outcome block = outrider({"spool", "verify"});
+  EXPECT_EQ(block.status, exit_failed);
+  EXPECT_THAT(block.out, AllOf(HasSubstr("of a (3 events) is not what was written"),
+                               HasSubstr("`damaged`"), HasSubstr(": 1 problem, ")));
+  flip_byte_of(5);
+  EXPECT_THAT(outrider({"spool", "verify"}).out, HasSubstr("scheduled event 1 of a is not what"));
+}
+
+TEST_F(SpoolCommand, VerifyFindsWrongTotalsAndOrphans) {
+  struct Case {
+    const char* damage;
+    const char* problem;
+  };
+  const std::vector<Case> cases = {
+      {"UPDATE destination SET events=events+1 WHERE name='a'",
+       "destination a: the number of spooled events is kept as 3, but there are 2"},
+      {"UPDATE destination SET bytes=0 WHERE name='b'", "the number of spooled bytes is kept as 0"},
+      {"UPDATE destination SET scheduled_events=0", "the number of scheduled events"},
+      {"UPDATE counters SET dead_bytes=dead_bytes+1", "the number of bytes of dead letters"},
+      {"UPDATE counters SET dead_events=0", "the number of dead letters is kept as 0"},
+      {"UPDATE counters SET clients=1", "the number of clients is kept as 1, but there are 0"},
+      {"UPDATE counters SET next_block=0", "the ids of the blocks"},
+      {"UPDATE counters SET next_row=1", "the ids of scheduled events and dead letters"},
+      {"INSERT INTO settled VALUES(1, x'01')", "table settled: 1 rows"},
+      {"UPDATE settled SET events=x'81'", "more settled events than events"},
+      {"UPDATE dead SET record=x'00'", "dead letter 2 is not a whole event"},
+      {"DELETE FROM destination WHERE name='a'", "belongs to no destination"},
+      {"DELETE FROM counters", "table counters has no row"},
+  };
+  fill();
+  for (const Case& wrong : cases) {
+    store->database().execute("VACUUM INTO '" + dir.file("saved") + "'");
+    store->database().execute(wrong.damage);
+    const Outcome found = outrider({"spool", "verify"});
+    EXPECT_EQ(found.status, exit_failed) << wrong.damage;
+    EXPECT_THAT(found.out, HasSubstr(wrong.problem));
+    close();
+    std::filesystem::rename(dir.file("saved"), path);
+    open();
+    store->database().execute("PRAGMA journal_mode=WAL");
+  }
+  EXPECT_EQ(outrider({"spool", "verify"}).status, exit_done);
+}
+
+TEST_F(SpoolCommand, ExportGivesEveryEventThatIsNotDoneAsALineOfJson) {
+  fill();
+  const Outcome all = outrider({"spool", "export"});
+  EXPECT_EQ(all.status, exit_done) << all.err;
+  EXPECT_THAT(numbers_of(all.out), ElementsAre(2, 3, 4, 5, 6));
+  EXPECT_THAT(all.out,
+              StartsWith(R"({"id":"00000000-0000-0000-0000-000000000002","topic":"orders.paid",)"
+                         R"("time":"1970-01-01T00:00:01.000000000Z","data":{"n":2},)"
+                         R"("destination":"a","state":"spooled"})"
+                         "\n"));
+  EXPECT_THAT(all.out, HasSubstr(R"("state":"scheduled","at":"2026-01-31T13:00:00.000000000Z"})"));
+  EXPECT_THAT(all.out, HasSubstr(R"("destination":"b","state":"dead","reason":"refused",)"
+                                 R"("status":400,"attempts":2})"));
+
+  const auto some = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {"spool", "export"});
+    return numbers_of(outrider(words).out);
+  };
+  EXPECT_THAT(some({"--destination", "b"}), ElementsAre(4, 6));
+  EXPECT_THAT(some({"--state", "scheduled"}), ElementsAre(5));
+  EXPECT_THAT(some({"--topic", "users.>"}), ElementsAre(4));
+  EXPECT_THAT(some({"--topic", "orders.*", "--destination", "a", "--state", "spooled"}),
+              ElementsAre(2, 3));
+}
+
+TEST_F(SpoolCommand, ExportStepsOverADamagedBlockAndSaysSo) {
+  fill();
+  close();
+  flip_byte_of(2);
+  const Outcome rest = outrider({"spool", "export"});
+  EXPECT_EQ(rest.status, exit_failed);
+  EXPECT_THAT(numbers_of(rest.out), ElementsAre(4, 5, 6));
+  EXPECT_THAT(rest.err, HasSubstr("3 events and 0 places in the file could not be read"));
+}
+
+TEST_F(SpoolCommand, ExportLosesOnlyWhatIsOnADamagedPage) {
+  // One block fills most of a page, so each is alone on its leaf of the table.
+  constexpr int blocks = 40;
+  constexpr int events = 55;
+  for (int i = 0; i < blocks; ++i) spool("a", i * events, (i + 1) * events - 1);
+  close();
+  for (const int damaged : {0, 17, blocks - 1}) {
+    const std::string whole = read_file();
+    std::string file = whole;
+    const std::size_t at = file.find(test::numbered_data(damaged * events));
+    ASSERT_NE(at, std::string::npos);
+    file.replace(at / 4096 * 4096, 64, 64, '\xff');
+    write_file(file);
+    const Outcome rest = outrider({"spool", "export"});
+    EXPECT_EQ(rest.status, exit_failed);
+    const std::vector<int> numbers = numbers_of(rest.out);
+    EXPECT_EQ(numbers.size(), (blocks - 1) * events) << damaged;
+    EXPECT_EQ(std::ranges::count(numbers, damaged * events), 0);
+    EXPECT_THAT(rest.err, HasSubstr("0 events and 1 place in the file could not be read"));
+    EXPECT_EQ(outrider({"spool", "verify"}).status, exit_failed);
+    write_file(whole);
+  }
+}
+
+TEST_F(SpoolCommand, DropRemovesWhatLiesThereForOneDestination) {
+  fill();
+  for (int i = 0; i < 600; ++i) schedule("b", 7, std::chrono::hours(i));
+  close();
+  const std::string before = read_file();
+  const Outcome dry = outrider({"spool", "drop", "--destination", "b", "--dry-run"});
+  EXPECT_EQ(dry.out, "would drop 1 spooled event, 600 scheduled events and 1 dead letter of b\n");
+  EXPECT_EQ(read_file(), before);
+
+  const int fd = lock();
+  const Outcome used = outrider({"spool", "drop", "--destination", "b"});
+  EXPECT_EQ(used.status, exit_failed);
+  EXPECT_THAT(used.err, HasSubstr("a sidecar uses the spool"));
+  EXPECT_EQ(read_file(), before);
+  ::close(fd);
+
+  const Outcome dropped = outrider({"spool", "drop", "--destination", "b"});
+  EXPECT_EQ(dropped.status, exit_done) << dropped.err;
+  EXPECT_EQ(dropped.out, "dropped 1 spooled event, 600 scheduled events and 1 dead letter of b\n");
+  EXPECT_THAT(numbers_of(outrider({"spool", "export"}).out), ElementsAre(2, 3, 5));
+  EXPECT_EQ(outrider({"spool", "verify"}).status, exit_done);
+  const Outcome again = outrider({"spool", "drop", "--destination", "b"});
+  EXPECT_EQ(again.status, exit_failed);
+  EXPECT_THAT(again.err, HasSubstr("no destination \"b\"; it has a"));
+}
+
+TEST_F(SpoolCommand, AFrozenDatabaseIsReadWithoutAnyOtherFile) {
+  fill();
+  close();
+  const std::string odd = dir.file("50%#1?.db");
+  std::filesystem::rename(path, odd);
+  {
+    Database database(odd, OpenMode::frozen);
+    EXPECT_EQ(database.number("SELECT count(*) FROM block"), 2);
+    EXPECT_THROW(database.execute("DELETE FROM block"), SqliteError);
+    EXPECT_EQ(files().size(), 1U);
+  }
+}
+
+}  // namespace
+}  // namespace outrider::sidecar
