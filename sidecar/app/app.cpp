@@ -65,9 +65,8 @@ Result<std::unique_ptr<App>> App::create(const Config& config, AppParts parts, L
       return transport.error().with_prefix("destination " + destination.name);
     }
     Lane* lane = spool ? &spool->lane(destinations.size()) : nullptr;
-    destinations.push_back(std::make_unique<Destination>(destination, std::move(encoder),
-                                                         std::move(transport.value()), lane, log,
-                                                         seeds.next()));
+    destinations.push_back(std::make_unique<Destination>(
+        destination, std::move(encoder), std::move(transport.value()), lane, log, seeds.next()));
   }
   return std::unique_ptr<App>(
       new App(config, parts, std::move(spool), std::move(destinations), log, seeds.next()));

@@ -1,8 +1,8 @@
 // App: the whole sidecar as one object, without a socket, a clock or a thread of its own.
 //
 // Used by Host, which gives it the real world, and by the simulation, which gives it a false one.
-// It wires source -> ingest -> router -> destinations -> transports, and the spool beside them, turns
-// them, and carries out the shutdown:
+// It wires source -> ingest -> router -> destinations -> transports, and the spool beside them,
+// turns them, and carries out the shutdown:
 //
 //     running    until request_stop()
 //     draining   no new clients; what is on its way is still taken, for a moment
@@ -74,7 +74,9 @@ class App final : public Agent, private RecordSink, private ConfirmSink {
   MonoTime stop_until() const { return spool_ ? linger_until_ + storing_max : linger_until_; }
 
   /// Somebody else has changed the spool.
-  void look_at_spool() { if (spool_) spool_->look_again(); }
+  void look_at_spool() {
+    if (spool_) spool_->look_again();
+  }
 
  private:
   enum class Phase : std::uint8_t { running, draining, flushing, storing, finished };

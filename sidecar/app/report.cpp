@@ -89,16 +89,16 @@ std::string format_report(const Report& report) {
   std::size_t width = std::string_view("destination").size();
   for (const auto& row : report.destinations) width = std::max(width, row.name.size());
   fmt::format_to(out, "  {:<{}} {:>12} {:>12} {:>10} {:>10} {:>8} {:>9} {:>9} {:>8} {:>9}\n",
-                 "destination", width, "accepted", "delivered", "left", "dropped", "dead", "spooled",
-                 "scheduled", "queued", "in flight");
+                 "destination", width, "accepted", "delivered", "left", "dropped", "dead",
+                 "spooled", "scheduled", "queued", "in flight");
   for (const auto& [name, ledger] : report.destinations) {
     // What was left when the time to stop was up has a column of its own.
     const std::uint64_t left = ledger.dropped_for(DropReason::linger);
-    fmt::format_to(out,
-                   "  {:<{}} {:>12} {:>12} {:>10} {:>10} {:>8} {:>9} {:>9} {:>8} {:>9}{}{}\n", name,
-                   width, ledger.accepted, ledger.delivered, left, ledger.dropped_total() - left,
-                   ledger.dead_total(), ledger.spooled, ledger.scheduled, ledger.queued,
-                   ledger.in_flight, losses(ledger), recovered(ledger));
+    fmt::format_to(out, "  {:<{}} {:>12} {:>12} {:>10} {:>10} {:>8} {:>9} {:>9} {:>8} {:>9}{}{}\n",
+                   name, width, ledger.accepted, ledger.delivered, left,
+                   ledger.dropped_total() - left, ledger.dead_total(), ledger.spooled,
+                   ledger.scheduled, ledger.queued, ledger.in_flight, losses(ledger),
+                   recovered(ledger));
   }
   text += report.is_balanced() ? "  every accepted event is accounted for\n"
                                : "  THE LEDGER DOES NOT ADD UP: please report this\n";

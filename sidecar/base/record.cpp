@@ -160,8 +160,7 @@ void restore_record(proto::ByteView stored, const std::optional<RecordOrigin>& o
                     const Now& now, std::uint8_t* out) {
   RecordHead head;
   std::memcpy(&head, stored.data(), sizeof head);
-  head.record_bytes =
-      static_cast<std::uint32_t>(restored_record_bytes(stored, origin.has_value()));
+  head.record_bytes = static_cast<std::uint32_t>(restored_record_bytes(stored, origin.has_value()));
   if (origin) head.flags |= flag_origin;
   const std::uint8_t* rest = stored.data() + sizeof head;
   append(out, &head, sizeof head);

@@ -73,9 +73,9 @@ std::string_view nearest(std::string_view word, const std::vector<std::string_vi
 }
 
 std::string without_secrets(std::string_view text) {
-  static constexpr std::array words = {
-      "authorization", "bearer", "basic",     "token",  "secret", "password", "passwd",
-      "api_key",       "apikey", "api-key",   "cookie", "signature"};
+  static constexpr std::array words = {"authorization", "bearer",   "basic",  "token",
+                                       "secret",        "password", "passwd", "api_key",
+                                       "apikey",        "api-key",  "cookie", "signature"};
   const auto is_filler = [](char c) {
     return c == ' ' || c == ':' || c == '=' || c == '"' || c == '\'' || c == '\\' || c == '[';
   };

@@ -21,8 +21,8 @@ std::vector<std::string> split(std::string_view text, char separator);
 /// The candidate that `word` was probably meant to be, or an empty view if none is near.
 std::string_view nearest(std::string_view word, const std::vector<std::string_view>& candidates);
 
-/// Text in which what follows words like "token", "password" or "Bearer" is "[redacted]": for answers
-/// of strangers, who may repeat what they were sent.
+/// Text in which what follows words like "token", "password" or "Bearer" is "[redacted]": for
+/// answers of strangers, who may repeat what they were sent.
 std::string without_secrets(std::string_view text);
 
 /// Text made safe to print on one line: control bytes as \xNN, cut at `bytes_max` with "...".

@@ -317,7 +317,10 @@ const std::vector<Section>& sections() {
        "Its "
        "id is NAME/2026-01-31T12:00:00Z, the time (UTC) that it was due, which is its time too.",
        "cron"},
-      {"spool", "spool", "What is kept on disk: confirmed, scheduled and spilled events, dead letters.", {}},
+      {"spool",
+       "spool",
+       "What is kept on disk: confirmed, scheduled and spilled events, dead letters.",
+       {}},
       {"shutdown", "shutdown", "How the sidecar stops."},
       {"log", "log", "What the sidecar says of itself."},
   };

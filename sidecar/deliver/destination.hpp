@@ -18,11 +18,11 @@
 #include <vector>
 
 #include "sidecar/base/agent.hpp"
+#include "sidecar/base/ledger.hpp"
 #include "sidecar/base/log.hpp"
 #include "sidecar/config/destination_config.hpp"
 #include "sidecar/deliver/backlog.hpp"
 #include "sidecar/deliver/failure_log.hpp"
-#include "sidecar/base/ledger.hpp"
 #include "sidecar/deliver/outcome.hpp"
 #include "sidecar/deliver/pacer.hpp"
 #include "sidecar/deliver/transport.hpp"
@@ -123,7 +123,7 @@ class Destination final : public Agent {
   std::vector<int> item_statuses_;
   bool is_fresh_next_ = false;
   std::vector<std::uint8_t> record_;  ///< scratch
-  bool is_held_ = false;  ///< since the breaker opened, credentials were refused
+  bool is_held_ = false;              ///< since the breaker opened, credentials were refused
   bool is_stopping_ = false;
   bool is_flushing_ = false;
   bool is_disabled_ = false;

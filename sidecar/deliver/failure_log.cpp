@@ -15,7 +15,7 @@ std::string_view name_of(DeadReason reason) {
 }
 
 std::string detail_of(const Completion& completion) {
-  return printable(completion.detail, detail_bytes_max);
+  return without_secrets(printable(completion.detail, detail_bytes_max));
 }
 
 std::string status_of(const Completion& completion) {

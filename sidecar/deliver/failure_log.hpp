@@ -11,9 +11,9 @@
 #include <string_view>
 #include <utility>
 
+#include "sidecar/base/ledger.hpp"
 #include "sidecar/base/log.hpp"
 #include "sidecar/deliver/batch.hpp"
-#include "sidecar/base/ledger.hpp"
 #include "sidecar/deliver/transport.hpp"
 
 namespace outrider::sidecar {

@@ -2,8 +2,8 @@
 // stored. What is refused is answered at once, the rest when it is on disk.
 //
 // Used by App. A frame must have a client id and a sequence number. An event that breaks a rule is
-// refused alone and named in the answer; if there is no room for the others, nothing of the frame is
-// taken and its client sends it again.
+// refused alone and named in the answer; if there is no room for the others, nothing of the frame
+// is taken and its client sends it again.
 //
 // Thread: the sidecar's one. Owns: counters and scratch space; the source and the sink outlive it.
 // Limits: frames_per_turn_max frames a turn, and none while the sink is busy: they wait where they

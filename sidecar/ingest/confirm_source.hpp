@@ -1,7 +1,8 @@
 // ConfirmSource: where frames come from that are to be confirmed, and where the answers go.
 //
 // Used by ConfirmAgent and App. Implementations: ZmqConfirmSource, and
-// tests/support/fake_confirm_source.hpp. Thread: the sidecar's one; never blocks. Owns: its sockets.
+// tests/support/fake_confirm_source.hpp. Thread: the sidecar's one; never blocks. Owns: its
+// sockets.
 #pragma once
 
 #include <optional>

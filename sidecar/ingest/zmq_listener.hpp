@@ -1,10 +1,13 @@
-// ZmqListener: a ZeroMQ socket that is bound to endpoints of the configuration and wakes the reactor.
+// ZmqListener: a ZeroMQ socket that is bound to endpoints of the configuration and wakes the
+// reactor.
 //
 // Used by ZmqSource (PULL) and ZmqConfirmSource (ROUTER). An ipc path is claimed by an
-// EndpointGuard, which also gives it its owner and mode. For endpoints outside the process it raises
-// the process's soft limit of open files to the hard one, for each client takes a descriptor.
+// EndpointGuard, which also gives it its owner and mode. For endpoints outside the process it
+// raises the process's soft limit of open files to the hard one, for each client takes a
+// descriptor.
 //
-// Thread: the sidecar's one; never blocks. Owns: the socket and the ipc paths. Borrows: the reactor.
+// Thread: the sidecar's one; never blocks. Owns: the socket and the ipc paths. Borrows: the
+// reactor.
 #pragma once
 
 #include <string>

@@ -1,8 +1,8 @@
 // The ZeroMQ sockets of ingest: frames from clients, over ipc, tcp and inproc.
 //
-// Used by the composition root, which hands them to IngestAgent and ConfirmAgent. One PULL socket is
-// bound to every endpoint of the configuration, one ROUTER socket to the confirm endpoint; libzmq
-// takes from their clients in turn.
+// Used by the composition root, which hands them to IngestAgent and ConfirmAgent. One PULL socket
+// is bound to every endpoint of the configuration, one ROUTER socket to the confirm endpoint;
+// libzmq takes from their clients in turn.
 //
 // Thread: the sidecar's one thread; never blocks. Each socket's descriptor is registered with the
 // Reactor, so that a wait ends when frames come. Its readiness tells of a change only: a caller

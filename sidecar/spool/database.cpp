@@ -80,9 +80,8 @@ StorageTrouble SqliteError::trouble() const {
 Database::Database(const std::string& path, OpenMode mode, const std::string& vfs)
     : wal_pages_(new int(0)) {
   const std::string name = mode == OpenMode::frozen ? frozen_uri(path) : path;
-  const int code =
-      sqlite3_open_v2(name.c_str(), &handle_, flags_of(mode) | SQLITE_OPEN_NOMUTEX,
-                      vfs.empty() ? nullptr : vfs.c_str());
+  const int code = sqlite3_open_v2(name.c_str(), &handle_, flags_of(mode) | SQLITE_OPEN_NOMUTEX,
+                                   vfs.empty() ? nullptr : vfs.c_str());
   try {
     if (code != SQLITE_OK) fail(handle_, code);
   } catch (...) {

@@ -82,9 +82,7 @@ class SystemDisk final : public Disk {
     return is_taken;
   }
 
-  void give_back_reserve(const std::string& path) override {
-    ::unlink(reserve_path(path).c_str());
-  }
+  void give_back_reserve(const std::string& path) override { ::unlink(reserve_path(path).c_str()); }
 
   bool exists(const std::string& path) override { return ::access(path.c_str(), F_OK) == 0; }
 

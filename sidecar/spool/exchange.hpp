@@ -133,10 +133,10 @@ struct Group {
   std::optional<StorageTrouble> intake_trouble;
   /// Nothing was done at all: settlements and dead letters are to be asked for again.
   bool has_failed = false;
-  std::vector<Block> stored;     ///< of `confirmed` and of what was released, for delivery at once
-  std::vector<Moved> left;       ///< the same, of blocks that are on disk only
-  std::vector<Moved> released;   ///< scheduled events that are in `stored` or `left`
-  std::vector<Moved> returned;   ///< dead letters that a person put back; on disk only
+  std::vector<Block> stored;    ///< of `confirmed` and of what was released, for delivery at once
+  std::vector<Moved> left;      ///< the same, of blocks that are on disk only
+  std::vector<Moved> released;  ///< scheduled events that are in `stored` or `left`
+  std::vector<Moved> returned;  ///< dead letters that a person put back; on disk only
   std::vector<ReadAnswer> reads_done;
   std::uint64_t dead_trimmed = 0;  ///< the oldest dead letters, beyond the limits
 

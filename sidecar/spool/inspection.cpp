@@ -152,8 +152,8 @@ Result<std::unique_ptr<SpoolLock>> SpoolLock::take(const std::string& path) {
   std::unique_ptr<SpoolLock> lock(new SpoolLock(fd));
   // Made by root, it must not keep the sidecar out.
   struct stat owner {};
-  const bool is_owned = ::stat(path.c_str(), &owner) == 0 &&
-                        ::fchown(fd, owner.st_uid, owner.st_gid) == 0;
+  const bool is_owned =
+      ::stat(path.c_str(), &owner) == 0 && ::fchown(fd, owner.st_uid, owner.st_gid) == 0;
   if (is_owned && ::flock(fd, LOCK_EX | LOCK_NB) == 0) return lock;
   return Error{"a sidecar uses the spool " + path + "; stop it first"};
 }

@@ -119,8 +119,7 @@ void Lane::read_ahead() {
   if (is_reading_ || is_closed_ || readable_ == 0) return;
   if (arrived_bytes_ >= read_ahead_bytes_max) return;
   is_reading_ = true;
-  spool_.gathered_->reads.push_back(
-      {index_, read_up_to_, read_ahead_bytes_max - arrived_bytes_});
+  spool_.gathered_->reads.push_back({index_, read_up_to_, read_ahead_bytes_max - arrived_bytes_});
 }
 
 // Done --------------------------------------------------------------------------------------------

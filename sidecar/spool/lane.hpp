@@ -5,8 +5,8 @@
 // removed is gathered in the Spool's group and done by the storage thread.
 //
 // Blocks come back in the order in which they were stored: while anything is on disk that is not in
-// memory, what comes later is behind it. With `is_fresh_first`, what was confirmed just now overtakes
-// what waits on disk.
+// memory, what comes later is behind it. With `is_fresh_first`, what was confirmed just now
+// overtakes what waits on disk.
 //
 // Thread: the sidecar's one. Owns: blocks that have been read ahead. Borrows: the spool, and the
 // destination's ledger, of which it keeps `spooled`, `scheduled`, `recovered` and the drops of what
@@ -135,14 +135,14 @@ class Lane {
   std::uint64_t bytes_ = 0;     ///< on disk or on the way there
   std::uint64_t readable_ = 0;  ///< events on disk that have not been read
   std::uint64_t in_memory_ = 0;
-  std::uint64_t unsaved_ = 0;   ///< of what was put back
+  std::uint64_t unsaved_ = 0;  ///< of what was put back
   BlockId read_up_to_ = INT64_MIN;
   std::set<BlockId> read_early_;  ///< beyond read_up_to_
   bool is_reading_ = false;
   bool is_closed_ = false;
 
-  std::deque<Block> arrived_;      ///< each has an event that is neither settled nor taken
-  std::uint32_t next_index_ = 0;   ///< in the first of them
+  std::deque<Block> arrived_;     ///< each has an event that is neither settled nor taken
+  std::uint32_t next_index_ = 0;  ///< in the first of them
   std::size_t next_offset_ = 0;
   std::uint64_t arrived_bytes_ = 0;
   std::unordered_map<BlockId, Open> open_;

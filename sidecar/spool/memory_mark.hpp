@@ -1,9 +1,9 @@
 // MemoryMark: how many events the sidecar has in memory only, kept where a crash leaves it, so that
 // the next run can say how many the crash has cost.
 //
-// Used by Host, which opens it beside the spool, and App, which writes it each turn: eight bytes of a
-// mapped file, without a system call. After SIGKILL it is as of the last turn; after a loss of power
-// it may be older.
+// Used by Host, which opens it beside the spool, and App, which writes it each turn: eight bytes of
+// a mapped file, without a system call. After SIGKILL it is as of the last turn; after a loss of
+// power it may be older.
 //
 // Thread: the sidecar's one. Owns: the mapping. Fails with: nothing; without it nothing is counted.
 #pragma once

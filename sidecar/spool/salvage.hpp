@@ -26,7 +26,7 @@ struct Salvaged {
   std::uint64_t events = 0;      ///< kept, scheduled ones too
   std::uint64_t dead = 0;        ///< dead letters that were kept
   std::uint64_t unreadable = 0;  ///< rows, or stretches of rows, that are not in the copy
-  bool has_copy = false;         ///< false: there was not even room for a copy; the new one is empty
+  bool has_copy = false;  ///< false: there was not even room for a copy; the new one is empty
 };
 
 /// `next_block`: ids below it may be in use by somebody who still runs.

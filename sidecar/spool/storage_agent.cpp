@@ -17,6 +17,7 @@ constexpr Duration trouble_line_interval = std::chrono::minutes(1);
 constexpr Duration room_look_interval = std::chrono::seconds(1);
 constexpr std::uint64_t room_look_bytes = 8U << 20U;
 constexpr Duration house_keeping_interval = std::chrono::minutes(10);
+constexpr Duration give_back_interval = std::chrono::milliseconds(100);
 constexpr std::uint64_t nothing_due = UINT64_MAX;
 
 }  // namespace
@@ -444,8 +445,8 @@ void StorageAgent::keep_house(const Now& now) {
     next_house_keeping_ = now.mono + house_keeping_interval;
     store_->begin(false);
     store_->trim_dead(settings_.dead, now);
-    store_->give_back_pages();
     store_->commit();
+    if (store_->give_back_pages()) next_house_keeping_ = now.mono + give_back_interval;
     if (!has_reserve_ && has_room(now)) {
       has_reserve_ = disk_->take_reserve(settings_.path, reserve_bytes);
     }

@@ -6,7 +6,8 @@
 //                          └──────────put back────┘
 //
 // block      stored records of one destination, one behind the other; ids ascend in the order of
-//            sending. `settled` has the bits of blocks of which some events are done, and their bytes.
+//            sending. `settled` has the bits of blocks of which some events are done, and their
+//            bytes.
 // counters   one row; ids are never used twice, for the sidecar remembers how far it has read.
 // returned   what an inspection command has put back; the running sidecar takes note and clears it.
 // damaged    what could not be read, for people to look at.
@@ -29,6 +30,9 @@ constexpr std::int64_t schema_version = 1;
 /// Leaves room in front: what a stop puts back gets lower ids.
 constexpr std::int64_t first_block = std::int64_t{1} << 40U;
 constexpr std::size_t windows_cached_max = 1024;
+/// A spool that is often used keeps some room for its next time.
+constexpr std::int64_t unused_pages_min = 16'384;
+constexpr std::int64_t vacuum_pages = 2048;
 
 constexpr const char* tables = R"(
 CREATE TABLE counters(next_block INTEGER, front_block INTEGER, next_row INTEGER,
@@ -144,11 +148,13 @@ Store::~Store() = default;
 
 void Store::make_tables() {
   // Kept small: what is read is read once, and the page cache of the system is behind it.
-  database_.execute("PRAGMA cache_size=-4096; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;");
+  database_.execute(
+      "PRAGMA cache_size=-4096; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;");
   const bool is_empty = database_.number("SELECT count(*) FROM sqlite_schema") == 0;
   if (is_empty) {
-    database_.execute("PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL; "
-                      "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; BEGIN IMMEDIATE;");
+    database_.execute(
+        "PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL; "
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; BEGIN IMMEDIATE;");
     // Another process may have been faster.
     if (database_.number("SELECT count(*) FROM sqlite_schema") == 0) {
       database_.execute(tables);
@@ -487,16 +493,24 @@ void Store::stretch_log(std::int64_t bytes) {
   // A transaction larger than the cache is written to the log as it goes, and leaves its length
   // behind when it is rolled back.
   try {
-    database_.execute("BEGIN IMMEDIATE; CREATE TABLE stretch(data); INSERT INTO stretch VALUES("
-                      "zeroblob(" + std::to_string(bytes) + ")); ROLLBACK");
+    database_.execute(
+        "BEGIN IMMEDIATE; CREATE TABLE stretch(data); INSERT INTO stretch VALUES("
+        "zeroblob(" +
+        std::to_string(bytes) + ")); ROLLBACK");
   } catch (const SqliteError&) {
     // No room: then it grows when it must.
     roll_back();
   }
 }
 
-void Store::give_back_pages() {
-  database_.execute("PRAGMA incremental_vacuum(4096)");
+bool Store::give_back_pages() {
+  const auto has_many = [this] {
+    const std::int64_t unused = database_.number("PRAGMA freelist_count");
+    return unused > unused_pages_min && unused > database_.number("PRAGMA page_count") / 2;
+  };
+  if (!has_many()) return false;
+  database_.execute("PRAGMA incremental_vacuum(" + std::to_string(vacuum_pages) + ")");
+  return has_many();
 }
 
 // Repair ------------------------------------------------------------------------------------------

@@ -98,8 +98,7 @@ class Store {
   std::optional<std::uint64_t> next_due_ns();
   /// Removes what is due and returns it, oldest first. What cannot be read is moved out of the way
   /// and has no record.
-  std::vector<DueEvent> take_due(const Now& now, std::uint64_t events_max,
-                                 std::uint64_t bytes_max);
+  std::vector<DueEvent> take_due(const Now& now, std::uint64_t events_max, std::uint64_t bytes_max);
 
   // Clients ---------------------------------------------------------------------------------------
 
@@ -114,8 +113,9 @@ class Store {
   /// Makes the write-ahead log's file as large as it will become: a sync then has no new length of
   /// the file to write, and takes half the time.
   void stretch_log(std::int64_t bytes);
-  /// Gives pages that are no longer needed back to the file system, some at a time.
-  void give_back_pages();
+  /// Gives pages back to the file system, some at a time, while more than half are not needed.
+  /// True: there are more. Not inside of a transaction.
+  bool give_back_pages();
 
   // Repair ----------------------------------------------------------------------------------------
 
