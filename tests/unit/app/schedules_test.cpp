@@ -1,0 +1,148 @@
+// Recurring events through the whole App: each run is one event, whatever happens.
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+
+#include "support/app_fixture.hpp"
+#include "support/storage_twin.hpp"
+#include "support/twin_disk.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+using namespace std::chrono_literals;
+
+class SchedulesTest : public testing::Test {
+ protected:
+  SchedulesTest() {
+    config_.spool.path = "spool.db";
+    DestinationConfig destination;
+    destination.name = "all";
+    destination.format = BodyFormat::ndjson;
+    config_.destinations.push_back(destination);
+    ScheduleConfig schedule;
+    schedule.name = "tick";
+    schedule.cron = "*/5 * * * *";
+    schedule.topic = "cron.tick";
+    schedule.data = R"({"n":1})";
+    config_.schedules.push_back(schedule);
+    start();
+  }
+
+  void start() {
+    StorageSettings settings;
+    settings.path = config_.spool.path;
+    settings.dead = {100, 1U << 20U, 24h};
+    settings.lanes = {"all"};
+    exchange_ = std::make_unique<Exchange>();
+    auto opened = StorageAgent::open(settings, std::make_unique<test::TwinDisk>(twin_), *exchange_,
+                                     log_, clock_.now());
+    ASSERT_TRUE(opened.ok()) << opened.error().message;
+    storage_ = std::move(opened.value());
+    fake_ = std::make_unique<test::FakeApp>(config_, 1, exchange_.get(), storage_->state());
+    fake_->transports[0]->on_start = [this](const test::SeenAttempt& attempt, const Now&) {
+      bodies_.push_back(attempt.body);
+    };
+  }
+
+  /// As by SIGKILL.
+  void crash() {
+    twin_.crash(test::StorageCrash::process);
+    fake_.reset();
+    storage_.reset();
+    twin_.restart();
+    start();
+  }
+
+  void turn() {
+    for (int i = 0; i < 20; ++i) {
+      fake_->app->do_work(clock_.now());
+      storage_->do_work(clock_.now());
+      while (!fake_->transports[0]->open.empty()) fake_->transports[0]->answer(200);
+    }
+  }
+
+  void pass(Duration duration) {
+    for (const MonoTime end = clock_.now().mono + duration; clock_.now().mono < end;) {
+      clock_.advance(10s);
+      turn();
+    }
+  }
+
+  /// The times of the runs whose events were sent, in their order.
+  std::vector<std::string> runs() const {
+    std::vector<std::string> found;
+    const std::string prefix = "\"id\":\"tick/2026-01-31T";
+    for (const std::string& body : bodies_) {
+      for (std::size_t at = 0; (at = body.find(prefix, at)) != std::string::npos; ++at) {
+        found.push_back(body.substr(at + prefix.size(), 5));
+      }
+    }
+    return found;
+  }
+
+  Config config_;
+  test::ManualClock clock_;
+  test::MemoryLog log_;
+  test::StorageTwin twin_;
+  std::unique_ptr<Exchange> exchange_;
+  std::unique_ptr<StorageAgent> storage_;
+  std::unique_ptr<test::FakeApp> fake_;
+  std::vector<std::string> bodies_;
+};
+
+using Times = std::vector<std::string>;
+
+TEST_F(SchedulesTest, EachRunIsOneEvent) {
+  pass(16min);
+  EXPECT_EQ(runs(), (Times{"12:05", "12:10", "12:15"}));
+  EXPECT_EQ(fake_->app->report().destinations[0].ledger.delivered, 3U);
+}
+
+TEST_F(SchedulesTest, ARunThatWasStoredDoesNotComeAgainAfterACrash) {
+  pass(5min);
+  crash();
+  pass(6min);
+  EXPECT_EQ(runs(), (Times{"12:05", "12:10"}));
+}
+
+TEST_F(SchedulesTest, ARunThatWasNotStoredComesAfterTheCrash) {
+  turn();
+  clock_.advance(5min);
+  fake_->app->do_work(clock_.now());
+  crash();
+  turn();
+  EXPECT_EQ(runs(), (Times{"12:05"}));
+}
+
+TEST_F(SchedulesTest, ARunThatTheDiskRefusesComesAgain) {
+  turn();
+  twin_.fail({.operation = test::StorageOperation::write, .code = SQLITE_IOERR_WRITE, .times = 4});
+  clock_.advance(5min);
+  turn();
+  EXPECT_EQ(runs(), Times{});
+  pass(1min);
+  EXPECT_EQ(runs(), (Times{"12:05"}));
+}
+
+TEST_F(SchedulesTest, OneRunStandsForThoseThatWereMissed) {
+  turn();
+  crash();
+  clock_.advance(1h);
+  turn();
+  EXPECT_EQ(runs(), (Times{"13:00"}));
+}
+
+TEST_F(SchedulesTest, AWallClockThatGoesBackRunsNothingTwice) {
+  pass(6min);
+  clock_.jump_wall(-10min);
+  pass(10min);
+  EXPECT_EQ(runs(), (Times{"12:05"}));
+  pass(5min);
+  EXPECT_EQ(runs(), (Times{"12:05", "12:10"}));
+}
+
+}  // namespace
+}  // namespace outrider::sidecar
