@@ -217,8 +217,9 @@ class SpoolSimulation {
 
   void come_back() {
     if (!twin_.is_down()) twin_.crash(crash_kind());
-    if (life_ && life_->fake) {
-      for (const auto& receiver : receivers_) receiver->crash();
+    for (const auto& receiver : receivers_) {
+      receiver->forget_order();
+      if (life_ && life_->fake) receiver->cut_off_all();
     }
     for (const auto& client : clients_) client->note_crash();
     end_life();
@@ -256,6 +257,10 @@ class SpoolSimulation {
     if (failed()) return;
     const Report report = app().report();
     const bool is_stored = life_->fake->log.count("did not take what was left in time") == 0;
+    // What was sent and not noted comes again, behind others.
+    for (const auto& receiver : receivers_) {
+      if (!is_stored) receiver->forget_order();
+    }
     heal_disk();
     end_life();
     if (twin_.is_down()) throw ProcessCrash{};
