@@ -321,9 +321,14 @@ void Backlog::put_back(std::vector<BatchPtr> taken, const std::vector<BatchPtr>&
   std::uint64_t events = ledger_.queued;
   for (const BatchPtr& batch : taken) events += batch->events;
   std::uint64_t saved = lane_->events_in_memory();
-  for (const BatchPtr& batch : staying) {
-    batch->for_each([&](const RecordView& record) { saved -= record.origin ? 1U : 0U; });
+  std::uint64_t following = 0;
+  for (const BatchPtr& first : staying) {
+    for (const Batch* batch = first.get(); batch != nullptr; batch = batch->follower.get()) {
+      batch->for_each([&](const RecordView& record) { saved -= record.origin ? 1U : 0U; });
+      if (batch != first.get()) following += batch->events;
+    }
   }
+  events -= following;
   const std::uint64_t unsaved = events - saved;
   if (unsaved == 0) {
     // All of it is on disk where it was.
@@ -349,7 +354,7 @@ void Backlog::put_back(std::vector<BatchPtr> taken, const std::vector<BatchPtr>&
   waiting_.clear();
   lanes_.clear([](proto::ByteView) {});
   while (!queue_.is_empty()) queue_.pop();
-  ledger_.queued = 0;
+  ledger_.queued = following;
 }
 
 std::uint64_t Backlog::clear() {

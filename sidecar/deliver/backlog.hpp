@@ -71,7 +71,7 @@ class Backlog {
   std::uint64_t clear();
   /// With a spool, at the end: all that waits, and before it the batches that were on their way, is
   /// on disk for the next run, in this order. `staying` are still on their way, and are settled one
-  /// by one.
+  /// by one; so is what follows them.
   void put_back(std::vector<BatchPtr> taken, const std::vector<BatchPtr>& staying, const Now& now);
 
   bool is_empty() const;

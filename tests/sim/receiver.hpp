@@ -70,10 +70,11 @@ class Receiver {
   }
 
   /// The sidecar has died: what was on its way has arrived, or has not.
-  void crash() {
+  void cut_off_all() {
     for (const auto& [id, attempt] : transport_->open) cut_off(attempt);
-    last_of_key_.clear();
   }
+  /// What comes from here on may stand before what has come.
+  void forget_order() { last_of_key_.clear(); }
 
   /// Ids received, and how often.
   const std::map<std::string, int>& received() const { return received_; }
@@ -231,7 +232,7 @@ class Receiver {
       const std::uint64_t order = order_of(number);
       if (order == 0) continue;
       std::uint64_t& last = last_of_key_[key];
-      EXPECT_GT(order, last) << config_.name << " got a key's events out of order";
+      EXPECT_GT(order, last) << config_.name << " got event " << number << " of a key too late";
       last = order;
     }
   }

@@ -217,8 +217,9 @@ class SpoolSimulation {
 
   void come_back() {
     if (!twin_.is_down()) twin_.crash(crash_kind());
-    if (life_ && life_->fake) {
-      for (const auto& receiver : receivers_) receiver->crash();
+    for (const auto& receiver : receivers_) {
+      receiver->forget_order();
+      if (life_ && life_->fake) receiver->cut_off_all();
     }
     for (const auto& client : clients_) client->note_crash();
     end_life();
@@ -233,8 +234,11 @@ class SpoolSimulation {
   void note_unsettled() {
     const Tables tables = read_disk();
     for (std::size_t i = 0; i < receivers_.size(); ++i) {
-      for (const auto& event : tables.at(config_.destinations[i].name).waiting) {
-        if (receivers_[i]->received().contains(event.id)) receivers_[i]->note_unknown(event.id);
+      const StoredEvents& stored = tables.at(config_.destinations[i].name);
+      for (const auto* events : {&stored.waiting, &stored.scheduled}) {
+        for (const auto& event : *events) {
+          if (receivers_[i]->received().contains(event.id)) receivers_[i]->note_unknown(event.id);
+        }
       }
     }
   }
@@ -253,8 +257,14 @@ class SpoolSimulation {
     if (failed()) return;
     const Report report = app().report();
     const bool is_stored = life_->fake->log.count("did not take what was left in time") == 0;
+    // What was sent and not noted comes again, behind others.
+    for (const auto& receiver : receivers_) {
+      if (!is_stored) receiver->forget_order();
+    }
     heal_disk();
     end_life();
+    if (twin_.is_down()) throw ProcessCrash{};
+    disarm_crash();
     for (const auto& client : clients_) client->note_crash();
     Database database(spool_path, OpenMode::read_write, twin_.vfs_name());
     const Tables tables = test::read_tables(database);
@@ -297,7 +307,7 @@ class SpoolSimulation {
     } else if (dice < 640) {
       receivers_[random_.below(receivers_.size())]->weather = spool_weather();
     } else if (dice < 680) {
-      jump_wall();
+      jump_wall(std::chrono::minutes(random_.below(60)) * (random_.chance(0.5) ? 1 : -1));
     } else if (dice < 780) {
       pass(std::chrono::seconds(random_.below(10)));
     } else if (dice < 830) {
@@ -335,8 +345,8 @@ class SpoolSimulation {
     return weather;
   }
 
-  void jump_wall() {
-    clock_.jump_wall(std::chrono::minutes(random_.below(60)) * (random_.chance(0.5) ? 1 : -1));
+  void jump_wall(Duration by) {
+    clock_.jump_wall(by);
     history_.note_time(now());
     life_->has_wall_jumped = true;
   }
@@ -392,6 +402,8 @@ class SpoolSimulation {
     twin_.set_bytes_max(UINT64_MAX);
     twin_.set_bytes_max(UINT64_MAX - twin_.free_bytes() + random_.below(200'000));
   }
+
+  void disarm_crash() { twin_.crash_at(UINT64_MAX / 2, StorageCrash::process); }
 
   void heal_disk() {
     twin_.clear_faults();
@@ -652,9 +664,11 @@ class SpoolSimulation {
   void finish() {
     survive([this] {
       fault_points_left_ = 0;
-      twin_.crash_at(UINT64_MAX / 2, StorageCrash::process);
+      disarm_crash();
       life_->storage_stalled_until = {};
       for (const auto& receiver : receivers_) receiver->weather = {};
+      // The clock may have gone back by hours.
+      jump_wall(1000h);
       restart();
     });
     for (int i = 0; i < 500 && unanswered() > 0 && !failed(); ++i) {
