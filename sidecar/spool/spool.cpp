@@ -73,8 +73,9 @@ void Spool::take_answer(Group& group, const Now& now) {
   take_frames(group);
   for (const Moved& moved : group.released) lanes_[moved.lane]->note_released(moved);
   for (const Moved& moved : group.returned) lanes_[moved.lane]->note_returned(moved);
-  for (Block& block : group.stored) lanes_[block.lane]->note_stored(std::move(block));
+  // What is on disk only may stand before what has come back: then that is read again behind it.
   for (const Moved& moved : group.left) lanes_[moved.lane]->note_left(moved);
+  for (Block& block : group.stored) lanes_[block.lane]->note_stored(std::move(block));
   for (ReadAnswer& answer : group.reads_done) lanes_[answer.request.lane]->note_read(answer);
   if (group.dead_trimmed > 0) {
     log_.warn("the oldest dead letters were removed, for there are too many",
