@@ -247,6 +247,40 @@ TEST_P(CrashPoint, LosesNothingThatWasConfirmed) {
 
 INSTANTIATE_TEST_SUITE_P(AtEvery, CrashPoint, testing::ValuesIn(crash_cases()), name_of);
 
+/// `outrider dead retry`, killed beside a sidecar that runs.
+class CrashOfRetry : public SpoolTest, public testing::WithParamInterface<int> {
+ protected:
+  std::optional<int> retry(const std::string& binary, std::vector<std::string> environment) const {
+    Process process({binary, "dead", "retry", "--all", "--spool", spool_.path()},
+                    Process::Options{.environment = std::move(environment)});
+    return process.wait();
+  }
+  FaultReceiver receiver_;
+};
+
+TEST_P(CrashOfRetry, PutsBackEveryDeadLetterOnce) {
+  receiver_.script_requests({}, answer(400));
+  Sidecar sidecar(dir_, config(receiver_.url()));
+  Client client(client_options());
+  deliver(client, 1, 40);
+  EXPECT_TRUE(client.flush(20s));
+  ASSERT_TRUE(eventually([&] { return spool_.dead().size() == 40; })) << sidecar.err();
+  receiver_.script_requests({}, answer());
+
+  const std::string point = "OUTRIDER_FAULT_POINT=mid_retry:" + std::to_string(GetParam());
+  EXPECT_EQ(retry(OUTRIDER_FAULTY_BINARY, {point}), 128 + SIGKILL);
+  EXPECT_EQ(retry(OUTRIDER_BINARY, {}), 0);
+
+  EXPECT_TRUE(wait_until_received(receiver_, issued_.all())) << sidecar.err();
+  EXPECT_TRUE(eventually([&] { return spool_.rows() == 0; })) << sidecar.err();
+  sidecar.stop();
+  EXPECT_EQ(sorted(received_by(receiver_)), range(1, 40));
+  EXPECT_EQ(spool_.dead(), std::vector<long>{});
+  spool_.expect_empty_and_sound();
+}
+
+INSTANTIATE_TEST_SUITE_P(MidRetry, CrashOfRetry, testing::Values(1, 2, 40));
+
 std::set<std::string> points_in(const std::filesystem::path& path) {
   const std::string text = read_file(path);
   std::set<std::string> points;
@@ -263,7 +297,7 @@ TEST(CrashPoints, EveryPointInTheSourcesHasARow) {
        std::filesystem::recursive_directory_iterator(OUTRIDER_SOURCE_DIR "/sidecar")) {
     if (file.path().extension() == ".cpp") in_sources.merge(points_in(file.path()));
   }
-  std::set<std::string> in_rows;
+  std::set<std::string> in_rows = {"mid_retry"};
   for (const CrashRow& row : crash_rows()) in_rows.insert(row.point);
   EXPECT_EQ(in_rows, in_sources);
 }
