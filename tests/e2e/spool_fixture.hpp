@@ -1,7 +1,7 @@
 // A sidecar that keeps a spool, and the oracle of what must become of the events: numbers issued,
 // numbers confirmed, numbers received, dead letters.
 //
-// Event n has the id "id-00000n", so that it is recognized wherever it turns up: in a request, in a
+// Event n has the id "id-00000000000n", so that it is recognized wherever it turns up: in a request, in a
 // block of the spool, among the dead letters.
 #pragma once
 
@@ -15,13 +15,13 @@ namespace outrider::test {
 
 inline std::string event_id(long number) {
   char text[32];
-  std::snprintf(text, sizeof text, "id-%08ld", number);
+  std::snprintf(text, sizeof text, "id-%012ld", number);
   return text;
 }
 
 /// All that have their id somewhere in these bytes, as often as it is there.
 inline std::vector<long> numbers_in(std::string_view bytes) {
-  constexpr std::size_t id_bytes = sizeof "id-00000000" - 1;
+  constexpr std::size_t id_bytes = sizeof "id-000000000000" - 1;
   std::vector<long> numbers;
   for (std::size_t at = 0; (at = bytes.find("id-", at)) != std::string::npos; at += 3) {
     const std::string digits(bytes.substr(at + 3, id_bytes - 3));
@@ -33,13 +33,17 @@ inline std::vector<long> numbers_in(std::string_view bytes) {
   return numbers;
 }
 
-/// In requests that came whole and were not refused, in their order.
+/// In requests that came whole and were not refused, in their order. Each has the id it was given.
 inline std::vector<long> received_by(const FaultReceiver& receiver) {
   std::vector<long> numbers;
   for (const Arrival& arrival : receiver.arrivals()) {
     if (!arrival.is_taken()) continue;
     const auto more = numbers_in(arrival.body);
     numbers.insert(numbers.end(), more.begin(), more.end());
+    const auto datas = values_of(arrival.body, "\"n\":", ",}");
+    EXPECT_TRUE(std::ranges::equal(more, datas, {}, event_id, [](const std::string& number) {
+      return event_id(std::stol(number));
+    })) << arrival.body;
   }
   return numbers;
 }

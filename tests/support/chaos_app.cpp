@@ -44,7 +44,7 @@ void deliver_until(const std::atomic<bool>& is_over, outrider::Client& client, l
       if (status == outrider::Status::ok) confirmed.note(number);
     };
     char id[32];
-    std::snprintf(id, sizeof id, "id-%08ld", number);
+    std::snprintf(id, sizeof id, "id-%012ld", number);
     // One in ten for later; and beside them those that nobody waits for.
     const auto delay = number % 10 == 3 ? 300ms : 0ms;
     while (client.deliver("orders.paid", {{"n", number}}, confirm, {.id = id, .delay = delay}) ==
