@@ -180,7 +180,7 @@ TEST_F(SpoolCommand, VerifyFindsWrongTotalsAndOrphans) {
       {"UPDATE counters SET clients=1", "the number of clients is kept as 1, but there are 0"},
       {"UPDATE counters SET next_block=0", "the ids of the blocks"},
       {"UPDATE counters SET next_row=1", "the ids of scheduled events and dead letters"},
-      {"UPDATE settled SET block=1", "table settled: 1 rows"},
+      {"INSERT INTO settled VALUES(1, x'01')", "table settled: 1 rows"},
       {"UPDATE settled SET events=x'81'", "more settled events than events"},
       {"UPDATE dead SET record=x'00'", "dead letter 2 is not a whole event"},
       {"DELETE FROM destination WHERE name='a'", "belongs to no destination"},
