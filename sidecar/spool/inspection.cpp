@@ -150,12 +150,16 @@ Result<std::unique_ptr<SpoolLock>> SpoolLock::take(const std::string& path) {
     return Error{"cannot open " + name + ": " + std::generic_category().message(errno)};
   }
   std::unique_ptr<SpoolLock> lock(new SpoolLock(fd));
-  // Made by root, it must not keep the sidecar out.
+  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    return Error{"a sidecar uses the spool " + path + "; stop it first"};
+  }
+  // If root has just made it, it must not keep the sidecar out.
   struct stat owner {};
-  const bool is_owned =
-      ::stat(path.c_str(), &owner) == 0 && ::fchown(fd, owner.st_uid, owner.st_gid) == 0;
-  if (is_owned && ::flock(fd, LOCK_EX | LOCK_NB) == 0) return lock;
-  return Error{"a sidecar uses the spool " + path + "; stop it first"};
+  const bool is_known = ::stat(path.c_str(), &owner) == 0;
+  if (is_known && ::fchown(fd, owner.st_uid, owner.st_gid) != 0 && errno == EPERM) {
+    return Error{"cannot give " + name + " to the owner of the spool"};
+  }
+  return lock;
 }
 
 SpoolLock::~SpoolLock() {

@@ -83,7 +83,7 @@ struct Store::Statements {
         read_blocks(db,
                     "SELECT b.id, b.events, b.created_ns, b.crc, b.records, s.events FROM block b "
                     "LEFT JOIN settled s ON s.block=b.id "
-                    "WHERE b.destination=? AND b.id>? ORDER BY b.id"),
+                    "WHERE b.destination=? AND b.id>? AND b.id<? ORDER BY b.id"),
         delete_block(db, "DELETE FROM block WHERE id=?"),
         delete_settled(db, "DELETE FROM settled WHERE block=?"),
         write_settled(db,
@@ -322,7 +322,8 @@ void Store::settle(DestinationId destination, const Settlement& settlement) {
 ReadBlocks Store::read(DestinationId destination, const ReadRequest& request) {
   ReadBlocks result;
   Statement& read = statements_->read_blocks;
-  read.bind(1, destination).bind(2, request.after);
+  // What an inspection command has put back since is read when it was taken note of.
+  read.bind(1, destination).bind(2, request.after).bind(3, counters_.next_block);
   const StatementReset reset(read);
   std::uint64_t bytes = 0;
   while (bytes < request.bytes_max) {

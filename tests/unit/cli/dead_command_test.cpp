@@ -139,6 +139,16 @@ TEST_F(DeadCommand, WithoutAChoiceNothingIsChanged) {
   EXPECT_THAT(listed({}), ElementsAre(1, 2, 3, 4));
 }
 
+TEST_F(DeadCommand, ASidecarReadsWhatWasPutBackOnlyWhenItHasTakenNote) {
+  transact([] {});
+  EXPECT_EQ(outrider({"dead", "retry", "1"}).status, exit_done);
+  const DestinationId destination = number("SELECT id FROM destination WHERE name='a'");
+  const ReadRequest all{.bytes_max = 1U << 20U};
+  EXPECT_THAT(store->read(destination, all).blocks, IsEmpty());
+  transact([&] { EXPECT_EQ(store->take_returned().size(), 1U); });
+  EXPECT_EQ(store->read(destination, all).blocks.size(), 1U);
+}
+
 TEST_F(DeadCommand, ManyGoInSmallTransactions) {
   for (std::uint64_t n = 5; n <= 600; ++n) bury("a", {.number = n});
   EXPECT_EQ(outrider({"dead", "retry", "--all"}).out, "put back 600 dead letters\n");
