@@ -4,6 +4,7 @@
 
 #include "sidecar/base/fault_point.hpp"
 #include "sidecar/spool/store.hpp"
+#include "sidecar/spool/table_walk.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -69,7 +70,7 @@ class Copier {
       attempt([&] {
         Statement read(from_, std::string("SELECT * FROM ") + table.name);
         Statement write(to_, insert_into(table));
-        while (read.step()) copy_row(read, write, table);
+        while (read.step()) copy_row(read, 0, write, table);
       });
     }
     store_.commit();
@@ -103,8 +104,9 @@ class Copier {
     return sql + ")";
   }
 
-  void copy_row(Statement& read, Statement& write, const Table& table) {
-    for (int i = 0; i < table.columns; ++i) write.bind_column(i + 1, read, i);
+  /// `first`: the column of the row that is the table's first.
+  void copy_row(Statement& row, int first, Statement& write, const Table& table) {
+    for (int i = 0; i < table.columns; ++i) write.bind_column(i + 1, row, first + i);
     write.run();
     if (++rows_ % commit_rows != 0) return;
     store_.commit();
@@ -112,63 +114,13 @@ class Copier {
     fault_point("quarantine_copying");
   }
 
-  enum class Direction : std::uint8_t { up, down };
-
-  /// Where a table is read: beyond this key.
-  struct Place {
-    std::int64_t key;
-    std::int64_t second_key;
-  };
-
-  /// Row by row in the order of the key, and over what cannot be read in steps that double. Ids
-  /// begin far from zero, so that damage where a table begins would be stepped over together with
-  /// all the rest: what lies behind it is read from the end.
   void copy_by_key(const Table& table) {
-    Place place = {INT64_MIN, INT64_MIN};
-    if (copy_run(table, Direction::up, place)) return;
-    for (std::int64_t step = 1;; step *= 2) {
-      if (place.key == INT64_MIN) place.key = 0;
-      if (place.key > INT64_MAX - step || step > INT64_MAX / 2) break;
-      const Place begin = {place.key + step, INT64_MIN};
-      place = begin;
-      if (copy_run(table, Direction::up, place)) break;
-      if (place.key != begin.key || place.second_key != begin.second_key) step = 1;
-    }
-    place = {INT64_MAX, INT64_MAX};
-    copy_run(table, Direction::down, place);
-  }
-
-  /// False: something could not be read, just beyond `place`.
-  bool copy_run(const Table& table, Direction direction, Place& place) {
-    const bool is_up = direction == Direction::up;
-    const std::string key = table.key;
-    const std::string second = table.second_key == nullptr ? "0" : table.second_key;
-    const std::string order = is_up ? "" : " DESC";
-    // A number in ORDER BY would be that of a column.
-    const std::string second_order = table.second_key == nullptr ? "" : "," + second + order;
-    const std::string sql = "SELECT " + key + "," + second + ",* FROM " + table.name + " WHERE (" +
-                            key + "," + second + ")" + (is_up ? ">" : "<") + "(?,?) ORDER BY " +
-                            key + order + second_order + " LIMIT " + std::to_string(commit_rows);
     Statement write(to_, insert_into(table));
-    for (;;) {
-      bool is_end = true;
-      const bool is_read = attempt([&] {
-        Statement read(from_, sql);
-        read.bind(1, place.key).bind(2, place.second_key);
-        const StatementReset reset(read);
-        while (read.step()) {
-          is_end = false;
-          place = {read.number(0), table.second_key == nullptr ? 0 : read.number(1)};
-          for (int i = 0; i < table.columns; ++i) write.bind_column(i + 1, read, i + 2);
-          write.run();
-        }
-      });
-      if (is_end && is_read) return true;
-      store_.commit();
-      store_.begin(true);
-      fault_point("quarantine_copying");
-      if (!is_read) return false;
-    }
+    salvaged_.unreadable +=
+        walk_table(from_, {table.name, table.key, table.second_key}, "*", [&](Statement& row) {
+          copy_row(row, 2, write, table);
+          return true;
+        });
   }
 
   Database& from_;

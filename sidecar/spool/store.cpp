@@ -21,6 +21,7 @@
 
 #include "sidecar/base/fault_point.hpp"
 #include "sidecar/base/record.hpp"
+#include "sidecar/spool/store_statements.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -30,9 +31,6 @@ constexpr std::int64_t schema_version = 1;
 /// Leaves room in front: what a stop puts back gets lower ids.
 constexpr std::int64_t first_block = std::int64_t{1} << 40U;
 constexpr std::size_t windows_cached_max = 1024;
-/// A spool that is often used keeps some room for its next time.
-constexpr std::int64_t unused_pages_min = 16'384;
-constexpr std::int64_t vacuum_pages = 2048;
 
 constexpr const char* tables = R"(
 CREATE TABLE counters(next_block INTEGER, front_block INTEGER, next_row INTEGER,
@@ -59,85 +57,7 @@ CREATE TABLE damaged(id INTEGER PRIMARY KEY, destination INTEGER NOT NULL,
   noted_ns INTEGER NOT NULL, data BLOB NOT NULL);
 )";
 
-std::int64_t as_number(std::uint64_t value) {
-  return static_cast<std::int64_t>(value);
-}
-
 }  // namespace
-
-struct Store::Statements {
-  explicit Statements(Database& db)
-      : read_counters(db,
-                      "SELECT next_block, front_block, next_row, dead_events, dead_bytes, clients "
-                      "FROM counters"),
-        write_counters(db,
-                       "UPDATE counters SET next_block=?, front_block=?, next_row=?, "
-                       "dead_events=?, dead_bytes=?, clients=?"),
-        add_totals(db,
-                   "UPDATE destination SET events=events+?, bytes=bytes+?, "
-                   "scheduled_events=scheduled_events+?, scheduled_bytes=scheduled_bytes+? "
-                   "WHERE id=?"),
-        insert_block(db,
-                     "INSERT INTO block(id, destination, events, created_ns, crc, records) "
-                     "VALUES(?,?,?,?,?,?)"),
-        read_blocks(db,
-                    "SELECT b.id, b.events, b.created_ns, b.crc, b.records, s.events FROM block b "
-                    "LEFT JOIN settled s ON s.block=b.id "
-                    "WHERE b.destination=? AND b.id>? AND b.id<? ORDER BY b.id"),
-        delete_block(db, "DELETE FROM block WHERE id=?"),
-        delete_settled(db, "DELETE FROM settled WHERE block=?"),
-        write_settled(db,
-                      "INSERT INTO settled(block, events, bytes) SELECT ?1, ?2, ?3 "
-                      "WHERE EXISTS(SELECT 1 FROM block WHERE id=?1) "
-                      "ON CONFLICT(block) DO UPDATE SET events=?2, bytes=bytes+?3"),
-        insert_scheduled(db,
-                         "INSERT INTO scheduled(due_ns, id, destination, crc, record) "
-                         "VALUES(?,?,?,?,?)"),
-        next_due(db, "SELECT min(due_ns) FROM scheduled"),
-        read_due(db,
-                 "SELECT due_ns, id, destination, crc, record FROM scheduled WHERE due_ns<=? "
-                 "ORDER BY due_ns, id LIMIT ?"),
-        delete_due(db, "DELETE FROM scheduled WHERE due_ns<? OR (due_ns=? AND id<=?)"),
-        read_client(db, "SELECT highest, taken FROM client WHERE id=?"),
-        write_client(db,
-                     "INSERT OR REPLACE INTO client(id, highest, taken, seen_ns) VALUES(?,?,?,?)"),
-        insert_dead(db,
-                    "INSERT INTO dead(id, destination, event, topic, reason, status, attempts, "
-                    "first_ns, last_ns, answer, record) VALUES(?,?,?,?,?,?,?,?,?,?,?)"),
-        oldest_dead(db,
-                    "SELECT id, length(record)+length(CAST(answer AS BLOB)), last_ns FROM dead "
-                    "ORDER BY id LIMIT 1"),
-        delete_dead(db, "DELETE FROM dead WHERE id=?"),
-        read_dead(db,
-                  "SELECT destination, record, length(CAST(answer AS BLOB)) FROM dead WHERE id=?"),
-        add_returned(db,
-                     "INSERT INTO returned(destination, events, bytes) VALUES(?1,?2,?3) "
-                     "ON CONFLICT(destination) DO UPDATE SET events=events+?2, bytes=bytes+?3"),
-        read_returned(db, "SELECT destination, events, bytes FROM returned"),
-        delete_returned(db, "DELETE FROM returned") {}
-
-  Statement read_counters;
-  Statement write_counters;
-  Statement add_totals;
-  Statement insert_block;
-  Statement read_blocks;
-  Statement delete_block;
-  Statement delete_settled;
-  Statement write_settled;
-  Statement insert_scheduled;
-  Statement next_due;
-  Statement read_due;
-  Statement delete_due;
-  Statement read_client;
-  Statement write_client;
-  Statement insert_dead;
-  Statement oldest_dead;
-  Statement delete_dead;
-  Statement read_dead;
-  Statement add_returned;
-  Statement read_returned;
-  Statement delete_returned;
-};
 
 Store::Store(Database database) : database_(std::move(database)) {
   make_tables();
@@ -488,177 +408,6 @@ std::vector<ScheduleMark> Store::marks() {
     found.push_back({std::string(all.text(0)), static_cast<std::uint64_t>(all.number(1))});
   }
   return found;
-}
-
-void Store::stretch_log(std::int64_t bytes) {
-  // A transaction larger than the cache is written to the log as it goes, and leaves its length
-  // behind when it is rolled back.
-  try {
-    database_.execute(
-        "BEGIN IMMEDIATE; CREATE TABLE stretch(data); INSERT INTO stretch VALUES("
-        "zeroblob(" +
-        std::to_string(bytes) + ")); ROLLBACK");
-  } catch (const SqliteError&) {
-    // No room: then it grows when it must.
-    roll_back();
-  }
-}
-
-bool Store::give_back_pages() {
-  const auto has_many = [this] {
-    const std::int64_t unused = database_.number("PRAGMA freelist_count");
-    return unused > unused_pages_min && unused > database_.number("PRAGMA page_count") / 2;
-  };
-  if (!has_many()) return false;
-  database_.execute("PRAGMA incremental_vacuum(" + std::to_string(vacuum_pages) + ")");
-  return has_many();
-}
-
-// Repair ------------------------------------------------------------------------------------------
-
-void Store::settle_accounts() {
-  deltas_.clear();
-  database_.execute(R"(
-DELETE FROM settled WHERE block NOT IN (SELECT id FROM block);
-INSERT OR IGNORE INTO destination(id, name) SELECT destination, 'recovered-' || destination FROM
-  (SELECT destination FROM block UNION SELECT destination FROM scheduled
-   UNION SELECT destination FROM dead);
-UPDATE destination SET
-  events=(SELECT coalesce(sum(b.events),0) FROM block b WHERE b.destination=destination.id),
-  bytes=(SELECT coalesce(sum(length(b.records)),0) FROM block b
-         WHERE b.destination=destination.id),
-  scheduled_events=(SELECT count(*) FROM scheduled s WHERE s.destination=destination.id),
-  scheduled_bytes=(SELECT coalesce(sum(length(s.record)),0) FROM scheduled s
-                   WHERE s.destination=destination.id);
-)");
-  Statement partly(database_,
-                   "SELECT b.destination, s.events, s.bytes FROM settled s "
-                   "JOIN block b ON b.id=s.block");
-  while (partly.step()) {
-    Delta& delta = deltas_[partly.number(0)];
-    delta.events -= count_bits(partly.bytes(1));
-    delta.bytes -= partly.number(2);
-  }
-  const auto number = [this](const char* sql) { return database_.number(sql); };
-  counters_.next_block =
-      std::max(counters_.next_block, number("SELECT coalesce(max(id),0)+1 FROM block"));
-  counters_.front_block = std::min(
-      counters_.front_block, number("SELECT coalesce(min(id),4611686018427387904) FROM block"));
-  counters_.next_row = std::max({counters_.next_row, number("SELECT max(id)+1 FROM dead"),
-                                 number("SELECT max(id)+1 FROM scheduled")});
-  counters_.dead_events = number("SELECT count(*) FROM dead");
-  counters_.dead_bytes =
-      number("SELECT coalesce(sum(length(record)+length(CAST(answer AS BLOB))),0) FROM dead");
-  counters_.clients = number("SELECT count(*) FROM client");
-}
-
-void Store::use_ids_from(BlockId next_block) {
-  counters_.next_block = std::max(counters_.next_block, next_block);
-}
-
-void Store::close_without_log() {
-  statements_.reset();
-  database_.execute("PRAGMA wal_checkpoint(TRUNCATE)");
-  database_.execute("PRAGMA journal_mode=DELETE");
-}
-
-// Dead letters ------------------------------------------------------------------------------------
-
-void Store::insert_dead(DestinationId destination, const DeadLetter& letter) {
-  const RecordView record = read_record(letter.record.data());
-  IdSpace space;
-  const std::string_view reason = dead_reasons[static_cast<std::size_t>(letter.reason)].name;
-  statements_->insert_dead.bind(1, counters_.next_row++)
-      .bind(2, destination)
-      .bind(3, id_text(record, space))
-      .bind(4, record.topic)
-      .bind(5, reason)
-      .bind(6, std::int64_t{letter.status})
-      .bind(7, std::int64_t{letter.attempts})
-      .bind(8, as_number(letter.first_ns))
-      .bind(9, as_number(letter.last_ns))
-      .bind(10, std::string_view(letter.answer))
-      .bind(11, proto::ByteView(letter.record))
-      .run();
-  counters_.dead_events += 1;
-  counters_.dead_bytes += static_cast<std::int64_t>(letter.record.size() + letter.answer.size());
-}
-
-std::uint64_t Store::trim_dead(const DeadLimits& limits, const Now& now) {
-  std::uint64_t removed = 0;
-  const std::int64_t oldest_ns = as_number(now.wall_ns()) - limits.age_max.count();
-  for (;;) {
-    std::int64_t id = 0;
-    std::int64_t bytes = 0;
-    {
-      Statement& oldest = statements_->oldest_dead;
-      const StatementReset reset(oldest);
-      if (!oldest.step()) return removed;
-      const bool is_over = counters_.dead_events > as_number(limits.events_max) ||
-                           counters_.dead_bytes > as_number(limits.bytes_max) ||
-                           oldest.number(2) < oldest_ns;
-      if (!is_over) return removed;
-      id = oldest.number(0);
-      bytes = oldest.number(1);
-    }
-    statements_->delete_dead.bind(1, id).run();
-    counters_.dead_events -= 1;
-    counters_.dead_bytes -= bytes;
-    ++removed;
-  }
-}
-
-bool Store::put_back_dead(std::int64_t id, const Now& now) {
-  DestinationId destination = 0;
-  Block block;
-  std::int64_t answer_bytes = 0;
-  {
-    Statement& read = statements_->read_dead;
-    read.bind(1, id);
-    const StatementReset reset(read);
-    if (!read.step()) return false;
-    destination = read.number(0);
-    const proto::ByteView record = read.bytes(1);
-    block.records.assign(record.begin(), record.end());
-    answer_bytes = read.number(2);
-  }
-  block.events = 1;
-  block.created_ns = now.wall_ns();
-  insert_block(destination, block);
-  fault_point("mid_retry");
-  const auto bytes = static_cast<std::int64_t>(block.records.size());
-  statements_->add_returned.bind(1, destination).bind(2, std::int64_t{1}).bind(3, bytes).run();
-  statements_->delete_dead.bind(1, id).run();
-  counters_.dead_events -= 1;
-  counters_.dead_bytes -= bytes + answer_bytes;
-  return true;
-}
-
-bool Store::remove_dead(std::int64_t id) {
-  std::int64_t bytes = 0;
-  {
-    Statement& read = statements_->read_dead;
-    read.bind(1, id);
-    const StatementReset reset(read);
-    if (!read.step()) return false;
-    bytes = static_cast<std::int64_t>(read.bytes(1).size()) + read.number(2);
-  }
-  statements_->delete_dead.bind(1, id).run();
-  counters_.dead_events -= 1;
-  counters_.dead_bytes -= bytes;
-  return true;
-}
-
-std::vector<std::pair<DestinationId, Moved>> Store::take_returned() {
-  std::vector<std::pair<DestinationId, Moved>> returned;
-  Statement& read = statements_->read_returned;
-  while (read.step()) {
-    returned.push_back({read.number(0),
-                        {0, static_cast<std::uint64_t>(read.number(1)),
-                         static_cast<std::uint64_t>(read.number(2))}});
-  }
-  if (!returned.empty()) statements_->delete_returned.run();
-  return returned;
 }
 
 std::int64_t checksum(proto::ByteView bytes) {

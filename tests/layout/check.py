@@ -24,6 +24,7 @@ WRAPPED_BY = {
     ],
     r"zmq\.h(pp)?": [
         "sdk/src/link.cpp",
+        "sidecar/ingest/zmq_listener.hpp",
         "sidecar/ingest/zmq_source.cpp",
         "sidecar/fanout/zmq_transport.cpp",
         "sidecar/cli/version_command.cpp",
@@ -50,7 +51,8 @@ WRAPPED_BY = {
         "sidecar/cli/certificate.cpp",
         "sidecar/cli/version_command.cpp",
     ],
-    r"libdeflate\.h": ["sidecar/encode/gzip_compressor.cpp"],
+    r"libdeflate\.h": ["sidecar/encode/gzip_compressor.cpp", "sidecar/spool/store.cpp"],
+    r"sqlite3\.h": ["sidecar/spool/database.cpp"],
     r"cctz/": ["sidecar/cron/time_zone.cpp"],
     r"zstd\.h": ["sidecar/encode/zstd_compressor.cpp", "sidecar/cli/zstd_decoder.cpp"],
 }
