@@ -43,9 +43,12 @@ struct Table {
   int columns;
 };
 constexpr std::array integer_keyed = {
-    Table{"destination", "id", nullptr, 6}, Table{"block", "id", nullptr, 6},
-    Table{"settled", "block", nullptr, 3},  Table{"scheduled", "due_ns", "id", 5},
-    Table{"dead", "id", nullptr, 11},       Table{"damaged", "id", nullptr, 4},
+    Table{"destination", "id", nullptr, 6},
+    Table{"block", "id", nullptr, 6},
+    Table{"settled", "block", nullptr, 3},
+    Table{"scheduled", "due_ns", "id", 5},
+    Table{"dead", "id", nullptr, 11},
+    Table{"damaged", "id", nullptr, 4},
     Table{"returned", "destination", nullptr, 3},
 };
 /// Their keys leave no gaps to jump over: they are read up to the first error.
@@ -111,9 +114,11 @@ class Copier {
 
   /// Row by row in the order of the key, and over what cannot be read in steps that double.
   void copy_by_key(const Table& table) {
-    const std::string key = table.key;
-    const std::string second = table.second_key == nullptr ? "0" : table.second_key;
-    const std::string columns = key + "," + second + ",*";
+    const bool has_second = table.second_key != nullptr;
+    const std::string key =
+        has_second ? std::string(table.key) + "," + table.second_key : table.key;
+    const std::string columns = key + (has_second ? ",*" : ",0,*");
+    const std::string is_later = has_second ? "(" + key + ")>(?,?)" : key + ">?";
     Statement write(to_, insert_into(table));
     std::int64_t last = INT64_MIN;
     std::int64_t last_second = INT64_MIN;
@@ -121,16 +126,16 @@ class Copier {
     for (;;) {
       bool is_end = false;
       const bool is_read = attempt([&] {
-        Statement read(from_, "SELECT " + columns + " FROM " + table.name + " WHERE (" + key + "," +
-                                  second + ")>(?,?) ORDER BY " + key + "," + second + " LIMIT " +
-                                  std::to_string(commit_rows));
-        read.bind(1, last).bind(2, last_second);
+        Statement read(from_, "SELECT " + columns + " FROM " + table.name + " WHERE " + is_later +
+                                  " ORDER BY " + key + " LIMIT " + std::to_string(commit_rows));
+        read.bind(1, last);
+        if (has_second) read.bind(2, last_second);
         const StatementReset reset(read);
         is_end = true;
         while (read.step()) {
           is_end = false;
           last = read.number(0);
-          last_second = table.second_key == nullptr ? 0 : read.number(1);
+          last_second = read.number(1);
           step = 1;
           for (int i = 0; i < table.columns; ++i) write.bind_column(i + 1, read, i + 2);
           write.run();
