@@ -6,7 +6,8 @@
 //                          └──────────put back────┘
 //
 // block      stored records of one destination, one behind the other; ids ascend in the order of
-//            sending. `settled` has the bits of blocks of which some events are done, and their bytes.
+//            sending. `settled` has the bits of blocks of which some events are done, and their
+//            bytes.
 // counters   one row; ids are never used twice, for the sidecar remembers how far it has read.
 // returned   what an inspection command has put back; the running sidecar takes note and clears it.
 // damaged    what could not be read, for people to look at.
@@ -158,11 +159,13 @@ Store::~Store() = default;
 
 void Store::make_tables() {
   // Kept small: what is read is read once, and the page cache of the system is behind it.
-  database_.execute("PRAGMA cache_size=-4096; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;");
+  database_.execute(
+      "PRAGMA cache_size=-4096; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;");
   const bool is_empty = database_.number("SELECT count(*) FROM sqlite_schema") == 0;
   if (is_empty) {
-    database_.execute("PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL; "
-                      "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; BEGIN IMMEDIATE;");
+    database_.execute(
+        "PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL; "
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; BEGIN IMMEDIATE;");
     // Another process may have been faster.
     if (database_.number("SELECT count(*) FROM sqlite_schema") == 0) {
       database_.execute(tables);
@@ -226,6 +229,15 @@ void Store::roll_back() {
   } catch (const SqliteError&) {
     // SQLite has rolled back by itself, or the file is beyond help; the next use will tell.
   }
+}
+
+void Store::make_log_safe() {
+  database_.empty_log();
+  // That it is empty is safe with the next commit that changes something: an old log that came back
+  // would cover pages of the database that are newer.
+  begin(true);
+  database_.execute("UPDATE counters SET next_row=next_row");
+  commit();
 }
 
 void Store::write_totals() {
@@ -516,8 +528,7 @@ UPDATE destination SET
   counters_.next_row = std::max({counters_.next_row, number("SELECT max(id)+1 FROM dead"),
                                  number("SELECT max(id)+1 FROM scheduled")});
   counters_.dead_events = number("SELECT count(*) FROM dead");
-  counters_.dead_bytes =
-      number("SELECT coalesce(sum(length(record)+length(answer)),0) FROM dead");
+  counters_.dead_bytes = number("SELECT coalesce(sum(length(record)+length(answer)),0) FROM dead");
   counters_.clients = number("SELECT count(*) FROM client");
 }
 

@@ -72,6 +72,10 @@ class Store {
   void commit();
   void roll_back();
 
+  /// What was committed without a sync, or before a sync failed, is safe from here on. Outside of
+  /// a transaction.
+  void make_log_safe();
+
   // Destinations ----------------------------------------------------------------------------------
 
   /// The id of a destination; a new one if it has none yet. Inside of a transaction.
@@ -93,8 +97,7 @@ class Store {
   std::optional<std::uint64_t> next_due_ns();
   /// Removes what is due and returns it, oldest first. What cannot be read is moved out of the way
   /// and has no record.
-  std::vector<DueEvent> take_due(const Now& now, std::uint64_t events_max,
-                                 std::uint64_t bytes_max);
+  std::vector<DueEvent> take_due(const Now& now, std::uint64_t events_max, std::uint64_t bytes_max);
 
   // Clients ---------------------------------------------------------------------------------------
 
