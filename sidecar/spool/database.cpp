@@ -141,14 +141,18 @@ std::int64_t Database::changes() const {
   return sqlite3_changes64(handle_);
 }
 
-bool Database::checkpoint() {
-  int pages = 0;
-  int moved_pages = 0;
+void Database::checkpoint() {
   const int code =
-      sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_PASSIVE, &pages, &moved_pages);
+      sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
   if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY) fail(handle_, code);
   *wal_pages_ = 0;
-  return code == SQLITE_OK && pages == moved_pages;
+}
+
+void Database::empty_log() {
+  const int code =
+      sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  if (code != SQLITE_OK) fail(handle_, code);
+  *wal_pages_ = 0;
 }
 
 Statement::Statement(Database& database, const std::string& sql) : database_(database.handle()) {

@@ -65,9 +65,10 @@ class Database {
   std::int64_t changes() const;
   /// Pages in the write-ahead log after the last commit.
   int wal_pages() const { return *wal_pages_; }
-  /// Moves the write-ahead log into the database, as far as readers allow; waits for nobody. True
-  /// if that was all of it, which is safe now.
-  bool checkpoint();
+  /// Moves the write-ahead log into the database, as far as readers allow; waits for nobody.
+  void checkpoint();
+  /// Moves all of it and empties it; waits for readers.
+  void empty_log();
 
   sqlite3* handle() const { return handle_; }
 

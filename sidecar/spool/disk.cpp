@@ -39,11 +39,6 @@ class SystemDisk final : public Disk {
   }
 
   Status prepare(const std::string& path) override {
-    const std::string folder = folder_of(path);
-    if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
-      return Error{"cannot make the spool's folder " + folder + ": " + reason() +
-                   "; make it, owned by the user that the sidecar runs as"};
-    }
     // Made by us and not by SQLite, so that it never has another mode. Its write-ahead log gets
     // the mode of the database.
     const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -58,6 +53,11 @@ class SystemDisk final : public Disk {
   }
 
   Status lock(const std::string& path) override {
+    const std::string folder = folder_of(path);
+    if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
+      return Error{"cannot make the spool's folder " + folder + ": " + reason() +
+                   "; make it, owned by the user that the sidecar runs as"};
+    }
     const std::string name = lock_path(path);
     lock_fd_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (lock_fd_ < 0) return Error{"cannot open " + name + ": " + reason()};

@@ -20,11 +20,11 @@ class Disk {
   /// The SQLite VFS to open the database with; empty for the system's.
   virtual std::string vfs() const { return {}; }
 
-  /// Makes the database's file with mode 0600 if there is none, and its folder.
-  virtual Status prepare(const std::string& path) = 0;
-
-  /// Makes sure that no other process uses the same spool.
+  /// Makes sure that no other process uses the same spool. First of all; makes its folder.
   virtual Status lock(const std::string& path) = 0;
+
+  /// Makes the database's file with mode 0600 if there is none.
+  virtual Status prepare(const std::string& path) = 0;
 
   /// Bytes that this process may still write to the folder of `path`.
   virtual std::uint64_t free_bytes(const std::string& path) = 0;

@@ -403,9 +403,7 @@ void StorageAgent::note_trouble(const SqliteError& error, const Now& now) {
 /// leaves the log before something is promised again.
 void StorageAgent::make_log_safe() {
   if (!is_log_in_doubt_ || !settings_.is_synced) return;
-  if (!store_->database().checkpoint()) {
-    throw SqliteError::other("another process reads the spool; its log cannot be made safe");
-  }
+  store_->make_log_safe();
   is_log_in_doubt_ = false;
 }
 

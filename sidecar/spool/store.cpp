@@ -144,6 +144,15 @@ void Store::roll_back() {
   }
 }
 
+void Store::make_log_safe() {
+  database_.empty_log();
+  // That it is empty is safe with the next commit that changes something: an old log that came back
+  // would cover pages of the database that are newer.
+  begin(true);
+  database_.execute("UPDATE counters SET next_row=next_row");
+  commit();
+}
+
 void Store::write_totals() {
   for (const auto& [destination, delta] : deltas_) {
     statements_->add_totals.bind(1, delta.events)

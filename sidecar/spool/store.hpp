@@ -75,6 +75,10 @@ class Store {
   void commit();
   void roll_back();
 
+  /// What was committed without a sync, or before a sync failed, is safe from here on. Outside of
+  /// a transaction.
+  void make_log_safe();
+
   // Destinations ----------------------------------------------------------------------------------
 
   /// The id of a destination; a new one if it has none yet. Inside of a transaction.
