@@ -34,7 +34,7 @@ class Chaos : public SpoolTest {
     sidecar_ = std::make_unique<Sidecar>(
         dir_, config(receiver_.url(),
                      "topics = orders.>\ntimeout = 300ms\nconnect_timeout = 300ms\n"
-                     "queue_events_max = 500\nretry_age_max = 24h\n") +
+                     "queue_events_max = 500\n") +
                   "[destination.noise]\ntype = stdout\ntopics = noise.>\nwhen_full = spool\n");
   }
 

@@ -94,8 +94,7 @@ struct LedgerRow {
                 scheduled = 0, queued = 0, in_flight = 0;
 
   bool is_balanced() const {
-    return accepted ==
-           delivered + left + dropped + dead + spooled + scheduled + queued + in_flight;
+    return accepted == delivered + left + dropped + dead + spooled + scheduled + queued + in_flight;
   }
 };
 
@@ -108,10 +107,9 @@ class Sidecar {
       : endpoint_("ipc://" + dir.file("o.sock")) {
     const std::string file = dir.file("outrider.conf");
     write_file(file, config);
-    process_ =
-        std::make_unique<Process>(std::vector<std::string>{binary, "run", "--config", file,
-                                                           "--ingest.endpoint=" + endpoint_},
-                                  Process::Options{.environment = std::move(environment)});
+    process_ = std::make_unique<Process>(
+        std::vector<std::string>{binary, "run", "--config", file, "--ingest.endpoint=" + endpoint_},
+        Process::Options{.environment = std::move(environment)});
     if (is_expected_to_start) {
       EXPECT_TRUE(process_->wait_for_line(" ready ", Process::Stream::err)) << err();
     }

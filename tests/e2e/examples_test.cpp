@@ -24,8 +24,8 @@ TEST(Examples, TheSafeLinesOfAnAppKnowThatTheirEventIsOnDisk) {
   Sink sink(dir);
   const std::string confirm_endpoint = "ipc://" + dir.file("c.sock");
   Sidecar sidecar(dir, "[ingest]\nconfirm_endpoint = " + confirm_endpoint +
-                           "\n[spool]\npath = " + dir.file("spool.db") +
-                           "\nfree_bytes_min = 0\n" + https_destination("audit", sink));
+                           "\n[spool]\npath = " + dir.file("spool.db") + "\nfree_bytes_min = 0\n" +
+                           https_destination("audit", sink));
   const Finished app = run({example("deliver"), confirm_endpoint});
   EXPECT_EQ(app.status, 0) << app.out << app.err;
   EXPECT_EQ(sidecar.stop(), 0);

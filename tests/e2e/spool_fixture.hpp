@@ -1,8 +1,8 @@
 // A sidecar that keeps a spool, and the oracle of what must become of the events: numbers issued,
 // numbers confirmed, numbers received, dead letters.
 //
-// Event n has the id "id-00000000000n", so that it is recognized wherever it turns up: in a request, in a
-// block of the spool, among the dead letters.
+// Event n has the id "id-" and n with twelve digits, so that it is recognized wherever it turns up:
+// in a request, in a block of the spool, among the dead letters.
 #pragma once
 
 #include <cstdio>
