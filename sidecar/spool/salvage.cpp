@@ -4,6 +4,7 @@
 
 #include "sidecar/base/fault_point.hpp"
 #include "sidecar/spool/store.hpp"
+#include "sidecar/spool/table_walk.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -66,7 +67,7 @@ class Copier {
       attempt([&] {
         Statement read(from_, std::string("SELECT * FROM ") + table.name);
         Statement write(to_, insert_into(table));
-        while (read.step()) copy_row(read, write, table);
+        while (read.step()) copy_row(read, write, table, 0);
       });
     }
     store_.commit();
@@ -100,53 +101,27 @@ class Copier {
     return sql + ")";
   }
 
-  void copy_row(Statement& read, Statement& write, const Table& table) {
-    for (int i = 0; i < table.columns; ++i) write.bind_column(i + 1, read, i);
+  /// `first`: the first of the row's columns that are the table's.
+  void copy_row(Statement& read, Statement& write, const Table& table, int first) {
+    for (int i = 0; i < table.columns; ++i) write.bind_column(i + 1, read, first + i);
     write.run();
-    if (++rows_ % commit_rows != 0) return;
+    if (++rows_ % commit_rows == 0) next_transaction();
+  }
+
+  void next_transaction() {
     store_.commit();
     store_.begin(true);
     fault_point("quarantine_copying");
   }
 
-  /// Row by row in the order of the key, and over what cannot be read in steps that double.
   void copy_by_key(const Table& table) {
-    const std::string key = table.key;
-    const std::string second = table.second_key == nullptr ? "0" : table.second_key;
-    const std::string columns = key + "," + second + ",*";
     Statement write(to_, insert_into(table));
-    std::int64_t last = INT64_MIN;
-    std::int64_t last_second = INT64_MIN;
-    std::int64_t step = 1;
-    for (;;) {
-      bool is_end = false;
-      const bool is_read = attempt([&] {
-        Statement read(from_, "SELECT " + columns + " FROM " + table.name + " WHERE (" + key + "," +
-                                  second + ")>(?,?) ORDER BY " + key + "," + second + " LIMIT " +
-                                  std::to_string(commit_rows));
-        read.bind(1, last).bind(2, last_second);
-        const StatementReset reset(read);
-        is_end = true;
-        while (read.step()) {
-          is_end = false;
-          last = read.number(0);
-          last_second = table.second_key == nullptr ? 0 : read.number(1);
-          step = 1;
-          for (int i = 0; i < table.columns; ++i) write.bind_column(i + 1, read, i + 2);
-          write.run();
-        }
-      });
-      if (is_end && is_read) return;
-      store_.commit();
-      store_.begin(true);
-      fault_point("quarantine_copying");
-      if (is_read) continue;
-      if (last == INT64_MIN) last = 0;
-      if (last > INT64_MAX - step) return;
-      last += step;
-      last_second = INT64_MIN;
-      if (step < INT64_MAX / 2) step *= 2;
-    }
+    salvaged_.unreadable +=
+        walk_table(from_, {table.name, table.key, table.second_key}, "*", [&](Statement& row) {
+          copy_row(row, write, table, 2);
+          return true;
+        });
+    next_transaction();
   }
 
   Database& from_;
@@ -162,15 +137,9 @@ bool make_copy(const std::string& path, Disk& disk, BlockId next_block, Salvaged
   try {
     if (!disk.prepare(partial).ok()) return false;
     Store to(Database(partial, OpenMode::create, disk.vfs()));
-    try {
-      Database from(path, OpenMode::read_write, disk.vfs());
-      Copier(from, to, salvaged).copy(next_block);
-    } catch (const SqliteError& error) {
-      if (error.trouble() == StorageTrouble::full) throw;
-      // Nothing at all can be read: the new one is empty.
-      ++salvaged.unreadable;
-      to.roll_back();
-    }
+    Database from(path, OpenMode::read_write, disk.vfs());
+    // What fails here is the copy: an incomplete one must not take the place of the original.
+    Copier(from, to, salvaged).copy(next_block);
     // One file without a log: it takes its place by one renaming.
     to.close_without_log();
   } catch (const SqliteError&) {
