@@ -44,9 +44,12 @@ struct Table {
   int columns;
 };
 constexpr std::array integer_keyed = {
-    Table{"destination", "id", nullptr, 6}, Table{"block", "id", nullptr, 6},
-    Table{"settled", "block", nullptr, 2},  Table{"scheduled", "due_ns", "id", 5},
-    Table{"dead", "id", nullptr, 11},       Table{"damaged", "id", nullptr, 4},
+    Table{"destination", "id", nullptr, 6},
+    Table{"block", "id", nullptr, 6},
+    Table{"settled", "block", nullptr, 3},
+    Table{"scheduled", "due_ns", "id", 5},
+    Table{"dead", "id", nullptr, 11},
+    Table{"damaged", "id", nullptr, 4},
     Table{"returned", "destination", nullptr, 3},
 };
 /// Their keys leave no gaps to jump over: they are read up to the first error.
@@ -67,7 +70,7 @@ class Copier {
       attempt([&] {
         Statement read(from_, std::string("SELECT * FROM ") + table.name);
         Statement write(to_, insert_into(table));
-        while (read.step()) copy_row(read, write, table, 0);
+        while (read.step()) copy_row(read, 0, write, table);
       });
     }
     store_.commit();
@@ -101,14 +104,11 @@ class Copier {
     return sql + ")";
   }
 
-  /// `first`: the first of the row's columns that are the table's.
-  void copy_row(Statement& read, Statement& write, const Table& table, int first) {
-    for (int i = 0; i < table.columns; ++i) write.bind_column(i + 1, read, first + i);
+  /// `first`: the column of the row that is the table's first.
+  void copy_row(Statement& row, int first, Statement& write, const Table& table) {
+    for (int i = 0; i < table.columns; ++i) write.bind_column(i + 1, row, first + i);
     write.run();
-    if (++rows_ % commit_rows == 0) next_transaction();
-  }
-
-  void next_transaction() {
+    if (++rows_ % commit_rows != 0) return;
     store_.commit();
     store_.begin(true);
     fault_point("quarantine_copying");
@@ -118,10 +118,9 @@ class Copier {
     Statement write(to_, insert_into(table));
     salvaged_.unreadable +=
         walk_table(from_, {table.name, table.key, table.second_key}, "*", [&](Statement& row) {
-          copy_row(row, write, table, 2);
+          copy_row(row, 2, write, table);
           return true;
         });
-    next_transaction();
   }
 
   Database& from_;
