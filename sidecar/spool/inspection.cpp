@@ -41,7 +41,8 @@ bool is_writable(const std::string& path) {
 
 Status check_file(const std::string& path, int access) {
   if (::access(path.c_str(), access) == 0) {
-    if (fs::is_regular_file(path)) return Nothing{};
+    std::error_code error;
+    if (fs::is_regular_file(path, error)) return Nothing{};
     return Error{"the spool " + path + " is not a file"};
   }
   if (errno == ENOENT || errno == ENOTDIR) {
@@ -168,8 +169,8 @@ SpoolLock::~SpoolLock() {
 
 ReadTransaction::ReadTransaction(Database& database) : database_(database) {
   database_.execute("BEGIN");
-  // From the first look on, the moment stands still.
-  database_.number("SELECT next_block FROM counters");
+  // From the first look on, the moment stands still. This one succeeds whatever else is damaged.
+  database_.number("SELECT count(*) FROM sqlite_schema");
 }
 
 ReadTransaction::~ReadTransaction() {

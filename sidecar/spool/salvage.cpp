@@ -136,15 +136,9 @@ bool make_copy(const std::string& path, Disk& disk, BlockId next_block, Salvaged
   try {
     if (!disk.prepare(partial).ok()) return false;
     Store to(Database(partial, OpenMode::create, disk.vfs()));
-    try {
-      Database from(path, OpenMode::read_write, disk.vfs());
-      Copier(from, to, salvaged).copy(next_block);
-    } catch (const SqliteError& error) {
-      if (error.trouble() == StorageTrouble::full) throw;
-      // Nothing at all can be read: the new one is empty.
-      ++salvaged.unreadable;
-      to.roll_back();
-    }
+    Database from(path, OpenMode::read_write, disk.vfs());
+    // What fails here is the copy: an incomplete one must not take the place of the original.
+    Copier(from, to, salvaged).copy(next_block);
     // One file without a log: it takes its place by one renaming.
     to.close_without_log();
   } catch (const SqliteError&) {

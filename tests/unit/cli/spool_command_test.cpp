@@ -2,6 +2,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "sidecar/spool/salvage.hpp"
 #include "spool_fixture.hpp"
 
 namespace outrider::sidecar {
@@ -256,6 +257,46 @@ TEST_F(SpoolCommand, ExportLosesOnlyWhatIsOnADamagedPage) {
     EXPECT_EQ(std::ranges::count(numbers, damaged * events), 0);
     EXPECT_THAT(rest.err, HasSubstr("0 events and 1 place in the file could not be read"));
     EXPECT_EQ(outrider({"spool", "verify"}).status, exit_failed);
+    write_file(whole);
+  }
+}
+
+TEST_F(SpoolCommand, ExportGoesOnWithoutCountersAndNames) {
+  fill();
+  const std::vector<std::int64_t> pages = {
+      number("SELECT rootpage FROM sqlite_schema WHERE name='counters'"),
+      number("SELECT rootpage FROM sqlite_schema WHERE name='destination'"),
+      number("SELECT rootpage FROM sqlite_schema WHERE name='sqlite_autoindex_destination_1'")};
+  close();
+  std::string file = read_file();
+  for (const std::int64_t page : pages) {
+    file.replace(static_cast<std::size_t>(page - 1) * 4096, 64, 64, '\xff');
+  }
+  write_file(file);
+  const Outcome rest = outrider({"spool", "export"});
+  EXPECT_EQ(rest.status, exit_failed);
+  EXPECT_THAT(numbers_of(rest.out), ElementsAre(2, 3, 4, 5, 6));
+  EXPECT_THAT(rest.out, HasSubstr(R"("destination":"#1")"));
+}
+
+TEST_F(SpoolCommand, SalvageLosesOnlyWhatIsOnADamagedPage) {
+  constexpr int blocks = 40;
+  constexpr int events = 55;
+  for (int i = 0; i < blocks; ++i) spool("a", i * events, (i + 1) * events - 1);
+  close();
+  for (const int damaged : {0, 17, blocks - 1}) {
+    const std::string whole = read_file();
+    std::string file = whole;
+    const std::size_t at = file.find(test::numbered_data(damaged * events));
+    ASSERT_NE(at, std::string::npos);
+    file.replace(at / 4096 * 4096, 64, 64, '\xff');
+    write_file(file);
+    const auto disk = open_disk();
+    const auto salvaged = replace_damaged(path, *disk, 0, now);
+    ASSERT_TRUE(salvaged.ok());
+    EXPECT_TRUE(salvaged.value().has_copy);
+    EXPECT_EQ(salvaged.value().events, (blocks - 1) * events) << damaged;
+    EXPECT_EQ(outrider({"spool", "verify"}).status, exit_done);
     write_file(whole);
   }
 }
