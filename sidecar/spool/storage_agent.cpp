@@ -46,7 +46,7 @@ Status StorageAgent::open_store(const Now& now) {
     try {
       store_ = std::make_unique<Store>(Database(settings_.path, OpenMode::create, disk_->vfs()));
       read_state();
-      store_->stretch_log(wal_bytes);
+      prepare_log();
       has_reserve_ = disk_->take_reserve(settings_.path, reserve_bytes);
       next_due_ns_ = 0;
       return Nothing{};
@@ -405,6 +405,19 @@ void StorageAgent::make_log_safe() {
   if (!is_log_in_doubt_ || !settings_.is_synced) return;
   store_->make_log_safe();
   is_log_in_doubt_ = false;
+  store_->stretch_log(wal_bytes);
+}
+
+/// At the start, so that the first who waits for an answer does not wait for this.
+void StorageAgent::prepare_log() {
+  try {
+    make_log_safe();
+    if (!settings_.is_synced) store_->stretch_log(wal_bytes);
+  } catch (const SqliteError& error) {
+    // Then before the first promise.
+    store_->roll_back();
+    if (error.trouble() == StorageTrouble::damaged) throw;
+  }
 }
 
 void StorageAgent::note_recovery() {

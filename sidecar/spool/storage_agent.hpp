@@ -94,6 +94,7 @@ class StorageAgent final : public Agent {
   void note_trouble(const SqliteError& error, const Now& now);
   void note_recovery();
   void make_log_safe();
+  void prepare_log();
   bool has_room(const Now& now);
   void forget_answer(Group& group);
 
