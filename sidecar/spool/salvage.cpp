@@ -65,7 +65,12 @@ class Copier {
 
   void copy(BlockId next_block) {
     store_.begin(true);
-    for (const Table& table : integer_keyed) copy_by_key(table);
+    for (const Table& table : integer_keyed) {
+      copy_by_key(table);
+      store_.commit();
+      store_.begin(true);
+      fault_point("quarantine_copying");
+    }
     for (const Table& table : others) {
       attempt([&] {
         Statement read(from_, std::string("SELECT * FROM ") + table.name);
