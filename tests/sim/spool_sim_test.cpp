@@ -609,6 +609,7 @@ class SpoolSimulation {
       jump_wall(10min);
       pass(3s);
     }
+    turn();
     if (failed()) return;
     const Tables tables = read_disk();
     const Report report = app().report();
