@@ -149,7 +149,7 @@ void Store::make_log_safe() {
   // That it is empty is safe with the next commit that changes something: an old log that came back
   // would cover pages of the database that are newer.
   begin(true);
-  database_.execute("UPDATE counters SET next_row=next_row");
+  ++counters_.next_row;
   commit();
 }
 

@@ -218,8 +218,8 @@ class SpoolSimulation {
   void come_back() {
     if (!twin_.is_down()) twin_.crash(crash_kind());
     for (const auto& receiver : receivers_) {
-      receiver->forget_order();
       if (life_ && life_->fake) receiver->cut_off_all();
+      receiver->forget_order();
     }
     for (const auto& client : clients_) client->note_crash();
     end_life();
@@ -603,6 +603,13 @@ class SpoolSimulation {
     heal_disk();
     life_->storage_stalled_until = {};
     pass(3s);
+    if (random_.chance(0.5)) {
+      // Nothing but the clock says that something is due now.
+      pass(20s);
+      jump_wall(10min);
+      pass(3s);
+    }
+    turn();
     if (failed()) return;
     const Tables tables = read_disk();
     const Report report = app().report();

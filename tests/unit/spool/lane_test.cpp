@@ -1,0 +1,294 @@
+// Lane and Spool over a storage agent on the twin.
+
+#include "sidecar/spool/lane.hpp"
+
+#include <gtest/gtest.h>
+
+#include "unit/spool/spool_fixture.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+using namespace std::chrono_literals;
+
+class LaneTest : public SpoolFixture {
+ protected:
+  LaneTest() {
+    spool_settings.bytes_max = 1U << 30U;
+    spool_settings.lanes = {{1U << 30U, std::chrono::hours(1), false},
+                            {1U << 30U, std::chrono::hours(1), false}};
+    start();
+  }
+
+  void TearDown() override {
+    // What is taken and not settled is in the queue of its destination.
+    EXPECT_EQ(ledger.accepted, outside() + ledger.spooled + ledger.scheduled);
+  }
+  std::uint64_t outside() { return ledger.dropped_total() + taken; }
+
+  void start() {
+    open();
+    ledger = {};
+    taken = 0;
+    other = {};
+    spool = std::make_unique<Spool>(spool_settings, agent->state().lanes, exchange, log);
+    lane().attach(ledger);
+    spool->lane(1).attach(other);
+    answers.clear();
+    spool->on_answer([this](const ConfirmedFrame& frame) { answers.push_back(frame.status); });
+  }
+  Lane& lane() { return spool->lane(0); }
+  void turn() {
+    for (int i = 0; i < 10; ++i) {
+      spool->hand_over(clock.now());
+      agent->do_work(clock.now());
+      spool->do_work(clock.now());
+    }
+  }
+  static std::vector<std::uint8_t> record(std::uint64_t number, std::size_t more_bytes = 0) {
+    return test::numbered_record(
+        {.topic = "orders.paid" + std::string(more_bytes, 'x'), .number = number});
+  }
+  bool append(std::uint64_t number, std::size_t more_bytes = 0) {
+    const auto bytes = record(number, more_bytes);
+    const bool is_taken = lane().append(read_record(bytes.data()), clock.now());
+    if (is_taken) ++ledger.accepted;
+    return is_taken;
+  }
+  void confirm(std::uint64_t number) {
+    const auto bytes = record(number);
+    spool->add_to_frame(0, read_record(bytes.data()), 0, clock.now());
+    ConfirmedFrame frame;
+    frame.sequence = number;
+    spool->add_frame(frame);
+  }
+  /// The next event, as it is in memory.
+  std::vector<std::uint8_t> take() {
+    const proto::ByteView stored = lane().next();
+    std::vector<std::uint8_t> bytes(restored_record_bytes(stored));
+    restore_record(stored, lane().next_origin(), clock.now(), bytes.data());
+    lane().take_next();
+    ++taken;
+    return bytes;
+  }
+  void settle(const std::vector<std::uint8_t>& bytes) { lane().settle(read_record(bytes.data())); }
+  Numbers64 take_all() {
+    Numbers64 numbers;
+    for (int i = 0; i < 100; ++i) {
+      lane().read_ahead();
+      turn();
+      while (lane().has_next()) {
+        const auto bytes = take();
+        numbers.push_back(test::number_in(read_record(bytes.data()).data));
+        settle(bytes);
+      }
+    }
+    turn();
+    return numbers;
+  }
+
+  SpoolSettings spool_settings;
+  std::unique_ptr<Spool> spool;
+  Ledger ledger;
+  Ledger other;
+  std::vector<proto::Refusal> answers;
+  std::uint64_t taken = 0;
+};
+
+TEST_F(LaneTest, GivesBackTheOldestFirst) {
+  append(1);
+  append(2);
+  turn();
+  append(3);
+  confirm(4);
+  turn();
+  confirm(5);
+  turn();
+  EXPECT_TRUE(lane().has_unread());
+  EXPECT_EQ(take_all(), (Numbers64{1, 2, 3, 4, 5}));
+  EXPECT_FALSE(lane().has_unread());
+  EXPECT_TRUE(waiting().empty());
+}
+
+TEST_F(LaneTest, WhatWasSpilledWithAConfirmedFrameIsNotPassedOver) {
+  append(1);
+  confirm(2);
+  turn();
+  EXPECT_EQ(take_all(), (Numbers64{1, 2}));
+  EXPECT_EQ(ledger.dropped_total(), 0U);
+}
+
+TEST_F(LaneTest, WhatIsConfirmedComesBackAtOnceWithoutARead) {
+  confirm(1);
+  turn();
+  ASSERT_TRUE(lane().has_next());
+  EXPECT_EQ(answers, std::vector{proto::Refusal::none});
+  EXPECT_EQ(take_all(), (Numbers64{1}));
+}
+
+TEST_F(LaneTest, FreshFirstLetsTheConfirmedOvertakeWhatWaits) {
+  spool.reset();
+  spool_settings.lanes[0].is_fresh_first = true;
+  start();
+  append(1);
+  append(2);
+  turn();
+  confirm(3);
+  turn();
+  ASSERT_TRUE(lane().has_next());
+  EXPECT_EQ(take_all(), (Numbers64{3, 1, 2}));
+}
+
+TEST_F(LaneTest, LimitsHoldAndRoomComesBack) {
+  const std::uint64_t bytes = record(1).size();
+  spool.reset();
+  spool_settings.lanes[0].bytes_max = 2 * bytes;
+  start();
+  EXPECT_TRUE(append(1));
+  EXPECT_TRUE(append(2));
+  EXPECT_FALSE(append(3));
+  EXPECT_FALSE(spool->has_room(0, bytes));
+  EXPECT_TRUE(spool->has_room(1, bytes));
+  turn();
+  EXPECT_EQ(take_all(), (Numbers64{1, 2}));
+  EXPECT_TRUE(append(3));
+  turn();
+  spool.reset();
+  spool_settings.bytes_max = bytes;
+  agent.reset();
+  start();
+  EXPECT_EQ(ledger.recovered, 1U);
+  EXPECT_FALSE(append(4)) << "what is on disk counts from the start";
+  EXPECT_EQ(take_all(), (Numbers64{3}));
+  EXPECT_TRUE(append(4));
+  EXPECT_FALSE(spool->has_room(1, bytes)) << "the limit of all lanes together";
+}
+
+TEST_F(LaneTest, AFrameThatIsDroppedLeavesNothingBehind) {
+  for (int i = 0; i < 1000; ++i) {
+    for (int event = 0; event < 100; ++event) {
+      const auto bytes = record(1, 200);
+      spool->add_to_frame(0, read_record(bytes.data()), 0, clock.now());
+    }
+    spool->drop_frame();
+    ASSERT_FALSE(spool->is_busy()) << "after " << i;
+  }
+  EXPECT_TRUE(spool->is_idle());
+  append(1);
+  spool->add_to_frame(0, read_record(record(2).data()), 0, clock.now());
+  spool->drop_frame();
+  confirm(3);
+  turn();
+  EXPECT_EQ(take_all(), (Numbers64{1, 3}));
+}
+
+TEST_F(LaneTest, ReadsNoMoreAheadThanItMay) {
+  for (std::uint64_t i = 1; i <= 20'000; ++i) append(i % 100 + 1, 150);
+  turn();
+  std::uint64_t in_memory = 0;
+  for (int i = 0; i < 20; ++i) {
+    lane().read_ahead();
+    turn();
+  }
+  const std::uint64_t before = ledger.spooled;
+  while (lane().has_next()) {
+    in_memory += lane().next().size();
+    settle(take());
+  }
+  EXPECT_LE(in_memory, Lane::read_ahead_bytes_max + Store::block_bytes_max);
+  EXPECT_GT(in_memory, 0U);
+  EXPECT_LT(ledger.spooled, before);
+  EXPECT_GT(ledger.spooled, 0U);
+}
+
+TEST_F(LaneTest, DamagedBlocksAreCountedAndTheOthersCome) {
+  append(1);
+  turn();
+  append(2);
+  append(3);
+  turn();
+  append(4);
+  turn();
+  {
+    Database database(spool_path, OpenMode::read_write, twin.vfs_name());
+    database.execute("UPDATE block SET crc=crc+1 WHERE events=2");
+  }
+  EXPECT_EQ(take_all(), (Numbers64{1, 4}));
+  EXPECT_EQ(ledger.dropped_for(DropReason::damaged), 2U);
+  EXPECT_EQ(ledger.spooled, 0U);
+}
+
+TEST_F(LaneTest, WhatIsPutBackComesFirstInTheNextRun) {
+  append(1);
+  append(2);
+  append(3);
+  turn();
+  lane().read_ahead();
+  turn();
+  const auto first = take();
+  // It and one that was never stored.
+  settle(first);
+  lane().put_back({block_of({1}), block_of({9})}, 1);
+  ledger.accepted += 1;
+  taken = 0;
+  turn();
+  EXPECT_TRUE(spool->is_idle());
+  EXPECT_EQ(waiting(), (Numbers64{1, 9, 2, 3}));
+  EXPECT_EQ(ledger.spooled, 4U);
+  spool.reset();
+  agent.reset();
+  start();
+  EXPECT_EQ(take_all(), (Numbers64{1, 9, 2, 3}));
+}
+
+TEST_F(LaneTest, WhatCannotBePutBackInTimeIsCounted) {
+  confirm(1);
+  turn();
+  const auto first = take();
+  twin.fail({.operation = test::StorageOperation::write, .code = 10, .times = 1'000'000});
+  settle(first);
+  lane().put_back({block_of({1, 9})}, 1);
+  ledger.accepted += 1;
+  taken = 0;
+  turn();
+  EXPECT_FALSE(spool->is_idle());
+  lane().give_up();
+  EXPECT_EQ(ledger.dropped_for(DropReason::spool_failed), 1U);
+  EXPECT_EQ(ledger.spooled, 1U);
+  twin.clear_faults();
+  EXPECT_EQ(waiting(), (Numbers64{1})) << "it stands where it stood";
+}
+
+TEST_F(LaneTest, AFailingDiskDropsWhatWasSpilledAndRefusesFrames) {
+  twin.fail({.operation = test::StorageOperation::write, .code = 10, .times = 1'000'000});
+  append(1);
+  confirm(2);
+  turn();
+  EXPECT_EQ(ledger.dropped_for(DropReason::spool_failed), 1U);
+  EXPECT_EQ(answers, std::vector{proto::Refusal::spool_failing});
+  EXPECT_EQ(spool->next_deadline(), never) << "nothing is left to be done";
+  twin.clear_faults();
+  clock.advance(Spool::retry_interval);
+  confirm(2);
+  turn();
+  EXPECT_EQ(answers.back(), proto::Refusal::none);
+  EXPECT_EQ(take_all(), (Numbers64{2}));
+}
+
+TEST_F(LaneTest, SettlementsAreAskedForAgainAfterTrouble) {
+  confirm(1);
+  turn();
+  settle(take());
+  twin.fail({.operation = test::StorageOperation::write, .code = 10, .times = 1'000'000});
+  turn();
+  EXPECT_EQ(spool->next_deadline(), clock.now().mono + Spool::retry_interval);
+  twin.clear_faults();
+  EXPECT_EQ(waiting(), (Numbers64{1}));
+  clock.advance(Spool::retry_interval);
+  turn();
+  EXPECT_TRUE(waiting().empty());
+  EXPECT_TRUE(spool->is_idle());
+}
+
+}  // namespace
+}  // namespace outrider::sidecar

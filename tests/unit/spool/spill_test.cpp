@@ -1,0 +1,185 @@
+// A destination with a lane of the spool: what finds no room goes to disk and comes back.
+
+#include <gtest/gtest.h>
+
+#include "sidecar/deliver/destination.hpp"
+#include "sidecar/encode/encoder.hpp"
+#include "support/fake_transport.hpp"
+#include "unit/spool/spool_fixture.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+using namespace std::chrono_literals;
+
+class SpillTest : public SpoolFixture {
+ protected:
+  SpillTest() {
+    config.name = "audit";
+    config.format = BodyFormat::ndjson;
+    config.when_full = WhenFull::spool;
+    config.queue_events_max = 4;
+    config.batch_events_max = 2;
+    config.concurrency_max = 1;
+    settings.lanes = {"audit"};
+  }
+  void TearDown() override { EXPECT_TRUE(destination->ledger().is_balanced()); }
+
+  void start() {
+    destination.reset();
+    agent.reset();
+    open();
+    SpoolSettings spool_settings;
+    spool_settings.bytes_max = 1U << 30U;
+    spool_settings.lanes = {{config.spool_bytes_max, config.spool_age_max, false}};
+    spool = std::make_unique<Spool>(spool_settings, agent->state().lanes, exchange, log);
+    auto owned = std::make_unique<test::FakeTransport>();
+    transport = owned.get();
+    destination = std::make_unique<Destination>(config, make_encoder({.format = "ndjson"}),
+                                                std::move(owned), &spool->lane(0), log, 1);
+  }
+  void accept(std::uint64_t first, std::uint64_t last) {
+    for (std::uint64_t i = first; i <= last; ++i) {
+      destination->accept(test::numbered_record({.number = i}), clock.now());
+    }
+  }
+  void turn() {
+    for (int i = 0; i < 20; ++i) {
+      spool->do_work(clock.now());
+      destination->do_work(clock.now());
+      spool->hand_over(clock.now());
+      agent->do_work(clock.now());
+      EXPECT_TRUE(destination->ledger().is_balanced());
+    }
+  }
+  void answer_all() {
+    for (int i = 0; i < 100; ++i) {
+      turn();
+      if (transport->open.empty()) return;
+      transport->answer(200);
+    }
+  }
+  std::string sent() const {
+    std::string numbers;
+    for (const auto& attempt : transport->started) {
+      for (std::size_t at = 0; (at = attempt.body.find("\"n\":", at)) != std::string::npos; ++at) {
+        numbers += std::to_string(std::stoi(attempt.body.substr(at + 4))) + " ";
+      }
+    }
+    return numbers;
+  }
+  /// At the end: what is left goes to disk.
+  void stop() {
+    destination->begin_stop();
+    destination->abandon(clock.now());
+    turn_spool();
+  }
+  void turn_spool() {
+    for (int i = 0; i < 5; ++i) {
+      spool->hand_over(clock.now());
+      agent->do_work(clock.now());
+      spool->do_work(clock.now());
+    }
+  }
+  const Ledger& ledger() const { return destination->ledger(); }
+
+  DestinationConfig config;
+  std::unique_ptr<Spool> spool;
+  test::FakeTransport* transport = nullptr;
+  std::unique_ptr<Destination> destination;
+};
+
+TEST_F(SpillTest, WhatFindsNoRoomGoesToDiskAndIsSentInItsOrder) {
+  start();
+  accept(1, 12);
+  turn();
+  EXPECT_GT(ledger().spooled, 0U);
+  answer_all();
+  EXPECT_EQ(sent(), "1 2 3 4 5 6 7 8 9 10 11 12 ");
+  EXPECT_EQ(ledger().delivered, 12U);
+  EXPECT_TRUE(waiting().empty());
+}
+
+TEST_F(SpillTest, AStopStoresWhatIsLeftAndTheNextRunSendsIt) {
+  start();
+  accept(1, 8);
+  turn();
+  stop();
+  EXPECT_EQ(ledger().spooled, 8U);
+  EXPECT_EQ(waiting(), (Numbers64{1, 2, 3, 4, 5, 6, 7, 8}));
+  start();
+  EXPECT_EQ(ledger().recovered, 8U);
+  answer_all();
+  EXPECT_EQ(sent(), "1 2 3 4 5 6 7 8 ");
+  EXPECT_TRUE(waiting().empty());
+}
+
+TEST_F(SpillTest, ADeadLetterIsKeptWithItsReason) {
+  start();
+  accept(1, 1);
+  turn();
+  transport->answer(400);
+  turn();
+  EXPECT_EQ(ledger().dead_total(), 1U);
+  EXPECT_EQ(numbers_of(tables()["audit"].dead), (Numbers64{1}));
+  Database database(spool_path, OpenMode::read_write, twin.vfs_name());
+  EXPECT_EQ(database.number("SELECT status FROM dead"), 400);
+  EXPECT_EQ(database.number("SELECT attempts FROM dead"), 1);
+  EXPECT_EQ(database.text("SELECT reason FROM dead"), "refused");
+}
+
+TEST_F(SpillTest, WhatIsTooOldBecomesADeadLetter) {
+  config.spool_age_max = 10s;
+  start();
+  accept(1, 8);
+  turn();
+  stop();
+  clock.advance(11s);
+  start();
+  turn();
+  EXPECT_EQ(ledger().dead_for(DeadReason::age), 8U);
+  EXPECT_EQ(tables()["audit"].dead.size(), 8U);
+}
+
+TEST_F(SpillTest, ADestinationThatIsGoneKeepsItsQueueOnDisk) {
+  config.concurrency_min = config.concurrency_max = 2;
+  config.queue_events_max = 100;
+  start();
+  accept(1, 6);
+  turn();
+  stop();
+  start();  // all of them stand on disk now
+  turn();
+  ASSERT_EQ(transport->open.size(), 2U);
+  transport->answer(410);
+  turn();
+  EXPECT_EQ(ledger().in_flight, 2U);
+  EXPECT_EQ(ledger().spooled, 2U);
+  transport->answer(200);
+  turn();
+  EXPECT_EQ(ledger().delivered, 2U);
+  EXPECT_EQ(ledger().dead_for(DeadReason::gone), 2U);
+  EXPECT_EQ(waiting(), (Numbers64{5, 6}));
+  accept(7, 7);
+  turn();
+  EXPECT_EQ(waiting(), (Numbers64{5, 6, 7})) << "what comes later is kept as well";
+}
+
+TEST_F(SpillTest, DropOldestNeverGivesUpWhatStandsOnDisk) {
+  start();
+  accept(1, 4);
+  turn();
+  stop();
+  config.when_full = WhenFull::drop_oldest;
+  start();
+  turn();
+  accept(5, 20);
+  turn();
+  answer_all();
+  EXPECT_EQ(sent().substr(0, 8), "1 2 3 4 ");
+  EXPECT_EQ(ledger().spooled + ledger().queued, 0U);
+  EXPECT_TRUE(waiting().empty());
+}
+
+}  // namespace
+}  // namespace outrider::sidecar
