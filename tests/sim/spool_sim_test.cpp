@@ -69,7 +69,8 @@ class SpoolSimulation {
       receiver.order_of = [this, is_kept = destination.spool_order ==
                                            SpoolOrder::oldest_first](std::uint64_t number) {
         const SentEvent& event = history_.event(number);
-        return is_kept && event.due_ns == 0 ? event.order : 0;
+        const bool has_order = is_kept && event.due_ns == 0 && event.order > unordered_up_to_;
+        return has_order ? event.order : 0;
       };
       receiver.on_receive = [this](std::uint64_t number, const std::string&) {
         history_.check_not_early(number);
@@ -217,6 +218,10 @@ class SpoolSimulation {
 
   void come_back() {
     if (!twin_.is_down()) twin_.crash(crash_kind());
+    // What was put back when a destination was gone stands before what was still on its way then.
+    if (life_ && life_->fake && life_->fake->log.count("destination is gone") > 0) {
+      unordered_up_to_ = history_.last_order();
+    }
     for (const auto& receiver : receivers_) {
       if (life_ && life_->fake) receiver->cut_off_all();
       receiver->forget_order();
@@ -719,7 +724,8 @@ class SpoolSimulation {
   std::vector<std::unique_ptr<test::ModelClient>> clients_;
   std::unique_ptr<Life> life_;
   std::uint64_t fault_points_left_ = 0;  ///< until the process dies at one
-  std::uint64_t expired_ = 0;            ///< in earlier lives
+  std::uint64_t unordered_up_to_ = 0;
+  std::uint64_t expired_ = 0;  ///< in earlier lives
   std::set<std::uint64_t> damaged_;
 };
 
