@@ -732,9 +732,9 @@ class SpoolSimulation {
 TEST(SpoolSimulation, NothingConfirmedIsLostThroughCrashesAndFailures) {
   const std::uint64_t only = test::from_environment("OUTRIDER_SIM_SEED", 0);
 #ifdef OUTRIDER_SANITIZED
-  constexpr std::uint64_t seeds = 10;  // each takes ten times as long
+  constexpr std::uint64_t seeds = 5;  // each takes ten times as long
 #else
-  constexpr std::uint64_t seeds = 100;
+  constexpr std::uint64_t seeds = 50;
 #endif
   const std::uint64_t count = only != 0 ? 1 : test::from_environment("OUTRIDER_SIM_SEEDS", seeds);
   const std::uint64_t first = test::from_environment("OUTRIDER_SIM_FIRST", 1);
