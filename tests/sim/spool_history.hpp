@@ -62,6 +62,7 @@ class History {
   }
 
   std::uint64_t next_order() { return ++orders_; }
+  std::uint64_t last_order() const { return orders_; }
 
  private:
   std::vector<SentEvent> events_;
