@@ -248,7 +248,7 @@ void App::store(const Now& now) {
   if (spool_ && !spool_->is_idle()) {
     if (now.mono < stop_until()) return;
     log_.error("the spool did not take what was left in time");
-    for (const auto& destination : destinations_) destination->give_up();
+    spool_->give_up();
   }
   finish();
 }

@@ -123,7 +123,9 @@ int run_command(const std::vector<std::string>& arguments) {
     return exit_usage;
   }
   const Config& config = result.loaded.config;
-  for (const std::string& endpoint : config.ingest.endpoints) {
+  std::vector<std::string> endpoints = config.ingest.endpoints;
+  if (!config.spool.path.empty()) endpoints.push_back(config.ingest.confirm_endpoint);
+  for (const std::string& endpoint : endpoints) {
     if (!endpoint.starts_with("inproc://")) continue;
     std::fprintf(stderr, "outrider run: endpoint %s reaches nobody: inproc is for embedded mode\n",
                  endpoint.c_str());

@@ -49,6 +49,9 @@ void validate_spool(const Config& config, const SectionView& spool, const Sectio
 
 void validate_spooling(const DestinationConfig& destination, const SpoolConfig& spool,
                        const SectionView& section) {
+  if (destination.spool_order == SpoolOrder::fresh_first && destination.ordering == Ordering::key) {
+    section.complain_of("spool_order", "fresh_first breaks ordering = key; choose one of them");
+  }
   if (!spool.path.empty()) return;
   if (destination.when_full == WhenFull::spool && !section.has_failed("when_full")) {
     section.complain_of("when_full", "there is no spool; set [spool] path, or drop events");

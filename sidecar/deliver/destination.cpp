@@ -437,8 +437,4 @@ void Destination::abandon(const Now& now) {
   failures_.finish();
 }
 
-void Destination::give_up() {
-  if (lane_ != nullptr) lane_->give_up();
-}
-
 }  // namespace outrider::sidecar

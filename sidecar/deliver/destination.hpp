@@ -64,8 +64,6 @@ class Destination final : public Agent {
   /// The linger time is over: ends what is in flight. With a spool, what is left is put there; else
   /// it is counted as dropped.
   void abandon(const Now& now);
-  /// The time for that is over as well.
-  void give_up();
 
   /// Lets the transport close; nothing is sent afterwards.
   void close(MonoTime deadline) { transport_->close(deadline); }

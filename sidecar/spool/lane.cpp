@@ -110,6 +110,7 @@ void Lane::skip_settled() {
     if (next_offset_ < block.records.size()) return;
     arrived_bytes_ -= block.records.size();
     arrived_.pop_front();
+    if (early_end_ > 0) --early_end_;
     next_index_ = 0;
     next_offset_ = 0;
   }
@@ -218,9 +219,14 @@ void Lane::note_stored(Block block) {
     read_early_.insert(block.id);
   }
   arrived_bytes_ += block.records.size();
-  // What has been begun is gone on with.
-  const auto place = is_next ? arrived_.end() : arrived_.begin() + (next_offset_ > 0 ? 1 : 0);
-  arrived_.insert(place, std::move(block));
+  if (is_next) {
+    arrived_.push_back(std::move(block));
+    return;
+  }
+  // Behind what has been begun, and behind those that came early before it.
+  early_end_ = std::max(early_end_, std::size_t{next_offset_ > 0 ? 1U : 0U});
+  arrived_.insert(arrived_.begin() + static_cast<std::ptrdiff_t>(early_end_), std::move(block));
+  ++early_end_;
 }
 
 void Lane::note_front_stored(const Block& block) {

@@ -132,6 +132,14 @@ void Spool::keep_undone(Group& group) {
   gathered_->wants_look = gathered_->wants_look || group.wants_look;
 }
 
+void Spool::give_up() {
+  for (const Entry& entry : gathered_->spilled) {
+    lanes_[entry.lane]->note_not_stored(entry, DropReason::spool_failed);
+  }
+  gathered_->spilled.clear();
+  for (const auto& lane : lanes_) lane->give_up();
+}
+
 // New events --------------------------------------------------------------------------------------
 
 bool Spool::has_room(std::uint64_t bytes) const {

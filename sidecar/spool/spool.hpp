@@ -55,6 +55,9 @@ class Spool final : public Agent {
   /// Nothing waits to be written, and nothing is being written.
   bool is_idle() const { return !is_asking_ && gathered_->is_empty() && !has_settlements(); }
 
+  /// The time to stop is over: new events that are not stored by now are counted as dropped.
+  void give_up();
+
   // Frames to be confirmed
   // -------------------------------------------------------------------------
 

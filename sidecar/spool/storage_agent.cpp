@@ -405,14 +405,14 @@ void StorageAgent::make_log_safe() {
   if (!is_log_in_doubt_ || !settings_.is_synced) return;
   store_->make_log_safe();
   is_log_in_doubt_ = false;
-  store_->stretch_log(wal_bytes);
+  store_->stretch_log(settings_.log_bytes);
 }
 
 /// At the start, so that the first who waits for an answer does not wait for this.
 void StorageAgent::prepare_log() {
   try {
     make_log_safe();
-    if (!settings_.is_synced) store_->stretch_log(wal_bytes);
+    if (!settings_.is_synced) store_->stretch_log(settings_.log_bytes);
   } catch (const SqliteError& error) {
     // Then before the first promise.
     store_->roll_back();

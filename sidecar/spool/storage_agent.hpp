@@ -32,6 +32,7 @@ struct StorageSettings {
   bool is_synced = true;             ///< sync = full
   std::uint64_t free_bytes_min = 0;  ///< new events are refused when less than this is free
   DeadLimits dead;
+  std::uint64_t log_bytes = 0;     ///< the write-ahead log has this length from the start
   std::vector<std::string> lanes;  ///< names of the destinations, in their order
 };
 
@@ -48,7 +49,8 @@ class StorageAgent final : public Agent {
   static constexpr std::uint64_t reserve_bytes = 4U << 20U;
   static constexpr std::size_t uncollected_max = 4;
   static constexpr int wal_pages_max = 4096;
-  static constexpr std::int64_t wal_bytes = 20LL << 20U;  ///< with what one group adds
+  /// What that is in bytes, with what one group adds.
+  static constexpr std::uint64_t log_bytes = 20U << 20U;
 
   /// Opens or makes the spool. A damaged one is set aside, with a line in the log.
   static Result<std::unique_ptr<StorageAgent>> open(StorageSettings settings,

@@ -116,7 +116,7 @@ class Store {
 
   /// Makes the write-ahead log's file as large as it will become: a sync then has no new length of
   /// the file to write, and takes half the time.
-  void stretch_log(std::int64_t bytes);
+  void stretch_log(std::uint64_t bytes);
   /// Gives pages back to the file system, some at a time, while more than half are not needed.
   /// True: there are more. Not inside of a transaction.
   bool give_back_pages();

@@ -14,7 +14,8 @@ constexpr std::int64_t vacuum_pages = 2048;
 
 }  // namespace
 
-void Store::stretch_log(std::int64_t bytes) {
+void Store::stretch_log(std::uint64_t bytes) {
+  if (bytes == 0) return;
   // A transaction larger than the cache is written to the log as it goes, and leaves its length
   // behind when it is rolled back.
   try {

@@ -104,6 +104,8 @@ TEST(ConfigErrors, Keys) {
        "a.conf:4: confirm_endpoint: nothing can be confirmed without a spool; set [spool] path"},
       {http + "when_full = spool\n",
        "a.conf:3: when_full: there is no spool; set [spool] path, or drop events"},
+      {http + "ordering = key\nspool_order = fresh_first\n[spool]\npath = s.db\n",
+       "a.conf:4: spool_order: fresh_first breaks ordering = key; choose one of them"},
       {http + "spool_age_max = 1h\n",
        "a.conf:3: spool_age_max: there is no spool; set [spool] path"},
       {http + "[spool]\nsync = normal\n", "a.conf:4: sync: there is no spool; set [spool] path"},
