@@ -207,9 +207,9 @@ void Lane::note_not_stored(const Entry& entry, DropReason reason) {
 
 void Lane::note_stored(Block block) {
   const bool is_next = readable_ == 0 && !is_reading_;
-  const bool is_early = settings_.is_fresh_first && read_early_.size() < read_early_max;
+  const bool may_overtake = settings_.is_fresh_first && read_early_.size() < read_early_max;
   const bool has_room = arrived_bytes_ + block.records.size() <= read_ahead_bytes_max;
-  if (is_closed_ || !has_room || !(is_next || is_early)) {
+  if (is_closed_ || !has_room || !(is_next || may_overtake)) {
     readable_ += block.events;
     return;
   }
@@ -219,11 +219,11 @@ void Lane::note_stored(Block block) {
     read_early_.insert(block.id);
   }
   arrived_bytes_ += block.records.size();
-  if (is_next) {
+  if (!settings_.is_fresh_first) {
     arrived_.push_back(std::move(block));
     return;
   }
-  // Behind what has been begun, and behind those that came early before it.
+  // Behind what has been begun, and behind those that overtook before it.
   early_end_ = std::max(early_end_, std::size_t{next_offset_ > 0 ? 1U : 0U});
   arrived_.insert(arrived_.begin() + static_cast<std::ptrdiff_t>(early_end_), std::move(block));
   ++early_end_;

@@ -144,7 +144,7 @@ class Lane {
   std::deque<Block> arrived_;     ///< each has an event that is neither settled nor taken
   std::uint32_t next_index_ = 0;  ///< in the first of them
   std::size_t next_offset_ = 0;
-  std::size_t early_end_ = 0;  ///< behind the last of them that came early
+  std::size_t early_end_ = 0;  ///< behind the last of them that overtook
   std::uint64_t arrived_bytes_ = 0;
   std::unordered_map<BlockId, Open> open_;
   std::vector<BlockId> touched_;  ///< of open_: with new settlements
