@@ -26,8 +26,8 @@ struct Change {
 const std::string spool = "[spool]\npath = s.db\n";
 
 std::string words(const std::string& section) {
-  return plain_words(
-      test::load("[destination.a]\n" + section + spool).config.destinations.at(0), true);
+  return plain_words(test::load("[destination.a]\n" + section + spool).config.destinations.at(0),
+                     true);
 }
 
 std::map<std::string_view, Change> make_changes(const test::TempDir& dir) {

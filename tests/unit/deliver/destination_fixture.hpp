@@ -36,8 +36,8 @@ class DestinationFixture : public ::testing::Test {
   void build(std::unique_ptr<Encoder> encoder) {
     auto owned = std::make_unique<test::FakeTransport>();
     transport = owned.get();
-    destination =
-        std::make_unique<Destination>(config, std::move(encoder), std::move(owned), nullptr, log, 1);
+    destination = std::make_unique<Destination>(config, std::move(encoder), std::move(owned),
+                                                nullptr, log, 1);
   }
   void accept(std::uint64_t first, std::uint64_t last, std::uint64_t ttl_ms = 0) {
     for (std::uint64_t i = first; i <= last; ++i) {

@@ -36,8 +36,8 @@ class IngestAgentTest : public ::testing::Test, protected RecordSink {
   test::FakeSource source;
   test::ManualClock clock;
   test::MemoryLog log;
-  IngestAgent agent{source, {.frame_bytes_max = 10'000, .event_bytes_max = 1'000}, false, *this,
-                    log, 1};
+  IngestAgent agent{
+      source, {.frame_bytes_max = 10'000, .event_bytes_max = 1'000}, false, *this, log, 1};
   std::vector<std::vector<std::uint8_t>> records;
   std::vector<std::string> topics;
 };
