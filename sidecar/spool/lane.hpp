@@ -86,13 +86,11 @@ class Lane {
   /// Asks for more blocks, if there are and too few have been read.
   void read_ahead();
 
-  bool is_fresh_first() const { return settings_.is_fresh_first; }
-
   // Done ------------------------------------------------------------------------------------------
 
   /// The event is delivered, dropped or dead: it need not be kept on disk.
   void settle(const RecordView& record);
-  /// The event is a dead letter, which is kept; settles it as well.
+  /// The event is a dead letter, which is kept. Whoever holds the event settles it besides.
   void bury(const RecordView& record, const Obituary& obituary, const Now& now);
 
   /// Dead letters wait to be written: no more requests that might make new ones.

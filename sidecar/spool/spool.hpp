@@ -58,12 +58,11 @@ class Spool final : public Agent {
   /// The time to stop is over: new events that are not stored by now are counted as dropped.
   void give_up();
 
-  // Frames to be confirmed
-  // -------------------------------------------------------------------------
+  // Frames to be confirmed ------------------------------------------------------------------------
 
   /// Room for so many bytes of events that go to this lane.
   bool has_room(LaneIndex lane, std::uint64_t bytes) const;
-  /// One event of the frame that begin_frame() has begun.
+  /// One event of the frame that add_frame() will end.
   void add_to_frame(LaneIndex lane, const RecordView& record, std::uint64_t due_ns, const Now& now);
   /// The frame is complete; its answer comes when it is stored.
   void add_frame(ConfirmedFrame frame);

@@ -20,6 +20,13 @@ constexpr Duration house_keeping_interval = std::chrono::minutes(10);
 constexpr Duration give_back_interval = std::chrono::milliseconds(100);
 constexpr std::uint64_t nothing_due = UINT64_MAX;
 
+ReadAnswer failed_read(const ReadRequest& request) {
+  ReadAnswer answer;
+  answer.request = request;
+  answer.has_failed = true;
+  return answer;
+}
+
 }  // namespace
 
 // Opening and mending -----------------------------------------------------------------------------
@@ -150,7 +157,7 @@ void StorageAgent::do_group(Group& group, const Now& now) {
       group.intake_trouble = StorageTrouble::failing;
       group.has_failed = true;
       for (const ReadRequest& request : group.reads) {
-        group.reads_done.push_back({request, {}, 0, false, true});
+        group.reads_done.push_back(failed_read(request));
       }
       return;
     }
@@ -169,7 +176,7 @@ void StorageAgent::do_group(Group& group, const Now& now) {
     if (is_done && store_) {
       do_read(request, group, now);
     } else {
-      group.reads_done.push_back({request, {}, 0, false, true});
+      group.reads_done.push_back(failed_read(request));
     }
   }
 }
@@ -302,8 +309,8 @@ void StorageAgent::bury(Group& group, const Now& now) {
 void StorageAgent::release_due(Group& group, const Now& now) {
   std::map<LaneIndex, Moved> released;
   for (DueEvent& event : store_->take_due(now, due_events_max, due_bytes_max)) {
-    const auto lane = std::find(destinations_.begin(), destinations_.end(), event.destination);
-    if (lane == destinations_.end()) {
+    const auto lane = lane_of(event.destination);
+    if (!lane) {
       // Its destination is not configured any more. There it waits with the others.
       Block block;
       block.events = 1;
@@ -312,9 +319,8 @@ void StorageAgent::release_due(Group& group, const Now& now) {
       if (!block.records.empty()) store_->insert_block(event.destination, block);
       continue;
     }
-    const auto index = static_cast<LaneIndex>(lane - destinations_.begin());
-    Moved& moved = released[index];
-    moved.lane = index;
+    Moved& moved = released[*lane];
+    moved.lane = *lane;
     if (event.record.empty()) {
       ++moved.damaged;
       moved.damaged_bytes += event.bytes;
@@ -322,7 +328,7 @@ void StorageAgent::release_due(Group& group, const Now& now) {
     }
     ++moved.events;
     moved.bytes += event.bytes;
-    add_record(group, index, event.record, true, now);
+    add_record(group, *lane, event.record, true, now);
   }
   fault_point("mid_release");
   for (const auto& [lane, moved] : released) group.released.push_back(moved);
@@ -350,7 +356,7 @@ void StorageAgent::do_read(const ReadRequest& request, Group& group, const Now& 
     }
   } catch (const SqliteError& error) {
     store_->roll_back();
-    answer = {request, {}, 0, false, true};
+    answer = failed_read(request);
     note_trouble(error, now);
     if (error.trouble() == StorageTrouble::damaged && replace_store(error.what(), now).ok()) {
       [[maybe_unused]] const Status opened = open_store(now);
@@ -361,11 +367,18 @@ void StorageAgent::do_read(const ReadRequest& request, Group& group, const Now& 
 
 void StorageAgent::note_returned(Group& group) {
   for (auto& [destination, moved] : store_->take_returned()) {
-    const auto lane = std::find(destinations_.begin(), destinations_.end(), destination);
-    if (lane == destinations_.end()) continue;
-    moved.lane = static_cast<LaneIndex>(lane - destinations_.begin());
+    const auto lane = lane_of(destination);
+    if (!lane) continue;
+    moved.lane = *lane;
     group.returned.push_back(moved);
   }
+}
+
+/// Nothing: it is not configured.
+std::optional<LaneIndex> StorageAgent::lane_of(DestinationId destination) const {
+  const auto found = std::find(destinations_.begin(), destinations_.end(), destination);
+  if (found == destinations_.end()) return std::nullopt;
+  return static_cast<LaneIndex>(found - destinations_.begin());
 }
 
 void StorageAgent::forget_answer(Group& group) {

@@ -15,6 +15,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -91,6 +92,7 @@ class StorageAgent final : public Agent {
   void do_read(const ReadRequest& request, Group& group, const Now& now);
   void note_returned(Group& group);
   void release_due(Group& group, const Now& now);
+  std::optional<LaneIndex> lane_of(DestinationId destination) const;
 
   // Trouble.
   void note_trouble(const SqliteError& error, const Now& now);
