@@ -34,13 +34,11 @@ function(outrider_test name)
   add_executable(${name} ${TEST_SOURCES})
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
   target_link_libraries(${name} PRIVATE outrider_flags GTest::gtest GTest::gmock GTest::gtest_main
-    ${TEST_LIBS})
+    outrider_test_places ${TEST_LIBS})
   foreach(used IN LISTS TEST_USES)
     string(REPLACE "/" "_" used ${used})
     target_link_libraries(${name} PRIVATE outrider_${used})
   endforeach()
-  target_compile_definitions(${name} PRIVATE OUTRIDER_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
-    OUTRIDER_BINARY="${CMAKE_BINARY_DIR}/bin/outrider")
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
     PROPERTIES TIMEOUT 120 LABELS ${TEST_LABEL})
 endfunction()

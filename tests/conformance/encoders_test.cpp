@@ -18,6 +18,7 @@
 #include "sidecar/base/random.hpp"
 #include "sidecar/encode/encoder.hpp"
 #include "support/golden_frames.hpp"
+#include "support/places.hpp"
 #include "support/records.hpp"
 
 namespace outrider::sidecar {
@@ -391,7 +392,7 @@ TEST_P(EncoderConformance, TheBodyIsThatOfTheGoldenFile) {
     actual += (is_text ? body.bytes : test::to_hex(body.bytes)) + "\n";
   }
 
-  const std::string path = OUTRIDER_SOURCE_DIR "/tests/golden/body." + std::string(GetParam().name);
+  const std::string path = test::source_path("tests/golden/body.") + std::string(GetParam().name);
   std::ifstream file(path);
   ASSERT_TRUE(file.is_open()) << path << " should hold\n" << actual;
   std::ostringstream expected;

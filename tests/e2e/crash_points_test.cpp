@@ -2,6 +2,7 @@
 // started again: nothing confirmed is lost, and what arrives twice was not known to have arrived.
 
 #include "e2e/spool_fixture.hpp"
+#include "support/places.hpp"
 
 namespace outrider::test {
 namespace {
@@ -272,7 +273,7 @@ TEST_P(CrashOfRetry, PutsBackEveryDeadLetterOnce) {
 
   const std::string point = "OUTRIDER_FAULT_POINT=mid_retry:" + std::to_string(GetParam());
   EXPECT_EQ(retry(OUTRIDER_FAULTY_BINARY, {point}), 128 + SIGKILL);
-  EXPECT_EQ(retry(OUTRIDER_BINARY, {}), 0);
+  EXPECT_EQ(retry(test::outrider_binary(), {}), 0);
 
   EXPECT_TRUE(wait_until_received(receiver_, issued_.all())) << sidecar.err();
   EXPECT_TRUE(eventually([&] { return spool_.rows() == 0; })) << sidecar.err();
@@ -295,9 +296,9 @@ std::set<std::string> points_in(const std::filesystem::path& path) {
 
 TEST(CrashPoints, EveryPointInTheSourcesHasARow) {
   std::set<std::string> in_sources =
-      points_in(OUTRIDER_SOURCE_DIR "/tests/support/fault_point_kill.cpp");
+      points_in(test::source_path("tests/support/fault_point_kill.cpp"));
   for (const auto& file :
-       std::filesystem::recursive_directory_iterator(OUTRIDER_SOURCE_DIR "/sidecar")) {
+       std::filesystem::recursive_directory_iterator(test::source_path("sidecar"))) {
     if (file.path().extension() == ".cpp") in_sources.merge(points_in(file.path()));
   }
   std::set<std::string> in_rows = {"mid_retry"};

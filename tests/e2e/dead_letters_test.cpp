@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "e2e/e2e_fixture.hpp"
+#include "support/places.hpp"
 
 namespace outrider::test {
 namespace {
@@ -34,7 +35,7 @@ class DeadLetters : public testing::Test {
   }
 
   Finished outrider(std::vector<std::string> words) const {
-    words.insert(words.begin(), OUTRIDER_BINARY);
+    words.insert(words.begin(), test::outrider_binary());
     words.insert(words.end(), {"--spool", spool_});
     return run(std::move(words));
   }
@@ -114,7 +115,7 @@ TEST_F(DeadLetters, WhatIsPutBackWithoutASidecarIsSentByTheNext) {
 TEST_F(DeadLetters, ARunningSidecarsSpoolIsReadAtOneMoment) {
   start_sidecar("http://127.0.0.1:1/");
   constexpr int events = 400;
-  Process emit({OUTRIDER_BINARY, "emit", "--confirm", "--confirm-endpoint",
+  Process emit({test::outrider_binary(), "emit", "--confirm", "--confirm-endpoint",
                 "ipc://" + dir_.file("c.sock"), "--stdin"});
   std::size_t last = 0;
   for (int n = 1; n <= events; ++n) {
@@ -145,8 +146,9 @@ TEST_F(DeadLetters, WhoMayNotReadIsToldSo) {
   if (geteuid() != 0) GTEST_SKIP() << "takes root to become somebody else";
   start("0");
   sidecar_->stop();
-  const Finished refused = run({"setpriv", "--reuid", "65534", "--clear-groups", "--no-new-privs",
-                                OUTRIDER_BINARY, "dead", "retry", "--all", "--spool", spool_});
+  const Finished refused =
+      run({"setpriv", "--reuid", "65534", "--clear-groups", "--no-new-privs",
+           test::outrider_binary(), "dead", "retry", "--all", "--spool", spool_});
   if (refused.status == 127) GTEST_SKIP() << "there is no setpriv";
   EXPECT_EQ(refused.status, 1);
   EXPECT_NE(refused.err.find("as the user that the sidecar runs as"), std::string::npos)

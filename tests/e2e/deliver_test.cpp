@@ -10,6 +10,7 @@
 #include "proto/frame_reader.hpp"
 #include "proto/refusal.hpp"
 #include "support/frames.hpp"
+#include "support/places.hpp"
 
 namespace outrider::test {
 namespace {
@@ -83,9 +84,10 @@ TEST_F(Deliver, GoesOnThroughRestartsOfTheSidecar) {
 
 TEST_F(Deliver, OneSpoolHasOneSidecar) {
   Sidecar first(dir_, config(receiver_.url()));
-  const Finished second = run({OUTRIDER_BINARY, "run", "--config", dir_.file("outrider.conf"),
-                               "--ingest.endpoint=ipc://" + dir_.file("o2.sock"),
-                               "--ingest.confirm_endpoint=ipc://" + dir_.file("c2.sock")});
+  const Finished second =
+      run({test::outrider_binary(), "run", "--config", dir_.file("outrider.conf"),
+           "--ingest.endpoint=ipc://" + dir_.file("o2.sock"),
+           "--ingest.confirm_endpoint=ipc://" + dir_.file("c2.sock")});
   EXPECT_EQ(second.status, 1) << second.err;
   EXPECT_NE(second.err.find("in use by another sidecar"), std::string::npos) << second.err;
 
@@ -108,8 +110,8 @@ TEST_F(Deliver, TheSpoolIsForItsOwnerAlone) {
 
 TEST_F(Deliver, TheShellCommandEndsWithZeroWhenTheEventIsConfirmed) {
   const auto emit = [&](const std::string& timeout) {
-    return run({OUTRIDER_BINARY, "emit", "--confirm", "--confirm-endpoint", confirm_endpoint_,
-                "--timeout", timeout, "orders.paid", "{\"n\": 1}"});
+    return run({test::outrider_binary(), "emit", "--confirm", "--confirm-endpoint",
+                confirm_endpoint_, "--timeout", timeout, "orders.paid", "{\"n\": 1}"});
   };
   EXPECT_EQ(emit("200ms").status, 1) << "there is no sidecar";
   Sidecar sidecar(dir_, config(receiver_.url()));
@@ -148,7 +150,7 @@ TEST_F(Deliver, ADelayedEventIsNotEarlyNotEvenOverACrash) {
 TEST_F(Deliver, TheShellCommandsDelayedEventIsNotEarly) {
   Sidecar sidecar(dir_, config(receiver_.url()));
   const auto begin = Clock::now();
-  const Finished emit = run({OUTRIDER_BINARY, "emit", "--confirm", "--confirm-endpoint",
+  const Finished emit = run({test::outrider_binary(), "emit", "--confirm", "--confirm-endpoint",
                              confirm_endpoint_, "--delay", "500ms", "orders.paid", "{\"n\": 1}"});
   EXPECT_EQ(emit.status, 0) << emit.err;
   EXPECT_TRUE(eventually([&] { return receiver_.counts().requests == 1; }));

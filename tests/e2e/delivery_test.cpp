@@ -6,6 +6,7 @@
 #include "e2e/e2e_fixture.hpp"
 #include "support/fault_receiver.hpp"
 #include "support/frames.hpp"
+#include "support/places.hpp"
 
 namespace outrider::test {
 namespace {
@@ -81,7 +82,7 @@ TEST(Delivery, APythonClientWithoutAnSdkIsUnderstood) {
   Sink sink(dir);
   Sidecar sidecar(dir, https_destination("audit", sink));
   const Finished client =
-      run({"/usr/bin/python3", OUTRIDER_SOURCE_DIR "/examples/emit.py", sidecar.endpoint(), "250"});
+      run({"/usr/bin/python3", test::source_path("examples/emit.py"), sidecar.endpoint(), "250"});
   EXPECT_EQ(client.status, 0) << client.err;
   EXPECT_TRUE(
       eventually([&] { return sink.output().find("\"number\":249") != std::string::npos; }));
@@ -93,12 +94,12 @@ TEST(Delivery, TheShellCommandSendsOneEventAndLinesOfJson) {
   const TempDir dir;
   Sink sink(dir);
   Sidecar sidecar(dir, https_destination("audit", sink));
-  EXPECT_EQ(
-      run({OUTRIDER_BINARY, "emit", "--endpoint", sidecar.endpoint(), "orders.paid", "{\"n\": 1}"})
-          .status,
-      0);
+  EXPECT_EQ(run({test::outrider_binary(), "emit", "--endpoint", sidecar.endpoint(), "orders.paid",
+                 "{\"n\": 1}"})
+                .status,
+            0);
   const Finished lines = run(
-      {OUTRIDER_BINARY, "emit", "--endpoint", sidecar.endpoint(), "--stdin"},
+      {test::outrider_binary(), "emit", "--endpoint", sidecar.endpoint(), "--stdin"},
       "{\"topic\":\"a.b\",\"data\":{\"n\":2}}\nnot json\n{\"topic\":\"a\",\"data\":{\"n\":3}}\n");
   EXPECT_EQ(lines.status, 1) << "one line was bad";
   EXPECT_NE(lines.err.find("2"), std::string::npos) << lines.err;

@@ -17,6 +17,7 @@
 #include <gtest/gtest.h>
 
 #include "outrider/client.hpp"
+#include "support/places.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
 
@@ -53,8 +54,13 @@ class Sink {
   Sink(const TempDir& dir, std::vector<std::string> options = {}, const std::string& name = "sink",
        const std::string& port = "0")
       : output_file_(dir.file(name + ".ndjson")), cert_file_(dir.file(name + ".pem")) {
-    std::vector<std::string> words = {OUTRIDER_BINARY, "sink",     "--listen",  "127.0.0.1:" + port,
-                                      "--quiet",       "--output", output_file_};
+    std::vector<std::string> words = {test::outrider_binary(),
+                                      "sink",
+                                      "--listen",
+                                      "127.0.0.1:" + port,
+                                      "--quiet",
+                                      "--output",
+                                      output_file_};
     const bool is_plain = std::ranges::find(options, "--plain") != options.end();
     const bool has_cert = std::ranges::find(options, "--cert") != options.end();
     if (!is_plain && !has_cert) words.insert(words.end(), {"--cert-out", cert_file_});
@@ -103,7 +109,8 @@ class Sidecar {
  public:
   /// `environment`: "NAME=value", on top of the test's own. `binary`: another build of it.
   Sidecar(const TempDir& dir, const std::string& config, bool is_expected_to_start = true,
-          std::vector<std::string> environment = {}, const std::string& binary = OUTRIDER_BINARY)
+          std::vector<std::string> environment = {},
+          const std::string& binary = test::outrider_binary())
       : endpoint_("ipc://" + dir.file("o.sock")) {
     const std::string file = dir.file("outrider.conf");
     write_file(file, config);

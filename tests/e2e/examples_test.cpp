@@ -1,13 +1,14 @@
 // Every shipped example does what it says.
 
 #include "e2e/e2e_fixture.hpp"
+#include "support/places.hpp"
 
 namespace outrider::test {
 namespace {
 
 std::string example(const std::string& name) {
-  return std::string(OUTRIDER_BINARY).substr(0, std::string(OUTRIDER_BINARY).rfind('/')) +
-         "/examples/" + name;
+  return test::outrider_binary().substr(0, test::outrider_binary().rfind('/')) + "/examples/" +
+         name;
 }
 
 TEST(Examples, TheTenLinesOfAnAppDeliverTheirEvent) {
@@ -53,8 +54,8 @@ TEST(Examples, TheEmbeddedSidecarSaysWhatIsWrongWithItsConfiguration) {
 TEST(Examples, TheDemonstrationEndsWithABalancedLedgerAndLeavesNothingBehind) {
   const TempDir dir;
   const std::string build =
-      std::string(OUTRIDER_BINARY).substr(0, std::string(OUTRIDER_BINARY).rfind("/bin/"));
-  Process demo({OUTRIDER_SOURCE_DIR "/examples/demo.sh", build},
+      test::outrider_binary().substr(0, test::outrider_binary().rfind("/bin/"));
+  Process demo({test::source_path("examples/demo.sh"), build},
                {.environment = {"TMPDIR=" + dir.path()}});
   EXPECT_EQ(demo.wait(100s), 0) << demo.text() << demo.text(Process::Stream::err);
   EXPECT_NE(demo.text().find("every accepted event is accounted for"), std::string::npos);

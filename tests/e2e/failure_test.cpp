@@ -7,6 +7,7 @@
 #include "e2e/e2e_fixture.hpp"
 #include "e2e/servers.hpp"
 #include "support/certificate.hpp"
+#include "support/places.hpp"
 
 namespace outrider::test {
 namespace {
@@ -171,8 +172,8 @@ TEST(Stop, NobodyWhoReadsItsReportCannotHoldUpTheEnd) {
   const int reader = open(dir.file("err").c_str(), O_RDWR);
   ASSERT_GE(reader, 0);
   const std::string endpoint = dir.file("o.sock");
-  Process sidecar({"/bin/sh", "-c", "exec \"$0\" \"$@\" 2>" + dir.file("err"), OUTRIDER_BINARY,
-                   "run", "--config", dir.file("outrider.conf"),
+  Process sidecar({"/bin/sh", "-c", "exec \"$0\" \"$@\" 2>" + dir.file("err"),
+                   test::outrider_binary(), "run", "--config", dir.file("outrider.conf"),
                    "--ingest.endpoint=ipc://" + endpoint});
   Client client("ipc://" + endpoint);
   ASSERT_TRUE(eventually([&] {
@@ -255,7 +256,7 @@ TEST(Start, TellsSystemdWhenItIsReadyAndWhenItStops) {
   Process systemd({"/usr/bin/python3", "-c", listen, dir.file("notify")});
   ASSERT_TRUE(systemd.wait_for_line("bound"));
   write_file(dir.file("outrider.conf"), https_destination("audit", sink));
-  Process sidecar({OUTRIDER_BINARY, "run", "--config", dir.file("outrider.conf"),
+  Process sidecar({test::outrider_binary(), "run", "--config", dir.file("outrider.conf"),
                    "--ingest.endpoint=ipc://" + dir.file("o.sock")},
                   {.environment = {"NOTIFY_SOCKET=" + dir.file("notify")}});
   EXPECT_TRUE(systemd.wait_for_line("READY=1"));

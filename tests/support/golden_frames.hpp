@@ -14,6 +14,7 @@
 #include <rapidjson/document.h>
 
 #include "proto/confirm.hpp"
+#include "support/places.hpp"
 
 namespace outrider::test {
 
@@ -81,7 +82,7 @@ struct GoldenAnswer {
 };
 
 inline void read_golden_file(const std::string& name, rapidjson::Document& document) {
-  std::ifstream file(OUTRIDER_SOURCE_DIR "/proto/golden/" + name);
+  std::ifstream file(test::source_path("proto/golden/") + name);
   std::ostringstream text;
   text << file.rdbuf();
   document.Parse(text.str().c_str());

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "support/places.hpp"
 #include "support/process.hpp"
 
 namespace outrider::sidecar {
@@ -12,7 +13,7 @@ using testing::HasSubstr;
 using testing::StartsWith;
 
 test::Finished outrider(std::vector<std::string> words) {
-  words.insert(words.begin(), OUTRIDER_BINARY);
+  words.insert(words.begin(), test::outrider_binary());
   return test::run(std::move(words));
 }
 
@@ -83,7 +84,7 @@ TEST(Commands, WrongUsageIsOneLineThatNamesWhatWasMeant) {
 }
 
 TEST(Commands, CheckExplainsTheShippedConfigurationWithWhatTheCommandLineSays) {
-  const std::string file = OUTRIDER_SOURCE_DIR "/systemd/outrider.conf";
+  const std::string file = test::source_path("systemd/outrider.conf");
   const auto good = outrider({"check", "--config", file, "--shutdown.linger", "7s"});
   EXPECT_EQ(good.status, exit_done) << good.err;
   EXPECT_THAT(good.out, HasSubstr("linger = 7s"));

@@ -4,6 +4,7 @@
 #include <zmq.hpp>
 
 #include "proto/frame_reader.hpp"
+#include "support/places.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
 #include "unit/sdk/confirmer.hpp"
@@ -54,7 +55,7 @@ class Receiver {
 };
 
 test::Finished emit(std::vector<std::string> words, const std::string& input = {}) {
-  words.insert(words.begin(), {OUTRIDER_BINARY, "emit"});
+  words.insert(words.begin(), {test::outrider_binary(), "emit"});
   return test::run(std::move(words), input);
 }
 
@@ -94,8 +95,8 @@ TEST(Emit, ManyLinesAllArriveInOrder) {
     expected.push_back("t" + std::to_string(i));
     input += R"({"topic":")" + expected.back() + R"(","data":{"n":1}})" + "\n";
   }
-  test::Process process(
-      {OUTRIDER_BINARY, "emit", "--endpoint", receiver.endpoint(), "--timeout", "20s", "--stdin"});
+  test::Process process({test::outrider_binary(), "emit", "--endpoint", receiver.endpoint(),
+                         "--timeout", "20s", "--stdin"});
   std::thread writer([&] {
     process.write(input);
     process.close_input();

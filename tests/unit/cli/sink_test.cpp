@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <httplib.h>
 
+#include "support/places.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
 
@@ -34,7 +35,7 @@ class Sink {
 
  private:
   static std::vector<std::string> words(std::vector<std::string> options) {
-    std::vector<std::string> all = {OUTRIDER_BINARY, "sink", "--listen", "127.0.0.1:0"};
+    std::vector<std::string> all = {test::outrider_binary(), "sink", "--listen", "127.0.0.1:0"};
     all.insert(all.end(), options.begin(), options.end());
     return all;
   }
@@ -150,7 +151,7 @@ TEST(Sink, EndsByItselfForScripts) {
 
 TEST(Sink, APortThatIsTakenIsSaid) {
   Sink first({"--plain"});
-  const auto second = test::run({OUTRIDER_BINARY, "sink", "--plain", "--listen",
+  const auto second = test::run({test::outrider_binary(), "sink", "--plain", "--listen",
                                  "127.0.0.1:" + std::to_string(first.port())});
   EXPECT_EQ(second.status, 1);
   EXPECT_THAT(second.err, HasSubstr("cannot listen on 127.0.0.1:"));

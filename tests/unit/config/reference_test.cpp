@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "sidecar/config/options.hpp"
+#include "support/places.hpp"
 #include "unit/config/config_support.hpp"
 
 namespace outrider::sidecar {
@@ -21,7 +22,7 @@ std::string file_text(const std::string& path) {
   return text.str();
 }
 
-const std::string root = OUTRIDER_SOURCE_DIR;
+const std::string root = test::source_path("");
 
 TEST(ConfigReference, ThePageIsFresh) {
   EXPECT_TRUE(file_text(root + "/docs/configuration.md") == configuration_reference())

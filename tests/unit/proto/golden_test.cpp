@@ -5,6 +5,7 @@
 
 #include "proto/frame_reader.hpp"
 #include "support/golden_frames.hpp"
+#include "support/places.hpp"
 
 namespace outrider::proto {
 namespace {
@@ -76,7 +77,7 @@ TEST(Golden, EveryFrameIsReadAsTheFileSays) {
 }
 
 TEST(Golden, TheWorkedFrameOfTheSpecificationIsOneOfThem) {
-  std::ifstream specification(OUTRIDER_SOURCE_DIR "/proto/README.md");
+  std::ifstream specification(test::source_path("proto/README.md"));
   std::string worked;
   bool is_inside = false;
   for (std::string line; std::getline(specification, line);) {
