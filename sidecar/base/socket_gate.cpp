@@ -8,6 +8,7 @@
 #include <ctime>
 #include <filesystem>
 #include <mutex>
+#include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -329,7 +330,10 @@ void SocketGate::watch(int listener_fd, std::shared_ptr<Intake> intake) {
   all.listeners.emplace_back(listener_fd, std::move(intake));
 }
 
-void SocketGate::watch_port(int port, const std::shared_ptr<Intake>& intake) {
+void SocketGate::watch_endpoint(std::string_view endpoint, const std::shared_ptr<Intake>& intake) {
+  if (!endpoint.starts_with("tcp://")) return;
+  const std::string digits(endpoint.substr(endpoint.rfind(':') + 1));
+  const int port = std::atoi(digits.c_str());  // NOLINT(cert-err34-c): libzmq wrote it
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", error)) {
     const int fd = std::atoi(entry.path().filename().c_str());  // NOLINT(cert-err34-c)

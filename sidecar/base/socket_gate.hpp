@@ -25,6 +25,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 #include "sidecar/base/clock.hpp"
 #include "sidecar/base/zmtp_scanner.hpp"
@@ -70,8 +71,8 @@ class SocketGate {
 
   /// From now on, until this listening socket is closed.
   static void watch(int listener_fd, std::shared_ptr<Intake> intake);
-  /// The same for those that libzmq has made for this tcp port.
-  static void watch_port(int port, const std::shared_ptr<Intake>& intake);
+  /// The same for the listening socket that libzmq has made for `tcp://address:port`.
+  static void watch_endpoint(std::string_view endpoint, const std::shared_ptr<Intake>& intake);
 
   /// A forked child gives up its copy of this descriptor, with which a lock would outlive us; until
   /// it is closed.

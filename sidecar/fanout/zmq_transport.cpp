@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <limits>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +14,7 @@
 #include <zmq.h>
 
 #include "sidecar/base/endpoint_guard.hpp"
+#include "sidecar/base/socket_gate.hpp"
 #include "sidecar/base/units.hpp"
 
 namespace outrider::sidecar {
@@ -20,6 +22,9 @@ namespace outrider::sidecar {
 namespace {
 
 constexpr std::uint32_t socket_mode = 0660;
+constexpr std::uint64_t peer_message_bytes_max = 4096;
+/// A connection that says nothing does not hold a descriptor for longer.
+constexpr int handshake_max_ms = 5000;
 
 class ZmqTransport final : public Transport {
  public:
@@ -64,6 +69,9 @@ class ZmqTransport final : public Transport {
   Reactor& reactor_;
   int fd_ = -1;
   std::vector<EndpointGuard> guards_;
+  // A peer sends subscriptions or nothing, and they are read at once.
+  const std::shared_ptr<Intake> intake_ =
+      std::make_shared<Intake>(ScanLimits{peer_message_bytes_max}, /*is_bounded=*/false);
   const bool is_pub_;
   const bool ends_in_newline_;  ///< each event, as the encoder writes it
   const Duration timeout_;
@@ -83,6 +91,7 @@ ZmqTransport::~ZmqTransport() {
 Status ZmqTransport::open(const DestinationConfig& config, Log& log) {
   set(ZMQ_SNDHWM, static_cast<int>(std::min<std::uint64_t>(config.zmq_send_events_max,
                                                            std::numeric_limits<int>::max())));
+  set(ZMQ_HANDSHAKE_IVL, handshake_max_ms);
   set(ZMQ_IPV6, 1);
   set(ZMQ_TCP_KEEPALIVE, 1);
   if (is_pub_) {
@@ -115,13 +124,21 @@ Status ZmqTransport::bind(const std::string& url) {
     Result<EndpointGuard> guard =
         EndpointGuard::claim(url.substr(ipc_scheme.size()), socket_mode, "");
     if (!guard.ok()) return guard.error();
-    set(ZMQ_USE_FD, guard.value().take_listener());
+    const int listener = guard.value().take_listener();
+    SocketGate::watch(listener, intake_);
+    set(ZMQ_USE_FD, listener);
     guards_.push_back(std::move(guard.value()));
   }
   const bool is_bound = zmq_bind(socket_, url.c_str()) == 0;
   const int error = zmq_errno();
   set(ZMQ_USE_FD, -1);
-  if (is_bound) return Nothing{};
+  if (is_bound) {
+    char bound[256] = "";
+    std::size_t bytes = sizeof bound;
+    zmq_getsockopt(socket_, ZMQ_LAST_ENDPOINT, bound, &bytes);
+    SocketGate::watch_endpoint(bound, intake_);
+    return Nothing{};
+  }
   return Error{"cannot listen on " + url + ": " + zmq_strerror(error)};
 }
 

@@ -11,6 +11,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "sidecar/base/socket_gate.hpp"
+
 namespace outrider::sidecar {
 namespace {
 
@@ -61,6 +63,7 @@ class SystemDisk final : public Disk {
     const std::string name = lock_path(path);
     lock_fd_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (lock_fd_ < 0) return Error{"cannot open " + name + ": " + reason()};
+    SocketGate::keep_from_children(lock_fd_);
     if (::flock(lock_fd_, LOCK_EX | LOCK_NB) == 0) return Nothing{};
     return Error{"the spool " + path + " is in use by another sidecar; stop it, or give this one " +
                  "another [spool] path"};
