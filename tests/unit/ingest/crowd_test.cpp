@@ -141,7 +141,7 @@ TEST_F(CrowdTest, BoundsWhatWaitsInBytesOverAllClientsAndLosesNothing) {
         return total > 60 * mib && clock_.now().mono - moved > milliseconds(300);
       },
       /*receives=*/false));
-  EXPECT_LT(total, Intake::waiting_bytes_max + Intake::unfinished_bytes_max + 16 * mib);
+  EXPECT_LT(total, 2 * Intake::room_bytes_min + 16 * mib);
   EXPECT_TRUE(turn_until([&] {
     write();
     return sizes_.size() == clients_max * frames_each;
