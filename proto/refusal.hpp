@@ -49,6 +49,12 @@ constexpr bool is_for_later(std::uint64_t refusal) {
   return refusal >= static_cast<std::uint64_t>(Refusal::spool_full);
 }
 
+/// True: the refusal is of one event, and the others of its frame can be taken.
+constexpr bool is_of_event(Refusal refusal) {
+  return (refusal >= Refusal::event_shape && refusal < Refusal::spool_full) ||
+         refusal == Refusal::destination_full;
+}
+
 struct RefusalRow {
   Refusal refusal;
   std::string_view name;
