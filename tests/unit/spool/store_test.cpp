@@ -214,21 +214,22 @@ TEST_F(StoreTest, AFloodOfNewClientsMakesNobodyForgottenWhoWasThereBefore) {
     store->database().execute(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<" +
         std::to_string(Store::clients_max - 1) +
-        ") INSERT INTO client SELECT randomblob(16), 1, zeroblob(512) || "
-        "CAST(x'7fffffff00000000' AS BLOB), " +
-        std::to_string(clock.now().wall_ns()) + "+i FROM n");
+        ") INSERT INTO client SELECT randomblob(16), 1, x'" + std::string(1024, '0') +
+        "7000000000000000', " + std::to_string(clock.now().wall_ns()) + "+i FROM n");
     store->database().execute("UPDATE counters SET clients=" + std::to_string(Store::clients_max));
   });
   reopen();
-  for (std::uint32_t i = 0; i < 2 * Store::clients_pruned_min; ++i) {
-    clock.advance(std::chrono::milliseconds(1));
-    ConfirmedFrame stranger;
-    stranger.sequence = 1;
-    stranger.client = {1, static_cast<std::uint8_t>(i), static_cast<std::uint8_t>(i >> 8U)};
-    commit([&] { store->take_frame(stranger, clock.now()); });
-  }
   auto seen = ClientWindow::Sequence::unseen;
-  commit([&] { seen = store->take_frame(old, clock.now()); });
+  commit([&] {
+    for (std::uint32_t i = 0; i < 2 * Store::clients_pruned_min; ++i) {
+      clock.advance(std::chrono::milliseconds(1));
+      ConfirmedFrame stranger;
+      stranger.sequence = 1;
+      stranger.client = {1, static_cast<std::uint8_t>(i), static_cast<std::uint8_t>(i >> 8U)};
+      store->take_frame(stranger, clock.now());
+    }
+    seen = store->take_frame(old, clock.now());
+  });
   EXPECT_EQ(seen, ClientWindow::Sequence::taken);
   EXPECT_LE(store->database().number("SELECT count(*) FROM client"), Store::clients_max);
 }
