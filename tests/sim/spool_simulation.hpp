@@ -162,7 +162,7 @@ class SpoolSimulation {
     life_->fake->confirm_source->on_answer = [this](const std::string& peer,
                                                     const proto::ConfirmAnswer& answer) {
       test::ModelClient& client = *clients_.at(std::stoul(peer));
-      if (answer.status == 0) client.note_taken(answer.sequence);
+      if (answer.status == 0) client.note_taken(answer);
       if (!random_.chance(0.1)) client.take(answer);
     };
     // What stands on disk is what the new life knows of.
