@@ -10,6 +10,7 @@
 #include "proto/topic.hpp"
 #include "sidecar/base/endpoint_guard.hpp"
 #include "sidecar/base/event_template.hpp"
+#include "sidecar/base/percent.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
 #include "sidecar/config/http_url.hpp"
@@ -120,7 +121,39 @@ Status check_endpoint(std::string_view endpoint) {
 Status check_http_url(std::string_view url) {
   const Result<HttpUrl> parsed = parse_http_url(url);
   if (!parsed.ok()) return parsed.error();
-  return check_template(url_without_secrets(parsed.value().target), EventTemplate::Place::url);
+  const std::string& target = parsed.value().target;
+  const Result<EventTemplate> made =
+      EventTemplate::parse(target, EventTemplate::Place::url, url_without_secrets(target));
+  if (!made.ok()) return made.error();
+  return Nothing{};
+}
+
+Status check_uri_reference(std::string_view text) {
+  const Status filled = check_filled(text);
+  if (!filled.ok()) return filled;
+  const auto fault = [&](const std::string& what) -> Status {
+    return Error{in_quotes(text) + " is not a URI reference: " + what +
+                 "; write one as in /shop or https://shop.example/orders"};
+  };
+  // The text as it may stand in a url, but for the brackets around an IPv6 address.
+  const std::size_t host = text.find("//[");
+  const std::size_t bracket = host == std::string_view::npos ? host : text.find(']', host);
+  std::string plain(text);
+  if (bracket != std::string_view::npos && text.find_first_of("/?#") == host) {
+    plain.erase(bracket, 1).erase(host + 2, 1);
+  }
+  if (as_url_text(plain) != plain) {
+    return fault("it has a character that is written as a percent code, as %20 for a blank");
+  }
+  if (std::count(text.begin(), text.end(), '#') > 1) return fault("it has a second #");
+  const std::string_view first = text.substr(0, text.find_first_of("/?#"));
+  const std::size_t colon = first.find(':');
+  if (colon == std::string_view::npos) return Nothing{};
+  const bool is_scheme = colon > 0 &&
+                         consists_of(first.substr(0, 1), alphanumerics.substr(0, 52)) &&
+                         consists_of(first.substr(0, colon), std::string(alphanumerics) + "+-.");
+  if (is_scheme) return Nothing{};
+  return fault("what stands before its first colon is no scheme");
 }
 
 Status check_method(std::string_view method) {
@@ -190,7 +223,7 @@ Status check_proxy(std::string_view proxy) {
     if (parsed.ok() && parsed.value().unix_path.empty()) return Nothing{};
   }
   return Error{
-      in_quotes(proxy) +
+      in_quotes(url_without_secrets(proxy)) +
       " is not a proxy; write none, environment or a URL, as in http://proxy.example:3128"};
 }
 

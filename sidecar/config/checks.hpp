@@ -23,6 +23,8 @@ Status check_pattern(std::string_view pattern);
 Status check_endpoint(std::string_view endpoint);
 /// As parse_http_url() takes it (http_url.hpp); behind the authority it may hold {fields}.
 Status check_http_url(std::string_view url);
+/// RFC 3986: characters, percent codes and a scheme or none; what its parts hold is not looked at.
+Status check_uri_reference(std::string_view text);
 /// Capital letters; may hold {fields}.
 Status check_method(std::string_view method);
 /// A header that may be set, and not one that each request has from the sidecar.

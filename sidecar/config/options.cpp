@@ -78,7 +78,7 @@ std::vector<Option> make_options() {
      "batch is an array of events, structured one event a request, binary one event's data with "
      "everything else in headers."},
     {dest, "cloudevents_source", every_type,
-     text(&Dest::cloudevents_source, "URI reference", check_filled),
+     text(&Dest::cloudevents_source, "URI reference", check_uri_reference),
      "The `source` of each CloudEvent; the event's host is put behind it."},
     {dest, "compression", http,
      choice(&Dest::compression, {{"none", Compression::none}, {"gzip", Compression::gzip},
