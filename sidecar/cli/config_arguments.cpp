@@ -8,14 +8,16 @@ namespace outrider::sidecar {
 
 std::optional<int> read_config_arguments(const std::string& command,
                                          const std::vector<std::string>& arguments,
-                                         ConfigArguments& config) {
-  const ArgumentTable table{
+                                         ConfigArguments& config,
+                                         const std::vector<ArgumentRow>& more) {
+  ArgumentTable table{
       .usage = command + " --config FILE [--SECTION.KEY VALUE ...]",
       .rows = {{"config", "FILE", "the configuration", store_text(config.file)}},
       .others = &config.settings,
       .notes = "Each setting of the file can be given here too, and counts instead:\n\n" +
                configuration_help(),
   };
+  table.rows.insert(table.rows.end(), more.begin(), more.end());
   if (const auto status = read_arguments(table, arguments)) return status;
   if (!config.file.empty()) return std::nullopt;
   print_error(table, "--config FILE is missing");

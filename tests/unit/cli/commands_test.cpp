@@ -85,10 +85,11 @@ TEST(Commands, WrongUsageIsOneLineThatNamesWhatWasMeant) {
 
 TEST(Commands, CheckExplainsTheShippedConfigurationWithWhatTheCommandLineSays) {
   const std::string file = test::source_path("systemd/outrider.conf");
-  const auto good = outrider({"check", "--config", file, "--shutdown.linger", "7s"});
+  const auto good = outrider({"check", "--elsewhere", "--config", file, "--shutdown.linger", "7s"});
   EXPECT_EQ(good.status, exit_done) << good.err;
   EXPECT_THAT(good.out, HasSubstr("linger = 7s"));
-  EXPECT_EQ(good.out, outrider({"check", "--shutdown.linger=7s", "--config=" + file}).out);
+  EXPECT_EQ(good.out,
+            outrider({"check", "--shutdown.linger=7s", "--config=" + file, "--elsewhere"}).out);
 
   const auto bad = outrider({"check", "--config", file, "--shutdown.lingr", "7s"});
   EXPECT_EQ(bad.status, exit_usage);
