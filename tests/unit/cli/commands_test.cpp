@@ -29,6 +29,7 @@ TEST(Commands, HelpNamesEveryCommandAndEachHasItsOwn) {
     EXPECT_EQ(own.out, outrider({"help", std::string(row.name)}).out);
   }
   EXPECT_EQ(outrider({"--help"}).out, help.out);
+  EXPECT_EQ(outrider({"check", "-h"}).out, outrider({"check", "--help"}).out);
 }
 
 TEST(Commands, VersionNamesTheLibrariesToo) {
@@ -72,6 +73,11 @@ TEST(Commands, WrongUsageIsOneLineThatNamesWhatWasMeant) {
       {{"emit", "a..b", "1"}, "the topic is not"},
       {{"emit", "--endpoint", "nonsense", "a.b", "1"}, "--endpoint: "},
       {{"check"}, "outrider check: --config FILE is missing"},
+      {{"check", "--confg", "a"}, "there is no option --confg; did you mean --config?"},
+      {{"check", "-v", "--config", "a"}, "\"-v\" is no option"},
+      {{"run", "a.conf"}, "\"a.conf\" is no option; write --config FILE"},
+      {{"run", "--config", "a", "--config", "b"}, "--config is given twice"},
+      {{"dead", "list", "--spool", "a", "--limit", "1", "--limit", "2"}, "--limit is given twice"},
   };
   for (const Case& wrong : cases) {
     const auto result = outrider(wrong.words);

@@ -359,11 +359,22 @@ TEST(ConfigErrors, CommandLine) {
       "command line: there is no destination \"audti\" in a.conf; did you mean \"audit\"? (to "
       "make one, give --destination.audti.type as well)\n");
   EXPECT_EQ(errors_of(http, {"--log.level"}),
-            "command line: the required argument for option '--log.level' is missing\n");
+            "command line: --log.level has no value; write it as --log.level=VALUE\n");
   EXPECT_EQ(errors_of(http, {"stray"}),
             "command line: \"stray\" is not a setting; write it as --SECTION.KEY=VALUE\n");
   EXPECT_EQ(errors_of(http, {"--verbose=1"}),
             "command line: \"--verbose\" is not a setting; write it as --SECTION.KEY=VALUE\n");
+}
+
+TEST(ConfigErrors, AValueOnTheCommandLineMayBeEmptyOrBeginWithDashes) {
+  const std::string out = "[destination.a]\ntype = stdout\nexclude = a.b\n";
+  const LoadedConfig empty = test::load(out, {"--destination.a.exclude="});
+  EXPECT_TRUE(empty.config.destinations[0].exclude.empty());
+  EXPECT_EQ(errors_of(out, {"--destination.a.cloudevents_source=--x", "--destination.a.format",
+                            "cloudevents"}),
+            "");
+  EXPECT_EQ(errors_of(out, {"--log.level", "--log.format=text"}),
+            "command line: --log.level has no value; write it as --log.level=VALUE\n");
 }
 
 TEST(ConfigErrors, TheFileItself) {
