@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/un.h>
@@ -39,6 +40,16 @@ std::string folder_of(const std::string& path) {
 
 bool may(const std::string& path, int access) {
   return faccessat(AT_FDCWD, path.c_str(), access, AT_EACCESS) == 0;
+}
+
+/// Opens a regular file that is there as the sidecar does, and lets go of it; 0 or an errno.
+/// O_CREAT is part of the question: in a sticky folder the kernel refuses it for other people's
+/// files.
+int try_to_open(const std::string& path, int flags) {
+  const int fd = open(path.c_str(), flags | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
+  if (fd < 0) return errno;
+  close(fd);
+  return 0;
 }
 
 /// Nothing if files can be made in it.
@@ -79,8 +90,9 @@ std::optional<Finding> lock_trouble(const std::string& path) {
   if (!S_ISREG(status.st_mode)) {
     return Finding{Kind::error, name + " is no regular file: remove it, or choose another path"};
   }
-  if (may(name, R_OK | W_OK)) return std::nullopt;
-  return Finding{Kind::error, "cannot open " + name + ": " + reason(errno) + "; it was left by " +
+  const int error = try_to_open(name, O_RDWR | O_NOFOLLOW);
+  if (error == 0) return std::nullopt;
+  return Finding{Kind::error, "cannot open " + name + ": " + reason(error) + "; it was left by " +
                                   "another user than " + this_user() + ": remove it"};
 }
 
@@ -178,13 +190,6 @@ std::string link_target(std::string path) {
   return path;
 }
 
-std::optional<Finding> append_trouble(const std::string& path) {
-  const int fd = open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  if (fd < 0) return Finding{Kind::error, "cannot open " + path + ": " + reason(errno)};
-  close(fd);
-  return std::nullopt;
-}
-
 /// The file as it stands now, without SQLite, which would make files beside it.
 std::optional<Finding> database_trouble(const std::string& path) {
   struct stat status {};
@@ -194,7 +199,8 @@ std::optional<Finding> database_trouble(const std::string& path) {
   }
   if (!S_ISREG(status.st_mode)) return Finding{Kind::error, path + " is not a regular file"};
   const bool is_ours = geteuid() == 0 || geteuid() == status.st_uid;
-  if (!may(path, R_OK | W_OK) || (!is_ours && (status.st_mode & 0777) != 0600)) {
+  if (try_to_open(path, O_RDWR | O_NOFOLLOW) != 0 ||
+      (!is_ours && (status.st_mode & 0777) != 0600)) {
     return Finding{Kind::error, path + " belongs to uid " + std::to_string(status.st_uid) +
                                     ", and this is " + this_user() + "; give it to that user"};
   }
@@ -260,8 +266,23 @@ Findings probe_file(const std::string& path) {
   if (S_ISFIFO(status.st_mode)) {
     return {{Kind::warning, path + " is a pipe; somebody must read it when the sidecar starts"}};
   }
-  const auto trouble = append_trouble(path);
-  return trouble ? Findings{*trouble} : Findings{};
+  const int error = S_ISREG(status.st_mode)    ? try_to_open(path, O_WRONLY | O_APPEND)
+                    : S_ISSOCK(status.st_mode) ? ENXIO
+                    : may(path, W_OK)          ? 0
+                                               : errno;
+  if (error == 0) return {};
+  return {{Kind::error, "cannot open " + path + ": " + reason(error)}};
+}
+
+Findings probe_descriptors(std::uint64_t needed) {
+  rlimit limit{};
+  // The sidecar raises its own limit up to the hard one.
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max >= needed) return {};
+  return {{Kind::error, "this process may open only " + std::to_string(limit.rlim_max) +
+                            " files and sockets, and the configuration takes " +
+                            std::to_string(needed) +
+                            " before the first client connects; raise ulimit -n, or LimitNOFILE= "
+                            "in the unit"}};
 }
 
 Findings probe_spool(const SpoolConfig& spool) {

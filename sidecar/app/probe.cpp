@@ -13,6 +13,23 @@
 namespace outrider::sidecar {
 namespace {
 
+/// Clock, reactor, ZeroMQ, libcurl, the spool's files and the standard three.
+constexpr std::uint64_t descriptors_of_all = 28;
+
+std::uint64_t descriptors_of(DestinationType type) {
+  switch (type) {
+    case DestinationType::http:
+      return 0;  // its connections come and go
+    case DestinationType::file:
+      return 2;
+    case DestinationType::stdout_:
+      return 1;
+    case DestinationType::zmq:
+      break;
+  }
+  return 3;
+}
+
 class Silence final : public Log {
  public:
   void write(LogLevel, std::string_view, LogFields) override {}
@@ -179,7 +196,12 @@ ProbeReport Prober::run() {
   claim(file_, file_);
   look_at_ingest();
   look_at_spool();
-  for (const DestinationConfig& destination : loaded_.config.destinations) look_at(destination);
+  std::uint64_t descriptors = descriptors_of_all;
+  for (const DestinationConfig& destination : loaded_.config.destinations) {
+    look_at(destination);
+    descriptors += descriptors_of(destination.type);
+  }
+  note(file_, probe_descriptors(descriptors));
   std::vector<std::string>& to = has_running_sidecar() ? report_.in_use : report_.errors;
   to.insert(to.end(), busy_.begin(), busy_.end());
   return std::move(report_);

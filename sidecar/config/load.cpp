@@ -16,6 +16,25 @@
 namespace outrider::sidecar {
 namespace {
 
+/// What shells and other formats do with a value, and this one does not; empty: nothing odd.
+std::string oddity_of(const Option& option, std::string_view value) {
+  for (const std::string_view mark : {" #", " ;"}) {
+    if (value.find(mark) == std::string_view::npos) continue;
+    return in_quotes(mark) + " and what follows is part of it; a comment needs a line of its own";
+  }
+  const std::string& kind = option.value.kind;
+  if (kind != "path" && kind != "source" && kind != "endpoint" && kind != "URL") return {};
+  if (value.size() > 1 && (value.front() == '"' || value.front() == '\'') &&
+      value.front() == value.back()) {
+    return "the quotes are part of it; write it without them";
+  }
+  if (value.starts_with("~/") || value.starts_with("$") ||
+      value.find("${") != std::string_view::npos) {
+    return "~ and $ are not replaced; write the whole path";
+  }
+  return {};
+}
+
 class Loader {
  public:
   LoadResult load(std::string_view text, const std::string& name,
@@ -163,9 +182,9 @@ void Loader::apply(const IniSection& section, const IniSetting& setting, const T
              in_quotes(setting.key) + " is set twice; the first is at " + origins.front().text());
     return;
   }
-  if (setting.value.find(" #") != std::string::npos) {
-    loaded_.warnings.push_back(setting.origin.text() + ": \" #\" and what follows is part of " +
-                               setting.key + "; a comment needs a line of its own");
+  const std::string oddity = oddity_of(*option, setting.value);
+  if (!oddity.empty()) {
+    loaded_.warnings.push_back(setting.origin.text() + ": " + setting.key + ": " + oddity);
   }
   const Status status = has_control(setting.value)
                             ? Error{"the value holds a control character; write one line of text"}
@@ -178,6 +197,13 @@ void Loader::apply(const IniSection& section, const IniSetting& setting, const T
 
 LoadResult Loader::load(std::string_view text, const std::string& name,
                         const std::vector<std::string>& arguments) {
+  if (const std::size_t zero = text.find('\0'); zero != std::string_view::npos) {
+    const auto line =
+        std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(zero), '\n');
+    return {{},
+            {{name + ":" + std::to_string(line + 1) +
+              ": there is a zero byte; a configuration is text, in UTF-8 and not in UTF-16"}}};
+  }
   std::vector<IniSection> sections = usable(read_ini(text, name, problems_));
   for (IniSection& given : usable(read_overrides(arguments, problems_))) {
     override_with(std::move(given), name, sections);

@@ -88,6 +88,27 @@ TEST(Check, SaysYesBesideTheSidecarThatRuns) {
   EXPECT_EQ(sidecar.stop(), 0);
 }
 
+TEST(Check, CountsTheDescriptorsThatRunTakes) {
+  const TempDir dir;
+  std::string text = "[ingest]\nendpoint = ipc://" + dir.file("o.sock") + "\n";
+  for (int i = 0; i < 20; ++i) {
+    const std::string name = "d" + std::to_string(i);
+    text += "[destination." + name + "]\ntype = file\npath = " + dir.file(name) + "\n";
+  }
+  const std::string file = dir.file("a.conf");
+  write_file(file, text);
+  EXPECT_EQ(check(file).status, 0);
+  for (const char* limit : {"12", "40"}) {
+    for (const char* command : {"check", "run"}) {
+      const Finished ended = run({"/bin/sh", "-c",
+                                  std::string("ulimit -n ") + limit + "; exec " +
+                                      outrider_binary() + " " + command + " --config " + file});
+      EXPECT_EQ(ended.status, 1) << command << limit << ended.err;
+      EXPECT_NE(ended.err.find("may open only"), std::string::npos) << ended.err;
+    }
+  }
+}
+
 TEST(Check, APipeAsConfigurationIsRefusedAtOnce) {
   const TempDir dir;
   const std::string pipe = dir.file("pipe");

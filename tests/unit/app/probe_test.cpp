@@ -189,6 +189,9 @@ TEST_F(ProbeTest, WhatASpoolCannotBe) {
   EXPECT_THAT(look_at("text").warnings, ElementsAre(HasSubstr("is damaged or no spool at all")));
   std::string page(200, '\0');
   page.replace(0, 15, "SQLite format 3");
+  write("begun", page);
+  EXPECT_THAT(look_at("begun").errors, IsEmpty());
+  page[104] = 1;  // a table
   write("other", page);
   EXPECT_THAT(look_at("other").errors, ElementsAre(HasSubstr("a database of another program")));
   page.replace(68, 4, "Outr");

@@ -405,11 +405,20 @@ TEST(ConfigErrors, WhatIsNoRegularFileIsRefusedAtOnce) {
 }
 
 TEST(ConfigErrors, ControlCharactersAreRefusedAndTheirValueIsNotShown) {
-  for (const char c : {'\0', '\x01', '\x1b', '\x7f', '\t'}) {
+  for (const char c : {'\x01', '\x1b', '\x7f', '\t'}) {
     const std::string value = std::string("/tmp/s3cret") + c + "b";
     EXPECT_EQ(errors_of("[destination.a]\ntype = file\npath = " + value + "\n"),
               "a.conf:3: path: the value holds a control character; write one line of text\n");
   }
+}
+
+TEST(ConfigErrors, AZeroByteIsSaidOnceWithItsLine) {
+  using namespace std::literals;
+  const std::string error =
+      ": there is a zero byte; a configuration is text, in UTF-8 and not in UTF-16\n";
+  EXPECT_EQ(errors_of("[destination.a]\ntype = std\0out\ntype = \0\n"s), "a.conf:2" + error);
+  EXPECT_EQ(errors_of("\xff\xfe[\0a\0]\0"s), "a.conf:1" + error);
+  EXPECT_EQ(errors_of("[destination.a]\ntype = stdout\n# \0\n"s), "a.conf:3" + error);
 }
 
 TEST(ConfigErrors, TheFirstHundredAreShown) {
@@ -425,7 +434,8 @@ TEST(ConfigErrors, RandomBytesAreRefusedAndNeverRepeatedRaw) {
   std::uint32_t state = 1;
   for (int i = 0; i < 20'000; ++i) {
     state = state * 1664525U + 1013904223U;
-    noise += static_cast<char>(state >> 24U);
+    const char byte = static_cast<char>(state >> 24U);
+    if (byte != 0) noise += byte;
   }
   const LoadResult result = load_config_text(noise, "a.conf");
   EXPECT_FALSE(result.ok());

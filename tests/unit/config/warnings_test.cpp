@@ -113,6 +113,19 @@ TEST(ConfigWarnings, FilesWithSecretsThatOthersCanRead) {
                                     HasSubstr("can be changed by others")));
 }
 
+TEST(ConfigWarnings, WhatAShellWouldDo) {
+  const auto of = [](const std::string& path) {
+    return warnings_of("[destination.a]\ntype = file\npath = " + path + "\n");
+  };
+  EXPECT_THAT(of("~/x"), ElementsAre(HasSubstr("a.conf:3: path: ~ and $ are not replaced")));
+  EXPECT_THAT(of("$HOME/x"), ElementsAre(HasSubstr("not replaced")));
+  EXPECT_THAT(of("/x/${NAME}"), ElementsAre(HasSubstr("not replaced")));
+  EXPECT_THAT(of("\"/x y\""), ElementsAre(HasSubstr("the quotes are part of it")));
+  EXPECT_THAT(of("/x ; y"), ElementsAre(HasSubstr("\" ;\" and what follows is part of it")));
+  EXPECT_THAT(of("/x y"), IsEmpty());
+  EXPECT_THAT(warnings_of(out + "static_field = data.cost: $5\n"), IsEmpty());
+}
+
 TEST(ConfigWarnings, AConnectTimeoutThatIsNeverReached) {
   EXPECT_THAT(warnings_of("[destination.a]\nurl = https://h/\nconnect_timeout = 5s\ntimeout = "
                           "2s\n"),
