@@ -69,12 +69,4 @@ std::string explain(const LoadedConfig& loaded, WallTime now) {
   return text;
 }
 
-CheckReport check_config(const std::string& path, const std::vector<std::string>& arguments) {
-  const LoadResult result = load_config(path, arguments);
-  if (result.ok()) return {true, explain(result.loaded, SystemClock().now().wall)};
-  CheckReport report;
-  for (const Error& error : result.errors) report.text += error.message + "\n";
-  return report;
-}
-
 }  // namespace outrider::sidecar

@@ -241,7 +241,8 @@ std::string when_it_pauses(const DestinationConfig& destination) {
 std::string what_answers_mean(const DestinationConfig& destination) {
   if (destination.type != DestinationType::http) return "";
   std::string text =
-      "2xx is delivered; 408, 425, 429, 5xx and no answer are tried again, after Retry-After if "
+      "2xx is delivered; 408, 421, 425, 429, 5xx and no answer are tried again, after Retry-After "
+      "if "
       "there is one; ";
   if (!sends_one_event(destination)) text += "413 halves the batch; ";
   text +=

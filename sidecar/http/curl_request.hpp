@@ -1,6 +1,11 @@
 // CurlRequest: one attempt of one http destination, over all its redirects, on an easy handle of
 // its own. What is sent is said in curl_transport.hpp.
 //
+// The status is the outcome. Once the final head is there, the rest of the answer is read for a
+// moment alone, so that the connection can be used again: until nothing has come for
+// quiet_max, or for drain_max in all; then the connection is closed. Two are waited for: a 2xx that
+// comes before the whole request is sent, and a body that the attempt wants.
+//
 // Used by CurlTransport. Thread: the sidecar's one thread. Owns: the easy handle and all that it
 // points to but the body, which is the attempt's. Borrows: the multi handle and the settings.
 #pragma once
@@ -14,6 +19,7 @@
 #include <curl/curl.h>
 
 #include "sidecar/deliver/transport.hpp"
+#include "sidecar/http/answer.hpp"
 #include "sidecar/http/credentials.hpp"
 #include "sidecar/http/curl_multi.hpp"
 #include "sidecar/http/http_settings.hpp"
@@ -48,6 +54,13 @@ class CurlRequest final : public CurlListener {
 
   void done(CURLcode code, const Now& now) override;
 
+  /// The outcome is known, and what else the answer holds is not waited for.
+  bool has_outcome() const;
+  /// When has_outcome() has been true for long enough; `never` while it is not.
+  MonoTime drained_at(const Now& now);
+  /// Ends a request that has an outcome; the owner is told.
+  void settle(const Now& now) { done(CURLE_ABORTED_BY_CALLBACK, now); }
+
  private:
   /// A libcurl list that frees itself.
   struct FreeList {
@@ -59,6 +72,7 @@ class CurlRequest final : public CurlListener {
   Status fill_templates(const Attempt& attempt);
   bool add_body_headers(const Attempt& attempt, const Now& now);
   bool send();
+  void start_answer();
   void set_url();
   void set_http_version();
   void set_headers();
@@ -73,11 +87,19 @@ class CurlRequest final : public CurlListener {
   const HttpUrl& configured_url() const { return settings_.urls[ticket_.url].parts; }
   HttpUrl named_url() const;
   bool is_at_home() const;
-  bool follow_redirect(long status);
-  Status set_redirect(const char* location);
+  /// Nobody can tell where the body of such a request ends, if its receiver expects none.
+  bool is_head() const { return method_ == "HEAD"; }
+  long final_status() const;
+  long refused_connect_status() const;
+  bool follow_redirect(CURLcode code);
+  std::string resolved_location() const;
+  Status set_redirect(const std::string& location);
   Completion completion(CURLcode code, const Now& now);
+  void add_retry_after(unsigned origin, const Now& now, Completion& completion) const;
+  std::string header(const char* name, unsigned origin) const;
   std::string explain(CURLcode code) const;
 
+  static std::size_t on_head(char* data, std::size_t one, std::size_t bytes, void* self);
   static std::size_t on_answer(char* data, std::size_t one, std::size_t bytes, void* self);
   static CURLcode on_tls_context(CURL* easy, void* context, void* self);
   static int on_socket(void* self, curl_socket_t fd, curlsocktype purpose);
@@ -103,8 +125,10 @@ class CurlRequest final : public CurlListener {
   List header_list_;
   List connect_to_list_;
 
-  std::string answer_;
-  std::size_t answer_bytes_ = 0;
+  Answer answer_{0};
+  std::uint64_t heard_bytes_ = 0;  ///< of the answer, when it was looked at last
+  MonoTime quiet_at_ = never;
+  MonoTime drained_at_ = never;
   std::string refused_redirect_;
   std::string refused_address_;
   char error_[CURL_ERROR_SIZE] = "";

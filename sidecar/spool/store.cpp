@@ -26,7 +26,7 @@
 namespace outrider::sidecar {
 namespace {
 
-constexpr std::int64_t application_id = 0x4f757472;  // "Outr"
+constexpr std::int64_t our_application_id = 0x4f757472;  // "Outr"
 constexpr std::int64_t schema_version = 1;
 /// Leaves room in front: what a stop puts back gets lower ids.
 constexpr std::int64_t first_block = std::int64_t{1} << 40U;
@@ -83,7 +83,7 @@ void Store::make_tables() {
       database_.execute(tables);
       database_.execute("INSERT INTO counters VALUES(" + std::to_string(first_block) + "," +
                         std::to_string(first_block) + ",1,0,0,0);");
-      database_.execute("PRAGMA application_id=" + std::to_string(application_id) +
+      database_.execute("PRAGMA application_id=" + std::to_string(our_application_id) +
                         "; PRAGMA user_version=" + std::to_string(schema_version) + ";");
     }
     database_.execute("COMMIT");
@@ -94,10 +94,13 @@ void Store::make_tables() {
 }
 
 void Store::check_kind(Database& database) {
-  if (database.number("PRAGMA application_id") != application_id) {
+  check_kind(database.number("PRAGMA application_id"), database.number("PRAGMA user_version"));
+}
+
+void Store::check_kind(std::int64_t application_id, std::int64_t version) {
+  if (application_id != our_application_id) {
     throw SqliteError::other("it is a database of another program; use another path");
   }
-  const std::int64_t version = database.number("PRAGMA user_version");
   if (version != schema_version) {
     throw SqliteError::other("the spool has version " + std::to_string(version) +
                              ", this program knows version " + std::to_string(schema_version) +

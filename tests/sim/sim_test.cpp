@@ -203,18 +203,7 @@ class Simulation {
 };
 
 TEST(Simulation, TheLedgerAddsUpThroughFailuresClockJumpsAndShutdown) {
-  const std::uint64_t only = test::from_environment("OUTRIDER_SIM_SEED", 0);
-#ifdef OUTRIDER_SANITIZED
-  constexpr std::uint64_t seeds = 40;  // each takes ten times as long
-#else
-  constexpr std::uint64_t seeds = 200;
-#endif
-  const std::uint64_t count = only != 0 ? 1 : test::from_environment("OUTRIDER_SIM_SEEDS", seeds);
-  for (std::uint64_t i = 1; i <= count; ++i) {
-    const std::uint64_t seed = only != 0 ? only : i;
-    Simulation(seed).run();
-    ASSERT_FALSE(HasFailure()) << "run it again with OUTRIDER_SIM_SEED=" << seed;
-  }
+  test::for_each_seed(200, [](std::uint64_t seed) { Simulation(seed).run(); });
 }
 
 }  // namespace

@@ -128,17 +128,5 @@ TEST(ConfigExplain, EndsWithTheWarnings) {
               HasSubstr("warning: a.conf:2: url"));
 }
 
-TEST(ConfigCheck, ReportsErrorsOrTheExplanation) {
-  const test::TempDir dir;
-  const std::string good = dir.write("good", "[destination.a]\ntype = stdout\n");
-  const std::string bad = dir.write("bad", "[destination.a]\ntype = stdout\nx = 1\ny = 2\n");
-  EXPECT_TRUE(check_config(good).is_valid);
-  EXPECT_THAT(check_config(good).text, HasSubstr("a gets every event"));
-  EXPECT_FALSE(check_config(bad).is_valid);
-  EXPECT_EQ(check_config(bad).text, bad + ":3: unknown key \"x\" in [destination.a]\n" + bad +
-                                        ":4: unknown key \"y\" in [destination.a]\n");
-  EXPECT_FALSE(check_config(good, {"--log.level=loud"}).is_valid);
-}
-
 }  // namespace
 }  // namespace outrider::sidecar
