@@ -285,6 +285,19 @@ Findings probe_descriptors(std::uint64_t needed) {
                             "in the unit"}};
 }
 
+Findings probe_memory(std::uint64_t queue_bytes) {
+  const long pages = sysconf(_SC_PHYS_PAGES);
+  const long page_bytes = sysconf(_SC_PAGESIZE);
+  if (pages <= 0 || page_bytes <= 0) return {};
+  const std::uint64_t here =
+      static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page_bytes);
+  if (queue_bytes <= here) return {};
+  return {{Kind::warning, "the queues may take " + format_size(queue_bytes) +
+                              " together, and this machine has " + format_size(here >> 20U << 20U) +
+                              " of memory; lower queue_bytes_max, and let when_full = spool keep "
+                              "more"}};
+}
+
 Findings probe_spool(const SpoolConfig& spool) {
   const std::string folder = folder_of(spool.path);
   Findings findings = first_of(

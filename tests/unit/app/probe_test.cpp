@@ -213,6 +213,14 @@ TEST_F(ProbeTest, ASpoolWithoutRoomStoresNothing) {
   EXPECT_THAT(report.warnings, ElementsAre(HasSubstr("nothing will be stored")));
 }
 
+TEST_F(ProbeTest, MoreMemoryThanThereIs) {
+  EXPECT_THAT(look("[destination.a]\ntype = stdout\nqueue_bytes_max = 1024GiB\n[ingest]\n"
+                   "endpoint = " +
+                   socket() + "\n")
+                  .warnings,
+              ElementsAre(HasSubstr("the queues may take 1024GiB together")));
+}
+
 TEST_F(ProbeTest, FoldersThatAreOpenToAll) {
   chmod(dir_.path().c_str(), 0777);
   EXPECT_THAT(look(with_endpoint(socket())).warnings,
