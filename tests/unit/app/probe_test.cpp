@@ -98,6 +98,9 @@ TEST_F(ProbeTest, WhatStandsAtTheSocketsPath) {
   fs::create_symlink(dir_.file("elsewhere"), dir_.file("o.sock"));
   EXPECT_THAT(look(with_endpoint(socket())).errors, ElementsAre(HasSubstr("is not a socket")));
   fs::remove(dir_.file("o.sock"));
+  ASSERT_EQ(mkfifo(dir_.file("o.sock.lock").c_str(), 0600), 0);
+  EXPECT_THAT(look(with_endpoint(socket())).errors, ElementsAre(HasSubstr("no regular file")));
+  fs::remove(dir_.file("o.sock.lock"));
   fs::create_directory(dir_.file("o.sock.lock"));
   EXPECT_THAT(look(with_endpoint(socket())).errors, ElementsAre(HasSubstr("no regular file")));
 }
