@@ -213,14 +213,27 @@ std::optional<Finding> database_trouble(const std::string& path) {
       path + " is damaged or no spool at all; the sidecar sets it aside " + "and begins a new one"};
 }
 
-void warn_of_room(const SpoolConfig& spool, Findings& findings) {
+/// A spool that is there can do with less: what is in it leaves.
+bool is_made_yet(const std::string& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 && status.st_size > 0;
+}
+
+std::optional<Finding> room_trouble(const SpoolConfig& spool) {
+  constexpr std::uint64_t new_bytes = 128U << 10U;
+  constexpr std::uint64_t new_files = 6;
   struct statvfs status {};
-  if (statvfs(folder_of(spool.path).c_str(), &status) != 0) return;
+  if (statvfs(folder_of(spool.path).c_str(), &status) != 0) return std::nullopt;
   const std::uint64_t free = static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
-  if (free >= spool.free_bytes_min) return;
-  findings.push_back({Kind::warning, "nothing will be stored, for less than free_bytes_min (" +
-                                         format_size(spool.free_bytes_min) + ") is free: " +
-                                         format_size(free >> 20U << 20U) + "; make room"});
+  const bool has_files = status.f_files == 0 || status.f_favail >= new_files;
+  if (!is_made_yet(spool.path) && (free < new_bytes || !has_files)) {
+    return Finding{Kind::error, "there is no room for a spool: " + format_size(free) + " and " +
+                                    std::to_string(status.f_favail) + " files are free; make room"};
+  }
+  if (free >= spool.free_bytes_min) return std::nullopt;
+  return Finding{Kind::warning, "nothing will be stored, for less than free_bytes_min (" +
+                                    format_size(spool.free_bytes_min) + ") is free: " +
+                                    format_size(free >> 20U << 20U) + "; make room"};
 }
 
 }  // namespace
@@ -312,9 +325,8 @@ Findings probe_spool(const SpoolConfig& spool) {
         return Finding{Kind::in_use, "the spool " + spool.path + " is in use by another sidecar; " +
                                          "stop it, or give this one another [spool] path"};
       },
-      [&] { return database_trouble(spool.path); });
+      [&] { return database_trouble(spool.path); }, [&] { return room_trouble(spool); });
   warn_of_open_folder(folder, "spool", findings);
-  if (findings.empty()) warn_of_room(spool, findings);
   return findings;
 }
 
