@@ -53,6 +53,10 @@ std::vector<Option> make_options() {
      "Larger frames are refused."},
     {ingest, "event_bytes_max", every_type, size(&Ingest::event_bytes_max, 64, gib),
      "Larger events are refused; at most frame_bytes_max."},
+    {ingest, "unrouted", every_type,
+     choice(&Ingest::unrouted, {{"accept", Unrouted::accept}, {"refuse", Unrouted::refuse}}),
+     "An event to be confirmed that no destination takes: accept confirms it, and it goes nowhere; "
+     "refuse says so to its client. The log names each such topic once in either case."},
     {ingest, "socket_mode", every_type, octal_mode(&Ingest::socket_mode),
      "Permission bits of an ipc socket; apps need to write to it."},
     {ingest, "socket_group", every_type, text(&Ingest::socket_group, "group", check_group),

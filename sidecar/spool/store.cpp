@@ -363,14 +363,14 @@ void Store::note_damaged(DestinationId destination, proto::ByteView data, const 
 
 // Clients -----------------------------------------------------------------------------------------
 
-ClientWindow::Sequence Store::take_frame(const ConfirmedFrame& frame, const Now& now) {
+ClientWindow::Sequence Store::take_frame(ConfirmedFrame& frame, const Now& now) {
   if (windows_.size() >= windows_cached_max) windows_.clear();
   auto found = windows_.find(frame.client);
   if (found == windows_.end()) {
     Statement& read = statements_->read_client;
     read.bind(1, proto::ByteView(frame.client));
     const StatementReset reset(read);
-    ClientWindow window;
+    ClientWindow window(now.wall_ns());
     if (read.step()) {
       window = ClientWindow(static_cast<std::uint64_t>(read.number(0)), read.bytes(1));
     } else {
@@ -380,27 +380,42 @@ ClientWindow::Sequence Store::take_frame(const ConfirmedFrame& frame, const Now&
   }
   ClientWindow& window = found->second;
   const ClientWindow::Sequence seen = window.look_up(frame.sequence);
+  if (seen == ClientWindow::Sequence::taken) {
+    put_left_out(window.left_out(frame.sequence), frame.refused);
+  }
   if (seen != ClientWindow::Sequence::unseen) return seen;
-  window.take(frame.sequence);
+  window.take(frame.sequence, left_out_of(frame.refused));
+  const Bytes bytes = window.bytes();
   statements_->write_client.bind(1, proto::ByteView(frame.client))
       .bind(2, as_number(window.highest()))
-      .bind(3, window.bits())
+      .bind(3, proto::ByteView(bytes))
       .bind(4, as_number(now.wall_ns()))
       .run();
   return seen;
 }
 
-/// Those that were silent for long; if there are none, the most silent ones.
+/// Those that have been silent for long. If they are too few, those that came last: a flood of new
+/// clients makes itself forgotten, and nobody who was there before.
 void Store::prune_clients(const Now& now) {
+  const std::int64_t now_ns = as_number(now.wall_ns());
   Statement old(database_, "DELETE FROM client WHERE seen_ns<?");
-  old.bind(1, as_number(now.wall_ns()) - client_age_max.count()).run();
+  old.bind(1, now_ns - client_age_max.count()).run();
   std::int64_t removed = database_.changes();
-  if (removed == 0) {
-    Statement oldest(database_,
+  if (removed < clients_pruned_min) {
+    Statement silent(database_,
                      "DELETE FROM client WHERE id IN "
-                     "(SELECT id FROM client ORDER BY seen_ns LIMIT ?)");
-    oldest.bind(1, clients_max / 16).run();
-    removed = database_.changes();
+                     "(SELECT id FROM client WHERE seen_ns<? ORDER BY seen_ns LIMIT ?)");
+    silent.bind(1, now_ns - client_silence_min.count()).bind(2, clients_max / 16).run();
+    removed += database_.changes();
+  }
+  if (removed < clients_pruned_min) {
+    Statement newest(database_,
+                     "DELETE FROM client WHERE id IN (SELECT id FROM client "
+                     "ORDER BY substr(taken, ?, 8) DESC, seen_ns DESC LIMIT ?)");
+    newest.bind(1, static_cast<std::int64_t>(ClientWindow::first_seen_offset) + 1)
+        .bind(2, clients_pruned_min - removed)
+        .run();
+    removed += database_.changes();
   }
   counters_.clients -= removed;
   windows_.clear();

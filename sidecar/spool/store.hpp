@@ -57,6 +57,10 @@ class Store {
   static constexpr std::size_t block_bytes_max = 256U << 10U;
   static constexpr std::int64_t clients_max = 65'536;
   static constexpr Duration client_age_max = std::chrono::hours(7 * 24);
+  /// Before that, no client is forgotten in favour of one that came later.
+  static constexpr Duration client_silence_min = std::chrono::hours(1);
+  /// Forgotten at a time, for to look for them takes a walk through all.
+  static constexpr std::int64_t clients_pruned_min = clients_max / 256;
 
   /// Makes the tables if the database has none. Fails with trouble `damaged` if it is something
   /// else than a spool.
@@ -108,8 +112,9 @@ class Store {
 
   // Clients ---------------------------------------------------------------------------------------
 
-  /// Whether the frame is to be taken; if so, it counts as taken from now on.
-  ClientWindow::Sequence take_frame(const ConfirmedFrame& frame, const Now& now);
+  /// Whether the frame is to be taken; if so, it counts as taken from now on. If it was taken
+  /// before, its refused events become what they were then.
+  ClientWindow::Sequence take_frame(ConfirmedFrame& frame, const Now& now);
 
   // Recurring events ------------------------------------------------------------------------------
 
