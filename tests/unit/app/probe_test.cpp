@@ -136,7 +136,6 @@ TEST_F(ProbeTest, AddressesThatAreNotOurs) {
               ElementsAre(HasSubstr("192.0.2.1 is not an address of this machine")));
   EXPECT_THAT(look(with_endpoint("tcp://localhost:5999")).errors,
               ElementsAre(HasSubstr("neither an address nor a network interface")));
-  EXPECT_THAT(look(with_endpoint("tcp://lo:0")).errors, IsEmpty());
   EXPECT_THAT(look(with_endpoint("inproc://x")).errors, ElementsAre(HasSubstr("reaches nobody")));
 }
 
@@ -156,6 +155,16 @@ TEST_F(ProbeTest, OnePortOrPathForTwo) {
                    "\n[destination.c]\ntype = file\npath = " + dir_.path() + "/./x\n")
                   .warnings,
               ElementsAre(HasSubstr("another destination too (a.conf:7: path)")));
+}
+
+TEST_F(ProbeTest, AddressesThatExcludeEachOther) {
+  const auto errors = [&](const std::string& one, const std::string& other) {
+    return look(with_endpoint("tcp://" + one + ":5998") + "endpoint = tcp://" + other + ":5998\n")
+        .errors;
+  };
+  EXPECT_THAT(errors("127.0.0.1", "127.0.0.2"), IsEmpty());
+  EXPECT_THAT(errors("*", "127.0.0.1"), ElementsAre(HasSubstr("listened on by another")));
+  EXPECT_THAT(errors("127.0.0.1", "0.0.0.0"), ElementsAre(HasSubstr("listened on by another")));
 }
 
 TEST_F(ProbeTest, WhatCannotBeAppendedTo) {
