@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include <ifaddrs.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <unistd.h>
@@ -60,6 +61,13 @@ bool can_open(const sockaddr_storage& address) {
 
 /// As libzmq finds them: no name server is asked for an address of one's own.
 std::optional<sockaddr_storage> own_address(const std::string& host) {
+  // The part behind % names an interface, which the address itself is on or not.
+  const std::size_t percent = host.find('%');
+  if (percent != std::string::npos) {
+    if (if_nametoindex(host.c_str() + percent + 1) == 0) return std::nullopt;
+    if (const auto address = numeric_address(host)) return address;
+    return numeric_address(host.substr(0, percent));
+  }
   if (host == "*") {
     const auto both = numeric_address("::");
     return both && can_open(*both) ? both : numeric_address("0.0.0.0");
