@@ -118,17 +118,37 @@ std::string_view priority_text(proto::Priority priority) {
 
 // Parsing -----------------------------------------------------------------------------------------
 
-Result<EventTemplate> EventTemplate::parse(std::string_view text, Place place) {
+Result<EventTemplate> EventTemplate::parse(std::string_view text, Place place,
+                                           std::optional<std::string_view> shown) {
+  const std::string_view quoted = shown.value_or(text);
   if (text.size() > template_bytes_max) {
-    return wrong_template(text, "is longer than " + std::to_string(template_bytes_max) + " bytes");
+    return wrong_template(quoted,
+                          "is longer than " + std::to_string(template_bytes_max) + " bytes");
   }
   EventTemplate made(place);
   const Status parts = made.parse_parts(text);
-  if (!parts.ok()) return wrong_template(text, parts.error().message);
+  if (!parts.ok()) return wrong_template(quoted, parts.error().message);
   const Status checked = made.check();
-  if (!checked.ok()) return wrong_template(text, checked.error().message);
+  if (!checked.ok()) return wrong_template(quoted, checked.error().message);
+  if (place == Place::url) made.encode_fixed_text();
   made.odd_segments_ = odd_segments(made.with_each_field_as("x"));
   return made;
+}
+
+void EventTemplate::encode_fixed_text() {
+  const std::size_t begin = std::min(authority_end(text_before_), text_before_.size());
+  text_before_ = text_before_.substr(0, begin) + as_url_text(text_before_.substr(begin));
+  for (Field& field : fields_) field.text_behind = as_url_text(field.text_behind);
+}
+
+std::vector<std::string> EventTemplate::redact(const FieldRules& rules) {
+  std::vector<std::string> names;
+  for (Field& field : fields_) {
+    if (field.source != Source::data || !sidecar::is_redacted(rules, field.path)) continue;
+    field.is_redacted = true;
+    names.push_back(field.name);
+  }
+  return names;
 }
 
 Status EventTemplate::parse_parts(std::string_view text) {
@@ -233,7 +253,7 @@ Status EventTemplate::render(const RecordView& record, std::string& out) const {
   }
   const std::string_view text = std::string_view(out).substr(begin);
   if (place_ == Place::method && !is_method(text)) {
-    return fail("the method '" + printable(text, method_bytes_max) + "' is not 1 to " +
+    return fail("the method with {" + fields_[0].name + "} filled in is not 1 to " +
                 std::to_string(method_bytes_max) + " capital letters");
   }
   if (place_ == Place::url && !is_constant() && odd_segments(text) != odd_segments_) {
@@ -276,6 +296,10 @@ Status EventTemplate::append_field(const Field& field, const RecordView& record,
       text = priority_text(record.priority);
       break;
     case Source::data: {
+      if (field.is_redacted) {
+        text = redacted_text;
+        break;
+      }
       proto::MsgpackReader reader(find_field(record.data, field.path));
       proto::Token value;
       if (reader.next(value) != proto::ReadStatus::ok) break;

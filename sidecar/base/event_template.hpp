@@ -8,7 +8,8 @@
 // `{{` and `}}` are braces. Texts, numbers and booleans can be filled in. A field that is missing,
 // empty (key, host, trace) or nil takes the text behind `|`; without one, and for any other type
 // of value, there is no text for this event. The data is read as the application sent it: the
-// rules that redact, drop and rename fields are for bodies.
+// rules that drop and rename fields are for bodies. A field that is redacted is "[redacted]" here
+// as well.
 //
 // What comes from an event is escaped for its place, and so is the text behind `|`:
 //   url     all but A-Z a-z 0-9 - . _ ~ is percent-encoded, and no event can make a segment of the
@@ -19,9 +20,11 @@
 //   header  visible ASCII and blanks stay as they are, all else and `%` is percent-encoded, so that
 //           decoding gives what was sent and no event can begin another header.
 //   method  not escaped; the whole must be 1 to 32 capital letters.
+// Of a url's fixed text, too, what RFC 3986 allows nowhere in a path or query is percent-encoded.
 //
 // Thread: immutable after parse. Limits: template and text are at most template_bytes_max long.
-// Fails with: an Error that quotes the template, or names the field that has no text.
+// Fails with: an Error that quotes the template, or names the field that has no text; it shows
+// nothing that an event holds.
 #pragma once
 
 #include <cstdint>
@@ -43,7 +46,13 @@ class EventTemplate {
  public:
   enum class Place : std::uint8_t { url, method, header };
 
-  static Result<EventTemplate> parse(std::string_view text, Place place);
+  /// `shown` stands in errors in place of a text that holds secrets.
+  static Result<EventTemplate> parse(std::string_view text, Place place,
+                                     std::optional<std::string_view> shown = std::nullopt);
+
+  /// Fields that these rules redact are filled in as redacted_text from now on. Returns their
+  /// names.
+  std::vector<std::string> redact(const FieldRules& rules);
 
   /// Nothing to fill in: the text is the same for each event.
   bool is_constant() const { return fields_.empty(); }
@@ -60,12 +69,14 @@ class EventTemplate {
     std::string name;  ///< as written, for errors
     Source source = Source::data;
     FieldPath path;  ///< below data
+    bool is_redacted = false;
     std::optional<std::string> fallback;
     std::string text_behind;
   };
 
   explicit EventTemplate(Place place) : place_(place) {}
   static Result<Field> parse_field(std::string_view text);
+  void encode_fixed_text();
   Status parse_parts(std::string_view text);
   std::string& last_text() { return fields_.empty() ? text_before_ : fields_.back().text_behind; }
   Status check() const;

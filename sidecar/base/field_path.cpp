@@ -163,6 +163,30 @@ Status check_static_field(std::string_view text) {
   return status_of(parse_static_field(text));
 }
 
+bool is_redacted(const FieldRules& rules, const FieldPath& path) {
+  // The first keys of `rule` mean the field of that many keys on the path.
+  const auto leads_to = [&](const FieldPath& rule, std::size_t keys) {
+    return rule.keys.size() == keys &&
+           std::equal(rule.keys.begin(), rule.keys.end(), path.keys.begin(),
+                      [](const PathKey& key, const PathKey& on_path) {
+                        return key.matches_name(on_path.name);
+                      });
+  };
+  const auto matches = [&](const PathKey& key, std::size_t level) {
+    return key.matches_name(path.keys[level].name) ||
+           std::any_of(rules.rename.begin(), rules.rename.end(), [&](const FieldRename& rename) {
+             return leads_to(rename.path, level + 1) && key.matches_name(rename.name);
+           });
+  };
+  return std::any_of(rules.redact.begin(), rules.redact.end(), [&](const FieldPath& rule) {
+    if (rule.keys.size() > path.keys.size()) return false;
+    for (std::size_t level = 0; level < rule.keys.size(); ++level) {
+      if (!matches(rule.keys[level], level)) return false;
+    }
+    return true;
+  });
+}
+
 proto::ByteView find_field(proto::ByteView data, const FieldPath& path) {
   MsgpackReader reader(data);
   for (const PathKey& key : path.keys) {

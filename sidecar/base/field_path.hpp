@@ -26,6 +26,8 @@ namespace outrider::sidecar {
 inline constexpr std::size_t path_keys_max = proto::depth_levels_max;
 /// Rules of one destination, all kinds taken together.
 inline constexpr std::size_t field_rules_max = 64;
+/// What stands in place of a value that is redacted.
+inline constexpr std::string_view redacted_text = "[redacted]";
 
 /// Whether a key that is an integer has these digits.
 bool is_number_named(const proto::Token& key, std::string_view name);
@@ -85,6 +87,10 @@ Status check_field_path(std::string_view text);
 Status check_drop(std::string_view text);
 Status check_rename(std::string_view text);
 Status check_static_field(std::string_view text);
+
+/// Whether a rule redacts the one field that the path names, by the name it came with or by the one
+/// that a rename gives it.
+bool is_redacted(const FieldRules& rules, const FieldPath& path);
 
 /// The value that the path leads to, without its msgpack neighbours; empty if there is none. Of
 /// several fields with the same key it is the last, as nearly every JSON reader takes it.

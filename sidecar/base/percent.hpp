@@ -1,5 +1,5 @@
 // Percent-encoding (RFC 3986, section 2.1), for urls and headers that carry what events hold.
-// Used by EventTemplate and the encoders. Pure functions.
+// Used by EventTemplate, HttpUrl and the encoders. Pure functions.
 #pragma once
 
 #include <string>
@@ -25,6 +25,25 @@ void append_percent_encoded(std::string_view text, const Stays& stays, std::stri
       out.append({'%', digits[byte >> 4U], digits[byte & 0x0fU]});
     }
   }
+}
+
+constexpr bool is_hex_digit(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F') || (c >= 'a' && c <= 'f');
+}
+
+/// A path and query as RFC 3986 allows them: what is encoded stays so, what must be becomes so.
+inline std::string as_url_text(std::string_view text) {
+  constexpr std::string_view reserved = "/?:@!$&'()*+,;=#";
+  std::string out;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const bool is_code = text[at] == '%' && at + 2 < text.size() && is_hex_digit(text[at + 1]) &&
+                         is_hex_digit(text[at + 2]);
+    append_percent_encoded(
+        text.substr(at, 1),
+        [&](char c) { return is_code || is_unreserved(c) || reserved.find(c) != reserved.npos; },
+        out);
+  }
+  return out;
 }
 
 }  // namespace outrider::sidecar

@@ -8,10 +8,9 @@
 #include <grp.h>
 
 #include "proto/topic.hpp"
-#include "sidecar/base/endpoint_guard.hpp"
 #include "sidecar/base/event_template.hpp"
+#include "sidecar/base/percent.hpp"
 #include "sidecar/base/text.hpp"
-#include "sidecar/base/units.hpp"
 #include "sidecar/config/http_url.hpp"
 #include "sidecar/config/messages.hpp"
 
@@ -25,11 +24,6 @@ constexpr std::size_t host_name_bytes_max = 253;
 
 bool consists_of(std::string_view text, std::string_view allowed) {
   return text.find_first_not_of(allowed) == std::string_view::npos;
-}
-
-bool is_port(std::string_view text) {
-  const Result<std::uint64_t> port = parse_count(text);
-  return port.ok() && port.value() <= 65535;
 }
 
 /// Headers that each request has from the sidecar or from the connection.
@@ -54,13 +48,6 @@ Status check_template(std::string_view text, EventTemplate::Place place) {
   const Result<EventTemplate> parsed = EventTemplate::parse(text, place);
   if (!parsed.ok()) return parsed.error();
   return Nothing{};
-}
-
-std::string_view first_token(std::string_view& pattern) {
-  const std::size_t dot = pattern.find('.');
-  const std::string_view token = pattern.substr(0, dot);
-  pattern.remove_prefix(dot == std::string_view::npos ? pattern.size() : dot + 1);
-  return token;
 }
 
 }  // namespace
@@ -91,36 +78,42 @@ Status check_pattern(std::string_view pattern) {
                "one token and > at the end is the rest, as in orders.* or exceptions.>"};
 }
 
-Status check_endpoint(std::string_view endpoint) {
-  constexpr std::string_view ipc = "ipc://";
-  constexpr std::string_view tcp = "tcp://";
-  constexpr std::string_view inproc = "inproc://";
-  const Error not_one{in_quotes(endpoint) +
-                      " is not an endpoint; write ipc://PATH, tcp://HOST:PORT or inproc://NAME"};
-  if (has_control(endpoint)) return not_one;
-  if (endpoint.starts_with(ipc) && endpoint.size() > ipc.size()) {
-    const std::size_t path_bytes = endpoint.size() - ipc.size();
-    if (path_bytes <= socket_path_bytes_max) return Nothing{};
-    return Error{"the path of " + in_quotes(endpoint) + " has " + std::to_string(path_bytes) +
-                 " bytes; a Unix socket's path has at most " +
-                 std::to_string(socket_path_bytes_max)};
-  }
-  if (endpoint.starts_with(tcp)) {
-    const std::string_view address = endpoint.substr(tcp.size());
-    const std::size_t colon = address.rfind(':');
-    if (colon == std::string_view::npos || colon == 0) return not_one;
-    const std::string_view port = address.substr(colon + 1);
-    if (port == "*" || is_port(port)) return Nothing{};
-    return not_one;
-  }
-  if (endpoint.starts_with(inproc) && endpoint.size() > inproc.size()) return Nothing{};
-  return not_one;
-}
-
 Status check_http_url(std::string_view url) {
   const Result<HttpUrl> parsed = parse_http_url(url);
   if (!parsed.ok()) return parsed.error();
-  return check_template(url_without_secrets(parsed.value().target), EventTemplate::Place::url);
+  const std::string& target = parsed.value().target;
+  const Result<EventTemplate> made =
+      EventTemplate::parse(target, EventTemplate::Place::url, url_without_secrets(target));
+  if (!made.ok()) return made.error();
+  return Nothing{};
+}
+
+Status check_uri_reference(std::string_view text) {
+  const Status filled = check_filled(text);
+  if (!filled.ok()) return filled;
+  const auto fault = [&](const std::string& what) -> Status {
+    return Error{in_quotes(text) + " is not a URI reference: " + what +
+                 "; write one as in /shop or https://shop.example/orders"};
+  };
+  // The text as it may stand in a url, but for the brackets around an IPv6 address.
+  const std::size_t host = text.find("//[");
+  const std::size_t bracket = host == std::string_view::npos ? host : text.find(']', host);
+  std::string plain(text);
+  if (bracket != std::string_view::npos && text.find_first_of("/?#") == host) {
+    plain.erase(bracket, 1).erase(host + 2, 1);
+  }
+  if (as_url_text(plain) != plain) {
+    return fault("it has a character that is written as a percent code, as %20 for a blank");
+  }
+  if (std::count(text.begin(), text.end(), '#') > 1) return fault("it has a second #");
+  const std::string_view first = text.substr(0, text.find_first_of("/?#"));
+  const std::size_t colon = first.find(':');
+  if (colon == std::string_view::npos) return Nothing{};
+  const bool is_scheme = colon > 0 &&
+                         consists_of(first.substr(0, 1), alphanumerics.substr(0, 52)) &&
+                         consists_of(first.substr(0, colon), std::string(alphanumerics) + "+-.");
+  if (is_scheme) return Nothing{};
+  return fault("what stands before its first colon is no scheme");
 }
 
 Status check_method(std::string_view method) {
@@ -190,7 +183,7 @@ Status check_proxy(std::string_view proxy) {
     if (parsed.ok() && parsed.value().unix_path.empty()) return Nothing{};
   }
   return Error{
-      in_quotes(proxy) +
+      in_quotes(url_without_secrets(proxy)) +
       " is not a proxy; write none, environment or a URL, as in http://proxy.example:3128"};
 }
 
@@ -204,17 +197,6 @@ bool sends_one_event(const DestinationConfig& destination) {
 bool is_plain_http_elsewhere(std::string_view url) {
   const Result<HttpUrl> parsed = parse_http_url(url);
   return parsed.ok() && !parsed.value().is_tls && !is_this_machine(parsed.value());
-}
-
-bool covers(std::string_view outer, std::string_view inner) {
-  while (!outer.empty() && !inner.empty()) {
-    const std::string_view wide = first_token(outer);
-    const std::string_view narrow = first_token(inner);
-    if (wide == ">") return true;
-    if (narrow == ">") return false;
-    if (wide != "*" && wide != narrow) return false;
-  }
-  return outer.empty() && inner.empty();
 }
 
 }  // namespace outrider::sidecar

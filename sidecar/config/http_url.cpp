@@ -1,8 +1,15 @@
 #include "sidecar/config/http_url.hpp"
 
 #include <algorithm>
+#include <cstring>
+#include <memory>
+
+#include <arpa/inet.h>
+#include <netdb.h>
 
 #include "sidecar/base/endpoint_guard.hpp"
+#include "sidecar/base/percent.hpp"
+#include "sidecar/base/private_address.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
 #include "sidecar/config/messages.hpp"
@@ -46,6 +53,31 @@ Status parse_unix(std::string_view rest, HttpUrl& parsed) {
   parsed.host = "localhost";
   parsed.target = target_of(rest.substr(std::min(path_end + 1, rest.size())));
   return Nothing{};
+}
+
+/// A name as name servers and certificates have it, or an IPv6 address in its brackets. libcurl
+/// does not write other letters in their ASCII form, which differs between standards.
+Status check_host(std::string_view url, std::string_view host) {
+  constexpr std::size_t name_bytes_max = 253;
+  if (host.starts_with('[')) {
+    // Behind % is the interface of a local address.
+    const std::string_view inside = host.substr(1, host.size() - 2);
+    const std::string address(inside.substr(0, inside.find('%')));
+    in6_addr parsed{};
+    if (inet_pton(AF_INET6, address.c_str(), &parsed) == 1) return Nothing{};
+    return fault(url, "has no IPv6 address between its [ and ]");
+  }
+  const auto is_foreign = [](char c) { return static_cast<unsigned char>(c) >= 0x80; };
+  if (std::any_of(host.begin(), host.end(), is_foreign)) {
+    return fault(url,
+                 "has a host with letters beyond ASCII; write its ASCII form, which begins with "
+                 "xn--");
+  }
+  const bool is_name =
+      std::all_of(host.begin(), host.end(), [](char c) { return is_unreserved(c) && c != '~'; });
+  const bool has_empty_label = host.starts_with('.') || host.find("..") != std::string_view::npos;
+  if (is_name && !has_empty_label && host.size() <= name_bytes_max) return Nothing{};
+  return fault(url, "has a host that is no name and no address, as in https://collector.example/");
 }
 
 /// Where the host ends. An IPv6 address has colons of its own, so it has brackets.
@@ -93,8 +125,40 @@ Status parse_tcp(std::string_view url, std::string_view rest, HttpUrl& parsed) {
   if (parsed.host.empty()) {
     return fault(url, "has no host; write one, as in https://collector.example/events");
   }
+  const Status host = check_host(url, parsed.host);
+  if (!host.ok()) return host;
   parsed.target = target_of(rest.substr(end));
   return parse_port(url, authority.substr(host_end.value()), parsed);
+}
+
+using Addresses = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
+
+/// The address that the host is; null if it is a name.
+Addresses addresses_of(const HttpUrl& url) {
+  std::string host = url.host;
+  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+  addrinfo hints{};
+  hints.ai_flags = AI_NUMERICHOST;
+  addrinfo* found = nullptr;
+  getaddrinfo(host.c_str(), nullptr, &hints, &found);
+  return {found, &freeaddrinfo};
+}
+
+bool is_loopback(std::uint32_t address) {
+  return address >> 24U == 127 || address == INADDR_ANY;
+}
+
+/// A connection to the address stays on this machine; to "any" it goes there as well.
+bool is_loopback(const sockaddr& address) {
+  if (address.sa_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
+    return is_loopback(ntohl(v4.sin_addr.s_addr));
+  }
+  const in6_addr& v6 = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
+  if (!IN6_IS_ADDR_V4MAPPED(&v6)) return IN6_IS_ADDR_LOOPBACK(&v6) || IN6_IS_ADDR_UNSPECIFIED(&v6);
+  std::uint32_t v4 = 0;
+  std::memcpy(&v4, &v6.s6_addr[12], sizeof v4);
+  return is_loopback(ntohl(v4));
 }
 
 /// "unix:" and neither a port, which makes it the name of a host, nor a path from the root.
@@ -147,10 +211,17 @@ Result<HttpUrl> parse_http_url(std::string_view url) {
   return parsed;
 }
 
+std::optional<std::string_view> private_range_of(const HttpUrl& url) {
+  const Addresses addresses = addresses_of(url);
+  return addresses ? private_range(*addresses->ai_addr) : std::nullopt;
+}
+
 bool is_this_machine(const HttpUrl& url) {
-  const std::string host = to_lower(url.host);
-  return host == "localhost" || host.ends_with(".localhost") || host.starts_with("127.") ||
-         host == "[::1]";
+  std::string host = to_lower(url.host);
+  if (host.ends_with('.')) host.pop_back();
+  if (host == "localhost" || host.ends_with(".localhost")) return true;
+  const Addresses addresses = addresses_of(url);
+  return addresses && is_loopback(*addresses->ai_addr);
 }
 
 }  // namespace outrider::sidecar

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -33,8 +34,13 @@ struct HttpUrl {
   bool has_same_origin(const HttpUrl& other) const;
 };
 
-/// A user and password in the url are refused, and so is port 0.
+/// A user and password in the url are refused, and so are port 0 and a host that no name server and
+/// no certificate has: names in other letters than ASCII are written as xn--...
 Result<HttpUrl> parse_http_url(std::string_view url);
+
+/// What kind of address the host is, if it is an address, however it is written, and not a public
+/// one (private_address.hpp). Asks no name server.
+std::optional<std::string_view> private_range_of(const HttpUrl& url);
 
 /// The host is this machine, by its name or address.
 bool is_this_machine(const HttpUrl& url);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "sidecar/base/text.hpp"
 
@@ -19,14 +20,69 @@ std::string without_user_info(std::string_view url) {
   return std::string(url.substr(0, begin)) + std::string(hidden) + std::string(url.substr(at));
 }
 
-/// "name=value" of a query.
-std::string without_secret_value(std::string_view field) {
-  const std::size_t equals = field.find('=');
-  const bool is_secret = equals != std::string_view::npos && equals + 1 < field.size() &&
-                         field.find_first_of("{}", equals) == std::string_view::npos &&
-                         sounds_secret(field.substr(0, equals));
-  if (!is_secret) return std::string(field);
-  return std::string(field.substr(0, equals + 1)) + std::string(hidden);
+/// Names whose values say what is asked for, not who asks.
+constexpr std::array<std::string_view, 22> harmless_names = {
+    "api-version", "api_version", "version", "v",      "format",   "precision", "org", "bucket",
+    "db",          "index",       "source",  "type",   "topic",    "stream",    "env", "service",
+    "pipeline",    "refresh",     "timeout", "region", "ddsource", "encoding"};
+
+/// A part of a query: "name=value", or something without a name.
+struct QueryField {
+  std::string_view name;
+  std::string_view value;
+  bool has_equals = false;
+
+  bool is_harmless() const {
+    return std::find(harmless_names.begin(), harmless_names.end(), to_lower(name)) !=
+           harmless_names.end();
+  }
+  /// What a template takes from events is no part of the configuration, and what is shorter than
+  /// this protects nothing.
+  bool is_shown() const {
+    constexpr std::size_t secret_bytes_min = 4;
+    const bool is_field = value.size() > 2 && value.front() == '{' && value.back() == '}' &&
+                          value.find_first_of("|{", 1) == std::string_view::npos;
+    const bool is_short = value.size() < secret_bytes_min && !sounds_secret(name);
+    return value.empty() || is_field || is_short || is_harmless();
+  }
+};
+
+QueryField query_field_of(std::string_view text) {
+  const std::size_t equals = text.find('=');
+  if (equals != std::string_view::npos) {
+    return {text.substr(0, equals), text.substr(equals + 1), true};
+  }
+  const QueryField named{text, {}, false};
+  return named.is_harmless() ? named : QueryField{{}, text, false};
+}
+
+std::vector<QueryField> query_of(std::string_view url) {
+  const std::size_t begin = url.find('?');
+  if (begin == std::string_view::npos) return {};
+  std::string_view rest = url.substr(begin + 1);
+  rest = rest.substr(0, rest.find('#'));
+  std::vector<QueryField> fields;
+  for (;;) {
+    const std::size_t end = rest.find('&');
+    fields.push_back(query_field_of(rest.substr(0, end)));
+    if (end == std::string_view::npos) return fields;
+    rest.remove_prefix(end + 1);
+  }
+}
+
+/// The words of a name: "X-Api-Key" and "apiKey" are of "key".
+std::vector<std::string> words_of(std::string_view name) {
+  std::vector<std::string> words(1);
+  for (const char c : name) {
+    const bool is_upper = c >= 'A' && c <= 'Z';
+    const bool is_lower = c >= 'a' && c <= 'z';
+    const bool ends_lower =
+        !words.back().empty() && words.back().back() >= 'a' && words.back().back() <= 'z';
+    if ((is_upper && ends_lower) || (!is_upper && !is_lower)) words.emplace_back();
+    if (is_upper || is_lower) words.back() += c;
+  }
+  for (std::string& word : words) word = to_lower(word);
+  return words;
 }
 
 }  // namespace
@@ -42,33 +98,57 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string_vi
 }
 
 bool sounds_secret(std::string_view name) {
-  constexpr std::array<std::string_view, 8> words = {"auth",   "token", "key",       "secret",
+  constexpr std::array<std::string_view, 8> parts = {"auth",   "token", "key",       "secret",
                                                      "cookie", "passw", "signature", "credential"};
+  // Too short to be looked for inside of other words.
+  constexpr std::array<std::string_view, 12> whole = {
+      "sig", "code", "pwd", "pass", "pin", "sas", "jwt", "sid", "pw", "psk", "otp", "session"};
   const std::string lower = to_lower(name);
-  return std::any_of(words.begin(), words.end(),
-                     [&](std::string_view word) { return lower.find(word) != std::string::npos; });
+  const std::vector<std::string> words = words_of(name);
+  return std::any_of(
+             parts.begin(), parts.end(),
+             [&](std::string_view part) { return lower.find(part) != std::string::npos; }) ||
+         std::any_of(whole.begin(), whole.end(), [&](std::string_view word) {
+           return std::find(words.begin(), words.end(), word) != words.end();
+         });
 }
 
 std::string url_without_secrets(std::string_view url) {
   const std::string shown = without_user_info(url);
-  const std::size_t query = shown.find('?');
-  if (query == std::string::npos) return shown;
-  const std::size_t end = std::min(shown.find('#', query), shown.size());
-  std::string text = shown.substr(0, query + 1);
-  std::string_view rest = std::string_view(shown).substr(query + 1, end - query - 1);
-  while (!rest.empty()) {
-    const std::size_t field_end = std::min(rest.find('&'), rest.size());
-    text += without_secret_value(rest.substr(0, field_end));
-    if (field_end < rest.size()) text += '&';
-    rest.remove_prefix(std::min(field_end + 1, rest.size()));
+  std::string text = shown.substr(0, shown.find_first_of("?#"));
+  char separator = '?';
+  for (const QueryField& field : query_of(shown)) {
+    text += std::exchange(separator, '&');
+    text += field.name;
+    if (field.has_equals) text += '=';
+    text += field.is_shown() ? field.value : hidden;
   }
-  return text + shown.substr(end);
+  const std::size_t fragment = shown.find('#');
+  if (fragment == std::string::npos) return text;
+  const QueryField behind{{}, std::string_view(shown).substr(fragment + 1), false};
+  return text + "#" + std::string(behind.is_shown() ? behind.value : hidden);
 }
 
-std::string header_without_secret(std::string_view header) {
-  const std::size_t colon = header.find(':');
-  const std::string_view name = header.substr(0, colon);
-  if (colon == std::string_view::npos || !sounds_secret(name)) return std::string(header);
+std::vector<std::string> secrets_of_url(std::string_view url) {
+  std::vector<std::string> secrets;
+  for (const QueryField& field : query_of(url)) {
+    const bool is_template = field.value.find_first_of("{}") != std::string_view::npos;
+    if (!field.is_shown() && !is_template) secrets.emplace_back(field.value);
+  }
+  return secrets;
+}
+
+bool has_secret_in_query(std::string_view url) {
+  const std::vector<QueryField> fields = query_of(url);
+  return std::any_of(fields.begin(), fields.end(), [](const QueryField& field) {
+    return !field.is_shown() && sounds_secret(field.name);
+  });
+}
+
+std::string line_without_secret(std::string_view line) {
+  const std::size_t colon = line.find(':');
+  const std::string_view name = line.substr(0, colon);
+  if (colon == std::string_view::npos || !sounds_secret(name)) return without_secrets(line);
   return std::string(name) + ": " + std::string(hidden);
 }
 

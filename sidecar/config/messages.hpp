@@ -13,14 +13,23 @@ std::string in_quotes(std::string_view text);
 /// For the end of a message: `; did you mean "timeout"?`, or nothing when no candidate is near.
 std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& candidates);
 
-/// The name of a header or of a field in a query says that its value is a secret: X-Api-Key.
+/// The name of a header or of a field in a query says that its value is a secret: X-Api-Key, sig.
 bool sounds_secret(std::string_view name);
 
-/// A URL in which *** stands for user and password, and for each value of the query whose name
-/// sounds secret; a value that holds {fields} is not one.
+/// A URL as it may be shown: *** stands for user and password, for a fragment and for each value of
+/// the query, but for those of names that are known to be harmless (format, version), for those of
+/// three bytes or less whose name does not sound secret, and for {fields} of an event. Also for a
+/// part of a URL, from its path or query on.
 std::string url_without_secrets(std::string_view url);
 
-/// "Name: value" whose value is replaced by *** when the name sounds secret.
-std::string header_without_secret(std::string_view header);
+/// The values of the query that url_without_secrets() hides.
+std::vector<std::string> secrets_of_url(std::string_view url);
+
+/// A name in the query of the URL sounds secret.
+bool has_secret_in_query(std::string_view url);
+
+/// "Name: value", a header or a field: *** stands for the value when the name sounds secret, and
+/// what the value itself calls a secret is left out.
+std::string line_without_secret(std::string_view line);
 
 }  // namespace outrider::sidecar

@@ -32,6 +32,13 @@ Result<std::string> read_variable(std::string_view source) {
   return text;
 }
 
+/// Some editors begin a text with one; it is no part of the secret.
+std::string without_byte_order_mark(std::string text) {
+  constexpr std::string_view mark = "\xEF\xBB\xBF";
+  if (text.starts_with(mark)) text.erase(0, mark.size());
+  return text;
+}
+
 Status check_credential(std::string_view source) {
   const std::string_view name = source.substr(credential_prefix.size());
   if (name.empty()) return Error{"credential: is without a name; write credential:NAME"};
@@ -56,7 +63,8 @@ Result<std::string> read_source(std::string_view source) {
   const std::string path = file_of_source(source);
   Result<std::string> text = read_file(path, secret_bytes_max);
   const bool is_surely_path = path.starts_with('/') || path.starts_with('.');
-  if (!text.ok() && !is_surely_path && look_at_file(path) == FileState{}) {
+  if (text.ok()) return without_byte_order_mark(std::move(text.value()));
+  if (!is_surely_path && look_at_file(path) == FileState{}) {
     return Error{"there is no such file; write its whole path, credential:NAME or env:NAME"};
   }
   return text;

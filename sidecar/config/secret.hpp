@@ -5,9 +5,10 @@
 //   env:NAME         a variable of the environment, read at the time of the call
 //
 // Used by the option table, which checks sources, and by http/credentials.cpp, which reads them.
-// At most 64 KiB, trimmed, without control characters, not empty. Fails with: an Error that names
-// the source and never shows what is in it; nor does it show a source that is neither a file nor
-// begins as a path does: it may be a secret that somebody wrote in the wrong place.
+// At most 64 KiB, trimmed, without a byte order mark and control characters, not empty. Fails with:
+// an Error that names the source and never shows what is in it; nor does it show a source that is
+// neither a file nor begins as a path does: it may be a secret that somebody wrote in the wrong
+// place.
 #pragma once
 
 #include <cstddef>

@@ -2,37 +2,19 @@
 
 #include <algorithm>
 #include <map>
-#include <memory>
-#include <optional>
 #include <string_view>
 
-#include <netdb.h>
-
 #include "sidecar/base/event_template.hpp"
-#include "sidecar/base/private_address.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
 #include "sidecar/config/checks.hpp"
+#include "sidecar/config/field_rules.hpp"
 #include "sidecar/config/http_url.hpp"
 #include "sidecar/config/messages.hpp"
 #include "sidecar/config/pem.hpp"
 
 namespace outrider::sidecar {
 namespace {
-
-/// What kind of address the host is, if it is an address and not a public one. Asks no name server.
-std::optional<std::string> private_range_of(const HttpUrl& url) {
-  std::string host = url.host;
-  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
-  addrinfo hints{};
-  hints.ai_flags = AI_NUMERICHOST;
-  addrinfo* found = nullptr;
-  if (getaddrinfo(host.c_str(), nullptr, &hints, &found) != 0) return std::nullopt;
-  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> addresses(found, &freeaddrinfo);
-  const auto range = private_range(*addresses->ai_addr);
-  if (!range) return std::nullopt;
-  return std::string(*range);
-}
 
 void validate_address(const DestinationConfig& destination, const HttpUrl& url, std::size_t index,
                       const SectionView& section) {
@@ -41,9 +23,10 @@ void validate_address(const DestinationConfig& destination, const HttpUrl& url, 
     section.complain_of(
         "url", "a Unix socket is on this machine, which deny_private_addresses forbids", index);
   } else if (const auto range = private_range_of(url)) {
-    section.complain_of(
-        "url", url.host + " (" + *range + ") is not public, which deny_private_addresses forbids",
-        index);
+    section.complain_of("url",
+                        url.host + " (" + std::string(*range) +
+                            ") is not public, which deny_private_addresses forbids",
+                        index);
   }
 }
 
@@ -63,7 +46,7 @@ void validate_urls(const DestinationConfig& destination, const SectionView& sect
                           "can read the events",
                       i);
     }
-    if (shown != url) {
+    if (has_secret_in_query(url)) {
       section.warn_of("url",
                       in_quotes(shown) +
                           " has a secret in its query, where logs and proxies keep "
@@ -129,6 +112,31 @@ void validate_templates(const DestinationConfig& destination, const SectionView&
   }
 }
 
+/// A redaction holds for every part of a request.
+void validate_redaction(const DestinationConfig& destination, const SectionView& section) {
+  const Result<FieldRules> rules = read_field_rules(destination);
+  if (!rules.ok()) return;
+  const auto look = [&](const std::string& key, std::size_t index, std::string_view text,
+                        EventTemplate::Place place) {
+    Result<EventTemplate> parsed = EventTemplate::parse(text, place);
+    if (!parsed.ok()) return;
+    for (const std::string& name : parsed.value().redact(rules.value())) {
+      section.warn_of(key,
+                      "{" + name + "} is redacted, so each request has " +
+                          std::string(redacted_text) + " there",
+                      index);
+    }
+  };
+  for (std::size_t i = 0; i < destination.urls.size(); ++i) {
+    const Result<HttpUrl> url = parse_http_url(destination.urls[i]);
+    if (url.ok()) look("url", i, url.value().target, EventTemplate::Place::url);
+  }
+  look("method", 0, destination.method, EventTemplate::Place::method);
+  for (std::size_t i = 0; i < destination.headers.size(); ++i) {
+    look("header", i, destination.headers[i], EventTemplate::Place::header);
+  }
+}
+
 /// A secret in the file is read by whoever reads the file.
 void validate_plain_secrets(const DestinationConfig& destination, const SectionView& section) {
   for (std::size_t i = 0; i < destination.headers.size() && !section.has_failed("header"); ++i) {
@@ -139,6 +147,14 @@ void validate_plain_secrets(const DestinationConfig& destination, const SectionV
     section.warn_of("header", in_quotes(name) + " sounds secret; put the value into secret_header",
                     i);
   }
+}
+
+void validate_method(const DestinationConfig& destination, const SectionView& section) {
+  if (destination.method != "HEAD" || section.has_failed("method")) return;
+  section.warn_of(
+      "method",
+      "a request of method HEAD has no body; the receiver gets what url and headers hold "
+      "of an event, and nothing else");
 }
 
 void validate_connection(const DestinationConfig& destination, const SectionView& section) {
@@ -191,6 +207,8 @@ void validate_identity(const DestinationConfig& destination, const SectionView& 
 void validate_http(const DestinationConfig& destination, const SectionView& section) {
   validate_urls(destination, section);
   validate_templates(destination, section);
+  validate_redaction(destination, section);
+  validate_method(destination, section);
   validate_connection(destination, section);
   validate_tls(destination, section);
   validate_identity(destination, section);

@@ -29,6 +29,15 @@ std::uint64_t hash_limit(double share) {
   return share >= 1 ? 0 : static_cast<std::uint64_t>(std::ldexp(share, 64));
 }
 
+/// For the log: why an answer that says yes is none.
+Completion unreadable(const Completion& completion) {
+  Completion told = completion;
+  told.detail = completion.is_cut
+                    ? "the answer for each event did not come whole"
+                    : "the answer for each event cannot be read: " + completion.detail;
+  return told;
+}
+
 }  // namespace
 
 Destination::Destination(const DestinationConfig& config, std::unique_ptr<Encoder> encoder,
@@ -73,10 +82,13 @@ void Destination::store(proto::ByteView record, const Now& now) {
   if (!lane_->append(view, now)) ledger_.drop(DropReason::spool_full, 1);
 }
 
+bool Destination::is_sampled_out(const RecordView& record) const {
+  return sample_below_ != 0 && hash_of(record.id) >= sample_below_;
+}
+
 bool Destination::samples(const RecordView& record) {
-  if (sample_below_ == 0 || hash_of(record.id) < sample_below_) return true;
-  ++ledger_.accepted;
-  ledger_.drop(DropReason::sampled, 1);
+  if (!is_sampled_out(record)) return true;
+  count_sampled_out(1);
   return false;
 }
 
@@ -176,7 +188,12 @@ void Destination::settle(const Completion& completion, const Now& now) {
 
 void Destination::settle_answer(BatchPtr batch, const Completion& completion, const Now& now) {
   if (settle_items(batch, completion, now)) return;
-  const Outcome outcome = outcome_of(completion.result, completion.status, status_actions_);
+  const Outcome outcome = outcome_of(completion, status_actions_);
+  if (outcome == Outcome::delivered && encoder_->has_item_answers()) {
+    // Some events of it may have been refused; so all go again.
+    failed(std::move(batch), Outcome::retry, unreadable(completion), now);
+    return;
+  }
   if (is_disabled_ && outcome != Outcome::delivered) {
     bury(std::move(batch), DeadReason::gone, completion, now);
     return;
@@ -220,6 +237,7 @@ void Destination::settle_answer(BatchPtr batch, const Completion& completion, co
 /// False if the answer speaks of the batch as a whole.
 bool Destination::settle_items(BatchPtr& batch, const Completion& completion, const Now& now) {
   if (completion.result != AttemptResult::answered || !encoder_->has_item_answers()) return false;
+  if (completion.is_cut) return false;
   item_statuses_.clear();
   const bool is_understood =
       encoder_->read_items(completion.status, completion.answer, batch->events, item_statuses_);
@@ -229,8 +247,7 @@ bool Destination::settle_items(BatchPtr& batch, const Completion& completion, co
   bool is_hold = false;
   const std::uint32_t settled =
       batch->remove_if([&](std::uint32_t index, const RecordView& record) {
-        const Outcome outcome =
-            outcome_of(AttemptResult::answered, item_statuses_[index], status_actions_);
+        const Outcome outcome = outcome_of(item_statuses_[index], status_actions_);
         is_hold = is_hold || outcome == Outcome::hold;
         if (outcome == Outcome::retry || outcome == Outcome::hold) return false;
         if (outcome == Outcome::delivered) {
@@ -419,6 +436,7 @@ void Destination::begin_flush(const Now& now) {
 }
 
 void Destination::abandon(const Now& now) {
+  transport_->hurry(now);
   collect(now);
   std::vector<BatchPtr> cut_off = std::exchange(in_flight_, {});
   for (const BatchPtr& batch : cut_off) {

@@ -11,6 +11,7 @@ Outcome usual_outcome_of(int status) {
   if (status >= 500 && status < 600) return Outcome::retry;
   switch (status) {
     case 408:
+    case 421:
     case 425:
     case 429:
       return Outcome::retry;
@@ -27,10 +28,17 @@ Outcome usual_outcome_of(int status) {
   }
 }
 
+const StatusAction* find_action(int status, const std::vector<StatusAction>& actions) {
+  const auto found = std::find_if(actions.begin(), actions.end(), [&](const StatusAction& row) {
+    return row.first <= status && status <= row.last;
+  });
+  return found != actions.end() ? &*found : nullptr;
+}
+
 }  // namespace
 
-Outcome outcome_of(AttemptResult result, int status, const std::vector<StatusAction>& actions) {
-  switch (result) {
+Outcome outcome_of(const Completion& completion, const std::vector<StatusAction>& actions) {
+  switch (completion.result) {
     case AttemptResult::failed:
       return Outcome::retry;
     case AttemptResult::unsendable:
@@ -41,10 +49,16 @@ Outcome outcome_of(AttemptResult result, int status, const std::vector<StatusAct
     case AttemptResult::answered:
       break;
   }
-  const auto action = std::find_if(actions.begin(), actions.end(), [&](const StatusAction& row) {
-    return row.first <= status && status <= row.last;
-  });
-  return action != actions.end() ? action->outcome : usual_outcome_of(status);
+  // Of a size that is never taken nobody says when to send it again.
+  const bool is_busy =
+      completion.status == 413 && (completion.is_for_now || completion.retry_after);
+  if (is_busy && find_action(completion.status, actions) == nullptr) return Outcome::retry;
+  return outcome_of(completion.status, actions);
+}
+
+Outcome outcome_of(int status, const std::vector<StatusAction>& actions) {
+  const StatusAction* const action = find_action(status, actions);
+  return action != nullptr ? action->outcome : usual_outcome_of(status);
 }
 
 }  // namespace outrider::sidecar

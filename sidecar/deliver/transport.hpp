@@ -61,12 +61,14 @@ struct Completion {
   AttemptResult result = AttemptResult::failed;
   int status = 0;                       ///< HTTP status
   std::optional<Duration> retry_after;  ///< asked for by the answer, from now on
+  bool is_for_now = false;              ///< the answer asked for that, whoever waits for it
   std::string detail;                   ///< failed: why; answered: the head of the answer's body
   /// Another way to the same receiver is up: the failure says nothing of the destination, and the
   /// next attempt need not wait.
   bool has_alternative = false;
   /// The whole body of the answer, if the attempt asked for it (Attempt::wants_answer).
   std::string answer;
+  bool is_cut = false;            ///< the answer did not come whole
   std::uint32_t events_sent = 0;  ///< sent_some: events from the front that are done
   std::uint32_t events_lost = 0;  ///< of these, events that some peer's high-water mark lost
 };
@@ -86,6 +88,10 @@ class Transport {
 
   /// When the transport wants to be called again though nothing happened.
   virtual MonoTime next_deadline() const { return never; }
+
+  /// Nothing is waited for any more: attempts whose outcome is known complete, and are collected
+  /// by the next call of collect().
+  virtual void hurry(const Now& /*now*/) {}
 
   /// Called once when nothing more will be started: what was handed over must get out by
   /// `deadline`. Must not wait for it.

@@ -1,5 +1,7 @@
 #include "sidecar/encode/cloudevents_encoder.hpp"
 
+#include <algorithm>
+
 #include "sidecar/base/percent.hpp"
 #include "sidecar/encode/header_line.hpp"
 #include "sidecar/encode/json_body_encoder.hpp"
@@ -12,6 +14,37 @@ constexpr Framing batch_framing = {"[", ",", "", "]", "application/cloudevents-b
 constexpr Framing structured_framing = {"", "", "", "", "application/cloudevents+json", true};
 constexpr Framing line_framing = {"", "", "\n", "", "application/x-ndjson"};
 constexpr Framing binary_framing = {"", "", "", "", "application/json", true};
+
+/// How many bytes at the text's begin are a character that no attribute may have: a control
+/// character or a noncharacter of Unicode. Of invalid UTF-8 the writers take care.
+std::size_t forbidden_bytes(std::string_view text) {
+  const auto byte = [&](std::size_t i) {
+    return i < text.size() ? static_cast<std::uint8_t>(text[i]) : std::uint8_t{0};
+  };
+  if (byte(0) < 0x20 || byte(0) == 0x7f) return 1;
+  if (byte(0) == 0xc2 && byte(1) >= 0x80 && byte(1) < 0xa0) return 2;
+  if (byte(0) == 0xef && byte(1) == 0xb7 && byte(2) >= 0x90 && byte(2) <= 0xaf) return 3;
+  if (byte(0) == 0xef && byte(1) == 0xbf && byte(2) >= 0xbe) return 3;
+  const bool is_last_of_plane =
+      (byte(1) & 0xfU) == 0xf && byte(2) == 0xbf && byte(3) >= 0xbe && byte(3) <= 0xbf;
+  return byte(0) >= 0xf0 && is_last_of_plane ? 4 : 0;
+}
+
+/// A text of an event as CloudEvents allows it; what is forbidden is percent-encoded.
+std::string_view attribute_text(std::string_view text, std::string& space) {
+  const bool is_plain =
+      std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
+  if (is_plain) return text;
+  space.clear();
+  while (!text.empty()) {
+    const std::size_t forbidden = forbidden_bytes(text);
+    const std::size_t bytes = std::max<std::size_t>(forbidden, 1);
+    append_percent_encoded(
+        text.substr(0, bytes), [&](char) { return forbidden == 0; }, space);
+    text.remove_prefix(bytes);
+  }
+  return space;
+}
 
 /// The attributes as they are in every mode.
 class Attributes {
@@ -60,8 +93,9 @@ class StructuredEncoder final : public JsonBodyEncoder {
 
 void StructuredEncoder::write_event(const RecordView& record, JsonWriter& out) {
   IdSpace id_space;
+  std::string space;
   out.raw(R"({"specversion":"1.0","id":)");
-  out.string(id_text(record, id_space));
+  out.string(attribute_text(id_text(record, id_space), space));
   out.raw(R"(,"source":)");
   out.string(attributes_.source_of(record));
   out.raw(R"(,"type":)");
@@ -71,9 +105,9 @@ void StructuredEncoder::write_event(const RecordView& record, JsonWriter& out) {
   out.raw(R"(","datacontenttype":"application/json")");
   if (!record.key.empty()) {
     out.raw(R"(,"partitionkey":)");
-    out.string(record.key);
+    out.string(attribute_text(record.key, space));
   }
-  if (!record.trace.empty()) {
+  if (is_traceparent(record.trace)) {
     out.raw(R"(,"traceparent":)");
     out.string(record.trace);
   }
@@ -100,13 +134,17 @@ class BinaryEncoder final : public JsonBodyEncoder {
 
 void BinaryEncoder::add_headers(const RecordView& record, std::vector<std::string>& headers) {
   IdSpace id_space;
+  std::string space;
   headers.push_back("ce-specversion: 1.0");
-  headers.push_back(encoded_header("ce-id", id_text(record, id_space)));
+  headers.push_back(encoded_header("ce-id", attribute_text(id_text(record, id_space), space)));
   headers.push_back(encoded_header("ce-source", attributes_.source_of(record)));
   headers.push_back(encoded_header("ce-type", record.topic));
   headers.push_back(encoded_header("ce-time", time_of(record)));
-  if (!record.key.empty()) headers.push_back(encoded_header("ce-partitionkey", record.key));
-  if (!record.trace.empty()) headers.push_back(encoded_header("ce-traceparent", record.trace));
+  if (!record.key.empty()) {
+    headers.push_back(encoded_header("ce-partitionkey", attribute_text(record.key, space)));
+  }
+  if (is_traceparent(record.trace))
+    headers.push_back(encoded_header("ce-traceparent", record.trace));
   if (attributes_.sampled_rate() != 0) {
     headers.push_back("ce-sampledrate: " + std::to_string(attributes_.sampled_rate()));
   }

@@ -1,5 +1,6 @@
 #include "sidecar/encode/field_transform.hpp"
 
+#include <algorithm>
 #include <bit>
 
 namespace outrider::sidecar {
@@ -79,7 +80,7 @@ class FieldTransform::Writer {
     std::size_t depth;
     RuleSet active;   ///< all of them
     RuleSet renames;  ///< those that give a field of this map another name
-    RuleSet fired;    ///< of the renames, those that find one
+    RuleSet fired;    ///< of the renames, those whose field is there in the end
     RuleSet fixed;    ///< those that add a field to this map
   };
 
@@ -92,6 +93,10 @@ class FieldTransform::Writer {
 
   RuleSet ending_here(Action action, RuleSet active, std::size_t depth) const;
   bool find_fired(std::uint32_t count, MapRules& rules);
+  void fire(const Rule& rule, MapRules& rules) const;
+  RuleSet bit_of(const Rule& rule) const {
+    return bit(static_cast<std::size_t>(&rule - rules_.data()));
+  }
   Decision decide_field(const Token& key, const MapRules& rules) const;
   Decision decide_element(std::uint32_t index, RuleSet active, std::size_t depth) const;
   static void apply_rule(RuleSet self, const Rule& rule, std::size_t depth, Decision& decision);
@@ -214,18 +219,29 @@ bool FieldTransform::Writer::find_fired(std::uint32_t count, MapRules& rules) {
   for (std::uint32_t i = 0; i < count; ++i) {
     Token key;
     if (!read_key(key) || reader_.skip_value() != ReadStatus::ok) return false;
-    for_each(rules.renames, [&](RuleSet self, const Rule& rule) {
-      if (rule.keys[rules.depth].matches_key(key)) rules.fired |= self;
-    });
+    const Decision decision = decide_field(key, rules);
+    if (decision.rename == nullptr || decision.is_dropped) continue;
+    fire(*decision.rename, rules);
   }
   reader_.go_to(begin);
   return true;
 }
 
+/// Of several fields that get one name, the last rule's has it.
+void FieldTransform::Writer::fire(const Rule& rule, MapRules& rules) const {
+  RuleSet last = bit_of(rule);
+  for_each(rules.fired, [&](RuleSet self, const Rule& fired) {
+    if (fired.text != rule.text) return;
+    rules.fired &= ~self;
+    last = std::max(last, self);
+  });
+  rules.fired |= last;
+}
+
 FieldTransform::Decision FieldTransform::Writer::decide_field(const Token& key,
                                                               const MapRules& rules) const {
   Decision decision;
-  for_each(rules.fired, [&](RuleSet, const Rule& rule) {
+  for_each(rules.renames, [&](RuleSet, const Rule& rule) {
     if (rule.keys[rules.depth].matches_key(key)) decision.rename = &rule;
   });
   for_each(rules.active, [&](RuleSet self, const Rule& rule) {
@@ -266,7 +282,9 @@ bool FieldTransform::Writer::is_replaced(const Token& key, const Decision& decis
     is_replaced |= decision.rename != nullptr ? name.matches_name(decision.rename->text)
                                               : name.matches_key(key);
   });
-  if (decision.rename != nullptr) return is_replaced;
+  if (decision.rename != nullptr) {
+    return is_replaced || (rules.fired & bit_of(*decision.rename)) == 0;
+  }
   for_each(rules.fired,
            [&](RuleSet, const Rule& rule) { is_replaced |= is_named(key, rule.text); });
   return is_replaced;

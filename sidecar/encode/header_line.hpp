@@ -10,6 +10,9 @@
 
 namespace outrider::sidecar {
 
+/// W3C Trace Context, level 1: what a receiver would refuse is not told to it.
+bool is_traceparent(std::string_view text);
+
 /// "NAME: VALUE" with the value as CloudEvents' HTTP binding writes it (section 3.1.3.2): all but
 /// visible ASCII, and blanks, quotes and `%`, is percent-encoded UTF-8; what is ill-formed in it
 /// becomes U+FFFD.

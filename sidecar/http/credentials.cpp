@@ -1,7 +1,11 @@
 #include "sidecar/http/credentials.hpp"
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
+#include "sidecar/base/text.hpp"
+#include "sidecar/config/messages.hpp"
 #include "sidecar/config/pem.hpp"
 #include "sidecar/config/secret.hpp"
 
@@ -92,6 +96,35 @@ Status read_signing_keys(const DestinationConfig& config, Credentials& credentia
   return Nothing{};
 }
 
+/// "Name: value": the value, and without the word that says what it is, as in "Bearer x".
+void add_header_secrets(std::string_view line, std::vector<std::string>& secrets) {
+  constexpr std::array<std::string_view, 5> schemes = {"bearer", "basic", "token", "apikey",
+                                                       "digest"};
+  const std::string_view value = trim(line.substr(line.find(':') + 1));
+  const std::size_t blank = std::min(value.find(' '), value.size());
+  const std::string first = to_lower(value.substr(0, blank));
+  const bool has_scheme = std::find(schemes.begin(), schemes.end(), first) != schemes.end();
+  secrets.emplace_back(has_scheme ? trim(value.substr(blank)) : value);
+}
+
+SecretMask mask_of(const DestinationConfig& config, const Credentials& credentials) {
+  std::vector<std::string> secrets;
+  for (const std::string& line : credentials.headers) add_header_secrets(line, secrets);
+  for (const std::string& line : config.headers) {
+    if (sounds_secret(line.substr(0, line.find(':')))) add_header_secrets(line, secrets);
+  }
+  for (const std::string& url : config.urls) {
+    for (std::string& value : secrets_of_url(url)) secrets.push_back(std::move(value));
+  }
+  for (const std::string* pair :
+       {&credentials.user_and_password, &credentials.proxy_user_and_password}) {
+    if (pair->empty()) continue;
+    secrets.push_back(*pair);
+    secrets.push_back(pair->substr(pair->find(':') + 1));
+  }
+  return SecretMask(secrets);
+}
+
 std::vector<std::string> files_of(const DestinationConfig& config) {
   std::vector<std::string> sources = {config.ca_file,         config.cert_file,
                                       config.key_file,        config.bearer_token_file,
@@ -161,6 +194,7 @@ Result<std::shared_ptr<const Credentials>> CredentialStore::read() const {
     if (status.ok()) status = read(config_, *credentials);
   }
   if (!status.ok()) return status.error();
+  credentials->mask = mask_of(config_, *credentials);
   return std::shared_ptr<const Credentials>(credentials);
 }
 

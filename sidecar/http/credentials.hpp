@@ -17,6 +17,7 @@
 #include "sidecar/base/result.hpp"
 #include "sidecar/config/config.hpp"
 #include "sidecar/config/file.hpp"
+#include "sidecar/http/secret_mask.hpp"
 #include "sidecar/http/signer.hpp"
 #include "sidecar/http/trust.hpp"
 
@@ -31,6 +32,7 @@ struct Credentials {
   std::string user_and_password;     ///< of basic authentication; empty: none
   std::string proxy_user_and_password;
   std::vector<SigningKey> signing_keys;  ///< the newest first; empty: requests are not signed
+  SecretMask mask;  ///< of all that is secret in a request, what the configuration holds too
 };
 
 class CredentialStore {

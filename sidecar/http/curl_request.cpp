@@ -4,10 +4,7 @@
 #include <system_error>
 #include <utility>
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-
-#include "sidecar/base/private_address.hpp"
+#include "sidecar/base/percent.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
 #include "sidecar/http/retry_after.hpp"
@@ -16,14 +13,12 @@ namespace outrider::sidecar {
 namespace {
 
 constexpr std::size_t answer_head_bytes_max = 1024;
-constexpr std::size_t answer_bytes_max = 1U << 20U;
+/// After the final head: how long nothing may come, and how long anything may.
+constexpr Duration quiet_max = std::chrono::milliseconds(200);
+constexpr Duration drain_max = std::chrono::seconds(1);
 constexpr long upload_buffer_bytes = 64L * 1024;
 constexpr long name_seconds_max = 60;
 constexpr long trust_seconds_max = 3600;
-
-long whole_ms(Duration duration) {
-  return static_cast<long>(std::chrono::ceil<std::chrono::milliseconds>(duration).count());
-}
 
 std::string scheme_of(const HttpUrl& url) {
   return url.is_tls ? "https://" : "http://";
@@ -36,44 +31,15 @@ void set_blob(CURL* easy, CURLoption option, const std::string& pem) {
   curl_easy_setopt(easy, option, &blob);
 }
 
-void hide(std::string& text, std::string_view secret) {
-  constexpr std::string_view hidden = "***";
-  // Shorter ones would hide half of the text.
-  constexpr std::size_t secret_bytes_min = 4;
-  if (secret.size() < secret_bytes_min) return;
-  for (std::size_t at = 0; (at = text.find(secret, at)) != std::string::npos; at += hidden.size()) {
-    text.replace(at, secret.size(), hidden);
-  }
-}
-
-/// Some receivers show in their answers what they were sent.
-std::string without_secrets(std::string text, const Credentials& credentials) {
-  for (const std::string& header : credentials.headers) {
-    std::string_view value = trim(std::string_view(header).substr(header.find(':') + 1));
-    if (value.starts_with("Bearer ")) value.remove_prefix(7);
-    hide(text, value);
-  }
-  if (credentials.user_and_password.empty()) return text;
-  hide(text, credentials.user_and_password);
-  hide(text, std::string_view(credentials.user_and_password)
-                 .substr(credentials.user_and_password.find(':') + 1));
-  constexpr std::string_view mark = "Basic ";
-  const std::size_t at = text.find(mark);
-  if (at != std::string::npos) {
-    const std::size_t begin = at + mark.size();
-    const std::size_t end = std::min(text.find_first_of(" \t\r\n\"'<,", begin), text.size());
-    text.replace(begin, end - begin, "***");
-  }
-  return text;
-}
-
 }  // namespace
 
 CurlRequest::CurlRequest(Owner& owner, CurlMulti& multi, const HttpSettings& settings,
-                         std::shared_ptr<const Credentials> credentials, UrlSet::Ticket ticket)
+                         AddressHealth& addresses, std::shared_ptr<const Credentials> credentials,
+                         UrlSet::Ticket ticket)
     : owner_(owner),
       multi_(multi),
       settings_(settings),
+      addresses_(addresses),
       credentials_(std::move(credentials)),
       ticket_(ticket),
       easy_(curl_easy_init()),
@@ -84,14 +50,19 @@ CurlRequest::~CurlRequest() {
   curl_easy_cleanup(easy_);
 }
 
+/// libcurl takes "Name:" for a header that is not to be sent, and "Name;" for an empty one.
 void CurlRequest::append(List& list, const std::string& line) {
-  list.reset(curl_slist_append(list.release(), line.c_str()));
+  const std::size_t colon = line.find(':');
+  const bool is_empty = trim(std::string_view(line).substr(colon + 1)).empty();
+  const std::string text = is_empty ? line.substr(0, colon) + ";" : line;
+  list.reset(curl_slist_append(list.release(), text.c_str()));
 }
 
 // Sending -----------------------------------------------------------------------------------------
 
 std::optional<Completion> CurlRequest::start(const Attempt& attempt, const Now& now) {
   id_ = attempt.id;
+  started_at_ = now.mono;
   body_ = attempt.body;
   wants_answer_ = attempt.wants_answer;
   Completion completion;
@@ -101,6 +72,7 @@ std::optional<Completion> CurlRequest::start(const Attempt& attempt, const Now& 
     completion.detail = filled.error().message;
     return completion;
   }
+  if (is_head()) body_ = {};
   if (!add_body_headers(attempt, now)) {
     completion.detail = "cannot sign the request";
     return completion;
@@ -135,8 +107,7 @@ bool CurlRequest::add_body_headers(const Attempt& attempt, const Now& now) {
   if (!credentials_->signing_keys.empty()) {
     const std::string id = webhook_id(attempt.batch_id);
     const auto timestamp = std::chrono::floor<std::chrono::seconds>(now.wall.time_since_epoch());
-    const std::string signature =
-        sign(credentials_->signing_keys, id, timestamp.count(), attempt.body);
+    const std::string signature = sign(credentials_->signing_keys, id, timestamp.count(), body_);
     if (signature.empty()) return false;
     body_headers_.push_back("webhook-id: " + id);
     body_headers_.push_back("webhook-timestamp: " + std::to_string(timestamp.count()));
@@ -153,15 +124,17 @@ bool CurlRequest::send() {
   error_[0] = '\0';
   curl_easy_setopt(easy_, CURLOPT_PRIVATE, static_cast<CurlListener*>(this));
   curl_easy_setopt(easy_, CURLOPT_ERRORBUFFER, error_);
-  curl_easy_setopt(easy_, CURLOPT_WRITEDATA, this);
-  curl_easy_setopt(easy_, CURLOPT_WRITEFUNCTION, &CurlRequest::on_answer);
+  start_answer();
   curl_easy_setopt(easy_, CURLOPT_POST, 1L);
+  // Behind CURLOPT_POST, which unsets it. The answer has no body then, whatever its length says.
+  if (is_head()) curl_easy_setopt(easy_, CURLOPT_NOBODY, 1L);
   curl_easy_setopt(easy_, CURLOPT_CUSTOMREQUEST, method_.c_str());
   curl_easy_setopt(easy_, CURLOPT_POSTFIELDS, body_.empty() ? "" : body_.data());
   curl_easy_setopt(easy_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body_.size()));
   set_url();
   set_headers();
   set_limits();
+  set_sockets();
   set_proxy();
   set_tls();
   return multi_.add(easy_);
@@ -226,7 +199,7 @@ void CurlRequest::set_headers() {
     }
   }
   // Without this libcurl asks before it sends a body, which costs a round trip.
-  append(header_list_, "Expect:");
+  header_list_.reset(curl_slist_append(header_list_.release(), "Expect:"));
   curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, header_list_.get());
   curl_easy_setopt(easy_, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
 }
@@ -235,9 +208,7 @@ void CurlRequest::set_limits() {
   using std::chrono::floor;
   const auto age_s =
       static_cast<long>(floor<std::chrono::seconds>(settings_.connection_age_max).count());
-  curl_easy_setopt(easy_, CURLOPT_TIMEOUT_MS, std::max(1L, whole_ms(timeout() - spent_)));
-  curl_easy_setopt(easy_, CURLOPT_SOCKOPTDATA, this);
-  curl_easy_setopt(easy_, CURLOPT_SOCKOPTFUNCTION, &CurlRequest::on_socket);
+  curl_easy_setopt(easy_, CURLOPT_TIMEOUT_MS, std::max(1L, whole_ms(settings_.timeout - spent_)));
   curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS, whole_ms(settings_.connect_timeout));
   curl_easy_setopt(easy_, CURLOPT_MAXLIFETIME_CONN, age_s);
   curl_easy_setopt(easy_, CURLOPT_DNS_CACHE_TIMEOUT, std::min(age_s, name_seconds_max));
@@ -246,22 +217,6 @@ void CurlRequest::set_limits() {
   curl_easy_setopt(easy_, CURLOPT_NOSIGNAL, 1L);
   // Else the end of a request waits for a name server that does not answer.
   curl_easy_setopt(easy_, CURLOPT_QUICK_EXIT, 1L);
-}
-
-/// A url that was ill gets no request's whole time while a healthy one could have it.
-Duration CurlRequest::timeout() const {
-  return ticket_.is_probe ? std::min(settings_.timeout, settings_.connect_timeout)
-                          : settings_.timeout;
-}
-
-/// A peer that is gone without a word ends its connections, and is not asked again on one of them:
-/// a request that times out ends its own stream of HTTP/2 and nothing else.
-int CurlRequest::on_socket(void* self, curl_socket_t fd, curlsocktype /*purpose*/) {
-  const auto& request = *static_cast<const CurlRequest*>(self);
-  const auto unanswered_ms = static_cast<unsigned>(whole_ms(request.settings_.timeout));
-  // Not for a Unix socket, which has no such option and no such peer.
-  setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unanswered_ms, sizeof unanswered_ms);
-  return CURL_SOCKOPT_OK;
 }
 
 /// libcurl itself reads the environment where CURLOPT_PROXY is not set.
@@ -295,10 +250,6 @@ void CurlRequest::set_tls() {
   if (!credentials_->cert_pem.empty() && is_at_home()) {
     set_blob(easy_, CURLOPT_SSLCERT_BLOB, credentials_->cert_pem);
     set_blob(easy_, CURLOPT_SSLKEY_BLOB, credentials_->key_pem);
-  }
-  if (settings_.deny_private_addresses) {
-    curl_easy_setopt(easy_, CURLOPT_OPENSOCKETDATA, this);
-    curl_easy_setopt(easy_, CURLOPT_OPENSOCKETFUNCTION, &CurlRequest::on_open_socket);
   }
 }
 
@@ -336,59 +287,118 @@ CURLcode CurlRequest::on_tls_context(CURL* /*easy*/, void* context, void* self) 
   return CURLE_OK;
 }
 
-curl_socket_t CurlRequest::on_open_socket(void* self, curlsocktype /*purpose*/,
-                                          curl_sockaddr* address) {
-  auto& request = *static_cast<CurlRequest*>(self);
-  if (const auto range = private_range(address->addr)) {
-    request.refused_address_ = request.url_.peer() + " is at " + address_text(address->addr) +
-                               " (" + std::string(*range) +
-                               "), which deny_private_addresses forbids";
-    return CURL_SOCKET_BAD;
-  }
-  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-}
-
 // Answers -----------------------------------------------------------------------------------------
 
-std::size_t CurlRequest::on_answer(char* data, std::size_t /*one*/, std::size_t bytes, void* self) {
+void CurlRequest::start_answer() {
+  answer_ =
+      Answer(wants_answer_ ? answer_bytes_max
+                           : std::min(answer_bytes_max,
+                                      answer_head_bytes_max + credentials_->mask.context_bytes()));
+  quiet_at_ = never;
+  drained_at_ = never;
+  curl_easy_setopt(easy_, CURLOPT_HEADERDATA, this);
+  curl_easy_setopt(easy_, CURLOPT_HEADERFUNCTION, &CurlRequest::on_head);
+  curl_easy_setopt(easy_, CURLOPT_WRITEDATA, this);
+  curl_easy_setopt(easy_, CURLOPT_WRITEFUNCTION, &CurlRequest::on_answer);
+}
+
+std::size_t CurlRequest::on_head(char* data, std::size_t /*one*/, std::size_t bytes, void* self) {
   auto& request = *static_cast<CurlRequest*>(self);
-  request.answer_bytes_ += bytes;
-  const std::size_t kept_max = request.wants_answer_ ? answer_bytes_max : answer_head_bytes_max;
-  request.answer_.append(data, std::min(bytes, kept_max - request.answer_.size()));
-  return request.answer_bytes_ <= answer_bytes_max ? bytes : 0;
+  if (!request.is_own_answer()) return 0;
+  if (!request.answer_.add_head({data, bytes})) return 0;
+  // The receiver says that this connection is none of its own for this request.
+  constexpr int misdirected = 421;
+  if (request.answer_.whole_status() == misdirected) {
+    curl_easy_setopt(request.easy_, CURLOPT_FORBID_REUSE, 1L);
+  }
+  return bytes;
+}
+
+std::size_t CurlRequest::on_answer(char* data, std::size_t /*one*/, std::size_t bytes, void* self) {
+  return static_cast<CurlRequest*>(self)->answer_.add_body({data, bytes}) ? bytes : 0;
+}
+
+/// 0 while there is none: an interim answer is none, nor is a proxy's to CONNECT.
+long CurlRequest::final_status() const {
+  if (look_.verdict != Connections::Verdict::quiet) return 0;
+  long status = 0;
+  curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
+  return status < 200 ? 0 : status;
+}
+
+/// What the proxy said instead of connecting; 0 if it said nothing or has connected.
+long CurlRequest::refused_connect_status() const {
+  long status = 0;
+  curl_easy_getinfo(easy_, CURLINFO_HTTP_CONNECTCODE, &status);
+  return status < 300 ? 0 : status;
+}
+
+bool CurlRequest::has_outcome() const {
+  const int status = answer_.whole_status();
+  if (status < 200) return false;
+  if (status != final_status()) return status >= 300 && status == refused_connect_status();
+  if (status >= 300) return true;
+  curl_off_t sent_bytes = 0;
+  curl_easy_getinfo(easy_, CURLINFO_SIZE_UPLOAD_T, &sent_bytes);
+  return !wants_answer_ && sent_bytes >= static_cast<curl_off_t>(body_.size());
+}
+
+MonoTime CurlRequest::drained_at(const Now& now) {
+  if (!has_outcome() || wants_answer_) return never;
+  if (drained_at_ == never) drained_at_ = now.mono + drain_max;
+  if (quiet_at_ == never || answer_.bytes() != heard_bytes_) quiet_at_ = now.mono + quiet_max;
+  heard_bytes_ = answer_.bytes();
+  return std::min(quiet_at_, drained_at_);
 }
 
 void CurlRequest::done(CURLcode code, const Now& now) {
-  long status = 0;
-  curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
-  if (code == CURLE_OK && follow_redirect(status)) return;
+  if (sends_again(code) || follow_redirect(code)) return;
+  learn_of_peer(code, now);
   owner_.finished(*this, completion(code, now), now);
 }
 
-/// 303 asks for a GET, which delivers nothing; so it is an answer like others.
-bool CurlRequest::follow_redirect(long status) {
+/// 303 asks for a GET, which delivers nothing; so it is an answer like others. One that does not
+/// come whole leads on as well as long as its head is there.
+bool CurlRequest::follow_redirect(CURLcode code) {
+  const long status = final_status();
   const bool is_redirect = status == 301 || status == 302 || status == 307 || status == 308;
-  const char* location = nullptr;
-  curl_easy_getinfo(easy_, CURLINFO_REDIRECT_URL, &location);
-  if (!is_redirect || location == nullptr || redirects_ == settings_.redirects_max) return false;
+  const bool has_head = code == CURLE_OK || answer_.whole_status() == status;
+  if (!is_redirect || !has_head || redirects_ == settings_.redirects_max) return false;
+  const std::string location = resolved_location();
+  if (location.empty()) return false;
   if (const Status target = set_redirect(location); !target.ok()) {
     refused_redirect_ = "a redirect is not followed: " + target.error().message;
     return false;
   }
   ++redirects_;
-  curl_off_t spent_us = 0;
-  curl_easy_getinfo(easy_, CURLINFO_TOTAL_TIME_T, &spent_us);
-  spent_ += std::chrono::microseconds(spent_us);
-  answer_.clear();
-  answer_bytes_ = 0;
+  add_spent();
+  needs_new_connection_ = false;
   multi_.remove(easy_);
   return send();
 }
 
-Status CurlRequest::set_redirect(const char* location) {
+/// Location as a whole url; empty if there is none. CURLINFO_REDIRECT_URL has it at the end of the
+/// answer only.
+std::string CurlRequest::resolved_location() const {
+  const std::string location = header("Location", CURLH_HEADER);
+  const char* base = nullptr;
+  curl_easy_getinfo(easy_, CURLINFO_EFFECTIVE_URL, &base);
+  if (location.empty() || base == nullptr) return {};
+  const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> url(curl_url(), &curl_url_cleanup);
+  char* text = nullptr;
+  const bool is_url = curl_url_set(url.get(), CURLUPART_URL, base, 0) == CURLUE_OK &&
+                      curl_url_set(url.get(), CURLUPART_URL, location.c_str(),
+                                   CURLU_URLENCODE | CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
+                      curl_url_get(url.get(), CURLUPART_URL, &text, 0) == CURLUE_OK;
+  const std::unique_ptr<char, decltype(&curl_free)> owned(text, &curl_free);
+  return is_url ? text : location;
+}
+
+Status CurlRequest::set_redirect(const std::string& location) {
   const Result<HttpUrl> parsed = parse_http_url(location);
   if (!parsed.ok()) return parsed.error();
   HttpUrl next = parsed.value();
+  next.target = as_url_text(next.target);
   if (!next.unix_path.empty()) return Error{"it leads to a Unix socket"};
   if (url_.is_tls && !next.is_tls) return Error{"it leads from https to http"};
   if (next.has_same_origin(configured_url()) || next.has_same_origin(named_url())) {
@@ -403,27 +413,39 @@ Status CurlRequest::set_redirect(const char* location) {
 Completion CurlRequest::completion(CURLcode code, const Now& now) {
   Completion completion;
   completion.id = id_;
-  long status = 0;
-  curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
-  if (status < 200) {
+  if (const long status = final_status(); status != 0) {
+    completion.result = AttemptResult::answered;
+    completion.status = static_cast<int>(status);
+    completion.detail = refused_redirect_.empty()
+                            ? credentials_->mask.hide(answer_.body(), answer_head_bytes_max)
+                            : refused_redirect_;
+    completion.is_cut = code != CURLE_OK;
+    if (wants_answer_) completion.answer = answer_.take_body();
+    add_retry_after(CURLH_HEADER, now, completion);
+  } else if (const long refused = refused_connect_status(); refused != 0) {
+    completion.result = AttemptResult::answered;
+    completion.status = static_cast<int>(refused);
+    completion.detail = "the proxy answers " + std::to_string(refused) +
+                        " to CONNECT and does not connect to " + url_.peer();
+    completion.is_cut = true;
+    add_retry_after(CURLH_CONNECT, now, completion);
+  } else {
     completion.detail = explain(code);
-    return completion;
-  }
-  completion.result = AttemptResult::answered;
-  completion.status = static_cast<int>(status);
-  completion.detail = refused_redirect_.empty()
-                          ? without_secrets(answer_.substr(0, answer_head_bytes_max), *credentials_)
-                          : refused_redirect_;
-  if (wants_answer_) completion.answer = std::move(answer_);
-  curl_header* header = nullptr;
-  std::string date;
-  if (curl_easy_header(easy_, "Date", 0, CURLH_HEADER, -1, &header) == CURLHE_OK) {
-    date = header->value;
-  }
-  if (curl_easy_header(easy_, "Retry-After", 0, CURLH_HEADER, -1, &header) == CURLHE_OK) {
-    completion.retry_after = parse_retry_after(header->value, date, now.wall);
   }
   return completion;
+}
+
+void CurlRequest::add_retry_after(unsigned origin, const Now& now, Completion& completion) const {
+  completion.retry_after =
+      parse_retry_after(header("Retry-After", origin), header("Date", origin), now.wall);
+  completion.is_for_now = completion.retry_after.has_value();
+}
+
+/// The value in the answer that came last; empty if there is none.
+std::string CurlRequest::header(const char* name, unsigned origin) const {
+  curl_header* found = nullptr;
+  const bool is_there = curl_easy_header(easy_, name, 0, origin, -1, &found) == CURLHE_OK;
+  return is_there ? found->value : "";
 }
 
 std::string CurlRequest::explain(CURLcode code) const {
@@ -431,6 +453,13 @@ std::string CurlRequest::explain(CURLcode code) const {
   const std::string reason = error_[0] != '\0' ? error_ : curl_easy_strerror(code);
   curl_off_t connected_us = 0;
   long os_error = 0;
+  if (look_.verdict == Connections::Verdict::spoke_first) {
+    return peer + " speaks before it is asked; is it an HTTP receiver?";
+  }
+  if (answer_.has_too_long_head()) {
+    return "the heads of the answer from " + peer + " are larger than " +
+           format_size(heads_bytes_max);
+  }
   switch (code) {
     case CURLE_COULDNT_CONNECT:
       if (!refused_address_.empty()) return refused_address_;
@@ -443,8 +472,9 @@ std::string CurlRequest::explain(CURLcode code) const {
       return "cannot find the address of the proxy: " + reason;
     case CURLE_OPERATION_TIMEDOUT:
       curl_easy_getinfo(easy_, CURLINFO_PRETRANSFER_TIME_T, &connected_us);
-      return connected_us == 0 ? "cannot connect to " + peer + " in time: " + reason
-                               : "no answer from " + peer + " within " + format_duration(timeout());
+      return connected_us == 0
+                 ? "cannot connect to " + peer + " in time: " + reason
+                 : "no answer from " + peer + " within " + format_duration(settings_.timeout);
     case CURLE_PEER_FAILED_VERIFICATION:
       return "certificate of " + peer + " not trusted: " + reason;
     case CURLE_SSL_CONNECT_ERROR:

@@ -1,6 +1,15 @@
 // CurlRequest: one attempt of one http destination, over all its redirects, on an easy handle of
 // its own. What is sent is said in curl_transport.hpp.
 //
+// The status is the outcome. Once the final head is there, the rest of the answer is read for a
+// moment alone, so that the connection can be used again: until nothing has come for
+// quiet_max, or for drain_max in all; then the connection is closed. Two are waited for: a 2xx that
+// comes before the whole request is sent, and a body that the attempt wants.
+//
+// Its answer is one that came after it on its connection (connections.hpp). Where a kept connection
+// has spoken before, or is in doubt, the request goes out at once on a new one: that is no failure,
+// and spends no attempt. A new connection that speaks before it is asked has failed.
+//
 // Used by CurlTransport. Thread: the sidecar's one thread. Owns: the easy handle and all that it
 // points to but the body, which is the attempt's. Borrows: the multi handle and the settings.
 #pragma once
@@ -14,12 +23,18 @@
 #include <curl/curl.h>
 
 #include "sidecar/deliver/transport.hpp"
+#include "sidecar/http/address_health.hpp"
+#include "sidecar/http/answer.hpp"
 #include "sidecar/http/credentials.hpp"
 #include "sidecar/http/curl_multi.hpp"
 #include "sidecar/http/http_settings.hpp"
 #include "sidecar/http/url_set.hpp"
 
 namespace outrider::sidecar {
+
+inline long whole_ms(Duration duration) {
+  return static_cast<long>(std::chrono::ceil<std::chrono::milliseconds>(duration).count());
+}
 
 class CurlRequest final : public CurlListener {
  public:
@@ -34,7 +49,8 @@ class CurlRequest final : public CurlListener {
 
   /// `ticket` says which of the urls to take.
   CurlRequest(Owner& owner, CurlMulti& multi, const HttpSettings& settings,
-              std::shared_ptr<const Credentials> credentials, UrlSet::Ticket ticket);
+              AddressHealth& addresses, std::shared_ptr<const Credentials> credentials,
+              UrlSet::Ticket ticket);
   /// Ends the attempt if it is still under way.
   ~CurlRequest();
   CurlRequest(const CurlRequest&) = delete;
@@ -48,6 +64,13 @@ class CurlRequest final : public CurlListener {
 
   void done(CURLcode code, const Now& now) override;
 
+  /// The outcome is known, and what else the answer holds is not waited for.
+  bool has_outcome() const;
+  /// When has_outcome() has been true for long enough; `never` while it is not.
+  MonoTime drained_at(const Now& now);
+  /// Ends a request that has an outcome; the owner is told.
+  void settle(const Now& now) { done(CURLE_ABORTED_BY_CALLBACK, now); }
+
  private:
   /// A libcurl list that frees itself.
   struct FreeList {
@@ -59,11 +82,12 @@ class CurlRequest final : public CurlListener {
   Status fill_templates(const Attempt& attempt);
   bool add_body_headers(const Attempt& attempt, const Now& now);
   bool send();
+  void start_answer();
   void set_url();
   void set_http_version();
   void set_headers();
   void set_limits();
-  Duration timeout() const;
+  void set_sockets();
   void set_proxy();
   void set_tls();
   void set_trust(const TrustStore& trust);
@@ -73,19 +97,35 @@ class CurlRequest final : public CurlListener {
   const HttpUrl& configured_url() const { return settings_.urls[ticket_.url].parts; }
   HttpUrl named_url() const;
   bool is_at_home() const;
-  bool follow_redirect(long status);
-  Status set_redirect(const char* location);
+  /// Nobody can tell where the body of such a request ends, if its receiver expects none.
+  bool is_head() const { return method_ == "HEAD"; }
+  /// Its head has come; it may be one that was not asked for.
+  bool is_own_answer();
+  bool sends_again(CURLcode code);
+  void add_spent();
+  void learn_of_peer(CURLcode code, const Now& now);
+  long final_status() const;
+  long refused_connect_status() const;
+  bool follow_redirect(CURLcode code);
+  std::string resolved_location() const;
+  Status set_redirect(const std::string& location);
   Completion completion(CURLcode code, const Now& now);
+  void add_retry_after(unsigned origin, const Now& now, Completion& completion) const;
+  std::string header(const char* name, unsigned origin) const;
   std::string explain(CURLcode code) const;
 
+  static std::size_t on_head(char* data, std::size_t one, std::size_t bytes, void* self);
   static std::size_t on_answer(char* data, std::size_t one, std::size_t bytes, void* self);
   static CURLcode on_tls_context(CURL* easy, void* context, void* self);
   static int on_socket(void* self, curl_socket_t fd, curlsocktype purpose);
   static curl_socket_t on_open_socket(void* self, curlsocktype purpose, curl_sockaddr* address);
+  static int on_close_socket(void* connections, curl_socket_t fd);
+  static int on_sending(void* self, char* peer_ip, char* local_ip, int peer_port, int local_port);
 
   Owner& owner_;
   CurlMulti& multi_;
   const HttpSettings& settings_;
+  AddressHealth& addresses_;
   const std::shared_ptr<const Credentials> credentials_;
   const UrlSet::Ticket ticket_;
   CURL* const easy_;
@@ -99,12 +139,20 @@ class CurlRequest final : public CurlListener {
 
   HttpUrl url_;  ///< where it is sent just now
   std::uint64_t redirects_ = 0;
-  Duration spent_{};  ///< on what was redirected
+  Duration spent_{};  ///< on what was redirected, or had to take another connection
+  MonoTime started_at_{};
+  Connections::Look look_;  ///< at the connection, right before the request was written to it
+  bool needs_new_connection_ = false;
+  PeerKey opened_peer_ = 0;  ///< the last one that a connection was made to
+  bool avoids_ = true;       ///< addresses that do not answer
+  bool has_avoided_ = false;
   List header_list_;
   List connect_to_list_;
 
-  std::string answer_;
-  std::size_t answer_bytes_ = 0;
+  Answer answer_{0};
+  std::uint64_t heard_bytes_ = 0;  ///< of the answer, when it was looked at last
+  MonoTime quiet_at_ = never;
+  MonoTime drained_at_ = never;
   std::string refused_redirect_;
   std::string refused_address_;
   char error_[CURL_ERROR_SIZE] = "";

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sidecar/deliver/outcome.hpp"
+#include "sidecar/http/address_health.hpp"
 #include "sidecar/http/credentials.hpp"
 #include "sidecar/http/curl_multi.hpp"
 #include "sidecar/http/curl_request.hpp"
@@ -32,6 +33,8 @@ class CurlTransport final : public Transport, public CurlRequest::Owner {
   void start(const Attempt& attempt, const Now& now) override;
   void cancel(AttemptId id) override;
   void collect(const Now& now, std::vector<Completion>& completions) override;
+  MonoTime next_deadline() const override { return next_drained_at_; }
+  void hurry(const Now& now) override;
   void close(MonoTime /*deadline*/) override {}
 
   void finished(CurlRequest& request, Completion completion, const Now& now) override;
@@ -41,14 +44,16 @@ class CurlTransport final : public Transport, public CurlRequest::Owner {
   const HttpSettings settings_;
   const std::unique_ptr<CredentialStore> credentials_;
   UrlSet urls_;
+  AddressHealth addresses_;
   UrlLog url_log_;
   std::vector<std::unique_ptr<CurlRequest>> requests_;
   std::vector<Completion> completions_;
+  MonoTime next_drained_at_ = never;
 };
 
 void CurlTransport::start(const Attempt& attempt, const Now& now) {
-  auto request = std::make_unique<CurlRequest>(*this, multi_, settings_, credentials_->current(now),
-                                               urls_.take(now));
+  auto request = std::make_unique<CurlRequest>(*this, multi_, settings_, addresses_,
+                                               credentials_->current(now), urls_.take(now));
   std::optional<Completion> failure = request->start(attempt, now);
   if (!failure) {
     requests_.push_back(std::move(request));
@@ -61,8 +66,7 @@ void CurlTransport::start(const Attempt& attempt, const Now& now) {
 void CurlTransport::finished(CurlRequest& request, Completion completion, const Now& now) {
   const std::size_t url = request.ticket().url;
   const std::string peer = settings_.urls[url].parts.peer();
-  const Outcome outcome =
-      outcome_of(completion.result, completion.status, settings_.status_actions);
+  const Outcome outcome = outcome_of(completion, settings_.status_actions);
   if (outcome == Outcome::retry || outcome == Outcome::hold) {
     completion.has_alternative = urls_.failed(request.ticket(), completion.retry_after, now);
     // It was asked of this url; the others rest for as long as they must.
@@ -89,7 +93,23 @@ void CurlTransport::cancel(AttemptId id) {
   std::erase_if(completions_, [id](const Completion& c) { return c.id == id; });
 }
 
-void CurlTransport::collect(const Now& /*now*/, std::vector<Completion>& completions) {
+void CurlTransport::hurry(const Now& now) {
+  // From the end: what is settled leaves the list.
+  for (std::size_t i = requests_.size(); i-- > 0;) {
+    if (requests_[i]->has_outcome()) requests_[i]->settle(now);
+  }
+}
+
+void CurlTransport::collect(const Now& now, std::vector<Completion>& completions) {
+  next_drained_at_ = never;
+  for (std::size_t i = requests_.size(); i-- > 0;) {
+    const MonoTime at = requests_[i]->drained_at(now);
+    if (at <= now.mono) {
+      requests_[i]->settle(now);
+    } else {
+      next_drained_at_ = std::min(next_drained_at_, at);
+    }
+  }
   std::move(completions_.begin(), completions_.end(), std::back_inserter(completions));
   completions_.clear();
 }

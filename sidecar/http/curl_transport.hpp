@@ -13,8 +13,9 @@
 //   id), with signing keys webhook-id (the same), webhook-timestamp and webhook-signature; those of
 //   the configuration; those that are secrets; what the encoder has to say of this body. Host is
 //   the url's, whatever tls_server_name is, unless the configuration sets it. A header whose value
-//   is empty is not sent. Secrets and certificates that have changed are used from the next request
-//   on; other certificates mean other connections (credentials.hpp).
+//   is empty is sent empty. A request of method HEAD has no body. Secrets and certificates that
+//   have changed are used from the next request on; other certificates mean other connections
+//   (credentials.hpp).
 //
 // What it never does
 //   Trust a certificate that is not verified: against ca_file alone if there is one, else against
@@ -37,11 +38,14 @@
 // libcurl before 8.0, it takes a connection for each.
 //
 // Completions: an attempt is `answered` as soon as a status line has come, whatever breaks after
-// it; a reset stream or a GOAWAY of HTTP/2 before that is `failed`, as a broken connection is. It
-// is `unsendable` if a field has no text for this event. What is tried again (outcome.hpp) counts
-// against the url's health; if another url is healthy, has_alternative says so, and Retry-After is
-// for the one url. At most 1 KiB of the answer's body is kept, or the whole of it if the attempt
-// wants it; a connection whose answer exceeds 1 MiB is cut.
+// it, and completes at the latest a moment after the head of its answer (curl_request.hpp). A proxy
+// that refuses CONNECT answers in the receiver's place, with its status and its Retry-After. What
+// is answered 421 leaves its connection. A reset stream or a GOAWAY of HTTP/2 before that is
+// `failed`, as a broken connection is. It is `unsendable` if a field has no text for this event.
+// What is tried again (outcome.hpp) counts against the url's health; if another url is healthy,
+// has_alternative says so, and Retry-After is for the one url. At most 1 KiB of the answer's body
+// is kept, or the whole of it if the attempt wants it, all secrets hidden (secret_mask.hpp); a
+// connection whose answer exceeds 1 MiB, or 64 KiB of heads and trailers, is cut.
 #pragma once
 
 #include <memory>

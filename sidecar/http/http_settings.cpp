@@ -7,6 +7,8 @@
 
 #include "sidecar/base/text.hpp"
 #include "sidecar/config/checks.hpp"
+#include "sidecar/config/field_rules.hpp"
+#include "sidecar/config/messages.hpp"
 
 namespace outrider::sidecar {
 
@@ -22,18 +24,21 @@ bool is_set(const DestinationConfig& config, std::string_view name) {
                      [name](const std::string& line) { return has_name(line, name); });
 }
 
-Result<std::vector<HttpSettings::Url>> read_urls(const DestinationConfig& config) {
+Result<std::vector<HttpSettings::Url>> read_urls(const DestinationConfig& config,
+                                                 const FieldRules& rules) {
   if (config.urls.empty()) return Error{"a destination of type http needs a url"};
   std::vector<HttpSettings::Url> urls;
   for (const std::string& text : config.urls) {
     Result<HttpUrl> url = parse_http_url(text);
     if (!url.ok()) return url.error().with_prefix("url");
     if (config.deny_private_addresses && !url.value().unix_path.empty()) {
-      return Error{"deny_private_addresses forbids the Unix socket of url " + printable(text, 200)};
+      return Error{"deny_private_addresses forbids the Unix socket of url " +
+                   in_quotes(url_without_secrets(text))};
     }
-    Result<EventTemplate> target =
-        EventTemplate::parse(url.value().target, EventTemplate::Place::url);
+    Result<EventTemplate> target = EventTemplate::parse(
+        url.value().target, EventTemplate::Place::url, url_without_secrets(url.value().target));
     if (!target.ok()) return target.error().with_prefix("url");
+    target.value().redact(rules);
     urls.push_back({std::move(url.value()), std::move(target.value())});
   }
   return urls;
@@ -53,13 +58,16 @@ std::vector<std::string> body_headers(const DestinationConfig& config, const Bod
   return lines;
 }
 
-Result<std::vector<HttpSettings::Header>> read_headers(const DestinationConfig& config) {
+Result<std::vector<HttpSettings::Header>> read_headers(const DestinationConfig& config,
+                                                       const FieldRules& rules) {
   std::vector<HttpSettings::Header> headers;
   for (const std::string& line : config.headers) {
     const Status status = check_header(line);
     if (!status.ok()) return status.error();
-    headers.push_back({std::move(EventTemplate::parse(line, EventTemplate::Place::header).value()),
-                       has_name(line, "Content-Type") || has_name(line, "User-Agent")});
+    EventTemplate filled = EventTemplate::parse(line, EventTemplate::Place::header).value();
+    filled.redact(rules);
+    headers.push_back(
+        {std::move(filled), has_name(line, "Content-Type") || has_name(line, "User-Agent")});
   }
   return headers;
 }
@@ -67,11 +75,14 @@ Result<std::vector<HttpSettings::Header>> read_headers(const DestinationConfig& 
 }  // namespace
 
 Result<HttpSettings> make_http_settings(const DestinationConfig& config, const BodyKind& body) {
-  Result<std::vector<HttpSettings::Url>> urls = read_urls(config);
+  const Result<FieldRules> rules = read_field_rules(config);
+  if (!rules.ok()) return rules.error();
+  Result<std::vector<HttpSettings::Url>> urls = read_urls(config, rules.value());
   if (!urls.ok()) return urls.error();
   Result<EventTemplate> method = EventTemplate::parse(config.method, EventTemplate::Place::method);
   if (!method.ok()) return method.error().with_prefix("method");
-  Result<std::vector<HttpSettings::Header>> headers = read_headers(config);
+  method.value().redact(rules.value());
+  Result<std::vector<HttpSettings::Header>> headers = read_headers(config, rules.value());
   if (!headers.ok()) return headers.error();
   const bool needs_event =
       !method.value().is_constant() ||

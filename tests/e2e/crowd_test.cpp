@@ -77,7 +77,7 @@ TEST_P(CrowdAtTheDoor, CostsNeitherTheProcessNorDeliveriesNorThoseInside) {
              "[ingest]\nendpoint = " +
                  (param.is_tcp ? "tcp://127.0.0.1:*" : "ipc://" + dir.file("o.sock")) + "\n" +
                  (param.has_spool ? "confirm_endpoint = " + confirm + "\n[spool]\npath = " +
-                                        dir.file("spool/s.db") + "\nfree_bytes_min = 0\n"
+                                        dir.file("s.db") + "\nfree_bytes_min = 0\n"
                                   : "") +
                  https_destination("audit", sink, "exclude = late.>") +
                  https_destination("late", late, "topics = late.>"));

@@ -78,8 +78,8 @@ TEST(EmbeddedFork, AChildKeepsNeitherLocksNorSocketsNorConnections) {
   const TempDir dir;
   const std::string file = dir.file("embedded.conf");
   const std::string path = dir.file("e.sock");
-  write_file(file, "[ingest]\nendpoint = ipc://" + path + "\n[spool]\npath = " +
-                       dir.file("spool/s.db") + "\nfree_bytes_min = 0\n[shutdown]\n" +
+  write_file(file, "[ingest]\nendpoint = ipc://" + path + "\n[spool]\npath = " + dir.file("s.db") +
+                       "\nfree_bytes_min = 0\n[shutdown]\n" +
                        "linger = 10ms\n[destination.d]\ntype = http\nurl = https://127.0.0.1:9/\n");
   int to_host[2];
   int from_host[2];

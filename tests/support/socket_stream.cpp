@@ -15,7 +15,7 @@ constexpr std::size_t read_bytes_max = 64UL * 1024;
 
 int choose_http2(SSL* /*ssl*/, const unsigned char** chosen, unsigned char* chosen_bytes,
                  const unsigned char* offered, unsigned int offered_bytes, void* /*unused*/) {
-  constexpr unsigned char http2[] = {2, 'h', '2'};
+  static constexpr unsigned char http2[] = {2, 'h', '2'};  // OpenSSL keeps a pointer into it
   unsigned char* found = nullptr;
   const int result =
       SSL_select_next_proto(&found, chosen_bytes, http2, sizeof http2, offered, offered_bytes);

@@ -151,9 +151,9 @@ TEST(EventTemplate, AMethodIsCapitalLetters) {
   EXPECT_EQ(of_user("POST", Place::method), "POST");
   EXPECT_EQ(of_user("{data.method|POST}{data.method}", Place::method), "DELETEDELETE");
   EXPECT_EQ(of_user("{key}", Place::method),
-            "error: the method 'k 1' is not 1 to 32 capital letters");
+            "error: the method with {key} filled in is not 1 to 32 capital letters");
   EXPECT_EQ(of_user("{data.empty}", Place::method),
-            "error: the method '' is not 1 to 32 capital letters");
+            "error: the method with {data.empty} filled in is not 1 to 32 capital letters");
   for (const char* text : {"", "post", "A B", "A-{key}"}) {
     EXPECT_FALSE(parses(text, Place::method)) << text;
   }
@@ -234,6 +234,67 @@ TEST(EventTemplate, RandomTextsStayInTheirPlace) {
     }
     ASSERT_EQ(decoded, text);
   }
+}
+
+TEST(EventTemplate, NoErrorShowsWhatAnEventHolds) {
+  const std::vector<std::uint8_t> record = make_record({.data = "\x82\xa3pin\xa7s3cret!\xa4"
+                                                                "dots\xa2..",
+                                                        .key = "s3cret key"});
+  for (const auto& [text, place] : {std::pair{"{data.pin}", Place::method},
+                                    {"{key}", Place::method},
+                                    {"{data.pin}{data}", Place::header},
+                                    {"/{data.pin}/{data.dots}/", Place::url},
+                                    {"/{data.pin}/{data.nothing}", Place::url}}) {
+    std::string out;
+    const Status status =
+        EventTemplate::parse(text, place).value().render(read_record(record.data()), out);
+    ASSERT_FALSE(status.ok()) << text;
+    EXPECT_EQ(status.error().message.find("s3cret"), std::string::npos) << status.error().message;
+    EXPECT_EQ(out, "");
+  }
+}
+
+TEST(EventTemplate, WhatIsRedactedIsRedactedHere) {
+  FieldRules rules;
+  for (const char* path : {"data.card.*", "data.pin", "data.new"}) {
+    rules.redact.push_back(parse_field_path(path).value());
+  }
+  rules.rename.push_back(parse_rename("data.old: new").value());
+  const std::vector<std::uint8_t> record = make_record({.data = "\x84\xa3pin\x01\xa3old\x02\xa4"
+                                                                "card\x91\x03\xa4"
+                                                                "open\x04"});
+  EventTemplate made = EventTemplate::parse(
+                           "{data.pin} {data.pin.x} {data.old} {data.card.0} {data.card.0.x} "
+                           "{data.open} {data.pin2|none} {topic}",
+                           Place::header)
+                           .value();
+  EXPECT_EQ(made.redact(rules), (std::vector<std::string>{"data.pin", "data.pin.x", "data.old",
+                                                          "data.card.0", "data.card.0.x"}));
+  std::string out;
+  ASSERT_TRUE(made.render(read_record(record.data()), out).ok());
+  EXPECT_EQ(out, "[redacted] [redacted] [redacted] [redacted] [redacted] 4 none orders.paid");
+  EventTemplate whole = EventTemplate::parse("/{data}/{data.open}/{id}", Place::url).value();
+  rules.redact = {parse_field_path("data").value()};
+  EXPECT_EQ(whole.redact(rules), (std::vector<std::string>{"data", "data.open"}));
+  out.clear();
+  ASSERT_TRUE(whole.render(read_record(record.data()), out).ok());
+  EXPECT_EQ(out.find("/%5Bredacted%5D/%5Bredacted%5D/0"), 0U) << out;
+}
+
+TEST(EventTemplate, TheFixedTextOfAUrlIsWhatRfc3986Allows) {
+  const auto filled = [](const char* text) {
+    const std::vector<std::uint8_t> record = make_record({.key = "41"});
+    std::string out;
+    EXPECT_TRUE(EventTemplate::parse(text, Place::url)
+                    .value()
+                    .render(read_record(record.data()), out)
+                    .ok());
+    return out;
+  };
+  EXPECT_EQ(filled("/a\"<>\\^`|[]%zz%4"), "/a%22%3C%3E%5C%5E%60%7C%5B%5D%25zz%254");
+  EXPECT_EQ(filled("/%41%c3/-._~!$&'()*+,;=:@?a/b?c"), "/%41%c3/-._~!$&'()*+,;=:@?a/b?c");
+  EXPECT_EQ(filled("/%{key}/{{{key}}}/\xc3\xa9"), "/%2541/%7B41%7D/%C3%A9");
+  EXPECT_EQ(filled("https://[::1]/<{key}>"), "https://[::1]/%3C41%3E");
 }
 
 }  // namespace

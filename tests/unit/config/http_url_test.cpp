@@ -4,6 +4,7 @@
 
 #include "config_support.hpp"
 #include "sidecar/config/checks.hpp"
+#include "sidecar/config/messages.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -147,6 +148,121 @@ TEST(HttpGuard, ForbidsUnixSockets) {
   EXPECT_THAT(
       problems(many + "url = http://unix:/run/a.sock:/\ndeny_private_addresses = true\n"),
       HasSubstr("url: a Unix socket is on this machine, which deny_private_addresses forbids"));
+}
+
+TEST(HttpUrl, HasAHostThatCanBeFound) {
+  const std::string foreign =
+      "has a host with letters beyond ASCII; write its ASCII form, which begins with xn--";
+  const std::string none = "has a host that is no name and no address";
+  const std::pair<std::string, std::string> cases[] = {
+      {"https://b\xc3\xbc"
+       "cher.example/",
+       foreign},
+      {"https://\xe4\xbe\x8b\xe3\x81\x88.example:8443/", foreign},
+      {"https://a_b..example/", none},
+      {"https://.example/", none},
+      {"https://a%62c.example/", none},
+      {"https://a\"b/", none},
+      {"https://a,b/", none},
+      {"https://a\\b/", none},
+      {"https://" + std::string(254, 'a') + "/", none},
+      {"https://[::g]/", "has no IPv6 address between its [ and ]"},
+      {"https://[1.2.3.4]/", "has no IPv6 address between its [ and ]"},
+  };
+  for (const auto& [url, fault] : cases) {
+    EXPECT_THAT(problems(many + "url = " + url + "\n"), HasSubstr(fault)) << url;
+    EXPECT_FALSE(check_proxy(url).ok()) << url;
+  }
+  for (const char* url : {"https://xn--bcher-kva.example/", "https://h./", "https://a_b-c.example/",
+                          "https://[fe80::1%25eth0]/", "https://[::ffff:1.2.3.4]:1/"}) {
+    EXPECT_EQ(problems(many + "url = " + url + "\n"), "") << url;
+  }
+}
+
+TEST(HttpUrl, ThisMachineIsToldByItsAddress) {
+  for (const char* host :
+       {"localhost", "LOCALHOST.", "app.localhost", "127.0.0.1", "127.1", "0x7f.1", "0177.0.0.1",
+        "2130706433", "127.255.255.254", "[::1]", "[0:0:0:0:0:0:0:1]", "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]", "0.0.0.0", "[::]"}) {
+    EXPECT_FALSE(is_plain_http_elsewhere("http://" + std::string(host) + "/")) << host;
+  }
+  for (const char* host :
+       {"127.evil.example", "127.0.0.1.evil.example", "localhost.evil", "notlocalhost", "128.1",
+        "xlocalhost", "127.0.0.1.", "1270000001.example", "0x7f.evil", "[::2]", "[2002:7f00:1::]",
+        "[64:ff9b::7f00:1]", "[::ffff:128.0.0.1]", "10.0.0.1"}) {
+    EXPECT_TRUE(is_plain_http_elsewhere("http://" + std::string(host) + "/")) << host;
+  }
+}
+
+TEST(HttpUrl, ShowsNoValueOfItsQueryThatMayBeASecret) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"https://h/a?sig=s3cret", "https://h/a?sig=***"},
+      {"https://h/a?code=1234&pwd=s3cret&x=s3cret", "https://h/a?code=***&pwd=***&x=***"},
+      {"https://h/?s3cret", "https://h/?***"},
+      {"https://h/?a=b=s3cret;c=s3cret", "https://h/?a=***"},
+      {"https://h/?pin=1&n=1", "https://h/?pin=***&n=1"},
+      {"https://h/?api-version=2024-01-01&Format=ndjson&refresh",
+       "https://h/?api-version=2024-01-01&Format=ndjson&refresh"},
+      {"https://h/?k={data.key}&l={key|s3cret}&m=s3cret{key}",
+       "https://h/?k={data.key}&l=***&m=***"},
+      {"https://h/#s3cret", "https://h/#***"},
+      {"https://h?s3cret#s3cret", "https://h?***#***"},
+      {"https://me:s3cret@h/?", "https://***@h/?"},
+      {"/only/a/path?s3cret&&a=", "/only/a/path?***&&a="},
+  };
+  for (const auto& [url, shown] : cases) EXPECT_EQ(url_without_secrets(url), shown);
+  EXPECT_THAT(secrets_of_url("https://h/?sig=one%2B&format=json&x={key}&two22#f"),
+              testing::ElementsAre("one%2B", "two22"));
+  for (const char* name : {"sig", "X-Sig", "code", "authCode", "pwd", "user_pass", "PIN", "sas",
+                           "jwt", "apikey", "session-id", "X-Auth"}) {
+    EXPECT_TRUE(sounds_secret(name)) << name;
+  }
+  for (const char* name :
+       {"signal", "encoding", "zipcodes", "pinned", "ping", "passage", "a", ""}) {
+    EXPECT_FALSE(sounds_secret(name)) << name;
+  }
+}
+
+TEST(HttpUrl, NoErrorOrWarningShowsASecretOfIt) {
+  for (const char* settings :
+       {"url = http://h/?sig=s3cret\n", "url = https://h:x/?sig=s3cret\n",
+        "url = https://h/?sig=s3cret{nonsense}\n", "url = https://h/{?x=s3cret\n",
+        "url = https://h/?x=s3cret\nurl = https://h/?x=s3cret\n",
+        "url = https://h/\nproxy = ftp://p/?x=s3cret\n",
+        "url = http://unix:/run/a.sock:/?x=s3cret\ndeny_private_addresses = true\n",
+        "url = http://unix:/run/a.sock:/?x=s3cret\nproxy = environment\n"}) {
+    const LoadResult loaded = load_config_text(single + settings, "a.conf", {});
+    EXPECT_THAT(test::messages(loaded), Not(HasSubstr("s3cret"))) << settings;
+    for (const std::string& warning : loaded.loaded.warnings) {
+      EXPECT_THAT(warning, Not(HasSubstr("s3cret"))) << settings;
+    }
+  }
+}
+
+TEST(HttpTemplates, CheckSaysWhatARedactionDoesToThem) {
+  const LoadResult loaded = load_config_text(
+      single +
+          "url = https://h/{data.pin}\nheader = X-A: {data.open}\nheader = X-B: {data.pin}\n"
+          "redact = data.pin\n",
+      "a.conf", {});
+  EXPECT_EQ(test::messages(loaded), "");
+  EXPECT_THAT(
+      loaded.loaded.warnings,
+      testing::ElementsAre(
+          "a.conf:3: url: {data.pin} is redacted, so each request has [redacted] there",
+          "a.conf:5: header: {data.pin} is redacted, so each request has [redacted] there"));
+}
+
+TEST(CloudEventsSource, IsAUriReference) {
+  for (const char* good :
+       {"/outrider", "shop", "https://shop.example/a?b=c#d", "urn:uuid:1", "mailto:a@b.example",
+        "https://[::1]:80/x", "//[::1]/x", "../a:b", "./1a:b", "%20", "?a", "#b", "a/b:c"}) {
+    EXPECT_TRUE(check_uri_reference(good).ok()) << good;
+  }
+  for (const char* bad : {"", "a b", "\xc3\xa9", "a\x01", "<a>", "%2", "%zz", "1a:b", ":a", "a_b:c",
+                          "a#b#c", "a[1]", "{a}", "a|b", "\"a\"", "a\\b"}) {
+    EXPECT_FALSE(check_uri_reference(bad).ok()) << bad;
+  }
 }
 
 }  // namespace

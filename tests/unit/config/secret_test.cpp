@@ -39,6 +39,14 @@ std::string error_of(const std::string& source) {
 TEST(Secret, ComesFromAFileTrimmed) {
   const TempDir dir;
   EXPECT_EQ(read_secret(dir.write("token", "  s3 cret \r\n")).value(), "s3 cret");
+  EXPECT_EQ(read_secret(dir.write("marked",
+                                  "\xef\xbb\xbf"
+                                  "s3cret\n"))
+                .value(),
+            "s3cret");
+  EXPECT_EQ(read_user_and_password(dir.write("pair", "\xef\xbb\xbfme:pass")).value(), "me:pass");
+  EXPECT_EQ(read_secret_lines(dir.write("lines", "\xef\xbb\xbfone\ntwo\n")).value().at(0), "one");
+  EXPECT_FALSE(read_secret(dir.write("nothing", "\xef\xbb\xbf\n")).ok());
 }
 
 TEST(Secret, ComesFromTheCredentialsOfSystemd) {

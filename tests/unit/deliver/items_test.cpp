@@ -97,14 +97,38 @@ TEST_F(ItemsTest, WhenAllAreToBeTriedAgainTheDestinationHasFailed) {
   EXPECT_TRUE(destination->pacer().is_open());
 }
 
-TEST_F(ItemsTest, AnAnswerThatIsNotUnderstoodSpeaksOfTheWhole) {
+TEST_F(ItemsTest, AYesThatCannotBeReadIsNone) {
   accept(1, 3);
   turn();
   answer("200", 200);
+  EXPECT_EQ(ledger().delivered, 0U);
+  EXPECT_EQ(ledger().queued, 3U);
+  EXPECT_EQ(log.count("cannot be read"), 1);
+  sleep_until_due();
+  answer("200 200 200", 200);
   EXPECT_EQ(ledger().delivered, 3U);
-  accept(4, 6);
+}
+
+TEST_F(ItemsTest, AYesThatWasCutIsNone) {
+  accept(1, 3);
   turn();
-  answer("200 200 200", 400);
+  Completion cut;
+  cut.id = transport->open.begin()->first;
+  cut.result = AttemptResult::answered;
+  cut.status = 200;
+  cut.answer = "200 200 200";
+  cut.is_cut = true;
+  transport->complete(cut);
+  turn();
+  EXPECT_EQ(ledger().delivered, 0U);
+  EXPECT_EQ(ledger().queued, 3U);
+  EXPECT_EQ(log.count("did not come whole"), 1);
+}
+
+TEST_F(ItemsTest, ANoThatCannotBeReadSpeaksOfTheWhole) {
+  accept(1, 3);
+  turn();
+  answer("nonsense", 400);
   EXPECT_EQ(ledger().dead_total(), 3U);
 }
 

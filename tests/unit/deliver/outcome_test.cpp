@@ -5,12 +5,21 @@
 namespace outrider::sidecar {
 namespace {
 
+Completion of(AttemptResult result, int status) {
+  Completion completion;
+  completion.result = result;
+  completion.status = status;
+  return completion;
+}
+
 TEST(Outcome, FollowsTheTable) {
-  const auto of_status = [](int status) { return outcome_of(AttemptResult::answered, status, {}); };
+  const auto of_status = [](int status) {
+    return outcome_of(of(AttemptResult::answered, status), {});
+  };
   for (const int status : {200, 201, 202, 204, 299}) {
     EXPECT_EQ(of_status(status), Outcome::delivered) << status;
   }
-  for (const int status : {408, 425, 429, 500, 502, 503, 504, 599}) {
+  for (const int status : {408, 421, 425, 429, 500, 502, 503, 504, 599}) {
     EXPECT_EQ(of_status(status), Outcome::retry) << status;
   }
   for (const int status : {301, 302, 307, 400, 404, 409, 415, 422, 600, 0, 100}) {
@@ -21,10 +30,22 @@ TEST(Outcome, FollowsTheTable) {
   EXPECT_EQ(of_status(403), Outcome::hold);
   EXPECT_EQ(of_status(407), Outcome::hold) << "the proxy's credentials";
   EXPECT_EQ(of_status(410), Outcome::disable);
-  EXPECT_EQ(outcome_of(AttemptResult::failed, 0, {}), Outcome::retry);
-  EXPECT_EQ(outcome_of(AttemptResult::failed, 200, {}), Outcome::retry)
+  EXPECT_EQ(outcome_of(of(AttemptResult::failed, 0), {}), Outcome::retry);
+  EXPECT_EQ(outcome_of(of(AttemptResult::failed, 200), {}), Outcome::retry)
       << "the answer was cut short";
-  EXPECT_EQ(outcome_of(AttemptResult::sent, 0, {}), Outcome::delivered);
+  EXPECT_EQ(outcome_of(of(AttemptResult::sent, 0), {}), Outcome::delivered);
+}
+
+TEST(Outcome, ASizeThatIsRefusedForNowIsTriedAgain) {
+  Completion busy = of(AttemptResult::answered, 413);
+  busy.retry_after = std::chrono::seconds(1);
+  EXPECT_EQ(outcome_of(busy, {}), Outcome::retry);
+  busy.retry_after.reset();
+  busy.is_for_now = true;
+  EXPECT_EQ(outcome_of(busy, {}), Outcome::retry) << "another url is there, and need not wait";
+  EXPECT_EQ(outcome_of(busy, {{413, 413, Outcome::dead}}), Outcome::dead);
+  busy.status = 400;
+  EXPECT_EQ(outcome_of(busy, {}), Outcome::dead);
 }
 
 TEST(Outcome, AnActionForTheStatusGoesBeforeTheTable) {
@@ -33,16 +54,18 @@ TEST(Outcome, AnActionForTheStatusGoesBeforeTheTable) {
                                              {500, 520, Outcome::dead},
                                              {500, 599, Outcome::hold}};
   const auto of_status = [&](int status) {
-    return outcome_of(AttemptResult::answered, status, actions);
+    EXPECT_EQ(outcome_of(status, actions),
+              outcome_of(of(AttemptResult::answered, status), actions));
+    return outcome_of(status, actions);
   };
   EXPECT_EQ(of_status(409), Outcome::delivered);
   EXPECT_EQ(of_status(422), Outcome::retry);
   EXPECT_EQ(of_status(520), Outcome::dead) << "the first that fits counts";
   EXPECT_EQ(of_status(521), Outcome::hold);
   EXPECT_EQ(of_status(400), Outcome::dead);
-  EXPECT_EQ(outcome_of(AttemptResult::failed, 409, actions), Outcome::retry)
+  EXPECT_EQ(outcome_of(of(AttemptResult::failed, 409), actions), Outcome::retry)
       << "without a whole answer the status does not count";
-  EXPECT_EQ(outcome_of(AttemptResult::unsendable, 0, actions), Outcome::dead);
+  EXPECT_EQ(outcome_of(of(AttemptResult::unsendable, 0), actions), Outcome::dead);
 }
 
 }  // namespace

@@ -100,6 +100,40 @@ TEST(CloudEvents, IllFormedTextIsRepairedBeforeItIsEncoded) {
   EXPECT_EQ(body.headers.at(5), "ce-partitionkey: a%EF%BF%BD");
 }
 
+TEST(CloudEvents, AttributesHaveNoControlCharacters) {
+  const std::string key = "a\x01\n\x7f\xc2\x85\xef\xbf\xbf\xef\xb7\x90\xf0\x9f\xbf\xbf\xc3\xa9%";
+  const std::string shown = "a%01%0A%7F%C2%85%EF%BF%BF%EF%B7%90%F0%9F%BF%BF\xc3\xa9%";
+  EXPECT_THAT(
+      body_of({.format = "cloudevents_structured"}, {{.id_text = "e\t", .key = key}}).bytes,
+      testing::AllOf(HasSubstr("\"partitionkey\":\"" + shown + "\""), HasSubstr(R"("id":"e%09")")));
+  EXPECT_THAT(
+      body_of({.format = "cloudevents_binary"}, {{.id_text = "e\t", .key = "a\x01"}}).headers,
+      testing::IsSupersetOf({"ce-id: e%2509", "ce-partitionkey: a%2501"}));
+}
+
+TEST(CloudEvents, ATraceThatIsNoTraceparentIsLeftOut) {
+  const std::string ids = "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-";
+  for (const std::string& bad :
+       {std::string("abc"), "ff-" + ids + "01", "00-" + ids + "01-x", "00-" + ids + "0g",
+        "00-" + ids + "0", "0A-" + ids + "01", "00-" + std::string(32, '0') + ids.substr(32) + "01",
+        "00-" + ids.substr(0, 33) + std::string(16, '0') + "-01", "01-" + ids + "01-a\n",
+        "01-" + ids + "01x", "00_" + ids + "01",
+        "00-4BF92F3577b34da6a3ce929d0e0e4736-" + ids.substr(33) + "01"}) {
+    EXPECT_EQ(body_of({.format = "cloudevents_structured"}, {{.trace = bad}}).bytes.find("trace"),
+              std::string::npos)
+        << bad;
+    for (const char* format : {"cloudevents_structured", "cloudevents_binary", "payload"}) {
+      for (const std::string& header : body_of({.format = format}, {{.trace = bad}}).headers) {
+        EXPECT_EQ(header.find("trace"), std::string::npos) << header;
+      }
+    }
+  }
+  for (const std::string& good : {"00-" + ids + "01", "01-" + ids + "ff-more"}) {
+    EXPECT_THAT(body_of({.format = "payload"}, {{.trace = good}}).headers,
+                testing::Contains("traceparent: " + good));
+  }
+}
+
 TEST(Payload, IsTheDataAlone) {
   EXPECT_THAT(body_of({.format = "payload"}, {{.data = "\x81\xa1k\x01"}}).bytes, R"({"k":1})");
   EXPECT_THAT(body_of({.format = "payload"}, {{}}).headers, IsEmpty());

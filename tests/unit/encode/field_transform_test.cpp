@@ -141,6 +141,29 @@ TEST(FieldTransform, RenamesInPlaceAndReplaces) {
   EXPECT_EQ(apply({.rename = {"data.a.0: x"}}, R"({"a":[1]})"), R"({"a":[1]})");
 }
 
+TEST(FieldTransform, ARenameOfWhatIsDroppedReplacesNothing) {
+  EXPECT_EQ(apply({.drop = {"data.a"}, .rename = {"data.a: b"}}, R"({"a":1,"b":2})"), R"({"b":2})");
+  EXPECT_EQ(apply({.drop = {"data.*.a"}, .rename = {"data.m.a: b"}}, R"({"m":{"a":1,"b":2}})"),
+            R"({"m":{"b":2}})");
+  EXPECT_EQ(apply({.drop = {"data.b"}, .rename = {"data.a: b"}}, R"({"a":1,"b":2,"c":3})"),
+            R"({"c":3})")
+      << "both are called b";
+}
+
+TEST(FieldTransform, OfSeveralThatGetOneNameTheLastRulesStays) {
+  const Texts rename = {"data.a: x", "data.c: x"};
+  EXPECT_EQ(apply({.rename = rename}, R"({"a":1,"c":2,"x":3})"), R"({"x":2})");
+  EXPECT_EQ(apply({.rename = rename}, R"({"c":2,"a":1})"), R"({"x":2})");
+  EXPECT_EQ(apply({.rename = rename}, R"({"x":3,"a":1})"), R"({"x":1})");
+  EXPECT_EQ(apply({.drop = {"data.c"}, .rename = rename}, R"({"a":1,"c":2,"x":3})"), R"({"x":1})");
+  EXPECT_EQ(apply({.rename = rename, .fixed = {"data.x: f"}}, R"({"a":1,"c":2,"x":3})"),
+            R"({"x":"f"})");
+  EXPECT_EQ(apply({.rename = {"data.a: x", "data.a: y"}}, R"({"a":1,"x":2,"y":3})"),
+            R"({"y":1,"x":2})")
+      << "a field has one name, that of the last rule, and takes no other's";
+  EXPECT_EQ(apply({.rename = {"data.a: b", "data.b: a"}}, R"({"a":1,"b":2})"), R"({"b":1,"a":2})");
+}
+
 TEST(FieldTransform, AddsFieldsToMapsThatAreThere) {
   EXPECT_EQ(apply({.fixed = {"data.env: production"}}, R"({"a":1})"),
             R"({"a":1,"env":"production"})");

@@ -226,7 +226,7 @@ TEST_F(HttpOptionsTest, ShowsNothingButTheHostToAProxyOfTls) {
   config.proxy = proxy.url();
   config.bearer_token_file = write("token", "s3cret");
   config.headers = {"X-Team: payments"};
-  EXPECT_EQ(send(config).result, AttemptResult::failed);
+  EXPECT_EQ(send(config).status, 403);
   EXPECT_THAT(heads.last(), HasSubstr("CONNECT target.example:443 HTTP/1.1\r\n"));
   EXPECT_THAT(heads.last(), Not(HasSubstr("s3cret")));
   EXPECT_THAT(heads.last(), Not(HasSubstr("payments")));

@@ -1,0 +1,39 @@
+// SecretMask: hides what was sent as a secret in the text of an answer, for logs and dead letters.
+//
+// Some receivers show in their answers what they were sent. A secret is found however they write
+// it: as it is, percent-encoded (%2B, + for a blank), escaped as in JSON (\", \/, \u00e9) or as in
+// HTML (&amp;, &#39;), or in base64; and also where the text ends in the middle of it.
+//
+// Used by Credentials and CurlRequest. Thread: immutable. Owns: copies of the secrets.
+// Limits: secrets of fewer than secret_bytes_min bytes are not hidden, they would hide half of any
+// text.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace outrider::sidecar {
+
+class SecretMask {
+ public:
+  static constexpr std::size_t secret_bytes_min = 4;
+
+  SecretMask() = default;
+  explicit SecretMask(const std::vector<std::string>& secrets);
+
+  /// The first `bytes_max` bytes of the text, "***" in place of each secret. Looks for secrets
+  /// before it cuts; so the text should hold context_bytes() more than that.
+  std::string hide(std::string_view text, std::size_t bytes_max) const;
+
+  /// The longest that a secret can be in a text.
+  std::size_t context_bytes() const { return context_bytes_; }
+
+ private:
+  std::size_t secret_at(std::string_view text) const;
+
+  std::vector<std::string> secrets_;  ///< the longest first
+  std::size_t context_bytes_ = 0;
+};
+
+}  // namespace outrider::sidecar
