@@ -82,7 +82,7 @@ Result<std::unique_ptr<Host>> Host::open(const Config& config, Log& log, void* z
     if (!opened.ok()) return opened.error();
     storage = std::move(opened.value());
     app_parts.exchange = &parts->exchange;
-    parts->memory_mark = std::make_unique<MemoryMark>(config.spool.path);
+    parts->memory_mark = std::make_unique<MemoryMark>(config.spool.path, log);
     app_parts.memory_mark = parts->memory_mark.get();
     if (const std::uint64_t lost = parts->memory_mark->left_by_last_run(); lost > 0) {
       log.error("the last run was cut off; what it had in memory only is lost",
