@@ -4,7 +4,9 @@
 #include <utility>
 #include <vector>
 
+#include "sidecar/base/helper_thread.hpp"
 #include "sidecar/deliver/outcome.hpp"
+#include "sidecar/http/address_health.hpp"
 #include "sidecar/http/credentials.hpp"
 #include "sidecar/http/curl_multi.hpp"
 #include "sidecar/http/curl_request.hpp"
@@ -43,6 +45,7 @@ class CurlTransport final : public Transport, public CurlRequest::Owner {
   const HttpSettings settings_;
   const std::unique_ptr<CredentialStore> credentials_;
   UrlSet urls_;
+  AddressHealth addresses_;
   UrlLog url_log_;
   std::vector<std::unique_ptr<CurlRequest>> requests_;
   std::vector<Completion> completions_;
@@ -50,8 +53,8 @@ class CurlTransport final : public Transport, public CurlRequest::Owner {
 };
 
 void CurlTransport::start(const Attempt& attempt, const Now& now) {
-  auto request = std::make_unique<CurlRequest>(*this, multi_, settings_, credentials_->current(now),
-                                               urls_.take(now));
+  auto request = std::make_unique<CurlRequest>(*this, multi_, settings_, addresses_,
+                                               credentials_->current(now), urls_.take(now));
   std::optional<Completion> failure = request->start(attempt, now);
   if (!failure) {
     requests_.push_back(std::move(request));
@@ -117,7 +120,8 @@ void CurlTransport::collect(const Now& now, std::vector<Completion>& completions
 CurlDriver::CurlDriver(Reactor& reactor)
     : multi_(std::make_unique<CurlMulti>(reactor)),
       guarded_multi_(std::make_unique<CurlMulti>(reactor)),
-      trust_stores_(std::make_unique<TrustStores>()),
+      trust_stores_(std::make_shared<TrustStores>()),
+      files_(std::make_unique<HelperThread>()),
       seeds_(system_seed()) {}
 
 CurlDriver::~CurlDriver() = default;
@@ -126,8 +130,8 @@ Result<std::unique_ptr<Transport>> CurlDriver::make_transport(const DestinationC
                                                               const BodyKind& body, Log& log) {
   Result<HttpSettings> settings = make_http_settings(config, body);
   if (!settings.ok()) return settings.error();
-  Result<std::unique_ptr<CredentialStore>> credentials =
-      CredentialStore::open(config, *trust_stores_, log);
+  Result<std::unique_ptr<CredentialStore>> credentials = CredentialStore::open(
+      config, trust_stores_, [this](HelperThread::Job job) { files_->run(std::move(job)); }, log);
   if (!credentials.ok()) return credentials.error();
   CurlMulti& multi = config.deny_private_addresses ? *guarded_multi_ : *multi_;
   multi.expect_connections(config.concurrency_max * config.urls.size());
