@@ -24,12 +24,17 @@ function(outrider_module folder)
   add_subdirectory(${folder})
 endfunction()
 
-# outrider_test(NAME SOURCES ... USES ... [LIBS ...] [LABEL unit]): one GoogleTest program.
-# USES names modules as above; `tests/support` is always there.
+# outrider_test(NAME SOURCES ... USES ... [LIBS ...] [LABEL unit] [ALONE PATTERN] [TIMEOUT_S 120]):
+# one GoogleTest program. USES names modules as above; `tests/support` is always there. The tests
+# that ALONE names, as --gtest_filter does, hold the machine to a time or load it: nothing else runs
+# beside them.
 function(outrider_test name)
-  cmake_parse_arguments(TEST "" "LABEL" "SOURCES;USES;LIBS" ${ARGN})
+  cmake_parse_arguments(TEST "" "LABEL;ALONE;TIMEOUT_S" "SOURCES;USES;LIBS" ${ARGN})
   if(NOT TEST_LABEL)
     set(TEST_LABEL unit)
+  endif()
+  if(NOT TEST_TIMEOUT_S)
+    set(TEST_TIMEOUT_S 120)
   endif()
   add_executable(${name} ${TEST_SOURCES})
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
@@ -39,6 +44,12 @@ function(outrider_test name)
     string(REPLACE "/" "_" used ${used})
     target_link_libraries(${name} PRIVATE outrider_${used})
   endforeach()
-  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
-    PROPERTIES TIMEOUT 120 LABELS ${TEST_LABEL})
+  set(properties PROPERTIES TIMEOUT ${TEST_TIMEOUT_S} LABELS ${TEST_LABEL})
+  if(TEST_ALONE)
+    gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 TEST_FILTER "-${TEST_ALONE}" ${properties})
+    gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 TEST_FILTER "${TEST_ALONE}" ${properties}
+      RUN_SERIAL TRUE)
+  else()
+    gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 ${properties})
+  endif()
 endfunction()

@@ -14,6 +14,8 @@ namespace {
 constexpr std::uint64_t answer_version = 1;
 constexpr std::string_view answer_mark = "c";
 constexpr std::uint32_t elements_min = 4;
+constexpr std::string_view frame_limit_key = "f";
+constexpr std::string_view event_limit_key = "e";
 
 bool next_is(MsgpackReader& reader, TokenType type, Token& token) {
   return reader.next(token) == ReadStatus::ok && token.type == type;
@@ -45,23 +47,57 @@ bool read_refused(MsgpackReader& reader, std::size_t bytes_left,
   return std::ranges::adjacent_find(refused, {}, &RefusedEvent::index) == refused.end();
 }
 
+/// Says nothing where the value is of another kind: it may be of a later version.
+bool read_limits(MsgpackReader& reader, SaidLimits& limits) {
+  MsgpackReader peek = reader;
+  if (reader.skip_values(1) != ReadStatus::ok) return false;
+  Token map;
+  if (!next_is(peek, TokenType::map, map)) return true;
+  for (std::uint32_t left = map.count; left > 0; --left) {
+    MsgpackReader key_reader = peek;
+    if (peek.skip_value() != ReadStatus::ok) return false;
+    MsgpackReader value_reader = peek;
+    if (peek.skip_value() != ReadStatus::ok) return false;
+    Token key;
+    Token value;
+    if (!next_is(key_reader, TokenType::str, key)) continue;
+    if (!next_is(value_reader, TokenType::uint, value)) continue;
+    if (as_text(key.bytes) == frame_limit_key) limits.frame_bytes_max = value.uint;
+    if (as_text(key.bytes) == event_limit_key) limits.event_bytes_max = value.uint;
+  }
+  return true;
+}
+
+void pack_text(msgpack::packer<msgpack::sbuffer>& packer, std::string_view text) {
+  packer.pack_str(static_cast<std::uint32_t>(text.size()));
+  packer.pack_str_body(text.data(), static_cast<std::uint32_t>(text.size()));
+}
+
 }  // namespace
 
 std::string write_confirm_answer(const ConfirmAnswer& answer) {
   msgpack::sbuffer buffer;
   msgpack::packer<msgpack::sbuffer> packer(buffer);
-  packer.pack_array(answer.refused.empty() ? elements_min : elements_min + 1);
+  const bool has_limits = answer.limits != SaidLimits{};
+  const std::uint32_t further = has_limits ? 2 : answer.refused.empty() ? 0 : 1;
+  packer.pack_array(elements_min + further);
   packer.pack_uint64(answer_version);
-  packer.pack_str(static_cast<std::uint32_t>(answer_mark.size()));
-  packer.pack_str_body(answer_mark.data(), static_cast<std::uint32_t>(answer_mark.size()));
+  pack_text(packer, answer_mark);
   packer.pack_uint64(answer.sequence);
   packer.pack_uint64(answer.status);
-  if (!answer.refused.empty()) {
+  if (further > 0) {
     packer.pack_map(static_cast<std::uint32_t>(answer.refused.size()));
     for (const RefusedEvent& event : answer.refused) {
       packer.pack_uint32(event.index);
       packer.pack_uint32(event.refusal);
     }
+  }
+  if (has_limits) {
+    packer.pack_map(2);
+    pack_text(packer, frame_limit_key);
+    packer.pack_uint64(answer.limits.frame_bytes_max);
+    pack_text(packer, event_limit_key);
+    packer.pack_uint64(answer.limits.event_bytes_max);
   }
   return {buffer.data(), buffer.size()};
 }
@@ -81,6 +117,10 @@ bool read_confirm_answer(ByteView bytes, ConfirmAnswer& answer) {
   std::uint32_t further = array.count - elements_min;
   if (further > 0) {
     if (!read_refused(reader, bytes.size() - reader.offset(), answer.refused)) return false;
+    --further;
+  }
+  if (further > 0) {
+    if (!read_limits(reader, answer.limits)) return false;
     --further;
   }
   return reader.skip_values(further) == ReadStatus::ok && reader.at_end();

@@ -1,4 +1,4 @@
-// The answer to a confirmed frame: `[1, "c", sequence, status, {index: refusal}]`.
+// The answer to a confirmed frame: `[1, "c", sequence, status, {index: refusal}, limits]`.
 //
 // Written by the sidecar's confirm endpoint, read by the SDK (proto/README.md). Pure functions;
 // the reader takes any bytes, allocates no more than they justify and says false.
@@ -17,6 +17,9 @@ namespace outrider::proto {
 /// client keeps the distance from its lowest unanswered frame to its highest sent one below this.
 inline constexpr std::uint64_t confirm_window_frames = 4096;
 
+/// An answer names no more events than this; a frame with more that break a rule is refused whole.
+inline constexpr std::size_t refused_events_max = 4096;
+
 /// One event of a frame that was taken without it.
 struct RefusedEvent {
   std::uint32_t index;    ///< in the frame, from 0
@@ -24,10 +27,18 @@ struct RefusedEvent {
   bool operator==(const RefusedEvent&) const = default;
 };
 
+/// What the sidecar takes; 0: it did not say.
+struct SaidLimits {
+  std::uint64_t frame_bytes_max = 0;  ///< "f"
+  std::uint64_t event_bytes_max = 0;  ///< "e"
+  bool operator==(const SaidLimits&) const = default;
+};
+
 struct ConfirmAnswer {
   std::uint64_t sequence = 0;           ///< the frame's "s", from 1
   std::uint64_t status = 0;             ///< 0: taken and recoverable; else a Refusal, none taken
   std::vector<RefusedEvent> refused{};  ///< ascending by index, each index once
+  SaidLimits limits{};
   bool operator==(const ConfirmAnswer&) const = default;
 };
 

@@ -202,9 +202,8 @@ Refusal FrameReader::read_spans(MsgpackReader& reader) {
 }
 
 Refusal FrameReader::next(EventView& event) {
+  const std::size_t end = end_of(next_span_);
   const Span span = spans_[next_span_++];
-  const std::size_t end =
-      next_span_ < spans_.size() ? spans_[next_span_].begin : std::size_t{events_end_};
   if (span.data == span.data_end) return Refusal::event_shape;
   if (end - span.begin > limits_.event_bytes_max) return Refusal::event_too_large;
 
@@ -231,6 +230,12 @@ Refusal FrameReader::next(EventView& event) {
                   [&](std::string_view key, const Token& value, ByteView) {
                     return set_attribute(key, value, event.attributes);
                   });
+}
+
+ByteView FrameReader::last_event() const {
+  if (next_span_ == 0) return {};
+  const std::size_t begin = spans_[next_span_ - 1].begin;
+  return frame_.subspan(begin, end_of(next_span_ - 1) - begin);
 }
 
 void for_each_drop(ByteView drops,

@@ -53,6 +53,10 @@ class FrameReader {
   /// Gives the next event of an opened frame and whether it is refused; call event_count() times.
   [[nodiscard]] Refusal next(EventView& event);
 
+  /// All the bytes of the event that next() gave last; empty before the first.
+  ByteView last_event() const;
+  std::size_t frame_bytes() const { return frame_.size(); }
+
   /// Memory that is held from frame to frame.
   std::size_t scratch_bytes() const { return spans_.capacity() * sizeof(Span); }
 
@@ -68,6 +72,9 @@ class FrameReader {
   Refusal read_head(MsgpackReader& reader);
   Refusal read_header(MsgpackReader& reader);
   Refusal read_spans(MsgpackReader& reader);
+  std::size_t end_of(std::size_t span) const {
+    return span + 1 < spans_.size() ? spans_[span + 1].begin : std::size_t{events_end_};
+  }
 
   FrameLimits limits_;
   ByteView frame_{};

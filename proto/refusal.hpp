@@ -24,6 +24,8 @@ enum class Refusal : std::uint8_t {
   // Of a confirmed frame alone.
   frame_unnumbered = 9,
   frame_sequence_old = 10,
+  frame_copies = 11,
+  frame_refusals = 12,
   // One event; the others of its frame are taken.
   event_shape = 16,
   event_topic = 17,
@@ -31,15 +33,26 @@ enum class Refusal : std::uint8_t {
   event_too_large = 19,
   event_attributes = 20,
   event_scheduled = 21,
-  // Not now: a confirmed frame may be sent again as it is, later.
+  // Of a confirmed frame alone.
+  event_unrouted = 22,
+  event_beyond_spool = 23,
+  // Not now: a confirmed frame may be sent again as it is, later; a single event in a new frame.
   spool_full = 32,
   spool_failing = 33,
   stopping = 34,
+  destination_full = 35,
+  disk_full = 36,
 };
 
 /// True: the refusal is for the moment, and the same frame may be taken later.
 constexpr bool is_for_later(std::uint64_t refusal) {
   return refusal >= static_cast<std::uint64_t>(Refusal::spool_full);
+}
+
+/// True: the refusal is of one event, and the others of its frame can be taken.
+constexpr bool is_of_event(Refusal refusal) {
+  return (refusal >= Refusal::event_shape && refusal < Refusal::spool_full) ||
+         refusal == Refusal::destination_full;
 }
 
 struct RefusalRow {
@@ -68,6 +81,11 @@ inline constexpr std::array refusals = {
                "the frame asks to be confirmed and has no client id or no sequence number"},
     RefusalRow{Refusal::frame_sequence_old, "frame_sequence_old",
                "the frame's sequence number is so old that nobody knows whether it was taken"},
+    RefusalRow{Refusal::frame_copies, "frame_copies",
+               "the frame's events, a copy for each destination, are more than the spool takes at "
+               "once; send fewer events a frame"},
+    RefusalRow{Refusal::frame_refusals, "frame_refusals",
+               "more than 4096 events of the frame break a rule"},
     RefusalRow{Refusal::event_shape, "event_shape",
                "the event is not an array of [topic, time, data, attributes?]"},
     RefusalRow{Refusal::event_topic, "event_topic",
@@ -80,12 +98,22 @@ inline constexpr std::array refusals = {
                "a known attribute of the event has a value of the wrong type or size"},
     RefusalRow{Refusal::event_scheduled, "event_scheduled",
                "the event asks for a later time (\"at\"), which needs a [spool]"},
+    RefusalRow{Refusal::event_unrouted, "event_unrouted",
+               "no destination takes the topic, and ingest.unrouted is refuse"},
+    RefusalRow{Refusal::event_beyond_spool, "event_beyond_spool",
+               "the event, a copy for each destination, is larger than the spool can ever take: "
+               "see spool.bytes_max, and spool_bytes_max of its destinations"},
     RefusalRow{Refusal::spool_full, "spool_full",
                "the spool has reached spool.bytes_max; send the frame again later"},
     RefusalRow{Refusal::spool_failing, "spool_failing",
                "the spool cannot be written; send the frame again later"},
     RefusalRow{Refusal::stopping, "stopping",
                "the sidecar is shutting down; send the frame again later"},
+    RefusalRow{Refusal::destination_full, "destination_full",
+               "a destination of the event has reached its spool_bytes_max; send it again later"},
+    RefusalRow{Refusal::disk_full, "disk_full",
+               "the spool's disk is full, or has less than spool.free_bytes_min left; send the "
+               "frame again later"},
 };
 
 /// The row of a refusal; `none` has the name "none".

@@ -296,6 +296,10 @@ def add_events():
                 "trace": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"})
     attributes("id as text", pack({"id": "evt-1"}), {"id": "evt-1"})
     attributes("id of 64 bytes of text", pack({"id": "x" * 64}), {"id": "x" * 64})
+    attributes("a ttl of 0 is as if there were none", pack({"ttl": 0}), {})
+    attributes("a date behind the end of the ttl, which counts from the date",
+               pack({"at": TIME, "ttl": 1}), {"at": TIME, "ttl": 1})
+    attributes("the longest ttl", pack({"ttl": 2**64 - 1}), {"ttl": 2**64 - 1})
     attributes("priority low", pack({"pri": 0}), {"pri": 0})
     attributes("unknown keys are ignored", pack({"x": {"y": [1]}, 7: 8, "key": "k"}), {"key": "k"})
     attributes("the last of two equal keys counts",
@@ -320,11 +324,13 @@ def add_events():
 answers = []
 
 
-def good_answer(name, packed, sequence, status, refused=()):
+def good_answer(name, packed, sequence, status, refused=(), limits=None):
     """An answer that is read as given; `refused` are pairs of index and refusal, ascending."""
     assert unpacks(packed), name
-    answers.append({"name": name, "hex": packed.hex(),
-                    "answer": {"sequence": sequence, "status": status, "refused": refused}})
+    answer = {"sequence": sequence, "status": status, "refused": refused}
+    if limits is not None:
+        answer["limits"] = limits
+    answers.append({"name": name, "hex": packed.hex(), "answer": answer})
 
 
 def bad_answer(name, packed):
@@ -347,6 +353,16 @@ def add_answers():
                 7, 0, [[0, 300]])
     good_answer("no event refused, said explicitly", pack([1, "c", 7, 0, {}]), 7, 0)
     good_answer("further elements", pack([1, "c", 7, 0, {}, "x", [1, {2: 3}]]), 7, 0)
+    good_answer("limits", pack([1, "c", 7, 0, {}, {"f": 4194304, "e": 1048576}]), 7, 0,
+                limits={"f": 4194304, "e": 1048576})
+    good_answer("an event refused, and limits", pack([1, "c", 7, 0, {1: 35}, {"f": 4096, "e": 64}]),
+                7, 0, [[1, 35]], limits={"f": 4096, "e": 64})
+    good_answer("limits beside a final refusal", pack([1, "c", 7, 1, {}, {"f": 4096, "e": 64}]),
+                7, 1, limits={"f": 4096, "e": 64})
+    good_answer("limits with unknown keys, and elements behind them",
+                pack([1, "c", 7, 0, {}, {"x": [1], 5: 6, "f": 9, "e": 8}, "more"]),
+                7, 0, limits={"f": 9, "e": 8})
+    good_answer("limits of a kind that nobody knows yet", pack([1, "c", 7, 0, {}, {"f": "9"}]), 7, 0)
     wide = raw_array(b"\xcf" + struct.pack(">Q", 1), b"\xd9\x01c", b"\xcd\x00\x07",
                      b"\xd3" + bytes(8), b"\xde\x00\x01\xcc\x02\xce" + struct.pack(">I", EVENT_SHAPE))
     good_answer("every value in a wide form", wide, 7, 0, [[2, EVENT_SHAPE]])

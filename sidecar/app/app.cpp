@@ -27,6 +27,8 @@ std::vector<Route> routes_of(const Config& config) {
 SpoolSettings spool_settings(const Config& config) {
   SpoolSettings settings;
   settings.bytes_max = config.spool.bytes_max;
+  settings.frame_bytes_max =
+      std::max(SpoolSettings::frame_bytes_max_min, 4 * config.ingest.frame_bytes_max);
   for (const DestinationConfig& destination : config.destinations) {
     settings.lanes.push_back({destination.spool_bytes_max, destination.spool_age_max,
                               destination.spool_order == SpoolOrder::fresh_first});
@@ -83,7 +85,9 @@ App::App(const Config& config, AppParts& parts, std::unique_ptr<Spool> spool,
       destinations_(std::move(destinations)),
       router_(routes_of(config)),
       ingest_(*source_, frame_limits(config), spool_ != nullptr, *this, log, seed),
-      recurrence_(std::move(parts.recurrence)) {
+      recurrence_(std::move(parts.recurrence)),
+      unrouted_log_(log),
+      unrouted_policy_(config.ingest.unrouted) {
   if (!spool_) return;
   for (const ScheduleConfig& schedule : config.schedules) new_schedules_.push_back(schedule.name);
   for (const ScheduleMark& mark : parts.spool_state.marks) {
@@ -99,7 +103,7 @@ App::App(const Config& config, AppParts& parts, std::unique_ptr<Spool> spool,
 
 void App::accept(const ArrivedEvent& event, const Now& now) {
   const auto targets = router_.route(event.topic);
-  if (targets.empty()) ++unrouted_;
+  if (targets.empty()) note_unrouted(event.topic, now);
   for (const std::uint32_t target : targets) {
     Destination& destination = *destinations_[target];
     if (event.due_ns == 0) {
@@ -110,16 +114,49 @@ void App::accept(const ArrivedEvent& event, const Now& now) {
   }
 }
 
-bool App::add_event(const ArrivedEvent& event, const Now& now) {
+void App::note_unrouted(std::string_view topic, const Now& now) {
+  ++unrouted_;
+  unrouted_log_.note(topic, now);
+}
+
+/// What it adds to the counters is added when the frame is stored: it may be refused yet, or have
+/// been stored before.
+proto::Refusal App::add_event(const ArrivedEvent& event, const Now& now) {
   const RecordView record = read_record(event.record.data());
   const auto targets = router_.route(event.topic);
-  if (targets.empty()) ++unrouted_;
-  for (const std::uint32_t target : targets) {
-    if (!destinations_[target]->samples(record)) continue;
-    if (!spool_->has_room(target, event.record.size())) return false;
-    spool_->add_to_frame(target, record, event.due_ns, now);
+  if (targets.empty()) {
+    unrouted_log_.note(event.topic, now);
+    if (unrouted_policy_ == Unrouted::refuse) return proto::Refusal::event_unrouted;
+    ++frame_counts_.unrouted;
   }
-  return true;
+  wanted_by_.clear();
+  sampled_out_by_.clear();
+  for (const std::uint32_t target : targets) {
+    const bool is_out = destinations_[target]->is_sampled_out(record);
+    (is_out ? sampled_out_by_ : wanted_by_).push_back(target);
+  }
+  const proto::Refusal refusal = spool_->add_to_frame(wanted_by_, record, event.due_ns, now);
+  if (refusal != proto::Refusal::none) return refusal;
+  ++frame_counts_.events;
+  for (const LaneIndex lane : sampled_out_by_) {
+    const auto counted =
+        std::ranges::find(frame_counts_.sampled, lane, &FrameCounts::Sampled::lane);
+    if (counted == frame_counts_.sampled.end()) {
+      frame_counts_.sampled.push_back({lane, 1});
+    } else {
+      ++counted->events;
+    }
+  }
+  return refusal;
+}
+
+void App::drop_frame() {
+  spool_->drop_frame();
+  frame_counts_ = {};
+}
+
+std::string_view App::full_destination() const {
+  return destinations_[spool_->full_lane()]->name();
 }
 
 void App::add_frame(FrameToConfirm frame) {
@@ -128,6 +165,7 @@ void App::add_frame(FrameToConfirm frame) {
   confirmed.client = frame.client;
   confirmed.sequence = frame.sequence;
   confirmed.refused = std::move(frame.refused);
+  confirmed.counts = std::exchange(frame_counts_, {});
   spool_->add_frame(std::move(confirmed));
 }
 
@@ -139,11 +177,15 @@ void App::confirm(const ConfirmedFrame& frame) {
   } else {
     ++confirmed_.frames_again;
   }
-  proto::ConfirmAnswer answer;
-  answer.sequence = frame.sequence;
-  answer.status = static_cast<std::uint64_t>(frame.status);
-  if (answer.status == 0) answer.refused = frame.refused;
-  confirm_source_->answer(frame.peer, proto::write_confirm_answer(answer));
+  const bool is_new = frame.is_new && frame.status == proto::Refusal::none;
+  if (is_new) {
+    unrouted_ += frame.counts.unrouted;
+    for (const auto& [lane, events] : frame.counts.sampled) {
+      destinations_[lane]->count_sampled_out(events);
+    }
+  }
+  confirm_->answer(frame.peer, frame.sequence, frame.status, frame.refused, is_new,
+                   frame.counts.events);
 }
 
 /// Each run is stored together with its date, so that no crash runs it twice or never.
@@ -163,7 +205,7 @@ void App::run_schedules(const Now& now) {
     record.resize(record_bytes(event, context));
     write_record(event, context, record.data());
     const auto targets = router_.route(event.topic);
-    if (targets.empty()) ++unrouted_;
+    if (targets.empty()) note_unrouted(event.topic, now);
     for (const std::uint32_t target : targets) destinations_[target]->store(record, now);
     spool_->mark({run.name, run.due_ns});
   }
@@ -229,8 +271,9 @@ void App::begin_stop(const Now& now) {
 void App::drain(int frames, const Now& now) {
   if (frames > 0) quiet_until_ = now.mono + drain_quiet;
   if (now.mono < std::min(quiet_until_, drain_until_)) return;
+  ingest_.finish_frame(now);
   source_->close();
-  if (confirm_) confirm_->refuse_all();
+  if (confirm_) confirm_->refuse_all(now);
   for (const auto& destination : destinations_) destination->begin_flush(now);
   phase_ = Phase::flushing;
 }

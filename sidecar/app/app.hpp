@@ -30,6 +30,7 @@
 #include "sidecar/ingest/confirm_agent.hpp"
 #include "sidecar/ingest/ingest_agent.hpp"
 #include "sidecar/route/router.hpp"
+#include "sidecar/route/unrouted_log.hpp"
 #include "sidecar/schedule/recurrence.hpp"
 #include "sidecar/spool/memory_mark.hpp"
 #include "sidecar/spool/spool.hpp"
@@ -88,10 +89,12 @@ class App final : public Agent, private RecordSink, private ConfirmSink {
   void accept(const ArrivedEvent& event, const Now& now) override;
   // ConfirmSink
   bool is_busy() const override { return spool_->is_busy(); }
-  bool add_event(const ArrivedEvent& event, const Now& now) override;
+  proto::Refusal add_event(const ArrivedEvent& event, const Now& now) override;
   void add_frame(FrameToConfirm frame) override;
-  void drop_frame() override { spool_->drop_frame(); }
+  void drop_frame() override;
+  std::string_view full_destination() const override;
   void confirm(const ConfirmedFrame& frame);
+  void note_unrouted(std::string_view topic, const Now& now);
   void run_schedules(const Now& now);
   void mark_memory();
 
@@ -113,7 +116,13 @@ class App final : public Agent, private RecordSink, private ConfirmSink {
   std::optional<ConfirmAgent> confirm_;
   Recurrence recurrence_;
   std::vector<std::string> new_schedules_;  ///< that have never run
+  UnroutedLog unrouted_log_;
+  Unrouted unrouted_policy_;
   std::uint64_t unrouted_ = 0;
+  // Of the frame to be confirmed that is being read.
+  FrameCounts frame_counts_;
+  std::vector<LaneIndex> wanted_by_;
+  std::vector<LaneIndex> sampled_out_by_;
   ConfirmCounters confirmed_;
 
   std::atomic<bool> is_stop_requested_ = false;

@@ -60,6 +60,8 @@ std::vector<std::string> split(std::string_view text, char separator) {
 }
 
 std::string_view nearest(std::string_view word, const std::vector<std::string_view>& candidates) {
+  constexpr std::size_t word_bytes_max = 64;
+  if (word.size() > word_bytes_max) return {};
   std::string_view best;
   std::size_t best_distance = word.size() / 3 + 2;
   for (const std::string_view candidate : candidates) {

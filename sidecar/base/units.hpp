@@ -11,6 +11,9 @@
 
 namespace outrider::sidecar {
 
+/// The longest duration that is read: ten years, 87840h.
+inline constexpr Duration duration_max = std::chrono::hours(3660 * 24);
+
 /// A whole number and one of ms, s, m, h; `0` alone is allowed.
 Result<Duration> parse_duration(std::string_view text);
 
@@ -19,6 +22,12 @@ Result<std::uint64_t> parse_size(std::string_view text);
 
 /// A whole number, nothing around it.
 Result<std::uint64_t> parse_count(std::string_view text);
+
+// The same for callers with a range of their own, who can then name it: what is too large to be
+// read is the largest value there is.
+Result<Duration> saturated_duration(std::string_view text);
+Result<std::uint64_t> saturated_size(std::string_view text);
+Result<std::uint64_t> saturated_count(std::string_view text);
 
 /// The shortest exact form: 90s, 1500ms, 24h; what is not whole milliseconds is rounded to them.
 std::string format_duration(Duration duration);

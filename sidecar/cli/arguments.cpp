@@ -1,7 +1,9 @@
 #include "sidecar/cli/arguments.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <set>
 #include <sstream>
 
 #include <boost/program_options.hpp>
@@ -50,10 +52,9 @@ std::string unknown_option_message(const ArgumentTable& table, const std::string
 
 Status take_options(const ArgumentTable& table, const std::vector<po::option>& options) {
   std::size_t positionals = 0;
+  std::set<std::string> given;
   for (const po::option& option : options) {
-    if (option.unregistered) continue;
     if (option.position_key >= 0) {
-      if (table.others != nullptr) continue;
       const std::string& word = option.value.front();
       if (++positionals > table.positionals_max) {
         return Error{"\"" + printable(word, 64) + "\" is one word too many"};
@@ -62,6 +63,9 @@ Status take_options(const ArgumentTable& table, const std::vector<po::option>& o
       continue;
     }
     const ArgumentRow* row = find_row(table, option.string_key);
+    if (!given.insert(row->name).second && !row->value.empty()) {
+      return Error{"--" + row->name + " is given twice"};
+    }
     if (Status taken = row->take(option.value.empty() ? "" : option.value.front()); !taken.ok()) {
       return taken.error().with_prefix("--" + row->name);
     }
@@ -81,21 +85,19 @@ void print_help(const ArgumentTable& table, const po::options_description& optio
 std::optional<int> read_arguments(const ArgumentTable& table,
                                   const std::vector<std::string>& arguments) {
   const po::options_description options = describe_options(table);
+  std::vector<std::string> words = arguments;
+  std::replace(words.begin(), words.end(), std::string("-h"), std::string("--help"));
   try {
     namespace style = po::command_line_style;
     // Without guessing: a prefix that works today may mean something else tomorrow.
     const int exact = style::unix_style & ~style::allow_guessing & ~style::allow_short;
-    po::command_line_parser parser(arguments);
+    po::command_line_parser parser(words);
     parser.options(options).style(exact);
-    if (table.others != nullptr) parser.allow_unregistered();
     const po::parsed_options parsed = parser.run();
     for (const po::option& option : parsed.options) {
       if (option.string_key != "help") continue;
       print_help(table, options);
       return exit_done;
-    }
-    if (table.others != nullptr) {
-      *table.others = po::collect_unrecognized(parsed.options, po::include_positional);
     }
     const Status taken = take_options(table, parsed.options);
     if (taken.ok()) return std::nullopt;

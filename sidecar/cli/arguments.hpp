@@ -22,7 +22,7 @@ struct ArgumentRow {
   std::string name;   ///< without the dashes
   std::string value;  ///< what stands for the value in the help: "FILE"; empty: a switch
   std::string help;
-  TakeValue take;  ///< called once for each time the option is given; a switch gives ""
+  TakeValue take;  ///< called once at most, for an option with a value; a switch gives ""
 };
 
 struct ArgumentTable {
@@ -30,8 +30,6 @@ struct ArgumentTable {
   std::vector<ArgumentRow> rows{};
   std::size_t positionals_max = 0;  ///< words that are not options
   TakeValue take_positional{};
-  /// Where words go that the table does not know, instead of being an error; may be null.
-  std::vector<std::string>* others = nullptr;
   std::string notes{};  ///< printed below the options
 };
 

@@ -2,20 +2,45 @@
 
 #include <cstdio>
 
+#include "sidecar/app/probe.hpp"
 #include "sidecar/cli/commands.hpp"
 #include "sidecar/cli/config_arguments.hpp"
 #include "sidecar/config/explain.hpp"
 
 namespace outrider::sidecar {
+namespace {
+
+int print_errors(const std::vector<Error>& errors) {
+  for (const Error& error : errors) std::fprintf(stderr, "%s\n", error.message.c_str());
+  return exit_usage;
+}
+
+/// The status with which `run` would end too.
+int print_probe(const ProbeReport& report) {
+  for (const std::string& line : report.warnings) std::printf("warning: %s\n", line.c_str());
+  for (const std::string& line : report.in_use) {
+    std::printf("warning: %s (a sidecar runs with this configuration now)\n", line.c_str());
+  }
+  for (const std::string& line : report.errors) std::fprintf(stderr, "%s\n", line.c_str());
+  return report.errors.empty() ? exit_done : exit_failed;
+}
+
+}  // namespace
 
 int check_command(const std::vector<std::string>& arguments) {
-  ConfigArguments config;
-  if (const auto status = read_config_arguments("outrider check", arguments, config)) {
+  ConfigArguments given;
+  bool is_elsewhere = false;
+  const std::vector<ArgumentRow> rows = {
+      {"elsewhere", "",
+       "it is for another machine or another user: does not look at sockets, ports and folders",
+       store_switch(is_elsewhere)}};
+  if (const auto status = read_config_arguments("outrider check", arguments, given, rows)) {
     return *status;
   }
-  const CheckReport report = check_config(config.file, config.settings);
-  std::fputs(report.text.c_str(), report.is_valid ? stdout : stderr);
-  return report.is_valid ? exit_done : exit_usage;
+  const LoadResult result = load_config(given.file, given.settings);
+  if (!result.ok()) return print_errors(result.errors);
+  std::fputs(explain(result.loaded, SystemClock().now().wall).c_str(), stdout);
+  return is_elsewhere ? exit_done : print_probe(probe(result.loaded, given.file));
 }
 
 }  // namespace outrider::sidecar

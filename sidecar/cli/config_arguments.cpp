@@ -1,22 +1,30 @@
 #include "sidecar/cli/config_arguments.hpp"
 
-#include "sidecar/cli/arguments.hpp"
+#include "sidecar/base/text.hpp"
 #include "sidecar/cli/commands.hpp"
+#include "sidecar/config/overrides.hpp"
 #include "sidecar/config/reference.hpp"
 
 namespace outrider::sidecar {
 
 std::optional<int> read_config_arguments(const std::string& command,
                                          const std::vector<std::string>& arguments,
-                                         ConfigArguments& config) {
-  const ArgumentTable table{
+                                         ConfigArguments& config,
+                                         const std::vector<ArgumentRow>& more) {
+  ArgumentTable table{
       .usage = command + " --config FILE [--SECTION.KEY VALUE ...]",
       .rows = {{"config", "FILE", "the configuration", store_text(config.file)}},
-      .others = &config.settings,
+      .positionals_max = 1,
+      .take_positional = [](const std::string& word) -> Status {
+        return Error{"\"" + printable(word, 200) + "\" is no option; write --config FILE"};
+      },
       .notes = "Each setting of the file can be given here too, and counts instead:\n\n" +
                configuration_help(),
   };
-  if (const auto status = read_arguments(table, arguments)) return status;
+  table.rows.insert(table.rows.end(), more.begin(), more.end());
+  std::vector<std::string> words = arguments;
+  config.settings = take_settings(words);
+  if (const auto status = read_arguments(table, words)) return status;
   if (!config.file.empty()) return std::nullopt;
   print_error(table, "--config FILE is missing");
   return exit_usage;

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "sidecar/cli/arguments.hpp"
+
 namespace outrider::sidecar {
 
 struct ConfigArguments {
@@ -12,10 +14,11 @@ struct ConfigArguments {
   std::vector<std::string> settings;  ///< for load_config
 };
 
-/// Reads them; `command` is "outrider run". Gives the exit status if the command must end, as
-/// read_arguments does.
+/// Reads them, and those of `more`; `command` is "outrider run". Gives the exit status if the
+/// command must end, as read_arguments does.
 std::optional<int> read_config_arguments(const std::string& command,
                                          const std::vector<std::string>& arguments,
-                                         ConfigArguments& config);
+                                         ConfigArguments& config,
+                                         const std::vector<ArgumentRow>& more = {});
 
 }  // namespace outrider::sidecar

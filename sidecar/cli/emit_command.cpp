@@ -14,7 +14,7 @@
 #include "sidecar/cli/commands.hpp"
 #include "sidecar/cli/emit_line.hpp"
 #include "sidecar/cli/event_sender.hpp"
-#include "sidecar/config/checks.hpp"
+#include "sidecar/config/endpoint.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -30,7 +30,7 @@ struct EmitOptions {
 TakeValue store_endpoint(std::string& to) {
   return [&to](const std::string& value) -> Status {
     to = value;
-    return check_endpoint(value);
+    return check_connect_endpoint(value);
   };
 }
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "sidecar/app/host.hpp"
+#include "sidecar/app/probe.hpp"
 #include "sidecar/cli/commands.hpp"
 #include "sidecar/cli/config_arguments.hpp"
 #include "sidecar/cli/service_notify.hpp"
@@ -123,16 +124,13 @@ int run_command(const std::vector<std::string>& arguments) {
     return exit_usage;
   }
   const Config& config = result.loaded.config;
-  std::vector<std::string> endpoints = config.ingest.endpoints;
-  if (!config.spool.path.empty()) endpoints.push_back(config.ingest.confirm_endpoint);
-  for (const std::string& endpoint : endpoints) {
-    if (!endpoint.starts_with("inproc://")) continue;
-    std::fprintf(stderr, "outrider run: endpoint %s reaches nobody: inproc is for embedded mode\n",
-                 endpoint.c_str());
-    return exit_usage;
-  }
   const auto log = make_stderr_log(config.log_level, config.log_format);
   for (const std::string& warning : result.loaded.warnings) log->warn(warning);
+  // What is in use is found by opening it.
+  const ProbeReport found = probe(result.loaded, given.file);
+  for (const std::string& warning : found.warnings) log->warn(warning);
+  for (const std::string& error : found.errors) log->error("cannot start", {{"because", error}});
+  if (!found.errors.empty()) return exit_failed;
 
   // Before any thread is made: all of them inherit it.
   const sigset_t signals = stop_signals();

@@ -124,18 +124,18 @@ Binding number(Member<Owner, T> member, std::string kind, T min, T max,
 
 template <typename Owner>
 Binding duration(Member<Owner, Duration> member, Duration min, Duration max) {
-  return number(member, "duration", min, max, parse_duration, format_duration);
+  return number(member, "duration", min, max, saturated_duration, format_duration);
 }
 
 template <typename Owner>
 Binding size(Member<Owner, std::uint64_t> member, std::uint64_t min, std::uint64_t max) {
-  return number(member, "size", min, max, parse_size, format_size);
+  return number(member, "size", min, max, saturated_size, format_size);
 }
 
 template <typename Owner>
 Binding count(Member<Owner, std::uint64_t> member, std::uint64_t min, std::uint64_t max) {
   const auto write = [](std::uint64_t value) { return std::to_string(value); };
-  return number(member, "count", min, max, parse_count, write);
+  return number(member, "count", min, max, saturated_count, write);
 }
 
 /// A percentage, kept as a number from 0 to 1.
@@ -152,7 +152,8 @@ Binding octal_mode(Member<Owner, std::uint32_t> member) {
     const char* end = value.data() + value.size();
     const auto [at, error] = std::from_chars(value.data(), end, mode, 8);
     if (error != std::errc{} || at != end || mode > 0777) {
-      return Error{in_quotes(value) + " is not a file mode; write octal digits, as in 0660"};
+      return Error{in_quotes(value) +
+                   " is not a file mode; write octal digits from 0 to 0777, as in 0660"};
     }
     return mode;
   };

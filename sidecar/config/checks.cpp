@@ -8,11 +8,9 @@
 #include <grp.h>
 
 #include "proto/topic.hpp"
-#include "sidecar/base/endpoint_guard.hpp"
 #include "sidecar/base/event_template.hpp"
 #include "sidecar/base/percent.hpp"
 #include "sidecar/base/text.hpp"
-#include "sidecar/base/units.hpp"
 #include "sidecar/config/http_url.hpp"
 #include "sidecar/config/messages.hpp"
 
@@ -26,11 +24,6 @@ constexpr std::size_t host_name_bytes_max = 253;
 
 bool consists_of(std::string_view text, std::string_view allowed) {
   return text.find_first_not_of(allowed) == std::string_view::npos;
-}
-
-bool is_port(std::string_view text) {
-  const Result<std::uint64_t> port = parse_count(text);
-  return port.ok() && port.value() <= 65535;
 }
 
 /// Headers that each request has from the sidecar or from the connection.
@@ -55,13 +48,6 @@ Status check_template(std::string_view text, EventTemplate::Place place) {
   const Result<EventTemplate> parsed = EventTemplate::parse(text, place);
   if (!parsed.ok()) return parsed.error();
   return Nothing{};
-}
-
-std::string_view first_token(std::string_view& pattern) {
-  const std::size_t dot = pattern.find('.');
-  const std::string_view token = pattern.substr(0, dot);
-  pattern.remove_prefix(dot == std::string_view::npos ? pattern.size() : dot + 1);
-  return token;
 }
 
 }  // namespace
@@ -90,32 +76,6 @@ Status check_pattern(std::string_view pattern) {
   return Error{in_quotes(pattern) +
                " is not a topic pattern; write tokens of [A-Za-z0-9_-] joined by dots, where * is "
                "one token and > at the end is the rest, as in orders.* or exceptions.>"};
-}
-
-Status check_endpoint(std::string_view endpoint) {
-  constexpr std::string_view ipc = "ipc://";
-  constexpr std::string_view tcp = "tcp://";
-  constexpr std::string_view inproc = "inproc://";
-  const Error not_one{in_quotes(endpoint) +
-                      " is not an endpoint; write ipc://PATH, tcp://HOST:PORT or inproc://NAME"};
-  if (has_control(endpoint)) return not_one;
-  if (endpoint.starts_with(ipc) && endpoint.size() > ipc.size()) {
-    const std::size_t path_bytes = endpoint.size() - ipc.size();
-    if (path_bytes <= socket_path_bytes_max) return Nothing{};
-    return Error{"the path of " + in_quotes(endpoint) + " has " + std::to_string(path_bytes) +
-                 " bytes; a Unix socket's path has at most " +
-                 std::to_string(socket_path_bytes_max)};
-  }
-  if (endpoint.starts_with(tcp)) {
-    const std::string_view address = endpoint.substr(tcp.size());
-    const std::size_t colon = address.rfind(':');
-    if (colon == std::string_view::npos || colon == 0) return not_one;
-    const std::string_view port = address.substr(colon + 1);
-    if (port == "*" || is_port(port)) return Nothing{};
-    return not_one;
-  }
-  if (endpoint.starts_with(inproc) && endpoint.size() > inproc.size()) return Nothing{};
-  return not_one;
 }
 
 Status check_http_url(std::string_view url) {
@@ -237,17 +197,6 @@ bool sends_one_event(const DestinationConfig& destination) {
 bool is_plain_http_elsewhere(std::string_view url) {
   const Result<HttpUrl> parsed = parse_http_url(url);
   return parsed.ok() && !parsed.value().is_tls && !is_this_machine(parsed.value());
-}
-
-bool covers(std::string_view outer, std::string_view inner) {
-  while (!outer.empty() && !inner.empty()) {
-    const std::string_view wide = first_token(outer);
-    const std::string_view narrow = first_token(inner);
-    if (wide == ">") return true;
-    if (narrow == ">") return false;
-    if (wide != "*" && wide != narrow) return false;
-  }
-  return outer.empty() && inner.empty();
 }
 
 }  // namespace outrider::sidecar

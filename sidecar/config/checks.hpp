@@ -1,4 +1,4 @@
-// Checks of single values: what makes a URL, an endpoint, a header, a readable file.
+// Checks of single values: what makes a URL, a pattern, a header, a host name.
 // Used by the option table and by the checks across options (validate.cpp). The file checks read
 // the file system, nothing here touches the network. Fails with: an Error that says what to write.
 #pragma once
@@ -19,8 +19,6 @@ Status check_any(std::string_view value);
 Status check_filled(std::string_view value);
 Status check_destination_name(std::string_view name);
 Status check_pattern(std::string_view pattern);
-/// ipc://PATH, tcp://HOST:PORT, inproc://NAME.
-Status check_endpoint(std::string_view endpoint);
 /// As parse_http_url() takes it (http_url.hpp); behind the authority it may hold {fields}.
 Status check_http_url(std::string_view url);
 /// RFC 3986: characters, percent codes and a scheme or none; what its parts hold is not looked at.
@@ -41,8 +39,5 @@ bool sends_one_event(const DestinationConfig& destination);
 
 /// http:// to a host that is not this machine.
 bool is_plain_http_elsewhere(std::string_view url);
-
-/// Every topic that matches `inner` matches `outer` too.
-bool covers(std::string_view outer, std::string_view inner);
 
 }  // namespace outrider::sidecar

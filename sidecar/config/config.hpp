@@ -16,12 +16,16 @@
 
 namespace outrider::sidecar {
 
+/// What becomes of an event to be confirmed that no destination takes.
+enum class Unrouted : std::uint8_t { accept, refuse };
+
 struct IngestConfig {
   /// ipc://PATH, tcp://HOST:PORT, inproc://NAME
   std::vector<std::string> endpoints = {"ipc:///run/outrider/outrider.sock"};
   std::string confirm_endpoint = "ipc:///run/outrider/confirm.sock";  ///< used with a spool
   std::uint64_t frame_bytes_max = 4ULL << 20U;
   std::uint64_t event_bytes_max = 1ULL << 20U;
+  Unrouted unrouted = Unrouted::accept;
   std::uint32_t socket_mode = 0660;  ///< permission bits of an ipc socket
   std::string socket_group;          ///< group of an ipc socket; empty: the process's own
 };

@@ -1,24 +1,15 @@
 // Explaining a configuration: every effective setting with its origin, what is probably not meant,
-// and what each destination does in plain words. This is the text of `outrider check`.
+// and what each destination does in plain words. This is what `outrider check` prints first.
 //
 // Used by the command line. Changes nothing and does not touch the network: a URL that cannot be
 // reached is a matter of run time, where it is tried again and logged. Secrets are not shown.
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "sidecar/config/load.hpp"
 
 namespace outrider::sidecar {
-
-struct CheckReport {
-  bool is_valid = false;
-  std::string text;  ///< the errors, one a line, or the explanation; ends with a line feed
-};
-
-/// Loads and explains; arguments as for load_config.
-CheckReport check_config(const std::string& path, const std::vector<std::string>& arguments = {});
 
 /// The explanation of a configuration that was loaded without errors; `now` is where the next runs
 /// of its schedules are counted from.

@@ -1,12 +1,11 @@
 #include "sidecar/config/load.hpp"
 
 #include <algorithm>
-#include <cerrno>
-#include <fstream>
 #include <set>
-#include <system_error>
 
+#include "sidecar/base/text.hpp"
 #include "sidecar/config/checks.hpp"
+#include "sidecar/config/file.hpp"
 #include "sidecar/config/ini.hpp"
 #include "sidecar/config/messages.hpp"
 #include "sidecar/config/options.hpp"
@@ -16,6 +15,25 @@
 
 namespace outrider::sidecar {
 namespace {
+
+/// What shells and other formats do with a value, and this one does not; empty: nothing odd.
+std::string oddity_of(const Option& option, std::string_view value) {
+  for (const std::string_view mark : {" #", " ;"}) {
+    if (value.find(mark) == std::string_view::npos) continue;
+    return in_quotes(mark) + " and what follows is part of it; a comment needs a line of its own";
+  }
+  const std::string& kind = option.value.kind;
+  if (kind != "path" && kind != "source" && kind != "endpoint" && kind != "URL") return {};
+  if (value.size() > 1 && (value.front() == '"' || value.front() == '\'') &&
+      value.front() == value.back()) {
+    return "the quotes are part of it; write it without them";
+  }
+  if (value.starts_with("~/") || value.starts_with("$") ||
+      value.find("${") != std::string_view::npos) {
+    return "~ and $ are not replaced; write the whole path";
+  }
+  return {};
+}
 
 class Loader {
  public:
@@ -145,6 +163,7 @@ void Loader::apply(const IniSection& section, const IniSetting& setting, const T
   }
   const Option* option = find_option(section.section, setting.key);
   if (option == nullptr) {
+    if (problems_.size() >= errors_max) return problems_.push_back({setting.origin, ""});
     complain(setting.origin, "unknown key " + in_quotes(setting.key) + " in [" + section.title() +
                                  "]" + did_you_mean(setting.key, keys_of(section.section)));
     return;
@@ -163,11 +182,13 @@ void Loader::apply(const IniSection& section, const IniSetting& setting, const T
              in_quotes(setting.key) + " is set twice; the first is at " + origins.front().text());
     return;
   }
-  if (setting.value.find(" #") != std::string::npos) {
-    loaded_.warnings.push_back(setting.origin.text() + ": \" #\" and what follows is part of " +
-                               setting.key + "; a comment needs a line of its own");
+  const std::string oddity = oddity_of(*option, setting.value);
+  if (!oddity.empty()) {
+    loaded_.warnings.push_back(setting.origin.text() + ": " + setting.key + ": " + oddity);
   }
-  const Status status = option->value.parse(target, setting.value, origins.empty());
+  const Status status = has_control(setting.value)
+                            ? Error{"the value holds a control character; write one line of text"}
+                            : option->value.parse(target, setting.value, origins.empty());
   origins.push_back(setting.origin);
   if (status.ok()) return;
   complain(setting.origin, setting.key + ": " + status.error().message);
@@ -176,6 +197,13 @@ void Loader::apply(const IniSection& section, const IniSetting& setting, const T
 
 LoadResult Loader::load(std::string_view text, const std::string& name,
                         const std::vector<std::string>& arguments) {
+  if (const std::size_t zero = text.find('\0'); zero != std::string_view::npos) {
+    const auto line =
+        std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(zero), '\n');
+    return {{},
+            {{name + ":" + std::to_string(line + 1) +
+              ": there is a zero byte; a configuration is text, in UTF-8 and not in UTF-16"}}};
+  }
   std::vector<IniSection> sections = usable(read_ini(text, name, problems_));
   for (IniSection& given : usable(read_overrides(arguments, problems_))) {
     override_with(std::move(given), name, sections);
@@ -188,31 +216,24 @@ LoadResult Loader::load(std::string_view text, const std::string& name,
     return a.origin.line < b.origin.line;
   });
   LoadResult result;
-  for (const Problem& problem : problems_) {
+  const std::size_t shown = std::min(problems_.size(), errors_max);
+  for (std::size_t i = 0; i < shown; ++i) {
+    const Problem& problem = problems_[i];
     result.errors.push_back(Error{problem.message}.with_prefix(problem.origin.text()));
+  }
+  if (shown < problems_.size()) {
+    result.errors.push_back(
+        Error{name + ": " + std::to_string(problems_.size() - shown) + " more errors"});
   }
   result.loaded = std::move(loaded_);
   return result;
 }
 
-Result<std::string> read_file(const std::string& path) {
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  std::string text(config_file_bytes_max + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!file.is_open() || file.bad()) {
-    return Error{"cannot be read: " + std::generic_category().message(errno)};
-  }
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  if (text.size() > config_file_bytes_max) return Error{"is larger than 4MiB"};
-  return text;
-}
-
 }  // namespace
 
 LoadResult load_config(const std::string& path, const std::vector<std::string>& arguments) {
-  const Result<std::string> text = read_file(path);
-  if (!text.ok()) return {{}, {text.error().with_prefix("configuration file " + path)}};
+  const Result<std::string> text = read_file(path, config_file_bytes_max);
+  if (!text.ok()) return {{}, {text.error().with_prefix("the configuration")}};
   return load_config_text(text.value(), path, arguments);
 }
 

@@ -1,5 +1,6 @@
 // Loading the configuration: a file, then what the command line puts in its place, checked as a
-// whole. Every error is found in one go, each with its file and line.
+// whole. Every error is found in one go, each with its file and line. Only regular files are read,
+// so that nothing waits for a pipe.
 //
 // Used by the command line (`run`, `check`) and by embedded mode. Thread: pure functions, but for
 // reading the files that the configuration names. Fails with: LoadResult::errors.
@@ -18,6 +19,7 @@
 namespace outrider::sidecar {
 
 inline constexpr std::size_t config_file_bytes_max = 4U << 20U;
+inline constexpr std::size_t errors_max = 100;  ///< that are shown; the rest is counted
 inline constexpr std::size_t destinations_max = 1024;
 inline constexpr std::size_t schedules_max = 1024;
 

@@ -6,6 +6,7 @@
 #include "sidecar/base/field_path.hpp"
 #include "sidecar/config/bindings.hpp"
 #include "sidecar/config/checks.hpp"
+#include "sidecar/config/endpoint.hpp"
 #include "sidecar/config/pem.hpp"
 #include "sidecar/config/schedule_checks.hpp"
 #include "sidecar/config/secret.hpp"
@@ -43,15 +44,19 @@ std::vector<Option> make_options() {
   constexpr std::string_view shutdown = "shutdown";
   constexpr std::string_view log = "log";
   return {
-    {ingest, "endpoint", every_type, lines(&Ingest::endpoints, "endpoint", check_endpoint),
+    {ingest, "endpoint", every_type, lines(&Ingest::endpoints, "endpoint", check_bind_endpoint),
      "Where apps connect: ipc://PATH, tcp://HOST:PORT, or inproc://NAME when embedded."},
     {ingest, "confirm_endpoint", every_type,
-     text(&Ingest::confirm_endpoint, "endpoint", check_endpoint),
+     text(&Ingest::confirm_endpoint, "endpoint", check_bind_endpoint),
      "Where apps connect to deliver with confirmation, when there is a spool: as endpoint."},
     {ingest, "frame_bytes_max", every_type, size(&Ingest::frame_bytes_max, kib, gib),
      "Larger frames are refused."},
     {ingest, "event_bytes_max", every_type, size(&Ingest::event_bytes_max, 64, gib),
      "Larger events are refused; at most frame_bytes_max."},
+    {ingest, "unrouted", every_type,
+     choice(&Ingest::unrouted, {{"accept", Unrouted::accept}, {"refuse", Unrouted::refuse}}),
+     "An event to be confirmed that no destination takes: accept confirms it, and it goes nowhere; "
+     "refuse says so to its client. The log names each such topic once in either case."},
     {ingest, "socket_mode", every_type, octal_mode(&Ingest::socket_mode),
      "Permission bits of an ipc socket; apps need to write to it."},
     {ingest, "socket_group", every_type, text(&Ingest::socket_group, "group", check_group),

@@ -1,5 +1,7 @@
 // Settings on the command line: `--shutdown.linger 5s`, `--destination.audit.url=https://...`.
-// Parsed by Boost.Program_options; what the names mean is the loader's. Used by the loader.
+// What the names mean is the loader's. A value may be empty, as in a file; one that begins with --
+// is written behind an equals sign. Used by the loader, and by the commands that take settings
+// among their options.
 #pragma once
 
 #include <string>
@@ -8,6 +10,10 @@
 #include "sidecar/config/ini.hpp"
 
 namespace outrider::sidecar {
+
+/// Takes the settings out of a command's words: what begins with -- and has a dot in its name, with
+/// its value. The others are left for the command.
+std::vector<std::string> take_settings(std::vector<std::string>& words);
 
 /// The settings, grouped like those of a file; what is none becomes a problem.
 std::vector<IniSection> read_overrides(const std::vector<std::string>& arguments,

@@ -151,8 +151,7 @@ Result<StatusAction> parse_status_action(std::string_view text) {
 Result<double> parse_share(std::string_view text) {
   double percent = 0;
   std::string_view rest;
-  if (!split_decimal(text.empty() ? "x" : text, percent, rest) || trim(rest) != "%" ||
-      percent > 100) {
+  if (!split_decimal(text.empty() ? "x" : text, percent, rest) || trim(rest) != "%") {
     return Error{in_quotes(text) + " is not a share; write a percentage, as in 20% or 0.5%"};
   }
   return std::round(percent * 1e4) / 1e6;

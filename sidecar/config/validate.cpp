@@ -8,11 +8,14 @@
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
 #include "sidecar/config/checks.hpp"
+#include "sidecar/config/endpoint.hpp"
 #include "sidecar/config/messages.hpp"
 #include "sidecar/config/options.hpp"
 #include "sidecar/config/pem.hpp"
 #include "sidecar/config/schedule_checks.hpp"
+#include "sidecar/config/secret_files.hpp"
 #include "sidecar/config/section_view.hpp"
+#include "sidecar/config/topic_cover.hpp"
 #include "sidecar/config/validate_http.hpp"
 
 namespace outrider::sidecar {
@@ -20,10 +23,47 @@ namespace {
 
 using SectionOf = std::function<SectionView(const std::string& title)>;
 
+/// Events come in, or go out, unencrypted and without a question who asks.
+void warn_of_reach(const std::string& key, const std::string& text, std::size_t index,
+                   const SectionView& section) {
+  const Result<Endpoint> endpoint = parse_bind_endpoint(text);
+  if (!endpoint.ok() || is_on_this_machine(endpoint.value())) return;
+  section.warn_of(key,
+                  in_quotes(text) +
+                      " can be reached from other machines, without encryption and by everybody; "
+                      "write 127.0.0.1 or ipc://, or close the port to others",
+                  index);
+}
+
+void warn_of_mode(std::uint32_t mode, const SectionView& section) {
+  if ((mode & 0002U) != 0) {
+    section.warn_of("socket_mode",
+                    "every user of this machine can send events; write 0660, and socket_group");
+  } else if ((mode & 0020U) == 0) {
+    section.warn_of("socket_mode",
+                    "apps of other users than the sidecar's cannot connect, for that takes the "
+                    "right to write; write 0660, and socket_group");
+  }
+}
+
 void validate_ingest(const IngestConfig& ingest, const SectionView& section) {
   section.must_not_exceed("event_bytes_max", ingest.event_bytes_max, "frame_bytes_max",
                           ingest.frame_bytes_max, format_size);
   section.must_be_distinct("endpoint", ingest.endpoints);
+  for (std::size_t i = 0; i < ingest.endpoints.size() && !section.has_failed("endpoint"); ++i) {
+    warn_of_reach("endpoint", ingest.endpoints[i], i, section);
+  }
+  const bool has_ipc =
+      std::any_of(ingest.endpoints.begin(), ingest.endpoints.end(),
+                  [](const std::string& endpoint) { return endpoint.starts_with("ipc://"); });
+  if (!section.is_given("socket_mode") && !section.is_given("socket_group")) return;
+  if (!has_ipc && ingest.confirm_endpoint.starts_with("tcp://")) {
+    for (const char* key : {"socket_mode", "socket_group"}) {
+      if (section.is_given(key)) section.warn_of(key, "it does nothing: no endpoint is ipc");
+    }
+  } else if (!section.has_failed("socket_mode")) {
+    warn_of_mode(ingest.socket_mode, section);
+  }
 }
 
 void validate_spool(const Config& config, const SectionView& spool, const SectionView& ingest) {
@@ -33,6 +73,13 @@ void validate_spool(const Config& config, const SectionView& spool, const Sectio
     if (std::find(endpoints.begin(), endpoints.end(), confirm) != endpoints.end()) {
       ingest.complain_of("confirm_endpoint",
                          in_quotes(confirm) + " is an [ingest] endpoint as well; give it another");
+    }
+    if (!ingest.has_failed("confirm_endpoint")) {
+      warn_of_reach("confirm_endpoint", confirm, 0, ingest);
+    }
+    for (const auto& [key, limit] : {std::pair{"dead_events_max", config.spool.dead_events_max},
+                                     std::pair{"dead_bytes_max", config.spool.dead_bytes_max}}) {
+      if (limit == 0 && !spool.has_failed(key)) spool.warn_of(key, "0: no dead letter is kept");
     }
     return;
   }
@@ -52,7 +99,16 @@ void validate_spooling(const DestinationConfig& destination, const SpoolConfig& 
   if (destination.spool_order == SpoolOrder::fresh_first && destination.ordering == Ordering::key) {
     section.complain_of("spool_order", "fresh_first breaks ordering = key; choose one of them");
   }
-  if (!spool.path.empty()) return;
+  if (!spool.path.empty()) {
+    if (section.is_given("spool_bytes_max") && !section.has_failed("spool_bytes_max") &&
+        destination.spool_bytes_max > spool.bytes_max) {
+      section.warn_of("spool_bytes_max", format_size(destination.spool_bytes_max) +
+                                             " is more than bytes_max of [spool] (" +
+                                             format_size(spool.bytes_max) +
+                                             "), which ends it before");
+    }
+    return;
+  }
   if (destination.when_full == WhenFull::spool && !section.has_failed("when_full")) {
     section.complain_of("when_full", "there is no spool; set [spool] path, or drop events");
   }
@@ -63,8 +119,20 @@ void validate_spooling(const DestinationConfig& destination, const SpoolConfig& 
 
 void validate_endpoints(const DestinationConfig& destination, const SectionView& section) {
   for (std::size_t i = 0; i < destination.urls.size() && !section.has_failed("url"); ++i) {
-    const Status status = check_endpoint(destination.urls[i]);
-    if (!status.ok()) section.complain_of("url", status.error().message, i);
+    const std::string& url = destination.urls[i];
+    const Result<Endpoint> endpoint =
+        destination.zmq_bind ? parse_bind_endpoint(url) : parse_connect_endpoint(url);
+    if (!endpoint.ok()) {
+      section.complain_of("url", endpoint.error().message, i);
+    } else if (destination.zmq_bind) {
+      warn_of_reach("url", url, i, section);
+    } else if (!is_on_this_machine(endpoint.value())) {
+      section.warn_of("url",
+                      in_quotes(url) +
+                          " is another machine, and nothing is encrypted; everybody "
+                          "on the way can read the events",
+                      i);
+    }
   }
   section.must_be_distinct("url", destination.urls);
 }
@@ -128,11 +196,8 @@ void validate_topics(const DestinationConfig& destination, const SectionView& se
                      "topics is empty; write patterns, or leave it out for all topics");
     return;
   }
-  const auto is_excluded = [&](const std::string& topic) {
-    return std::any_of(destination.exclude.begin(), destination.exclude.end(),
-                       [&](const std::string& pattern) { return covers(pattern, topic); });
-  };
-  if (std::all_of(destination.topics.begin(), destination.topics.end(), is_excluded)) {
+  if (std::all_of(destination.topics.begin(), destination.topics.end(),
+                  [&](const std::string& topic) { return covers(destination.exclude, topic); })) {
     section.warn(section.origin("exclude"), "exclude covers all topics of " +
                                                 in_quotes(destination.name) +
                                                 "; it will never get an event");
@@ -146,6 +211,7 @@ void validate_destination(const DestinationConfig& destination, const IngestConf
     if (destination.type == DestinationType::http) validate_http(destination, section);
     if (destination.type == DestinationType::zmq) validate_endpoints(destination, section);
   }
+  warn_of_readers(destination, section);
   validate_format(destination, section);
   validate_topics(destination, section);
   section.must_not_exceed("batch_bytes_max", destination.batch_bytes_max, "queue_bytes_max",

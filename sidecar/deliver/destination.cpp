@@ -82,10 +82,13 @@ void Destination::store(proto::ByteView record, const Now& now) {
   if (!lane_->append(view, now)) ledger_.drop(DropReason::spool_full, 1);
 }
 
+bool Destination::is_sampled_out(const RecordView& record) const {
+  return sample_below_ != 0 && hash_of(record.id) >= sample_below_;
+}
+
 bool Destination::samples(const RecordView& record) {
-  if (sample_below_ == 0 || hash_of(record.id) < sample_below_) return true;
-  ++ledger_.accepted;
-  ledger_.drop(DropReason::sampled, 1);
+  if (!is_sampled_out(record)) return true;
+  count_sampled_out(1);
   return false;
 }
 

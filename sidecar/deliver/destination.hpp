@@ -47,6 +47,12 @@ class Destination final : public Agent {
 
   /// Whether `sample` keeps an event; one that it does not keep is counted.
   bool samples(const RecordView& record);
+  bool is_sampled_out(const RecordView& record) const;
+  /// Accepted, and dropped by sampling.
+  void count_sampled_out(std::uint64_t events) {
+    ledger_.accepted += events;
+    ledger_.drop(DropReason::sampled, events);
+  }
 
   int do_work(const Now& now) override;
   MonoTime next_deadline() const override;

@@ -31,10 +31,15 @@ std::string reason(int error) {
 /// Where the bodies go. Thread: the writer's own, after it has been made.
 class WriteTarget {
  public:
-  static WriteTarget file(std::string path) { return WriteTarget(std::move(path), -1); }
-  static WriteTarget descriptor(int fd) { return WriteTarget("", fd); }
+  /// `has_lines`: its bodies are lines of text.
+  static WriteTarget file(std::string path, bool has_lines) {
+    return WriteTarget(std::move(path), has_lines, -1);
+  }
+  static WriteTarget descriptor(int fd) { return WriteTarget("", false, fd); }
   WriteTarget(WriteTarget&& other) noexcept
-      : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)) {}
+      : path_(std::move(other.path_)),
+        has_lines_(other.has_lines_),
+        fd_(std::exchange(other.fd_, -1)) {}
   WriteTarget& operator=(WriteTarget&&) = delete;
   ~WriteTarget() { close_file(); }
 
@@ -45,14 +50,17 @@ class WriteTarget {
   std::string write(std::string_view body);
 
  private:
-  WriteTarget(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+  WriteTarget(std::string path, bool has_lines, int fd)
+      : path_(std::move(path)), has_lines_(has_lines), fd_(fd) {}
   bool is_file() const { return !path_.empty(); }
   bool is_rotated() const;
   void close_file();
+  void end_last_line() const;
   int write_all(std::string_view body, std::size_t& written) const;
   bool take_back(const struct stat& before, std::size_t written) const;
 
   std::string path_;
+  bool has_lines_;
   int fd_;
 };
 
@@ -60,7 +68,24 @@ std::string WriteTarget::open_file() {
   // Non-blocking for the case that it is a pipe that nobody reads.
   fd_ = open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
              file_mode);
-  return fd_ >= 0 ? "" : "cannot open " + path_ + ": " + reason(errno);
+  if (fd_ < 0) return "cannot open " + path_ + ": " + reason(errno);
+  if (has_lines_) end_last_line();
+  return "";
+}
+
+/// A process that was killed in the middle of a write has left half a line: it must not become the
+/// beginning of ours. It is not removed: we cannot know whose it is.
+void WriteTarget::end_last_line() const {
+  struct stat opened {};
+  if (fstat(fd_, &opened) != 0 || !S_ISREG(opened.st_mode) || opened.st_size == 0) return;
+  const int reader = open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (reader < 0) return;
+  char last = '\n';
+  [[maybe_unused]] const ssize_t count = pread(reader, &last, 1, opened.st_size - 1);
+  close(reader);
+  std::size_t written = 0;
+  // If this fails, so will the body behind it, and the file is opened again.
+  if (last != '\n') write_all("\n", written);
 }
 
 void WriteTarget::close_file() {
@@ -261,7 +286,7 @@ class WriterTransport final : public Transport {
 
 Result<std::unique_ptr<Transport>> make_file_transport(const DestinationConfig& config,
                                                        Reactor& reactor) {
-  WriteTarget target = WriteTarget::file(config.path);
+  WriteTarget target = WriteTarget::file(config.path, config.format != BodyFormat::msgpack);
   if (std::string error = target.open_file(); !error.empty()) return Error{error};
   return std::unique_ptr<Transport>(std::make_unique<WriterTransport>(std::move(target), reactor));
 }

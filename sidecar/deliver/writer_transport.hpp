@@ -10,7 +10,9 @@
 // A file is opened with O_APPEND, created with mode 0640, and opened again after an error and when
 // the path means another file than before (a log rotation has moved it away). A body that could be
 // written only in part is cut off again, so that no half record stands before the next. A pipe
-// takes nothing back: there the detail says how much has gone out.
+// takes nothing back: there the detail says how much has gone out. Where bodies are lines, half a
+// line that a killed process has left at the file's end is ended first: it spoils itself and no
+// other.
 //
 // cancel() and the destructor do not wait for a write that hangs: it may still come to its end, as
 // may a request whose answer is not awaited any more.

@@ -14,18 +14,22 @@
 
 #include "sidecar/base/endpoint_guard.hpp"
 #include "sidecar/base/units.hpp"
+#include "sidecar/fanout/connection_monitor.hpp"
 
 namespace outrider::sidecar {
 
 namespace {
 
 constexpr std::uint32_t socket_mode = 0660;
+/// Peers send us subscriptions and nothing else; who sends more is cut off.
+constexpr std::int64_t peer_message_bytes_max = 64L * 1024;
 
 class ZmqTransport final : public Transport {
  public:
   ZmqTransport(void* socket, const DestinationConfig& config, Reactor& reactor)
       : socket_(socket),
         reactor_(reactor),
+        connections_(reactor),
         is_pub_(config.zmq_pattern == ZmqPattern::pub),
         ends_in_newline_(config.format != BodyFormat::msgpack),
         timeout_(config.timeout) {}
@@ -33,7 +37,7 @@ class ZmqTransport final : public Transport {
   ZmqTransport(const ZmqTransport&) = delete;
   ZmqTransport& operator=(const ZmqTransport&) = delete;
 
-  Status open(const DestinationConfig& config, Log& log);
+  Status open(const DestinationConfig& config, void* context, Log& log);
 
   void start(const Attempt& attempt, const Now& /*now*/) override;
   void cancel(AttemptId id) override;
@@ -55,7 +59,6 @@ class ZmqTransport final : public Transport {
   Status bind(const std::string& url);
   Status connect(const std::string& url);
   bool is_writable() const;
-  void read_subscriptions();
   Completion try_attempt(const Attempt& attempt);
   Sent send_event(std::string_view topic, std::string_view event);
   bool send_parts(std::string_view topic, std::string_view event);
@@ -64,10 +67,10 @@ class ZmqTransport final : public Transport {
   Reactor& reactor_;
   int fd_ = -1;
   std::vector<EndpointGuard> guards_;
+  ConnectionMonitor connections_;  ///< of a PUB socket
   const bool is_pub_;
   const bool ends_in_newline_;  ///< each event, as the encoder writes it
   const Duration timeout_;
-  std::int64_t subscriptions_ = 0;
   std::deque<Waiting> waiting_;
   MonoTime last_turn_{};
   MonoTime linger_until_{};
@@ -77,17 +80,19 @@ ZmqTransport::~ZmqTransport() {
   if (fd_ >= 0) reactor_.remove(fd_);
   const auto linger = std::chrono::ceil<std::chrono::milliseconds>(linger_until_ - last_turn_);
   set(ZMQ_LINGER, static_cast<int>(std::clamp<std::int64_t>(linger.count(), 0, 3'600'000)));
+  connections_.close();
   zmq_close(socket_);
 }
 
-Status ZmqTransport::open(const DestinationConfig& config, Log& log) {
+Status ZmqTransport::open(const DestinationConfig& config, void* context, Log& log) {
   set(ZMQ_SNDHWM, static_cast<int>(std::min<std::uint64_t>(config.zmq_send_events_max,
                                                            std::numeric_limits<int>::max())));
   set(ZMQ_IPV6, 1);
   set(ZMQ_TCP_KEEPALIVE, 1);
+  zmq_setsockopt(socket_, ZMQ_MAXMSGSIZE, &peer_message_bytes_max, sizeof peer_message_bytes_max);
   if (is_pub_) {
     set(ZMQ_XPUB_NODROP, 1);
-    set(ZMQ_XPUB_VERBOSER, 1);
+    if (Status status = connections_.open(context, socket_); !status.ok()) return status;
   } else {
     // Nothing is entrusted to a peer that is not there.
     set(ZMQ_IMMEDIATE, 1);
@@ -142,7 +147,7 @@ void ZmqTransport::collect(const Now& now, std::vector<Completion>& completions)
   last_turn_ = now.mono;
   // This also lets libzmq take note of its peers, without which its descriptor stays ready.
   const bool writable = is_writable();
-  if (is_pub_) read_subscriptions();
+  if (is_pub_) connections_.count();
   while (!waiting_.empty()) {
     Waiting& first = waiting_.front();
     Completion completion;
@@ -173,11 +178,6 @@ bool ZmqTransport::is_writable() const {
   return zmq_getsockopt(socket_, ZMQ_EVENTS, &events, &bytes) == 0 && (events & ZMQ_POLLOUT) != 0;
 }
 
-void ZmqTransport::read_subscriptions() {
-  std::uint8_t head = 0;
-  while (zmq_recv(socket_, &head, 1, ZMQ_DONTWAIT) > 0) subscriptions_ += head == 1 ? 1 : -1;
-}
-
 Completion ZmqTransport::try_attempt(const Attempt& attempt) {
   Completion completion;
   completion.result = AttemptResult::sent_some;
@@ -205,7 +205,9 @@ ZmqTransport::Sent ZmqTransport::send_event(std::string_view topic, std::string_
   if (send_parts(topic, event)) return Sent::done;
   if (zmq_errno() != EAGAIN) return Sent::broken;
   if (!is_pub_) return Sent::not_yet;
-  if (subscriptions_ > 1) {
+  // A subscriber has no room; once more for the others. libzmq says no further loss of a subscriber
+  // that it has passed over, so that the one that is alone is not passed over, and counts exactly.
+  if (connections_.count() > 1) {
     set(ZMQ_XPUB_NODROP, 0);
     send_parts(topic, event);
     set(ZMQ_XPUB_NODROP, 1);
@@ -223,12 +225,12 @@ bool ZmqTransport::send_parts(std::string_view topic, std::string_view event) {
 
 Result<std::unique_ptr<Transport>> make_zmq_transport(const DestinationConfig& config,
                                                       void* context, Reactor& reactor, Log& log) {
-  void* socket = zmq_socket(context, config.zmq_pattern == ZmqPattern::pub ? ZMQ_XPUB : ZMQ_PUSH);
+  void* socket = zmq_socket(context, config.zmq_pattern == ZmqPattern::pub ? ZMQ_PUB : ZMQ_PUSH);
   if (socket == nullptr) {
     return Error{std::string("cannot create a socket: ") + zmq_strerror(zmq_errno())};
   }
   auto transport = std::make_unique<ZmqTransport>(socket, config, reactor);
-  if (Status status = transport->open(config, log); !status.ok()) return status.error();
+  if (Status status = transport->open(config, context, log); !status.ok()) return status.error();
   return std::unique_ptr<Transport>(std::move(transport));
 }
 

@@ -8,14 +8,20 @@
 namespace outrider::sidecar {
 namespace {
 
-/// Adds to the entry of that name, or to "other" when there are too many names.
-std::uint64_t& entry(ClientDrops& drops, std::string_view reason) {
+/// Up to the largest number, and never around it.
+void add(std::uint64_t& total, std::uint64_t events) {
+  total = events > UINT64_MAX - total ? UINT64_MAX : total + events;
+}
+
+/// The entry of that name, or "other" when there are too many names.
+ClientDrops::value_type& entry(ClientDrops& drops, std::string_view reason) {
+  constexpr std::string_view other = "other";
   const auto found = drops.find(reason);
-  if (found != drops.end()) return found->second;
-  const bool is_known_kind = drops.size() < ClientTable::reasons_max &&
-                             proto::is_valid_topic(reason) &&
+  if (found != drops.end()) return *found;
+  const std::size_t names = drops.size() - (drops.contains(other) ? 1 : 0);
+  const bool is_known_kind = names < ClientTable::reasons_max && proto::is_valid_topic(reason) &&
                              reason.size() <= ClientTable::reason_bytes_max;
-  return drops[std::string(is_known_kind ? reason : std::string_view("other"))];
+  return *drops.try_emplace(std::string(is_known_kind ? reason : other)).first;
 }
 
 }  // namespace
@@ -26,42 +32,60 @@ std::size_t ClientTable::Hash::operator()(const ClientId& id) const {
   return hash;
 }
 
-void ClientTable::note(const proto::FrameHeader& header) {
+void ClientTable::note(const proto::FrameHeader& header, const Now& now) {
   if (header.client_id.empty()) return;
   ClientId id;
   std::copy(header.client_id.begin(), header.client_id.end(), id.begin());
 
   const auto found = clients_.find(id);
   if (found == clients_.end()) {
-    if (clients_.size() >= clients_max) {
-      clients_.erase(by_last_frame_.back().id);
-      by_last_frame_.pop_back();
-    }
+    if (clients_.size() >= clients_max) forget_one(now);
     // Frames before the first one we see went to a sidecar before us: none of them is missing.
-    by_last_frame_.push_front({id, header.sequence, {}});
+    by_last_frame_.push_front({id, header.sequence, now.mono, {}});
     clients_.emplace(id, by_last_frame_.begin());
+    newest_.push_back(id);
   } else {
     by_last_frame_.splice(by_last_frame_.begin(), by_last_frame_, found->second);
   }
   Client& client = by_last_frame_.front();
+  client.heard_at = now.mono;
   if (header.sequence > client.sequence) {
-    frames_missing_ += header.sequence - client.sequence - 1;
+    add(frames_missing_, header.sequence - client.sequence - 1);
     client.sequence = header.sequence;
   }
   note_drops(client, header.drops);
 }
 
+void ClientTable::forget_one(const Now& now) {
+  auto gone = std::prev(by_last_frame_.end());
+  if (now.mono - gone->heard_at >= silence_min) {
+    std::erase(newest_, gone->id);
+  } else {
+    gone = clients_.at(newest_.back());
+    newest_.pop_back();
+  }
+  clients_.erase(gone->id);
+  by_last_frame_.erase(gone);
+}
+
 void ClientTable::note_drops(Client& client, proto::ByteView drops) {
+  // By the names that are known of this client, for what is reported is compared with them.
   ClientDrops reported;
   proto::for_each_drop(drops, [&](std::string_view reason, std::uint64_t events) {
-    entry(reported, reason) += events;
+    add(reported[entry(client.drops, reason).first], events);
   });
   for (const auto& [reason, events] : reported) {
-    std::uint64_t& known = client.drops[reason];
+    std::uint64_t& known = client.drops.find(reason)->second;
     if (events <= known) continue;
-    entry(drops_, reason) += events - known;
+    add(entry(drops_, reason).second, events - known);
     known = events;
   }
+}
+
+std::size_t ClientTable::reason_count() const {
+  std::size_t count = drops_.size();
+  for (const Client& client : by_last_frame_) count += client.drops.size();
+  return count;
 }
 
 }  // namespace outrider::sidecar

@@ -2,8 +2,11 @@
 //
 // Used by IngestAgent. A client numbers its frames and reports what it had to drop since it
 // started; the table turns both into totals: frames that were lost on the way, and drops by reason.
-// Thread: one table, one thread. Limits: remembers clients_max clients; beyond that the one that
-// was silent for longest is forgotten, and what it has reported stays in the totals.
+// Thread: one table, one thread. Limits: remembers clients_max clients, and reasons_max drop
+// reasons of each and of all. Beyond that it forgets the client that has been silent for longest,
+// if for silence_min; else the one that came last, so that a flood of new clients makes nobody
+// forgotten who was there before it. What a client has reported stays in the totals, which end at
+// the largest number and never wrap. One that was forgotten and comes back is counted as a new one.
 #pragma once
 
 #include <array>
@@ -12,8 +15,10 @@
 #include <map>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "proto/frame_reader.hpp"
+#include "sidecar/base/clock.hpp"
 
 namespace outrider::sidecar {
 
@@ -24,11 +29,12 @@ class ClientTable {
   static constexpr std::size_t clients_max = 16'384;
   /// Reasons beyond this are added up under "other": a client cannot fill our memory with names.
   static constexpr std::size_t reasons_max = 32;
+  static constexpr Duration silence_min = std::chrono::hours(1);
   /// So are names that are longer, or are not made like a topic.
   static constexpr std::size_t reason_bytes_max = 64;
 
   /// Takes note of a checked frame's header; one without a client id says nothing.
-  void note(const proto::FrameHeader& header);
+  void note(const proto::FrameHeader& header, const Now& now);
 
   /// Events that the clients say they dropped, by reason.
   const ClientDrops& drops() const { return drops_; }
@@ -37,6 +43,8 @@ class ClientTable {
   std::uint64_t frames_missing() const { return frames_missing_; }
 
   std::size_t client_count() const { return clients_.size(); }
+  /// Drop reasons that are held, of clients and in the totals.
+  std::size_t reason_count() const;
 
  private:
   using ClientId = std::array<std::uint8_t, proto::client_id_bytes>;
@@ -46,12 +54,15 @@ class ClientTable {
   struct Client {
     ClientId id;
     std::uint64_t sequence;
+    MonoTime heard_at;
     ClientDrops drops;
   };
 
+  void forget_one(const Now& now);
   void note_drops(Client& client, proto::ByteView drops);
 
   std::list<Client> by_last_frame_;  ///< the one heard last is in front
+  std::vector<ClientId> newest_;     ///< the one that came last is at the end
   std::unordered_map<ClientId, std::list<Client>::iterator, Hash> clients_;
   ClientDrops drops_;
   std::uint64_t frames_missing_ = 0;

@@ -1,73 +1,117 @@
 #include "sidecar/ingest/confirm_agent.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace outrider::sidecar {
 
 int ConfirmAgent::do_work(const Now& now) {
+  int work = is_open_ ? 1 : 0;
   int frames = 0;
-  const std::uint64_t events_before = counters_.events;
-  while (frames < frames_per_turn_max && counters_.events - events_before < events_per_turn_max &&
-         !sink_.is_busy()) {
+  std::uint64_t bytes = 0;
+  std::uint64_t events_left = events_per_turn_max;
+  while (events_left > 0) {
+    if (is_open_) {
+      take_events(events_left, now);
+      continue;
+    }
+    if (frames == frames_per_turn_max || bytes >= bytes_per_turn_max || sink_.is_busy()) break;
     const auto frame = source_.receive();
     if (!frame) break;
-    take_frame(*frame, now);
+    open(*frame, now);
+    bytes += frame->frame.size();
     ++frames;
+    ++work;
   }
-  return frames;
+  return work;
 }
 
-void ConfirmAgent::take_frame(const PeerFrame& peer_frame, const Now& now) {
+void ConfirmAgent::refuse_all(const Now& now) {
+  is_stopping_ = true;
+  if (is_open_) refuse_frame(proto::Refusal::stopping, now);
+}
+
+void ConfirmAgent::open(const PeerFrame& peer_frame, const Now& now) {
   ++counters_.frames;
   proto::Refusal refusal = reader_.open(peer_frame.frame);
   const proto::FrameHeader& header = reader_.header();
+  frame_ = {};
+  frame_.peer = peer_frame.peer;
+  frame_.sequence = header.sequence;
   if (refusal == proto::Refusal::none && (header.client_id.empty() || header.sequence == 0)) {
     refusal = proto::Refusal::frame_unnumbered;
   }
   if (refusal == proto::Refusal::none && is_stopping_) refusal = proto::Refusal::stopping;
-  if (refusal == proto::Refusal::none) {
-    FrameToConfirm frame;
-    frame.peer = peer_frame.peer;
-    std::copy(header.client_id.begin(), header.client_id.end(), frame.client.begin());
-    frame.sequence = header.sequence;
-    refusal = add_events(frame, now);
-    if (refusal == proto::Refusal::none) {
-      sink_.add_frame(std::move(frame));
-      return;
-    }
-    sink_.drop_frame();
-  }
-  refuse_frame(peer_frame, refusal, now);
+  if (refusal != proto::Refusal::none) return refuse_frame(refusal, now);
+  std::copy(header.client_id.begin(), header.client_id.end(), frame_.client.begin());
+  next_event_ = 0;
+  is_open_ = true;
 }
 
-proto::Refusal ConfirmAgent::add_events(FrameToConfirm& frame, const Now& now) {
-  const auto events = static_cast<std::uint32_t>(reader_.event_count());
-  for (std::uint32_t index = 0; index < events; ++index) {
-    ArrivedEvent event;
-    const proto::Refusal refusal = records_.next(reader_, true, now, event);
-    if (refusal != proto::Refusal::none) {
-      ++counters_.events_refused;
-      ++counters_.refused[static_cast<std::size_t>(refusal)];
-      refusals_.note(refusal, reader_.header(), now);
-      frame.refused.push_back({index, static_cast<std::uint32_t>(refusal)});
-      continue;
+void ConfirmAgent::take_events(std::uint64_t& events_left, const Now& now) {
+  for (; next_event_ < reader_.event_count(); ++next_event_) {
+    if (events_left == 0) return;
+    --events_left;
+    if (const proto::Refusal refusal = take_event(now); refusal != proto::Refusal::none) {
+      return refuse_frame(refusal, now);
     }
-    if (!sink_.add_event(event, now)) return proto::Refusal::spool_full;
-    ++counters_.events;
   }
+  is_open_ = false;
+  sink_.add_frame(std::move(frame_));
+}
+
+/// Says why the whole frame is to be refused, if it is.
+proto::Refusal ConfirmAgent::take_event(const Now& now) {
+  ArrivedEvent event;
+  proto::Refusal refusal = records_.next(reader_, true, now, event);
+  if (refusal == proto::Refusal::none) {
+    if (event.is_before_2000) refusals_.note_early_time(reader_, now);
+    refusal = sink_.add_event(event, now);
+  }
+  return refusal == proto::Refusal::none ? refusal : leave_out(refusal, now);
+}
+
+proto::Refusal ConfirmAgent::leave_out(proto::Refusal refusal, const Now& now) {
+  if (!proto::is_of_event(refusal)) return refusal;
+  if (frame_.refused.size() == proto::refused_events_max) return proto::Refusal::frame_refusals;
+  const bool is_for_later = proto::is_for_later(static_cast<std::uint64_t>(refusal));
+  // Which of its events were left out is remembered of so many, and not of more.
+  if (is_for_later && reader_.event_count() > proto::refused_events_max) return refusal;
+  frame_.refused.push_back({next_event_, static_cast<std::uint32_t>(refusal)});
+  refusals_.note(refusal, reader_, now, is_for_later ? sink_.full_destination() : "");
   return proto::Refusal::none;
 }
 
-void ConfirmAgent::refuse_frame(const PeerFrame& peer_frame, proto::Refusal refusal,
-                                const Now& now) {
+void ConfirmAgent::refuse_frame(proto::Refusal refusal, const Now& now) {
+  if (std::exchange(is_open_, false)) sink_.drop_frame();
   ++counters_.frames_refused;
   ++counters_.refused[static_cast<std::size_t>(refusal)];
-  if (refusal != proto::Refusal::stopping) refusals_.note(refusal, reader_.header(), now);
+  if (refusal != proto::Refusal::stopping) {
+    const bool is_full = refusal == proto::Refusal::destination_full;
+    refusals_.note(refusal, reader_, now, is_full ? sink_.full_destination() : "");
+  }
   // Without a number there is nobody to answer: the sender does not wait for one.
-  const std::uint64_t sequence = reader_.header().sequence;
-  if (sequence == 0) return;
-  source_.answer(peer_frame.peer,
-                 proto::write_confirm_answer({sequence, static_cast<std::uint64_t>(refusal)}));
+  if (frame_.sequence == 0) return;
+  send(frame_.peer, {.sequence = frame_.sequence, .status = static_cast<std::uint64_t>(refusal)});
+}
+
+void ConfirmAgent::answer(const std::string& peer, std::uint64_t sequence, proto::Refusal status,
+                          const std::vector<proto::RefusedEvent>& refused, bool is_new,
+                          std::uint64_t events) {
+  if (is_new) {
+    counters_.events += events;
+    counters_.events_refused += refused.size();
+    for (const proto::RefusedEvent& event : refused) ++counters_.refused[event.refusal];
+  }
+  proto::ConfirmAnswer answer{.sequence = sequence, .status = static_cast<std::uint64_t>(status)};
+  if (status == proto::Refusal::none) answer.refused = refused;
+  send(peer, answer);
+}
+
+void ConfirmAgent::send(const std::string& peer, const proto::ConfirmAnswer& answer) {
+  proto::ConfirmAnswer with_limits = answer;
+  with_limits.limits = {limits_.frame_bytes_max, limits_.event_bytes_max};
+  source_.answer(peer, proto::write_confirm_answer(with_limits));
 }
 
 }  // namespace outrider::sidecar

@@ -1,18 +1,21 @@
 // ConfirmAgent: takes frames that are to be confirmed, checks them, and hands their events on to be
 // stored. What is refused is answered at once, the rest when it is on disk.
 //
-// Used by App. A frame must have a client id and a sequence number. An event that breaks a rule is
-// refused alone and named in the answer; if there is no room for the others, nothing of the frame
-// is taken and its client sends it again.
+// Used by App. A frame must have a client id and a sequence number. An event that breaks a rule, or
+// that one of its destinations has no room for, is refused alone and named in the answer; if the
+// spool has no room for the others, nothing of the frame is taken and its client sends it again.
+// Each frame ends: it is taken, or refused by a number that is for good if it can never be taken.
 //
 // Thread: the sidecar's one. Owns: counters and scratch space; the source and the sink outlive it.
-// Limits: frames_per_turn_max frames a turn, and none while the sink is busy: they wait where they
-// are.
+// Limits: a turn opens frames_per_turn_max frames, or fewer with bytes_per_turn_max bytes, looks at
+// events_per_turn_max events, and may stop inside a frame; it begins none while the sink is busy:
+// they wait where they are. An answer names proto::refused_events_max events.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "proto/confirm.hpp"
@@ -37,40 +40,63 @@ class ConfirmSink {
  public:
   virtual ~ConfirmSink() = default;
   virtual bool is_busy() const = 0;
-  /// False: there is no room, and what was added of this frame is to be dropped.
-  virtual bool add_event(const ArrivedEvent& event, const Now& now) = 0;
+  /// Takes one event of the frame that add_frame() will end, or says why not. The refusal is of
+  /// the event alone if is_of_event(); else what was added of this frame is to be dropped.
+  virtual proto::Refusal add_event(const ArrivedEvent& event, const Now& now) = 0;
   virtual void add_frame(FrameToConfirm frame) = 0;
   virtual void drop_frame() = 0;
+  /// The destination that had no room for what add_event() refused last.
+  virtual std::string_view full_destination() const = 0;
 };
 
 class ConfirmAgent final : public Agent {
  public:
   static constexpr int frames_per_turn_max = 64;
   static constexpr std::uint64_t events_per_turn_max = 10'000;
+  static constexpr std::uint64_t bytes_per_turn_max = 4U << 20U;
 
   ConfirmAgent(ConfirmSource& source, proto::FrameLimits limits, ConfirmSink& sink, Log& log,
                std::uint64_t seed)
-      : source_(source), reader_(limits), sink_(sink), refusals_(log), records_(seed) {}
+      : source_(source),
+        limits_(limits),
+        reader_(limits),
+        sink_(sink),
+        refusals_(log),
+        records_(seed) {}
 
   int do_work(const Now& now) override;
 
-  /// From here on every frame is told to come again later: this sidecar stops.
-  void refuse_all() { is_stopping_ = true; }
+  /// From here on every frame is to come again later, also one that is half read: this sidecar
+  /// stops.
+  void refuse_all(const Now& now);
+
+  /// The answer to a frame that was handed on. What was taken, or refused, counts if it `is_new`.
+  void answer(const std::string& peer, std::uint64_t sequence, proto::Refusal status,
+              const std::vector<proto::RefusedEvent>& refused, bool is_new, std::uint64_t events);
 
   const IngestCounters& counters() const { return counters_; }
 
  private:
-  void take_frame(const PeerFrame& peer_frame, const Now& now);
-  proto::Refusal add_events(FrameToConfirm& frame, const Now& now);
-  void refuse_frame(const PeerFrame& peer_frame, proto::Refusal refusal, const Now& now);
+  void open(const PeerFrame& peer_frame, const Now& now);
+  void take_events(std::uint64_t& events_left, const Now& now);
+  proto::Refusal take_event(const Now& now);
+  proto::Refusal leave_out(proto::Refusal refusal, const Now& now);
+  void refuse_frame(proto::Refusal refusal, const Now& now);
+  void send(const std::string& peer, const proto::ConfirmAnswer& answer);
 
   ConfirmSource& source_;
+  proto::FrameLimits limits_;
   proto::FrameReader reader_;
   ConfirmSink& sink_;
   RefusalLog refusals_;
   RecordMaker records_;
   IngestCounters counters_;
   bool is_stopping_ = false;
+
+  // The frame that is being read.
+  bool is_open_ = false;
+  std::uint32_t next_event_ = 0;
+  FrameToConfirm frame_;
 };
 
 }  // namespace outrider::sidecar

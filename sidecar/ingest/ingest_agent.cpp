@@ -1,14 +1,8 @@
 #include "sidecar/ingest/ingest_agent.hpp"
 
+#include <algorithm>
+
 namespace outrider::sidecar {
-namespace {
-
-bool concerns_whole_frame(proto::Refusal refusal) {
-  return refusal < proto::Refusal::event_shape;
-}
-
-}  // namespace
-
 IngestCounters& IngestCounters::operator+=(const IngestCounters& other) {
   frames += other.frames;
   events += other.events;
@@ -19,41 +13,58 @@ IngestCounters& IngestCounters::operator+=(const IngestCounters& other) {
 }
 
 int IngestAgent::do_work(const Now& now) {
+  int work = events_waiting_ > 0 ? 1 : 0;
   int frames = 0;
-  const std::uint64_t events_before = counters_.events;
-  while (frames < frames_per_turn_max && counters_.events - events_before < events_per_turn_max) {
+  std::uint64_t bytes = 0;
+  std::uint64_t events_left = events_per_turn_max;
+  while (events_left > 0) {
+    if (events_waiting_ > 0) {
+      const std::uint64_t events = std::min(events_waiting_, events_left);
+      take_events(events, now);
+      events_left -= events;
+      continue;
+    }
+    if (frames == frames_per_turn_max || bytes >= bytes_per_turn_max) break;
     const auto frame = source_.receive();
     if (!frame) break;
-    take_frame(*frame, now);
+    open(*frame, now);
+    bytes += frame->size();
     ++frames;
+    ++work;
   }
-  return frames;
+  return work;
 }
 
-void IngestAgent::take_frame(proto::ByteView frame, const Now& now) {
+void IngestAgent::open(proto::ByteView frame, const Now& now) {
   ++counters_.frames;
   const proto::Refusal refusal = reader_.open(frame);
   if (refusal != proto::Refusal::none) {
     refuse(refusal, now);
     return;
   }
-  clients_.note(reader_.header());
-  for (std::size_t left = reader_.event_count(); left > 0; --left) {
+  clients_.note(reader_.header(), now);
+  events_waiting_ = reader_.event_count();
+}
+
+void IngestAgent::take_events(std::uint64_t events, const Now& now) {
+  events_waiting_ -= events;
+  for (; events > 0; --events) {
     ArrivedEvent event;
-    const proto::Refusal event_refusal = records_.next(reader_, can_wait_, now, event);
-    if (event_refusal != proto::Refusal::none) {
-      refuse(event_refusal, now);
+    const proto::Refusal refusal_of_event = records_.next(reader_, can_wait_, now, event);
+    if (refusal_of_event != proto::Refusal::none) {
+      refuse(refusal_of_event, now);
       continue;
     }
+    if (event.is_before_2000) refusals_.note_early_time(reader_, now);
     ++counters_.events;
     sink_.accept(event, now);
   }
 }
 
 void IngestAgent::refuse(proto::Refusal refusal, const Now& now) {
-  ++(concerns_whole_frame(refusal) ? counters_.frames_refused : counters_.events_refused);
+  ++(proto::is_of_event(refusal) ? counters_.events_refused : counters_.frames_refused);
   ++counters_.refused[static_cast<std::size_t>(refusal)];
-  refusals_.note(refusal, reader_.header(), now);
+  refusals_.note(refusal, reader_, now);
 }
 
 }  // namespace outrider::sidecar

@@ -1,12 +1,13 @@
 // IngestAgent: takes frames from the source, checks them, and hands their events on as records.
 //
 // Used by App. A frame that is malformed counts as one refused frame and nothing of it is taken; an
-// event that breaks a rule is refused alone. What is refused is counted by reason, and told to the
+// event that breaks a rule is refused alone. What is refused is counted by reason, and said in the
 // log once in a while, never event by event.
 //
 // Thread: the sidecar's one thread. Owns: counters and scratch space; the source and the sink
-// outlive it. Limits: a turn takes frames_per_turn_max frames, or fewer with
-// events_per_turn_max events in them, so that delivery gets its share.
+// outlive it. Limits: a turn opens frames_per_turn_max frames, or fewer with bytes_per_turn_max
+// bytes, looks at events_per_turn_max events, taken or refused, and may stop inside a frame: so
+// delivery and other clients get their share.
 #pragma once
 
 #include <array>
@@ -45,6 +46,7 @@ class IngestAgent final : public Agent {
  public:
   static constexpr int frames_per_turn_max = 8;
   static constexpr std::uint64_t events_per_turn_max = 10'000;
+  static constexpr std::uint64_t bytes_per_turn_max = 4U << 20U;
 
   /// `can_wait`: events may have a later date.
   IngestAgent(FrameSource& source, proto::FrameLimits limits, bool can_wait, RecordSink& sink,
@@ -58,11 +60,15 @@ class IngestAgent final : public Agent {
 
   int do_work(const Now& now) override;
 
+  /// Takes the rest of the frame at which the last turn stopped. Before the source is closed.
+  void finish_frame(const Now& now) { take_events(events_waiting_, now); }
+
   const IngestCounters& counters() const { return counters_; }
   const ClientTable& clients() const { return clients_; }
 
  private:
-  void take_frame(proto::ByteView frame, const Now& now);
+  void open(proto::ByteView frame, const Now& now);
+  void take_events(std::uint64_t events, const Now& now);
   void refuse(proto::Refusal refusal, const Now& now);
 
   FrameSource& source_;
@@ -73,6 +79,7 @@ class IngestAgent final : public Agent {
   RecordMaker records_;
   ClientTable clients_;
   IngestCounters counters_;
+  std::uint64_t events_waiting_ = 0;  ///< of the frame that is open
 };
 
 }  // namespace outrider::sidecar

@@ -17,7 +17,8 @@ namespace outrider::sidecar {
 struct ArrivedEvent {
   proto::ByteView record{};
   std::string_view topic{};
-  std::uint64_t due_ns = 0;  ///< not before, since the Unix epoch; 0: at once
+  std::uint64_t due_ns = 0;     ///< not before, since the Unix epoch; 0: at once
+  bool is_before_2000 = false;  ///< its time, which may be in another unit than nanoseconds
 };
 
 class RecordMaker {

@@ -53,14 +53,16 @@ class SystemDisk final : public Disk {
   }
 
   Status lock(const std::string& path) override {
-    const std::string folder = folder_of(path);
-    if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
-      return Error{"cannot make the spool's folder " + folder + ": " + reason() +
-                   "; make it, owned by the user that the sidecar runs as"};
-    }
     const std::string name = lock_path(path);
     lock_fd_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (lock_fd_ < 0) return Error{"cannot open " + name + ": " + reason()};
+    if (lock_fd_ < 0) {
+      // Never made here: it would end up beside a volume that is not mounted yet.
+      const std::string hint =
+          errno == ENOENT ? "; make its folder, owned by the user that the sidecar runs as, and "
+                            "mount its volume first"
+                          : "";
+      return Error{"cannot open " + name + ": " + reason() + hint};
+    }
     if (::flock(lock_fd_, LOCK_EX | LOCK_NB) == 0) return Nothing{};
     return Error{"the spool " + path + " is in use by another sidecar; stop it, or give this one " +
                  "another [spool] path"};

@@ -20,7 +20,8 @@ class Disk {
   /// The SQLite VFS to open the database with; empty for the system's.
   virtual std::string vfs() const { return {}; }
 
-  /// Makes sure that no other process uses the same spool. First of all; makes its folder.
+  /// Makes sure that no other process uses the same spool. First of all. Its folder
+  /// must be there.
   virtual Status lock(const std::string& path) = 0;
 
   /// Makes the database's file with mode 0600 if there is none.

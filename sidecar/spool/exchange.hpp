@@ -48,12 +48,24 @@ struct Entry {
   std::uint64_t due_ns;  ///< not before, since the Unix epoch; 0: now
 };
 
+/// What a frame that was taken adds to the counters.
+struct FrameCounts {
+  struct Sampled {
+    LaneIndex lane;
+    std::uint64_t events;
+  };
+  std::uint64_t events = 0;      ///< taken
+  std::uint64_t unrouted = 0;    ///< of these, for no destination
+  std::vector<Sampled> sampled;  ///< of these, left out by the sampling of a destination
+};
+
 /// A frame that is to be confirmed.
 struct ConfirmedFrame {
   std::string peer;  ///< to whom the answer goes
   std::array<std::uint8_t, proto::client_id_bytes> client{};
   std::uint64_t sequence = 0;
   std::vector<proto::RefusedEvent> refused;
+  FrameCounts counts;
   std::size_t first_entry = 0;  ///< in Group::confirmed
   std::size_t entries = 0;
   // The answer.

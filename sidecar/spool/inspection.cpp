@@ -125,6 +125,38 @@ Result<Database> open_to_read(const std::string& path) {
   }
 }
 
+Status check_first_page(const std::string& path, bool& is_damaged) {
+  constexpr std::string_view magic("SQLite format 3\0", 16);
+  constexpr std::size_t version_at = 60;
+  constexpr std::size_t application_at = 68;
+  constexpr std::size_t tables_at = 103;
+  std::array<char, 108> head{};
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (fd < 0) return Error{"cannot be read: " + std::generic_category().message(errno)};
+  const ssize_t got = ::read(fd, head.data(), head.size());
+  ::close(fd);
+  // What was made and never checkpointed is still in the write-ahead log.
+  if (got == 0 || file_bytes(log_file(path)) > 0) return Nothing{};
+  is_damaged = got < static_cast<ssize_t>(head.size()) ||
+               !std::string_view(head.data(), 16).starts_with(magic);
+  if (is_damaged) return Nothing{};
+  const auto number_at = [&head](std::size_t at, std::size_t bytes) {
+    std::int64_t number = 0;
+    for (std::size_t i = 0; i < bytes; ++i) {
+      number = number << 8U | static_cast<std::uint8_t>(head[at + i]);
+    }
+    return number;
+  };
+  // A sidecar that could not go on when it had made the file.
+  if (number_at(tables_at, 2) == 0) return Nothing{};
+  try {
+    Store::check_kind(number_at(application_at, 4), number_at(version_at, 4));
+    return Nothing{};
+  } catch (const SqliteError& error) {
+    return Error{error.what()};
+  }
+}
+
 Result<std::unique_ptr<Store>> open_to_write(const std::string& path) {
   if (Status status = check_file(path, R_OK | W_OK); !status.ok()) return status.error();
   try {
@@ -137,7 +169,7 @@ Result<std::unique_ptr<Store>> open_to_write(const std::string& path) {
 }
 
 bool is_in_use(const std::string& path) {
-  const int fd = ::open(lock_path(path).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  const int fd = ::open(lock_path(path).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (fd < 0) return false;
   const bool is_locked = ::flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
   ::close(fd);
@@ -146,7 +178,8 @@ bool is_in_use(const std::string& path) {
 
 Result<std::unique_ptr<SpoolLock>> SpoolLock::take(const std::string& path) {
   const std::string name = lock_path(path);
-  const int fd = ::open(name.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  const int fd =
+      ::open(name.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
   if (fd < 0) {
     return Error{"cannot open " + name + ": " + std::generic_category().message(errno)};
   }

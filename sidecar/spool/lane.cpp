@@ -34,7 +34,7 @@ void Lane::attach(Ledger& ledger) {
 bool Lane::append(const RecordView& record, const Now& now) {
   const std::size_t bytes = stored_record_bytes(record);
   if (!spool_.has_room(index_, bytes)) return false;
-  spool_.gathered_->spilled.push_back(spool_.write_entry(index_, record, 0, now));
+  spool_.spill(index_, record, 0, now);
   note_reserved(bytes);
   ++ledger_->spooled;
   return true;
@@ -43,7 +43,7 @@ bool Lane::append(const RecordView& record, const Now& now) {
 bool Lane::schedule(const RecordView& record, std::uint64_t due_ns, const Now& now) {
   const std::size_t bytes = stored_record_bytes(record);
   if (!spool_.has_room(index_, bytes)) return false;
-  spool_.gathered_->spilled.push_back(spool_.write_entry(index_, record, due_ns, now));
+  spool_.spill(index_, record, due_ns, now);
   note_reserved(bytes);
   ++ledger_->scheduled;
   return true;

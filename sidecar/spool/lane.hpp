@@ -96,6 +96,7 @@ class Lane {
   /// Dead letters wait to be written: no more requests that might make new ones.
   bool is_busy() const;
   bool has_room(std::uint64_t bytes) const { return bytes_ + bytes <= settings_.bytes_max; }
+  std::uint64_t bytes_max() const { return settings_.bytes_max; }
 
  private:
   friend class Spool;

@@ -9,13 +9,25 @@
 namespace outrider::sidecar {
 namespace {
 
+/// More than this is given back after a frame that needed it.
+constexpr std::size_t frame_bytes_kept_max = 1U << 20U;
+
 DropReason drop_reason(StorageTrouble trouble) {
   return trouble == StorageTrouble::full ? DropReason::spool_full : DropReason::spool_failed;
 }
 
-proto::Refusal refusal_of(StorageTrouble trouble) {
-  return trouble == StorageTrouble::full ? proto::Refusal::spool_full
+proto::Refusal refusal_for(StorageTrouble trouble) {
+  return trouble == StorageTrouble::full ? proto::Refusal::disk_full
                                          : proto::Refusal::spool_failing;
+}
+
+Entry write_entry(Bytes& out, LaneIndex lane, const RecordView& record, std::uint64_t due_ns,
+                  const Now& now) {
+  const std::size_t bytes = stored_record_bytes(record);
+  const std::size_t offset = out.size();
+  out.resize(offset + bytes);
+  write_stored_record(record, now, out.data() + offset);
+  return {lane, static_cast<std::uint32_t>(bytes), offset, due_ns};
 }
 
 template <typename T>
@@ -31,6 +43,7 @@ Spool::Spool(const SpoolSettings& settings, const std::vector<StoredTotals>& tot
     : exchange_(exchange),
       log_(log),
       bytes_max_(settings.bytes_max),
+      frame_bytes_max_(std::min(settings.frame_bytes_max, settings.bytes_max)),
       gathered_(std::make_unique<Group>()) {
   for (std::size_t i = 0; i < settings.lanes.size(); ++i) {
     lanes_.push_back(
@@ -58,8 +71,8 @@ void Spool::hand_over(const Now& now) {
   is_asking_ = true;
   asked_spilled_ = gathered_->spilled.size();
   gathered_bytes_ = 0;
+  spilled_bytes_ = 0;
   dead_bytes_ = 0;
-  frame_begin_ = 0;
   exchange_.ask(std::exchange(gathered_, std::make_unique<Group>()));
 }
 
@@ -105,7 +118,7 @@ void Spool::take_intake(Group& group) {
 
 void Spool::take_frames(Group& group) {
   for (ConfirmedFrame& frame : group.frames) {
-    if (group.intake_trouble) frame.status = refusal_of(*group.intake_trouble);
+    if (group.intake_trouble) frame.status = refusal_for(*group.intake_trouble);
     for (std::size_t i = 0; i < frame.entries; ++i) {
       const Entry& entry = group.confirmed[frame.first_entry + i];
       Lane& lane = *lanes_[entry.lane];
@@ -142,49 +155,76 @@ void Spool::give_up() {
 
 // New events --------------------------------------------------------------------------------------
 
-bool Spool::has_room(std::uint64_t bytes) const {
-  return gathered_bytes_ + bytes <= gathered_bytes_max && bytes_ + bytes <= bytes_max_;
-}
-
 bool Spool::has_room(LaneIndex lane, std::uint64_t bytes) const {
-  return has_room(bytes) && lanes_[lane]->has_room(bytes);
+  return spilled_bytes_ + bytes <= spilled_bytes_max && bytes_ + bytes <= bytes_max_ &&
+         lanes_[lane]->has_room(bytes);
 }
 
-Entry Spool::write_entry(LaneIndex lane, const RecordView& record, std::uint64_t due_ns,
-                         const Now& now) {
-  const std::size_t bytes = stored_record_bytes(record);
-  Bytes& out = gathered_->bytes;
-  const std::size_t offset = out.size();
-  out.resize(offset + bytes);
-  write_stored_record(record, now, out.data() + offset);
-  gathered_bytes_ += bytes;
-  return {lane, static_cast<std::uint32_t>(bytes), offset, due_ns};
+void Spool::spill(LaneIndex lane, const RecordView& record, std::uint64_t due_ns, const Now& now) {
+  const Entry entry = write_entry(gathered_->bytes, lane, record, due_ns, now);
+  gathered_->spilled.push_back(entry);
+  spilled_bytes_ += entry.record_bytes;
+  gathered_bytes_ += entry.record_bytes + sizeof(Entry);
 }
 
-void Spool::add_to_frame(LaneIndex lane, const RecordView& record, std::uint64_t due_ns,
-                         const Now& now) {
-  if (gathered_->confirmed.size() == frame_begin_) frame_bytes_begin_ = gathered_->bytes.size();
-  const Entry entry = write_entry(lane, record, due_ns, now);
-  gathered_->confirmed.push_back(entry);
-  lanes_[lane]->note_reserved(entry.record_bytes);
+/// For ever comes before not now, and what concerns one event before what concerns all.
+proto::Refusal Spool::refusal_of(std::span<const LaneIndex> lanes, std::uint64_t bytes) {
+  const std::uint64_t copies = bytes * lanes.size();
+  if (copies > frame_bytes_max_) return proto::Refusal::event_beyond_spool;
+  for (const LaneIndex lane : lanes) {
+    full_lane_ = lane;
+    if (bytes > lanes_[lane]->bytes_max()) return proto::Refusal::event_beyond_spool;
+  }
+  for (const LaneIndex lane : lanes) {
+    full_lane_ = lane;
+    if (!lanes_[lane]->has_room(bytes)) return proto::Refusal::destination_full;
+  }
+  if (frame_bytes_.size() + copies > frame_bytes_max_) return proto::Refusal::frame_copies;
+  if (bytes_ + copies > bytes_max_) return proto::Refusal::spool_full;
+  return proto::Refusal::none;
+}
+
+proto::Refusal Spool::add_to_frame(std::span<const LaneIndex> lanes, const RecordView& record,
+                                   std::uint64_t due_ns, const Now& now) {
+  const proto::Refusal refusal = refusal_of(lanes, stored_record_bytes(record));
+  if (refusal != proto::Refusal::none) return refusal;
+  for (const LaneIndex lane : lanes) {
+    frame_entries_.push_back(write_entry(frame_bytes_, lane, record, due_ns, now));
+    lanes_[lane]->note_reserved(frame_entries_.back().record_bytes);
+  }
+  return refusal;
 }
 
 void Spool::add_frame(ConfirmedFrame frame) {
-  frame.first_entry = frame_begin_;
-  frame.entries = gathered_->confirmed.size() - frame_begin_;
+  Bytes& bytes = gathered_->bytes;
+  frame.first_entry = gathered_->confirmed.size();
+  frame.entries = frame_entries_.size();
+  for (Entry entry : frame_entries_) {
+    entry.offset += bytes.size();
+    gathered_->confirmed.push_back(entry);
+  }
+  bytes.insert(bytes.end(), frame_bytes_.begin(), frame_bytes_.end());
+  gathered_bytes_ += sizeof(ConfirmedFrame) + frame.peer.size() + frame_bytes_.size() +
+                     frame_entries_.size() * sizeof(Entry) +
+                     frame.refused.capacity() * sizeof(proto::RefusedEvent);
   gathered_->frames.push_back(std::move(frame));
-  frame_begin_ = gathered_->confirmed.size();
+  forget_frame();
 }
 
 void Spool::drop_frame() {
-  if (gathered_->confirmed.size() == frame_begin_) return;
-  for (std::size_t i = frame_begin_; i < gathered_->confirmed.size(); ++i) {
-    const Entry& entry = gathered_->confirmed[i];
+  for (const Entry& entry : frame_entries_) {
     lanes_[entry.lane]->note_not_reserved(entry.record_bytes);
   }
-  gathered_->confirmed.resize(frame_begin_);
-  gathered_bytes_ -= gathered_->bytes.size() - frame_bytes_begin_;
-  gathered_->bytes.resize(frame_bytes_begin_);
+  forget_frame();
+}
+
+void Spool::forget_frame() {
+  const bool is_large = frame_bytes_.capacity() > frame_bytes_kept_max;
+  frame_bytes_.clear();
+  frame_entries_.clear();
+  if (!is_large) return;
+  frame_bytes_.shrink_to_fit();
+  frame_entries_.shrink_to_fit();
 }
 
 }  // namespace outrider::sidecar

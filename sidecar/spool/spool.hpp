@@ -3,12 +3,14 @@
 //
 // Used by App, which turns it; its lanes by the destinations. Thread: the sidecar's one.
 // Owns: the lanes, and the group that is being gathered. Borrows: the exchange.
-// Limits: gathers at most gathered_bytes_max of new events; then append() says no, and is_busy()
-// asks for a pause of everything else.
+// Limits: gathers at most spilled_bytes_max of events that are spilled; then append() says no. From
+// busy_bytes of anything on, is_busy() asks for a pause of frames that are to be confirmed; one of
+// them has at most SpoolSettings::frame_bytes_max of copies.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,13 +23,16 @@
 namespace outrider::sidecar {
 
 struct SpoolSettings {
-  std::uint64_t bytes_max = 0;  ///< of all lanes together
+  static constexpr std::uint64_t frame_bytes_max_min = 32U << 20U;
+
+  std::uint64_t bytes_max = 0;                          ///< of all lanes together
+  std::uint64_t frame_bytes_max = frame_bytes_max_min;  ///< of a frame, a copy for each lane
   std::vector<LaneSettings> lanes;
 };
 
 class Spool final : public Agent {
  public:
-  static constexpr std::uint64_t gathered_bytes_max = 16U << 20U;
+  static constexpr std::uint64_t spilled_bytes_max = 16U << 20U;
   static constexpr std::uint64_t busy_bytes = 4U << 20U;
   static constexpr Duration retry_interval = std::chrono::milliseconds(200);
 
@@ -60,10 +65,11 @@ class Spool final : public Agent {
 
   // Frames to be confirmed ------------------------------------------------------------------------
 
-  /// Room for so many bytes of events that go to this lane.
-  bool has_room(LaneIndex lane, std::uint64_t bytes) const;
-  /// One event of the frame that add_frame() will end.
-  void add_to_frame(LaneIndex lane, const RecordView& record, std::uint64_t due_ns, const Now& now);
+  /// One event of the frame that add_frame() will end, for all of these lanes; or why not.
+  proto::Refusal add_to_frame(std::span<const LaneIndex> lanes, const RecordView& record,
+                              std::uint64_t due_ns, const Now& now);
+  /// The lane that had no room for what add_to_frame() refused last.
+  LaneIndex full_lane() const { return full_lane_; }
   /// The frame is complete; its answer comes when it is stored.
   void add_frame(ConfirmedFrame frame);
   /// What add_to_frame() has added since the last frame is not wanted after all.
@@ -81,27 +87,32 @@ class Spool final : public Agent {
  private:
   friend class Lane;
 
-  /// Room for new events, on disk and on the way there.
-  bool has_room(std::uint64_t bytes) const;
+  /// Room for a spilled event, on disk and on the way there.
+  bool has_room(LaneIndex lane, std::uint64_t bytes) const;
+  void spill(LaneIndex lane, const RecordView& record, std::uint64_t due_ns, const Now& now);
+  proto::Refusal refusal_of(std::span<const LaneIndex> lanes, std::uint64_t bytes);
   bool has_settlements() const { return !touched_.empty(); }
-  Entry write_entry(LaneIndex lane, const RecordView& record, std::uint64_t due_ns, const Now& now);
   void take_answer(Group& group, const Now& now);
   void take_intake(Group& group);
   void take_frames(Group& group);
   void keep_undone(Group& group);
+  void forget_frame();
 
   Exchange& exchange_;
   Log& log_;
   std::uint64_t bytes_max_;
+  std::uint64_t frame_bytes_max_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   AnswerFrame answer_frame_;
 
   std::unique_ptr<Group> gathered_;
-  std::uint64_t gathered_bytes_ = 0;
-  std::size_t frame_begin_ = 0;        ///< in gathered_->confirmed
-  std::size_t frame_bytes_begin_ = 0;  ///< in gathered_->bytes, if the frame has an event
-  std::uint64_t bytes_ = 0;            ///< of all lanes
-  std::vector<LaneIndex> touched_;     ///< lanes with settlements to be written
+  std::uint64_t gathered_bytes_ = 0;  ///< all that its new events and frames take
+  std::uint64_t spilled_bytes_ = 0;   ///< of them, spilled events
+  Bytes frame_bytes_;                 ///< of the frame that is not complete yet
+  std::vector<Entry> frame_entries_;  ///< in frame_bytes_
+  LaneIndex full_lane_ = 0;
+  std::uint64_t bytes_ = 0;         ///< of all lanes
+  std::vector<LaneIndex> touched_;  ///< lanes with settlements to be written
   std::vector<ScheduleMark> undone_marks_;
   std::size_t asked_spilled_ = 0;  ///< in the group that is being written
   bool is_asking_ = false;

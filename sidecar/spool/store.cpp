@@ -26,11 +26,14 @@
 namespace outrider::sidecar {
 namespace {
 
-constexpr std::int64_t application_id = 0x4f757472;  // "Outr"
+constexpr std::int64_t our_application_id = 0x4f757472;  // "Outr"
 constexpr std::int64_t schema_version = 1;
 /// Leaves room in front: what a stop puts back gets lower ids.
 constexpr std::int64_t first_block = std::int64_t{1} << 40U;
 constexpr std::size_t windows_cached_max = 1024;
+constexpr std::size_t newest_clients_max = 16'384;
+/// To look for silent clients takes a walk through all.
+constexpr Duration silence_look_interval = std::chrono::minutes(1);
 
 constexpr const char* tables = R"(
 CREATE TABLE counters(next_block INTEGER, front_block INTEGER, next_row INTEGER,
@@ -80,7 +83,7 @@ void Store::make_tables() {
       database_.execute(tables);
       database_.execute("INSERT INTO counters VALUES(" + std::to_string(first_block) + "," +
                         std::to_string(first_block) + ",1,0,0,0);");
-      database_.execute("PRAGMA application_id=" + std::to_string(application_id) +
+      database_.execute("PRAGMA application_id=" + std::to_string(our_application_id) +
                         "; PRAGMA user_version=" + std::to_string(schema_version) + ";");
     }
     database_.execute("COMMIT");
@@ -91,10 +94,13 @@ void Store::make_tables() {
 }
 
 void Store::check_kind(Database& database) {
-  if (database.number("PRAGMA application_id") != application_id) {
+  check_kind(database.number("PRAGMA application_id"), database.number("PRAGMA user_version"));
+}
+
+void Store::check_kind(std::int64_t application_id, std::int64_t version) {
+  if (application_id != our_application_id) {
     throw SqliteError::other("it is a database of another program; use another path");
   }
-  const std::int64_t version = database.number("PRAGMA user_version");
   if (version != schema_version) {
     throw SqliteError::other("the spool has version " + std::to_string(version) +
                              ", this program knows version " + std::to_string(schema_version) +
@@ -360,47 +366,88 @@ void Store::note_damaged(DestinationId destination, proto::ByteView data, const 
 
 // Clients -----------------------------------------------------------------------------------------
 
-ClientWindow::Sequence Store::take_frame(const ConfirmedFrame& frame, const Now& now) {
+ClientWindow::Sequence Store::take_frame(ConfirmedFrame& frame, const Now& now) {
   if (windows_.size() >= windows_cached_max) windows_.clear();
   auto found = windows_.find(frame.client);
   if (found == windows_.end()) {
     Statement& read = statements_->read_client;
     read.bind(1, proto::ByteView(frame.client));
     const StatementReset reset(read);
-    ClientWindow window;
+    ClientWindow window(now.wall_ns());
     if (read.step()) {
       window = ClientWindow(static_cast<std::uint64_t>(read.number(0)), read.bytes(1));
     } else {
       if (++counters_.clients > clients_max) prune_clients(now);
+      note_new_client(frame.client);
     }
     found = windows_.emplace(frame.client, window).first;
   }
   ClientWindow& window = found->second;
   const ClientWindow::Sequence seen = window.look_up(frame.sequence);
+  if (seen == ClientWindow::Sequence::taken) {
+    put_left_out(window.left_out(frame.sequence), frame.refused);
+  }
   if (seen != ClientWindow::Sequence::unseen) return seen;
-  window.take(frame.sequence);
+  window.take(frame.sequence, left_out_of(frame.refused));
+  const Bytes bytes = window.bytes();
   statements_->write_client.bind(1, proto::ByteView(frame.client))
       .bind(2, as_number(window.highest()))
-      .bind(3, window.bits())
+      .bind(3, proto::ByteView(bytes))
       .bind(4, as_number(now.wall_ns()))
       .run();
   return seen;
 }
 
-/// Those that were silent for long; if there are none, the most silent ones.
-void Store::prune_clients(const Now& now) {
-  Statement old(database_, "DELETE FROM client WHERE seen_ns<?");
-  old.bind(1, as_number(now.wall_ns()) - client_age_max.count()).run();
-  std::int64_t removed = database_.changes();
-  if (removed == 0) {
-    Statement oldest(database_,
-                     "DELETE FROM client WHERE id IN "
-                     "(SELECT id FROM client ORDER BY seen_ns LIMIT ?)");
-    oldest.bind(1, clients_max / 16).run();
-    removed = database_.changes();
+void Store::note_new_client(const ClientId& client) {
+  if (newest_clients_.size() >= newest_clients_max) {
+    newest_clients_.erase(newest_clients_.begin(),
+                          newest_clients_.begin() + newest_clients_max / 2);
   }
+  newest_clients_.push_back(client);
+}
+
+/// Those that have been silent for long. If there are none, those that came last: a flood of new
+/// clients makes itself forgotten, and nobody who was there before.
+void Store::prune_clients(const Now& now) {
+  std::int64_t removed = 0;
+  if (now.mono >= next_silence_look_) {
+    next_silence_look_ = now.mono + silence_look_interval;
+    removed = forget_silent_clients(now);
+  }
+  if (removed == 0) removed = forget_newest_clients();
   counters_.clients -= removed;
   windows_.clear();
+}
+
+std::int64_t Store::forget_silent_clients(const Now& now) {
+  const std::int64_t now_ns = as_number(now.wall_ns());
+  Statement old(database_, "DELETE FROM client WHERE seen_ns<?");
+  old.bind(1, now_ns - client_age_max.count()).run();
+  const std::int64_t removed = database_.changes();
+  if (removed >= clients_max / 16) return removed;
+  Statement silent(database_,
+                   "DELETE FROM client WHERE id IN "
+                   "(SELECT id FROM client WHERE seen_ns<? ORDER BY seen_ns LIMIT ?)");
+  silent.bind(1, now_ns - client_silence_min.count()).bind(2, clients_max / 16 - removed).run();
+  return removed + database_.changes();
+}
+
+std::int64_t Store::forget_newest_clients() {
+  std::int64_t removed = 0;
+  Statement forget(database_, "DELETE FROM client WHERE id=?");
+  for (; removed < clients_pruned_min && !newest_clients_.empty(); newest_clients_.pop_back()) {
+    forget.bind(1, proto::ByteView(newest_clients_.back())).run();
+    removed += database_.changes();
+  }
+  if (removed > 0) return removed;
+  // All came in earlier runs: a walk through the table finds those that came last.
+  Statement newest(database_,
+                   "DELETE FROM client WHERE id IN (SELECT id FROM client "
+                   "ORDER BY substr(taken, ?, 8) DESC, seen_ns DESC LIMIT ?)");
+  newest.bind(1, static_cast<std::int64_t>(ClientWindow::first_seen_offset) + 1)
+      .bind(2, clients_pruned_min)
+      .run();
+  return database_.changes();
 }
 
 // Recurring events --------------------------------------------------------------------------------

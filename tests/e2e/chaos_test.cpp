@@ -1,7 +1,9 @@
 // The application and the sidecar are killed under load, in random order, while the receiver has
 // its moods; and the sidecar is restarted in peace, again and again. Every confirmed event arrives.
 //
-// OUTRIDER_CHAOS_SECONDS (10) says for how long, OUTRIDER_CHAOS_SEED (random) in what order.
+// OUTRIDER_CHAOS_SECONDS (10) says for how long, OUTRIDER_CHAOS_SEED (1) in what order. A run
+// prints both. The waits behind the load are shorter than ctest's limit, so that a failure says
+// what it saw.
 
 #include <cstdlib>
 #include <iostream>
@@ -85,8 +87,7 @@ class Chaos : public SpoolTest {
               << sidecar_kills_ << " |\n";
   }
 
-  const long seed_ =
-      number_from_environment("OUTRIDER_CHAOS_SEED", static_cast<long>(std::random_device{}()));
+  const long seed_ = number_from_environment("OUTRIDER_CHAOS_SEED", 1);
   std::mt19937_64 random_{static_cast<std::uint64_t>(seed_)};
   FaultReceiver receiver_;
   const std::string issued_file_ = dir_.file("issued");
@@ -126,8 +127,8 @@ TEST_F(Chaos, KillsOfTheAppAndOfTheSidecarUnderLoadLoseNothingThatWasConfirmed) 
   }
   be_well();
   app_->close_input();
-  EXPECT_EQ(app_->wait(90s), 0) << "something was not confirmed\n" << sidecar_->err();
-  EXPECT_TRUE(eventually([&] { return spool_.rows() == 0; }, 300s)) << sidecar_->err();
+  EXPECT_EQ(app_->wait(60s), 0) << "something was not confirmed\n" << sidecar_->err();
+  EXPECT_TRUE(eventually([&] { return spool_.rows() == 0; }, 60s)) << sidecar_->err();
   const int status = sidecar_->stop();
   EXPECT_EQ(status, 0) << sidecar_->err();
 

@@ -36,7 +36,7 @@ WRAPPED_BY = {
         "sidecar/base/json_document.cpp",
     ],
     r"spdlog/": ["sidecar/base/log.cpp"],
-    r"boost/": ["sidecar/cli/arguments.cpp", "sidecar/config/overrides.cpp"],
+    r"boost/": ["sidecar/cli/arguments.cpp"],
     r"httplib\.h": ["sidecar/cli/sink_server.cpp"],
     r"rapidjson/": [
         "sidecar/base/json_document.hpp",

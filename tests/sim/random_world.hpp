@@ -3,7 +3,10 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <iostream>
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "sidecar/base/random.hpp"
 #include "sidecar/config/destination_config.hpp"
@@ -73,6 +76,24 @@ inline Weather random_weather(sidecar::Random& random) {
 inline std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
   const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): one thread
   return value == nullptr ? otherwise : std::strtoull(value, nullptr, 10);
+}
+
+/// Runs `run(seed)` for the seeds 1 to `seeds`, a tenth of them under a sanitizer, which is ten
+/// times as slow; prints which. OUTRIDER_SIM_SEEDS and OUTRIDER_SIM_FIRST give others,
+/// OUTRIDER_SIM_SEED one alone. Stops at the first that fails, and says which it was.
+template <typename Run>
+void for_each_seed(std::uint64_t seeds, Run&& run) {
+#ifdef OUTRIDER_SANITIZED
+  seeds = (seeds + 9) / 10;
+#endif
+  const std::uint64_t only = from_environment("OUTRIDER_SIM_SEED", 0);
+  const std::uint64_t first = only != 0 ? only : from_environment("OUTRIDER_SIM_FIRST", 1);
+  const std::uint64_t count = only != 0 ? 1 : from_environment("OUTRIDER_SIM_SEEDS", seeds);
+  std::cout << "seeds " << first << " to " << first + count - 1 << std::endl;
+  for (std::uint64_t seed = first; seed < first + count; ++seed) {
+    run(seed);
+    ASSERT_FALSE(testing::Test::HasFailure()) << "run it again with OUTRIDER_SIM_SEED=" << seed;
+  }
 }
 
 }  // namespace outrider::test

@@ -20,19 +20,7 @@ void fault_point(const char*) {
 namespace {
 
 TEST(SpoolSimulation, NothingConfirmedIsLostThroughCrashesAndFailures) {
-  const std::uint64_t only = test::from_environment("OUTRIDER_SIM_SEED", 0);
-#ifdef OUTRIDER_SANITIZED
-  constexpr std::uint64_t seeds = 5;  // each takes ten times as long
-#else
-  constexpr std::uint64_t seeds = 50;
-#endif
-  const std::uint64_t count = only != 0 ? 1 : test::from_environment("OUTRIDER_SIM_SEEDS", seeds);
-  const std::uint64_t first = test::from_environment("OUTRIDER_SIM_FIRST", 1);
-  for (std::uint64_t i = 0; i < count; ++i) {
-    const std::uint64_t seed = only != 0 ? only : first + i;
-    SpoolSimulation(seed).run();
-    ASSERT_FALSE(HasFailure()) << "run it again with OUTRIDER_SIM_SEED=" << seed;
-  }
+  test::for_each_seed(50, [](std::uint64_t seed) { SpoolSimulation(seed).run(); });
 }
 
 }  // namespace

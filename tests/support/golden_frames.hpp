@@ -104,6 +104,9 @@ inline std::vector<GoldenAnswer> read_golden_answers() {
     for (const auto& pair : row["answer"]["refused"].GetArray()) {
       answer.refused.push_back({pair[0].GetUint(), pair[1].GetUint()});
     }
+    if (!row["answer"].HasMember("limits")) continue;
+    const auto& limits = row["answer"]["limits"];
+    answer.limits = {limits["f"].GetUint64(), limits["e"].GetUint64()};
   }
   return answers;
 }

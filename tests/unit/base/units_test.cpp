@@ -17,11 +17,24 @@ TEST(Units, DurationsAreWrittenAsInTheContract) {
 
 TEST(Units, WhatIsNoDurationIsRefusedWithAnExample) {
   for (const char* bad :
-       {"", "5", "5 s", "-1s", "1.5s", "5S", "9999999h", "s", "99999999999999999999s"}) {
+       {"", "5", "5 s", "-1s", "1.5s", "5S", "s", "5d", "99999999999999999999"}) {
     const auto result = parse_duration(bad);
     ASSERT_FALSE(result.ok()) << bad;
     EXPECT_NE(result.error().message.find("250ms"), std::string::npos);
   }
+}
+
+TEST(Units, WhatIsTooLargeIsSaidToBe) {
+  EXPECT_EQ(parse_duration("87840h").value(), duration_max);
+  for (const char* bad : {"87841h", "9999999h", "99999999999999999999s"}) {
+    EXPECT_NE(parse_duration(bad).error().message.find("at most 87840h"), std::string::npos) << bad;
+    EXPECT_GT(saturated_duration(bad).value(), duration_max) << bad;
+  }
+  EXPECT_NE(parse_size("99999999999GiB").error().message.find("at most 1048576GiB"),
+            std::string::npos);
+  EXPECT_EQ(saturated_size("99999999999999999999GiB").value(), UINT64_MAX);
+  EXPECT_FALSE(parse_count("99999999999999999999").ok());
+  EXPECT_EQ(saturated_count("99999999999999999999").value(), UINT64_MAX);
 }
 
 TEST(Units, SizesAreWrittenAsInTheContract) {

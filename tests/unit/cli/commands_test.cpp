@@ -29,6 +29,7 @@ TEST(Commands, HelpNamesEveryCommandAndEachHasItsOwn) {
     EXPECT_EQ(own.out, outrider({"help", std::string(row.name)}).out);
   }
   EXPECT_EQ(outrider({"--help"}).out, help.out);
+  EXPECT_EQ(outrider({"check", "-h"}).out, outrider({"check", "--help"}).out);
 }
 
 TEST(Commands, VersionNamesTheLibrariesToo) {
@@ -72,6 +73,11 @@ TEST(Commands, WrongUsageIsOneLineThatNamesWhatWasMeant) {
       {{"emit", "a..b", "1"}, "the topic is not"},
       {{"emit", "--endpoint", "nonsense", "a.b", "1"}, "--endpoint: "},
       {{"check"}, "outrider check: --config FILE is missing"},
+      {{"check", "--confg", "a"}, "there is no option --confg; did you mean --config?"},
+      {{"check", "-v", "--config", "a"}, "\"-v\" is no option"},
+      {{"run", "a.conf"}, "\"a.conf\" is no option; write --config FILE"},
+      {{"run", "--config", "a", "--config", "b"}, "--config is given twice"},
+      {{"dead", "list", "--spool", "a", "--limit", "1", "--limit", "2"}, "--limit is given twice"},
   };
   for (const Case& wrong : cases) {
     const auto result = outrider(wrong.words);
@@ -85,10 +91,11 @@ TEST(Commands, WrongUsageIsOneLineThatNamesWhatWasMeant) {
 
 TEST(Commands, CheckExplainsTheShippedConfigurationWithWhatTheCommandLineSays) {
   const std::string file = test::source_path("systemd/outrider.conf");
-  const auto good = outrider({"check", "--config", file, "--shutdown.linger", "7s"});
+  const auto good = outrider({"check", "--elsewhere", "--config", file, "--shutdown.linger", "7s"});
   EXPECT_EQ(good.status, exit_done) << good.err;
   EXPECT_THAT(good.out, HasSubstr("linger = 7s"));
-  EXPECT_EQ(good.out, outrider({"check", "--shutdown.linger=7s", "--config=" + file}).out);
+  EXPECT_EQ(good.out,
+            outrider({"check", "--shutdown.linger=7s", "--config=" + file, "--elsewhere"}).out);
 
   const auto bad = outrider({"check", "--config", file, "--shutdown.lingr", "7s"});
   EXPECT_EQ(bad.status, exit_usage);

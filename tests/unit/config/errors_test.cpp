@@ -3,6 +3,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "sidecar/base/endpoint_guard.hpp"
 #include "sidecar/config/checks.hpp"
@@ -164,14 +165,15 @@ TEST(ConfigErrors, Units) {
   expect_errors({
       {http + "timeout = 5\n",
        "a.conf:3: timeout: \"5\" is not a duration; write a whole number and ms, s, m or h, as in "
-       "250ms or 5s (at most 366 days)"},
+       "250ms or 5s"},
       {http + "queue_bytes_max = 1MB\n",
        "a.conf:3: queue_bytes_max: \"1MB\" is not a size; write a whole number of bytes, or one "
        "with KiB, MiB or GiB, as in 64KiB"},
       {http + "queue_events_max = many\n",
        "a.conf:3: queue_events_max: \"many\" is not a whole number"},
       {http + "[ingest]\nsocket_mode = 0888\n",
-       "a.conf:4: socket_mode: \"0888\" is not a file mode; write octal digits, as in 0660"},
+       "a.conf:4: socket_mode: \"0888\" is not a file mode; write octal digits from 0 to "
+       "0777, as in 0660"},
       {http + "format = jsn\n",
        "a.conf:3: format: \"jsn\" is not one of json | ndjson | msgpack | cloudevents | payload; "
        "did you mean \"json\"?"},
@@ -206,7 +208,7 @@ TEST(ConfigErrors, Ranges) {
       // What has an error of its own is not compared.
       {http + "retry_initial = 10m\nretry_max = 5 m\n",
        "a.conf:4: retry_max: \"5 m\" is not a duration; write a whole number and ms, s, m or h, as "
-       "in 250ms or 5s (at most 366 days)"},
+       "in 250ms or 5s"},
   });
 }
 
@@ -226,14 +228,6 @@ TEST(ConfigErrors, Endpoints) {
        "a.conf:3: url: \"https://h/\" is not an endpoint; write ipc://PATH, tcp://HOST:PORT or "
        "inproc://NAME"},
   });
-  for (const char* good : {"ipc:///run/x", "ipc://rel", "tcp://*:0", "tcp://127.0.0.1:*",
-                           "tcp://[::1]:5555", "tcp://h.example:65535", "inproc://x"}) {
-    EXPECT_TRUE(check_endpoint(good).ok()) << good;
-  }
-  for (const char* bad : {"", "ipc://", "tcp://", "tcp://h", "tcp://:1", "tcp://h:", "tcp://h:x",
-                          "tcp://h:65536", "inproc://", "IPC:///x", "udp://h:1", "ipc:///\n"}) {
-    EXPECT_FALSE(check_endpoint(bad).ok()) << bad;
-  }
 }
 
 TEST(ConfigErrors, Urls) {
@@ -344,7 +338,7 @@ TEST(ConfigErrors, Groups) {
 TEST(ConfigErrors, AllAreFoundInOneGoInTheOrderOfTheFile) {
   EXPECT_EQ(errors_of(http + "timeout = x\nbogus = 1\n[log]\nlevel = y\n[ingest]\nendpoint = z\n"),
             "a.conf:3: timeout: \"x\" is not a duration; write a whole number and ms, s, m or h, "
-            "as in 250ms or 5s (at most 366 days)\n"
+            "as in 250ms or 5s\n"
             "a.conf:4: unknown key \"bogus\" in [destination.a]\n"
             "a.conf:6: level: \"y\" is not one of debug | info | warn | error\n"
             "a.conf:8: endpoint: \"z\" is not an endpoint; write ipc://PATH, tcp://HOST:PORT or "
@@ -354,7 +348,7 @@ TEST(ConfigErrors, AllAreFoundInOneGoInTheOrderOfTheFile) {
 TEST(ConfigErrors, CommandLine) {
   EXPECT_EQ(errors_of(http, {"--destination.a.timeout=x"}),
             "command line: timeout: \"x\" is not a duration; write a whole number and ms, s, m or "
-            "h, as in 250ms or 5s (at most 366 days)\n");
+            "h, as in 250ms or 5s\n");
   EXPECT_EQ(
       errors_of(http, {"--destination.a.timeuot=5s"}),
       "command line: unknown key \"timeuot\" in [destination.a]; did you mean \"timeout\"?\n");
@@ -365,23 +359,74 @@ TEST(ConfigErrors, CommandLine) {
       "command line: there is no destination \"audti\" in a.conf; did you mean \"audit\"? (to "
       "make one, give --destination.audti.type as well)\n");
   EXPECT_EQ(errors_of(http, {"--log.level"}),
-            "command line: the required argument for option '--log.level' is missing\n");
+            "command line: --log.level has no value; write it as --log.level=VALUE\n");
   EXPECT_EQ(errors_of(http, {"stray"}),
             "command line: \"stray\" is not a setting; write it as --SECTION.KEY=VALUE\n");
   EXPECT_EQ(errors_of(http, {"--verbose=1"}),
             "command line: \"--verbose\" is not a setting; write it as --SECTION.KEY=VALUE\n");
 }
 
+TEST(ConfigErrors, AValueOnTheCommandLineMayBeEmptyOrBeginWithDashes) {
+  const std::string out = "[destination.a]\ntype = stdout\nexclude = a.b\n";
+  const LoadedConfig empty = test::load(out, {"--destination.a.exclude="});
+  EXPECT_TRUE(empty.config.destinations[0].exclude.empty());
+  EXPECT_EQ(errors_of(out, {"--destination.a.cloudevents_source=--x", "--destination.a.format",
+                            "cloudevents"}),
+            "");
+  EXPECT_EQ(errors_of(out, {"--log.level", "--log.format=text"}),
+            "command line: --log.level has no value; write it as --log.level=VALUE\n");
+}
+
 TEST(ConfigErrors, TheFileItself) {
   const test::TempDir dir;
-  EXPECT_EQ(
-      messages(load_config(dir.path() + "/missing")),
-      "configuration file " + dir.path() + "/missing: cannot be read: No such file or directory\n");
-  EXPECT_EQ(messages(load_config(dir.path())),
-            "configuration file " + dir.path() + ": cannot be read: Is a directory\n");
+  const auto error_of = [](const std::string& path) { return messages(load_config(path)); };
+  EXPECT_EQ(error_of(dir.path() + "/missing"), "the configuration: file \"" + dir.path() +
+                                                   "/missing\" cannot be read: No such file or "
+                                                   "directory\n");
+  EXPECT_EQ(error_of(dir.path()),
+            "the configuration: file \"" + dir.path() + "\" is a directory\n");
   const std::string large = dir.write("large", std::string(config_file_bytes_max + 1, '#'));
-  EXPECT_EQ(messages(load_config(large)),
-            "configuration file " + large + ": is larger than 4MiB\n");
+  EXPECT_EQ(error_of(large), "the configuration: file \"" + large + "\" is larger than 4MiB\n");
+}
+
+TEST(ConfigErrors, WhatIsNoRegularFileIsRefusedAtOnce) {
+  const test::TempDir dir;
+  const std::string pipe = dir.path() + "/pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  for (const std::string& path : {pipe, std::string("/dev/zero"), std::string("/dev/null")}) {
+    EXPECT_EQ(messages(load_config(path)),
+              "the configuration: file \"" + path + "\" is no regular file\n");
+    for (const std::string key :
+         {"ca_file", "cert_file", "bearer_token_file", "basic_auth_file", "signing_secret_file"}) {
+      EXPECT_EQ(errors_of(http + key + " = " + path + "\n"),
+                "a.conf:3: " + key + ": file \"" + path + "\" is no regular file\n");
+    }
+  }
+}
+
+TEST(ConfigErrors, ControlCharactersAreRefusedAndTheirValueIsNotShown) {
+  for (const char c : {'\x01', '\x1b', '\x7f', '\t'}) {
+    const std::string value = std::string("/tmp/s3cret") + c + "b";
+    EXPECT_EQ(errors_of("[destination.a]\ntype = file\npath = " + value + "\n"),
+              "a.conf:3: path: the value holds a control character; write one line of text\n");
+  }
+}
+
+TEST(ConfigErrors, AZeroByteIsSaidOnceWithItsLine) {
+  using namespace std::literals;
+  const std::string error =
+      ": there is a zero byte; a configuration is text, in UTF-8 and not in UTF-16\n";
+  EXPECT_EQ(errors_of("[destination.a]\ntype = std\0out\ntype = \0\n"s), "a.conf:2" + error);
+  EXPECT_EQ(errors_of("\xff\xfe[\0a\0]\0"s), "a.conf:1" + error);
+  EXPECT_EQ(errors_of("[destination.a]\ntype = stdout\n# \0\n"s), "a.conf:3" + error);
+}
+
+TEST(ConfigErrors, TheFirstHundredAreShown) {
+  std::string text = http;
+  for (int i = 0; i < 100'000; ++i) text += "bogus_setting = 1\n";
+  const LoadResult result = load_config_text(text, "a.conf");
+  ASSERT_EQ(result.errors.size(), errors_max + 1);
+  EXPECT_EQ(result.errors.back().message, "a.conf: 99900 more errors");
 }
 
 TEST(ConfigErrors, RandomBytesAreRefusedAndNeverRepeatedRaw) {
@@ -389,7 +434,8 @@ TEST(ConfigErrors, RandomBytesAreRefusedAndNeverRepeatedRaw) {
   std::uint32_t state = 1;
   for (int i = 0; i < 20'000; ++i) {
     state = state * 1664525U + 1013904223U;
-    noise += static_cast<char>(state >> 24U);
+    const char byte = static_cast<char>(state >> 24U);
+    if (byte != 0) noise += byte;
   }
   const LoadResult result = load_config_text(noise, "a.conf");
   EXPECT_FALSE(result.ok());

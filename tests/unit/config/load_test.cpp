@@ -191,9 +191,10 @@ TEST(ConfigLoad, Warnings) {
   EXPECT_EQ(warnings("[destination.a]\nurl = http://localhost:80/\n"), Warnings{});
   EXPECT_EQ(warnings("[destination.a]\nurl = http://127.0.0.1/\n"), Warnings{});
   EXPECT_EQ(warnings("[destination.a]\nurl = http://[::1]:80/\n"), Warnings{});
-  EXPECT_EQ(warnings(http + "header = A: 1 # one\n"),
-            (Warnings{"a.conf:3: \" #\" and what follows is part of header; a comment needs a line "
-                      "of its own"}));
+  EXPECT_EQ(
+      warnings(http + "header = A: 1 # one\n"),
+      (Warnings{"a.conf:3: header: \" #\" and what follows is part of it; a comment needs a line "
+                "of its own"}));
   EXPECT_EQ(warnings(http + "topics = a.b, a.*.c\nexclude = x, a.>\n"),
             (Warnings{"a.conf:4: exclude covers all topics of \"a\"; it will never get an event"}));
   EXPECT_EQ(warnings(http + "topics = a.>\nexclude = a.*\n"), Warnings{});

@@ -2,10 +2,12 @@
 #include "sidecar/config/options.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <set>
 
 #include <gtest/gtest.h>
 
+#include "sidecar/base/units.hpp"
 #include "unit/config/config_support.hpp"
 
 namespace outrider::sidecar {
@@ -62,6 +64,60 @@ TEST(ConfigOptions, EveryRowIsReachableByFileAndCommandLine) {
     EXPECT_EQ(test::messages(line).find("unknown"), std::string::npos) << option.key;
     EXPECT_TRUE(line.loaded.origins.contains(title + "." + std::string(option.key))) << option.key;
   }
+}
+
+/// The value next to `limit`, on its other side for `step` = -1; empty: there is none.
+std::string beside(const Option& option, const std::string& limit, int step) {
+  if (option.value.kind == "percentage") {
+    if (step > 0) return "100.0001%";
+    return limit == "0%" ? "-1%" : "0%";
+  }
+  const auto moved = [step](std::uint64_t number) {
+    return step < 0 && number == 0 ? "-1"
+                                   : std::to_string(static_cast<std::int64_t>(number) + step);
+  };
+  if (option.value.kind == "duration") {
+    const auto limit_ms =
+        std::chrono::duration_cast<std::chrono::milliseconds>(parse_duration(limit).value());
+    return moved(static_cast<std::uint64_t>(limit_ms.count())) + "ms";
+  }
+  if (option.value.kind == "size") return moved(parse_size(limit).value());
+  if (option.value.kind == "count") return moved(parse_count(limit).value());
+  return step > 0 ? "01000" : "-1";
+}
+
+TEST(ConfigOptions, TheLimitsThatAnErrorNamesAreTheLimits) {
+  int limited = 0;
+  for (const Option& option : options()) {
+    if (option.value.range.empty()) continue;
+    ++limited;
+    Config config;
+    DestinationConfig destination;
+    ScheduleConfig schedule;
+    const Target target{config, destination, schedule};
+    const auto error_of = [&](const std::string& value) {
+      const Status status = option.value.parse(target, value, true);
+      return status.ok() ? "" : status.error().message;
+    };
+    const std::string& range = option.value.range;
+    const std::size_t to = range.find(" to ");
+    ASSERT_NE(to, std::string::npos) << option.key;
+    const std::string low = range.substr(0, to);
+    const std::string high = range.substr(to + 4);
+    EXPECT_EQ(error_of(low), "") << option.key;
+    EXPECT_EQ(error_of(high), "") << option.key;
+    EXPECT_NE(error_of(beside(option, low, -1)), "") << option.key;
+    EXPECT_NE(error_of(""), "") << option.key;
+    // However large: the error names what is allowed.
+    const std::string unit = option.value.kind == "duration"     ? "h"
+                             : option.value.kind == "percentage" ? "%"
+                                                                 : "";
+    for (const std::string& beyond : {beside(option, high, 1), "99999999999999999999" + unit}) {
+      EXPECT_NE(error_of(beyond).find(high), std::string::npos)
+          << option.key << ": " << error_of(beyond);
+    }
+  }
+  EXPECT_GT(limited, 30);
 }
 
 TEST(ConfigOptions, TypesHaveNames) {

@@ -82,6 +82,26 @@ class WriterTransportTest : public testing::Test {
   std::unique_ptr<Transport> transport_;
 };
 
+TEST_F(WriterTransportTest, HalfALineThatAKilledProcessLeftSpoilsOnlyItself) {
+  std::ofstream(path_) << "{\"n\":1}\n{\"n\":";
+  open_file(path_);
+  EXPECT_EQ(send("{\"n\":2}\n").result, AttemptResult::sent);
+  EXPECT_EQ(send("{\"n\":3}\n").result, AttemptResult::sent);
+  EXPECT_EQ(content(path_), "{\"n\":1}\n{\"n\":\n{\"n\":2}\n{\"n\":3}\n");
+  // Also when the file is opened again, after a rotation.
+  std::filesystem::remove(path_);
+  std::ofstream(path_) << "half";
+  EXPECT_EQ(send("{\"n\":4}\n").result, AttemptResult::sent);
+  EXPECT_EQ(content(path_), "half\n{\"n\":4}\n");
+}
+
+TEST_F(WriterTransportTest, AWholeLastLineIsLeftAsItIs) {
+  std::ofstream(path_) << "{\"n\":1}\n";
+  open_file(path_);
+  EXPECT_EQ(send("{\"n\":2}\n").result, AttemptResult::sent);
+  EXPECT_EQ(content(path_), "{\"n\":1}\n{\"n\":2}\n");
+}
+
 TEST_F(WriterTransportTest, AppendsBodiesByteForByte) {
   std::ofstream(path_) << "old\n";
   open_file(path_);

@@ -195,6 +195,30 @@ TEST_F(ZmqTransportTest, ASlowSubscriberDoesNotStarveAHealthyOne) {
   EXPECT_GT(lost, 0U);
 }
 
+/// Peers may send anything upstream: it must cost neither events nor memory.
+TEST_F(ZmqTransportTest, APeerThatTalksUpstreamCostsOthersNothing) {
+  config_.zmq_send_events_max = 10;
+  ASSERT_EQ(open(ZmqPattern::pub), "");
+  const Socket stopped = subscriber("orders.", 10);
+  const Socket healthy = subscriber("orders.", 10);
+  const Socket talker = peer(ZMQ_XSUB, 10);
+  set(talker, ZMQ_SNDTIMEO, 20'000);
+  const std::string longest(60'000, 'x');
+  for (int i = 0; i < 200; ++i) {
+    // Chatter, and the end of subscriptions that are not the talker's.
+    ASSERT_GE(zmq_send(talker.get(), longest.data(), longest.size(), 0), 0);
+    ASSERT_GE(zmq_send(talker.get(), std::string("\0orders.", 8).data(), 8, 0), 0);
+    finish_one(Duration::zero());
+  }
+  const Batch batch(1, 20'000);
+  std::uint32_t lost = 0;
+  for (int i = 0; i < 300; ++i) {
+    lost += send(batch).events_lost;
+    ASSERT_EQ(receive(healthy).topic, "orders.paid") << i;
+  }
+  EXPECT_GT(lost, 0U);
+}
+
 TEST_F(ZmqTransportTest, PushesEverythingThroughASlowPeer) {
   config_.zmq_send_events_max = 10;
   ASSERT_EQ(open(ZmqPattern::push), "");

@@ -127,6 +127,117 @@ TEST_F(IngestAgentTest, ATurnIsBounded) {
   EXPECT_EQ(agent.counters().frames, static_cast<std::uint64_t>(IngestAgent::frames_per_turn_max));
 }
 
+TEST_F(IngestAgentTest, ATurnIsBoundedByWhatIsExaminedAndStopsInsideAFrame) {
+  const std::uint64_t max = IngestAgent::events_per_turn_max;
+  IngestAgent large(source, {.frame_bytes_max = 100'000, .event_bytes_max = 1'000}, false, *this,
+                    log, 1);
+  const auto refused_shapes = [&] {
+    return large.counters().refused[static_cast<std::size_t>(proto::Refusal::event_shape)];
+  };
+  source.frames.push_back(frame_bytes(std::vector<std::string>(2 * max + 1, std::string(1, 0))));
+  source.frames.push_back(frame_bytes({event_bytes("polite", 1, numbered_data(1))}));
+  EXPECT_EQ(large.do_work(clock.now()), 1);
+  EXPECT_EQ(refused_shapes(), max);
+  EXPECT_GT(large.do_work(clock.now()), 0) << "there is more to do";
+  EXPECT_EQ(refused_shapes(), 2 * max);
+  EXPECT_TRUE(topics.empty());
+  EXPECT_GT(large.do_work(clock.now()), 0);
+  EXPECT_EQ(refused_shapes(), 2 * max + 1);
+  EXPECT_EQ(topics, std::vector<std::string>{"polite"});
+  EXPECT_EQ(large.counters().frames, 2U);
+  EXPECT_EQ(large.do_work(clock.now()), 0);
+}
+
+TEST_F(IngestAgentTest, ATurnIsBoundedInBytes) {
+  IngestAgent large(source, {.frame_bytes_max = 10U << 20U, .event_bytes_max = 4U << 20U}, false,
+                    *this, log, 1);
+  std::string data("\xc6\x00\x30\x00\x00", 5);  // 3 MiB
+  data += std::string(3U << 20U, 'x');
+  for (int i = 0; i < 4; ++i) source.frames.push_back(frame_bytes({event_bytes("a", 1, data)}));
+  EXPECT_EQ(large.do_work(clock.now()), 2);
+  EXPECT_EQ(large.do_work(clock.now()), 2);
+}
+
+TEST_F(IngestAgentTest, TheRestOfAFrameIsTakenBeforeTheSourceIsClosed) {
+  const std::uint64_t max = IngestAgent::events_per_turn_max;
+  IngestAgent large(source, {.frame_bytes_max = 1'000'000, .event_bytes_max = 1'000}, false, *this,
+                    log, 1);
+  source.frames.push_back(
+      frame_bytes(std::vector<std::string>(max + 7, event_bytes("a", 1, numbered_data(1)))));
+  large.do_work(clock.now());
+  EXPECT_EQ(topics.size(), max);
+  large.finish_frame(clock.now());
+  EXPECT_EQ(topics.size(), max + 7);
+  EXPECT_EQ(large.do_work(clock.now()), 0);
+}
+
+TEST_F(IngestAgentTest, EachReasonHasALineWithTheValueThatBrokeTheRule) {
+  source.frames.push_back(frame_bytes({
+      event_bytes("bad topic\n" + std::string(200, 'y'), 1, numbered_data(1)),
+      event_bytes("attr", 1, numbered_data(3), "\x81\xa3pri\x09"),
+      event_bytes("another bad topic", 1, numbered_data(1)),
+      std::string("\x93\xa1t\xcb\x3f\xf8\0\0\0\0\0\0\xc0", 13),
+  }));
+  source.frames.emplace_back(10'001, '\xc0');
+  turn();
+  EXPECT_EQ(log.count("refused"), 4);
+  EXPECT_EQ(log.count("reason=event_topic"), 1);
+  EXPECT_EQ(log.count("value=\"bad topic\\x0ayyy"), 1) << log.lines[0];
+  EXPECT_LT(log.lines[0].size(), 400U);
+  EXPECT_EQ(log.count("reason=event_attributes"), 1);
+  EXPECT_EQ(log.count("value={\"pri\": 9}"), 1) << log.lines[1];
+  EXPECT_EQ(log.count("value=1.5"), 1);
+  EXPECT_EQ(log.count("value=10001 bytes"), 1);
+}
+
+TEST_F(IngestAgentTest, ATimeInSecondsOrMillisecondsIsSaidAndTaken) {
+  for (const std::uint64_t time : {1'769'860'800ULL, 1'769'860'800'123ULL}) {
+    source.frames.push_back(frame_bytes({event_bytes("a", time, numbered_data(1))}));
+  }
+  source.frames.push_back(
+      frame_bytes({event_bytes("a", 0, numbered_data(1)),
+                   event_bytes("a", 946'684'800ULL * 1'000'000'000, numbered_data(1))}));
+  turn();
+  EXPECT_EQ(topics.size(), 4U);
+  EXPECT_EQ(log.count("before the year 2000"), 1);
+  EXPECT_EQ(log.count("value=1769860800"), 1);
+  clock.advance(std::chrono::seconds(11));
+  source.frames.push_back(frame_bytes({event_bytes("a", 1'769'860'800, numbered_data(1))}));
+  turn();
+  EXPECT_EQ(log.count("since_last_line=2"), 1);
+}
+
+TEST_F(IngestAgentTest, ATimeToLiveRunsFromADateThatIsLaterThanTheTime) {
+  const std::uint64_t wall_ns = clock.now().wall_ns();
+  const auto number = [](std::uint64_t value) {
+    std::string text("\xcf");
+    for (int shift = 56; shift >= 0; shift -= 8) text += static_cast<char>((value >> shift) & 0xff);
+    return text;
+  };
+  const auto event = [&](std::uint64_t time_ns, std::uint64_t at_ns, std::uint64_t ttl_ms) {
+    return event_bytes("a", time_ns, numbered_data(1),
+                       "\x82\xa2"
+                       "at" +
+                           number(at_ns) + "\xa3ttl" + number(ttl_ms));
+  };
+  const std::uint64_t second_ns = 1'000'000'000;
+  source.frames.push_back(frame_bytes({
+      event(wall_ns - 10 * second_ns, wall_ns - second_ns, 5'000),  // its ttl alone is over
+      event(wall_ns - 10 * second_ns, wall_ns - 20 * second_ns, 15'000),
+      event(wall_ns - 10 * second_ns, wall_ns, 0),
+      event(wall_ns - 10 * second_ns, wall_ns, UINT64_MAX),
+  }));
+  turn();
+  ASSERT_EQ(records.size(), 4U);
+  const auto left_ms = [&](std::size_t i) {
+    return std::chrono::round<std::chrono::milliseconds>(record(i).expires_at - clock.now().mono);
+  };
+  EXPECT_EQ(left_ms(0).count(), 4'001) << "to the next millisecond";
+  EXPECT_EQ(left_ms(1).count(), 5'000);
+  EXPECT_EQ(record(2).expires_at, never);
+  EXPECT_EQ(record(3).expires_at, never);
+}
+
 TEST_F(IngestAgentTest, AFloodOfBadFramesIsOneLineInTheLog) {
   for (int i = 0; i < 1000; ++i) source.frames.emplace_back("\xc1");
   turn();
@@ -139,6 +250,7 @@ TEST_F(IngestAgentTest, AFloodOfBadFramesIsOneLineInTheLog) {
 
 TEST(ClientTable, AddsUpWhatClientsDroppedAndWhatNeverCame) {
   ClientTable table;
+  test::ManualClock clock;
   const std::vector<std::uint8_t> client(16, 1);
   std::map<std::string, std::uint64_t, std::less<>> drops;
   const auto note = [&](std::uint64_t sequence) {
@@ -146,7 +258,7 @@ TEST(ClientTable, AddsUpWhatClientsDroppedAndWhatNeverCame) {
         frame_bytes({}, {.client_id = client, .sequence = sequence, .drops = &drops});
     proto::FrameReader reader({.frame_bytes_max = 1000, .event_bytes_max = 1000});
     ASSERT_EQ(reader.open(proto::as_bytes(frame)), proto::Refusal::none);
-    table.note(reader.header());
+    table.note(reader.header(), clock.now());
   };
   note(5);  // the first one seen: those before went elsewhere
   EXPECT_EQ(table.frames_missing(), 0U);
@@ -161,36 +273,87 @@ TEST(ClientTable, AddsUpWhatClientsDroppedAndWhatNeverCame) {
   EXPECT_EQ(table.drops().at("too_large"), 1U);
 }
 
-TEST(ClientTable, IsBoundedInClientsAndInReasons) {
+class ClientTableTest : public ::testing::Test {
+ protected:
+  using Drops = std::map<std::string, std::uint64_t, std::less<>>;
+
+  void note(std::uint32_t client, std::uint64_t sequence, const Drops& drops = {}) {
+    std::vector<std::uint8_t> id(16, 0);
+    for (int i = 0; i < 4; ++i) id[i] = static_cast<std::uint8_t>(client >> (8 * i));
+    const std::string frame = frame_bytes(
+        {}, {.client_id = id, .sequence = sequence, .drops = drops.empty() ? nullptr : &drops});
+    proto::FrameReader reader({.frame_bytes_max = 100'000, .event_bytes_max = 1000});
+    ASSERT_EQ(reader.open(proto::as_bytes(frame)), proto::Refusal::none);
+    table.note(reader.header(), clock.now());
+  }
+  void flood() {
+    for (std::uint32_t i = 0; i < ClientTable::clients_max + 10; ++i) note(1'000'000 + i, 1);
+  }
+
   ClientTable table;
-  std::map<std::string, std::uint64_t, std::less<>> drops;
+  test::ManualClock clock;
+};
+
+TEST_F(ClientTableTest, IsBoundedInClients) {
+  flood();
+  EXPECT_EQ(table.client_count(), ClientTable::clients_max);
+}
+
+TEST_F(ClientTableTest, IsBoundedInReasonsAndForgetsNoDrop) {
+  Drops drops;
   for (int i = 0; i < 98; ++i) drops["reason" + std::to_string(i)] = 1;
   drops[std::string(1000, 'x')] = 1;
   drops["\xff\n"] = 1;
-  std::vector<std::uint8_t> client(16, 0);
-  for (std::size_t i = 0; i < ClientTable::clients_max + 10; ++i) {
-    client[0] = static_cast<std::uint8_t>(i);
-    client[1] = static_cast<std::uint8_t>(i >> 8U);
-    client[2] = static_cast<std::uint8_t>(i >> 16U);
-    proto::FrameHeader header;
-    header.client_id = client;
-    header.sequence = 1;
-    table.note(header);
-  }
-  EXPECT_EQ(table.client_count(), ClientTable::clients_max);
-
-  const std::string frame = frame_bytes({}, {.client_id = client, .sequence = 2, .drops = &drops});
-  proto::FrameReader reader({.frame_bytes_max = 10'000, .event_bytes_max = 1000});
-  ASSERT_EQ(reader.open(proto::as_bytes(frame)), proto::Refusal::none);
-  table.note(reader.header());
-  EXPECT_LE(table.drops().size(), ClientTable::reasons_max + 1);
+  note(1, 1, drops);
   std::uint64_t total = 0;
-  for (const auto& [reason, events] : table.drops()) total += events;
-  EXPECT_EQ(total, 100U) << "no drop is forgotten";
   for (const auto& [reason, events] : table.drops()) {
+    total += events;
     EXPECT_LE(reason.size(), ClientTable::reason_bytes_max);
     EXPECT_TRUE(proto::is_valid_topic(reason)) << reason;
   }
+  EXPECT_EQ(total, 100U) << "no drop is forgotten";
+  note(1, 2, drops);
+  drops["reason97"] = 5;
+  note(1, 3, drops);
+  total = 0;
+  for (const auto& [reason, events] : table.drops()) total += events;
+  EXPECT_EQ(total, 104U) << "nor counted twice";
+}
+
+TEST_F(ClientTableTest, IsBoundedInReasonsThatChangeWithEveryFrame) {
+  for (int frame = 1; frame <= 500; ++frame) {
+    Drops drops;
+    for (int i = 0; i < 20; ++i) {
+      drops["r" + std::to_string(frame) + "_" + std::to_string(i)] = 1;
+    }
+    note(1, static_cast<std::uint64_t>(frame), drops);
+    note(2, static_cast<std::uint64_t>(frame), drops);
+  }
+  EXPECT_LE(table.reason_count(), 3 * (ClientTable::reasons_max + 1));
+}
+
+TEST_F(ClientTableTest, TotalsEndAtTheLargestNumber) {
+  note(1, 1, {{"full", UINT64_MAX}});
+  note(2, 1, {{"full", UINT64_MAX - 5}});
+  note(3, 1, {{"\xff", UINT64_MAX}, {"\xfe", 7}});
+  EXPECT_EQ(table.drops().at("full"), UINT64_MAX);
+  EXPECT_EQ(table.drops().at("other"), UINT64_MAX);
+  note(1, UINT64_MAX - 10);
+  note(2, UINT64_MAX - 10);
+  EXPECT_EQ(table.frames_missing(), UINT64_MAX);
+}
+
+TEST_F(ClientTableTest, AFloodOfNewClientsMakesNobodyForgottenWhoWasThereBefore) {
+  note(1, 10, {{"full", 7}});
+  flood();
+  note(1, 12, {{"full", 7}});
+  EXPECT_EQ(table.drops().at("full"), 7U) << "counted once";
+  EXPECT_EQ(table.frames_missing(), 1U);
+  clock.advance(ClientTable::silence_min);
+  flood();
+  EXPECT_EQ(table.client_count(), ClientTable::clients_max);
+  note(1, 20);
+  EXPECT_EQ(table.frames_missing(), 1U) << "after an hour's silence it may be forgotten";
 }
 
 }  // namespace

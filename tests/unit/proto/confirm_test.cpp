@@ -43,6 +43,12 @@ TEST(Confirm, WrittenInTheShortestForm) {
             std::string("\x95\x01\xa1"
                         "c\x07\x00\x81\x01\x11",
                         9));
+  EXPECT_EQ(write_confirm_answer({.sequence = 7, .limits = {100, 64}}), std::string("\x96\x01\xa1"
+                                                                                    "c\x07\x00\x80"
+                                                                                    "\x82\xa1"
+                                                                                    "fd\xa1"
+                                                                                    "e@",
+                                                                                    14));
 }
 
 TEST(Confirm, AnyBytesAreReadWithoutHarm) {

@@ -55,9 +55,13 @@ class LaneTest : public SpoolFixture {
     if (is_taken) ++ledger.accepted;
     return is_taken;
   }
+  proto::Refusal add_to_frame(const std::vector<std::uint8_t>& bytes,
+                              const std::vector<LaneIndex>& lanes = {0}) {
+    return spool->add_to_frame(lanes, read_record(bytes.data()), 0, clock.now());
+  }
   void confirm(std::uint64_t number) {
     const auto bytes = record(number);
-    spool->add_to_frame(0, read_record(bytes.data()), 0, clock.now());
+    EXPECT_EQ(add_to_frame(bytes), proto::Refusal::none);
     ConfirmedFrame frame;
     frame.sequence = number;
     spool->add_frame(frame);
@@ -151,8 +155,11 @@ TEST_F(LaneTest, LimitsHoldAndRoomComesBack) {
   EXPECT_TRUE(append(1));
   EXPECT_TRUE(append(2));
   EXPECT_FALSE(append(3));
-  EXPECT_FALSE(spool->has_room(0, bytes));
-  EXPECT_TRUE(spool->has_room(1, bytes));
+  EXPECT_EQ(add_to_frame(record(3)), proto::Refusal::destination_full);
+  EXPECT_EQ(spool->full_lane(), 0U);
+  EXPECT_EQ(add_to_frame(record(3), {1, 0}), proto::Refusal::destination_full) << "both or none";
+  EXPECT_EQ(add_to_frame(record(3), {1}), proto::Refusal::none);
+  spool->drop_frame();
   turn();
   EXPECT_EQ(take_all(), (Numbers64{1, 2}));
   EXPECT_TRUE(append(3));
@@ -165,21 +172,22 @@ TEST_F(LaneTest, LimitsHoldAndRoomComesBack) {
   EXPECT_FALSE(append(4)) << "what is on disk counts from the start";
   EXPECT_EQ(take_all(), (Numbers64{3}));
   EXPECT_TRUE(append(4));
-  EXPECT_FALSE(spool->has_room(1, bytes)) << "the limit of all lanes together";
+  EXPECT_EQ(add_to_frame(record(5), {1}), proto::Refusal::spool_full)
+      << "the limit of all lanes together";
 }
 
 TEST_F(LaneTest, AFrameThatIsDroppedLeavesNothingBehind) {
   for (int i = 0; i < 1000; ++i) {
     for (int event = 0; event < 100; ++event) {
       const auto bytes = record(1, 200);
-      spool->add_to_frame(0, read_record(bytes.data()), 0, clock.now());
+      add_to_frame(bytes);
     }
     spool->drop_frame();
     ASSERT_FALSE(spool->is_busy()) << "after " << i;
   }
   EXPECT_TRUE(spool->is_idle());
   append(1);
-  spool->add_to_frame(0, read_record(record(2).data()), 0, clock.now());
+  add_to_frame(record(2));
   spool->drop_frame();
   confirm(3);
   turn();

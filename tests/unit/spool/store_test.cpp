@@ -197,11 +197,41 @@ TEST_F(StoreTest, ForgetsTheClientsThatWereSilentForLongest) {
     store->database().execute("UPDATE counters SET clients=" + std::to_string(Store::clients_max));
   });
   reopen();
+  clock.advance(2 * Store::client_silence_min);
   ConfirmedFrame frame;
   frame.sequence = 1;
   commit([&] { store->take_frame(frame, clock.now()); });
   EXPECT_EQ(store->database().number("SELECT count(*) FROM client"),
             Store::clients_max - Store::clients_max / 16 + 1);
+}
+
+TEST_F(StoreTest, AFloodOfNewClientsMakesNobodyForgottenWhoWasThereBefore) {
+  ConfirmedFrame old;
+  old.sequence = 1;
+  commit([&] { store->take_frame(old, clock.now()); });
+  // As many as there may be, all of them later, and heard more often.
+  commit([&] {
+    store->database().execute(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<" +
+        std::to_string(Store::clients_max - 1) +
+        ") INSERT INTO client SELECT randomblob(16), 1, x'" + std::string(1024, '0') +
+        "7000000000000000', " + std::to_string(clock.now().wall_ns()) + "+i FROM n");
+    store->database().execute("UPDATE counters SET clients=" + std::to_string(Store::clients_max));
+  });
+  reopen();
+  auto seen = ClientWindow::Sequence::unseen;
+  commit([&] {
+    for (std::uint32_t i = 0; i < 4 * Store::clients_pruned_min; ++i) {
+      clock.advance(std::chrono::milliseconds(1));
+      ConfirmedFrame stranger;
+      stranger.sequence = 1;
+      stranger.client = {1, static_cast<std::uint8_t>(i), static_cast<std::uint8_t>(i >> 8U)};
+      store->take_frame(stranger, clock.now());
+    }
+    seen = store->take_frame(old, clock.now());
+  });
+  EXPECT_EQ(seen, ClientWindow::Sequence::taken);
+  EXPECT_LE(store->database().number("SELECT count(*) FROM client"), Store::clients_max);
 }
 
 TEST_F(StoreTest, ADatabaseOfAnotherProgramIsLeftAlone) {

@@ -1,0 +1,333 @@
+#include "sidecar/app/place_probe.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+#include <system_error>
+
+#include <fcntl.h>
+#include <grp.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "sidecar/base/units.hpp"
+#include "sidecar/spool/disk.hpp"
+#include "sidecar/spool/inspection.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+namespace fs = std::filesystem;
+using Kind = Finding::Kind;
+
+std::string reason(int error) {
+  return std::generic_category().message(error);
+}
+
+std::string this_user() {
+  return "uid " + std::to_string(geteuid());
+}
+
+std::string folder_of(const std::string& path) {
+  const std::string folder = fs::path(path).parent_path().string();
+  return folder.empty() ? "." : folder;
+}
+
+bool may(const std::string& path, int access) {
+  return faccessat(AT_FDCWD, path.c_str(), access, AT_EACCESS) == 0;
+}
+
+/// Opens a regular file that is there as the sidecar does, and lets go of it; 0 or an errno.
+/// O_CREAT is part of the question: in a sticky folder the kernel refuses it for other people's
+/// files.
+int try_to_open(const std::string& path, int flags) {
+  const int fd = open(path.c_str(), flags | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
+  if (fd < 0) return errno;
+  close(fd);
+  return 0;
+}
+
+/// Nothing if files can be made in it.
+std::optional<Finding> folder_trouble(const std::string& folder, const std::string& hint) {
+  struct stat status {};
+  if (stat(folder.c_str(), &status) != 0) {
+    const std::string what =
+        errno == ENOENT ? "does not exist" : "cannot be used: " + reason(errno);
+    return Finding{Kind::error, "its folder " + folder + " " + what + "; " + hint};
+  }
+  if (!S_ISDIR(status.st_mode)) return Finding{Kind::error, folder + " is not a folder"};
+  if (!may(folder, W_OK | X_OK)) {
+    return Finding{Kind::error, "nothing can be made in its folder " + folder + ": " +
+                                    reason(errno) + "; let " + this_user() +
+                                    " write there, or choose another path"};
+  }
+  return std::nullopt;
+}
+
+void warn_of_open_folder(const std::string& folder, const std::string& what, Findings& findings) {
+  struct stat status {};
+  if (stat(folder.c_str(), &status) != 0) return;
+  const bool is_open = (status.st_mode & S_IWOTH) != 0 && (status.st_mode & S_ISVTX) == 0;
+  if (!is_open) return;
+  findings.push_back({Kind::warning, "every user of this machine can put another " + what +
+                                         " in its place, for its folder " + folder +
+                                         " is open to all; chmod o-w"});
+}
+
+/// The file PATH.lock, which is made and locked beside it.
+std::optional<Finding> lock_trouble(const std::string& path) {
+  const std::string name = lock_path(path);
+  struct stat status {};
+  if (lstat(name.c_str(), &status) != 0) {
+    if (errno == ENOENT) return std::nullopt;
+    return Finding{Kind::error, "cannot look at " + name + ": " + reason(errno)};
+  }
+  if (!S_ISREG(status.st_mode)) {
+    return Finding{Kind::error, name + " is no regular file: remove it, or choose another path"};
+  }
+  const int error = try_to_open(name, O_RDWR | O_NOFOLLOW);
+  if (error == 0) return std::nullopt;
+  return Finding{Kind::error, "cannot open " + name + ": " + reason(error) + "; it was left by " +
+                                  "another user than " + this_user() + ": remove it"};
+}
+
+/// 0 if somebody accepts connections there, else the errno that connect() gave.
+int connect_to(const std::string& path) {
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return errno;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path.data(), std::min(path.size(), sizeof address.sun_path - 1));
+  const int error =
+      connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ? 0 : errno;
+  close(fd);
+  return error;
+}
+
+/// What stands at the path already.
+std::optional<Finding> socket_trouble(const std::string& path) {
+  struct stat found {};
+  if (lstat(path.c_str(), &found) != 0) {
+    if (errno == ENOENT) return std::nullopt;
+    return Finding{Kind::error, "cannot look at " + path + ": " + reason(errno)};
+  }
+  if (!S_ISSOCK(found.st_mode)) {
+    return Finding{Kind::error,
+                   path + " exists and is not a socket: remove it, or choose another endpoint"};
+  }
+  const int error = connect_to(path);
+  if (error == 0 || error == EAGAIN) {
+    return Finding{Kind::in_use,
+                   "somebody listens on " + path + ": stop it, or choose another endpoint"};
+  }
+  if (error != ECONNREFUSED && error != ENOENT) {
+    return Finding{Kind::error, "cannot tell whether anybody listens on " + path + ": " +
+                                    reason(error) + "; it belongs to uid " +
+                                    std::to_string(found.st_uid) + ", and this is " + this_user()};
+  }
+  struct stat folder {};
+  const uid_t self = geteuid();
+  if (self != 0 && self != found.st_uid && stat(folder_of(path).c_str(), &folder) == 0 &&
+      (folder.st_mode & S_ISVTX) != 0 && folder.st_uid != self) {
+    return Finding{Kind::error, "cannot remove the stale socket " + path + " of uid " +
+                                    std::to_string(found.st_uid) +
+                                    ", for its folder is sticky: remove it"};
+  }
+  return std::nullopt;
+}
+
+std::optional<gid_t> find_gid(const std::string& name) {
+  constexpr std::size_t entry_bytes_max = 16U << 20U;
+  std::vector<char> buffer(16U << 10U);
+  group entry{};
+  group* found = nullptr;
+  while (getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) == ERANGE &&
+         buffer.size() < entry_bytes_max) {
+    buffer.resize(buffer.size() * 2);
+  }
+  if (found == nullptr) return std::nullopt;
+  return found->gr_gid;
+}
+
+std::optional<Finding> group_trouble(const std::string& name) {
+  const std::optional<gid_t> gid = find_gid(name);
+  if (!gid) return Finding{Kind::error, "there is no group \"" + name + "\" on this machine"};
+  if (geteuid() == 0 || *gid == getegid()) return std::nullopt;
+  std::vector<gid_t> groups(static_cast<std::size_t>(std::max(getgroups(0, nullptr), 0)));
+  const int count = getgroups(static_cast<int>(groups.size()), groups.data());
+  groups.resize(static_cast<std::size_t>(std::max(count, 0)));
+  if (std::find(groups.begin(), groups.end(), *gid) != groups.end()) return std::nullopt;
+  return Finding{Kind::error, this_user() + " is not in the group \"" + name +
+                                  "\" and cannot give the socket to it; add it to the group "
+                                  "(usermod -aG, or SupplementaryGroups= in the unit)"};
+}
+
+template <typename... Troubles>
+Findings first_of(Troubles... troubles) {
+  Findings findings;
+  const auto take = [&findings](auto look) {
+    if (!findings.empty()) return;
+    if (std::optional<Finding> found = look()) findings.push_back(std::move(*found));
+  };
+  (take(troubles), ...);
+  return findings;
+}
+
+/// Where a link leads to that leads nowhere yet.
+std::string link_target(std::string path) {
+  constexpr int links_max = 40;
+  for (int i = 0; i < links_max; ++i) {
+    std::error_code error;
+    const fs::path target = fs::read_symlink(path, error);
+    if (error) break;
+    path = (fs::path(path).parent_path() / target).string();
+  }
+  return path;
+}
+
+/// The file as it stands now, without SQLite, which would make files beside it.
+std::optional<Finding> database_trouble(const std::string& path) {
+  struct stat status {};
+  if (lstat(path.c_str(), &status) != 0) {
+    if (errno == ENOENT) return std::nullopt;
+    return Finding{Kind::error, "cannot look at " + path + ": " + reason(errno)};
+  }
+  if (!S_ISREG(status.st_mode)) return Finding{Kind::error, path + " is not a regular file"};
+  const bool is_ours = geteuid() == 0 || geteuid() == status.st_uid;
+  if (try_to_open(path, O_RDWR | O_NOFOLLOW) != 0 ||
+      (!is_ours && (status.st_mode & 0777) != 0600)) {
+    return Finding{Kind::error, path + " belongs to uid " + std::to_string(status.st_uid) +
+                                    ", and this is " + this_user() + "; give it to that user"};
+  }
+  bool is_damaged = false;
+  const Status kind = check_first_page(path, is_damaged);
+  if (!kind.ok()) return Finding{Kind::error, path + ": " + kind.error().message};
+  if (!is_damaged) return std::nullopt;
+  return Finding{
+      Kind::warning,
+      path + " is damaged or no spool at all; the sidecar sets it aside " + "and begins a new one"};
+}
+
+/// A spool that is there can do with less: what is in it leaves.
+bool is_made_yet(const std::string& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 && status.st_size > 0;
+}
+
+std::optional<Finding> room_trouble(const SpoolConfig& spool) {
+  constexpr std::uint64_t new_bytes = 128U << 10U;
+  constexpr std::uint64_t new_files = 6;
+  struct statvfs status {};
+  if (statvfs(folder_of(spool.path).c_str(), &status) != 0) return std::nullopt;
+  const std::uint64_t free = static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
+  const bool has_files = status.f_files == 0 || status.f_favail >= new_files;
+  if (!is_made_yet(spool.path) && (free < new_bytes || !has_files)) {
+    return Finding{Kind::error, "there is no room for a spool: " + format_size(free) + " and " +
+                                    std::to_string(status.f_favail) + " files are free; make room"};
+  }
+  if (free >= spool.free_bytes_min) return std::nullopt;
+  return Finding{Kind::warning, "nothing will be stored, for less than free_bytes_min (" +
+                                    format_size(spool.free_bytes_min) + ") is free: " +
+                                    format_size(free >> 20U << 20U) + "; make room"};
+}
+
+}  // namespace
+
+std::string plain_path(const std::string& path) {
+  std::error_code error;
+  const fs::path plain = fs::weakly_canonical(fs::absolute(link_target(path)), error);
+  return error ? path : plain.string();
+}
+
+Findings probe_socket(const std::string& path, const std::string& group) {
+  const std::string folder = folder_of(path);
+  Findings findings = first_of(
+      [&] {
+        return folder_trouble(folder,
+                              "make it, owned by the user that the sidecar runs as (in a "
+                              "systemd unit: RuntimeDirectory=), or choose another path");
+      },
+      [&] { return lock_trouble(path); },
+      [&]() -> std::optional<Finding> {
+        if (!is_in_use(path)) return std::nullopt;
+        return Finding{Kind::in_use, "another sidecar listens on " + path +
+                                         ": stop it, or choose another endpoint"};
+      },
+      [&] { return socket_trouble(path); },
+      [&] { return group.empty() ? std::nullopt : group_trouble(group); });
+  warn_of_open_folder(folder, "socket", findings);
+  return findings;
+}
+
+Findings probe_file(const std::string& path) {
+  struct stat status {};
+  if (stat(path.c_str(), &status) != 0) {
+    if (errno != ENOENT) return {{Kind::error, "cannot open " + path + ": " + reason(errno)}};
+    const std::string target = link_target(path);
+    if (target.ends_with('/')) return {{Kind::error, path + " is a folder; write a file's path"}};
+    const auto trouble = folder_trouble(
+        folder_of(target),
+        "make it, writable for the user that the sidecar runs as, or choose another path");
+    return trouble ? Findings{*trouble} : Findings{};
+  }
+  if (S_ISDIR(status.st_mode)) return {{Kind::error, path + " is a folder; write a file's path"}};
+  if (S_ISFIFO(status.st_mode)) {
+    return {{Kind::warning, path + " is a pipe; somebody must read it when the sidecar starts"}};
+  }
+  const int error = S_ISREG(status.st_mode)    ? try_to_open(path, O_WRONLY | O_APPEND)
+                    : S_ISSOCK(status.st_mode) ? ENXIO
+                    : may(path, W_OK)          ? 0
+                                               : errno;
+  if (error == 0) return {};
+  return {{Kind::error, "cannot open " + path + ": " + reason(error)}};
+}
+
+Findings probe_descriptors(std::uint64_t needed) {
+  rlimit limit{};
+  // The sidecar raises its own limit up to the hard one.
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max >= needed) return {};
+  return {{Kind::error, "this process may open only " + std::to_string(limit.rlim_max) +
+                            " files and sockets, and the configuration takes " +
+                            std::to_string(needed) +
+                            " before the first client connects; raise ulimit -n, or LimitNOFILE= "
+                            "in the unit"}};
+}
+
+Findings probe_memory(std::uint64_t queue_bytes) {
+  const long pages = sysconf(_SC_PHYS_PAGES);
+  const long page_bytes = sysconf(_SC_PAGESIZE);
+  if (pages <= 0 || page_bytes <= 0) return {};
+  const std::uint64_t here =
+      static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page_bytes);
+  if (queue_bytes <= here) return {};
+  return {{Kind::warning, "the queues may take " + format_size(queue_bytes) +
+                              " together, and this machine has " + format_size(here >> 20U << 20U) +
+                              " of memory; lower queue_bytes_max, and let when_full = spool keep "
+                              "more"}};
+}
+
+Findings probe_spool(const SpoolConfig& spool) {
+  const std::string folder = folder_of(spool.path);
+  Findings findings = first_of(
+      [&] {
+        return folder_trouble(folder,
+                              "make it, owned by the user that the sidecar runs as (in a "
+                              "systemd unit: StateDirectory=), and mount its volume first");
+      },
+      [&] { return lock_trouble(spool.path); },
+      [&]() -> std::optional<Finding> {
+        if (!is_in_use(spool.path)) return std::nullopt;
+        return Finding{Kind::in_use, "the spool " + spool.path + " is in use by another sidecar; " +
+                                         "stop it, or give this one another [spool] path"};
+      },
+      [&] { return database_trouble(spool.path); }, [&] { return room_trouble(spool); });
+  warn_of_open_folder(folder, "spool", findings);
+  return findings;
+}
+
+}  // namespace outrider::sidecar

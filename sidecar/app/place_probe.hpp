@@ -1,0 +1,61 @@
+// What can be found out of a path or an address without taking it: whether a socket, a file or a
+// spool could be opened there by this process.
+//
+// Used by probe.cpp. Makes nothing, holds nothing, sends nothing. Thread: any; a file system that
+// hangs holds it up. Fails with: a Finding that says what is wrong and what to do.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <sys/socket.h>
+
+#include "sidecar/config/config.hpp"
+#include "sidecar/config/endpoint.hpp"
+
+namespace outrider::sidecar {
+
+struct Finding {
+  enum class Kind : std::uint8_t {
+    error,    ///< it cannot be opened
+    in_use,   ///< it cannot be opened while somebody else has it, perhaps a running sidecar
+    warning,  ///< it can be opened, and that is probably not meant
+  };
+  Kind kind = Kind::error;
+  std::string text;
+};
+using Findings = std::vector<Finding>;
+
+/// A Unix socket to listen on; `group` may be empty.
+Findings probe_socket(const std::string& path, const std::string& group);
+
+/// A file to append to.
+Findings probe_file(const std::string& path);
+
+/// As many descriptors as are open when the sidecar is ready; clients and requests take more.
+Findings probe_descriptors(std::uint64_t needed);
+
+/// As much memory as the queues may take together.
+Findings probe_memory(std::uint64_t queue_bytes);
+
+Findings probe_spool(const SpoolConfig& spool);
+
+/// TCP addresses to listen on. Remembers those it has seen, for two may exclude each other.
+class TcpProbe {
+ public:
+  Findings look(const Endpoint& endpoint);
+
+ private:
+  struct Seen {
+    sockaddr_storage address;
+    std::uint16_t port;
+  };
+  std::vector<Seen> seen_;
+};
+
+/// The path without links, `.` and `..`, as far as it exists.
+std::string plain_path(const std::string& path);
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,219 @@
+#include "sidecar/app/probe.hpp"
+
+#include <map>
+#include <utility>
+
+#include "sidecar/app/encode_settings.hpp"
+#include "sidecar/app/place_probe.hpp"
+#include "sidecar/http/credentials.hpp"
+#include "sidecar/http/http_settings.hpp"
+#include "sidecar/spool/disk.hpp"
+#include "sidecar/spool/inspection.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+/// Clock, reactor, ZeroMQ, libcurl, the spool's files and the standard three.
+constexpr std::uint64_t descriptors_of_all = 28;
+
+std::uint64_t descriptors_of(DestinationType type) {
+  switch (type) {
+    case DestinationType::http:
+      return 0;  // its connections come and go
+    case DestinationType::file:
+      return 2;
+    case DestinationType::stdout_:
+      return 1;
+    case DestinationType::zmq:
+      break;
+  }
+  return 3;
+}
+
+class Silence final : public Log {
+ public:
+  void write(LogLevel, std::string_view, LogFields) override {}
+};
+
+class Prober {
+ public:
+  Prober(const LoadedConfig& loaded, const std::string& file) : loaded_(loaded), file_(file) {}
+
+  ProbeReport run();
+
+ private:
+  /// Where a setting stands, with its name: "a.conf:3: path".
+  std::string place(const std::string& title, const std::string& key, std::size_t index = 0) const;
+
+  void note(const std::string& where, const Findings& findings);
+  void listen(const std::string& where, const std::string& text, const std::string& group);
+  void claim(const std::string& where, const std::string& path, bool is_shared = false);
+  void look_at_ingest();
+  void look_at_spool();
+  void look_at(const DestinationConfig& destination);
+  bool has_running_sidecar() const;
+
+  struct Claim {
+    std::string where;
+    bool is_shared = false;
+  };
+
+  const LoadedConfig& loaded_;
+  const std::string& file_;
+  ProbeReport report_;
+  std::vector<std::string> busy_;
+  TcpProbe tcp_;
+  TrustStores trust_stores_;
+  Silence log_;
+  std::map<std::string, Claim> claims_;
+};
+
+std::string Prober::place(const std::string& title, const std::string& key,
+                          std::size_t index) const {
+  const auto given = loaded_.origins.find(title + "." + key);
+  if (given != loaded_.origins.end() && index < given->second.size()) {
+    return given->second[index].text() + ": " + key;
+  }
+  return file_ + ": [" + title + "] " + key + " (not set)";
+}
+
+void Prober::note(const std::string& where, const Findings& findings) {
+  for (const Finding& finding : findings) {
+    const std::string line = where + ": " + finding.text;
+    switch (finding.kind) {
+      case Finding::Kind::error:
+        report_.errors.push_back(line);
+        break;
+      case Finding::Kind::in_use:
+        busy_.push_back(line);
+        break;
+      case Finding::Kind::warning:
+        report_.warnings.push_back(line);
+        break;
+    }
+  }
+}
+
+/// Two things at one path. Files that are appended to get on with each other, more or less.
+void Prober::claim(const std::string& where, const std::string& path, bool is_shared) {
+  const auto [claimed, is_new] = claims_.emplace(plain_path(path), Claim{where, is_shared});
+  if (is_new) return;
+  const Claim& other = claimed->second;
+  if (is_shared && other.is_shared) {
+    note(where, {{Finding::Kind::warning, path + " is written to by another destination too (" +
+                                              other.where + "); their events mix"}});
+  } else {
+    note(where, {{Finding::Kind::error, path + " is used by another setting too (" + other.where +
+                                            "); choose another path"}});
+  }
+}
+
+void Prober::listen(const std::string& where, const std::string& text, const std::string& group) {
+  const Result<Endpoint> endpoint = parse_bind_endpoint(text);
+  if (!endpoint.ok()) {
+    note(where, {{Finding::Kind::error, endpoint.error().message}});
+    return;
+  }
+  const std::string& path = endpoint.value().path;
+  switch (endpoint.value().kind) {
+    case Endpoint::Kind::ipc:
+      claim(where, path);
+      claim(where, lock_path(path));
+      note(where, probe_socket(path, group));
+      break;
+    case Endpoint::Kind::tcp:
+      note(where, tcp_.look(endpoint.value()));
+      break;
+    case Endpoint::Kind::inproc:
+      note(where, {{Finding::Kind::error,
+                    text + " reaches nobody: inproc is for a sidecar inside of a program"}});
+      break;
+  }
+}
+
+void Prober::look_at_ingest() {
+  const IngestConfig& ingest = loaded_.config.ingest;
+  for (std::size_t i = 0; i < ingest.endpoints.size(); ++i) {
+    listen(place("ingest", "endpoint", i), ingest.endpoints[i], ingest.socket_group);
+  }
+  if (loaded_.config.spool.path.empty()) return;
+  listen(place("ingest", "confirm_endpoint"), ingest.confirm_endpoint, ingest.socket_group);
+}
+
+void Prober::look_at_spool() {
+  const SpoolConfig& spool = loaded_.config.spool;
+  if (spool.path.empty()) return;
+  const std::string where = place("spool", "path");
+  for (const char* suffix : {"", "-wal", "-shm", ".lock", ".reserve", ".memory"}) {
+    claim(where, spool.path + suffix);
+  }
+  note(where, probe_spool(spool));
+}
+
+void Prober::look_at(const DestinationConfig& destination) {
+  const std::string title = "destination." + destination.name;
+  const auto must = [&](const auto& result) {
+    if (!result.ok())
+      report_.errors.push_back(file_ + ": " + title + ": " + result.error().message);
+  };
+  must(make_encode_settings(destination));
+  switch (destination.type) {
+    case DestinationType::http:
+      must(make_http_settings(destination, {}));
+      must(CredentialStore::open(destination, trust_stores_, log_));
+      break;
+    case DestinationType::file:
+      claim(place(title, "path"), destination.path, true);
+      note(place(title, "path"), probe_file(destination.path));
+      break;
+    case DestinationType::stdout_:
+      claim(place(title, "type"), "/dev/stdout", true);
+      break;
+    case DestinationType::zmq:
+      for (std::size_t i = 0; i < destination.urls.size(); ++i) {
+        const std::string& url = destination.urls[i];
+        if (destination.zmq_bind || url.starts_with("inproc://")) {
+          listen(place(title, "url", i), url, "");
+        }
+      }
+      break;
+  }
+}
+
+bool Prober::has_running_sidecar() const {
+  const IngestConfig& ingest = loaded_.config.ingest;
+  for (const std::string& text : ingest.endpoints) {
+    const Result<Endpoint> endpoint = parse_bind_endpoint(text);
+    if (endpoint.ok() && endpoint.value().kind == Endpoint::Kind::ipc &&
+        is_in_use(endpoint.value().path)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+ProbeReport Prober::run() {
+  claim(file_, file_);
+  look_at_ingest();
+  look_at_spool();
+  std::uint64_t descriptors = descriptors_of_all;
+  std::uint64_t queue_bytes = 0;
+  for (const DestinationConfig& destination : loaded_.config.destinations) {
+    look_at(destination);
+    descriptors += descriptors_of(destination.type);
+    queue_bytes += destination.queue_bytes_max;
+  }
+  note(file_, probe_descriptors(descriptors));
+  note(file_, probe_memory(queue_bytes));
+  std::vector<std::string>& to = has_running_sidecar() ? report_.in_use : report_.errors;
+  to.insert(to.end(), busy_.begin(), busy_.end());
+  return std::move(report_);
+}
+
+}  // namespace
+
+ProbeReport probe(const LoadedConfig& loaded, const std::string& file) {
+  return Prober(loaded, file).run();
+}
+
+}  // namespace outrider::sidecar

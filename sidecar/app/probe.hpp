@@ -1,0 +1,30 @@
+// Probe: whether this process could open, here and now, all that a configuration names: sockets,
+// ports, folders, files, the spool, and what each destination's parts say of their settings.
+//
+// Used by `outrider check`, which shows what it finds, and by `outrider run`, which stops at an
+// error before anything is opened: so the two agree, and all errors are found in one go. What
+// cannot be found out without taking it is left to Host::open.
+//
+// It makes nothing, holds nothing and sends nothing. Thread: any.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sidecar/config/load.hpp"
+
+namespace outrider::sidecar {
+
+/// Each line begins with its place in the configuration.
+struct ProbeReport {
+  std::vector<std::string> errors;
+  /// In use by somebody else: an error, unless it is the sidecar that this configuration is for. If
+  /// a sidecar has an endpoint of it, everything that is in use stands here, else among the errors.
+  std::vector<std::string> in_use;
+  std::vector<std::string> warnings;
+};
+
+/// `file`: what the configuration is called where a default has no place of its own.
+ProbeReport probe(const LoadedConfig& loaded, const std::string& file);
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,20 @@
+// Warnings of files with secrets that others can read or change.
+//
+// Used by the checks across options. Reads nothing but who owns a file and what its mode is.
+#pragma once
+
+#include <string>
+
+#include "sidecar/config/destination_config.hpp"
+#include "sidecar/config/section_view.hpp"
+
+namespace outrider::sidecar {
+
+/// What is wrong with the file's owner or mode for somebody who keeps a secret there; empty:
+/// nothing, or the file cannot be looked at.
+std::string exposure_of(const std::string& path);
+
+/// Warns of each file that the destination reads a secret from.
+void warn_of_readers(const DestinationConfig& destination, const SectionView& section);
+
+}  // namespace outrider::sidecar

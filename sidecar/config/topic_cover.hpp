@@ -1,0 +1,15 @@
+// Whether topic patterns together take all that another pattern takes.
+// Used by the checks across options. Pure function.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace outrider::sidecar {
+
+/// Every topic that matches `inner` matches some pattern of `outer`. Exact, but for sets of
+/// patterns that would take longer than a person waits: false then.
+bool covers(const std::vector<std::string>& outer, std::string_view inner);
+
+}  // namespace outrider::sidecar

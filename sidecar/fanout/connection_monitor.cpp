@@ -1,0 +1,60 @@
+#include "sidecar/fanout/connection_monitor.hpp"
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include <sys/epoll.h>
+#include <zmq.h>
+
+namespace outrider::sidecar {
+namespace {
+
+constexpr int opened = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_CONNECTED;
+constexpr int closed = ZMQ_EVENT_DISCONNECTED;
+
+/// libzmq's message: the event in two bytes, its value (here a descriptor) in four.
+constexpr std::size_t event_bytes = 6;
+
+}  // namespace
+
+void ConnectionMonitor::close() {
+  if (fd_ >= 0) reactor_.remove(std::exchange(fd_, -1));
+  if (watched_ != nullptr) zmq_socket_monitor(std::exchange(watched_, nullptr), nullptr, 0);
+  if (events_ != nullptr) zmq_close(std::exchange(events_, nullptr));
+}
+
+Status ConnectionMonitor::open(void* context, void* socket) {
+  const std::string endpoint =
+      "inproc://outrider-connections-" + std::to_string(reinterpret_cast<std::uintptr_t>(socket));
+  const auto failed = [] {
+    return Error{std::string("cannot watch the connections: ") + zmq_strerror(zmq_errno())};
+  };
+  if (zmq_socket_monitor(socket, endpoint.c_str(), opened | closed) != 0) return failed();
+  watched_ = socket;
+  events_ = zmq_socket(context, ZMQ_PAIR);
+  if (events_ == nullptr || zmq_connect(events_, endpoint.c_str()) != 0) return failed();
+  std::size_t bytes = sizeof fd_;
+  if (zmq_getsockopt(events_, ZMQ_FD, &fd_, &bytes) != 0) return failed();
+  reactor_.set(fd_, EPOLLIN, [](std::uint32_t) {});
+  return Nothing{};
+}
+
+std::size_t ConnectionMonitor::count() {
+  std::array<unsigned char, 256> part;
+  while (zmq_recv(events_, part.data(), part.size(), ZMQ_DONTWAIT) ==
+         static_cast<int>(event_bytes)) {
+    std::uint16_t event = 0;
+    std::int32_t descriptor = 0;
+    std::memcpy(&event, part.data(), sizeof event);
+    std::memcpy(&descriptor, part.data() + sizeof event, sizeof descriptor);
+    if ((event & opened) != 0) descriptors_.insert(descriptor);
+    if ((event & closed) != 0) descriptors_.erase(descriptor);
+    zmq_recv(events_, part.data(), part.size(), ZMQ_DONTWAIT);  // the address
+  }
+  return descriptors_.size();
+}
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,40 @@
+// ConnectionMonitor: how many peers are connected to a ZeroMQ socket, by libzmq's own account of
+// its connections. No message of a peer can change the number.
+//
+// Used by ZmqTransport. Thread: the sidecar's one; never blocks. Owns: the monitor's socket, whose
+// descriptor wakes the reactor, so that its events never pile up. Borrows: the watched socket,
+// which outlives it, and the reactor.
+#pragma once
+
+#include <cstddef>
+#include <unordered_set>
+
+#include "sidecar/base/reactor.hpp"
+#include "sidecar/base/result.hpp"
+
+namespace outrider::sidecar {
+
+class ConnectionMonitor {
+ public:
+  explicit ConnectionMonitor(Reactor& reactor) : reactor_(reactor) {}
+  ~ConnectionMonitor() { close(); }
+  ConnectionMonitor(const ConnectionMonitor&) = delete;
+  ConnectionMonitor& operator=(const ConnectionMonitor&) = delete;
+
+  /// Before the socket binds or connects.
+  Status open(void* context, void* socket);
+
+  void close();
+
+  /// Connections that are open now, also those whose handshake is not over.
+  std::size_t count();
+
+ private:
+  Reactor& reactor_;
+  void* watched_ = nullptr;
+  void* events_ = nullptr;
+  int fd_ = -1;
+  std::unordered_set<int> descriptors_;
+};
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,14 @@
+// A msgpack value as a few words for a log line: scalars as they are, containers one level deep.
+// Pure; takes any bytes; the result is safe to print and about `bytes_max` long.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "proto/bytes.hpp"
+
+namespace outrider::sidecar {
+
+std::string value_text(proto::ByteView value, std::size_t bytes_max);
+
+}  // namespace outrider::sidecar

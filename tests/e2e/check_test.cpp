@@ -1,0 +1,124 @@
+// `outrider check` and `outrider run` say the same of a configuration, and check changes nothing.
+#include <filesystem>
+#include <set>
+
+#include <sys/stat.h>
+
+#include "e2e/e2e_fixture.hpp"
+
+namespace outrider::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::set<std::string> files_in(const std::string& folder) {
+  std::set<std::string> names;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    names.insert(entry.path().string());
+  }
+  return names;
+}
+
+/// What `outrider check --config FILE` does.
+Finished check(const std::string& file, const std::string& option = "--log.level=info") {
+  return run({outrider_binary(), "check", "--config", file, option});
+}
+
+struct Case {
+  std::string text;
+  std::string error;
+};
+
+TEST(Check, SaysNoWhereRunSaysNo) {
+  const TempDir dir;
+  const std::string endpoint = "[ingest]\nendpoint = ipc://" + dir.file("o.sock") + "\n";
+  const std::string out = "[destination.a]\ntype = stdout\n";
+  fs::create_directory(dir.file("folder"));
+  write_file(dir.file("text"), "text");
+  const std::vector<Case> cases = {
+      {out + "[ingest]\nendpoint = ipc://" + dir.file("no/o.sock") + "\n", "its folder "},
+      {out + "[ingest]\nendpoint = ipc://" + dir.file("text") + "\n", "is not a socket"},
+      {out + "[ingest]\nendpoint = ipc://" + dir.file("text/o") + "\n", "is not a folder"},
+      {out + "[ingest]\nendpoint = ipc://@name\n", "must be a file's"},
+      {out + "[ingest]\nendpoint = inproc://x\n", "reaches nobody"},
+      {out + "[ingest]\nendpoint = tcp://192.0.2.1:5999\n", "not an address of this machine"},
+      {out + "[ingest]\nendpoint = tcp://127.0.0.1:99999\n", "is not a port"},
+      {endpoint + out + "[spool]\npath = " + dir.file("s.db") +
+           "\n[destination.b]\ntype = stdout\n" +
+           "[destination.c]\ntype = file\npath = " + dir.file("no/x") + "\n",
+       "its folder "},
+      {endpoint + "[destination.a]\ntype = file\npath = " + dir.file("folder") + "\n",
+       "is a folder"},
+      {endpoint + "confirm_endpoint = ipc://" + dir.file("c.sock") + "\n" + out +
+           "[spool]\npath = " + dir.file("no/s.db") + "\n",
+       "its folder "},
+      {endpoint + "confirm_endpoint = ipc://" + dir.file("c.sock") + "\n" + out +
+           "[spool]\npath = " + dir.file("folder") + "\n",
+       "is not a regular file"},
+      {endpoint + "[destination.a]\ntype = zmq\nbind = true\nurl = ipc://" + dir.file("o.sock") +
+           "\n",
+       "is used by another setting too"},
+      {endpoint + "[destination.a]\ntype = zmq\nurl = tcp://*:5999\n", "is nobody's address"},
+  };
+  const std::string file = dir.file("a.conf");
+  for (const Case& one : cases) {
+    write_file(file, one.text);
+    const std::set<std::string> before = files_in(dir.path());
+    const Finished checked = check(file);
+    EXPECT_EQ(files_in(dir.path()), before) << one.text;
+    EXPECT_NE(checked.status, 0) << one.text;
+    EXPECT_NE(checked.err.find(one.error), std::string::npos) << one.text << checked.err;
+    const Finished started = run({outrider_binary(), "run", "--config", file});
+    EXPECT_EQ(started.status, checked.status) << one.text << started.err;
+    EXPECT_EQ(files_in(dir.path()), before) << one.text;
+    EXPECT_EQ(check(file, "--elsewhere").status == 0, checked.status == 1) << one.text;
+  }
+}
+
+TEST(Check, SaysYesBesideTheSidecarThatRuns) {
+  const TempDir dir;
+  const std::string config =
+      "[ingest]\nendpoint = ipc://" + dir.file("o.sock") + "\nconfirm_endpoint = ipc://" +
+      dir.file("c.sock") + "\n[spool]\npath = " + dir.file("s.db") +
+      "\nfree_bytes_min = 0\n[destination.a]\ntype = file\npath = " + dir.file("out") + "\n";
+  Sidecar sidecar(dir, config);
+  const Finished checked = check(dir.file("outrider.conf"));
+  EXPECT_EQ(checked.status, 0) << checked.err;
+  EXPECT_NE(checked.out.find("a sidecar runs with this configuration now"), std::string::npos);
+  EXPECT_EQ(sidecar.stop(), 0);
+}
+
+TEST(Check, CountsTheDescriptorsThatRunTakes) {
+  const TempDir dir;
+  std::string text = "[ingest]\nendpoint = ipc://" + dir.file("o.sock") + "\n";
+  for (int i = 0; i < 20; ++i) {
+    const std::string name = "d" + std::to_string(i);
+    text += "[destination." + name + "]\ntype = file\npath = " + dir.file(name) + "\n";
+  }
+  const std::string file = dir.file("a.conf");
+  write_file(file, text);
+  EXPECT_EQ(check(file).status, 0);
+  for (const char* limit : {"12", "40"}) {
+    for (const char* command : {"check", "run"}) {
+      const Finished ended = run({"/bin/sh", "-c",
+                                  std::string("ulimit -n ") + limit + "; exec " +
+                                      outrider_binary() + " " + command + " --config " + file});
+      EXPECT_EQ(ended.status, 1) << command << limit << ended.err;
+      EXPECT_NE(ended.err.find("may open only"), std::string::npos) << ended.err;
+    }
+  }
+}
+
+TEST(Check, APipeAsConfigurationIsRefusedAtOnce) {
+  const TempDir dir;
+  const std::string pipe = dir.file("pipe");
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  for (const char* command : {"check", "run"}) {
+    const Finished ended = run({outrider_binary(), command, "--config", pipe});
+    EXPECT_EQ(ended.status, 2) << command;
+    EXPECT_NE(ended.err.find("is no regular file"), std::string::npos) << ended.err;
+  }
+}
+
+}  // namespace
+}  // namespace outrider::test

@@ -1,0 +1,245 @@
+#include "sidecar/app/probe.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <set>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sidecar/app/host.hpp"
+#include "support/memory_log.hpp"
+#include "support/temp_dir.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class ProbeTest : public testing::Test {
+ protected:
+  static LoadedConfig load(const std::string& text) {
+    LoadResult result = load_config_text(text, "a.conf");
+    for (const Error& error : result.errors) ADD_FAILURE() << error.message;
+    return std::move(result.loaded);
+  }
+  ProbeReport look(const std::string& text) const {
+    const std::set<std::string> before = files();
+    ProbeReport report = probe(load(text), "a.conf");
+    EXPECT_EQ(files(), before) << "it must make nothing";
+    return report;
+  }
+  std::string with_endpoint(const std::string& endpoint) const {
+    return "[destination.a]\ntype = stdout\n[ingest]\nendpoint = " + endpoint + "\n";
+  }
+  std::string socket() const { return "ipc://" + dir_.file("o.sock"); }
+  void write(const std::string& name, const std::string& text) const {
+    std::ofstream(dir_.file(name), std::ios::binary) << text;
+  }
+  std::set<std::string> files() const {
+    std::set<std::string> names;
+    for (const auto& entry : fs::recursive_directory_iterator(dir_.path())) {
+      names.insert(entry.path().string());
+    }
+    return names;
+  }
+
+  test::TempDir dir_;
+};
+
+TEST_F(ProbeTest, WhatCanBeOpenedIsNotMentioned) {
+  const ProbeReport report =
+      look("[destination.a]\ntype = file\npath = " + dir_.file("a.ndjson") +
+           "\n[destination.b]\ntype = zmq\nbind = true\nurl = tcp://127.0.0.1:0\n"
+           "[destination.c]\nurl = https://h.example/\n"
+           "[ingest]\nendpoint = " +
+           socket() + "\nendpoint = tcp://127.0.0.1:*\n" + "confirm_endpoint = ipc://" +
+           dir_.file("c.sock") + "\n[spool]\nfree_bytes_min = 0\npath = " + dir_.file("spool.db") +
+           "\n");
+  EXPECT_THAT(report.errors, IsEmpty());
+  EXPECT_THAT(report.in_use, IsEmpty());
+  EXPECT_THAT(report.warnings, IsEmpty());
+}
+
+TEST_F(ProbeTest, FoldersMustBeThere) {
+  const std::string missing = dir_.file("no");
+  const ProbeReport report =
+      look("[destination.a]\ntype = file\npath = " + missing + "/a\n[ingest]\nendpoint = ipc://" +
+           missing + "/o\nconfirm_endpoint = ipc://" + missing + "/c\n[spool]\npath = " + missing +
+           "/s.db\n");
+  const std::string folder = "its folder " + missing + " does not exist; make it";
+  EXPECT_THAT(report.errors, ElementsAre(HasSubstr("a.conf:5: endpoint: " + folder),
+                                         HasSubstr("a.conf:6: confirm_endpoint: " + folder),
+                                         HasSubstr("a.conf:8: path: " + folder),
+                                         HasSubstr("a.conf:3: path: " + folder)));
+}
+
+TEST_F(ProbeTest, ADefaultIsLookedAtAsWhatIsWritten) {
+  LoadedConfig loaded =
+      load("[destination.a]\ntype = stdout\n[spool]\npath = " + dir_.file("s.db") +
+           "\n[ingest]\nendpoint = " + socket() + "\n");
+  loaded.config.ingest.confirm_endpoint = "ipc://" + dir_.file("no") + "/c";
+  EXPECT_THAT(probe(loaded, "a.conf").errors,
+              ElementsAre(HasSubstr("a.conf: [ingest] confirm_endpoint (not set): its folder ")));
+}
+
+TEST_F(ProbeTest, WhatStandsAtTheSocketsPath) {
+  write("o.sock", "mine");
+  EXPECT_THAT(look(with_endpoint(socket())).errors, ElementsAre(HasSubstr("is not a socket")));
+  fs::remove(dir_.file("o.sock"));
+  fs::create_symlink(dir_.file("elsewhere"), dir_.file("o.sock"));
+  EXPECT_THAT(look(with_endpoint(socket())).errors, ElementsAre(HasSubstr("is not a socket")));
+  fs::remove(dir_.file("o.sock"));
+  ASSERT_EQ(mkfifo(dir_.file("o.sock.lock").c_str(), 0600), 0);
+  EXPECT_THAT(look(with_endpoint(socket())).errors, ElementsAre(HasSubstr("no regular file")));
+  fs::remove(dir_.file("o.sock.lock"));
+  fs::create_directory(dir_.file("o.sock.lock"));
+  EXPECT_THAT(look(with_endpoint(socket())).errors, ElementsAre(HasSubstr("no regular file")));
+}
+
+TEST_F(ProbeTest, ASidecarThatRunsIsNoErrorOfItsConfiguration) {
+  const std::string text = with_endpoint(socket()) + "endpoint = tcp://127.0.0.1:0\n";
+  test::MemoryLog log;
+  const auto host = Host::open(load(text).config, log);
+  ASSERT_TRUE(host.ok());
+  const ProbeReport report = look(text);
+  EXPECT_THAT(report.errors, IsEmpty());
+  EXPECT_THAT(report.in_use, ElementsAre(HasSubstr("another sidecar listens on")));
+}
+
+TEST_F(ProbeTest, APortThatSomebodyElseHas) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t bytes = sizeof address;
+  ASSERT_EQ(bind(fd, reinterpret_cast<const sockaddr*>(&address), bytes), 0);
+  ASSERT_EQ(listen(fd, 1), 0);
+  ASSERT_EQ(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &bytes), 0);
+  const std::string port = std::to_string(ntohs(address.sin_port));
+  EXPECT_THAT(look(with_endpoint("tcp://127.0.0.1:" + port)).errors,
+              ElementsAre(HasSubstr("port " + port + " of 127.0.0.1 is in use")));
+  close(fd);
+  EXPECT_THAT(look(with_endpoint("tcp://127.0.0.1:" + port)).errors, IsEmpty());
+}
+
+TEST_F(ProbeTest, AddressesThatAreNotOurs) {
+  EXPECT_THAT(look(with_endpoint("tcp://192.0.2.1:5999")).errors,
+              ElementsAre(HasSubstr("192.0.2.1 is not an address of this machine")));
+  EXPECT_THAT(look(with_endpoint("tcp://localhost:5999")).errors,
+              ElementsAre(HasSubstr("neither an address nor a network interface")));
+  EXPECT_THAT(look(with_endpoint("inproc://x")).errors, ElementsAre(HasSubstr("reaches nobody")));
+}
+
+TEST_F(ProbeTest, OnePortOrPathForTwo) {
+  EXPECT_THAT(look("[destination.a]\ntype = zmq\nbind = true\nurl = tcp://0.0.0.0:5999\n[ingest]\n"
+                   "endpoint = tcp://127.0.0.1:5999\n")
+                  .errors,
+              ElementsAre(HasSubstr("a.conf:4: url: port 5999 is listened on by another")));
+  const std::string shared = dir_.file("x");
+  EXPECT_THAT(look("[destination.a]\ntype = file\npath = " + shared +
+                   ".lock\n[ingest]\nendpoint = "
+                   "ipc://" +
+                   shared + "\n")
+                  .errors,
+              ElementsAre(HasSubstr("is used by another setting too (a.conf:5: endpoint)")));
+  EXPECT_THAT(look(with_endpoint(socket()) + "[destination.b]\ntype = file\npath = " + shared +
+                   "\n[destination.c]\ntype = file\npath = " + dir_.path() + "/./x\n")
+                  .warnings,
+              ElementsAre(HasSubstr("another destination too (a.conf:7: path)")));
+}
+
+TEST_F(ProbeTest, AddressesThatExcludeEachOther) {
+  const auto errors = [&](const std::string& one, const std::string& other) {
+    return look(with_endpoint("tcp://" + one + ":5998") + "endpoint = tcp://" + other + ":5998\n")
+        .errors;
+  };
+  EXPECT_THAT(errors("127.0.0.1", "127.0.0.2"), IsEmpty());
+  EXPECT_THAT(errors("*", "127.0.0.1"), ElementsAre(HasSubstr("listened on by another")));
+  EXPECT_THAT(errors("127.0.0.1", "0.0.0.0"), ElementsAre(HasSubstr("listened on by another")));
+}
+
+TEST_F(ProbeTest, WhatCannotBeAppendedTo) {
+  const auto errors = [&](const std::string& path) {
+    return look("[destination.a]\ntype = file\npath = " + path +
+                "\n[ingest]\nendpoint = " + socket() + "\n")
+        .errors;
+  };
+  EXPECT_THAT(errors(dir_.path()), ElementsAre(HasSubstr("is a folder")));
+  EXPECT_THAT(errors(dir_.path() + "/new/"), ElementsAre(HasSubstr("is a folder")));
+  write("file", "");
+  EXPECT_THAT(errors(dir_.file("file")), IsEmpty());
+  EXPECT_THAT(errors(dir_.file("file/x")), ElementsAre(HasSubstr("Not a directory")));
+  fs::create_symlink(dir_.file("no/target"), dir_.file("link"));
+  EXPECT_THAT(errors(dir_.file("link")), ElementsAre(HasSubstr("its folder " + dir_.file("no"))));
+  EXPECT_THAT(errors("/dev/null"), IsEmpty());
+}
+
+TEST_F(ProbeTest, APipeIsLookedAtAndNotOpened) {
+  ASSERT_EQ(mkfifo(dir_.file("pipe").c_str(), 0600), 0);
+  const ProbeReport report = look("[destination.a]\ntype = file\npath = " + dir_.file("pipe") +
+                                  "\n[ingest]\nendpoint = " + socket() + "\n");
+  EXPECT_THAT(report.errors, IsEmpty());
+  EXPECT_THAT(report.warnings, ElementsAre(HasSubstr("is a pipe")));
+}
+
+TEST_F(ProbeTest, WhatASpoolCannotBe) {
+  const auto look_at = [&](const std::string& name) {
+    return look("[destination.a]\ntype = stdout\n[ingest]\nendpoint = " + socket() +
+                "\nconfirm_endpoint = ipc://" + dir_.file("c.sock") +
+                "\n[spool]\npath = " + dir_.file(name) + "\nfree_bytes_min = 0\n");
+  };
+  write("text", std::string(200, 'x'));
+  EXPECT_THAT(look_at("text").warnings, ElementsAre(HasSubstr("is damaged or no spool at all")));
+  std::string page(200, '\0');
+  page.replace(0, 15, "SQLite format 3");
+  write("begun", page);
+  EXPECT_THAT(look_at("begun").errors, IsEmpty());
+  page[104] = 1;  // a table
+  write("other", page);
+  EXPECT_THAT(look_at("other").errors, ElementsAre(HasSubstr("a database of another program")));
+  page.replace(68, 4, "Outr");
+  page[63] = 99;
+  write("newer", page);
+  EXPECT_THAT(look_at("newer").errors, ElementsAre(HasSubstr("has version 99")));
+  fs::create_directory(dir_.file("folder"));
+  EXPECT_THAT(look_at("folder").errors, ElementsAre(HasSubstr("is not a regular file")));
+  write("empty", "");
+  EXPECT_THAT(look_at("empty").errors, IsEmpty());
+}
+
+TEST_F(ProbeTest, ASpoolWithoutRoomStoresNothing) {
+  const ProbeReport report =
+      look("[destination.a]\ntype = stdout\n[ingest]\nendpoint = " + socket() +
+           "\nconfirm_endpoint = ipc://" + dir_.file("c.sock") +
+           "\n[spool]\npath = " + dir_.file("s.db") + "\nfree_bytes_min = 1024GiB\n");
+  EXPECT_THAT(report.errors, IsEmpty());
+  EXPECT_THAT(report.warnings, ElementsAre(HasSubstr("nothing will be stored")));
+}
+
+TEST_F(ProbeTest, MoreMemoryThanThereIs) {
+  EXPECT_THAT(look("[destination.a]\ntype = stdout\nqueue_bytes_max = 1024GiB\n[ingest]\n"
+                   "endpoint = " +
+                   socket() + "\n")
+                  .warnings,
+              ElementsAre(HasSubstr("the queues may take 1024GiB together")));
+}
+
+TEST_F(ProbeTest, FoldersThatAreOpenToAll) {
+  chmod(dir_.path().c_str(), 0777);
+  EXPECT_THAT(look(with_endpoint(socket())).warnings,
+              ElementsAre(HasSubstr("every user of this machine can put another socket")));
+  chmod(dir_.path().c_str(), 01777);
+  EXPECT_THAT(look(with_endpoint(socket())).warnings, IsEmpty());
+}
+
+}  // namespace
+}  // namespace outrider::sidecar
