@@ -11,9 +11,18 @@ namespace {
 /// all together: with too few, one destination's hanging requests cost the others their keep-alive.
 constexpr long spare_connections_max = 256;
 
+Connections::Use use_of(CURL* easy) {
+  long version = CURL_HTTP_VERSION_NONE;
+  curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
+  if (version == CURL_HTTP_VERSION_NONE) return Connections::Use::unknown;
+  return version < CURL_HTTP_VERSION_2_0 ? Connections::Use::http1 : Connections::Use::http2;
+}
+
 }  // namespace
 
-CurlMulti::CurlMulti(Reactor& reactor) : reactor_(reactor) {
+CurlMulti::CurlMulti(Reactor& reactor)
+    : reactor_(reactor),
+      connections_(reactor, [this](int fd, std::uint32_t events) { on_ready(fd, events); }) {
   curl_global_init(CURL_GLOBAL_DEFAULT);
   multi_ = curl_multi_init();
   curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &CurlMulti::on_socket_change);
@@ -33,15 +42,16 @@ CurlMulti::~CurlMulti() {
   curl_global_cleanup();
 }
 
-int CurlMulti::on_socket_change(CURL* /*easy*/, curl_socket_t fd, int what, void* self,
+int CurlMulti::on_socket_change(CURL* easy, curl_socket_t fd, int what, void* self,
                                 void* /*socket*/) {
   auto& multi = *static_cast<CurlMulti*>(self);
   if (what == CURL_POLL_REMOVE) {
-    multi.reactor_.remove(fd);
+    if (!multi.connections_.rest(fd, use_of(easy))) multi.reactor_.remove(fd);
     return 0;
   }
   const std::uint32_t in = (what & CURL_POLL_IN) != 0 ? EPOLLIN : 0U;
   const std::uint32_t out = (what & CURL_POLL_OUT) != 0 ? EPOLLOUT : 0U;
+  if (multi.connections_.use(fd, in | out)) return 0;
   multi.reactor_.set(fd, in | out,
                      [&multi, fd](std::uint32_t ready) { multi.on_ready(fd, ready); });
   return 0;

@@ -1,5 +1,5 @@
 // CurlMulti: one libcurl multi handle with its pool of connections, its sockets on the reactor, and
-// its one timer.
+// its one timer. What becomes of its connections between requests: connections.hpp.
 //
 // Used by CurlDriver, which turns it, and by CurlRequest. Thread: the sidecar's one thread; never
 // blocks. Owns: the multi handle and its connections. Borrows: the reactor.
@@ -10,6 +10,7 @@
 #include <curl/curl.h>
 
 #include "sidecar/base/reactor.hpp"
+#include "sidecar/http/connections.hpp"
 
 namespace outrider::sidecar {
 
@@ -36,6 +37,8 @@ class CurlMulti {
   /// So many more connections may be in use at a time.
   void expect_connections(std::uint64_t more);
 
+  Connections& connections() { return connections_; }
+
   /// Runs the timer and tells the listeners of what is done.
   void do_work(const Now& now);
   MonoTime next_deadline() const;
@@ -47,6 +50,7 @@ class CurlMulti {
   void tell_done(const Now& now);
 
   Reactor& reactor_;
+  Connections connections_;
   CURLM* multi_;
   long connections_max_ = 0;
   /// Set by libcurl since the last turn. It counts from the next turn on, for a callback does not

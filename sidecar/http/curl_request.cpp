@@ -4,11 +4,7 @@
 #include <system_error>
 #include <utility>
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-
 #include "sidecar/base/percent.hpp"
-#include "sidecar/base/private_address.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
 #include "sidecar/http/retry_after.hpp"
@@ -24,10 +20,6 @@ constexpr long upload_buffer_bytes = 64L * 1024;
 constexpr long name_seconds_max = 60;
 constexpr long trust_seconds_max = 3600;
 
-long whole_ms(Duration duration) {
-  return static_cast<long>(std::chrono::ceil<std::chrono::milliseconds>(duration).count());
-}
-
 std::string scheme_of(const HttpUrl& url) {
   return url.is_tls ? "https://" : "http://";
 }
@@ -42,10 +34,12 @@ void set_blob(CURL* easy, CURLoption option, const std::string& pem) {
 }  // namespace
 
 CurlRequest::CurlRequest(Owner& owner, CurlMulti& multi, const HttpSettings& settings,
-                         std::shared_ptr<const Credentials> credentials, UrlSet::Ticket ticket)
+                         AddressHealth& addresses, std::shared_ptr<const Credentials> credentials,
+                         UrlSet::Ticket ticket)
     : owner_(owner),
       multi_(multi),
       settings_(settings),
+      addresses_(addresses),
       credentials_(std::move(credentials)),
       ticket_(ticket),
       easy_(curl_easy_init()),
@@ -68,6 +62,7 @@ void CurlRequest::append(List& list, const std::string& line) {
 
 std::optional<Completion> CurlRequest::start(const Attempt& attempt, const Now& now) {
   id_ = attempt.id;
+  started_at_ = now.mono;
   body_ = attempt.body;
   wants_answer_ = attempt.wants_answer;
   Completion completion;
@@ -139,6 +134,7 @@ bool CurlRequest::send() {
   set_url();
   set_headers();
   set_limits();
+  set_sockets();
   set_proxy();
   set_tls();
   return multi_.add(easy_);
@@ -212,9 +208,7 @@ void CurlRequest::set_limits() {
   using std::chrono::floor;
   const auto age_s =
       static_cast<long>(floor<std::chrono::seconds>(settings_.connection_age_max).count());
-  curl_easy_setopt(easy_, CURLOPT_TIMEOUT_MS, std::max(1L, whole_ms(timeout() - spent_)));
-  curl_easy_setopt(easy_, CURLOPT_SOCKOPTDATA, this);
-  curl_easy_setopt(easy_, CURLOPT_SOCKOPTFUNCTION, &CurlRequest::on_socket);
+  curl_easy_setopt(easy_, CURLOPT_TIMEOUT_MS, std::max(1L, whole_ms(settings_.timeout - spent_)));
   curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS, whole_ms(settings_.connect_timeout));
   curl_easy_setopt(easy_, CURLOPT_MAXLIFETIME_CONN, age_s);
   curl_easy_setopt(easy_, CURLOPT_DNS_CACHE_TIMEOUT, std::min(age_s, name_seconds_max));
@@ -223,22 +217,6 @@ void CurlRequest::set_limits() {
   curl_easy_setopt(easy_, CURLOPT_NOSIGNAL, 1L);
   // Else the end of a request waits for a name server that does not answer.
   curl_easy_setopt(easy_, CURLOPT_QUICK_EXIT, 1L);
-}
-
-/// A url that was ill gets no request's whole time while a healthy one could have it.
-Duration CurlRequest::timeout() const {
-  return ticket_.is_probe ? std::min(settings_.timeout, settings_.connect_timeout)
-                          : settings_.timeout;
-}
-
-/// A peer that is gone without a word ends its connections, and is not asked again on one of them:
-/// a request that times out ends its own stream of HTTP/2 and nothing else.
-int CurlRequest::on_socket(void* self, curl_socket_t fd, curlsocktype /*purpose*/) {
-  const auto& request = *static_cast<const CurlRequest*>(self);
-  const auto unanswered_ms = static_cast<unsigned>(whole_ms(request.settings_.timeout));
-  // Not for a Unix socket, which has no such option and no such peer.
-  setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unanswered_ms, sizeof unanswered_ms);
-  return CURL_SOCKOPT_OK;
 }
 
 /// libcurl itself reads the environment where CURLOPT_PROXY is not set.
@@ -272,10 +250,6 @@ void CurlRequest::set_tls() {
   if (!credentials_->cert_pem.empty() && is_at_home()) {
     set_blob(easy_, CURLOPT_SSLCERT_BLOB, credentials_->cert_pem);
     set_blob(easy_, CURLOPT_SSLKEY_BLOB, credentials_->key_pem);
-  }
-  if (settings_.deny_private_addresses) {
-    curl_easy_setopt(easy_, CURLOPT_OPENSOCKETDATA, this);
-    curl_easy_setopt(easy_, CURLOPT_OPENSOCKETFUNCTION, &CurlRequest::on_open_socket);
   }
 }
 
@@ -313,18 +287,6 @@ CURLcode CurlRequest::on_tls_context(CURL* /*easy*/, void* context, void* self) 
   return CURLE_OK;
 }
 
-curl_socket_t CurlRequest::on_open_socket(void* self, curlsocktype /*purpose*/,
-                                          curl_sockaddr* address) {
-  auto& request = *static_cast<CurlRequest*>(self);
-  if (const auto range = private_range(address->addr)) {
-    request.refused_address_ = request.url_.peer() + " is at " + address_text(address->addr) +
-                               " (" + std::string(*range) +
-                               "), which deny_private_addresses forbids";
-    return CURL_SOCKET_BAD;
-  }
-  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-}
-
 // Answers -----------------------------------------------------------------------------------------
 
 void CurlRequest::start_answer() {
@@ -342,6 +304,7 @@ void CurlRequest::start_answer() {
 
 std::size_t CurlRequest::on_head(char* data, std::size_t /*one*/, std::size_t bytes, void* self) {
   auto& request = *static_cast<CurlRequest*>(self);
+  if (!request.is_own_answer()) return 0;
   if (!request.answer_.add_head({data, bytes})) return 0;
   // The receiver says that this connection is none of its own for this request.
   constexpr int misdirected = 421;
@@ -357,6 +320,7 @@ std::size_t CurlRequest::on_answer(char* data, std::size_t /*one*/, std::size_t 
 
 /// 0 while there is none: an interim answer is none, nor is a proxy's to CONNECT.
 long CurlRequest::final_status() const {
+  if (look_.verdict != Connections::Verdict::quiet) return 0;
   long status = 0;
   curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
   return status < 200 ? 0 : status;
@@ -388,7 +352,8 @@ MonoTime CurlRequest::drained_at(const Now& now) {
 }
 
 void CurlRequest::done(CURLcode code, const Now& now) {
-  if (follow_redirect(code)) return;
+  if (sends_again(code) || follow_redirect(code)) return;
+  learn_of_peer(code, now);
   owner_.finished(*this, completion(code, now), now);
 }
 
@@ -406,9 +371,8 @@ bool CurlRequest::follow_redirect(CURLcode code) {
     return false;
   }
   ++redirects_;
-  curl_off_t spent_us = 0;
-  curl_easy_getinfo(easy_, CURLINFO_TOTAL_TIME_T, &spent_us);
-  spent_ += std::chrono::microseconds(spent_us);
+  add_spent();
+  needs_new_connection_ = false;
   multi_.remove(easy_);
   return send();
 }
@@ -489,6 +453,9 @@ std::string CurlRequest::explain(CURLcode code) const {
   const std::string reason = error_[0] != '\0' ? error_ : curl_easy_strerror(code);
   curl_off_t connected_us = 0;
   long os_error = 0;
+  if (look_.verdict == Connections::Verdict::spoke_first) {
+    return peer + " speaks before it is asked; is it an HTTP receiver?";
+  }
   if (answer_.has_too_long_head()) {
     return "the heads of the answer from " + peer + " are larger than " +
            format_size(heads_bytes_max);
@@ -505,8 +472,9 @@ std::string CurlRequest::explain(CURLcode code) const {
       return "cannot find the address of the proxy: " + reason;
     case CURLE_OPERATION_TIMEDOUT:
       curl_easy_getinfo(easy_, CURLINFO_PRETRANSFER_TIME_T, &connected_us);
-      return connected_us == 0 ? "cannot connect to " + peer + " in time: " + reason
-                               : "no answer from " + peer + " within " + format_duration(timeout());
+      return connected_us == 0
+                 ? "cannot connect to " + peer + " in time: " + reason
+                 : "no answer from " + peer + " within " + format_duration(settings_.timeout);
     case CURLE_PEER_FAILED_VERIFICATION:
       return "certificate of " + peer + " not trusted: " + reason;
     case CURLE_SSL_CONNECT_ERROR:

@@ -6,6 +6,10 @@
 // quiet_max, or for drain_max in all; then the connection is closed. Two are waited for: a 2xx that
 // comes before the whole request is sent, and a body that the attempt wants.
 //
+// Its answer is one that came after it on its connection (connections.hpp). Where a kept connection
+// has spoken before, or is in doubt, the request goes out at once on a new one: that is no failure,
+// and spends no attempt. A new connection that speaks before it is asked has failed.
+//
 // Used by CurlTransport. Thread: the sidecar's one thread. Owns: the easy handle and all that it
 // points to but the body, which is the attempt's. Borrows: the multi handle and the settings.
 #pragma once
@@ -19,6 +23,7 @@
 #include <curl/curl.h>
 
 #include "sidecar/deliver/transport.hpp"
+#include "sidecar/http/address_health.hpp"
 #include "sidecar/http/answer.hpp"
 #include "sidecar/http/credentials.hpp"
 #include "sidecar/http/curl_multi.hpp"
@@ -26,6 +31,10 @@
 #include "sidecar/http/url_set.hpp"
 
 namespace outrider::sidecar {
+
+inline long whole_ms(Duration duration) {
+  return static_cast<long>(std::chrono::ceil<std::chrono::milliseconds>(duration).count());
+}
 
 class CurlRequest final : public CurlListener {
  public:
@@ -40,7 +49,8 @@ class CurlRequest final : public CurlListener {
 
   /// `ticket` says which of the urls to take.
   CurlRequest(Owner& owner, CurlMulti& multi, const HttpSettings& settings,
-              std::shared_ptr<const Credentials> credentials, UrlSet::Ticket ticket);
+              AddressHealth& addresses, std::shared_ptr<const Credentials> credentials,
+              UrlSet::Ticket ticket);
   /// Ends the attempt if it is still under way.
   ~CurlRequest();
   CurlRequest(const CurlRequest&) = delete;
@@ -77,7 +87,7 @@ class CurlRequest final : public CurlListener {
   void set_http_version();
   void set_headers();
   void set_limits();
-  Duration timeout() const;
+  void set_sockets();
   void set_proxy();
   void set_tls();
   void set_trust(const TrustStore& trust);
@@ -89,6 +99,11 @@ class CurlRequest final : public CurlListener {
   bool is_at_home() const;
   /// Nobody can tell where the body of such a request ends, if its receiver expects none.
   bool is_head() const { return method_ == "HEAD"; }
+  /// Its head has come; it may be one that was not asked for.
+  bool is_own_answer();
+  bool sends_again(CURLcode code);
+  void add_spent();
+  void learn_of_peer(CURLcode code, const Now& now);
   long final_status() const;
   long refused_connect_status() const;
   bool follow_redirect(CURLcode code);
@@ -104,10 +119,13 @@ class CurlRequest final : public CurlListener {
   static CURLcode on_tls_context(CURL* easy, void* context, void* self);
   static int on_socket(void* self, curl_socket_t fd, curlsocktype purpose);
   static curl_socket_t on_open_socket(void* self, curlsocktype purpose, curl_sockaddr* address);
+  static int on_close_socket(void* connections, curl_socket_t fd);
+  static int on_sending(void* self, char* peer_ip, char* local_ip, int peer_port, int local_port);
 
   Owner& owner_;
   CurlMulti& multi_;
   const HttpSettings& settings_;
+  AddressHealth& addresses_;
   const std::shared_ptr<const Credentials> credentials_;
   const UrlSet::Ticket ticket_;
   CURL* const easy_;
@@ -121,7 +139,13 @@ class CurlRequest final : public CurlListener {
 
   HttpUrl url_;  ///< where it is sent just now
   std::uint64_t redirects_ = 0;
-  Duration spent_{};  ///< on what was redirected
+  Duration spent_{};  ///< on what was redirected, or had to take another connection
+  MonoTime started_at_{};
+  Connections::Look look_;  ///< at the connection, right before the request was written to it
+  bool needs_new_connection_ = false;
+  PeerKey opened_peer_ = 0;  ///< the last one that a connection was made to
+  bool avoids_ = true;       ///< addresses that do not answer
+  bool has_avoided_ = false;
   List header_list_;
   List connect_to_list_;
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sidecar/deliver/outcome.hpp"
+#include "sidecar/http/address_health.hpp"
 #include "sidecar/http/credentials.hpp"
 #include "sidecar/http/curl_multi.hpp"
 #include "sidecar/http/curl_request.hpp"
@@ -43,6 +44,7 @@ class CurlTransport final : public Transport, public CurlRequest::Owner {
   const HttpSettings settings_;
   const std::unique_ptr<CredentialStore> credentials_;
   UrlSet urls_;
+  AddressHealth addresses_;
   UrlLog url_log_;
   std::vector<std::unique_ptr<CurlRequest>> requests_;
   std::vector<Completion> completions_;
@@ -50,8 +52,8 @@ class CurlTransport final : public Transport, public CurlRequest::Owner {
 };
 
 void CurlTransport::start(const Attempt& attempt, const Now& now) {
-  auto request = std::make_unique<CurlRequest>(*this, multi_, settings_, credentials_->current(now),
-                                               urls_.take(now));
+  auto request = std::make_unique<CurlRequest>(*this, multi_, settings_, addresses_,
+                                               credentials_->current(now), urls_.take(now));
   std::optional<Completion> failure = request->start(attempt, now);
   if (!failure) {
     requests_.push_back(std::move(request));

@@ -24,8 +24,7 @@ std::size_t UrlSet::choose(const Now& now) const {
 UrlSet::Ticket UrlSet::take(const Now& now) {
   last_taken_ = choose(now);
   ++urls_[last_taken_].in_flight;
-  const bool is_probe = urls_[last_taken_].failures > 0 && has_healthy_but(last_taken_);
-  return {last_taken_, ++last_number_, is_probe};
+  return {last_taken_, ++last_number_};
 }
 
 bool UrlSet::has_healthy_but(std::size_t url) const {

@@ -3,9 +3,10 @@
 // Used by CurlTransport. A request takes the healthy url with the least in flight, in turn where
 // several have as little. A failure makes a url ill for a backoff of its own (exponential, full
 // jitter; at least Retry-After where the answer asks for it); when that is over, one request probes
-// it, and its success makes the url healthy again. Requests that were on their way when a url fell
-// ill tell nothing new. If no url is healthy, the one whose backoff is over soonest is taken at
-// once: waiting is the destination's part.
+// it, for as long as any request may take: one that is cut short arrives twice. Its success makes
+// the url healthy again. Requests that were on their way when a url fell ill tell nothing new. If
+// no url is healthy, the one whose backoff is over soonest is taken at once: waiting is the
+// destination's part.
 // Thread: one set, one thread. Plain state, no I/O.
 #pragma once
 
@@ -25,7 +26,6 @@ class UrlSet {
   struct Ticket {
     std::size_t url = 0;
     std::uint64_t number = 0;
-    bool is_probe = false;  ///< of a url that was ill; another one is healthy
   };
 
   UrlSet(std::size_t urls, BackoffLimits backoff, std::uint64_t seed)

@@ -132,17 +132,6 @@ TEST_F(UrlSetTest, NeedsNoSecondUrl) {
   EXPECT_EQ(one.take(now_).url, 0U);
 }
 
-TEST_F(UrlSetTest, AProbeIsOneOnlyWhileAnotherUrlIsHealthy) {
-  fail(take_of(1), seconds(5));
-  EXPECT_FALSE(take_of(0).is_probe);
-  pass(seconds(5));
-  EXPECT_TRUE(take_of(1).is_probe);
-  UrlSet lonely(1, limits, 1);
-  lonely.failed(lonely.take(now_), seconds(1), now_);
-  pass(seconds(1));
-  EXPECT_FALSE(lonely.take(now_).is_probe);
-}
-
 TEST_F(UrlSetTest, TheWaitIsThatOfTheUrlThatIsDueSoonest) {
   EXPECT_EQ(urls_.wait(now_), Duration::zero());
   const Ticket tickets[] = {take_of(0), take_of(1), take_of(2)};

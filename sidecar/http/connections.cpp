@@ -1,0 +1,285 @@
+#include "sidecar/http/connections.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace outrider::sidecar {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// The kernel counts in ticks of up to ten milliseconds.
+constexpr Duration tick_max = milliseconds(20);
+
+std::uint64_t mixed(std::uint64_t hash, std::uint64_t value) {
+  return (hash ^ value) * 0x9e3779b97f4a7c15U + (hash >> 29U);
+}
+
+/// All connections to Unix sockets have one key; no other has it.
+constexpr std::uint64_t unix_key = 1;
+
+std::uint64_t key_of(std::string_view peer_ip, int local_port) {
+  std::uint64_t hash = mixed(0, static_cast<std::uint64_t>(local_port));
+  for (const char letter : peer_ip) hash = mixed(hash, static_cast<unsigned char>(letter));
+  return hash | 2U;
+}
+
+std::optional<tcp_info> tcp_info_of(int fd) {
+  tcp_info info{};
+  socklen_t bytes = sizeof info;
+  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &bytes) != 0) return std::nullopt;
+  return info;
+}
+
+/// How many bytes the socket took so far; nothing where the kernel does not count.
+std::optional<std::uint64_t> sent_bytes(int fd) {
+  const std::optional<tcp_info> info = tcp_info_of(fd);
+  int unacknowledged = 0;
+  if (!info || info->tcpi_bytes_acked == 0 || ioctl(fd, SIOCOUTQ, &unacknowledged) != 0) {
+    return std::nullopt;
+  }
+  return info->tcpi_bytes_acked + static_cast<std::uint64_t>(unacknowledged);
+}
+
+/// Bytes, the end of the connection, or an error.
+bool has_input(int fd) {
+  char byte = 0;
+  const ssize_t got = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+}
+
+/// Since when nothing has come; nothing where that is not known.
+std::optional<Duration> silence(int fd) {
+  const std::optional<tcp_info> info = tcp_info_of(fd);
+  if (!info) return std::nullopt;
+  return milliseconds(info->tcpi_last_data_recv);
+}
+
+MonoTime mono_now() {
+  return SystemClock().now().mono;
+}
+
+int port_of(const sockaddr& address) {
+  if (address.sa_family == AF_INET) {
+    return ntohs(reinterpret_cast<const sockaddr_in&>(address).sin_port);
+  }
+  return ntohs(reinterpret_cast<const sockaddr_in6&>(address).sin6_port);
+}
+
+std::array<char, INET6_ADDRSTRLEN> ip_of(const sockaddr& address) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  const void* ip = &reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
+  if (address.sa_family == AF_INET) ip = &reinterpret_cast<const sockaddr_in&>(address).sin_addr;
+  inet_ntop(address.sa_family, ip, text.data(), text.size());
+  return text;
+}
+
+}  // namespace
+
+PeerKey peer_key(const sockaddr& address) {
+  if (address.sa_family != AF_INET && address.sa_family != AF_INET6) return 0;
+  return key_of(ip_of(address).data(), port_of(address));
+}
+
+Connections::Connections(Reactor& reactor, OnReady on_ready)
+    : reactor_(reactor), on_ready_(std::move(on_ready)) {
+  std::array<int, 2> ends{};
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) != 0) {
+    throw std::system_error(errno, std::generic_category(), "cannot make a pair of sockets");
+  }
+  dead_fd_ = ends[0];
+  ::close(ends[1]);
+}
+
+Connections::~Connections() {
+  for (const auto& [fd, connection] : connections_) {
+    if (connection.watched != 0) reactor_.remove(fd);
+  }
+  ::close(dead_fd_);
+}
+
+void Connections::opened(int fd) {
+  connections_[fd] = {};
+  nameless_.push_back(fd);
+}
+
+int Connections::close(int fd) {
+  if (const auto found = connections_.find(fd); found != connections_.end()) {
+    watch(fd, found->second, 0);
+    forget_key(fd, found->second.key);
+    connections_.erase(found);
+  }
+  return ::close(fd);
+}
+
+void Connections::forget_key(int fd, std::uint64_t key) {
+  if (key == 0) {
+    std::erase(nameless_, fd);
+    return;
+  }
+  const auto [first, last] = by_key_.equal_range(key);
+  const auto found = std::find_if(first, last, [fd](const auto& it) { return it.second == fd; });
+  if (found != last) by_key_.erase(found);
+}
+
+/// Those that are not connected yet stay without a name.
+void Connections::name_new_ones() {
+  std::erase_if(nameless_, [this](int fd) {
+    sockaddr_storage peer{};
+    sockaddr_storage local{};
+    socklen_t peer_bytes = sizeof peer;
+    socklen_t local_bytes = sizeof local;
+    auto* const peer_address = reinterpret_cast<sockaddr*>(&peer);
+    auto* const local_address = reinterpret_cast<sockaddr*>(&local);
+    if (getpeername(fd, peer_address, &peer_bytes) != 0) return false;
+    if (getsockname(fd, local_address, &local_bytes) != 0) return false;
+    Connection& connection = connections_[fd];
+    connection.peer = peer_key(*peer_address);
+    connection.key = connection.peer == 0
+                         ? unix_key
+                         : key_of(ip_of(*peer_address).data(), port_of(*local_address));
+    by_key_.emplace(connection.key, fd);
+    return true;
+  });
+}
+
+// Idle and busy -----------------------------------------------------------------------------------
+
+void Connections::watch(int fd, Connection& connection, std::uint32_t events) {
+  if (connection.watched == events) return;
+  connection.watched = events;
+  if (events == 0) {
+    reactor_.remove(fd);
+  } else {
+    reactor_.set(fd, events, [this, fd](std::uint32_t ready) { heard(fd, ready); });
+  }
+}
+
+bool Connections::use(int fd, std::uint32_t events) {
+  const auto found = connections_.find(fd);
+  if (found == connections_.end()) return false;
+  if (found->second.state == State::idle) found->second.state = State::busy;
+  watch(fd, found->second, events);
+  return true;
+}
+
+bool Connections::rest(int fd, Use use) {
+  const auto found = connections_.find(fd);
+  if (found == connections_.end()) return false;
+  Connection& connection = found->second;
+  if (use != Use::unknown) connection.use = use;
+  if (connection.state == State::fresh || connection.state == State::ended) {
+    watch(fd, connection, 0);
+    return true;
+  }
+  connection.state = State::idle;
+  if (is_in_doubt(fd, connection)) {
+    end(fd, connection);
+  } else {
+    watch(fd, connection, connection.use == Use::http1 ? EPOLLIN : EPOLLRDHUP);
+  }
+  return true;
+}
+
+void Connections::heard(int fd, std::uint32_t events) {
+  const auto found = connections_.find(fd);
+  if (found == connections_.end() || found->second.state != State::idle) {
+    on_ready_(fd, events);
+    return;
+  }
+  const bool is_over = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+  if (is_over || (found->second.use == Use::http1 && has_input(fd))) end(fd, found->second);
+}
+
+void Connections::end(int fd, Connection& connection) {
+  watch(fd, connection, 0);
+  connection.state = State::ended;
+  if (dup3(dead_fd_, fd, O_CLOEXEC) < 0) shutdown(fd, SHUT_RDWR);
+}
+
+// Before a request, and after it ------------------------------------------------------------------
+
+Connections::Look Connections::look(const Place& place) {
+  if (!nameless_.empty()) name_new_ones();
+  Look look;
+  const bool is_unix = place.local_port <= 0;
+  const auto [first, last] =
+      by_key_.equal_range(is_unix ? unix_key : key_of(place.peer_ip, place.local_port));
+  for (auto it = first; it != last; ++it) {
+    look_at(it->second, connections_.at(it->second), place, look);
+  }
+  if (look.fd >= 0 && (!look.is_kept || connections_.at(look.fd).use == Use::http1)) {
+    look.sent = sent_bytes(look.fd);
+  }
+  return look;
+}
+
+void Connections::look_at(int fd, Connection& connection, const Place& place, Look& look) {
+  const bool is_unix = place.local_port <= 0;
+  const bool is_idle = connection.state == State::idle;
+  if (!is_unix) {
+    look.fd = fd;
+    look.peer = connection.peer;
+    look.is_kept = connection.state != State::fresh;
+    if (connection.state == State::ended || is_in_doubt(fd, connection)) {
+      look.verdict = Verdict::spoke;
+      return;
+    }
+  }
+  if (is_idle && connection.use == Use::http1 && has_input(fd)) {
+    end(fd, connection);
+    look.verdict = Verdict::spoke;
+  } else if (connection.state == State::fresh) {
+    const bool is_first = !is_unix && !place.may_speak_first;
+    connection.state = State::busy;
+    if (is_first && has_input(fd)) look.verdict = Verdict::spoke_first;
+  }
+}
+
+bool Connections::has_acknowledged_more(const Look& look) {
+  if (!look.sent) return true;
+  const std::optional<tcp_info> info = tcp_info_of(look.fd);
+  return !info || info->tcpi_bytes_acked > *look.sent;
+}
+
+/// Bytes that came since are proof enough.
+bool Connections::is_in_doubt(int fd, Connection& connection) {
+  if (!connection.doubted_at) return false;
+  const std::optional<Duration> silent = silence(fd);
+  if (silent && *silent + tick_max < mono_now() - *connection.doubted_at) {
+    connection.doubted_at.reset();
+  }
+  return connection.doubted_at.has_value();
+}
+
+void Connections::doubt(PeerKey peer, Duration waited) {
+  if (peer == 0) return;
+  for (auto& [fd, connection] : connections_) {
+    const bool is_open = connection.state == State::idle || connection.state == State::busy;
+    if (!is_open || connection.peer != peer) continue;
+    const std::optional<Duration> silent = silence(fd);
+    if (silent && *silent + tick_max < waited) continue;
+    if (connection.state == State::idle) {
+      end(fd, connection);
+    } else {
+      connection.doubted_at = mono_now();
+    }
+  }
+}
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,115 @@
+// Connections: the sockets of one multi handle's connections: which are idle, which of those spoke,
+// and which are in doubt.
+//
+// An answer belongs to a request only if it came after the request on that connection (RFC 9112,
+// 9.2). libcurl 7.88 does not look: it takes what lies on an idle connection for the next answer.
+// So an idle connection of HTTP/1 that has anything to say - bytes, an end, an error - ends as soon
+// as the reactor sees it, and is looked at once more right before a request is written to it. What
+// crosses a request on its way is told by TCP: the receiver had acknowledged none of the request
+// when its answer came. HTTP/2 numbers its answers; there only an end ends an idle connection.
+//
+// After a timeout all connections to that address that have said nothing since the request was
+// written are in doubt: an idle one ends; one that carries other requests gets no new one, until
+// bytes come, and ends with the last.
+//
+// To end a connection, its descriptor is made one of a dead socket, which libcurl then finds
+// closed: it has no call for this.
+//
+// Used by CurlMulti and CurlRequest. Thread: the sidecar's one thread; never blocks. Owns: the dead
+// socket; the descriptors are libcurl's until close(). Borrows: the reactor. Costs: one recv() for
+// each request on a kept connection, one look at each idle one for a Unix socket, which has no port
+// to know it by; and TCP_INFO twice. Limits: one entry a connection.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "sidecar/base/reactor.hpp"
+
+struct sockaddr;
+
+namespace outrider::sidecar {
+
+/// An address with its port; 0: a Unix socket, or none.
+using PeerKey = std::uint64_t;
+PeerKey peer_key(const sockaddr& address);
+
+class Connections {
+ public:
+  /// What becomes ready while a request is on it.
+  using OnReady = std::function<void(int fd, std::uint32_t events)>;
+
+  Connections(Reactor& reactor, OnReady on_ready);
+  ~Connections();
+  Connections(const Connections&) = delete;
+  Connections& operator=(const Connections&) = delete;
+
+  /// libcurl made it, and closes it: what it opens beside its connections is never one.
+  void opened(int fd);
+  int close(int fd);
+
+  enum class Use : std::uint8_t { http1, http2, unknown };
+  /// No request is on it any more. False: it is no connection.
+  bool rest(int fd, Use use);
+  /// A request is on it, or it is being made, and waits for `events`. False: it is no connection.
+  bool use(int fd, std::uint32_t events);
+
+  /// Where a request is about to be written. libcurl says it without the descriptor.
+  struct Place {
+    std::string_view peer_ip;
+    int local_port = 0;            ///< none: a Unix socket
+    bool may_speak_first = false;  ///< a new connection, as with TLS or HTTP/2
+  };
+  enum class Verdict : std::uint8_t {
+    quiet,
+    spoke,        ///< it was idle and is ended, or is in doubt: take another one
+    spoke_first,  ///< it is new, and the receiver did not wait for a request
+  };
+  struct Look {
+    Verdict verdict = Verdict::quiet;
+    int fd = -1;  ///< -1: not to be told
+    PeerKey peer = 0;
+    bool is_kept = false;                 ///< it has had requests before
+    std::optional<std::uint64_t> sent{};  ///< bytes of all that was sent before the request
+  };
+  Look look(const Place& place);
+
+  /// False: the receiver had not received any of what was sent after `look` when it answered.
+  static bool has_acknowledged_more(const Look& look);
+
+  /// A request waited so long for an answer in vain.
+  void doubt(PeerKey peer, Duration waited);
+
+ private:
+  enum class State : std::uint8_t { fresh, busy, idle, ended };
+
+  struct Connection {
+    State state = State::fresh;
+    Use use = Use::unknown;
+    std::uint32_t watched = 0;  ///< what the reactor waits for; 0: nothing
+    std::uint64_t key = 0;      ///< what libcurl knows of its ends; 0: not known yet
+    PeerKey peer = 0;
+    std::optional<MonoTime> doubted_at{};
+  };
+
+  void name_new_ones();
+  void forget_key(int fd, std::uint64_t key);
+  void watch(int fd, Connection& connection, std::uint32_t events);
+  void heard(int fd, std::uint32_t events);
+  void look_at(int fd, Connection& connection, const Place& place, Look& look);
+  bool is_in_doubt(int fd, Connection& connection);
+  void end(int fd, Connection& connection);
+
+  Reactor& reactor_;
+  const OnReady on_ready_;
+  int dead_fd_;
+  std::unordered_map<int, Connection> connections_;
+  std::unordered_multimap<std::uint64_t, int> by_key_;
+  std::vector<int> nameless_;
+};
+
+}  // namespace outrider::sidecar

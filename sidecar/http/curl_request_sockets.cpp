@@ -1,0 +1,124 @@
+// How a request comes by its connection, and when it leaves one for another.
+
+#include <utility>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include "sidecar/base/private_address.hpp"
+#include "sidecar/http/curl_request.hpp"
+
+namespace outrider::sidecar {
+
+void CurlRequest::set_sockets() {
+  look_ = {};
+  opened_peer_ = 0;
+  has_avoided_ = false;
+  curl_easy_setopt(easy_, CURLOPT_OPENSOCKETDATA, this);
+  curl_easy_setopt(easy_, CURLOPT_OPENSOCKETFUNCTION, &CurlRequest::on_open_socket);
+  curl_easy_setopt(easy_, CURLOPT_SOCKOPTDATA, this);
+  curl_easy_setopt(easy_, CURLOPT_SOCKOPTFUNCTION, &CurlRequest::on_socket);
+  // A connection may outlive the request that made it.
+  curl_easy_setopt(easy_, CURLOPT_CLOSESOCKETDATA, &multi_.connections());
+  curl_easy_setopt(easy_, CURLOPT_CLOSESOCKETFUNCTION, &CurlRequest::on_close_socket);
+  curl_easy_setopt(easy_, CURLOPT_PREREQDATA, this);
+  curl_easy_setopt(easy_, CURLOPT_PREREQFUNCTION, &CurlRequest::on_sending);
+  if (needs_new_connection_) curl_easy_setopt(easy_, CURLOPT_FRESH_CONNECT, 1L);
+}
+
+curl_socket_t CurlRequest::on_open_socket(void* self, curlsocktype /*purpose*/,
+                                          curl_sockaddr* address) {
+  auto& request = *static_cast<CurlRequest*>(self);
+  const auto range =
+      request.settings_.deny_private_addresses ? private_range(address->addr) : std::nullopt;
+  if (range) {
+    request.refused_address_ = request.url_.peer() + " is at " + address_text(address->addr) +
+                               " (" + std::string(*range) +
+                               "), which deny_private_addresses forbids";
+    return CURL_SOCKET_BAD;
+  }
+  const PeerKey peer = peer_key(address->addr);
+  if (request.avoids_ && request.addresses_.is_avoided(peer, request.started_at_)) {
+    request.has_avoided_ = true;
+    return CURL_SOCKET_BAD;
+  }
+  request.opened_peer_ = peer;
+  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+/// A peer that is gone without a word ends its connections: nothing that it was sent is
+/// acknowledged.
+int CurlRequest::on_socket(void* self, curl_socket_t fd, curlsocktype /*purpose*/) {
+  const auto& request = *static_cast<const CurlRequest*>(self);
+  const auto unanswered_ms = static_cast<unsigned>(whole_ms(request.settings_.timeout));
+  // Not for a Unix socket, which has no such option and no such peer.
+  setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unanswered_ms, sizeof unanswered_ms);
+  request.multi_.connections().opened(fd);
+  return CURL_SOCKOPT_OK;
+}
+
+int CurlRequest::on_close_socket(void* connections, curl_socket_t fd) {
+  return static_cast<Connections*>(connections)->close(fd);
+}
+
+int CurlRequest::on_sending(void* self, char* peer_ip, char* /*local_ip*/, int /*peer_port*/,
+                            int local_port) {
+  auto& request = *static_cast<CurlRequest*>(self);
+  const bool may_speak_first = request.url_.is_tls || request.may_have_tls_proxy() ||
+                               request.settings_.http_version != HttpVersion::http1;
+  const int port = request.url_.unix_path.empty() ? local_port : 0;
+  request.look_ = request.multi_.connections().look({peer_ip, port, may_speak_first});
+  const bool is_quiet = request.look_.verdict == Connections::Verdict::quiet;
+  return is_quiet ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+}
+
+bool CurlRequest::is_own_answer() {
+  if (!look_.sent) return true;
+  const bool is_own = Connections::has_acknowledged_more(look_);
+  look_.sent.reset();
+  using Verdict = Connections::Verdict;
+  if (!is_own) look_.verdict = look_.is_kept ? Verdict::spoke : Verdict::spoke_first;
+  return is_own;
+}
+
+/// Neither is the receiver's failure, and no attempt is spent: a connection that could not be used,
+/// and addresses all of which were to be avoided.
+bool CurlRequest::sends_again(CURLcode code) {
+  const bool is_spoilt =
+      look_.verdict == Connections::Verdict::spoke && !std::exchange(needs_new_connection_, true);
+  const bool has_no_other =
+      code == CURLE_COULDNT_CONNECT && has_avoided_ && std::exchange(avoids_, false);
+  if (!is_spoilt && !has_no_other) return false;
+  if (has_no_other) addresses_.forget();
+  add_spent();
+  multi_.remove(easy_);
+  return send();
+}
+
+void CurlRequest::add_spent() {
+  curl_off_t spent_us = 0;
+  curl_easy_getinfo(easy_, CURLINFO_TOTAL_TIME_T, &spent_us);
+  spent_ += std::chrono::microseconds(spent_us);
+}
+
+void CurlRequest::learn_of_peer(CURLcode code, const Now& now) {
+  if (final_status() != 0) {
+    addresses_.answered(look_.peer);
+    return;
+  }
+  if (code == CURLE_OPERATION_TIMEDOUT && look_.peer != 0) {
+    curl_off_t total_us = 0;
+    curl_off_t before_us = 0;
+    curl_easy_getinfo(easy_, CURLINFO_TOTAL_TIME_T, &total_us);
+    curl_easy_getinfo(easy_, CURLINFO_PRETRANSFER_TIME_T, &before_us);
+    multi_.connections().doubt(look_.peer, std::chrono::microseconds(total_us - before_us));
+  }
+  const PeerKey peer = look_.peer != 0 ? look_.peer : opened_peer_;
+  // What refuses at once is left by libcurl itself.
+  const bool has_connected = code != CURLE_COULDNT_CONNECT && code != CURLE_COULDNT_RESOLVE_HOST &&
+                             code != CURLE_COULDNT_RESOLVE_PROXY;
+  if (peer != 0 && has_connected) addresses_.failed(peer, now.mono);
+}
+
+}  // namespace outrider::sidecar
