@@ -26,7 +26,7 @@ WRAPPED_BY = {
         "sdk/src/link.cpp",
         "sidecar/ingest/zmq_listener.hpp",
         "sidecar/ingest/zmq_source.cpp",
-        "sidecar/fanout/zmq_transport.cpp",
+        "sidecar/fanout/connection_monitor.cpp", "sidecar/fanout/zmq_transport.cpp",
         "sidecar/cli/version_command.cpp",
     ],
     r"msgpack\.hpp": [
