@@ -187,6 +187,7 @@ Result<std::shared_ptr<const Credentials>> CredentialStore::Files::read() const 
     if (status.ok()) status = part(config, *credentials);
   }
   if (!status.ok()) return status.error();
+  credentials->mask = mask_of(config, *credentials);
   return std::shared_ptr<const Credentials>(credentials);
 }
 
