@@ -1,6 +1,7 @@
 #include "sidecar/app/probe.hpp"
 
 #include <map>
+#include <memory>
 #include <utility>
 
 #include "sidecar/app/encode_settings.hpp"

@@ -170,4 +170,20 @@ std::string printable(std::string_view text, std::size_t bytes_max) {
   return out;
 }
 
+std::string printable_json(std::string_view json) {
+  std::string out;
+  while (!json.empty()) {
+    const proto::Utf8Sequence next = proto::first_sequence(json);
+    if (!next.is_valid) {
+      out += proto::replacement_character;
+    } else if (json[0] == '\x7f') {
+      out += "\\u007f";
+    } else {
+      append_printable(json.substr(0, next.size), true, out);
+    }
+    json.remove_prefix(next.size);
+  }
+  return out;
+}
+
 }  // namespace outrider::sidecar

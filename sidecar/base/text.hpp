@@ -30,4 +30,7 @@ std::string without_secrets(std::string_view text);
 /// direction of text around as \uNNNN; cut at `bytes_max`, between two characters, with "...".
 std::string printable(std::string_view text, std::size_t bytes_max);
 
+/// JSON for a terminal: it stays the same JSON, and what printable() would escape is \uNNNN.
+std::string printable_json(std::string_view json);
+
 }  // namespace outrider::sidecar

@@ -54,5 +54,10 @@ TEST(Text, PrintableIsAlwaysValidUtf8AndHidesNothing) {
             "a\\u2028b\\u2066\\u061c");
 }
 
+TEST(Text, PrintableJsonStaysTheSameJson) {
+  EXPECT_EQ(printable_json("{\"a\":\"\\n\xc3\xa9\"}"), "{\"a\":\"\\n\xc3\xa9\"}");
+  EXPECT_EQ(printable_json("\"\x7f\xc2\x9b\xe2\x80\xae\""), "\"\\u007f\\u009b\\u202e\"");
+}
+
 }  // namespace
 }  // namespace outrider::sidecar
