@@ -306,9 +306,7 @@ std::size_t CurlRequest::on_head(char* data, std::size_t /*one*/, std::size_t by
   auto& request = *static_cast<CurlRequest*>(self);
   if (!request.is_own_answer()) return 0;
   if (!request.answer_.add_head({data, bytes})) return 0;
-  // The receiver says that this connection is none of its own for this request.
-  constexpr int misdirected = 421;
-  if (request.answer_.whole_status() == misdirected) {
+  if (request.answer_.whole_status() == misdirected_status) {
     curl_easy_setopt(request.easy_, CURLOPT_FORBID_REUSE, 1L);
   }
   return bytes;

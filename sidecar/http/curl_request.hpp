@@ -36,6 +36,9 @@ inline long whole_ms(Duration duration) {
   return static_cast<long>(std::chrono::ceil<std::chrono::milliseconds>(duration).count());
 }
 
+/// The receiver says that this connection is the wrong one for this request.
+inline constexpr int misdirected_status = 421;
+
 class CurlRequest final : public CurlListener {
  public:
   class Owner {
@@ -55,6 +58,9 @@ class CurlRequest final : public CurlListener {
   ~CurlRequest();
   CurlRequest(const CurlRequest&) = delete;
   CurlRequest& operator=(const CurlRequest&) = delete;
+
+  /// Before start().
+  void take_new_connection() { needs_new_connection_ = true; }
 
   /// The completion, if the attempt fails at once; the owner is not told of it then.
   std::optional<Completion> start(const Attempt& attempt, const Now& now);

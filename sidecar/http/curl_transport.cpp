@@ -29,6 +29,7 @@ class CurlTransport final : public Transport, public CurlRequest::Owner {
         settings_(std::move(settings)),
         credentials_(std::move(credentials)),
         urls_(settings_.urls.size(), backoff, seed),
+        is_misdirected_(settings_.urls.size()),
         url_log_(std::move(url_log)) {}
 
   void start(const Attempt& attempt, const Now& now) override;
@@ -45,6 +46,7 @@ class CurlTransport final : public Transport, public CurlRequest::Owner {
   const HttpSettings settings_;
   const std::unique_ptr<CredentialStore> credentials_;
   UrlSet urls_;
+  std::vector<bool> is_misdirected_;  ///< by url: the next request takes a new connection
   AddressHealth addresses_;
   UrlLog url_log_;
   std::vector<std::unique_ptr<CurlRequest>> requests_;
@@ -55,6 +57,8 @@ class CurlTransport final : public Transport, public CurlRequest::Owner {
 void CurlTransport::start(const Attempt& attempt, const Now& now) {
   auto request = std::make_unique<CurlRequest>(*this, multi_, settings_, addresses_,
                                                credentials_->current(now), urls_.take(now));
+  if (is_misdirected_[request->ticket().url]) request->take_new_connection();
+  is_misdirected_[request->ticket().url] = false;
   std::optional<Completion> failure = request->start(attempt, now);
   if (!failure) {
     requests_.push_back(std::move(request));
@@ -67,6 +71,7 @@ void CurlTransport::start(const Attempt& attempt, const Now& now) {
 void CurlTransport::finished(CurlRequest& request, Completion completion, const Now& now) {
   const std::size_t url = request.ticket().url;
   const std::string peer = settings_.urls[url].parts.peer();
+  if (completion.status == misdirected_status) is_misdirected_[url] = true;
   const Outcome outcome = outcome_of(completion, settings_.status_actions);
   if (outcome == Outcome::retry || outcome == Outcome::hold) {
     completion.has_alternative = urls_.failed(request.ticket(), completion.retry_after, now);

@@ -234,7 +234,7 @@ std::vector<RecordFields> hard_events(const std::vector<std::string>& data) {
   events.push_back({.data = "\x01",
                     .id_text = "evt \"1\"",
                     .key = "ключ",
-                    .trace = "00-ab-cd-01",
+                    .trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
                     .host = "web-1"});
   events.push_back({.data = "\x01", .topic = std::string_view("a"), .time_ns = 1});
   return events;

@@ -55,6 +55,15 @@ TEST_F(Http, AReceiverMayListenOnAUnixSocket) {
   EXPECT_TRUE(receiver.arrivals().front().head.starts_with("POST /events HTTP/1.1\r\n"));
 }
 
+TEST_F(Http, AnAnswerThatDoesNotEndIsItsStatus) {
+  FaultReceiver receiver;
+  receiver.script_requests(std::vector<Script>(static_cast<std::size_t>(events),
+                                               answer_raw("HTTP/1.1 200 OK\r\n\r\n", hang())));
+  start(audit(receiver.url(), "", {.request = "600s"}));
+  emit();
+  expect_delivered_once(receiver);
+}
+
 TEST_F(Http, AProxyIsAskedForTheWholeUrl) {
   FaultReceiver proxy;
   write_file(dir_.file("proxy"), "user:pass\n");

@@ -172,6 +172,7 @@ TEST_F(CurlTransportTest, SurvivesAReset) {
 
 TEST_F(CurlTransportTest, CutsAnAnswerWithoutEnd) {
   TcpPeer peer([](int fd) {
+    if (TcpPeer::read_head(fd).empty()) return;
     std::string block = "HTTP/1.1 503 Busy\r\nRetry-After: 3\r\n\r\n";
     while (::send(fd, block.data(), block.size(), MSG_NOSIGNAL) > 0) block.assign(65536, 'y');
   });
