@@ -46,6 +46,9 @@ class FakeTransport final : public sidecar::Transport {
   sidecar::MonoTime next_deadline() const override {
     return on_next_deadline ? on_next_deadline() : sidecar::never;
   }
+  void hurry(const sidecar::Now&) override {
+    if (on_hurry) on_hurry();
+  }
   void close(sidecar::MonoTime) override { is_closed = true; }
 
   /// Completes an attempt at the next turn.
@@ -76,6 +79,7 @@ class FakeTransport final : public sidecar::Transport {
   std::function<void(const sidecar::Now&)> on_collect;
   std::function<void(const SeenAttempt&)> on_cancel;
   std::function<sidecar::MonoTime()> on_next_deadline;
+  std::function<void()> on_hurry;
   int cancelled = 0;
   bool is_closed = false;
 };

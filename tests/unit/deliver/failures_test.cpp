@@ -230,6 +230,23 @@ TEST_F(DestinationTest, TooLargeABatchIsBisectedUntilTheOneEventIsFound) {
   EXPECT_EQ(log.count("reason=too_large"), 1);
 }
 
+TEST_F(DestinationTest, A413WithRetryAfterIsWaitedForAndNotHalved) {
+  build();
+  accept(1, 3);
+  turn();
+  transport->answer(413);
+  turn();
+  accept(4, 4);
+  const std::size_t before = transport->started.size();
+  while (!transport->open.empty()) transport->answer(413, std::chrono::seconds(30));
+  turn();
+  EXPECT_EQ(transport->started.size(), before) << "it is paused";
+  EXPECT_EQ(ledger().dead_total(), 0U);
+  EXPECT_EQ(ledger().queued, 4U);
+  drain();
+  EXPECT_EQ(ledger().delivered, 4U);
+}
+
 TEST_F(DestinationTest, RefusedCredentialsHoldEverything) {
   config.retry_attempts_max = 2;
   config.retry_age_max = 1s;
@@ -307,6 +324,17 @@ TEST_F(DestinationTest, WhatFailsDuringShutdownIsNeverCountedAsFinallyFailed) {
   EXPECT_EQ(ledger().dead_total(), 0U);
   destination->abandon(clock.now());
   EXPECT_EQ(ledger().dropped_for(DropReason::linger), 3U);
+}
+
+TEST_F(DestinationTest, AStopUsesTheStatusThatIsThere) {
+  build();
+  accept(1, 1);
+  turn();
+  transport->on_hurry = [&] { transport->answer(200); };
+  destination->begin_stop();
+  destination->abandon(clock.now());
+  EXPECT_EQ(ledger().delivered, 1U);
+  EXPECT_EQ(ledger().dropped_total(), 0U);
 }
 
 TEST_F(DestinationTest, WhatCannotBeSentIsDeadAndTheNextGoesOut) {
