@@ -213,14 +213,27 @@ std::optional<Finding> database_trouble(const std::string& path) {
       path + " is damaged or no spool at all; the sidecar sets it aside " + "and begins a new one"};
 }
 
-void warn_of_room(const SpoolConfig& spool, Findings& findings) {
+/// A spool that is there can do with less: what is in it leaves.
+bool is_made_yet(const std::string& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 && status.st_size > 0;
+}
+
+std::optional<Finding> room_trouble(const SpoolConfig& spool) {
+  constexpr std::uint64_t new_bytes = 128U << 10U;
+  constexpr std::uint64_t new_files = 6;
   struct statvfs status {};
-  if (statvfs(folder_of(spool.path).c_str(), &status) != 0) return;
+  if (statvfs(folder_of(spool.path).c_str(), &status) != 0) return std::nullopt;
   const std::uint64_t free = static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
-  if (free >= spool.free_bytes_min) return;
-  findings.push_back({Kind::warning, "nothing will be stored, for less than free_bytes_min (" +
-                                         format_size(spool.free_bytes_min) + ") is free: " +
-                                         format_size(free >> 20U << 20U) + "; make room"});
+  const bool has_files = status.f_files == 0 || status.f_favail >= new_files;
+  if (!is_made_yet(spool.path) && (free < new_bytes || !has_files)) {
+    return Finding{Kind::error, "there is no room for a spool: " + format_size(free) + " and " +
+                                    std::to_string(status.f_favail) + " files are free; make room"};
+  }
+  if (free >= spool.free_bytes_min) return std::nullopt;
+  return Finding{Kind::warning, "nothing will be stored, for less than free_bytes_min (" +
+                                    format_size(spool.free_bytes_min) + ") is free: " +
+                                    format_size(free >> 20U << 20U) + "; make room"};
 }
 
 }  // namespace
@@ -285,6 +298,19 @@ Findings probe_descriptors(std::uint64_t needed) {
                             "in the unit"}};
 }
 
+Findings probe_memory(std::uint64_t queue_bytes) {
+  const long pages = sysconf(_SC_PHYS_PAGES);
+  const long page_bytes = sysconf(_SC_PAGESIZE);
+  if (pages <= 0 || page_bytes <= 0) return {};
+  const std::uint64_t here =
+      static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page_bytes);
+  if (queue_bytes <= here) return {};
+  return {{Kind::warning, "the queues may take " + format_size(queue_bytes) +
+                              " together, and this machine has " + format_size(here >> 20U << 20U) +
+                              " of memory; lower queue_bytes_max, and let when_full = spool keep "
+                              "more"}};
+}
+
 Findings probe_spool(const SpoolConfig& spool) {
   const std::string folder = folder_of(spool.path);
   Findings findings = first_of(
@@ -299,9 +325,8 @@ Findings probe_spool(const SpoolConfig& spool) {
         return Finding{Kind::in_use, "the spool " + spool.path + " is in use by another sidecar; " +
                                          "stop it, or give this one another [spool] path"};
       },
-      [&] { return database_trouble(spool.path); });
+      [&] { return database_trouble(spool.path); }, [&] { return room_trouble(spool); });
   warn_of_open_folder(folder, "spool", findings);
-  if (findings.empty()) warn_of_room(spool, findings);
   return findings;
 }
 

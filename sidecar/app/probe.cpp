@@ -197,11 +197,14 @@ ProbeReport Prober::run() {
   look_at_ingest();
   look_at_spool();
   std::uint64_t descriptors = descriptors_of_all;
+  std::uint64_t queue_bytes = 0;
   for (const DestinationConfig& destination : loaded_.config.destinations) {
     look_at(destination);
     descriptors += descriptors_of(destination.type);
+    queue_bytes += destination.queue_bytes_max;
   }
   note(file_, probe_descriptors(descriptors));
+  note(file_, probe_memory(queue_bytes));
   std::vector<std::string>& to = has_running_sidecar() ? report_.in_use : report_.errors;
   to.insert(to.end(), busy_.begin(), busy_.end());
   return std::move(report_);

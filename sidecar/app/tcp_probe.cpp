@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include <ifaddrs.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <unistd.h>
@@ -37,16 +38,13 @@ std::optional<sockaddr_storage> numeric_address(const std::string& host) {
   return storage_of(found->ai_addr, found->ai_addrlen);
 }
 
-/// The first address of a network interface.
+/// The first address of a network interface; with IPv6 allowed, as here, libzmq takes no other.
 std::optional<sockaddr_storage> interface_address(const std::string& name) {
   ifaddrs* found = nullptr;
   if (getifaddrs(&found) != 0) return std::nullopt;
   const std::unique_ptr<ifaddrs, decltype(&freeifaddrs)> list(found, &freeifaddrs);
   for (const ifaddrs* it = found; it != nullptr; it = it->ifa_next) {
     if (it->ifa_addr == nullptr || name != it->ifa_name) continue;
-    if (it->ifa_addr->sa_family == AF_INET) {
-      return storage_of(it->ifa_addr, sizeof(sockaddr_in));
-    }
     if (it->ifa_addr->sa_family == AF_INET6) {
       return storage_of(it->ifa_addr, sizeof(sockaddr_in6));
     }
@@ -54,9 +52,26 @@ std::optional<sockaddr_storage> interface_address(const std::string& name) {
   return std::nullopt;
 }
 
+/// The machine has this family of addresses.
+bool can_open(const sockaddr_storage& address) {
+  const int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd >= 0) close(fd);
+  return fd >= 0;
+}
+
 /// As libzmq finds them: no name server is asked for an address of one's own.
 std::optional<sockaddr_storage> own_address(const std::string& host) {
-  if (host == "*") return numeric_address("0.0.0.0");
+  // The part behind % names an interface, which the address itself is on or not.
+  const std::size_t percent = host.find('%');
+  if (percent != std::string::npos) {
+    if (if_nametoindex(host.c_str() + percent + 1) == 0) return std::nullopt;
+    if (const auto address = numeric_address(host)) return address;
+    return numeric_address(host.substr(0, percent));
+  }
+  if (host == "*") {
+    const auto both = numeric_address("::");
+    return both && can_open(*both) ? both : numeric_address("0.0.0.0");
+  }
   if (const auto address = numeric_address(host)) return address;
   return interface_address(host);
 }
@@ -74,6 +89,14 @@ bool is_any(const sockaddr_storage& address) {
     return reinterpret_cast<const sockaddr_in&>(address).sin_addr.s_addr == INADDR_ANY;
   }
   return IN6_IS_ADDR_UNSPECIFIED(&reinterpret_cast<const sockaddr_in6&>(address).sin6_addr);
+}
+
+/// Both cannot be listened on. `::` is every address of IPv4 too, as libzmq opens it.
+bool exclude_each_other(const sockaddr_storage& a, const sockaddr_storage& b) {
+  if (a.ss_family == b.ss_family) {
+    return is_any(a) || is_any(b) || std::memcmp(&a, &b, sizeof a) == 0;
+  }
+  return (a.ss_family == AF_INET6 && is_any(a)) || (b.ss_family == AF_INET6 && is_any(b));
 }
 
 /// Binds without listening, so that nobody can connect, and lets go at once.
@@ -112,14 +135,13 @@ Findings TcpProbe::look(const Endpoint& endpoint) {
   std::optional<sockaddr_storage> address = own_address(endpoint.host);
   if (!address) {
     return {{Kind::error, endpoint.host +
-                              " is neither an address nor a network interface of this machine; "
-                              "write one, as in 127.0.0.1"}};
+                              " is neither an address nor a network interface with IPv6 of this "
+                              "machine; write an address, as in 127.0.0.1"}};
   }
   set_port(*address, endpoint.port);
   const bool is_taken = std::any_of(seen_.begin(), seen_.end(), [&](const Seen& seen) {
     return seen.port == endpoint.port && endpoint.port != 0 &&
-           (is_any(seen.address) || is_any(*address) ||
-            std::memcmp(&seen.address, &*address, sizeof *address) == 0);
+           exclude_each_other(seen.address, *address);
   });
   if (is_taken) {
     return {{Kind::error, "port " + std::to_string(endpoint.port) +

@@ -14,6 +14,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "sidecar/base/socket_gate.hpp"
+
 namespace outrider::sidecar {
 
 namespace {
@@ -72,15 +74,17 @@ Result<EndpointGuard> EndpointGuard::claim(const std::string& path, std::uint32_
     return Error{"the socket path " + path + " has " + std::to_string(path.size()) +
                  " bytes, and Unix sockets take at most " + std::to_string(socket_path_bytes_max)};
   }
-  EndpointGuard guard(path);
+  EndpointGuard guard(path, mode, group);
   if (Status status = guard.lock(); !status.ok()) return status.error();
   if (Status status = guard.clear_stale_socket(); !status.ok()) return status.error();
-  if (Status status = guard.listen(mode, group); !status.ok()) return status.error();
+  if (Status status = guard.listen(); !status.ok()) return status.error();
   return guard;
 }
 
 EndpointGuard::EndpointGuard(EndpointGuard&& other) noexcept
     : path_(std::move(other.path_)),
+      mode_(other.mode_),
+      group_(std::move(other.group_)),
       lock_fd_(std::exchange(other.lock_fd_, -1)),
       listener_fd_(std::exchange(other.listener_fd_, -1)),
       device_(other.device_),
@@ -102,11 +106,34 @@ int EndpointGuard::take_listener() {
 }
 
 void EndpointGuard::remove_path() {
-  if (!std::exchange(owns_path_, false)) return;
+  if (std::exchange(owns_path_, false) && has_path()) unlink(path_.c_str());
+}
+
+bool EndpointGuard::has_path() const {
   struct stat found {};
-  if (lstat(path_.c_str(), &found) == 0 && found.st_dev == device_ && found.st_ino == inode_) {
-    unlink(path_.c_str());
+  return lstat(path_.c_str(), &found) == 0 && found.st_dev == device_ && found.st_ino == inode_;
+}
+
+bool EndpointGuard::has_lock() const {
+  struct stat locked {};
+  struct stat found {};
+  return fstat(lock_fd_, &locked) == 0 && lstat(lock_path().c_str(), &found) == 0 &&
+         same_file(locked, found);
+}
+
+bool EndpointGuard::is_displaced() const {
+  return owns_path_ && !(has_path() && has_lock());
+}
+
+Status EndpointGuard::reclaim() {
+  if (!has_lock()) {
+    const int old_fd = lock_fd_;
+    if (Status status = lock(); !status.ok()) return status;
+    ::close(old_fd);
   }
+  if (has_path()) return Nothing{};
+  if (Status status = clear_stale_socket(); !status.ok()) return status;
+  return listen();
 }
 
 Status EndpointGuard::lock() {
@@ -124,13 +151,12 @@ Status EndpointGuard::lock() {
       return Error{"cannot lock " + lock_path() + ": " + reason(error)};
     }
     // A sidecar that stops removes its lock file; a lock on a removed file protects nothing.
-    struct stat locked {};
-    struct stat standing {};
-    if (fstat(fd, &locked) == 0 && lstat(lock_path().c_str(), &standing) == 0 &&
-        same_file(locked, standing)) {
-      lock_fd_ = fd;
+    const int old_fd = std::exchange(lock_fd_, fd);
+    if (has_lock()) {
+      SocketGate::keep_from_children(fd);
       return Nothing{};
     }
+    lock_fd_ = old_fd;
     ::close(fd);
   }
 }
@@ -161,13 +187,14 @@ Status EndpointGuard::clear_stale_socket() const {
   return Nothing{};
 }
 
-Status EndpointGuard::listen(std::uint32_t mode, const std::string& group) {
+Status EndpointGuard::listen() {
   gid_t gid = static_cast<gid_t>(-1);
-  if (!group.empty()) {
-    Result<gid_t> found = find_group(group);
+  if (!group_.empty()) {
+    Result<gid_t> found = find_group(group_);
     if (!found.ok()) return found.error();
     gid = found.value();
   }
+  if (listener_fd_ >= 0) ::close(listener_fd_);
   listener_fd_ = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   const sockaddr_un address = address_of(path_);
   // The mode of the unbound socket is the mode that the file begins with: nobody's but ours.
@@ -182,10 +209,10 @@ Status EndpointGuard::listen(std::uint32_t mode, const std::string& group) {
   device_ = bound.st_dev;
   inode_ = bound.st_ino;
   owns_path_ = true;
-  if (!group.empty() && lchown(path_.c_str(), static_cast<uid_t>(-1), gid) != 0) {
-    return Error{"cannot give " + path_ + " to the group " + group + ": " + reason(errno)};
+  if (!group_.empty() && lchown(path_.c_str(), static_cast<uid_t>(-1), gid) != 0) {
+    return Error{"cannot give " + path_ + " to the group " + group_ + ": " + reason(errno)};
   }
-  if (chmod(path_.c_str(), mode) != 0) {
+  if (chmod(path_.c_str(), mode_) != 0) {
     return Error{"cannot set the mode of " + path_ + ": " + reason(errno)};
   }
   if (::listen(listener_fd_, backlog_max) != 0) {

@@ -6,6 +6,9 @@
 // it only if nobody answers, and opens the listening socket with its owner and mode in place before
 // the first client can connect: the path never stands open wider than it should.
 //
+// A forked child gives up its copy of the lock (SocketGate). While the sidecar runs its owner looks
+// now and then whether the path is still its own, for temporary folders are tidied up.
+//
 // Thread: the sidecar's one thread; never blocks. Owns: the lock, and the path while it is its own.
 // Fails with: an Error that names the path and what to do.
 #pragma once
@@ -35,20 +38,32 @@ class EndpointGuard {
   /// Removes the socket and the lock file, unless somebody has put another in their place.
   ~EndpointGuard();
 
-  /// The listening socket, non-blocking; whoever takes it closes it.
+  /// Somebody has removed or replaced the socket's file, or the lock's: nobody new finds us, or a
+  /// second sidecar could start beside us.
+  bool is_displaced() const;
+  /// Takes the path again, with a new listening socket where the old one cannot be reached any
+  /// more.
+  Status reclaim();
+
+  /// The listening socket, non-blocking; whoever takes it closes it. -1: there is no new one.
   int take_listener();
 
   /// Removes the path: nobody new can connect, those who are connected stay so.
   void remove_path();
 
  private:
-  explicit EndpointGuard(std::string path) : path_(std::move(path)) {}
+  EndpointGuard(std::string path, std::uint32_t mode, std::string group)
+      : path_(std::move(path)), mode_(mode), group_(std::move(group)) {}
+  bool has_path() const;
+  bool has_lock() const;
   Status lock();
   Status clear_stale_socket() const;
-  Status listen(std::uint32_t mode, const std::string& group);
+  Status listen();
   std::string lock_path() const { return path_ + ".lock"; }
 
   std::string path_;
+  std::uint32_t mode_;
+  std::string group_;
   int lock_fd_ = -1;
   int listener_fd_ = -1;
   dev_t device_ = 0;  ///< what our socket is on disk, so as to remove no other

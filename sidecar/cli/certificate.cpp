@@ -10,13 +10,29 @@
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 
+#include "sidecar/config/file.hpp"
+#include "sidecar/config/pem.hpp"
+
 namespace outrider::sidecar {
 namespace {
 
-struct CloseFile {
-  void operator()(std::FILE* file) const { std::fclose(file); }
+struct FreeBio {
+  void operator()(BIO* bio) const { BIO_free(bio); }
 };
-using File = std::unique_ptr<std::FILE, CloseFile>;
+
+std::unique_ptr<BIO, FreeBio> open_text(const std::string& text) {
+  return std::unique_ptr<BIO, FreeBio>(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+}
+
+/// As the configuration's files are read: regular ones, bounded, no passphrase is asked for.
+Result<std::string> read_pem(const std::string& what, const std::string& file,
+                             Status (*check)(std::string_view)) {
+  Result<std::string> pem = read_file(file, pem_file_bytes_max);
+  if (!pem.ok()) return pem.error();
+  const Status status = check(pem.value());
+  if (status.ok()) return pem;
+  return Error{"cannot read a " + what + ": file " + file + " " + status.error().message};
+}
 
 /// The message with what OpenSSL, or else the operating system, says is the reason.
 Error failure(const std::string& what) {
@@ -83,11 +99,13 @@ Result<Certificate> Certificate::make_self_signed() {
 
 Result<Certificate> Certificate::read(const std::string& cert_file, const std::string& key_file) {
   Certificate made;
-  const File cert(std::fopen(cert_file.c_str(), "re"));
-  if (cert) made.x509_.reset(PEM_read_X509(cert.get(), nullptr, nullptr, nullptr));
+  const Result<std::string> cert = read_pem("certificate", cert_file, check_certificates);
+  if (!cert.ok()) return cert.error();
+  const Result<std::string> key = read_pem("private key", key_file, check_key);
+  if (!key.ok()) return key.error();
+  made.x509_.reset(PEM_read_bio_X509(open_text(cert.value()).get(), nullptr, nullptr, nullptr));
+  made.key_.reset(PEM_read_bio_PrivateKey(open_text(key.value()).get(), nullptr, nullptr, nullptr));
   if (made.x509_ == nullptr) return failure("cannot read a certificate from " + cert_file);
-  const File key(std::fopen(key_file.c_str(), "re"));
-  if (key) made.key_.reset(PEM_read_PrivateKey(key.get(), nullptr, nullptr, nullptr));
   if (made.key_ == nullptr) return failure("cannot read a private key from " + key_file);
   if (X509_check_private_key(made.x509(), made.key()) != 1) {
     return failure(key_file + " is not the key of " + cert_file);

@@ -42,11 +42,18 @@ Result<Endpoint> parse_ipc(std::string_view text, Side side) {
   return endpoint;
 }
 
+bool is_ipv6(const std::string& host) {
+  in6_addr address{};
+  return inet_pton(AF_INET6, host.substr(0, host.find('%')).c_str(), &address) == 1;
+}
+
 bool is_host(std::string_view host) {
-  return !host.empty() && std::all_of(host.begin(), host.end(), [](unsigned char c) {
-    return std::string_view(".:-_%").find(static_cast<char>(c)) != std::string_view::npos ||
-           (c < 0x80 && std::isalnum(c) != 0);
-  });
+  const auto is_letter = [](unsigned char c) { return c < 0x80 && std::isalnum(c) != 0; };
+  if (host.find(':') != std::string_view::npos) return is_ipv6(std::string(host));
+  return !host.empty() && is_letter(static_cast<unsigned char>(host.front())) &&
+         std::all_of(host.begin(), host.end(), [&](char c) {
+           return is_letter(static_cast<unsigned char>(c)) || c == '.' || c == '-' || c == '_';
+         });
 }
 
 Result<Endpoint> parse_tcp(std::string_view text, Side side) {
@@ -57,9 +64,9 @@ Result<Endpoint> parse_tcp(std::string_view text, Side side) {
   const bool has_brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
   if (has_brackets) host = host.substr(1, host.size() - 2);
   const bool is_any = host == "*" && !has_brackets;
-  if (!is_any && (!is_host(host) || (!has_brackets && host.find(':') != std::string_view::npos))) {
+  if (!is_any && !is_host(host)) {
     return Error{in_quotes(host) + " of " + in_quotes(text) +
-                 " is not a host; write a name or an address, one of IPv6 in brackets"};
+                 " is not a host; write a name or an address, as in 127.0.0.1 or [::1]"};
   }
   Endpoint endpoint;
   endpoint.kind = Endpoint::Kind::tcp;

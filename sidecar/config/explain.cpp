@@ -1,5 +1,6 @@
 #include "sidecar/config/explain.hpp"
 
+#include "sidecar/base/text.hpp"
 #include "sidecar/config/messages.hpp"
 #include "sidecar/config/options.hpp"
 #include "sidecar/config/plain_words.hpp"
@@ -10,9 +11,9 @@ namespace {
 
 std::string shown(const Option& option, const std::string& value) {
   if (value.empty()) return "(not set)";
-  if (option.key == "header") return header_without_secret(value);
-  if (option.key == "url") return url_without_secrets(value);
-  return value;
+  if (option.key == "url" || option.key == "cloudevents_source") return url_without_secrets(value);
+  if (option.key == "header" || option.key == "static_field") return line_without_secret(value);
+  return option.key == "data" ? without_secrets(value) : value;
 }
 
 std::string setting_line(std::string_view key, const std::string& value,

@@ -145,10 +145,10 @@ bool has_secret_in_query(std::string_view url) {
   });
 }
 
-std::string header_without_secret(std::string_view header) {
-  const std::size_t colon = header.find(':');
-  const std::string_view name = header.substr(0, colon);
-  if (colon == std::string_view::npos || !sounds_secret(name)) return std::string(header);
+std::string line_without_secret(std::string_view line) {
+  const std::size_t colon = line.find(':');
+  const std::string_view name = line.substr(0, colon);
+  if (colon == std::string_view::npos || !sounds_secret(name)) return without_secrets(line);
   return std::string(name) + ": " + std::string(hidden);
 }
 

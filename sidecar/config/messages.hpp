@@ -28,7 +28,8 @@ std::vector<std::string> secrets_of_url(std::string_view url);
 /// A name in the query of the URL sounds secret.
 bool has_secret_in_query(std::string_view url);
 
-/// "Name: value" whose value is replaced by *** when the name sounds secret.
-std::string header_without_secret(std::string_view header);
+/// "Name: value", a header or a field: *** stands for the value when the name sounds secret, and
+/// what the value itself calls a secret is left out.
+std::string line_without_secret(std::string_view line);
 
 }  // namespace outrider::sidecar

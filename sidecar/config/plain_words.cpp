@@ -42,7 +42,7 @@ std::string format_name(const DestinationConfig& destination) {
   if (destination.type == DestinationType::http) {
     text += " in " + value_of("cloudevents_mode", destination) + " mode";
   }
-  return text + " with the source " + destination.cloudevents_source;
+  return text + " with the source " + url_without_secrets(destination.cloudevents_source);
 }
 
 std::string compressed(const DestinationConfig& destination) {
@@ -128,7 +128,11 @@ std::string how_it_changes(const DestinationConfig& destination) {
   add("redacts ", destination.redact);
   add("leaves out ", destination.drop_fields);
   add("renames ", destination.rename_fields);
-  add("adds ", destination.static_fields);
+  std::vector<std::string> added;
+  for (const std::string& field : destination.static_fields) {
+    added.push_back(line_without_secret(field));
+  }
+  add("adds ", added);
   if (!text.empty()) text += ".";
   if (destination.sample_rate < 1) {
     text += " Of the events it keeps " + format_share(destination.sample_rate) +

@@ -133,7 +133,7 @@ std::string plain_words(const ScheduleConfig& schedule, WallTime now) {
               std::to_string(schedule.missed_max) + " at most.";
       break;
   }
-  text += " Its data is " + printable(schedule.data, 200) + ", its priority " +
+  text += " Its data is " + printable(without_secrets(schedule.data), 200) + ", its priority " +
           value_of("priority", schedule) +
           (schedule.key.empty() ? "" : ", its key " + schedule.key) + ".";
   if (schedule.ttl != Duration::zero()) {

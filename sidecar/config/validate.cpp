@@ -77,6 +77,10 @@ void validate_spool(const Config& config, const SectionView& spool, const Sectio
     if (!ingest.has_failed("confirm_endpoint")) {
       warn_of_reach("confirm_endpoint", confirm, 0, ingest);
     }
+    for (const auto& [key, limit] : {std::pair{"dead_events_max", config.spool.dead_events_max},
+                                     std::pair{"dead_bytes_max", config.spool.dead_bytes_max}}) {
+      if (limit == 0 && !spool.has_failed(key)) spool.warn_of(key, "0: no dead letter is kept");
+    }
     return;
   }
   if (ingest.is_given("confirm_endpoint")) {
@@ -95,7 +99,16 @@ void validate_spooling(const DestinationConfig& destination, const SpoolConfig& 
   if (destination.spool_order == SpoolOrder::fresh_first && destination.ordering == Ordering::key) {
     section.complain_of("spool_order", "fresh_first breaks ordering = key; choose one of them");
   }
-  if (!spool.path.empty()) return;
+  if (!spool.path.empty()) {
+    if (section.is_given("spool_bytes_max") && !section.has_failed("spool_bytes_max") &&
+        destination.spool_bytes_max > spool.bytes_max) {
+      section.warn_of("spool_bytes_max", format_size(destination.spool_bytes_max) +
+                                             " is more than bytes_max of [spool] (" +
+                                             format_size(spool.bytes_max) +
+                                             "), which ends it before");
+    }
+    return;
+  }
   if (destination.when_full == WhenFull::spool && !section.has_failed("when_full")) {
     section.complain_of("when_full", "there is no spool; set [spool] path, or drop events");
   }

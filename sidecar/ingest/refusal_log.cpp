@@ -38,6 +38,8 @@ std::string value_of(proto::Refusal refusal, const proto::FrameReader& reader) {
       return element_text(event, 1);
     case proto::Refusal::event_attributes:
       return element_text(event, 3);
+    case proto::Refusal::frame_refusals:
+      return {};
     default:
       return event.empty() ? "" : "topic " + element_text(event, 0);
   }

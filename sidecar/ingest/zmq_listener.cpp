@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <string_view>
+#include <utility>
 
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -15,12 +17,26 @@ constexpr std::string_view tcp_scheme = "tcp://";
 constexpr std::string_view inproc_scheme = "inproc://";
 constexpr int backlog_max = 1024;
 constexpr std::int64_t message_bytes_min = 16LL << 20U;
+/// A connection that says nothing does not hold a descriptor for longer.
+constexpr int handshake_max_ms = 5000;
+constexpr Duration upkeep_period = std::chrono::seconds(1);
 
 void raise_open_files_limit(Log& log) {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
   limit.rlim_cur = limit.rlim_max;
   if (setrlimit(RLIMIT_NOFILE, &limit) != 0) log.warn("cannot raise the limit of open files");
+}
+
+int port_in(const std::string& tcp_endpoint) {
+  const std::string digits = tcp_endpoint.substr(tcp_endpoint.rfind(':') + 1);
+  int port = -1;
+  std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  return port;
+}
+
+bool is_outside(const std::string& endpoint) {
+  return !endpoint.starts_with(inproc_scheme);
 }
 
 }  // namespace
@@ -32,6 +48,7 @@ ZmqListener::~ZmqListener() {
 Status ZmqListener::open(void* context, zmq::socket_type type, int receive_frames_max,
                          const std::vector<std::string>& endpoints, const IngestConfig& config,
                          Log& log) try {
+  log_ = &log;
   void* handle = zmq_socket(context, static_cast<int>(type));
   if (handle == nullptr) throw zmq::error_t();
   socket_ = zmq::socket_ref(zmq::from_handle, handle);
@@ -43,8 +60,19 @@ Status ZmqListener::open(void* context, zmq::socket_type type, int receive_frame
   const std::int64_t message_bytes_max =
       std::max(static_cast<std::int64_t>(config.frame_bytes_max) * 4, message_bytes_min);
   socket_.set(zmq::sockopt::maxmsgsize, message_bytes_max);
+  socket_.set(zmq::sockopt::handshake_ivl, handshake_max_ms);
+  intake_ = std::make_shared<Intake>(ScanLimits{static_cast<std::uint64_t>(message_bytes_max)},
+                                     /*is_bounded=*/true);
+  if (std::ranges::any_of(endpoints, is_outside)) {
+    raise_open_files_limit(log);
+    ticker_.emplace(reactor_, upkeep_period, [this] { look_after(); });
+    // The gate is the process's: one of its listeners speaks for it.
+    if (type == zmq::socket_type::pull || std::ranges::none_of(config.endpoints, is_outside)) {
+      gate_log_.emplace(log);
+    }
+  }
   for (const std::string& endpoint : endpoints) {
-    if (Status status = bind(endpoint, config, log); !status.ok()) return status;
+    if (Status status = bind(endpoint, config); !status.ok()) return status;
   }
   fd_ = socket_.get(zmq::sockopt::fd);
   reactor_.set(fd_, EPOLLIN, [](std::uint32_t) {});
@@ -53,11 +81,10 @@ Status ZmqListener::open(void* context, zmq::socket_type type, int receive_frame
   return Error{std::string("cannot make the ingest socket: ") + error.what()};
 }
 
-Status ZmqListener::bind(const std::string& endpoint, const IngestConfig& config, Log& log) {
-  const bool is_inproc = endpoint.starts_with(inproc_scheme);
+Status ZmqListener::bind(const std::string& endpoint, const IngestConfig& config) {
   if (endpoint.starts_with(ipc_scheme)) {
     if (Status status = bind_ipc(endpoint, config); !status.ok()) return status;
-  } else if (!is_inproc && !endpoint.starts_with(tcp_scheme)) {
+  } else if (is_outside(endpoint) && !endpoint.starts_with(tcp_scheme)) {
     return Error{"endpoint " + endpoint + ": it must begin with ipc://, tcp:// or inproc://"};
   } else {
     try {
@@ -70,8 +97,9 @@ Status ZmqListener::bind(const std::string& endpoint, const IngestConfig& config
       return Error{"cannot listen on " + endpoint + ": " + error.what()};
     }
   }
-  if (!is_inproc) raise_open_files_limit(log);
-  log.info("listening", {{"endpoint", socket_.get(zmq::sockopt::last_endpoint)}});
+  const std::string bound = socket_.get(zmq::sockopt::last_endpoint);
+  if (endpoint.starts_with(tcp_scheme)) SocketGate::watch_port(port_in(bound), intake_);
+  log_->info("listening", {{"endpoint", bound}});
   return Nothing{};
 }
 
@@ -80,20 +108,68 @@ Status ZmqListener::bind_ipc(const std::string& endpoint, const IngestConfig& co
                                                      config.socket_mode, config.socket_group);
   if (!guard.ok()) return guard.error();
   try {
-    socket_.set(zmq::sockopt::use_fd, guard.value().take_listener());
-    socket_.bind(endpoint);
-    socket_.set(zmq::sockopt::use_fd, -1);
+    bind_listener(endpoint, guard.value());
   } catch (const zmq::error_t& error) {
     return Error{"cannot listen on " + endpoint + ": " + error.what()};
   }
-  guards_.push_back(std::move(guard.value()));
+  ipcs_.push_back({endpoint, std::move(guard.value())});
   return Nothing{};
 }
 
+void ZmqListener::bind_listener(const std::string& endpoint, EndpointGuard& guard) {
+  const int fd = guard.take_listener();
+  if (fd < 0) return;
+  SocketGate::watch(fd, intake_);
+  socket_.set(zmq::sockopt::use_fd, fd);
+  socket_.bind(endpoint);
+  socket_.set(zmq::sockopt::use_fd, -1);
+}
+
+void ZmqListener::look_after() {
+  if (was_empty_) intake_->settle();
+  if (gate_log_) gate_log_->tick();
+  for (IpcEndpoint& ipc : ipcs_) {
+    if (ipc.guard.is_displaced()) put_back(ipc);
+  }
+}
+
+/// The old listening socket stays with libzmq, for those that are connected through it would be cut
+/// off with it: a descriptor each time.
+void ZmqListener::put_back(IpcEndpoint& ipc) {
+  Status status = Error{"it was removed too often; restart the sidecar"};
+  if (returns_ < returns_max) status = ipc.guard.reclaim();
+  if (status.ok()) {
+    try {
+      bind_listener(ipc.endpoint, ipc.guard);
+    } catch (const zmq::error_t& error) {
+      status = Error{error.what()};
+    }
+  }
+  if (status.ok()) {
+    ++returns_;
+    ipc.is_unreachable = false;
+    log_->warn("the socket's file or its lock was removed; it is back, and clients find it again",
+               {{"endpoint", ipc.endpoint}});
+  } else if (!std::exchange(ipc.is_unreachable, true)) {
+    log_->error(
+        "the socket's file or its lock was removed and cannot be put back; no new client "
+        "reaches the sidecar; trying every second",
+        {{"endpoint", ipc.endpoint}, {"because", status.error().message}});
+  }
+}
+
 bool ZmqListener::receive(zmq::message_t& message) {
+  if (!receive_peer(message)) return false;
+  intake_->take(message.size());
+  return true;
+}
+
+bool ZmqListener::receive_peer(zmq::message_t& message) {
   if (!socket_) return false;
   try {
-    return socket_.recv(message, zmq::recv_flags::dontwait).has_value();
+    const bool has_come = socket_.recv(message, zmq::recv_flags::dontwait).has_value();
+    was_empty_ = !has_come;
+    return has_come;
   } catch (const zmq::error_t& error) {
     // The application that embeds us ends its context: the descriptor would stay ready for ever.
     if (error.num() == ETERM) close();
@@ -103,12 +179,12 @@ bool ZmqListener::receive(zmq::message_t& message) {
 
 void ZmqListener::skip_rest(zmq::message_t& message) {
   // libzmq hands over whole messages, so that the parts are all there.
-  while (message.more() && socket_.recv(message, zmq::recv_flags::dontwait)) {
+  while (message.more() && receive(message)) {
   }
 }
 
 void ZmqListener::stop_listening() {
-  for (EndpointGuard& guard : guards_) guard.remove_path();
+  for (IpcEndpoint& ipc : ipcs_) ipc.guard.remove_path();
 }
 
 void ZmqListener::close() {
@@ -116,7 +192,8 @@ void ZmqListener::close() {
   if (fd_ >= 0) reactor_.remove(fd_);
   zmq_close(socket_.handle());
   socket_ = {};
-  guards_.clear();
+  ticker_.reset();
+  ipcs_.clear();
 }
 
 }  // namespace outrider::sidecar

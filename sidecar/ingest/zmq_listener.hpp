@@ -4,12 +4,15 @@
 // Used by ZmqSource (PULL) and ZmqConfirmSource (ROUTER). An ipc path is claimed by an
 // EndpointGuard, which also gives it its owner and mode. For endpoints outside the process it
 // raises the process's soft limit of open files to the hard one, for each client takes a
-// descriptor.
+// descriptor. What clients may take of descriptors and memory is bounded by the SocketGate.
+// Once a second it looks after itself: a socket file that was removed is put back.
 //
 // Thread: the sidecar's one; never blocks. Owns: the socket and the ipc paths. Borrows: the
 // reactor.
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,12 +22,18 @@
 #include "sidecar/base/log.hpp"
 #include "sidecar/base/reactor.hpp"
 #include "sidecar/base/result.hpp"
+#include "sidecar/base/socket_gate.hpp"
+#include "sidecar/base/ticker.hpp"
 #include "sidecar/config/config.hpp"
+#include "sidecar/ingest/gate_log.hpp"
 
 namespace outrider::sidecar {
 
 class ZmqListener {
  public:
+  /// How often a socket file that was removed is put back.
+  static constexpr int returns_max = 1000;
+
   explicit ZmqListener(Reactor& reactor) : reactor_(reactor) {}
   ~ZmqListener();
   ZmqListener(const ZmqListener&) = delete;
@@ -36,6 +45,8 @@ class ZmqListener {
 
   /// False: nothing is there, or the socket is closed.
   bool receive(zmq::message_t& message);
+  /// A ROUTER's first part, which libzmq makes and nobody has sent.
+  bool receive_peer(zmq::message_t& message);
   /// The parts behind this one.
   void skip_rest(zmq::message_t& message);
 
@@ -48,13 +59,28 @@ class ZmqListener {
   zmq::socket_ref socket() { return socket_; }
 
  private:
-  Status bind(const std::string& endpoint, const IngestConfig& config, Log& log);
+  struct IpcEndpoint {
+    std::string endpoint;
+    EndpointGuard guard;
+    bool is_unreachable = false;  ///< and the log has said so
+  };
+
+  Status bind(const std::string& endpoint, const IngestConfig& config);
   Status bind_ipc(const std::string& endpoint, const IngestConfig& config);
+  void bind_listener(const std::string& endpoint, EndpointGuard& guard);
+  void look_after();
+  void put_back(IpcEndpoint& ipc);
 
   Reactor& reactor_;
+  Log* log_ = nullptr;
   zmq::socket_ref socket_;  ///< ours; a socket_t takes no context of a handle alone
   int fd_ = -1;
-  std::vector<EndpointGuard> guards_;
+  std::vector<IpcEndpoint> ipcs_;
+  int returns_ = 0;
+  std::shared_ptr<Intake> intake_;
+  bool was_empty_ = false;  ///< when last looked at
+  std::optional<Ticker> ticker_;
+  std::optional<GateLog> gate_log_;
 };
 
 }  // namespace outrider::sidecar

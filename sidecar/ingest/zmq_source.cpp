@@ -55,7 +55,7 @@ class ZmqConfirmSource final : public ConfirmSource {
   }
 
   std::optional<PeerFrame> receive() override {
-    if (!listener_.receive(message_)) return std::nullopt;
+    if (!listener_.receive_peer(message_)) return std::nullopt;
     std::string peer(1, is_bare);
     peer += message_.to_string_view();
     if (!message_.more() || !listener_.receive(message_)) return PeerFrame{peer, {}};

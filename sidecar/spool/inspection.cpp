@@ -169,7 +169,7 @@ Result<std::unique_ptr<Store>> open_to_write(const std::string& path) {
 }
 
 bool is_in_use(const std::string& path) {
-  const int fd = ::open(lock_path(path).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  const int fd = ::open(lock_path(path).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (fd < 0) return false;
   const bool is_locked = ::flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
   ::close(fd);
@@ -178,7 +178,8 @@ bool is_in_use(const std::string& path) {
 
 Result<std::unique_ptr<SpoolLock>> SpoolLock::take(const std::string& path) {
   const std::string name = lock_path(path);
-  const int fd = ::open(name.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  const int fd =
+      ::open(name.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
   if (fd < 0) {
     return Error{"cannot open " + name + ": " + std::generic_category().message(errno)};
   }

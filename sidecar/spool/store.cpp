@@ -31,6 +31,9 @@ constexpr std::int64_t schema_version = 1;
 /// Leaves room in front: what a stop puts back gets lower ids.
 constexpr std::int64_t first_block = std::int64_t{1} << 40U;
 constexpr std::size_t windows_cached_max = 1024;
+constexpr std::size_t newest_clients_max = 16'384;
+/// To look for silent clients takes a walk through all.
+constexpr Duration silence_look_interval = std::chrono::minutes(1);
 
 constexpr const char* tables = R"(
 CREATE TABLE counters(next_block INTEGER, front_block INTEGER, next_row INTEGER,
@@ -375,6 +378,7 @@ ClientWindow::Sequence Store::take_frame(ConfirmedFrame& frame, const Now& now) 
       window = ClientWindow(static_cast<std::uint64_t>(read.number(0)), read.bytes(1));
     } else {
       if (++counters_.clients > clients_max) prune_clients(now);
+      note_new_client(frame.client);
     }
     found = windows_.emplace(frame.client, window).first;
   }
@@ -394,31 +398,56 @@ ClientWindow::Sequence Store::take_frame(ConfirmedFrame& frame, const Now& now) 
   return seen;
 }
 
-/// Those that have been silent for long. If they are too few, those that came last: a flood of new
+void Store::note_new_client(const ClientId& client) {
+  if (newest_clients_.size() >= newest_clients_max) {
+    newest_clients_.erase(newest_clients_.begin(),
+                          newest_clients_.begin() + newest_clients_max / 2);
+  }
+  newest_clients_.push_back(client);
+}
+
+/// Those that have been silent for long. If there are none, those that came last: a flood of new
 /// clients makes itself forgotten, and nobody who was there before.
 void Store::prune_clients(const Now& now) {
+  std::int64_t removed = 0;
+  if (now.mono >= next_silence_look_) {
+    next_silence_look_ = now.mono + silence_look_interval;
+    removed = forget_silent_clients(now);
+  }
+  if (removed == 0) removed = forget_newest_clients();
+  counters_.clients -= removed;
+  windows_.clear();
+}
+
+std::int64_t Store::forget_silent_clients(const Now& now) {
   const std::int64_t now_ns = as_number(now.wall_ns());
   Statement old(database_, "DELETE FROM client WHERE seen_ns<?");
   old.bind(1, now_ns - client_age_max.count()).run();
-  std::int64_t removed = database_.changes();
-  if (removed < clients_pruned_min) {
-    Statement silent(database_,
-                     "DELETE FROM client WHERE id IN "
-                     "(SELECT id FROM client WHERE seen_ns<? ORDER BY seen_ns LIMIT ?)");
-    silent.bind(1, now_ns - client_silence_min.count()).bind(2, clients_max / 16).run();
+  const std::int64_t removed = database_.changes();
+  if (removed >= clients_max / 16) return removed;
+  Statement silent(database_,
+                   "DELETE FROM client WHERE id IN "
+                   "(SELECT id FROM client WHERE seen_ns<? ORDER BY seen_ns LIMIT ?)");
+  silent.bind(1, now_ns - client_silence_min.count()).bind(2, clients_max / 16 - removed).run();
+  return removed + database_.changes();
+}
+
+std::int64_t Store::forget_newest_clients() {
+  std::int64_t removed = 0;
+  Statement forget(database_, "DELETE FROM client WHERE id=?");
+  for (; removed < clients_pruned_min && !newest_clients_.empty(); newest_clients_.pop_back()) {
+    forget.bind(1, proto::ByteView(newest_clients_.back())).run();
     removed += database_.changes();
   }
-  if (removed < clients_pruned_min) {
-    Statement newest(database_,
-                     "DELETE FROM client WHERE id IN (SELECT id FROM client "
-                     "ORDER BY substr(taken, ?, 8) DESC, seen_ns DESC LIMIT ?)");
-    newest.bind(1, static_cast<std::int64_t>(ClientWindow::first_seen_offset) + 1)
-        .bind(2, clients_pruned_min - removed)
-        .run();
-    removed += database_.changes();
-  }
-  counters_.clients -= removed;
-  windows_.clear();
+  if (removed > 0) return removed;
+  // All came in earlier runs: a walk through the table finds those that came last.
+  Statement newest(database_,
+                   "DELETE FROM client WHERE id IN (SELECT id FROM client "
+                   "ORDER BY substr(taken, ?, 8) DESC, seen_ns DESC LIMIT ?)");
+  newest.bind(1, static_cast<std::int64_t>(ClientWindow::first_seen_offset) + 1)
+      .bind(2, clients_pruned_min)
+      .run();
+  return database_.changes();
 }
 
 // Recurring events --------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ class Store {
   static constexpr Duration client_age_max = std::chrono::hours(7 * 24);
   /// Before that, no client is forgotten in favour of one that came later.
   static constexpr Duration client_silence_min = std::chrono::hours(1);
-  /// Forgotten at a time, for to look for them takes a walk through all.
+  /// Of those that came last, forgotten at a time.
   static constexpr std::int64_t clients_pruned_min = clients_max / 256;
 
   /// Makes the tables if the database has none. Fails with trouble `damaged` if it is something
@@ -150,6 +150,7 @@ class Store {
   std::vector<std::pair<DestinationId, Moved>> take_returned();
 
  private:
+  using ClientId = std::array<std::uint8_t, proto::client_id_bytes>;
   struct Statements;
   struct Counters {
     std::int64_t next_block = 0;
@@ -169,7 +170,10 @@ class Store {
 
   void make_tables();
   void write_totals();
+  void note_new_client(const ClientId& client);
   void prune_clients(const Now& now);
+  std::int64_t forget_silent_clients(const Now& now);
+  std::int64_t forget_newest_clients();
   void note_damaged(DestinationId destination, proto::ByteView data, const Now& now);
   void insert_block_as(BlockId id, DestinationId destination, const Block& block);
 
@@ -178,7 +182,9 @@ class Store {
   Counters counters_;
   Counters counters_on_disk_;
   std::map<DestinationId, Delta> deltas_;
-  std::map<std::array<std::uint8_t, proto::client_id_bytes>, ClientWindow> windows_;  ///< cached
+  std::map<ClientId, ClientWindow> windows_;  ///< cached
+  std::vector<ClientId> newest_clients_;      ///< of this run, in the order in which they came
+  MonoTime next_silence_look_{};
   bool is_synced_ = true;
 };
 

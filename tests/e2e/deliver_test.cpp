@@ -204,9 +204,10 @@ TEST_F(Deliver, EveryFrameWithANumberIsAnswered) {
             std::string(bytes, 'x'));
   };
   const proto::ConfirmAnswer empty = dealer.ask(1, {});
-  EXPECT_EQ(empty, (proto::ConfirmAnswer{1, 0, {}}));
+  const proto::SaidLimits limits = {4U << 20U, 1U << 20U};
+  EXPECT_EQ(empty, (proto::ConfirmAnswer{1, 0, {}, limits}));
   const proto::ConfirmAnswer good = dealer.ask(2, {event(10)});
-  EXPECT_EQ(good, (proto::ConfirmAnswer{2, 0, {}}));
+  EXPECT_EQ(good, (proto::ConfirmAnswer{2, 0, {}, limits}));
   const proto::ConfirmAnswer again = dealer.ask(2, {event(10)});
   EXPECT_EQ(again, good) << "and not taken twice";
   // Larger than ingest.frame_bytes_max, 4 MiB, and smaller than what libzmq would cut off.

@@ -1,12 +1,14 @@
 // The whole App under a false clock, false clients and a false outside world, from a seed.
 //
-// Every turn the ledger's equation must hold and no destination may hold more than its limits; at
-// the end every event must be where the ledger says: what receivers got is compared id by id. A
-// failure prints its seed; OUTRIDER_SIM_SEED=N runs that one alone, OUTRIDER_SIM_SEEDS=N that many.
+// Hostile clients send beside polite ones, and must cost them nothing. Every turn the ledger's
+// equation must hold and no destination may hold more than its limits; at the end every event must
+// be where the ledger says: what receivers got is compared id by id. A failure prints its seed;
+// OUTRIDER_SIM_SEED=N runs that one alone, OUTRIDER_SIM_SEEDS=N that many.
 
 #include <gtest/gtest.h>
 
 #include "sidecar/base/random.hpp"
+#include "sim/hostile_client.hpp"
 #include "sim/random_world.hpp"
 #include "sim/receiver.hpp"
 #include "support/app_fixture.hpp"
@@ -20,7 +22,10 @@ using test::Receiver;
 class Simulation {
  public:
   explicit Simulation(std::uint64_t seed)
-      : random_(seed), config_(make_config()), fake_(config_, random_.next()) {
+      : random_(seed),
+        config_(make_config()),
+        fake_(config_, random_.next()),
+        hostile_(random_.next()) {
     for (std::size_t i = 0; i < fake_.transports.size(); ++i) {
       receivers_.push_back(std::make_unique<Receiver>(config_.destinations[i], random_.next()));
       receivers_.back()->attach(*fake_.transports[i]);
@@ -58,6 +63,7 @@ class Simulation {
         break;
       case 2:
         send_garbage();
+        send_hostile();
         break;
       case 3:
         pass(std::chrono::seconds(random_.below(10)));
@@ -138,6 +144,14 @@ class Simulation {
     fake_.source->frames.push_back(frame);
   }
 
+  void send_hostile() {
+    for (std::uint64_t left = random_.below(5); left > 0; --left) {
+      test::HostileFrame frame = hostile_.next();
+      fake_.source->frames.push_back(std::move(frame.bytes));
+      refused_ += frame.refused_events;
+    }
+  }
+
   /// Turns the app as the run loop does: until there is nothing to do and nothing is due.
   void turn() {
     for (int i = 0; i < 2000; ++i) {
@@ -151,6 +165,9 @@ class Simulation {
   void check_turn() {
     const Report report = fake_.app->report();
     ASSERT_TRUE(report.is_balanced()) << format_report(report);
+    ASSERT_LE(report.client_drops.size(), ClientTable::reasons_max + 1);
+    const std::uint64_t looked_at = report.ingest.events + report.ingest.events_refused;
+    ASSERT_LE(looked_at - std::exchange(looked_at_, looked_at), IngestAgent::events_per_turn_max);
     for (std::size_t i = 0; i < report.destinations.size(); ++i) {
       const Ledger& ledger = report.destinations[i].ledger;
       ASSERT_LE(ledger.queued + ledger.in_flight, config_.destinations[i].queue_events_max);
@@ -197,7 +214,9 @@ class Simulation {
   Config config_;
   test::FakeApp fake_;
   std::vector<std::unique_ptr<Receiver>> receivers_;
+  test::HostileClient hostile_;
   std::uint64_t number_ = 0;
+  std::uint64_t looked_at_ = 0;
   std::uint64_t accepted_ = 0;
   std::uint64_t refused_ = 0;
 };

@@ -117,18 +117,16 @@ class ModelClient {
   /// A new frame, to be kept until it is answered.
   const std::string& make_frame(const sidecar::Now& now) {
     Frame frame;
-    std::vector<std::string> events;
     for (std::uint64_t left = 1 + random_.below(20); left > 0; --left) {
       if (random_.chance(0.02)) {
-        frame.refused.insert(static_cast<std::uint32_t>(events.size()));
-        events.push_back(event_bytes("not a topic", 0, numbered_data(0)));
+        frame.events.push_back(event_bytes("not a topic", 0, numbered_data(0)));
+        frame.numbers.push_back(refused);
         continue;
       }
-      events.push_back(random_event(history_, random_, now));
+      frame.events.push_back(random_event(history_, random_, now));
       frame.numbers.push_back(history_.events().size());
     }
-    frame.bytes = frame_bytes(events, {.client_id = id_, .sequence = ++sequence_});
-    return (kept_[sequence_] = std::move(frame)).bytes;
+    return keep(std::move(frame)).bytes;
   }
 
   /// All that is not answered, in the order in which it is to be sent again.
@@ -152,22 +150,30 @@ class ModelClient {
       return;
     }
     if (found == kept_.end()) return;
-    Frame& frame = found->second;
-    std::set<std::uint32_t> refused;
-    for (const proto::RefusedEvent& event : answer.refused) refused.insert(event.index);
-    EXPECT_EQ(refused, frame.refused);
-    for (const std::uint64_t number : frame.numbers) history_.event(number).is_confirmed = true;
-    last_answered_ = std::move(frame.bytes);
+    Frame frame = std::move(found->second);
     kept_.erase(found);
+    last_answered_ = std::move(frame.bytes);
+    Frame left_out;
+    for (std::uint32_t index = 0; index < frame.events.size(); ++index) {
+      const std::uint64_t number = frame.numbers[index];
+      const std::uint32_t refusal = refusal_of(answer, index);
+      EXPECT_EQ(number == refused, refusal != 0 && !proto::is_for_later(refusal)) << refusal;
+      if (refusal == 0) history_.event(number).is_confirmed = true;
+      if (refusal == 0 || !proto::is_for_later(refusal)) continue;
+      left_out.events.push_back(std::move(frame.events[index]));
+      left_out.numbers.push_back(number);
+    }
+    if (!left_out.events.empty()) keep(std::move(left_out));
   }
 
   /// The sidecar says that it has taken the frame, whether or not the client hears of it.
-  void note_taken(std::uint64_t sequence) {
-    const auto found = kept_.find(sequence);
+  void note_taken(const proto::ConfirmAnswer& answer) {
+    const auto found = kept_.find(answer.sequence);
     if (found == kept_.end() || found->second.has_order) return;
     found->second.has_order = true;
-    for (const std::uint64_t number : found->second.numbers) {
-      history_.event(number).order = history_.next_order();
+    for (std::uint32_t index = 0; index < found->second.numbers.size(); ++index) {
+      const std::uint64_t number = found->second.numbers[index];
+      if (refusal_of(answer, index) == 0) history_.event(number).order = history_.next_order();
     }
   }
 
@@ -181,10 +187,24 @@ class ModelClient {
  private:
   struct Frame {
     std::string bytes;
+    std::vector<std::string> events;
     std::vector<std::uint64_t> numbers;
-    std::set<std::uint32_t> refused;
     bool has_order = false;
   };
+  /// The number of an event that breaks a rule.
+  static constexpr std::uint64_t refused = 0;
+
+  Frame& keep(Frame frame) {
+    frame.bytes = frame_bytes(frame.events, {.client_id = id_, .sequence = ++sequence_});
+    return kept_[sequence_] = std::move(frame);
+  }
+
+  static std::uint32_t refusal_of(const proto::ConfirmAnswer& answer, std::uint32_t index) {
+    for (const proto::RefusedEvent& event : answer.refused) {
+      if (event.index == index) return event.refusal;
+    }
+    return 0;
+  }
 
   History& history_;
   sidecar::Random random_;

@@ -9,6 +9,7 @@
 
 #include "sidecar/base/fault_point.hpp"
 #include "sidecar/base/random.hpp"
+#include "sim/hostile_client.hpp"
 #include "sim/random_world.hpp"
 #include "sim/receiver.hpp"
 #include "sim/spool_history.hpp"
@@ -27,6 +28,7 @@ using test::StoredEvents;
 using Tables = std::map<std::string, StoredEvents>;
 
 inline constexpr const char* spool_path = "/spool/outrider.db";
+inline constexpr const char* hostile_peer = "hostile";
 
 /// Ends the process at once.
 struct ProcessCrash {};
@@ -161,8 +163,9 @@ class SpoolSimulation {
     }
     life_->fake->confirm_source->on_answer = [this](const std::string& peer,
                                                     const proto::ConfirmAnswer& answer) {
+      if (peer == hostile_peer) return;
       test::ModelClient& client = *clients_.at(std::stoul(peer));
-      if (answer.status == 0) client.note_taken(answer.sequence);
+      if (answer.status == 0) client.note_taken(answer);
       if (!random_.chance(0.1)) client.take(answer);
     };
     // What stands on disk is what the new life knows of.
@@ -295,6 +298,7 @@ class SpoolSimulation {
       send_unconfirmed();
     } else if (dice < 580) {
       send_again();
+      send_hostile();
     } else if (dice < 640) {
       receivers_[random_.below(receivers_.size())]->weather = spool_weather();
     } else if (dice < 680) {
@@ -359,6 +363,15 @@ class SpoolSimulation {
 
   void send(std::uint64_t client, const std::string& frame) {
     life_->fake->confirm_source->frames.emplace_back(std::to_string(client), frame);
+    life_->is_app_woken = true;
+  }
+
+  /// Beside the frames of others, to be confirmed or not.
+  void send_hostile() {
+    for (std::uint64_t left = random_.below(5); left > 0; --left) {
+      life_->fake->confirm_source->frames.emplace_back(hostile_peer, hostile_.next().bytes);
+      life_->fake->source->frames.push_back(hostile_.next().bytes);
+    }
     life_->is_app_woken = true;
   }
 
@@ -568,6 +581,7 @@ class SpoolSimulation {
   test::History history_;
   std::vector<std::unique_ptr<Receiver>> receivers_;
   std::vector<std::unique_ptr<test::ModelClient>> clients_;
+  test::HostileClient hostile_{random_.next()};
   std::unique_ptr<Life> life_;
   std::uint64_t fault_points_left_ = 0;  ///< until the process dies at one
   std::uint64_t unordered_up_to_ = 0;

@@ -98,6 +98,9 @@ TEST_F(ProbeTest, WhatStandsAtTheSocketsPath) {
   fs::create_symlink(dir_.file("elsewhere"), dir_.file("o.sock"));
   EXPECT_THAT(look(with_endpoint(socket())).errors, ElementsAre(HasSubstr("is not a socket")));
   fs::remove(dir_.file("o.sock"));
+  ASSERT_EQ(mkfifo(dir_.file("o.sock.lock").c_str(), 0600), 0);
+  EXPECT_THAT(look(with_endpoint(socket())).errors, ElementsAre(HasSubstr("no regular file")));
+  fs::remove(dir_.file("o.sock.lock"));
   fs::create_directory(dir_.file("o.sock.lock"));
   EXPECT_THAT(look(with_endpoint(socket())).errors, ElementsAre(HasSubstr("no regular file")));
 }
@@ -133,7 +136,6 @@ TEST_F(ProbeTest, AddressesThatAreNotOurs) {
               ElementsAre(HasSubstr("192.0.2.1 is not an address of this machine")));
   EXPECT_THAT(look(with_endpoint("tcp://localhost:5999")).errors,
               ElementsAre(HasSubstr("neither an address nor a network interface")));
-  EXPECT_THAT(look(with_endpoint("tcp://lo:0")).errors, IsEmpty());
   EXPECT_THAT(look(with_endpoint("inproc://x")).errors, ElementsAre(HasSubstr("reaches nobody")));
 }
 
@@ -153,6 +155,16 @@ TEST_F(ProbeTest, OnePortOrPathForTwo) {
                    "\n[destination.c]\ntype = file\npath = " + dir_.path() + "/./x\n")
                   .warnings,
               ElementsAre(HasSubstr("another destination too (a.conf:7: path)")));
+}
+
+TEST_F(ProbeTest, AddressesThatExcludeEachOther) {
+  const auto errors = [&](const std::string& one, const std::string& other) {
+    return look(with_endpoint("tcp://" + one + ":5998") + "endpoint = tcp://" + other + ":5998\n")
+        .errors;
+  };
+  EXPECT_THAT(errors("127.0.0.1", "127.0.0.2"), IsEmpty());
+  EXPECT_THAT(errors("*", "127.0.0.1"), ElementsAre(HasSubstr("listened on by another")));
+  EXPECT_THAT(errors("127.0.0.1", "0.0.0.0"), ElementsAre(HasSubstr("listened on by another")));
 }
 
 TEST_F(ProbeTest, WhatCannotBeAppendedTo) {
@@ -211,6 +223,14 @@ TEST_F(ProbeTest, ASpoolWithoutRoomStoresNothing) {
            "\n[spool]\npath = " + dir_.file("s.db") + "\nfree_bytes_min = 1024GiB\n");
   EXPECT_THAT(report.errors, IsEmpty());
   EXPECT_THAT(report.warnings, ElementsAre(HasSubstr("nothing will be stored")));
+}
+
+TEST_F(ProbeTest, MoreMemoryThanThereIs) {
+  EXPECT_THAT(look("[destination.a]\ntype = stdout\nqueue_bytes_max = 1024GiB\n[ingest]\n"
+                   "endpoint = " +
+                   socket() + "\n")
+                  .warnings,
+              ElementsAre(HasSubstr("the queues may take 1024GiB together")));
 }
 
 TEST_F(ProbeTest, FoldersThatAreOpenToAll) {

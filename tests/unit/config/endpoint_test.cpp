@@ -8,8 +8,9 @@ namespace outrider::sidecar {
 namespace {
 
 TEST(Endpoint, WhereToListen) {
-  for (const char* good : {"ipc:///run/x", "ipc://rel", "tcp://*:0", "tcp://127.0.0.1:*",
-                           "tcp://[::1]:5555", "tcp://eth0:65535", "inproc://x"}) {
+  for (const char* good :
+       {"ipc:///run/x", "ipc://rel", "tcp://*:0", "tcp://127.0.0.1:*", "tcp://[::1]:5555",
+        "tcp://::1:5555", "tcp://[fe80::1%lo]:5", "tcp://eth0:65535", "inproc://x"}) {
     EXPECT_TRUE(check_bind_endpoint(good).ok()) << good;
   }
   for (const char* bad : {"",
@@ -27,7 +28,7 @@ TEST(Endpoint, WhereToListen) {
                           "tcp://127.0.0.1:99999",
                           "tcp://h:99999999999999999999",
                           "tcp://h h:1",
-                          "tcp://::1:5",
+
                           "tcp://[::1:5",
                           "tcp://[]:5",
                           "tcp://h/x:5",

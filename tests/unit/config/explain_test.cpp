@@ -123,6 +123,17 @@ TEST(ConfigExplain, SaysInPlainWordsWhatADestinationDoes) {
                               "one of the workers, bound to tcp://*:7777."));
 }
 
+TEST(ConfigExplain, ShowsNoSecretWhereverItStands) {
+  const std::string text = explain(
+      load("[destination.a]\nurl = https://h/x?sig=s3cret-1\nheader = X-Api-Key: s3cret-2\n"
+           "header = X-Forward: Bearer s3cret-3\nformat = cloudevents\n"
+           "cloudevents_source = https://me:s3cret-4@h/\nstatic_field = data.password: s3cret-5\n"
+           "static_field = data.note: token=s3cret-6\n[spool]\npath = x\n[schedule.s]\n"
+           "cron = @daily\ntopic = a.b\ndata = {\"password\": \"s3cret-7\", \"n\": 42}\n"));
+  EXPECT_THAT(text, Not(HasSubstr("s3cret")));
+  EXPECT_THAT(text, HasSubstr("42"));
+}
+
 TEST(ConfigExplain, EndsWithTheWarnings) {
   EXPECT_THAT(explain(load("[destination.a]\nurl = http://h.example/e\n")),
               HasSubstr("warning: a.conf:2: url"));

@@ -82,6 +82,15 @@ TEST(TopicCover, IsExactOverSeveralPatterns) {
   EXPECT_FALSE(covers({"a.>"}, "a"));
 }
 
+TEST(ConfigWarnings, LimitsThatMeanNothing) {
+  const std::string spool = "[spool]\npath = x\n";
+  EXPECT_THAT(warnings_of(out + "spool_bytes_max = 2GiB\n" + spool + "bytes_max = 1GiB\n"),
+              ElementsAre(HasSubstr("a.conf:3: spool_bytes_max: 2GiB is more than bytes_max")));
+  EXPECT_THAT(warnings_of(out + spool + "dead_events_max = 0\n"),
+              ElementsAre(HasSubstr("a.conf:5: dead_events_max: 0: no dead letter is kept")));
+  EXPECT_THAT(warnings_of(out + spool + "bytes_max = 100MiB\n"), IsEmpty());
+}
+
 TEST(TopicCover, EndsInTime) {
   std::vector<std::string> patterns;
   std::string all = "*";

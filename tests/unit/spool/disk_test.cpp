@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "sidecar/spool/storage_agent.hpp"
 #include "support/manual_clock.hpp"
@@ -27,7 +28,7 @@ class DiskTest : public ::testing::Test {
   }
 
   test::TempDir folder;
-  std::string path = folder.file("spool/outrider.db");
+  std::string path = folder.file("outrider.db");
   Exchange exchange;
   test::MemoryLog log;
   test::ManualClock clock;
@@ -36,10 +37,17 @@ class DiskTest : public ::testing::Test {
 TEST_F(DiskTest, NobodyElseMayReadTheSpool) {
   const auto agent = open();
   ASSERT_TRUE(agent.ok()) << agent.error().message;
-  EXPECT_EQ(mode_of(folder.file("spool")), 0700U);
   for (const char* end : {"", "-wal", ".lock", ".reserve"}) {
     EXPECT_EQ(mode_of(path + end), 0600U) << end;
   }
+}
+
+TEST_F(DiskTest, ItsFolderIsNeverMade) {
+  path = folder.file("volume/outrider.db");
+  const auto agent = open();
+  ASSERT_FALSE(agent.ok());
+  EXPECT_NE(agent.error().message.find("mount its volume first"), std::string::npos);
+  EXPECT_NE(::access(folder.file("volume").c_str(), F_OK), 0);
 }
 
 TEST_F(DiskTest, AModeThatIsTooWideIsNarrowed) {

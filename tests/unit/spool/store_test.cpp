@@ -221,7 +221,7 @@ TEST_F(StoreTest, AFloodOfNewClientsMakesNobodyForgottenWhoWasThereBefore) {
   reopen();
   auto seen = ClientWindow::Sequence::unseen;
   commit([&] {
-    for (std::uint32_t i = 0; i < 2 * Store::clients_pruned_min; ++i) {
+    for (std::uint32_t i = 0; i < 4 * Store::clients_pruned_min; ++i) {
       clock.advance(std::chrono::milliseconds(1));
       ConfirmedFrame stranger;
       stranger.sequence = 1;

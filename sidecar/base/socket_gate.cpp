@@ -1,0 +1,404 @@
+#include "sidecar/base/socket_gate.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <filesystem>
+#include <mutex>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace outrider::sidecar {
+namespace {
+
+/// One of so many descriptors is not for clients.
+constexpr int reserve_share = 4;
+/// How long an I/O thread rests that may read nothing, so that it does not spin.
+constexpr Duration rest = std::chrono::milliseconds(1);
+
+int close_now(int fd) {
+  return static_cast<int>(syscall(SYS_close, fd));
+}
+
+int accept_now(int fd, sockaddr* address, socklen_t* bytes, int flags) {
+  return static_cast<int>(syscall(SYS_accept4, fd, address, bytes, flags));
+}
+
+// What is watched ---------------------------------------------------------------------------------
+
+struct Registry {
+  std::mutex mutex;
+  std::vector<std::pair<int, std::shared_ptr<Intake>>> listeners;
+  std::vector<int> kept;  ///< from children
+  int spare_fd = open(
+      "/dev/null",
+      O_RDWR |
+          O_CLOEXEC);  ///< given up for a moment, to accept and close when nothing else is left
+  int connection_fd_max = -1;
+};
+
+std::atomic<std::uint64_t> refused = 0;
+std::atomic<std::uint64_t> cut_off = 0;
+std::atomic<std::uint64_t> stalled = 0;
+
+std::atomic<Registry*> existing = nullptr;
+
+void register_fork_handlers();
+
+/// Never destroyed: libzmq's threads may outlive main().
+Registry& registry() {
+  static Registry* const made = [] {
+    auto* const fresh = new Registry;  // NOLINT(cppcoreguidelines-owning-memory)
+    register_fork_handlers();
+    existing.store(fresh);
+    return fresh;
+  }();
+  return *made;
+}
+
+void forget(int closed_fd) {
+  Registry* const all = existing.load();
+  if (all == nullptr) return;
+  const std::lock_guard guard(all->mutex);
+  std::erase_if(all->listeners, [=](const auto& one) { return one.first == closed_fd; });
+  std::erase(all->kept, closed_fd);
+}
+
+/// Of a tcp socket; else -1.
+int port_of(int fd) {
+  sockaddr_storage name{};
+  socklen_t bytes = sizeof name;
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&name), &bytes) != 0) return -1;
+  if (name.ss_family == AF_INET) {
+    return ntohs(reinterpret_cast<const sockaddr_in&>(name).sin_port);
+  }
+  if (name.ss_family == AF_INET6) {
+    return ntohs(reinterpret_cast<const sockaddr_in6&>(name).sin6_port);
+  }
+  return -1;
+}
+
+std::shared_ptr<Intake> find_intake(int listener_fd) {
+  Registry* const all = existing.load();
+  if (all == nullptr) return nullptr;
+  const std::lock_guard guard(all->mutex);
+  for (const auto& [fd, intake] : all->listeners) {
+    if (fd == listener_fd) return intake;
+  }
+  return nullptr;
+}
+
+// A forked child ----------------------------------------------------------------------------------
+
+/// The number stays in use, so that whoever closes it in the child closes nothing else.
+void give_up(int fd, int null_fd) {
+  if (fd >= 0 && null_fd >= 0) dup3(null_fd, fd, O_CLOEXEC);
+}
+
+/// Its listening socket, or a connection that was accepted there.
+bool is_of_listener(int fd, const sockaddr_storage& name, socklen_t name_bytes, int port) {
+  if (port >= 0) return port_of(fd) == port;
+  sockaddr_storage own{};
+  socklen_t own_bytes = sizeof own;
+  return getsockname(fd, reinterpret_cast<sockaddr*>(&own), &own_bytes) == 0 &&
+         own_bytes == name_bytes && std::memcmp(&own, &name, own_bytes) == 0;
+}
+
+void lock_before_fork() {
+  registry().mutex.lock();
+}
+
+void unlock_in_parent() {
+  registry().mutex.unlock();
+}
+
+/// Connections too: while a child holds them, a client does not see that the sidecar has died.
+void give_up_in_child() {
+  Registry& all = registry();
+  for (const auto& [listener, intake] : all.listeners) {
+    sockaddr_storage name{};
+    socklen_t name_bytes = sizeof name;
+    if (getsockname(listener, reinterpret_cast<sockaddr*>(&name), &name_bytes) != 0) continue;
+    const int port = port_of(listener);
+    for (int fd = 0; fd <= all.connection_fd_max; ++fd) {
+      if (fd != listener && is_of_listener(fd, name, name_bytes, port)) give_up(fd, all.spare_fd);
+    }
+    give_up(listener, all.spare_fd);
+  }
+  for (const int fd : all.kept) give_up(fd, all.spare_fd);
+  all.listeners.clear();
+  all.kept.clear();
+  all.mutex.unlock();
+}
+
+void register_fork_handlers() {
+  pthread_atfork(lock_before_fork, unlock_in_parent, give_up_in_child);
+}
+
+// Connections -------------------------------------------------------------------------------------
+
+struct Connection {
+  ZmtpScanner scanner;
+  std::shared_ptr<Intake> intake;
+  bool is_cut = false;
+};
+
+/// What an I/O thread of libzmq knows of its connections.
+class Connections {
+ public:
+  ~Connections();
+
+  void open(int fd, std::shared_ptr<Intake> intake) {
+    forget(fd);
+    const ScanLimits limits = intake->limits();
+    by_fd_.emplace(fd, Connection{ZmtpScanner(limits), std::move(intake)});
+  }
+  Connection* find(int fd) {
+    const auto found = by_fd_.find(fd);
+    return found == by_fd_.end() ? nullptr : &found->second;
+  }
+  void forget(int fd);
+  bool may_read(int fd, const Connection& connection);
+  bool note(Connection& connection, const std::uint8_t* data, std::size_t size);
+  void rest_a_moment();
+
+ private:
+  void watch_first();
+
+  std::unordered_map<int, Connection> by_fd_;
+  std::uint64_t unfinished_bytes_ = 0;
+  int first_fd_ = -1;  ///< the one that goes on while there are too many unfinished messages
+  std::uint64_t first_begin_ = 0;
+  MonoTime first_until_{};
+  MonoTime rested_at_{};
+};
+
+/// A plain pointer, for recv() looks at it in every thread.
+thread_local Connections* connections_here = nullptr;
+
+Connections::~Connections() {
+  connections_here = nullptr;
+}
+
+Connections& connections_of_this_thread() {
+  thread_local const std::unique_ptr<Connections> owned = std::make_unique<Connections>();
+  connections_here = owned.get();
+  return *owned;
+}
+
+void Connections::forget(int fd) {
+  const auto found = by_fd_.find(fd);
+  if (found == by_fd_.end()) return;
+  unfinished_bytes_ -= found->second.scanner.unfinished_bytes();
+  if (fd == first_fd_) first_fd_ = -1;
+  by_fd_.erase(found);
+}
+
+bool Connections::note(Connection& connection, const std::uint8_t* data, std::size_t size) {
+  ZmtpScanner& scanner = connection.scanner;
+  unfinished_bytes_ -= scanner.unfinished_bytes();
+  const bool is_good = scanner.scan(data, size);
+  unfinished_bytes_ += scanner.unfinished_bytes();
+  if (const std::uint64_t memory = scanner.take_ended_memory(); memory > 0) {
+    connection.intake->add(memory);
+  }
+  return is_good;
+}
+
+/// Of all unfinished messages the largest goes on, since its end frees the most.
+void Connections::watch_first() {
+  const MonoTime now = std::chrono::steady_clock::now();
+  if (first_fd_ >= 0) {
+    if (now < first_until_) return;
+    stalled.fetch_add(1, std::memory_order_relaxed);
+    by_fd_.at(first_fd_).is_cut = true;
+    shutdown(first_fd_, SHUT_RDWR);
+  }
+  first_fd_ = -1;
+  std::uint64_t most = 0;
+  for (const auto& [fd, connection] : by_fd_) {
+    const std::uint64_t bytes = connection.scanner.unfinished_bytes();
+    if (connection.is_cut || bytes <= most) continue;
+    most = bytes;
+    first_fd_ = fd;
+  }
+  first_until_ = now + Intake::stalled_max;
+}
+
+bool Connections::may_read(int fd, const Connection& connection) {
+  if (connection.is_cut) return true;
+  const std::uint64_t own = connection.scanner.unfinished_bytes();
+  if (fd == first_fd_ && own == 0) first_fd_ = -1;
+  const bool is_full = unfinished_bytes_ >= Intake::unfinished_bytes_max;
+  if (is_full) {
+    watch_first();
+  } else {
+    first_fd_ = -1;
+  }
+  if (own > 0) return !is_full || fd == first_fd_;
+  // A new client says who it is in any case; otherwise it would be cut off for saying nothing.
+  const std::uint64_t share = connection.scanner.has_ended_any() ? 1 : 2;
+  return (!is_full || share > 1) && connection.intake->has_room(Intake::waiting_bytes_max * share);
+}
+
+void Connections::rest_a_moment() {
+  const MonoTime now = std::chrono::steady_clock::now();
+  if (now - rested_at_ < rest) return;
+  const timespec pause{0, std::chrono::nanoseconds(rest).count()};
+  nanosleep(&pause, nullptr);
+  rested_at_ = now + rest;
+}
+
+// Accepting ---------------------------------------------------------------------------------------
+
+/// Nothing is left, not even for deliveries: takes the connection out of the queue all the same,
+/// for it would make libzmq's thread spin, or end the process.
+void refuse_with_spare(int listener_fd) {
+  Registry& all = registry();
+  const std::lock_guard guard(all.mutex);
+  if (all.spare_fd >= 0) close_now(all.spare_fd);
+  const int fd = accept_now(listener_fd, nullptr, nullptr, SOCK_CLOEXEC);
+  if (fd >= 0) close_now(fd);
+  all.spare_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+}
+
+int accept_watched(int listener_fd, sockaddr* address, socklen_t* bytes, int flags,
+                   std::shared_ptr<Intake> intake) {
+  const int fd = accept_now(listener_fd, address, bytes, flags);
+  if (fd < 0 && errno != EMFILE && errno != ENFILE) return -1;
+  // Linux gives the lowest number that is free: if it is high, few are left below the limit.
+  if (fd >= 0 && fd < SocketGate::descriptors_for_clients_max()) {
+    Registry& all = registry();
+    {
+      const std::lock_guard guard(all.mutex);
+      all.connection_fd_max = std::max(all.connection_fd_max, fd);
+    }
+    connections_of_this_thread().open(fd, std::move(intake));
+    return fd;
+  }
+  if (fd >= 0) {
+    close_now(fd);
+  } else {
+    refuse_with_spare(listener_fd);
+  }
+  refused.fetch_add(1, std::memory_order_relaxed);
+  errno = ECONNABORTED;
+  return -1;
+}
+
+}  // namespace
+
+// Intake ------------------------------------------------------------------------------------------
+
+std::uint64_t Intake::waiting() const {
+  const std::uint64_t taken = taken_.load(std::memory_order_relaxed);
+  const std::uint64_t arrived = arrived_.load(std::memory_order_relaxed);
+  return arrived > taken ? arrived - taken : 0;
+}
+
+void Intake::take(std::uint64_t part_bytes) {
+  const std::uint64_t taken = taken_.load(std::memory_order_relaxed) + memory_of_part(part_bytes);
+  taken_.store(std::min(taken, arrived_.load(std::memory_order_relaxed)),
+               std::memory_order_relaxed);
+}
+
+void Intake::settle() {
+  const std::uint64_t arrived = arrived_.load(std::memory_order_relaxed);
+  if (arrived == std::exchange(arrived_before_, arrived)) {
+    taken_.store(arrived, std::memory_order_relaxed);
+  }
+}
+
+// SocketGate --------------------------------------------------------------------------------------
+
+void SocketGate::watch(int listener_fd, std::shared_ptr<Intake> intake) {
+  Registry& all = registry();
+  const std::lock_guard guard(all.mutex);
+  all.listeners.emplace_back(listener_fd, std::move(intake));
+}
+
+void SocketGate::watch_port(int port, const std::shared_ptr<Intake>& intake) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", error)) {
+    const int fd = std::atoi(entry.path().filename().c_str());  // NOLINT(cert-err34-c)
+    int is_listening = 0;
+    socklen_t bytes = sizeof is_listening;
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &bytes) == 0 &&
+        is_listening != 0 && port_of(fd) == port) {
+      watch(fd, intake);
+    }
+  }
+}
+
+void SocketGate::keep_from_children(int fd) {
+  Registry& all = registry();
+  const std::lock_guard guard(all.mutex);
+  all.kept.push_back(fd);
+}
+
+SocketGate::Counts SocketGate::counts() {
+  return {refused.load(std::memory_order_relaxed), cut_off.load(std::memory_order_relaxed),
+          stalled.load(std::memory_order_relaxed)};
+}
+
+int SocketGate::descriptors_for_clients_max() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return INT_MAX;
+  const rlim_t open_max = std::min<rlim_t>(limit.rlim_cur, INT_MAX);
+  return static_cast<int>(open_max - open_max / reserve_share);
+}
+
+}  // namespace outrider::sidecar
+
+// The three calls, for the whole program ----------------------------------------------------------
+
+namespace gate = outrider::sidecar;
+
+extern "C" {
+
+[[gnu::visibility("default"), gnu::used]] int accept4(int fd, sockaddr* address, socklen_t* bytes,
+                                                      int flags) {
+  std::shared_ptr<gate::Intake> intake = gate::find_intake(fd);
+  if (intake) return gate::accept_watched(fd, address, bytes, flags, std::move(intake));
+  const int accepted = gate::accept_now(fd, address, bytes, flags);
+  if (gate::connections_here != nullptr) gate::connections_here->forget(accepted);
+  return accepted;
+}
+
+[[gnu::visibility("default"), gnu::used]] ssize_t recv(int fd, void* data, size_t size, int flags) {
+  gate::Connections* const connections = gate::connections_here;
+  gate::Connection* const connection = connections == nullptr ? nullptr : connections->find(fd);
+  if (connection != nullptr && !connections->may_read(fd, *connection)) {
+    connections->rest_a_moment();
+    errno = EAGAIN;
+    return -1;
+  }
+  const ssize_t got = connection != nullptr && connection->is_cut
+                          ? 0
+                          : syscall(SYS_recvfrom, fd, data, size, flags, nullptr, nullptr);
+  if (connection == nullptr || got <= 0) return got;
+  if (connections->note(*connection, static_cast<const std::uint8_t*>(data), got)) return got;
+  gate::cut_off.fetch_add(1, std::memory_order_relaxed);
+  connection->is_cut = true;
+  return 0;
+}
+
+[[gnu::visibility("default"), gnu::used]] int close(int fd) {
+  if (gate::connections_here != nullptr) gate::connections_here->forget(fd);
+  gate::forget(fd);
+  return gate::close_now(fd);
+}
+
+}  // extern "C"

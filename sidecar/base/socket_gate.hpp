@@ -1,0 +1,86 @@
+// SocketGate: how many connections, and how much memory, libzmq may take for the world.
+//
+// libzmq 4.3.4 accepts connections until no descriptor is left, and then ends the process (on ipc);
+// its high-water mark counts messages, and neither their bytes nor their parts. It has no option
+// for either. So the gate stands between libzmq and the kernel: it defines accept4(), recv() and
+// close(), which the dynamic linker then gives to every library of the program. They are the plain
+// system calls, but for listening sockets that are watched here and for connections accepted there:
+//
+//   - A connection that would leave fewer than a quarter of the process's descriptors is closed at
+//     once. That quarter belongs to deliveries, spool and log.
+//   - A message that breaks ScanLimits, and a peer that does not speak ZeroMQ, ends its connection.
+//   - While messages that wait hold more than `waiting_bytes_max`, nothing new is read: clients
+//     wait in the kernel. So it is for messages that have not come whole, with
+//     `unfinished_bytes_max`; of these one at a time goes on, the largest first, and is cut off
+//     after `stalled_max` without an end, for it may never come.
+//   - A forked child gives up its copies of all these sockets, and of what else is registered.
+//
+// Used by EndpointGuard and Disk (descriptors that a child gives up), ZmqListener and ZmqTransport.
+// Thread: watch and Intake are safe from any thread; connections belong to the I/O thread
+// that accepted them, so that nothing is locked when bytes are read. A ZeroMQ context must have one
+// I/O thread, which is libzmq's default. Where this library is part of a shared object, the
+// program's own accept4, recv and close win, and the gate is open.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "sidecar/base/clock.hpp"
+#include "sidecar/base/zmtp_scanner.hpp"
+
+namespace outrider::sidecar {
+
+/// What one socket has taken in. Shared with the connections of its listeners.
+class Intake {
+ public:
+  static constexpr std::uint64_t waiting_bytes_max = 64ULL << 20U;
+  static constexpr std::uint64_t unfinished_bytes_max = 64ULL << 20U;
+  static constexpr Duration stalled_max = std::chrono::seconds(1);
+
+  explicit Intake(ScanLimits limits, bool is_bounded) : limits_(limits), is_bounded_(is_bounded) {}
+
+  const ScanLimits& limits() const { return limits_; }
+
+  /// The owner has received a part of so many bytes. (What came over inproc was never counted.)
+  void take(std::uint64_t part_bytes);
+  /// The owner has found its socket empty: if nothing has come since the last time, all that is
+  /// still counted was dropped by libzmq together with its peer. To be called about once a second.
+  void settle();
+
+  bool has_room(std::uint64_t bytes_max) const { return !is_bounded_ || waiting() < bytes_max; }
+  std::uint64_t waiting() const;
+  void add(std::uint64_t memory) { arrived_.fetch_add(memory, std::memory_order_relaxed); }
+
+ private:
+  ScanLimits limits_;
+  bool is_bounded_;  ///< its owner calls take()
+  std::atomic<std::uint64_t> arrived_ = 0;
+  std::atomic<std::uint64_t> taken_ = 0;
+  std::uint64_t arrived_before_ = 0;
+};
+
+class SocketGate {
+ public:
+  struct Counts {
+    std::uint64_t refused = 0;  ///< connections, for want of descriptors
+    std::uint64_t cut_off = 0;  ///< connections, for what they sent
+    std::uint64_t stalled = 0;  ///< connections that held memory and sent no more
+  };
+
+  /// From now on, until this listening socket is closed.
+  static void watch(int listener_fd, std::shared_ptr<Intake> intake);
+  /// The same for those that libzmq has made for this tcp port.
+  static void watch_port(int port, const std::shared_ptr<Intake>& intake);
+
+  /// A forked child gives up its copy of this descriptor, with which a lock would outlive us; until
+  /// it is closed.
+  static void keep_from_children(int fd);
+
+  /// Since the process began.
+  static Counts counts();
+  /// Connections get descriptors below this number.
+  static int descriptors_for_clients_max();
+};
+
+}  // namespace outrider::sidecar

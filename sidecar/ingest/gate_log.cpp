@@ -1,0 +1,38 @@
+#include "sidecar/ingest/gate_log.hpp"
+
+#include <string>
+#include <utility>
+
+#include <sys/resource.h>
+
+namespace outrider::sidecar {
+
+void GateLog::tick() {
+  const SocketGate::Counts now = SocketGate::counts();
+  if (refused_quiet_ > 0) --refused_quiet_;
+  if (now.refused > said_.refused && refused_quiet_ == 0) {
+    rlimit limit{};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    log_.error(
+        "new clients are refused: descriptors run out; raise the limit of open files "
+        "(LimitNOFILE in the unit), or look for clients that connect too often",
+        {{"connections", std::to_string(now.refused - said_.refused)},
+         {"open_files_limit", std::to_string(limit.rlim_cur)},
+         {"for_clients", std::to_string(SocketGate::descriptors_for_clients_max())}});
+    said_.refused = now.refused;
+    refused_quiet_ = quiet_ticks;
+  }
+  if (cut_off_quiet_ > 0) --cut_off_quiet_;
+  const std::uint64_t cut_off = now.cut_off - said_.cut_off;
+  const std::uint64_t stalled = now.stalled - said_.stalled;
+  if (cut_off + stalled > 0 && cut_off_quiet_ == 0) {
+    log_.warn("clients are cut off for what they send",
+              {{"not_zeromq_or_message_too_large", std::to_string(cut_off)},
+               {"message_without_end", std::to_string(stalled)}});
+    said_.cut_off = now.cut_off;
+    said_.stalled = now.stalled;
+    cut_off_quiet_ = quiet_ticks;
+  }
+}
+
+}  // namespace outrider::sidecar
