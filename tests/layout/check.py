@@ -58,7 +58,8 @@ WRAPPED_BY = {
 }
 
 # Clocks are read in one place and passed on; commands are their own place.
-READS_CLOCKS = ["sidecar/base/clock.cpp", "sidecar/cli/"]
+# SocketGate has no turn: libzmq calls it.
+READS_CLOCKS = ["sidecar/base/clock.cpp", "sidecar/base/socket_gate.cpp", "sidecar/cli/"]
 
 problems = []
 

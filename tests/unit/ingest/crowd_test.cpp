@@ -108,6 +108,11 @@ TEST_F(CrowdTest, CutsOffWhoDoesNotSpeakZeroMq) {
   EXPECT_TRUE(browser.wait_for_end());
 }
 
+TEST_F(CrowdTest, LetsGoOfConnectionsThatSayNothing) {
+  const ZmtpClient silent(path_);
+  EXPECT_TRUE(silent.wait_for_end());
+}
+
 TEST_F(CrowdTest, BoundsWhatWaitsInBytesOverAllClientsAndLosesNothing) {
   constexpr std::size_t clients_max = 20;
   constexpr std::size_t frames_each = 20;
