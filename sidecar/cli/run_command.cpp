@@ -60,6 +60,11 @@ int run_command(const std::vector<std::string>& arguments) {
   const Config& config = result.loaded.config;
   StderrLog log(config.log_level, config.log_format);
   for (const std::string& warning : result.loaded.warnings) log.warn(warning);
+  // What is in use is found by opening it.
+  const ProbeReport found = probe(result.loaded, given.file);
+  for (const std::string& warning : found.warnings) log.warn(warning);
+  for (const std::string& error : found.errors) log.error("cannot start", {{"because", error}});
+  if (!found.errors.empty()) return exit_failed;
 
   auto host = Host::open(config, log);
   if (!host.ok()) {
