@@ -14,7 +14,7 @@ class SpoolEnd : public SpoolTest {
     std::uint64_t events = 0;
     const std::string bytes = read_file(spool_.path() + ".memory");
     if (bytes.size() == sizeof events) std::memcpy(&events, bytes.data(), sizeof events);
-    return events;
+    return events > 0 ? events - 1 : 0;  // one more stands there, see MemoryMark
   }
 };
 
