@@ -2,6 +2,7 @@
 #include <thread>
 
 #include <outrider/embedded.hpp>
+#include <unistd.h>
 
 #include "sidecar/app/host.hpp"
 #include "sidecar/config/load.hpp"
@@ -33,6 +34,7 @@ sidecar::Config load(const std::string& path) {
 }  // namespace
 
 struct Embedded::Parts {
+  pid_t process = getpid();
   std::string confirm_endpoint;
   std::unique_ptr<sidecar::Log> log;
   sidecar::ZmqContext zmq_context;
@@ -51,7 +53,12 @@ Embedded::Embedded(const std::string& config_path) : parts_(std::make_unique<Par
 }
 
 Embedded::~Embedded() {
-  stop();
+  if (parts_->process == getpid()) {
+    stop();
+  } else {
+    // A forked child has neither the threads nor the sockets: there is nothing to end.
+    static_cast<void>(parts_.release());
+  }
 }
 
 Options Embedded::client_options() const {
@@ -63,7 +70,7 @@ Options Embedded::client_options() const {
 }
 
 bool Embedded::stop() {
-  if (parts_->thread.joinable()) {
+  if (parts_->process == getpid() && parts_->thread.joinable()) {
     parts_->host->request_stop();
     parts_->thread.join();
   }

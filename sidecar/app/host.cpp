@@ -1,12 +1,14 @@
 #include "sidecar/app/host.hpp"
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
 
 #include "sidecar/app/app.hpp"
 #include "sidecar/app/transports.hpp"
 #include "sidecar/base/random.hpp"
 #include "sidecar/base/reactor.hpp"
+#include "sidecar/base/thread_probe.hpp"
 #include "sidecar/http/curl_transport.hpp"
 #include "sidecar/ingest/zmq_source.hpp"
 #include "sidecar/spool/memory_mark.hpp"
@@ -50,12 +52,33 @@ StorageSettings storage_settings(const Config& config) {
   return settings;
 }
 
+/// All that will ever be at a time, one of libcurl's for a name included.
+std::size_t threads_needed(const Config& config) {
+  constexpr std::size_t zmq_threads = 2, signals = 1, files = 1, names = 1;
+  std::size_t count = zmq_threads + signals + files + names + (config.spool.path.empty() ? 0 : 1);
+  for (const DestinationConfig& destination : config.destinations) {
+    const bool has_writer =
+        destination.type == DestinationType::file || destination.type == DestinationType::stdout_;
+    if (has_writer) ++count;
+  }
+  return count;
+}
+
 }  // namespace
 
 Host::Host(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Host::~Host() = default;
 
 Result<std::unique_ptr<Host>> Host::open(const Config& config, Log& log, void* zmq_context) {
+  if (Status threads = probe_threads(threads_needed(config)); !threads.ok()) return threads.error();
+  try {
+    return open_parts(config, log, zmq_context);
+  } catch (const std::system_error& error) {
+    return no_threads(error.what());  // somebody else has taken them since
+  }
+}
+
+Result<std::unique_ptr<Host>> Host::open_parts(const Config& config, Log& log, void* zmq_context) {
   auto parts = std::make_unique<Parts>();
   if (zmq_context == nullptr) {
     parts->zmq_context = std::make_unique<ZmqContext>();
@@ -82,7 +105,7 @@ Result<std::unique_ptr<Host>> Host::open(const Config& config, Log& log, void* z
     if (!opened.ok()) return opened.error();
     storage = std::move(opened.value());
     app_parts.exchange = &parts->exchange;
-    parts->memory_mark = std::make_unique<MemoryMark>(config.spool.path);
+    parts->memory_mark = std::make_unique<MemoryMark>(config.spool.path, log);
     app_parts.memory_mark = parts->memory_mark.get();
     if (const std::uint64_t lost = parts->memory_mark->left_by_last_run(); lost > 0) {
       log.error("the last run was cut off; what it had in memory only is lost",

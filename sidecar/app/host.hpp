@@ -44,6 +44,8 @@ class Host {
 
  private:
   struct Parts;
+  static Result<std::unique_ptr<Host>> open_parts(const Config& config, Log& log,
+                                                  void* zmq_context);
   explicit Host(std::unique_ptr<Parts> parts);
 
   std::unique_ptr<Parts> parts_;

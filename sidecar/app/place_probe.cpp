@@ -289,13 +289,16 @@ Findings probe_file(const std::string& path) {
 
 Findings probe_descriptors(std::uint64_t needed) {
   rlimit limit{};
-  // The sidecar raises its own limit up to the hard one.
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max >= needed) return {};
+  // The sidecar raises its own limit up to the hard one. Clients get descriptors below three
+  // quarters of it (socket_gate.hpp).
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max - limit.rlim_max / 4 > needed) {
+    return {};
+  }
   return {{Kind::error, "this process may open only " + std::to_string(limit.rlim_max) +
                             " files and sockets, and the configuration takes " +
                             std::to_string(needed) +
-                            " before the first client connects; raise ulimit -n, or LimitNOFILE= "
-                            "in the unit"}};
+                            " before the first client, while a quarter is kept for its own; raise "
+                            "ulimit -n, or LimitNOFILE= in the unit"}};
 }
 
 Findings probe_memory(std::uint64_t queue_bytes) {

@@ -1,6 +1,7 @@
 #include "sidecar/app/probe.hpp"
 
 #include <map>
+#include <memory>
 #include <utility>
 
 #include "sidecar/app/encode_settings.hpp"
@@ -63,7 +64,7 @@ class Prober {
   ProbeReport report_;
   std::vector<std::string> busy_;
   TcpProbe tcp_;
-  TrustStores trust_stores_;
+  const std::shared_ptr<TrustStores> trust_stores_ = std::make_shared<TrustStores>();
   Silence log_;
   std::map<std::string, Claim> claims_;
 };
@@ -160,7 +161,7 @@ void Prober::look_at(const DestinationConfig& destination) {
   switch (destination.type) {
     case DestinationType::http:
       must(make_http_settings(destination, {}));
-      must(CredentialStore::open(destination, trust_stores_, log_));
+      must(CredentialStore::open(destination, trust_stores_, {}, log_));
       break;
     case DestinationType::file:
       claim(place(title, "path"), destination.path, true);

@@ -53,10 +53,19 @@ int probe(const std::string& path) {
 }
 
 Result<gid_t> find_group(const std::string& name) {
+  // A group's entry lists its members, and may be long.
+  constexpr std::size_t entry_bytes_max = std::size_t{16} << 20U;
   std::vector<char> buffer(16 * 1024);
   group entry{};
   group* found = nullptr;
-  getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
+  int error = 0;
+  while ((error = getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found)) != 0) {
+    if (error == EINTR) continue;
+    if (error != ERANGE || buffer.size() >= entry_bytes_max) {
+      return Error{"socket_group: the group \"" + name + "\" cannot be read: " + reason(error)};
+    }
+    buffer.resize(buffer.size() * 2);
+  }
   if (found == nullptr) {
     return Error{"socket_group: there is no group \"" + name + "\" on this machine"};
   }

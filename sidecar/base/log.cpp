@@ -1,28 +1,17 @@
-#include "sidecar/base/log.hpp"
+#include <cstdlib>
+#include <mutex>
 
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
+#include <fmt/format.h>
+#include <spdlog/pattern_formatter.h>
+#include <sys/stat.h>
 
+#include "sidecar/base/stderr_log.hpp"
 #include "sidecar/base/text.hpp"
 
 namespace outrider::sidecar {
 namespace {
 
 constexpr std::size_t value_bytes_max = 2048;
-
-spdlog::level::level_enum to_spdlog(LogLevel level) {
-  switch (level) {
-    case LogLevel::debug:
-      return spdlog::level::debug;
-    case LogLevel::info:
-      return spdlog::level::info;
-    case LogLevel::warn:
-      return spdlog::level::warn;
-    case LogLevel::error:
-      return spdlog::level::err;
-  }
-  return spdlog::level::err;
-}
 
 void append_json_string(std::string_view text, std::string& out) {
   out += '"';
@@ -72,30 +61,59 @@ std::string json_members(LogLevel level, std::string_view message, LogFields fie
   return line;
 }
 
-class StderrLog final : public Log {
- public:
-  StderrLog(LogLevel level, LogFormat format)
-      : format_(format), logger_("outrider", std::make_shared<spdlog::sinks::stderr_sink_mt>()) {
-    logger_.set_level(to_spdlog(level));
-    logger_.flush_on(spdlog::level::debug);
-    logger_.set_pattern(format == LogFormat::json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ",%v})"
-                                                  : "%Y-%m-%dT%H:%M:%S.%eZ %v",
-                        spdlog::pattern_time_type::utc);
-  }
+/// Of systemd's journal, when it reads our stderr: <N> at the beginning of a line is its priority.
+std::string_view journal_priority(LogLevel level) {
+  constexpr std::string_view names[] = {"<7>", "<6>", "<4>", "<3>"};
+  return names[static_cast<std::size_t>(level)];
+}
 
-  void write(LogLevel level, std::string_view message, LogFields fields) override {
-    const auto spdlog_level = to_spdlog(level);
-    if (!logger_.should_log(spdlog_level)) return;
-    logger_.log(spdlog_level, format_ == LogFormat::json ? json_members(level, message, fields)
-                                                         : text_line(level, message, fields));
+}  // namespace
+
+bool is_journal(int fd, const char* journal_stream) {
+  struct stat status {};
+  if (journal_stream == nullptr || fstat(fd, &status) != 0) return false;
+  return fmt::format("{}:{}", status.st_dev, status.st_ino) == journal_stream;
+}
+
+class StderrLog::Formatter {
+ public:
+  Formatter(LogFormat format, bool has_priorities)
+      : format_(format),
+        has_priorities_(has_priorities),
+        pattern_(format == LogFormat::json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ",%v})"
+                                           : "%Y-%m-%dT%H:%M:%S.%eZ %v",
+                 spdlog::pattern_time_type::utc) {}
+
+  std::string line(LogLevel level, std::string_view message, LogFields fields) {
+    const std::string text = format_ == LogFormat::json ? json_members(level, message, fields)
+                                                        : text_line(level, message, fields);
+    spdlog::memory_buf_t line;
+    if (has_priorities_) line.append(journal_priority(level));
+    const std::lock_guard lock(mutex_);
+    pattern_.format(spdlog::details::log_msg("", spdlog::level::info, text), line);
+    return {line.data(), line.size()};
   }
 
  private:
-  LogFormat format_;
-  spdlog::logger logger_;
+  const LogFormat format_;
+  const bool has_priorities_;
+  std::mutex mutex_;  ///< guards what is below
+  spdlog::pattern_formatter pattern_;
 };
 
-}  // namespace
+StderrLog::StderrLog(LogLevel level, LogFormat format, int fd)
+    : level_(level),
+      formatter_(
+          std::make_shared<Formatter>(format, is_journal(fd, std::getenv("JOURNAL_STREAM")))),
+      writer_(fd, [formatter = formatter_](std::uint64_t lines) {
+        return formatter->line(LogLevel::warn,
+                               "log lines were dropped, for nobody read them in time",
+                               {{"lines", std::to_string(lines)}});
+      }) {}
+
+void StderrLog::write(LogLevel level, std::string_view message, LogFields fields) {
+  if (level >= level_) writer_.add(formatter_->line(level, message, fields));
+}
 
 std::unique_ptr<Log> make_stderr_log(LogLevel level, LogFormat format) {
   return std::make_unique<StderrLog>(level, format);

@@ -8,6 +8,7 @@
 #include <ctime>
 #include <filesystem>
 #include <mutex>
+#include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -180,7 +181,7 @@ class Connections {
   std::unordered_map<int, Connection> by_fd_;
   std::uint64_t unfinished_bytes_ = 0;
   int first_fd_ = -1;  ///< the one that goes on while there are too many unfinished messages
-  std::uint64_t first_begin_ = 0;
+  std::uint64_t first_bytes_ = 0;
   MonoTime first_until_{};
   MonoTime rested_at_{};
 };
@@ -222,6 +223,11 @@ void Connections::watch_first() {
   const MonoTime now = std::chrono::steady_clock::now();
   if (first_fd_ >= 0) {
     if (now < first_until_) return;
+    const std::uint64_t bytes = by_fd_.at(first_fd_).scanner.unfinished_bytes();
+    if (bytes >= std::exchange(first_bytes_, bytes) + Intake::progress_bytes_min) {
+      first_until_ = now + Intake::stalled_max;
+      return;
+    }
     stalled.fetch_add(1, std::memory_order_relaxed);
     by_fd_.at(first_fd_).is_cut = true;
     shutdown(first_fd_, SHUT_RDWR);
@@ -234,6 +240,7 @@ void Connections::watch_first() {
     most = bytes;
     first_fd_ = fd;
   }
+  first_bytes_ = most;
   first_until_ = now + Intake::stalled_max;
 }
 
@@ -241,7 +248,7 @@ bool Connections::may_read(int fd, const Connection& connection) {
   if (connection.is_cut) return true;
   const std::uint64_t own = connection.scanner.unfinished_bytes();
   if (fd == first_fd_ && own == 0) first_fd_ = -1;
-  const bool is_full = unfinished_bytes_ >= Intake::unfinished_bytes_max;
+  const bool is_full = unfinished_bytes_ >= connection.intake->room_bytes();
   if (is_full) {
     watch_first();
   } else {
@@ -250,7 +257,7 @@ bool Connections::may_read(int fd, const Connection& connection) {
   if (own > 0) return !is_full || fd == first_fd_;
   // A new client says who it is in any case; otherwise it would be cut off for saying nothing.
   const std::uint64_t share = connection.scanner.has_ended_any() ? 1 : 2;
-  return (!is_full || share > 1) && connection.intake->has_room(Intake::waiting_bytes_max * share);
+  return (!is_full || share > 1) && connection.intake->has_room(share);
 }
 
 void Connections::rest_a_moment() {
@@ -329,7 +336,10 @@ void SocketGate::watch(int listener_fd, std::shared_ptr<Intake> intake) {
   all.listeners.emplace_back(listener_fd, std::move(intake));
 }
 
-void SocketGate::watch_port(int port, const std::shared_ptr<Intake>& intake) {
+void SocketGate::watch_endpoint(std::string_view endpoint, const std::shared_ptr<Intake>& intake) {
+  if (!endpoint.starts_with("tcp://")) return;
+  const std::string digits(endpoint.substr(endpoint.rfind(':') + 1));
+  const int port = std::atoi(digits.c_str());  // NOLINT(cert-err34-c): libzmq wrote it
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", error)) {
     const int fd = std::atoi(entry.path().filename().c_str());  // NOLINT(cert-err34-c)

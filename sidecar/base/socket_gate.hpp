@@ -9,10 +9,10 @@
 //   - A connection that would leave fewer than a quarter of the process's descriptors is closed at
 //     once. That quarter belongs to deliveries, spool and log.
 //   - A message that breaks ScanLimits, and a peer that does not speak ZeroMQ, ends its connection.
-//   - While messages that wait hold more than `waiting_bytes_max`, nothing new is read: clients
-//     wait in the kernel. So it is for messages that have not come whole, with
-//     `unfinished_bytes_max`; of these one at a time goes on, the largest first, and is cut off
-//     after `stalled_max` without an end, for it may never come.
+//   - While messages that wait hold more than Intake::room_bytes(), nothing new is read: clients
+//     wait in the kernel. The same holds for messages that have not come whole; of these one at a
+//     time goes on, the largest first, and is cut off when it has stalled, for its end may never
+//     come.
 //   - A forked child gives up its copies of all these sockets, and of what else is registered.
 //
 // Used by EndpointGuard and Disk (descriptors that a child gives up), ZmqListener and ZmqTransport.
@@ -22,9 +22,11 @@
 // program's own accept4, recv and close win, and the gate is open.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 #include "sidecar/base/clock.hpp"
 #include "sidecar/base/zmtp_scanner.hpp"
@@ -34,13 +36,19 @@ namespace outrider::sidecar {
 /// What one socket has taken in. Shared with the connections of its listeners.
 class Intake {
  public:
-  static constexpr std::uint64_t waiting_bytes_max = 64ULL << 20U;
-  static constexpr std::uint64_t unfinished_bytes_max = 64ULL << 20U;
+  static constexpr std::uint64_t room_bytes_min = 64ULL << 20U;
+  /// The unfinished message that goes on has stalled if less than `progress_bytes_min` came in
+  /// this time.
   static constexpr Duration stalled_max = std::chrono::seconds(1);
+  static constexpr std::uint64_t progress_bytes_min = 1U << 20U;
 
   explicit Intake(ScanLimits limits, bool is_bounded) : limits_(limits), is_bounded_(is_bounded) {}
 
   const ScanLimits& limits() const { return limits_; }
+  /// For what waits, and once more for what has not come whole: over all clients together.
+  std::uint64_t room_bytes() const {
+    return std::max(room_bytes_min, 2 * limits_.message_bytes_max);
+  }
 
   /// The owner has received a part of so many bytes. (What came over inproc was never counted.)
   void take(std::uint64_t part_bytes);
@@ -48,7 +56,10 @@ class Intake {
   /// still counted was dropped by libzmq together with its peer. To be called about once a second.
   void settle();
 
-  bool has_room(std::uint64_t bytes_max) const { return !is_bounded_ || waiting() < bytes_max; }
+  /// `share`: of how many times the room.
+  bool has_room(std::uint64_t share) const {
+    return !is_bounded_ || waiting() < share * room_bytes();
+  }
   std::uint64_t waiting() const;
   void add(std::uint64_t memory) { arrived_.fetch_add(memory, std::memory_order_relaxed); }
 
@@ -70,8 +81,8 @@ class SocketGate {
 
   /// From now on, until this listening socket is closed.
   static void watch(int listener_fd, std::shared_ptr<Intake> intake);
-  /// The same for those that libzmq has made for this tcp port.
-  static void watch_port(int port, const std::shared_ptr<Intake>& intake);
+  /// The same for the listening socket that libzmq has made for `tcp://address:port`.
+  static void watch_endpoint(std::string_view endpoint, const std::shared_ptr<Intake>& intake);
 
   /// A forked child gives up its copy of this descriptor, with which a lock would outlive us; until
   /// it is closed.

@@ -4,6 +4,8 @@
 #include <array>
 #include <cstdint>
 
+#include "proto/utf8.hpp"
+
 namespace outrider::sidecar {
 namespace {
 
@@ -21,6 +23,46 @@ std::size_t edit_distance(std::string_view from, std::string_view to) {
     }
   }
   return row[to.size()];
+}
+
+void append_hex(std::uint32_t value, int digits, std::string& out) {
+  while (digits-- > 0)
+    out += "0123456789abcdef"[(value >> (4U * static_cast<unsigned>(digits))) & 15U];
+}
+
+/// Of two and three bytes; nothing of four bytes is hidden.
+std::uint32_t code_point(std::string_view character) {
+  std::uint32_t code =
+      static_cast<std::uint8_t>(character[0]) & (character.size() == 2 ? 0x1fU : 0x0fU);
+  for (const char c : character.substr(1))
+    code = code << 6U | (static_cast<std::uint8_t>(c) & 0x3fU);
+  return code;
+}
+
+/// It moves what is printed, or is not seen: C1 controls, marks and overrides of direction, ends of
+/// lines, characters without width.
+bool is_hidden(std::uint32_t code) {
+  return (code >= 0x80 && code < 0xa0) || code == 0x061c || (code >= 0x200b && code <= 0x200f) ||
+         (code >= 0x2028 && code <= 0x202e) || (code >= 0x2060 && code <= 0x206f) || code == 0xfeff;
+}
+
+/// One character, or the ill-formed bytes in its place.
+void append_printable(std::string_view character, bool is_valid, std::string& out) {
+  const auto byte = static_cast<std::uint8_t>(character[0]);
+  if (is_valid && character.size() > 1 && character.size() < 4) {
+    const std::uint32_t code = code_point(character);
+    if (is_hidden(code)) {
+      out += "\\u";
+      return append_hex(code, 4, out);
+    }
+  } else if (!is_valid || byte < 0x20 || byte == 0x7f) {
+    for (const char c : character) {
+      out += "\\x";
+      append_hex(static_cast<std::uint8_t>(c), 2, out);
+    }
+    return;
+  }
+  out += character;
 }
 
 }  // namespace
@@ -117,19 +159,30 @@ std::string without_secrets(std::string_view text) {
 }
 
 std::string printable(std::string_view text, std::size_t bytes_max) {
-  constexpr std::string_view digits = "0123456789abcdef";
   std::string out;
-  for (const char c : text.substr(0, bytes_max)) {
-    const auto byte = static_cast<std::uint8_t>(c);
-    if (byte >= 0x20 && byte != 0x7f) {
-      out += c;
-    } else {
-      out += "\\x";
-      out += digits[byte >> 4U];
-      out += digits[byte & 0x0fU];
-    }
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const proto::Utf8Sequence next = proto::first_sequence(text.substr(at));
+    if (next.size > bytes_max - at) return out + "...";
+    append_printable(text.substr(at, next.size), next.is_valid, out);
+    at += next.size;
   }
-  if (text.size() > bytes_max) out += "...";
+  return out;
+}
+
+std::string printable_json(std::string_view json) {
+  std::string out;
+  while (!json.empty()) {
+    const proto::Utf8Sequence next = proto::first_sequence(json);
+    if (!next.is_valid) {
+      out += proto::replacement_character;
+    } else if (json[0] == '\x7f') {
+      out += "\\u007f";
+    } else {
+      append_printable(json.substr(0, next.size), true, out);
+    }
+    json.remove_prefix(next.size);
+  }
   return out;
 }
 

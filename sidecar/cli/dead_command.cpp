@@ -171,8 +171,8 @@ int list_command(const std::vector<std::string>& arguments) {
       out.clear();
       out.put('{');
       write_head(letter, out);
-      out.raw("}\n");
-      std::fwrite(out.text().data(), 1, out.size(), stdout);
+      out.raw("}");
+      std::fputs((printable_json(out.text()) + "\n").c_str(), stdout);
     }
     return exit_done;
   });
@@ -198,7 +198,7 @@ std::string letter_text(const DeadWhole& letter) {
   line("answer", letter.answer);
   if (letter.record.empty()) return text + "the event itself is damaged\n";
   EventJson json;
-  return text + std::string(json.object(read_record(letter.record.data()))) + "\n";
+  return text + printable_json(json.object(read_record(letter.record.data()))) + "\n";
 }
 
 int show_command(const std::vector<std::string>& arguments) {

@@ -111,9 +111,19 @@ class EventWalk {
 
   template <typename Write>
   bool scalar(const Write& write) {
+    if (depth_ == 0) return payload(write);
     if (depth_ < event_depth_) return not_an_event();
     if (writes_) write();
     end_value();
+    return true;
+  }
+
+  /// The body, or the line, is one value: the data alone, as `format = payload` sends it.
+  template <typename Write>
+  bool payload(const Write& write) {
+    begin_event();
+    if (writes_) write();
+    end_event();
     return true;
   }
 
@@ -134,8 +144,14 @@ class EventWalk {
   void end_event() {
     ++event_count_;
     const std::string_view json(buffer_.GetString(), buffer_.GetSize());
-    visit_({id_, topic_, time_, json,
-            writes_ ? json.substr(data_begin_, data_end_ - data_begin_) : std::string_view{}});
+    std::string_view data;
+    // What has neither topic nor data is data alone, as `format = payload` sends it.
+    if (writes_ && topic_.empty() && data_end_ == 0) {
+      data = json;
+    } else if (writes_) {
+      data = json.substr(data_begin_, data_end_ - data_begin_);
+    }
+    visit_({id_, topic_, time_, json, data});
   }
 
   /// Both feeds recurse; this bounds them.

@@ -36,7 +36,8 @@ struct ReceivedEvent {
 
 using EventVisitor = std::function<void(const ReceivedEvent&)>;
 
-/// An event is an object; a JSON body is an array of them, or one.
+/// An event is an object; a JSON body is an array of them, or one. One that has neither topic nor
+/// data is data itself, and so is a body or a line that is no object and no array.
 Status read_body(BodyKind kind, const std::string& body, Detail detail, const EventVisitor& visit);
 
 }  // namespace outrider::sidecar

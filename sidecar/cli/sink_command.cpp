@@ -266,9 +266,10 @@ int sink_command(const std::vector<std::string>& arguments) {
   tally.close();
   server.value()->drain(std::chrono::seconds(2));
   std::printf("%s\n", summary_line(tally.counts()).c_str());
-  std::fflush(stdout);
   // Idle connections hold their threads until the clients close them; they end with the process.
-  std::quick_exit(exit_done);
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) std::quick_exit(exit_done);
+  print_error(table, "cannot write to standard output");
+  std::quick_exit(exit_failed);
 }
 
 }  // namespace outrider::sidecar

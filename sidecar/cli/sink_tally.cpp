@@ -19,7 +19,7 @@ void ReceivedRequest::add(const ReceivedEvent& event, bool shows, bool writes) {
   for (const std::string_view part : {event.topic, event.time, event.id}) {
     shown_lines.append(part.empty() ? "-" : printable(part, 255)).append(" ");
   }
-  shown_lines.append(event.data).append("\n");
+  shown_lines.append(printable_json(event.data)).append("\n");
 }
 
 SinkTally::~SinkTally() {
@@ -42,8 +42,7 @@ Result<int> SinkTally::take(const ReceivedRequest& request) {
     return status;
   }
   if (Status written = write_output(request.output_lines); !written.ok()) return written.error();
-  std::fwrite(request.shown_lines.data(), 1, request.shown_lines.size(), stdout);
-  std::fflush(stdout);
+  if (Status shown = show(request.shown_lines); !shown.ok()) return shown.error();
   ++counts_.requests;
   counts_.events += request.event_count;
   counts_.bytes += request.body_bytes;
@@ -79,6 +78,12 @@ Status SinkTally::write_output(std::string_view lines) {
     lines.remove_prefix(static_cast<std::size_t>(written));
   }
   return Nothing{};
+}
+
+Status SinkTally::show(std::string_view lines) {
+  std::fwrite(lines.data(), 1, lines.size(), stdout);
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return Nothing{};
+  return Error{std::string("cannot write to standard output: ") + std::strerror(errno)};
 }
 
 std::string summary_line(const SinkCounts& counts) {

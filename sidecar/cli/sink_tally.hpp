@@ -50,7 +50,7 @@ class SinkTally {
   Status open_output(const std::string& file);
 
   /// Decides how a request is answered; if with 2xx, its events count and are shown. Fails if they
-  /// cannot be written to the output file, and then they do not count.
+  /// cannot be written, to the output file or to standard output, and then they do not count.
   Result<int> take(const ReceivedRequest& request);
 
   void count_refused();
@@ -62,6 +62,7 @@ class SinkTally {
 
  private:
   Status write_output(std::string_view lines);
+  static Status show(std::string_view lines);
 
   mutable std::mutex mutex_;
   SinkFaults faults_;

@@ -2,6 +2,8 @@
 
 #include <cstdio>
 
+#include <unistd.h>
+
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/time_text.hpp"
 #include "sidecar/cli/event_json.hpp"
@@ -58,7 +60,13 @@ class LineWriter {
   TimeText time_;
 };
 
+/// `line` ends with its newline. Files get the events as they are, terminals what is safe to show.
 bool print(std::string_view line) {
+  static const bool is_shown = isatty(STDOUT_FILENO) != 0;
+  if (is_shown) {
+    return std::fputs((printable_json(line.substr(0, line.size() - 1)) + "\n").c_str(), stdout) >=
+           0;
+  }
   return std::fwrite(line.data(), 1, line.size(), stdout) == line.size();
 }
 

@@ -70,15 +70,21 @@ Binding text(Member<Owner, std::string> member, std::string kind, Check check) {
   return field(member, std::move(kind), read, [](const std::string& value) { return value; });
 }
 
+inline Error too_many_values() {
+  return {"there are more than " + std::to_string(option_values_max) +
+          " values; that is the limit"};
+}
+
 /// Repeatable: one value a line, any number of lines.
 template <typename Owner>
 Binding lines(Member<Owner, std::vector<std::string>> member, std::string kind, Check check) {
   Binding binding;
   binding.kind = std::move(kind);
   binding.is_repeatable = true;
-  binding.parse = [member, check](Target target, std::string_view value, bool is_first) {
+  binding.parse = [member, check](Target target, std::string_view value, bool is_first) -> Status {
     auto& values = owner_in<Owner>(target).*member;
     if (is_first) values.clear();
+    if (values.size() >= option_values_max) return too_many_values();
     Status status = check(value);
     if (status.ok()) values.emplace_back(value);
     return status;
@@ -92,6 +98,7 @@ template <typename Owner>
 Binding comma_list(Member<Owner, std::vector<std::string>> member, std::string kind, Check check) {
   const auto read = [check](std::string_view value) -> Result<std::vector<std::string>> {
     std::vector<std::string> parts = split(value, ',');
+    if (parts.size() > option_values_max) return too_many_values();
     for (const std::string& part : parts) {
       const Status status = check(part);
       if (!status.ok()) return status.error();

@@ -61,6 +61,12 @@ Status check_filled(std::string_view value) {
   return Nothing{};
 }
 
+Status check_path(std::string_view path) {
+  if (path.size() <= path_bytes_max) return check_filled(path);
+  return Error{in_quotes(path) + " has " + std::to_string(path.size()) +
+               " bytes; a path has at most " + std::to_string(path_bytes_max)};
+}
+
 Status check_destination_name(std::string_view name) {
   constexpr std::string_view dashes = "_-";
   if (name.empty() || name.size() > destination_name_bytes_max ||
@@ -146,6 +152,11 @@ Status check_header(std::string_view header) {
   }
   const Status settable = check_header_name(header.substr(0, colon));
   if (!settable.ok()) return settable;
+  if (header.size() > template_bytes_max) {
+    return Error{"header " + in_quotes(header.substr(0, colon)) + " has " +
+                 std::to_string(header.size()) + " bytes; at most " +
+                 std::to_string(template_bytes_max) + " are allowed"};
+  }
   if (EventTemplate::parse(header, EventTemplate::Place::header).ok()) return Nothing{};
   return Error{"header " + in_quotes(header.substr(0, colon)) +
                ": between braces stands a field of the event, as in {data.user.id}; write {{ and "

@@ -14,9 +14,12 @@
 namespace outrider::sidecar {
 
 inline constexpr std::size_t destination_name_bytes_max = 64;
+inline constexpr std::size_t path_bytes_max = 4000;
 
 Status check_any(std::string_view value);
 Status check_filled(std::string_view value);
+/// Short enough for the system, with what is put behind it for the files beside it.
+Status check_path(std::string_view path);
 Status check_destination_name(std::string_view name);
 Status check_pattern(std::string_view pattern);
 /// As parse_http_url() takes it (http_url.hpp); behind the authority it may hold {fields}.

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "sidecar/base/text.hpp"
+#include "sidecar/base/units.hpp"
 #include "sidecar/config/checks.hpp"
 #include "sidecar/config/file.hpp"
 #include "sidecar/config/ini.hpp"
@@ -33,6 +34,16 @@ std::string oddity_of(const Option& option, std::string_view value) {
     return "~ and $ are not replaced; write the whole path";
   }
   return {};
+}
+
+Status read_value(const Option& option, const std::string& value, Target target, bool is_first) {
+  if (has_control(value)) {
+    return Error{"the value holds a control character; write one line of text"};
+  }
+  if (value.size() > value_bytes_max) {
+    return Error{"the value is larger than " + format_size(value_bytes_max)};
+  }
+  return option.value.parse(target, value, is_first);
 }
 
 class Loader {
@@ -186,9 +197,7 @@ void Loader::apply(const IniSection& section, const IniSetting& setting, const T
   if (!oddity.empty()) {
     loaded_.warnings.push_back(setting.origin.text() + ": " + setting.key + ": " + oddity);
   }
-  const Status status = has_control(setting.value)
-                            ? Error{"the value holds a control character; write one line of text"}
-                            : option->value.parse(target, setting.value, origins.empty());
+  const Status status = read_value(*option, setting.value, target, origins.empty());
   origins.push_back(setting.origin);
   if (status.ok()) return;
   complain(setting.origin, setting.key + ": " + status.error().message);

@@ -20,6 +20,7 @@ namespace outrider::sidecar {
 
 inline constexpr std::size_t config_file_bytes_max = 4U << 20U;
 inline constexpr std::size_t errors_max = 100;  ///< that are shown; the rest is counted
+inline constexpr std::size_t value_bytes_max = 1U << 20U;
 inline constexpr std::size_t destinations_max = 1024;
 inline constexpr std::size_t schedules_max = 1024;
 

@@ -110,7 +110,7 @@ std::vector<Option> make_options() {
      "request takes the healthy one with the least on its way. For zmq an endpoint (ipc://PATH, "
      "tcp://HOST:PORT). Required for both. May hold {fields} of the event behind the host when one "
      "event is sent at a time."},
-    {dest, "path", file, text(&Dest::path, "path", check_filled),
+    {dest, "path", file, text(&Dest::path, "path", check_path),
      "The file to append to. Required for file."},
     {dest, "method", http, text(&Dest::method, "HTTP method", check_method),
      "The method of each request; may hold {fields}, as url."},
@@ -130,7 +130,7 @@ std::vector<Option> make_options() {
      lines(&Dest::signing_secret_files, "source", check_signing_source),
      "Source of the secrets that sign each request as a Standard Webhook: whsec_ (HMAC) or whsk_ "
      "(ed25519), one a line, the newest first."},
-    {dest, "ca_file", http, text(&Dest::ca_file, "path", check_filled),
+    {dest, "ca_file", http, text(&Dest::ca_file, "path", check_path),
      "Certificates (PEM) to trust instead of the system's; read again when it changes."},
     {dest, "cert_file", http, text(&Dest::cert_file, "path", check_cert_file),
      "The client's own certificate (PEM); read again when it changes."},
@@ -260,7 +260,7 @@ std::vector<Option> make_options() {
     {schedule, "ttl", every_type, duration(&Sched::ttl, 0ms, 366 * 24h),
      "Events older than this, counted from when they were due, are not sent; 0: they never expire."},
 
-    {spool, "path", every_type, text(&Disk::path, "path", check_filled),
+    {spool, "path", every_type, text(&Disk::path, "path", check_path),
      "The database that keeps what must not be lost; made if there is none. Not set: no spool."},
     {spool, "sync", every_type,
      choice(&Disk::sync, {{"full", SpoolSync::full}, {"normal", SpoolSync::normal}}),

@@ -31,6 +31,8 @@ struct Source {
   const ScheduleConfig& schedule;
 };
 
+inline constexpr std::size_t option_values_max = 1024;  ///< lines of one key, parts of one list
+
 /// How an option's text becomes a field and back; made by the functions in bindings.hpp.
 struct Binding {
   std::string kind;   ///< for people: "duration", "pub | push"

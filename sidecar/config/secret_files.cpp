@@ -1,6 +1,7 @@
 #include "sidecar/config/secret_files.hpp"
 
 #include <array>
+#include <filesystem>
 #include <utility>
 
 #include <sys/stat.h>
@@ -29,6 +30,12 @@ std::string exposure_of(const std::string& path) {
   }
   if ((status.st_mode & S_IROTH) != 0) {
     return "can be read by every user of this machine; chmod 0640 or 0600";
+  }
+  struct stat folder {};
+  const std::string parent = std::filesystem::path(path).parent_path().string();
+  if (stat(parent.empty() ? "." : parent.c_str(), &folder) == 0 &&
+      (folder.st_mode & S_IWOTH) != 0 && (folder.st_mode & S_ISVTX) == 0) {
+    return "can be replaced by every user of this machine; chmod o-w its folder";
   }
   // Whoever checks as root checks for somebody else.
   const uid_t self = geteuid();

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <limits>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +14,7 @@
 #include <zmq.h>
 
 #include "sidecar/base/endpoint_guard.hpp"
+#include "sidecar/base/socket_gate.hpp"
 #include "sidecar/base/units.hpp"
 #include "sidecar/fanout/connection_monitor.hpp"
 
@@ -23,6 +25,8 @@ namespace {
 constexpr std::uint32_t socket_mode = 0660;
 /// Peers send us subscriptions and nothing else; who sends more is cut off.
 constexpr std::int64_t peer_message_bytes_max = 64L * 1024;
+/// A connection that says nothing does not hold a descriptor for longer.
+constexpr int handshake_max_ms = 5000;
 
 class ZmqTransport final : public Transport {
  public:
@@ -68,6 +72,9 @@ class ZmqTransport final : public Transport {
   int fd_ = -1;
   std::vector<EndpointGuard> guards_;
   ConnectionMonitor connections_;  ///< of a PUB socket
+  // A peer sends subscriptions or nothing, and they are read at once.
+  const std::shared_ptr<Intake> intake_ =
+      std::make_shared<Intake>(ScanLimits{peer_message_bytes_max}, /*is_bounded=*/false);
   const bool is_pub_;
   const bool ends_in_newline_;  ///< each event, as the encoder writes it
   const Duration timeout_;
@@ -87,6 +94,7 @@ ZmqTransport::~ZmqTransport() {
 Status ZmqTransport::open(const DestinationConfig& config, void* context, Log& log) {
   set(ZMQ_SNDHWM, static_cast<int>(std::min<std::uint64_t>(config.zmq_send_events_max,
                                                            std::numeric_limits<int>::max())));
+  set(ZMQ_HANDSHAKE_IVL, handshake_max_ms);
   set(ZMQ_IPV6, 1);
   set(ZMQ_TCP_KEEPALIVE, 1);
   zmq_setsockopt(socket_, ZMQ_MAXMSGSIZE, &peer_message_bytes_max, sizeof peer_message_bytes_max);
@@ -120,13 +128,21 @@ Status ZmqTransport::bind(const std::string& url) {
     Result<EndpointGuard> guard =
         EndpointGuard::claim(url.substr(ipc_scheme.size()), socket_mode, "");
     if (!guard.ok()) return guard.error();
-    set(ZMQ_USE_FD, guard.value().take_listener());
+    const int listener = guard.value().take_listener();
+    SocketGate::watch(listener, intake_);
+    set(ZMQ_USE_FD, listener);
     guards_.push_back(std::move(guard.value()));
   }
   const bool is_bound = zmq_bind(socket_, url.c_str()) == 0;
   const int error = zmq_errno();
   set(ZMQ_USE_FD, -1);
-  if (is_bound) return Nothing{};
+  if (is_bound) {
+    char bound[256] = "";
+    std::size_t bytes = sizeof bound;
+    zmq_getsockopt(socket_, ZMQ_LAST_ENDPOINT, bound, &bytes);
+    SocketGate::watch_endpoint(bound, intake_);
+    return Nothing{};
+  }
   return Error{"cannot listen on " + url + ": " + zmq_strerror(error)};
 }
 

@@ -217,38 +217,60 @@ void Connections::end(int fd, Connection& connection) {
 Connections::Look Connections::look(const Place& place) {
   if (!nameless_.empty()) name_new_ones();
   Look look;
-  const bool is_unix = place.local_port <= 0;
-  const auto [first, last] =
-      by_key_.equal_range(is_unix ? unix_key : key_of(place.peer_ip, place.local_port));
-  for (auto it = first; it != last; ++it) {
-    look_at(it->second, connections_.at(it->second), place, look);
+  look.fd = find(place);
+  if (look.fd < 0) {
+    if (place.local_port <= 0) look.verdict = look_at_all_unix();
+    look.is_kept = true;
+    return look;
   }
-  if (look.fd >= 0 && (!look.is_kept || connections_.at(look.fd).use == Use::http1)) {
-    look.sent = sent_bytes(look.fd);
-  }
+  Connection& connection = connections_.at(look.fd);
+  look.peer = connection.peer;
+  look.key = connection.key;
+  look.is_kept = connection.state != State::fresh;
+  look.verdict = look_at(look.fd, connection, place);
+  if (!look.is_kept || connection.use == Use::http1) look.sent = sent_bytes(look.fd);
   return look;
 }
 
-void Connections::look_at(int fd, Connection& connection, const Place& place, Look& look) {
-  const bool is_unix = place.local_port <= 0;
-  const bool is_idle = connection.state == State::idle;
-  if (!is_unix) {
-    look.fd = fd;
-    look.peer = connection.peer;
-    look.is_kept = connection.state != State::fresh;
-    if (connection.state == State::ended || is_in_doubt(fd, connection)) {
-      look.verdict = Verdict::spoke;
-      return;
-    }
+/// -1: one of those to Unix sockets; which one, libcurl does not say.
+int Connections::find(const Place& place) const {
+  const auto opened = connections_.find(place.opened_fd);
+  const bool is_new = opened != connections_.end() && opened->second.state == State::fresh;
+  if (place.local_port <= 0) return is_new ? place.opened_fd : -1;
+  const auto found = by_key_.find(key_of(place.peer_ip, place.local_port));
+  return found == by_key_.end() ? -1 : found->second;
+}
+
+Connections::Verdict Connections::look_at(int fd, Connection& connection, const Place& place) {
+  if (connection.state == State::fresh) {
+    connection.state = State::idle;
+    return !place.may_speak_first && has_input(fd) ? Verdict::spoke_first : Verdict::quiet;
   }
-  if (is_idle && connection.use == Use::http1 && has_input(fd)) {
-    end(fd, connection);
-    look.verdict = Verdict::spoke;
-  } else if (connection.state == State::fresh) {
-    const bool is_first = !is_unix && !place.may_speak_first;
-    connection.state = State::busy;
-    if (is_first && has_input(fd)) look.verdict = Verdict::spoke_first;
+  if (connection.state == State::ended || is_in_doubt(fd, connection)) return Verdict::spoke;
+  const bool is_http1 = connection.use == Use::http1 || !place.may_speak_first;
+  if (!is_http1 || !has_input(fd)) return Verdict::quiet;
+  end(fd, connection);
+  return Verdict::spoke;
+}
+
+Connections::Verdict Connections::look_at_all_unix() {
+  Verdict verdict = Verdict::quiet;
+  const auto [first, last] = by_key_.equal_range(unix_key);
+  for (auto it = first; it != last; ++it) {
+    Connection& connection = connections_.at(it->second);
+    if (connection.state != State::idle || connection.use != Use::http1) continue;
+    if (!has_input(it->second)) continue;
+    end(it->second, connection);
+    verdict = Verdict::spoke;
   }
+  return verdict;
+}
+
+void Connections::settled(const Look& look, Use use) {
+  const auto found = connections_.find(look.fd);
+  // Another connection may have the number by now.
+  if (found == connections_.end() || found->second.key != look.key) return;
+  if (found->second.state == State::idle) rest(look.fd, use);
 }
 
 bool Connections::has_acknowledged_more(const Look& look) {

@@ -62,6 +62,7 @@ class Connections {
   struct Place {
     std::string_view peer_ip;
     int local_port = 0;            ///< none: a Unix socket
+    int opened_fd = -1;            ///< by this request
     bool may_speak_first = false;  ///< a new connection, as with TLS or HTTP/2
   };
   enum class Verdict : std::uint8_t {
@@ -73,10 +74,14 @@ class Connections {
     Verdict verdict = Verdict::quiet;
     int fd = -1;  ///< -1: not to be told
     PeerKey peer = 0;
+    std::uint64_t key = 0;
     bool is_kept = false;                 ///< it has had requests before
     std::optional<std::uint64_t> sent{};  ///< bytes of all that was sent before the request
   };
   Look look(const Place& place);
+
+  /// The request that was there is over. libcurl does not say so of one that was answered at once.
+  void settled(const Look& look, Use use);
 
   /// False: the receiver had not received any of what was sent after `look` when it answered.
   static bool has_acknowledged_more(const Look& look);
@@ -85,7 +90,8 @@ class Connections {
   void doubt(PeerKey peer, Duration waited);
 
  private:
-  enum class State : std::uint8_t { fresh, busy, idle, ended };
+  /// Busy while libcurl waits for it: where a request is written and answered at once, it does not.
+  enum class State : std::uint8_t { fresh, idle, busy, ended };
 
   struct Connection {
     State state = State::fresh;
@@ -100,7 +106,9 @@ class Connections {
   void forget_key(int fd, std::uint64_t key);
   void watch(int fd, Connection& connection, std::uint32_t events);
   void heard(int fd, std::uint32_t events);
-  void look_at(int fd, Connection& connection, const Place& place, Look& look);
+  Verdict look_at(int fd, Connection& connection, const Place& place);
+  Verdict look_at_all_unix();
+  int find(const Place& place) const;
   bool is_in_doubt(int fd, Connection& connection);
   void end(int fd, Connection& connection);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <mutex>
 #include <utility>
 
 #include "sidecar/base/text.hpp"
@@ -13,6 +14,8 @@ namespace outrider::sidecar {
 namespace {
 
 constexpr Duration look_interval = std::chrono::seconds(1);
+/// Then the log says that there is no answer.
+constexpr Duration answer_wait_max = std::chrono::seconds(10);
 
 Status read_pem(const char* option, const std::string& path, Status (*check)(std::string_view),
                 std::string& pem) {
@@ -145,63 +148,108 @@ std::vector<std::string> files_of(const DestinationConfig& config) {
 
 }  // namespace
 
-CredentialStore::CredentialStore(const DestinationConfig& config, TrustStores& trust_stores,
-                                 Log& log)
-    : config_(config),
-      trust_stores_(trust_stores),
-      log_(log),
-      files_(files_of(config)),
-      seen_(look()) {}
+/// What the store and a look that is on its way share; lives as long as either of them.
+struct CredentialStore::Files {
+  Files(DestinationConfig destination, std::shared_ptr<TrustStores> stores)
+      : config(std::move(destination)), trust_stores(std::move(stores)), paths(files_of(config)) {}
 
-Result<std::unique_ptr<CredentialStore>> CredentialStore::open(const DestinationConfig& config,
-                                                               TrustStores& trust_stores,
-                                                               Log& log) {
+  struct Answer {
+    bool has_changed = false;
+    std::optional<Result<std::shared_ptr<const Credentials>>> read;  ///< none: as before
+  };
+
+  Answer look(bool must_read);
+  Result<std::shared_ptr<const Credentials>> read() const;
+
+  const DestinationConfig config;
+  const std::shared_ptr<TrustStores> trust_stores;
+  const std::vector<std::string> paths;
+  std::vector<FileState> seen;  ///< of the look that is on its way
+  std::mutex mutex;             ///< guards what is below
+  std::optional<Answer> answer;
+};
+
+CredentialStore::Files::Answer CredentialStore::Files::look(bool must_read) {
   // It looks before it reads, so that a change between the two is seen the next time.
-  std::unique_ptr<CredentialStore> store(new CredentialStore(config, trust_stores, log));
-  auto credentials = store->read();
+  std::vector<FileState> state;
+  for (const std::string& path : paths) state.push_back(look_at_file(path));
+  Answer found;
+  found.has_changed = state != seen;
+  seen = std::move(state);
+  if (found.has_changed || must_read) found.read = read();
+  return found;
+}
+
+Result<std::shared_ptr<const Credentials>> CredentialStore::Files::read() const {
+  const auto credentials = std::make_shared<Credentials>();
+  Status status = read_trust(config, *trust_stores, *credentials);
+  for (const auto& part : {read_identity, read_authentication, read_headers, read_signing_keys}) {
+    if (status.ok()) status = part(config, *credentials);
+  }
+  if (!status.ok()) return status.error();
+  credentials->mask = mask_of(config, *credentials);
+  return std::shared_ptr<const Credentials>(credentials);
+}
+
+CredentialStore::CredentialStore(std::shared_ptr<Files> files, Helper helper, Log& log)
+    : files_(std::move(files)), helper_(std::move(helper)), log_(log) {}
+
+Result<std::unique_ptr<CredentialStore>> CredentialStore::open(
+    const DestinationConfig& config, std::shared_ptr<TrustStores> trust_stores, Helper helper,
+    Log& log) {
+  auto files = std::make_shared<Files>(config, std::move(trust_stores));
+  auto credentials = *files->look(true).read;
   if (!credentials.ok()) return credentials.error();
+  std::unique_ptr<CredentialStore> store(
+      new CredentialStore(std::move(files), std::move(helper), log));
   store->current_ = std::move(credentials.value());
   return store;
 }
 
 std::shared_ptr<const Credentials> CredentialStore::current(const Now& now) {
-  if (files_.empty() || now.mono < look_again_at_) return current_;
-  look_again_at_ = now.mono + look_interval;
-  std::vector<FileState> state = look();
-  const bool has_changed = state != seen_;
-  // What could not be read is tried again: the reason may have been no property of the files.
-  if (!has_changed && last_problem_.empty()) return current_;
-  seen_ = std::move(state);
-  auto credentials = read();
-  if (credentials.ok()) {
-    current_ = std::move(credentials.value());
-    last_problem_.clear();
-    log_.info("credentials re-read", {{"destination", config_.name}});
-    return current_;
-  }
-  if (has_changed || credentials.error().message != last_problem_) {
-    last_problem_ = credentials.error().message;
-    log_.error("changed credentials cannot be used, the old ones stay",
-               {{"destination", config_.name}, {"error", last_problem_}});
+  if (files_->paths.empty()) return current_;
+  if (!looking_since_ && now.mono >= look_again_at_) look(now);
+  if (looking_since_) take_answer();
+  if (looking_since_ && !is_wait_said_ && now.mono - *looking_since_ >= answer_wait_max) {
+    is_wait_said_ = true;
+    log_.error("the files of the credentials cannot be looked at, the old ones stay",
+               {{"destination", files_->config.name},
+                {"because", "a file system does not answer, or there is no thread to ask it"}});
   }
   return current_;
 }
 
-Result<std::shared_ptr<const Credentials>> CredentialStore::read() const {
-  const auto credentials = std::make_shared<Credentials>();
-  Status status = read_trust(config_, trust_stores_, *credentials);
-  for (const auto& read : {read_identity, read_authentication, read_headers, read_signing_keys}) {
-    if (status.ok()) status = read(config_, *credentials);
-  }
-  if (!status.ok()) return status.error();
-  credentials->mask = mask_of(config_, *credentials);
-  return std::shared_ptr<const Credentials>(credentials);
+void CredentialStore::look(const Now& now) {
+  look_again_at_ = now.mono + look_interval;
+  looking_since_ = now.mono;
+  // What could not be read is tried again: the reason may have been no property of the files.
+  helper_([files = files_, must_read = !last_problem_.empty()] {
+    Files::Answer found = files->look(must_read);
+    const std::lock_guard lock(files->mutex);
+    files->answer = std::move(found);
+  });
 }
 
-std::vector<FileState> CredentialStore::look() const {
-  std::vector<FileState> states;
-  for (const std::string& file : files_) states.push_back(look_at_file(file));
-  return states;
+void CredentialStore::take_answer() {
+  std::optional<Files::Answer> answer;
+  {
+    const std::lock_guard lock(files_->mutex);
+    answer.swap(files_->answer);
+  }
+  if (!answer) return;
+  looking_since_.reset();
+  is_wait_said_ = false;
+  if (!answer->read) return;
+  auto& credentials = *answer->read;
+  if (credentials.ok()) {
+    current_ = std::move(credentials.value());
+    last_problem_.clear();
+    log_.info("credentials re-read", {{"destination", files_->config.name}});
+  } else if (answer->has_changed || credentials.error().message != last_problem_) {
+    last_problem_ = credentials.error().message;
+    log_.error("changed credentials cannot be used, the old ones stay",
+               {{"destination", files_->config.name}, {"error", last_problem_}});
+  }
 }
 
 }  // namespace outrider::sidecar

@@ -1,14 +1,18 @@
 // Credentials: everything that an http destination reads from files, as one immutable snapshot, and
 // the store that reads it again when a file has changed.
 //
-// Used by CurlTransport. Borrows: the trust stores and the log. Thread: the sidecar's one thread;
-// the files are small and local, so they are read in place. There is no timer: an idle destination
+// Used by CurlTransport. Borrows: the log. Thread: the sidecar's one thread. Its files may be of a
+// file system that does not answer, so after the start they are looked at and read by a helper,
+// which is asked before a request, and what was good last is used until it has answered; if that
+// takes long the log says so, once. There is no timer: an idle destination
 // looks at nothing. A file has changed when stat() says so of what its path leads to; so exchanging
 // a link, as Kubernetes does, counts. What cannot be used does not replace what could: the old
 // snapshot stays and the log says so, once a change. Nothing secret is in a log line or an error.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,24 +41,29 @@ struct Credentials {
 
 class CredentialStore {
  public:
-  /// Reads everything once. Fails with an Error that names option and path.
-  static Result<std::unique_ptr<CredentialStore>> open(const DestinationConfig& config,
-                                                       TrustStores& trust_stores, Log& log);
+  /// Runs a job, now or later, in any thread; one that has not run is still to come, or never.
+  using Helper = std::function<void(std::function<void()>)>;
 
-  /// The snapshot to use now. Looks at the files once a second at most, and only when called.
+  /// Reads everything once, in place. Fails with an Error that names option and path.
+  static Result<std::unique_ptr<CredentialStore>> open(const DestinationConfig& config,
+                                                       std::shared_ptr<TrustStores> trust_stores,
+                                                       Helper helper, Log& log);
+
+  /// The snapshot to use now. Has the files looked at once a second at most, and only when called.
   std::shared_ptr<const Credentials> current(const Now& now);
 
  private:
-  CredentialStore(const DestinationConfig& config, TrustStores& trust_stores, Log& log);
+  struct Files;
+  CredentialStore(std::shared_ptr<Files> files, Helper helper, Log& log);
 
-  std::vector<FileState> look() const;
-  Result<std::shared_ptr<const Credentials>> read() const;
+  void look(const Now& now);
+  void take_answer();
 
-  const DestinationConfig config_;
-  TrustStores& trust_stores_;
+  const std::shared_ptr<Files> files_;
+  const Helper helper_;
   Log& log_;
-  const std::vector<std::string> files_;
-  std::vector<FileState> seen_;
+  std::optional<MonoTime> looking_since_;
+  bool is_wait_said_ = false;
   MonoTime look_again_at_{};
   std::shared_ptr<const Credentials> current_;
   std::string last_problem_;  ///< empty: the snapshot is what the files say

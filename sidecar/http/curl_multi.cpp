@@ -11,14 +11,14 @@ namespace {
 /// all together: with too few, one destination's hanging requests cost the others their keep-alive.
 constexpr long spare_connections_max = 256;
 
+}  // namespace
+
 Connections::Use use_of(CURL* easy) {
   long version = CURL_HTTP_VERSION_NONE;
   curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
   if (version == CURL_HTTP_VERSION_NONE) return Connections::Use::unknown;
   return version < CURL_HTTP_VERSION_2_0 ? Connections::Use::http1 : Connections::Use::http2;
 }
-
-}  // namespace
 
 CurlMulti::CurlMulti(Reactor& reactor)
     : reactor_(reactor),

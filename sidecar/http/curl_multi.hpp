@@ -24,6 +24,9 @@ class CurlListener {
   ~CurlListener() = default;
 };
 
+/// What the last answer to `easy` was.
+Connections::Use use_of(CURL* easy);
+
 class CurlMulti {
  public:
   explicit CurlMulti(Reactor& reactor);

@@ -150,7 +150,8 @@ class CurlRequest final : public CurlListener {
   Connections::Look look_;  ///< at the connection, right before the request was written to it
   bool needs_new_connection_ = false;
   PeerKey opened_peer_ = 0;  ///< the last one that a connection was made to
-  bool avoids_ = true;       ///< addresses that do not answer
+  int opened_fd_ = -1;
+  bool avoids_ = true;  ///< addresses that do not answer
   bool has_avoided_ = false;
   List header_list_;
   List connect_to_list_;

@@ -14,6 +14,7 @@ namespace outrider::sidecar {
 void CurlRequest::set_sockets() {
   look_ = {};
   opened_peer_ = 0;
+  opened_fd_ = -1;
   has_avoided_ = false;
   curl_easy_setopt(easy_, CURLOPT_OPENSOCKETDATA, this);
   curl_easy_setopt(easy_, CURLOPT_OPENSOCKETFUNCTION, &CurlRequest::on_open_socket);
@@ -50,11 +51,12 @@ curl_socket_t CurlRequest::on_open_socket(void* self, curlsocktype /*purpose*/,
 /// A peer that is gone without a word ends its connections: nothing that it was sent is
 /// acknowledged.
 int CurlRequest::on_socket(void* self, curl_socket_t fd, curlsocktype /*purpose*/) {
-  const auto& request = *static_cast<const CurlRequest*>(self);
+  auto& request = *static_cast<CurlRequest*>(self);
   const auto unanswered_ms = static_cast<unsigned>(whole_ms(request.settings_.timeout));
   // Not for a Unix socket, which has no such option and no such peer.
   setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unanswered_ms, sizeof unanswered_ms);
   request.multi_.connections().opened(fd);
+  request.opened_fd_ = fd;
   return CURL_SOCKOPT_OK;
 }
 
@@ -68,7 +70,8 @@ int CurlRequest::on_sending(void* self, char* peer_ip, char* /*local_ip*/, int /
   const bool may_speak_first = request.url_.is_tls || request.may_have_tls_proxy() ||
                                request.settings_.http_version != HttpVersion::http1;
   const int port = request.url_.unix_path.empty() ? local_port : 0;
-  request.look_ = request.multi_.connections().look({peer_ip, port, may_speak_first});
+  request.look_ =
+      request.multi_.connections().look({peer_ip, port, request.opened_fd_, may_speak_first});
   const bool is_quiet = request.look_.verdict == Connections::Verdict::quiet;
   return is_quiet ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
@@ -105,6 +108,7 @@ void CurlRequest::add_spent() {
 void CurlRequest::learn_of_peer(CURLcode code, const Now& now) {
   if (final_status() != 0) {
     addresses_.answered(look_.peer);
+    multi_.connections().settled(look_, use_of(easy_));
     return;
   }
   if (code == CURLE_OPERATION_TIMEDOUT && look_.peer != 0) {

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "sidecar/base/helper_thread.hpp"
 #include "sidecar/deliver/outcome.hpp"
 #include "sidecar/http/address_health.hpp"
 #include "sidecar/http/credentials.hpp"
@@ -124,7 +125,8 @@ void CurlTransport::collect(const Now& now, std::vector<Completion>& completions
 CurlDriver::CurlDriver(Reactor& reactor)
     : multi_(std::make_unique<CurlMulti>(reactor)),
       guarded_multi_(std::make_unique<CurlMulti>(reactor)),
-      trust_stores_(std::make_unique<TrustStores>()),
+      trust_stores_(std::make_shared<TrustStores>()),
+      files_(std::make_unique<HelperThread>()),
       seeds_(system_seed()) {}
 
 CurlDriver::~CurlDriver() = default;
@@ -133,8 +135,8 @@ Result<std::unique_ptr<Transport>> CurlDriver::make_transport(const DestinationC
                                                               const BodyKind& body, Log& log) {
   Result<HttpSettings> settings = make_http_settings(config, body);
   if (!settings.ok()) return settings.error();
-  Result<std::unique_ptr<CredentialStore>> credentials =
-      CredentialStore::open(config, *trust_stores_, log);
+  Result<std::unique_ptr<CredentialStore>> credentials = CredentialStore::open(
+      config, trust_stores_, [this](HelperThread::Job job) { files_->run(std::move(job)); }, log);
   if (!credentials.ok()) return credentials.error();
   CurlMulti& multi = config.deny_private_addresses ? *guarded_multi_ : *multi_;
   multi.expect_connections(config.concurrency_max * config.urls.size());

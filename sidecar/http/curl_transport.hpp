@@ -60,6 +60,7 @@
 namespace outrider::sidecar {
 
 class CurlMulti;
+class HelperThread;
 class TrustStores;
 
 class CurlDriver {
@@ -84,7 +85,9 @@ class CurlDriver {
   /// For deny_private_addresses: connections are shared within a multi handle, and a guarded
   /// destination must not come by one that nobody has looked at.
   std::unique_ptr<CurlMulti> guarded_multi_;
-  std::unique_ptr<TrustStores> trust_stores_;
+  /// A look at a file may outlive us.
+  std::shared_ptr<TrustStores> trust_stores_;
+  std::unique_ptr<HelperThread> files_;
   Random seeds_;
 };
 

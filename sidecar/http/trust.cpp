@@ -28,12 +28,18 @@ void TrustStore::use_in(ssl_ctx_st* context) const {
 Result<std::shared_ptr<const TrustStore>> TrustStores::read(const std::string& path) {
   // It looks before it reads, so that a change between the two is seen the next time.
   const FileState state = look_at_file(path);
-  const auto found = entries_.find(path);
-  if (found != entries_.end() && found->second.state == state) return found->second.store;
+  std::string id;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = entries_.find(path);
+    if (found != entries_.end() && found->second.state == state) return found->second.store;
+    id = std::to_string(++last_id_);
+  }
   Result<std::string> pem = read_file(path, pem_file_bytes_max);
   if (!pem.ok()) return pem.error();
-  auto store = TrustStore::make(std::to_string(++last_id_), std::move(pem.value()));
+  auto store = TrustStore::make(std::move(id), std::move(pem.value()));
   if (!store.ok()) store = Error{"file \"" + path + "\" " + store.error().message};
+  const std::lock_guard lock(mutex_);
   return entries_.insert_or_assign(path, Entry{state, std::move(store)}).first->second.store;
 }
 

@@ -3,14 +3,15 @@
 //
 // A bundle like the system's takes more than 10 ms to parse and a megabyte to hold; for each
 // destination, or each connection, that would stall and fill the sidecar.
-// Used by CredentialStore, CurlRequest; CurlDriver owns the TrustStores. Thread: the sidecar's one
-// thread. A TrustStore is immutable and outlives the file's change as long as it is held. Fails
-// with: an Error that names the file. What cannot be parsed is not parsed again until it changes.
+// Used by CredentialStore, CurlRequest; CurlDriver owns the TrustStores. Thread: any. A TrustStore
+// is immutable and outlives the file's change as long as it is held. Fails with: an Error that
+// names the file. What cannot be parsed is not parsed again until it changes.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "sidecar/base/result.hpp"
@@ -52,6 +53,7 @@ class TrustStores {
     Result<std::shared_ptr<const TrustStore>> store;
   };
 
+  std::mutex mutex_;                      ///< guards what is below; not held while a file is read
   std::map<std::string, Entry> entries_;  ///< by path
   std::uint64_t last_id_ = 0;
 };

@@ -8,6 +8,9 @@
 namespace outrider::sidecar {
 namespace {
 
+/// Those behind them in one header are counted under "other" without a look at their names.
+constexpr std::size_t names_per_frame_max = 256;
+
 /// Up to the largest number, and never around it.
 void add(std::uint64_t& total, std::uint64_t events) {
   total = events > UINT64_MAX - total ? UINT64_MAX : total + events;
@@ -71,9 +74,13 @@ void ClientTable::forget_one(const Now& now) {
 void ClientTable::note_drops(Client& client, proto::ByteView drops) {
   // By the names that are known of this client, for what is reported is compared with them.
   ClientDrops reported;
+  std::uint64_t others = 0;
+  std::size_t names = 0;
   proto::for_each_drop(drops, [&](std::string_view reason, std::uint64_t events) {
+    if (++names > names_per_frame_max) return add(others, events);
     add(reported[entry(client.drops, reason).first], events);
   });
+  if (others > 0) add(reported[entry(client.drops, {}).first], others);
   for (const auto& [reason, events] : reported) {
     std::uint64_t& known = client.drops.find(reason)->second;
     if (events <= known) continue;

@@ -34,10 +34,11 @@ proto::Refusal RecordMaker::next(proto::FrameReader& reader, bool can_wait, cons
   const std::size_t size = record_bytes(view, context);
   if (record_.size() < size) record_.resize(size);
   write_record(view, context, record_.data());
-  // One comparison: a time of 0 is none.
-  const bool is_before_2000 = view.time_ns - 1 < year_2000_ns - 1;
-  event = {
-      {record_.data(), size}, view.topic, is_early ? view.attributes.at_ns : 0, is_before_2000};
+  // One by one: put together first and copied then, they cost a tenth of all that is done here.
+  event.record = {record_.data(), size};
+  event.topic = view.topic;
+  event.due_ns = is_early ? view.attributes.at_ns : 0;
+  event.is_before_2000 = view.time_ns - 1 < year_2000_ns - 1;  // a time of 0 is none
   return proto::Refusal::none;
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <string_view>
 #include <utility>
 
@@ -26,13 +25,6 @@ void raise_open_files_limit(Log& log) {
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
   limit.rlim_cur = limit.rlim_max;
   if (setrlimit(RLIMIT_NOFILE, &limit) != 0) log.warn("cannot raise the limit of open files");
-}
-
-int port_in(const std::string& tcp_endpoint) {
-  const std::string digits = tcp_endpoint.substr(tcp_endpoint.rfind(':') + 1);
-  int port = -1;
-  std::from_chars(digits.data(), digits.data() + digits.size(), port);
-  return port;
 }
 
 bool is_outside(const std::string& endpoint) {
@@ -61,6 +53,8 @@ Status ZmqListener::open(void* context, zmq::socket_type type, int receive_frame
       std::max(static_cast<std::int64_t>(config.frame_bytes_max) * 4, message_bytes_min);
   socket_.set(zmq::sockopt::maxmsgsize, message_bytes_max);
   socket_.set(zmq::sockopt::handshake_ivl, handshake_max_ms);
+  // A client that comes back under its name is answered, and not the connection that it has left.
+  if (type == zmq::socket_type::router) socket_.set(zmq::sockopt::router_handover, true);
   intake_ = std::make_shared<Intake>(ScanLimits{static_cast<std::uint64_t>(message_bytes_max)},
                                      /*is_bounded=*/true);
   if (std::ranges::any_of(endpoints, is_outside)) {
@@ -98,7 +92,7 @@ Status ZmqListener::bind(const std::string& endpoint, const IngestConfig& config
     }
   }
   const std::string bound = socket_.get(zmq::sockopt::last_endpoint);
-  if (endpoint.starts_with(tcp_scheme)) SocketGate::watch_port(port_in(bound), intake_);
+  SocketGate::watch_endpoint(bound, intake_);
   log_->info("listening", {{"endpoint", bound}});
   return Nothing{};
 }

@@ -2,6 +2,8 @@
 
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <utility>
 
 #include <zmq.hpp>
 
@@ -50,6 +52,7 @@ class ZmqConfirmSource final : public ConfirmSource {
   explicit ZmqConfirmSource(Reactor& reactor) : listener_(reactor) {}
 
   Status open(const IngestConfig& config, void* context, Log& log) {
+    log_ = &log;
     return listener_.open(context, zmq::socket_type::router, receive_confirmed_max,
                           {config.confirm_endpoint}, config, log);
   }
@@ -67,6 +70,7 @@ class ZmqConfirmSource final : public ConfirmSource {
       listener_.skip_rest(message_);
       return PeerFrame{peer, {}};
     }
+    note_connection(peer);
     return PeerFrame{peer, proto::ByteView(message_.data<std::uint8_t>(), message_.size())};
   }
 
@@ -99,7 +103,28 @@ class ZmqConfirmSource final : public ConfirmSource {
   static constexpr char is_bare = 0;
   static constexpr char has_delimiter = 1;
   static constexpr int linger_ms = 200;
+  static constexpr std::size_t named_peers_max = 4096;
 
+  /// Two clients that use one identity take it from each other for ever: the log says so, each time
+  /// that it has happened twice as often. Identities that libzmq makes up begin with a zero byte.
+  void note_connection(const std::string& peer) {
+    if (peer.size() < 2 || peer[1] == 0) return;
+    const int connection = zmq_msg_get(message_.handle(), ZMQ_SRCFD);
+    if (named_peers_.size() >= named_peers_max) named_peers_.clear();
+    const auto [known, is_new] = named_peers_.try_emplace(peer, connection);
+    if (is_new || std::exchange(known->second, connection) == connection) return;
+    if (++handed_over_ < next_line_) return;
+    next_line_ = handed_over_ * 2;
+    log_->warn(
+        "a client came back under its ZeroMQ identity on another connection, and has taken "
+        "the answers over; two clients must not use the same",
+        {{"times", std::to_string(handed_over_)}});
+  }
+
+  Log* log_ = nullptr;
+  std::unordered_map<std::string, int> named_peers_;  ///< and the descriptor they came by
+  std::uint64_t handed_over_ = 0;
+  std::uint64_t next_line_ = 1;
   ZmqListener listener_;
   zmq::message_t message_;
 };

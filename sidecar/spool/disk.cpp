@@ -11,6 +11,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "sidecar/base/socket_gate.hpp"
+
 namespace outrider::sidecar {
 namespace {
 
@@ -63,6 +65,7 @@ class SystemDisk final : public Disk {
                           : "";
       return Error{"cannot open " + name + ": " + reason() + hint};
     }
+    SocketGate::keep_from_children(lock_fd_);
     if (::flock(lock_fd_, LOCK_EX | LOCK_NB) == 0) return Nothing{};
     return Error{"the spool " + path + " is in use by another sidecar; stop it, or give this one " +
                  "another [spool] path"};

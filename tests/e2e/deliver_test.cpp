@@ -82,6 +82,30 @@ TEST_F(Deliver, GoesOnThroughRestartsOfTheSidecar) {
   spool_.expect_empty_and_sound();
 }
 
+TEST_F(Deliver, ADestinationThatIsFullDoesNotHoldUpAnother) {
+  FaultReceiver down;
+  down.refuse();
+  Sidecar sidecar(dir_, config(receiver_.url(),
+                               "topics = orders.>\n[destination.down]\ntype = http\nurl = " +
+                                   down.url() + "\ntopics = users.>\nspool_bytes_max = 1MiB",
+                               "100ms"));
+  Client client(client_options());
+  const std::string filler(10'000, 'x');
+  std::set<long> numbers;
+  // Three times what the one that is down has room for, among the events of the other.
+  for (long number = 1; number <= 300; ++number) {
+    const auto user = client.deliver("users.new", {{"x", filler}}, [](Status) {});
+    EXPECT_EQ(user, Status::ok);
+    deliver(client, number);
+    numbers.insert(number);
+  }
+  EXPECT_TRUE(wait_until_received(receiver_, numbers));
+  EXPECT_EQ(confirmed_.all(), numbers);
+  EXPECT_EQ(sidecar.stop(), 0) << sidecar.err();
+  EXPECT_NE(sidecar.err().find("reason=destination_full"), std::string::npos) << sidecar.err();
+  EXPECT_EQ(sidecar.err().find("reason=spool_full"), std::string::npos) << sidecar.err();
+}
+
 TEST_F(Deliver, OneSpoolHasOneSidecar) {
   Sidecar first(dir_, config(receiver_.url()));
   const Finished second =

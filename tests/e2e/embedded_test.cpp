@@ -1,8 +1,14 @@
 // The sidecar inside the application's process, with a spool.
 
+#include <csignal>
+
 #include <outrider/embedded.hpp>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "e2e/spool_fixture.hpp"
+#include "support/zmtp_client.hpp"
 
 namespace outrider::test {
 namespace {
@@ -62,6 +68,56 @@ TEST_F(EmbeddedSpool, ConfirmsNothingWithoutASpool) {
   Client client(sidecar.client_options());
   EXPECT_EQ(client.deliver_wait(50ms, "orders.paid", {{"n", 1}}), Status::timeout);
   EXPECT_EQ(client.close(10ms), Status::timeout);
+}
+
+/// Whoever forks an application with a sidecar inside must not keep that sidecar's place.
+TEST(EmbeddedFork, AChildKeepsNeitherLocksNorSocketsNorConnections) {
+#if defined(OUTRIDER_SANITIZED)
+  GTEST_SKIP() << "the sanitizers do not support a fork while other threads run";
+#endif
+  const TempDir dir;
+  const std::string file = dir.file("embedded.conf");
+  const std::string path = dir.file("e.sock");
+  write_file(file, "[ingest]\nendpoint = ipc://" + path + "\n[spool]\npath = " + dir.file("s.db") +
+                       "\nfree_bytes_min = 0\n[shutdown]\n" +
+                       "linger = 10ms\n[destination.d]\ntype = http\nurl = https://127.0.0.1:9/\n");
+  int to_host[2];
+  int from_host[2];
+  ASSERT_EQ(pipe(to_host) + pipe(from_host), 0);
+  const pid_t host = fork();
+  ASSERT_GE(host, 0);
+  if (host == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    const Embedded sidecar(file);
+    char go = 1;
+    if (write(from_host[1], &go, 1) != 1 || read(to_host[0], &go, 1) != 1) _exit(1);
+    const pid_t child = fork();
+    if (child == 0) {
+      // It outlives its parent, but not the test.
+      close(to_host[1]);
+      while (read(to_host[0], &go, 1) > 0) {
+      }
+      _exit(0);
+    }
+    if (write(from_host[1], &child, sizeof child) < 0) _exit(1);
+    for (;;) pause();
+  }
+  close(to_host[0]);
+  char ready = 0;
+  ASSERT_EQ(read(from_host[0], &ready, 1), 1);
+  const ZmtpClient client(path);
+  ASSERT_TRUE(client.greet());
+  ASSERT_EQ(write(to_host[1], &ready, 1), 1);
+  pid_t child = 0;
+  ASSERT_EQ(read(from_host[0], &child, sizeof child), static_cast<ssize_t>(sizeof child));
+  kill(host, SIGKILL);
+  waitpid(host, nullptr, 0);
+  EXPECT_EQ(kill(child, 0), 0) << "the child must still run";
+  EXPECT_TRUE(client.wait_for_end()) << "a client does not see that the sidecar has died";
+  EXPECT_NO_THROW(Embedded{file});
+  close(to_host[1]);
+  close(from_host[0]);
+  close(from_host[1]);
 }
 
 }  // namespace

@@ -5,8 +5,14 @@
 // be where the ledger says: what receivers got is compared id by id. A failure prints its seed;
 // OUTRIDER_SIM_SEED=N runs that one alone, OUTRIDER_SIM_SEEDS=N that many.
 
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+
 #include <gtest/gtest.h>
 
+#include "proto/topic.hpp"
 #include "sidecar/base/random.hpp"
 #include "sim/hostile_client.hpp"
 #include "sim/random_world.hpp"
@@ -118,7 +124,7 @@ class Simulation {
         ++refused_;
       } else {
         events.push_back(test::event_bytes(topic, 0, data, attributes()));
-        ++accepted_;
+        topic_of_[number_] = topic;
       }
     }
     fake_.source->frames.push_back(test::frame_bytes(events));
@@ -188,9 +194,16 @@ class Simulation {
     }
   }
 
+  bool is_for(std::size_t destination, const std::string& topic) const {
+    const auto matches = [&](const std::string& pattern) { return proto::matches(pattern, topic); };
+    const DestinationConfig& config = config_.destinations[destination];
+    return std::ranges::any_of(config.topics, matches) &&
+           std::ranges::none_of(config.exclude, matches);
+  }
+
   void check_end() {
     const Report report = fake_.app->report();
-    EXPECT_EQ(report.ingest.events, accepted_);
+    EXPECT_EQ(report.ingest.events, topic_of_.size());
     EXPECT_EQ(report.ingest.events_refused, refused_);
     for (std::size_t i = 0; i < report.destinations.size(); ++i) {
       const Ledger& ledger = report.destinations[i].ledger;
@@ -200,6 +213,14 @@ class Simulation {
       const std::uint64_t distinct = receivers_[i]->received().size();
       EXPECT_GE(distinct, ledger.delivered);
       EXPECT_LE(distinct, ledger.delivered + receivers_[i]->unknown().size());
+      EXPECT_EQ(receivers_[i]->numbers().size(), distinct);
+      std::uint64_t wanted = 0;
+      for (const auto& [number, topic] : topic_of_) wanted += is_for(i, topic) ? 1 : 0;
+      EXPECT_EQ(ledger.accepted, wanted);
+      for (const std::uint64_t number : receivers_[i]->numbers()) {
+        EXPECT_TRUE(topic_of_.contains(number) && is_for(i, topic_of_[number]))
+            << report.destinations[i].name << " got event " << number << ", which is not for it";
+      }
       for (const auto& [id, count] : receivers_[i]->received()) {
         EXPECT_TRUE(count == 1 || receivers_[i]->unknown().contains(id)) << id << " came twice";
       }
@@ -217,7 +238,7 @@ class Simulation {
   test::HostileClient hostile_;
   std::uint64_t number_ = 0;
   std::uint64_t looked_at_ = 0;
-  std::uint64_t accepted_ = 0;
+  std::map<std::uint64_t, std::string> topic_of_;  ///< of the events that are to be accepted
   std::uint64_t refused_ = 0;
 };
 

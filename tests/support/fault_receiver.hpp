@@ -75,6 +75,7 @@ class FaultReceiver {
     std::uint64_t answered = 0;
     std::uint64_t cut = 0;
     std::uint64_t abandoned = 0;
+    std::uint64_t spoken = 0;  ///< steps of that name that are out
     std::uint64_t in_service = 0;
     std::uint64_t in_service_max = 0;
     std::uint64_t waiting = 0;  ///< for a place

@@ -29,6 +29,7 @@ struct Step {
     wait,        ///< waits for `time`
     work,        ///< waits for one of the receiver's `capacity` places and takes it for `latency`
     send,        ///< sends `text` and then `bytes` of filler; with a `time`, one byte each time
+    speak,       ///< sends `text`, which is no answer to the request; counted when it is out
     choose,      ///< goes on with the script that `choose` returns; once the request is read
     close,       ///< closes the connection when what was sent is out
     reset,       ///< breaks the connection at once, with a RST
@@ -60,6 +61,10 @@ inline Step work() {
 }
 inline Step send_text(std::string text) {
   return {.kind = Step::Kind::send, .text = std::move(text)};
+}
+/// Out of turn. The request before it keeps the status that it was answered with.
+inline Step speak(std::string text) {
+  return {.kind = Step::Kind::speak, .text = std::move(text)};
 }
 inline Step send_slowly(std::string text, std::chrono::milliseconds each_byte) {
   return {.kind = Step::Kind::send, .text = std::move(text), .time = each_byte};

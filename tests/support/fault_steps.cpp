@@ -147,6 +147,10 @@ bool FaultReceiver::do_step(Connection& connection, const Step& step) {
       is_done =
           step.time.count() > 0 ? send_step_slowly(connection, step) : send_step(connection, step);
       break;
+    case Step::Kind::speak:
+      is_done = send_step(connection, step);
+      if (is_done) ++counts_.spoken;
+      break;
     case Step::Kind::choose:
       if (!read_request(connection)) return false;
       connection.script = step.choose(*connection.arrival);
@@ -183,7 +187,7 @@ bool FaultReceiver::send_step(Connection& connection, const Step& step) {
     connection.out = step.text;
     connection.unsent = connection.out;
     connection.filler_left = step.bytes;
-    if (connection.arrival) {
+    if (connection.arrival && step.kind != Step::Kind::speak) {
       connection.arrival->status = status_in(step.text, connection.arrival->status);
     }
   }

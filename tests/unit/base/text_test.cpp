@@ -27,6 +27,36 @@ TEST(Text, NearestFindsTheMistypedName) {
 TEST(Text, PrintableEscapesControlBytesAndCuts) {
   EXPECT_EQ(printable("a\nb\x7f", 10), "a\\x0ab\\x7f");
   EXPECT_EQ(printable("abcdef", 3), "abc...");
+  EXPECT_EQ(printable("abc", 3), "abc");
+}
+
+TEST(Text, PrintableIsAlwaysValidUtf8AndHidesNothing) {
+  EXPECT_EQ(printable("caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80", 99),
+            "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80");
+  EXPECT_EQ(printable("caf\xc3\xa9", 4), "caf...") << "cut between two characters";
+  EXPECT_EQ(printable("\xff"
+                      "a\xe2\x82",
+                      99),
+            "\\xffa\\xe2\\x82");
+  EXPECT_EQ(printable("\xc2\x9b"
+                      "31m",
+                      99),
+            "\\u009b31m")
+      << "CSI as one character";
+  EXPECT_EQ(printable("\xe2\x80\xae"
+                      "fdp.exe",
+                      99),
+            "\\u202efdp.exe")
+      << "right-to-left override";
+  EXPECT_EQ(printable("a\xe2\x80\xa8"
+                      "b\xe2\x81\xa6\xd8\x9c",
+                      99),
+            "a\\u2028b\\u2066\\u061c");
+}
+
+TEST(Text, PrintableJsonStaysTheSameJson) {
+  EXPECT_EQ(printable_json("{\"a\":\"\\n\xc3\xa9\"}"), "{\"a\":\"\\n\xc3\xa9\"}");
+  EXPECT_EQ(printable_json("\"\x7f\xc2\x9b\xe2\x80\xae\""), "\"\\u007f\\u009b\\u202e\"");
 }
 
 }  // namespace

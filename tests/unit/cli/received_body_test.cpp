@@ -77,7 +77,15 @@ TEST(ReceivedBody, NdjsonIsOneEventALine) {
   const Read two = read(BodyKind::ndjson, "{\"id\":\"a\",\"data\":[1,2]}\n{\"id\":\"b\"}\n");
   EXPECT_EQ(two.error, "");
   EXPECT_THAT(two.ids, ElementsAre("a", "b"));
-  EXPECT_THAT(two.data, ElementsAre("[1,2]", ""));
+  EXPECT_THAT(two.data, ElementsAre("[1,2]", R"({"id":"b"})"));
+}
+
+TEST(ReceivedBody, DataAloneIsShownAsItIs) {
+  EXPECT_THAT(read(BodyKind::json, R"({"amount": 49.90})").data,
+              ElementsAre(R"({"amount":49.90})"));
+  EXPECT_THAT(read(BodyKind::json, "7").data, ElementsAre("7"));
+  EXPECT_THAT(read(BodyKind::ndjson, "null\n\"a\"\n{\"b\":1}\n").data,
+              ElementsAre("null", "\"a\"", "{\"b\":1}"));
 }
 
 TEST(ReceivedBody, MsgpackIsAnArrayOfMaps) {
@@ -100,7 +108,7 @@ TEST(ReceivedBody, MsgpackIsAnArrayOfMaps) {
   EXPECT_THAT(two.ids, ElementsAre("a", "b"));
   EXPECT_THAT(two.data, ElementsAre("[18446744073709551615,-9223372036854775808,1.5,null,null,true,"
                                     "\"0x01ff\",\"\xc3\xa4 \xef\xbf\xbd\",{\"-3\":1,\"4\":2}]",
-                                    ""));
+                                    "{\"id\":\"b\"}"));
 }
 
 TEST(ReceivedBody, CountingReadsTheIdsAndWritesNothing) {
@@ -130,7 +138,6 @@ TEST(ReceivedBody, WhatIsWrongIsSaidWithItsPlace) {
       {BodyKind::json, "[{\"a\":nan}]", "invalid JSON at byte 7"},
       {BodyKind::json, "[{},1]", "event 2 of the body is not an object"},
       {BodyKind::json, "[[]]", "event 1 of the body is not an object"},
-      {BodyKind::json, "7", "event 1 of the body is not an object"},
       {BodyKind::json, "[] []", "something follows the JSON at byte 3"},
       {BodyKind::json, std::string("[]\0[]", 5), "something follows the JSON at byte 2"},
       {BodyKind::json, "[{\"a\":\"\xff\"}]", "not valid UTF-8"},

@@ -158,5 +158,38 @@ TEST(Sink, APortThatIsTakenIsSaid) {
   EXPECT_THAT(second.err, HasSubstr("Address already in use"));
 }
 
+TEST(Sink, WhatCannotBeShownIsRefusedAndTheStatusIsOne) {
+  const test::TempDir dir;
+  test::Process sink({"/bin/sh", "-c", "exec \"$0\" \"$@\" >/dev/full", test::outrider_binary(),
+                      "sink", "--plain", "--listen", "127.0.0.1:0", "--exit-after-idle", "100ms"});
+  EXPECT_EQ(sink.wait(), 1);
+  EXPECT_THAT(sink.text(test::Process::Stream::err), HasSubstr("cannot write to standard output"));
+}
+
+TEST(Commands, WhatCannotBeWrittenIsNeverStatusZero) {
+  const test::TempDir dir;
+  const std::string file = dir.file("outrider.conf");
+  std::ofstream(file) << "[ingest]\nendpoint = ipc://" << dir.file("o.sock")
+                      << "\n[destination.out]\ntype = stdout\n";
+  const std::vector<std::vector<std::string>> commands = {{"check", "--config", file},
+                                                          {"reference"},
+                                                          {"reference", "--example"},
+                                                          {"help"},
+                                                          {"help", "run"},
+                                                          {"run", "--help"},
+                                                          {"version"},
+                                                          {"spool", "--help"},
+                                                          {"dead", "--help"},
+                                                          {"emit", "--help"},
+                                                          {"sink", "--help"}};
+  for (const std::vector<std::string>& command : commands) {
+    std::vector<std::string> words = {"/bin/sh", "-c", "exec \"$0\" \"$@\" >/dev/full",
+                                      test::outrider_binary()};
+    words.insert(words.end(), command.begin(), command.end());
+    const test::Finished ended = test::run(words);
+    EXPECT_EQ(ended.status, 1) << command[0] << "\n" << ended.err;
+  }
+}
+
 }  // namespace
 }  // namespace outrider::sidecar

@@ -7,6 +7,7 @@
 
 #include "sidecar/base/endpoint_guard.hpp"
 #include "sidecar/config/checks.hpp"
+#include "sidecar/config/options.hpp"
 #include "support/certificate.hpp"
 #include "unit/config/config_support.hpp"
 
@@ -419,6 +420,30 @@ TEST(ConfigErrors, AZeroByteIsSaidOnceWithItsLine) {
   EXPECT_EQ(errors_of("[destination.a]\ntype = std\0out\ntype = \0\n"s), "a.conf:2" + error);
   EXPECT_EQ(errors_of("\xff\xfe[\0a\0]\0"s), "a.conf:1" + error);
   EXPECT_EQ(errors_of("[destination.a]\ntype = stdout\n# \0\n"s), "a.conf:3" + error);
+}
+
+TEST(ConfigErrors, ValuesHaveTheirLimits) {
+  const auto repeated = [](const std::string& line, std::size_t count) {
+    std::string text;
+    for (std::size_t i = 0; i < count; ++i) text += line + std::to_string(i) + "\n";
+    return text;
+  };
+  const std::string urls = repeated("url = https://h/", option_values_max);
+  EXPECT_EQ(errors_of("[destination.a]\n" + urls), "");
+  EXPECT_EQ(errors_of("[destination.a]\n" + urls + "url = https://h/\n"),
+            "a.conf:1026: url: there are more than 1024 values; that is the limit\n");
+  std::string list = "a";
+  for (std::size_t i = 1; i < option_values_max; ++i) list += ",a";
+  EXPECT_EQ(errors_of(http + "topics = " + list + "\n"), "");
+  EXPECT_NE(errors_of(http + "topics = " + list + ",a\n"), "");
+  EXPECT_NE(errors_of(http + "cloudevents_source = " + std::string(value_bytes_max + 1, 'x')), "");
+  const std::string path(path_bytes_max, 'x');
+  EXPECT_EQ(errors_of("[destination.a]\ntype = file\npath = " + path + "\n"), "");
+  EXPECT_NE(errors_of("[destination.a]\ntype = file\npath = x" + path + "\n")
+                .find("a path has at most 4000"),
+            std::string::npos);
+  EXPECT_NE(errors_of(http + "header = X: " + std::string(9000, 'y')).find("9003 bytes"),
+            std::string::npos);
 }
 
 TEST(ConfigErrors, TheFirstHundredAreShown) {

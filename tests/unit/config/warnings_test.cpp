@@ -118,6 +118,10 @@ TEST(ConfigWarnings, FilesWithSecretsThatOthersCanRead) {
   EXPECT_THAT(of(0644), ElementsAre(HasSubstr("a.conf:3: bearer_token_file: file \"" + token +
                                               "\" can be read by every user"),
                                     HasSubstr("a.conf:4: secret_header: ")));
+  chmod(token.c_str(), 0600);
+  chmod(dir.path().c_str(), 0777);
+  EXPECT_THAT(exposure_of(token), HasSubstr("can be replaced"));
+  chmod(dir.path().c_str(), 0700);
   EXPECT_THAT(of(0660), ElementsAre(HasSubstr("can be changed by others"),
                                     HasSubstr("can be changed by others")));
 }

@@ -41,7 +41,7 @@ class CredentialsTest : public testing::Test {
 
   void open() {
     Result<std::unique_ptr<CredentialStore>> opened =
-        CredentialStore::open(config_, trust_stores_, log_);
+        CredentialStore::open(config_, trust_stores_, helper_, log_);
     ASSERT_TRUE(opened.ok()) << opened.error().message;
     store_ = std::move(opened.value());
     last_ = store_->current(clock_.now());
@@ -49,7 +49,7 @@ class CredentialsTest : public testing::Test {
 
   std::string refusal() {
     const Result<std::unique_ptr<CredentialStore>> opened =
-        CredentialStore::open(config_, trust_stores_, log_);
+        CredentialStore::open(config_, trust_stores_, helper_, log_);
     return opened.ok() ? "" : opened.error().message;
   }
 
@@ -64,7 +64,8 @@ class CredentialsTest : public testing::Test {
   test::TempDir dir_;
   test::ManualClock clock_;
   test::MemoryLog log_;
-  TrustStores trust_stores_;
+  const std::shared_ptr<TrustStores> trust_stores_ = std::make_shared<TrustStores>();
+  CredentialStore::Helper helper_ = [](const std::function<void()>& job) { job(); };
   DestinationConfig config_;
   std::unique_ptr<CredentialStore> store_;
   std::shared_ptr<const Credentials> last_;
@@ -223,6 +224,36 @@ TEST_F(CredentialsTest, ASnapshotInUseOutlivesTheNextOne) {
   EXPECT_TRUE(changes());
   store_.reset();
   EXPECT_THAT(in_use->headers, ElementsAre("Authorization: Bearer one"));
+}
+
+TEST_F(CredentialsTest, AFileSystemThatDoesNotAnswerIsNotWaitedFor) {
+  config_.bearer_token_file = write("token", "old\n");
+  std::vector<std::function<void()>> looks;
+  helper_ = [&](std::function<void()> job) { looks.push_back(std::move(job)); };
+  open();
+  write("token", "new\n");
+  for (int i = 0; i < 30; ++i) EXPECT_FALSE(changes());
+  EXPECT_EQ(looks.size(), 1U) << "one at a time";
+  EXPECT_EQ(log_.count("cannot be looked at"), 1);
+  looks[0]();
+  // The look began before the change, or after it; by the next one it is seen.
+  if (!changes(Duration::zero())) {
+    changes();
+    ASSERT_EQ(looks.size(), 2U);
+    looks[1]();
+    EXPECT_TRUE(changes(Duration::zero()));
+  }
+  EXPECT_THAT(last_->headers, ElementsAre("Authorization: Bearer new"));
+}
+
+TEST_F(CredentialsTest, ALookThatComesBackAfterTheStoreHasGoneHurtsNobody) {
+  config_.bearer_token_file = write("token", "old\n");
+  std::vector<std::function<void()>> looks;
+  helper_ = [&](std::function<void()> job) { looks.push_back(std::move(job)); };
+  open();
+  ASSERT_EQ(looks.size(), 1U);
+  store_.reset();
+  looks[0]();
 }
 
 }  // namespace

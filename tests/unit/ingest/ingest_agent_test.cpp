@@ -332,6 +332,16 @@ TEST_F(ClientTableTest, IsBoundedInReasonsThatChangeWithEveryFrame) {
   EXPECT_LE(table.reason_count(), 3 * (ClientTable::reasons_max + 1));
 }
 
+TEST_F(ClientTableTest, OfAHugeHeaderEveryDropCounts) {
+  Drops drops;
+  for (int i = 0; i < 5000; ++i) drops["reason" + std::to_string(i)] = 2;
+  note(1, 1, drops);
+  note(1, 2, drops);
+  std::uint64_t total = 0;
+  for (const auto& [reason, events] : table.drops()) total += events;
+  EXPECT_EQ(total, 10'000U);
+}
+
 TEST_F(ClientTableTest, TotalsEndAtTheLargestNumber) {
   note(1, 1, {{"full", UINT64_MAX}});
   note(2, 1, {{"full", UINT64_MAX - 5}});

@@ -212,6 +212,40 @@ TEST_F(ZmqSourceTest, RefusesEndpointsThatCannotBe) {
   EXPECT_THAT(open({"ipc://" + std::string(200, 'x')}), HasSubstr("at most 107"));
 }
 
+TEST_F(ZmqSourceTest, AnswersAClientThatComesBackUnderItsIdentity) {
+  config_.confirm_endpoint = ipc_;
+  auto opened = open_zmq_confirm_source(config_, context_.get(), reactor_, log_);
+  ASSERT_TRUE(opened.ok());
+  ConfirmSource& source = *opened.value();
+  // The first one's connection stays open, as of a machine that has lost its network.
+  std::vector<void*> clients;
+  for (const char* name : {"first", "again"}) {
+    void* client = zmq_socket(client_context_.get(), ZMQ_DEALER);
+    clients.push_back(client);
+    const int linger_ms = 0;
+    const int timeout_ms = 20'000;
+    zmq_setsockopt(client, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
+    zmq_setsockopt(client, ZMQ_RCVTIMEO, &timeout_ms, sizeof timeout_ms);
+    zmq_setsockopt(client, ZMQ_ROUTING_ID, "me", 2);
+    ASSERT_EQ(zmq_connect(client, ipc_.c_str()), 0);
+    ASSERT_EQ(zmq_send(client, name, 5, 0), 5);
+    std::optional<PeerFrame> frame;
+    const MonoTime deadline = clock_.now().mono + seconds(20);
+    while (!(frame = source.receive()) && clock_.now().mono < deadline) {
+      reactor_.wait(std::chrono::milliseconds(100));
+    }
+    ASSERT_TRUE(frame) << name;
+    EXPECT_EQ(proto::as_text(frame->frame), name);
+    source.answer(frame->peer, name);
+    char answer[16];
+    ASSERT_EQ(zmq_recv(client, answer, sizeof answer, 0), 5);
+    EXPECT_EQ(std::string(answer, 5), name);
+  }
+  EXPECT_EQ(log_.count("came back under its ZeroMQ identity"), 1);
+  for (void* client : clients) zmq_close(client);
+  source.close();
+}
+
 TEST_F(ZmqSourceTest, ClosesWhenTheApplicationEndsItsContext) {
   ASSERT_EQ(open({"inproc://app"}), "");
   zmq_ctx_shutdown(context_.get());

@@ -7,7 +7,8 @@
 //
 // For tests, tools and programs that cannot have a second process. What is queued lives and dies
 // with the application, and with a spool in the configuration deliver() outlives it; a forked child
-// has no sidecar, and its client counts its events as dropped.
+// has no sidecar, and its client counts its events as dropped. It gives up its copies of the
+// sidecar's sockets and locks at once, and neither stop() nor the destructor does anything there.
 //
 // Thread: one thread of its own, from construction to stop(). Owns: the sidecar and the ZeroMQ
 // context, so that clients must be closed before it is destroyed. The log goes to stderr as the

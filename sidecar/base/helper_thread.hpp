@@ -1,0 +1,38 @@
+// HelperThread: a thread for short jobs that may block for ever, as a look at a file of a network
+// file system may.
+//
+// Used by CurlDriver for credential files. run() waits for the job for wait_max at most, and only
+// if no job before it is still running: so what is quick is there at once, and what hangs costs the
+// caller wait_max, once. A job owns all that it touches, for it may outlive its caller.
+// Thread: the functions belong to one thread. Owns: the thread, made for the first job; one that is
+// stuck in a job is left behind. Without a thread (none can be made) no job runs.
+// Limits: as many jobs as are given; its user gives one for each thing that it looks at.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <thread>
+
+namespace outrider::sidecar {
+
+class HelperThread {
+ public:
+  using Job = std::function<void()>;
+  static constexpr std::chrono::milliseconds wait_max{10};
+
+  HelperThread();
+  ~HelperThread();
+  HelperThread(const HelperThread&) = delete;
+  HelperThread& operator=(const HelperThread&) = delete;
+
+  /// False: there can be no thread, and the job is gone.
+  bool run(Job job);
+
+ private:
+  struct State;
+  const std::shared_ptr<State> state_;
+  std::thread thread_;
+};
+
+}  // namespace outrider::sidecar

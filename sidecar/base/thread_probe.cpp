@@ -1,0 +1,50 @@
+#include "sidecar/base/thread_probe.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include <sys/stat.h>
+
+namespace outrider::sidecar {
+namespace {
+
+/// Of this process; 0 if it cannot be seen.
+nlink_t threads_now() {
+  struct stat tasks {};
+  return stat("/proc/self/task", &tasks) == 0 ? tasks.st_nlink : 0;
+}
+
+}  // namespace
+
+Error no_threads(const char* reason) {
+  return {std::string("the system gives no more threads (") + reason +
+          "): raise TasksMax= of the unit, pids.max of the cgroup, `ulimit -u` or `ulimit -v`"};
+}
+
+Status probe_threads(std::size_t count) {
+  const nlink_t before = threads_now();
+  std::atomic<bool> is_over = false;
+  std::vector<std::thread> threads;
+  Status status = Nothing{};
+  try {
+    while (threads.size() < count) threads.emplace_back([&] { is_over.wait(false); });
+  } catch (const std::system_error& error) {
+    status = no_threads(error.code().message().c_str());
+  } catch (const std::bad_alloc&) {
+    status = no_threads("out of memory");
+  }
+  is_over = true;
+  is_over.notify_all();
+  for (std::thread& thread : threads) thread.join();
+  // A thread that has been joined still counts for a moment.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(100);
+  while (threads_now() > before && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::yield();
+  }
+  return status;
+}
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,19 @@
+// Whether the system lets this process make threads: libraries abort when it does not.
+//
+// Used by Host before anything else makes one. Thread: any; it makes the threads, all at a time,
+// and ends them. Fails with: an Error that names the limits. Another process of the same user may
+// take what was free a moment ago.
+#pragma once
+
+#include <cstddef>
+
+#include "sidecar/base/result.hpp"
+
+namespace outrider::sidecar {
+
+Status probe_threads(std::size_t count);
+
+/// What to say when a thread could not be made, whoever made it.
+Error no_threads(const char* reason);
+
+}  // namespace outrider::sidecar

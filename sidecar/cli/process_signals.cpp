@@ -1,0 +1,189 @@
+#include "sidecar/cli/process_signals.hpp"
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include <poll.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include "sidecar/cli/commands.hpp"
+#include "sidecar/cli/service_notify.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+using std::chrono::steady_clock;
+
+/// Some senders signal the process and then its group: that is one wish, not two.
+constexpr std::chrono::milliseconds same_signal_time{200};
+/// Between two lines about a signal that is ignored.
+constexpr std::chrono::seconds said_again{1};
+
+/// Those of the kernel that ask for nothing, and job control by hand, do what they always do.
+constexpr std::array left_alone = {SIGCHLD, SIGURG, SIGWINCH, SIGCONT, SIGTSTP,
+                                   // The thread itself has done wrong: blocked, they kill it.
+                                   SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};
+
+sigset_t taken_signals() {
+  sigset_t signals;
+  sigfillset(&signals);
+  for (const int signal : left_alone) sigdelset(&signals, signal);
+  return signals;
+}
+
+bool is_stop(int signal) {
+  return signal == SIGTERM || signal == SIGINT || signal == SIGQUIT;
+}
+
+std::string signal_name(int signal) {
+  const char* const name = sigabbrev_np(signal);
+  return name != nullptr ? "SIG" + std::string(name) : std::to_string(signal);
+}
+
+[[noreturn]] void end_now(int status, std::string_view text) {
+  // Only if there is room for it: perhaps a log that nobody reads is what has taken so long.
+  pollfd room = {STDERR_FILENO, POLLOUT, 0};
+  if (!text.empty() && poll(&room, 1, 0) == 1) {
+    [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, text.data(), text.size());
+  }
+  _exit(status);
+}
+
+}  // namespace
+
+void block_signals() {
+  // A write to a reader that has gone, or beyond a limit, is an error to report.
+  for (const int signal : {SIGPIPE, SIGXFSZ}) std::signal(signal, SIG_IGN);
+  const sigset_t signals = taken_signals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+}
+
+/// What the object and its thread share; the thread lives until the process ends.
+struct ProcessSignals::State {
+  State(Host& to_stop, Duration time_max, Log& to_say)
+      : stop_time_max(time_max), log(to_say), host(&to_stop) {}
+
+  const Duration stop_time_max;
+  Log& log;
+  std::mutex mutex;  ///< guards all below
+  Host* host;        ///< null: it has stopped
+  std::optional<steady_clock::time_point> stop_began;
+  std::optional<MonoTime> deadline;
+  int status = exit_events_lost;
+  pthread_t thread{};
+
+  void run();
+  int next_signal();
+  void stop();
+  void ignore(int signal);
+
+  std::array<std::optional<steady_clock::time_point>, 65> said;  ///< the thread's own
+};
+
+/// The next signal; 0 when the time to stop is over.
+int ProcessSignals::State::next_signal() {
+  const sigset_t signals = taken_signals();
+  std::optional<MonoTime> until;
+  {
+    const std::lock_guard lock(mutex);
+    until = deadline;
+  }
+  int signal = 0;
+  if (!until) {
+    sigwait(&signals, &signal);
+    return signal;
+  }
+  const auto left = std::chrono::nanoseconds(*until - steady_clock::now()).count();
+  if (left <= 0) return 0;
+  const timespec timeout = {left / 1'000'000'000, left % 1'000'000'000};
+  signal = sigtimedwait(&signals, nullptr, &timeout);
+  if (signal > 0) return signal;
+  return errno == EINTR ? SIGCONT : 0;  // which means nothing
+}
+
+void ProcessSignals::State::stop() {
+  const auto now = steady_clock::now();
+  {
+    const std::lock_guard lock(mutex);
+    if (stop_began && now - *stop_began < same_signal_time) return;
+    if (stop_began) {
+      end_now(exit_events_lost, "outrider: second signal, ending at once; events may be lost\n");
+    }
+    stop_began = now;
+    if (!deadline) deadline = now + stop_time_max + close_time_max;
+    if (host != nullptr) host->request_stop();
+  }
+  notify_service_manager("STOPPING=1");
+}
+
+void ProcessSignals::State::ignore(int signal) {
+  const auto now = steady_clock::now();
+  auto& last = said[static_cast<std::size_t>(signal) % said.size()];
+  const std::lock_guard lock(mutex);
+  if (host == nullptr || (last && now - *last < said_again)) return;
+  last = now;
+  const std::string_view hint =
+      signal == SIGHUP ? "a changed configuration needs a restart" : "SIGTERM is what stops";
+  log.warn("signal ignored", {{"signal", signal_name(signal)}, {"hint", std::string(hint)}});
+}
+
+void ProcessSignals::State::run() {
+  pthread_setname_np(pthread_self(), "signals");
+  for (;;) {
+    const int signal = next_signal();
+    {
+      const std::lock_guard lock(mutex);
+      if (signal == 0 && host == nullptr) end_now(status, "");
+    }
+    if (signal == 0) {
+      end_now(exit_events_lost, "outrider: the shutdown hangs, ending now; events are lost\n");
+    } else if (is_stop(signal)) {
+      stop();
+    } else if (signal != SIGCONT) {
+      ignore(signal);
+    }
+  }
+}
+
+Result<std::unique_ptr<ProcessSignals>> ProcessSignals::start(Host& host, Duration stop_time_max,
+                                                              Log& log) {
+  auto state = std::make_shared<State>(host, stop_time_max, log);
+  try {
+    std::thread thread([state] { state->run(); });
+    state->thread = thread.native_handle();
+    thread.detach();
+  } catch (const std::system_error& error) {
+    return Error{std::string("no thread can be made for signals: ") + error.what()};
+  }
+  return std::unique_ptr<ProcessSignals>(new ProcessSignals(std::move(state)));
+}
+
+ProcessSignals::ProcessSignals(std::shared_ptr<State> state) : state_(std::move(state)) {}
+
+ProcessSignals::~ProcessSignals() {
+  const std::lock_guard lock(state_->mutex);
+  state_->host = nullptr;
+}
+
+void ProcessSignals::ended(int status, MonoTime deadline) {
+  const std::lock_guard lock(state_->mutex);
+  state_->host = nullptr;
+  state_->status = status;
+  state_->deadline = deadline;
+  // So that the thread looks at the deadline; it ignores this one.
+  pthread_kill(state_->thread, SIGUSR1);
+}
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,158 @@
+// More clients than the sidecar has descriptors for, and clients that want its memory.
+
+#include <atomic>
+#include <fstream>
+#include <thread>
+
+#include <zmq.h>
+
+#include "e2e/spool_fixture.hpp"
+#include "support/frames.hpp"
+#include "support/zmtp_client.hpp"
+
+namespace outrider::test {
+namespace {
+
+/// `outrider run` with a limit of open files.
+std::unique_ptr<Process> run_with_files(int files, const std::string& config_file) {
+  auto process = std::make_unique<Process>(std::vector<std::string>{
+      "/bin/sh", "-c", "ulimit -n " + std::to_string(files) + " && exec \"$@\"", "sh",
+      outrider_binary(), "run", "--config", config_file});
+  EXPECT_TRUE(process->wait_for_line(" ready ", Process::Stream::err))
+      << process->text(Process::Stream::err);
+  return process;
+}
+
+/// ZeroMQ sockets that connect, send one event and stay.
+class Crowd {
+ public:
+  Crowd() : context_(zmq_ctx_new()) { zmq_ctx_set(context_, ZMQ_MAX_SOCKETS, 4096); }
+  ~Crowd() {
+    leave();
+    zmq_ctx_term(context_);
+  }
+  Crowd(const Crowd&) = delete;
+  Crowd& operator=(const Crowd&) = delete;
+
+  void join(const std::string& endpoint, int type, std::uint64_t n) {
+    void* socket = zmq_socket(context_, type);
+    const int linger_ms = 0;
+    zmq_setsockopt(socket, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
+    zmq_connect(socket, endpoint.c_str());
+    const std::string frame = frame_bytes({event_bytes("crowd.one", 0, numbered_data(n))});
+    zmq_send(socket, frame.data(), frame.size(), ZMQ_DONTWAIT);
+    sockets_.push_back(socket);
+  }
+  void leave() {
+    for (void* socket : sockets_) zmq_close(socket);
+    sockets_.clear();
+  }
+
+ private:
+  void* context_;
+  std::vector<void*> sockets_;
+};
+
+struct CrowdCase {
+  std::string name;
+  int files;
+  int clients;
+  bool is_tcp;
+  bool has_spool;
+};
+
+void PrintTo(const CrowdCase& one, std::ostream* out) {
+  *out << one.name;
+}
+
+class CrowdAtTheDoor : public testing::TestWithParam<CrowdCase> {};
+
+TEST_P(CrowdAtTheDoor, CostsNeitherTheProcessNorDeliveriesNorThoseInside) {
+  const CrowdCase& param = GetParam();
+  const TempDir dir;
+  Sink sink(dir);
+  Sink late(dir, {}, "late");
+  const std::string confirm = "ipc://" + dir.file("c.sock");
+  write_file(dir.file("o.conf"),
+             "[ingest]\nendpoint = " +
+                 (param.is_tcp ? "tcp://127.0.0.1:*" : "ipc://" + dir.file("o.sock")) + "\n" +
+                 (param.has_spool ? "confirm_endpoint = " + confirm + "\n[spool]\npath = " +
+                                        dir.file("s.db") + "\nfree_bytes_min = 0\n"
+                                  : "") +
+                 https_destination("audit", sink, "exclude = late.>") +
+                 https_destination("late", late, "topics = late.>"));
+  const auto sidecar = run_with_files(param.files, dir.file("o.conf"));
+  const std::string said = sidecar->text(Process::Stream::err);
+  const std::string ingest = said.substr(said.find("endpoint=") + 9);
+  const std::string endpoint = ingest.substr(0, ingest.find('\n'));
+  Client inside(endpoint);
+  emit_numbers(inside, 100'001, 100'001);
+  ASSERT_TRUE(eventually([&] { return !sink.numbers().empty(); }));
+  Crowd crowd;
+  for (int i = 1; i <= param.clients; ++i) {
+    if (param.has_spool) crowd.join(confirm, ZMQ_DEALER, i);
+    crowd.join(endpoint, ZMQ_PUSH, i);
+  }
+  EXPECT_TRUE(sidecar->wait_for_line("new clients are refused", Process::Stream::err));
+  // Who was inside goes on; and there is a descriptor for a receiver that nobody has sent to yet.
+  emit_numbers(inside, 100'002, 100'100);
+  emit_numbers(inside, 100'101, 100'101, "late.one");
+  EXPECT_TRUE(eventually([&] { return distinct(sink.numbers()).contains(100'100); }));
+  EXPECT_TRUE(eventually([&] { return late.numbers() == range(100'101, 100'101); }));
+  crowd.leave();
+  Client later(endpoint);
+  emit_numbers(later, 200'000, 200'000);
+  EXPECT_TRUE(eventually([&] { return distinct(sink.numbers()).contains(200'000); }));
+  sidecar->signal(SIGTERM);
+  EXPECT_EQ(sidecar->wait(60s), 0) << sidecar->text(Process::Stream::err);
+}
+
+INSTANTIATE_TEST_SUITE_P(Crowds, CrowdAtTheDoor,
+                         testing::Values(CrowdCase{"Ipc", 64, 80, false, false},
+                                         CrowdCase{"Tcp", 64, 80, true, false},
+                                         CrowdCase{"WithSpool", 96, 400, false, true}),
+                         [](const auto& instance) { return instance.param.name; });
+
+TEST(CrowdInMemory, MessagesWithoutEndAndLargeFramesAreBounded) {
+  const TempDir dir;
+  Sink sink(dir);
+  Sidecar sidecar(dir, https_destination("audit", sink, "topics = good.>"));
+  const auto peak_kib = [&] {
+    std::ifstream status("/proc/" + std::to_string(sidecar.process().pid()) + "/status");
+    for (std::string line; std::getline(status, line);) {
+      if (line.starts_with("VmHWM:")) return std::stol(line.substr(6));
+    }
+    return 0L;
+  };
+  const long before = peak_kib();
+  const std::string part = ZmtpClient::part(std::string(1 << 20, 'x'), true);
+  for (int round = 0; round < 16; ++round) {
+    const ZmtpClient endless(dir.file("o.sock"));
+    ASSERT_TRUE(endless.greet());
+    for (int i = 0; i < 64 && endless.write_all(part); ++i) {
+    }
+  }
+  // Four that send as fast as they can what is as large as a frame may be; and one that is polite.
+  std::atomic<bool> is_over = false;
+  std::vector<std::thread> floods;
+  for (int i = 0; i < 4; ++i) {
+    floods.emplace_back([&] {
+      const ZmtpClient flood(dir.file("o.sock"));
+      const std::string frame = ZmtpClient::part(std::string(4 << 20, 'x'), false);
+      EXPECT_TRUE(flood.greet());
+      for (int sent = 0; sent < 100 || !is_over; ++sent) EXPECT_TRUE(flood.write_all(frame));
+    });
+  }
+  Client polite(sidecar.endpoint());
+  ASSERT_EQ(polite.emit_wait(10s, "good.one", {{"n", 1}}), Status::ok);
+  EXPECT_TRUE(eventually([&] { return sink.numbers() == range(1, 1); }));
+  is_over = true;
+  for (std::thread& flood : floods) flood.join();
+  const long grown = peak_kib() - before;
+  RecordProperty("grown_kib", std::to_string(grown));
+  EXPECT_LT(grown, 200L << 10U);
+  EXPECT_EQ(sidecar.stop(), 0);
+}
+
+}  // namespace
+}  // namespace outrider::test

@@ -1,0 +1,149 @@
+// The sidecar's process in its world: a standard error that nobody reads, signals, systems without
+// threads or room.
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "e2e/e2e_fixture.hpp"
+#include "support/places.hpp"
+
+namespace outrider::test {
+namespace {
+
+/// A sidecar whose standard error is a pipe of one page, which nobody reads until read_all().
+class SilentSidecar {
+ public:
+  SilentSidecar(const TempDir& dir, const std::string& config) : endpoint_(dir.file("o.sock")) {
+    write_file(dir.file("outrider.conf"), config);
+    EXPECT_EQ(mkfifo(dir.file("err").c_str(), 0600), 0);
+    reader_ = open(dir.file("err").c_str(), O_RDWR | O_CLOEXEC);
+    fcntl(reader_, F_SETPIPE_SZ, 4096);
+    process_ = std::make_unique<Process>(std::vector<std::string>{
+        "/bin/sh", "-c", "exec \"$0\" \"$@\" 2>" + dir.file("err"), test::outrider_binary(), "run",
+        "--config", dir.file("outrider.conf"), "--ingest.endpoint=ipc://" + endpoint_});
+  }
+  ~SilentSidecar() { close(reader_); }
+
+  std::string endpoint() const { return "ipc://" + endpoint_; }
+  Process& process() { return *process_; }
+
+  /// Until a line with `part` has come, or nothing comes for a long time.
+  bool read_until(const std::string& part) {
+    pollfd ready = {reader_, POLLIN, 0};
+    while (poll(&ready, 1, 20'000) == 1) {
+      char block[4096];
+      const ssize_t got = read(reader_, block, sizeof block);
+      if (got <= 0) return false;
+      text_.append(block, static_cast<std::size_t>(got));
+      if (text_.find(part) != std::string::npos) return true;
+    }
+    return false;
+  }
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string endpoint_;
+  int reader_ = -1;
+  std::string text_;
+  std::unique_ptr<Process> process_;
+};
+
+TEST(ProcessLog, NobodyWhoReadsItHoldsUpNothingAndWhatIsDroppedIsSaid) {
+  const TempDir dir;
+  Sink sink(dir);
+  // At the level debug, and with names of 200 bytes: a page of lines is soon full.
+  std::string config = "[shutdown]\nlinger = 100ms\n[log]\nlevel = debug\n" +
+                       https_destination("healthy", sink, "topics = orders.>\n");
+  for (int i = 0; i < 40; ++i) {
+    config += "[destination.refusing" + std::to_string(i) +
+              "]\ntype = http\nurl = http://127.0.0.1:1/" + std::string(200, 'x') +
+              "\nretry_initial = 10ms\nretry_max = 20ms\n";
+  }
+  SilentSidecar sidecar(dir, config);
+  Client client(sidecar.endpoint());
+  long sent = 0;
+  ASSERT_TRUE(eventually([&] {
+    return client.emit("orders.paid", {{"n", ++sent}}) == Status::ok && client.flush(100ms);
+  }));
+  for (int round = 0; round < 8; ++round) {
+    emit_numbers(client, sent + 1, sent + 20);
+    sent += 20;
+    EXPECT_TRUE(client.flush(20s));
+    EXPECT_TRUE(eventually([&] { return std::ssize(sink.numbers()) >= sent; })) << round;
+  }
+  sidecar.process().signal(SIGTERM);
+  EXPECT_TRUE(sidecar.read_until("every accepted event is accounted for")) << sidecar.text();
+  EXPECT_EQ(sidecar.process().wait(), 3) << "the refusing ones have lost theirs";
+}
+
+TEST(ProcessSignals, WhatIsNoWishToStopIsSaidAndIgnored) {
+  const TempDir dir;
+  Sink sink(dir);
+  Sidecar sidecar(dir, https_destination("audit", sink));
+  for (const int signal : {SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGPIPE, SIGXFSZ,
+                           SIGXCPU, SIGTTOU, SIGTTIN, SIGIO, SIGPWR, SIGRTMIN + 1}) {
+    sidecar.process().signal(signal);
+  }
+  EXPECT_TRUE(sidecar.process().wait_for_line("SIGHUP", Process::Stream::err)) << sidecar.err();
+  Client client(sidecar.endpoint());
+  emit_numbers(client, 1, 10);
+  EXPECT_TRUE(client.flush(10s));
+  EXPECT_EQ(sidecar.stop(), 0) << sidecar.err();
+  EXPECT_EQ(sidecar.ledger("audit").delivered, 10U);
+}
+
+TEST(ProcessSignals, SigquitStopsInOrder) {
+  const TempDir dir;
+  Sink sink(dir);
+  Sidecar sidecar(dir, https_destination("audit", sink));
+  Client client(sidecar.endpoint());
+  emit_numbers(client, 1, 10);
+  EXPECT_TRUE(client.flush(10s));
+  sidecar.process().signal(SIGQUIT);
+  EXPECT_EQ(sidecar.process().wait(), 0) << sidecar.err();
+  EXPECT_EQ(sidecar.ledger("audit").delivered, 10U);
+}
+
+TEST(ProcessSignals, WhatComesBeforeItIsReadyStopsItInOrderToo) {
+  const TempDir dir;
+  // The shell signals itself while signals are blocked, so that they wait for the sidecar.
+  write_file(dir.file("outrider.conf"), "[destination.out]\ntype = stdout\n");
+  const Finished ended =
+      run({"/usr/bin/python3", "-c",
+           "import os,signal,sys\n"
+           "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGHUP])\n"
+           "os.kill(os.getpid(), signal.SIGTERM)\nos.kill(os.getpid(), signal.SIGHUP)\n"
+           "os.execv(sys.argv[1], sys.argv[1:])\n",
+           test::outrider_binary(), "run", "--config", dir.file("outrider.conf"),
+           "--ingest.endpoint=ipc://" + dir.file("o.sock")});
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  EXPECT_NE(ended.err.find("\nledger\n"), std::string::npos) << ended.err;
+}
+
+TEST(ProcessThreads, WithTooFewItSaysWhatIsMissing) {
+  const TempDir dir;
+  write_file(dir.file("outrider.conf"),
+             "[destination.out]\ntype = stdout\n[spool]\npath = " + dir.file("spool.db") + "\n");
+  ASSERT_EQ(chmod(dir.path().c_str(), 0777), 0);
+  // The limit is none for root: it becomes somebody who runs nothing else.
+  const std::string start =
+      "import os,resource,sys\nn = int(sys.argv[1])\n"
+      "resource.setrlimit(resource.RLIMIT_NPROC, (n, n))\n"
+      "if os.getuid() == 0: os.setuid(54321)\nos.execv(sys.argv[2], sys.argv[2:])\n";
+  for (const int threads : {1, 2, 3, 5, 8}) {
+    const Finished ended = run(
+        {"/usr/bin/python3", "-c", start, std::to_string(threads), test::outrider_binary(), "run",
+         "--config", dir.file("outrider.conf"), "--ingest.endpoint=ipc://" + dir.file("o.sock"),
+         "--ingest.confirm_endpoint=ipc://" + dir.file("c.sock")});
+    if (ended.status == 127 || ended.err.find("Permission") != std::string::npos) {
+      GTEST_SKIP() << "the binary's folder is not everybody's";
+    }
+    EXPECT_EQ(ended.status, 1) << threads << "\n" << ended.err;
+    EXPECT_NE(ended.err.find("cannot start"), std::string::npos) << ended.err;
+    EXPECT_NE(ended.err.find("TasksMax="), std::string::npos) << ended.err;
+  }
+}
+
+}  // namespace
+}  // namespace outrider::test

@@ -1,0 +1,41 @@
+#include "sidecar/base/helper_thread.hpp"
+
+#include <atomic>
+#include <future>
+
+#include <gtest/gtest.h>
+
+namespace outrider::sidecar {
+namespace {
+
+TEST(HelperThread, RunsJobsInTheirOrder) {
+  HelperThread helper;
+  std::string done;
+  std::promise<void> last;
+  EXPECT_TRUE(helper.run([&] { done += 'a'; }));
+  EXPECT_TRUE(helper.run([&] {
+    done += 'b';
+    last.set_value();
+  }));
+  last.get_future().wait();
+  EXPECT_EQ(done, "ab");
+}
+
+TEST(HelperThread, AJobThatHangsHoldsUpNeitherTheCallerNorTheEnd) {
+  const auto go_on = std::make_shared<std::promise<void>>();
+  const auto has_ended = std::make_shared<std::promise<void>>();
+  auto ended = has_ended->get_future();
+  {
+    HelperThread helper;
+    EXPECT_TRUE(helper.run([go_on, has_ended] {
+      go_on->get_future().wait();
+      has_ended->set_value();
+    }));
+    EXPECT_TRUE(helper.run([] {})) << "it has returned though the first one hangs";
+  }
+  go_on->set_value();
+  ended.wait();
+}
+
+}  // namespace
+}  // namespace outrider::sidecar

@@ -1,0 +1,141 @@
+#include "sidecar/base/line_writer.hpp"
+
+#include <algorithm>
+#include <csignal>
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sidecar/base/stderr_log.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+using std::chrono::steady_clock;
+
+std::string say(std::uint64_t lines) {
+  return "dropped " + std::to_string(lines) + "\n";
+}
+
+class LineWriterTest : public testing::Test {
+ protected:
+  LineWriterTest() {
+    EXPECT_EQ(pipe2(fds_, O_CLOEXEC), 0);
+    fcntl(fds_[1], F_SETPIPE_SZ, 4096);
+    std::signal(SIGPIPE, SIG_IGN);
+  }
+  ~LineWriterTest() override {
+    close(fds_[0]);
+    close(fds_[1]);
+  }
+
+  static steady_clock::time_point in(std::chrono::milliseconds time) {
+    return steady_clock::now() + time;
+  }
+
+  /// Reads until `last` has come.
+  std::string read_until(const std::string& last) {
+    std::string text;
+    pollfd ready = {fds_[0], POLLIN, 0};
+    while (text.find(last) == std::string::npos && poll(&ready, 1, 20'000) == 1) {
+      char block[4096];
+      const ssize_t got = read(fds_[0], block, sizeof block);
+      if (got <= 0) break;
+      text.append(block, static_cast<std::size_t>(got));
+    }
+    return text;
+  }
+
+  int fds_[2] = {-1, -1};
+};
+
+TEST_F(LineWriterTest, WritesLinesInTheirOrder) {
+  LineWriter writer(fds_[1], say);
+  writer.add("one\n");
+  writer.add("two\n");
+  EXPECT_TRUE(writer.wait_until_written(in(std::chrono::seconds(20))));
+  EXPECT_EQ(read_until("two\n"), "one\ntwo\n");
+}
+
+TEST_F(LineWriterTest, WhatNobodyReadsIsDroppedAndSaidWhereItIsMissing) {
+  LineWriter writer(fds_[1], say);
+  const std::string line = std::string(999, 'x') + "\n";
+  constexpr std::uint64_t lines = 2000;
+  for (std::uint64_t i = 0; i < lines; ++i) writer.add(line);
+  EXPECT_FALSE(writer.wait_until_written(in(std::chrono::milliseconds(0))));
+  std::string text = read_until("dropped ");
+  const std::size_t said = text.find("dropped ");
+  ASSERT_NE(said, std::string::npos);
+  const auto kept = static_cast<std::uint64_t>(
+      std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(said), '\n'));
+  EXPECT_LE(kept * line.size(), LineWriter::waiting_bytes_max + 2 * line.size());
+  if (text.find('\n', said) == std::string::npos) text += read_until("\n");
+  EXPECT_EQ(text.substr(said), say(lines - kept));
+  writer.add("after\n");
+  EXPECT_EQ(read_until("after\n"), "after\n");
+}
+
+TEST_F(LineWriterTest, LastWordsAreTakenWhenItIsFullAndNobodyHoldsUpTheEnd) {
+  const std::string line = std::string(999, 'x') + "\n";
+  LineWriter writer(fds_[1], say);
+  for (int i = 0; i < 2000; ++i) writer.add(line);
+  writer.add_last("the report\n");
+  EXPECT_FALSE(writer.wait_until_written(in(std::chrono::milliseconds(0))));
+  EXPECT_NE(read_until("the report\n").find("the report\n"), std::string::npos);
+}
+
+TEST_F(LineWriterTest, TheDestructorLeavesAThreadThatIsStuckBehind) {
+  const std::string line = std::string(99'999, 'x') + "\n";
+  { LineWriter(fds_[1], say).add(line); }
+  SUCCEED() << "it has returned though nobody reads";
+}
+
+TEST_F(LineWriterTest, AReaderThatHasGoneAndAFullDiskEndNothing) {
+  close(fds_[0]);
+  LineWriter to_nobody(fds_[1], say);
+  to_nobody.add("one\n");
+  EXPECT_TRUE(to_nobody.wait_until_written(in(std::chrono::seconds(20))));
+  const int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+  {
+    LineWriter to_full(full, say);
+    to_full.add("one\n");
+    EXPECT_TRUE(to_full.wait_until_written(in(std::chrono::seconds(20))));
+  }
+  close(full);
+  fds_[0] = -1;
+}
+
+TEST_F(LineWriterTest, ADescriptorThatSomebodyMadeNonBlockingLosesNothing) {
+  fcntl(fds_[1], F_SETFL, O_NONBLOCK);
+  LineWriter writer(fds_[1], say);
+  const std::string line = std::string(99'999, 'x') + "\n";
+  writer.add(line);
+  writer.add("end\n");
+  EXPECT_EQ(read_until("end\n"), line + "end\n");
+  EXPECT_NE(fcntl(fds_[1], F_GETFL) & O_NONBLOCK, 0) << "the flags are left alone";
+}
+
+TEST_F(LineWriterTest, TheJournalsStreamIsKnownByDeviceAndInode) {
+  struct stat status {};
+  ASSERT_EQ(fstat(fds_[1], &status), 0);
+  const std::string stream = std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino);
+  EXPECT_TRUE(is_journal(fds_[1], stream.c_str()));
+  EXPECT_FALSE(is_journal(fds_[1], (stream + "1").c_str()));
+  EXPECT_FALSE(is_journal(fds_[1], nullptr));
+  setenv("JOURNAL_STREAM", stream.c_str(), 1);
+  StderrLog log(LogLevel::info, LogFormat::text, fds_[1]);
+  unsetenv("JOURNAL_STREAM");
+  log.debug("nothing");
+  log.error("bad", {{"text",
+                     "a\xc2\x9b"
+                     "b\xff"}});
+  const std::string text = read_until("\n");
+  EXPECT_EQ(text.substr(0, 3), "<3>");
+  EXPECT_NE(text.find("error bad text=a\\u009bb\\xff\n"), std::string::npos) << text;
+}
+
+}  // namespace
+}  // namespace outrider::sidecar

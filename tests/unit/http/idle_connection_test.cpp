@@ -1,0 +1,293 @@
+// Receivers that speak out of turn. What they say on an idle connection ends that connection and
+// nothing else: every request gets the answer that came after it, and is sent once.
+
+#include <atomic>
+#include <functional>
+#include <thread>
+
+#include <dlfcn.h>
+#include <gmock/gmock.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "support/curl_fixture.hpp"
+#include "support/fault_receiver.hpp"
+#include "support/tcp_peer.hpp"
+
+namespace {
+
+/// Runs once, when a connection was looked at and found quiet.
+std::function<void()> after_the_look;
+
+/// Runs once, with a socket that was told to connect.
+std::function<void(int)> after_the_connect;
+
+}  // namespace
+
+extern "C" [[gnu::visibility("default")]] int connect(int fd, const sockaddr* address,
+                                                      socklen_t bytes) {
+  using Function = int (*)(int, const sockaddr*, socklen_t);
+  static const auto system = reinterpret_cast<Function>(dlsym(RTLD_NEXT, "connect"));
+  const int done = system(fd, address, bytes);
+  if (after_the_connect) {
+    const int error = errno;
+    std::exchange(after_the_connect, {})(fd);
+    errno = error;
+  }
+  return done;
+}
+
+extern "C" [[gnu::visibility("default")]] ssize_t recv(int fd, void* data, std::size_t bytes,
+                                                       int flags) {
+  using Function = ssize_t (*)(int, void*, std::size_t, int);
+  static const auto system = reinterpret_cast<Function>(dlsym(RTLD_NEXT, "recv"));
+  const ssize_t got = system(fd, data, bytes, flags);
+  if (got < 0 && flags == (MSG_PEEK | MSG_DONTWAIT) && after_the_look) {
+    const int error = errno;
+    std::exchange(after_the_look, {})();
+    errno = error;
+  }
+  return got;
+}
+
+namespace outrider::sidecar {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using test::answer_text;
+using test::Arrival;
+using test::FaultReceiver;
+using test::Script;
+using test::speak;
+using test::TcpPeer;
+using testing::HasSubstr;
+
+enum class Over { tcp, tls, unix_socket };
+
+struct Speech {
+  std::string name;
+  std::string text;
+  bool closes = false;
+  Over over = Over::tcp;
+  bool is_seen_at_once = false;  ///< by the reactor, before the next request begins
+};
+
+std::ostream& operator<<(std::ostream& out, const Speech& speech) {
+  return out << speech.name;
+}
+
+std::vector<Speech> make_speeches() {
+  const std::vector<std::pair<std::string, std::string>> texts = {
+      {"Second200", answer_text(200)},
+      {"Second400", answer_text(400)},
+      {"Second408AndGoodbye", answer_text(408, "Connection: close\r\n")},
+      {"Second410", answer_text(410)},
+      {"Second503WithRetryAfter", answer_text(503, "Retry-After: 3600\r\n")},
+      {"LineEnd", "\r\n"},
+      {"Garbage", std::string("\x00\xff\x16 garbage", 11)},
+      {"HalfAnAnswer", "HTTP/1.1 200 OK\r\nContent-Le"},
+      {"LateContinue", "HTTP/1.1 100 Continue\r\n\r\n"},
+      {"ManyAnswers", answer_text(200) + answer_text(200) + answer_text(200)},
+  };
+  std::vector<Speech> speeches;
+  for (const auto& [name, text] : texts) {
+    for (const bool closes : {false, true}) {
+      for (const bool at_once : {false, true}) {
+        const std::string tail = std::string(closes ? "Closing" : "") + (at_once ? "Seen" : "");
+        speeches.push_back({name + tail, text, closes, Over::tcp, at_once});
+        speeches.push_back({name + tail + "Tls", text, closes, Over::tls, at_once});
+        speeches.push_back({name + tail + "Unix", text, closes, Over::unix_socket, at_once});
+      }
+    }
+  }
+  return speeches;
+}
+
+class IdleConnectionTest : public test::CurlFixture {
+ protected:
+  DestinationConfig to_receiver(const FaultReceiver& receiver) {
+    DestinationConfig config = to(receiver.url());
+    if (certificate_) config.ca_file = certificate_->cert_file;
+    return config;
+  }
+
+  FaultReceiver::Options over(Over kind) {
+    FaultReceiver::Options options;
+    if (kind == Over::unix_socket) options.unix_path = dir_.file("receiver.sock");
+    if (kind == Over::tls) {
+      certificate_ = test::make_certificate(dir_.path());
+      options.tls = test::TlsOptions{*certificate_};
+    }
+    return options;
+  }
+
+  /// The driver does not turn meanwhile, as when the sidecar is busy with other things.
+  static bool comes_true(const std::function<bool()>& condition) {
+    const auto deadline = std::chrono::steady_clock::now() + seconds(10);
+    while (!condition()) {
+      if (std::chrono::steady_clock::now() > deadline) return false;
+      std::this_thread::yield();
+    }
+    return true;
+  }
+
+  std::optional<test::Certificate> certificate_;
+};
+
+class IdleConnectionThatSpeaks : public IdleConnectionTest,
+                                 public testing::WithParamInterface<Speech> {};
+
+TEST_P(IdleConnectionThatSpeaks, EndsAndNoRequestWithIt) {
+  const Speech& speech = GetParam();
+  FaultReceiver receiver(over(speech.over));
+  Script script = {test::read_all(), test::send_text(answer_text(200)),
+                   test::wait_for(milliseconds(5)), speak(speech.text)};
+  if (speech.closes) script.push_back(test::close_connection());
+  receiver.script_requests({}, script);
+  open(to_receiver(receiver));
+  constexpr AttemptId requests = 4;
+  for (AttemptId id = 1; id <= requests; ++id) {
+    start(id, "body " + std::to_string(id));
+    const Completion completion = finish_one();
+    EXPECT_EQ(completion.result, AttemptResult::answered) << completion.detail;
+    EXPECT_EQ(completion.status, 200);
+    ASSERT_TRUE(comes_true([&] { return receiver.counts().spoken == id; }));
+    if (speech.closes) {
+      ASSERT_TRUE(comes_true([&] { return receiver.counts().cut == id; }));
+    }
+    for (int i = 0; speech.is_seen_at_once && i < 3; ++i) turn();
+  }
+  const std::vector<Arrival> arrivals = receiver.arrivals();
+  ASSERT_EQ(arrivals.size(), requests);
+  for (AttemptId id = 1; id <= requests; ++id) {
+    EXPECT_EQ(arrivals[id - 1].body, "body " + std::to_string(id));
+  }
+  EXPECT_EQ(receiver.counts().connections, requests);
+}
+
+INSTANTIATE_TEST_SUITE_P(Speeches, IdleConnectionThatSpeaks, testing::ValuesIn(make_speeches()),
+                         [](const auto& test) { return test.param.name; });
+
+TEST_F(IdleConnectionTest, QuietOnesAreKept) {
+  for (const Over kind : {Over::tcp, Over::tls, Over::unix_socket}) {
+    FaultReceiver receiver(over(kind));
+    open(to_receiver(receiver));
+    for (AttemptId id = 1; id <= 20; ++id) {
+      start(id);
+      ASSERT_EQ(finish_one().status, 200);
+      if (id % 2 == 0) turn();
+    }
+    EXPECT_EQ(receiver.counts().connections, 1U);
+    transport_.reset();
+    certificate_.reset();
+  }
+}
+
+/// One that was ended is not what libcurl makes do with, also where it has several.
+TEST_F(IdleConnectionTest, AllThatSpokeAreLeftAtOnce) {
+  FaultReceiver receiver;
+  receiver.set_capacity(8);
+  receiver.set_latency(milliseconds(50));
+  receiver.script_requests(std::vector<Script>(
+      8,
+      Script{test::read_all(), test::work(), test::send_text(answer_text(200)),
+             test::wait_for(milliseconds(5)), speak(answer_text(408)), test::close_connection()}));
+  open(to_receiver(receiver));
+  for (AttemptId id = 1; id <= 8; ++id) start(id);
+  ASSERT_TRUE(run_until([&] { return done_.size() == 8; }));
+  done_.clear();
+  ASSERT_TRUE(comes_true([&] { return receiver.counts().cut == 8; }));
+  start(9);
+  EXPECT_EQ(finish_one().status, 200);
+  EXPECT_EQ(receiver.counts().requests, 9U);
+}
+
+TEST_F(IdleConnectionTest, OneThatTheReceiverClosesIsClosedWhileAllIsQuiet) {
+  std::atomic<bool> is_closed_here{false};
+  TcpPeer peer([&](int fd) {
+    TcpPeer::read_head(fd);
+    char body[4];
+    EXPECT_EQ(read(fd, body, sizeof body), 4);
+    TcpPeer::write_all(fd, answer_text(200));
+    shutdown(fd, SHUT_WR);
+    TcpPeer::read_all(fd);
+    is_closed_here = true;
+  });
+  open(to(peer.url()));
+  start(1);
+  EXPECT_EQ(finish_one().status, 200);
+  EXPECT_TRUE(run_until([&] { return is_closed_here.load(); }));
+}
+
+/// The answer was under way when the request was written: the receiver had got none of it. Its
+/// kernel may acknowledge the request before the answer is read here, as never over a distance; so
+/// there are several tries.
+TEST_F(IdleConnectionTest, AnAnswerThatCrossesTheRequestIsNotItsAnswer) {
+  for (const int status : {200, 408, 410}) {
+    int got = 0;
+    EXPECT_TRUE(comes_true([&] {
+      std::atomic<int> served{0};
+      std::atomic<int> talking_fd{-1};
+      TcpPeer peer([&](int fd) {
+        const int no = 0;
+        setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &no, sizeof no);
+        TcpPeer::read_head(fd);
+        char body[4];
+        EXPECT_EQ(read(fd, body, sizeof body), 4);
+        talking_fd = fd;
+        TcpPeer::write_all(fd, answer_text(++served == 1 ? 200 : 202));
+        // It gave the connection up and reads no more of it.
+        pollfd end{.fd = fd, .events = POLLRDHUP, .revents = 0};
+        poll(&end, 1, -1);
+      });
+      open(to(peer.url()));
+      start(1);
+      EXPECT_EQ(finish_one().status, 200);
+      after_the_look = [&] { TcpPeer::write_all(talking_fd, answer_text(status)); };
+      start(2);
+      got = finish_one().status;
+      EXPECT_FALSE(after_the_look);
+      transport_.reset();
+      return got == 202;
+    })) << got;
+  }
+}
+
+TEST_F(IdleConnectionTest, ANewConnectionThatSpeaksFirstHasFailed) {
+  TcpPeer peer([](int fd) {
+    TcpPeer::write_all(fd, answer_text(200));
+    TcpPeer::read_all(fd);
+  });
+  open(to(peer.url()));
+  after_the_connect = [](int fd) {
+    pollfd spoken{.fd = fd, .events = POLLIN, .revents = 0};
+    EXPECT_EQ(poll(&spoken, 1, 20'000), 1);
+  };
+  start(1);
+  const Completion completion = finish_one();
+  EXPECT_EQ(completion.result, AttemptResult::failed);
+  EXPECT_THAT(completion.detail, HasSubstr("speaks before it is asked"));
+}
+
+TEST_F(IdleConnectionTest, AnEarlyRefusalIsTheAnswer) {
+  const std::string body(8'000'000, 'x');
+  for (const int status : {400, 413}) {
+    FaultReceiver receiver;
+    receiver.script_requests(
+        {{test::read_body(1), test::send_text(answer_text(status, "Connection: close\r\n")),
+          test::wait_for(milliseconds(50)), test::close_connection()}});
+    open(to_receiver(receiver));
+    start(1, body);
+    const Completion completion = finish_one();
+    EXPECT_EQ(completion.result, AttemptResult::answered) << completion.detail;
+    EXPECT_EQ(completion.status, status);
+    start(2);
+    EXPECT_EQ(finish_one().status, 200);
+    transport_.reset();
+  }
+}
+
+}  // namespace
+}  // namespace outrider::sidecar
