@@ -98,7 +98,7 @@ Status check_uri_reference(std::string_view text) {
   const Status filled = check_filled(text);
   if (!filled.ok()) return filled;
   const auto fault = [&](const std::string& what) -> Status {
-    return Error{in_quotes(text) + " is not a URI reference: " + what +
+    return Error{in_quotes(url_without_secrets(text)) + " is not a URI reference: " + what +
                  "; write one as in /shop or https://shop.example/orders"};
   };
   // The text as it may stand in a url, but for the brackets around an IPv6 address.

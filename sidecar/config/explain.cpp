@@ -11,7 +11,9 @@ namespace {
 
 std::string shown(const Option& option, const std::string& value) {
   if (value.empty()) return "(not set)";
-  if (option.key == "url" || option.key == "cloudevents_source") return url_without_secrets(value);
+  const bool is_url =
+      option.key == "url" || option.key == "proxy" || option.key == "cloudevents_source";
+  if (is_url) return url_without_secrets(value);
   if (option.key == "header" || option.key == "static_field") return line_without_secret(value);
   return option.key == "data" ? without_secrets(value) : value;
 }

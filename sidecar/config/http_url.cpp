@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
-#include <memory>
 
 #include <arpa/inet.h>
-#include <netdb.h>
 
 #include "sidecar/base/endpoint_guard.hpp"
 #include "sidecar/base/percent.hpp"
@@ -131,29 +129,34 @@ Status parse_tcp(std::string_view url, std::string_view rest, HttpUrl& parsed) {
   return parse_port(url, authority.substr(host_end.value()), parsed);
 }
 
-using Addresses = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
-
-/// The address that the host is; null if it is a name.
-Addresses addresses_of(const HttpUrl& url) {
-  std::string host = url.host;
-  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
-  addrinfo hints{};
-  hints.ai_flags = AI_NUMERICHOST;
-  addrinfo* found = nullptr;
-  getaddrinfo(host.c_str(), nullptr, &hints, &found);
-  return {found, &freeaddrinfo};
+/// The address that the host is, in any of the forms that libcurl takes; of family AF_UNSPEC if it
+/// is a name. Asks nothing that could ask a name server.
+sockaddr_storage address_of(const HttpUrl& url) {
+  sockaddr_storage address{};
+  auto& v4 = reinterpret_cast<sockaddr_in&>(address);
+  auto& v6 = reinterpret_cast<sockaddr_in6&>(address);
+  if (url.host.starts_with('[')) {
+    const std::string_view inside = std::string_view(url.host).substr(1, url.host.size() - 2);
+    const std::string text(inside.substr(0, inside.find('%')));
+    if (inet_pton(AF_INET6, text.c_str(), &v6.sin6_addr) == 1) v6.sin6_family = AF_INET6;
+  } else if (inet_aton(url.host.c_str(), &v4.sin_addr) == 1) {
+    v4.sin_family = AF_INET;
+  }
+  return address;
 }
 
 bool is_loopback(std::uint32_t address) {
   return address >> 24U == 127 || address == INADDR_ANY;
 }
 
-/// A connection to the address stays on this machine; to "any" it goes there as well.
+/// False for a name. A connection to the address stays on this machine; to "any" it goes there as
+/// well.
 bool is_loopback(const sockaddr& address) {
   if (address.sa_family == AF_INET) {
     const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
     return is_loopback(ntohl(v4.sin_addr.s_addr));
   }
+  if (address.sa_family != AF_INET6) return false;
   const in6_addr& v6 = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
   if (!IN6_IS_ADDR_V4MAPPED(&v6)) return IN6_IS_ADDR_LOOPBACK(&v6) || IN6_IS_ADDR_UNSPECIFIED(&v6);
   std::uint32_t v4 = 0;
@@ -212,16 +215,17 @@ Result<HttpUrl> parse_http_url(std::string_view url) {
 }
 
 std::optional<std::string_view> private_range_of(const HttpUrl& url) {
-  const Addresses addresses = addresses_of(url);
-  return addresses ? private_range(*addresses->ai_addr) : std::nullopt;
+  const sockaddr_storage address = address_of(url);
+  if (address.ss_family == AF_UNSPEC) return std::nullopt;
+  return private_range(reinterpret_cast<const sockaddr&>(address));
 }
 
 bool is_this_machine(const HttpUrl& url) {
   std::string host = to_lower(url.host);
   if (host.ends_with('.')) host.pop_back();
   if (host == "localhost" || host.ends_with(".localhost")) return true;
-  const Addresses addresses = addresses_of(url);
-  return addresses && is_loopback(*addresses->ai_addr);
+  const sockaddr_storage address = address_of(url);
+  return is_loopback(reinterpret_cast<const sockaddr&>(address));
 }
 
 }  // namespace outrider::sidecar

@@ -89,8 +89,9 @@ std::string how_it_connects(const DestinationConfig& destination) {
   text += " No connection is used for longer than " +
           format_duration(destination.connection_age_max) + ".";
   if (destination.proxy != "none") {
-    text += destination.proxy == "environment" ? " It uses the proxy that the environment names"
-                                               : " It uses the proxy " + destination.proxy;
+    text += destination.proxy == "environment"
+                ? " It uses the proxy that the environment names"
+                : " It uses the proxy " + url_without_secrets(destination.proxy);
     text += destination.proxy_auth_file.empty() ? "." : ", with a user and password.";
   }
   if (destination.deny_private_addresses) text += " It connects to public addresses only.";

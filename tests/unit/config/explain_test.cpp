@@ -78,6 +78,8 @@ TEST(ConfigExplain, NeverShowsSecrets) {
   const std::string with_query = explain(
       load("[destination.a]\nurl = https://h.example/e?sort=id&Api_Key=s3cret&token=s3cret#x\n"));
   EXPECT_THAT(with_query, Not(HasSubstr("s3cret")));
+  EXPECT_THAT(explain(load("[destination.a]\nurl = https://h/\nproxy = http://p/?x=s3cret\n")),
+              Not(HasSubstr("s3cret")));
   EXPECT_THAT(with_query, HasSubstr("url = https://h.example/e?sort=id&Api_Key=***&token=***#x "));
   EXPECT_THAT(with_query, HasSubstr("to https://h.example/e?sort=id&Api_Key=***&token=***#x as"));
   EXPECT_THAT(explain(load("[destination.a]\nformat = payload\nurl = https://h/?key={key}\n")),

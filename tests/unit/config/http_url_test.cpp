@@ -229,6 +229,7 @@ TEST(HttpUrl, NoErrorOrWarningShowsASecretOfIt) {
         "url = https://h/?sig=s3cret{nonsense}\n", "url = https://h/{?x=s3cret\n",
         "url = https://h/?x=s3cret\nurl = https://h/?x=s3cret\n",
         "url = https://h/\nproxy = ftp://p/?x=s3cret\n",
+        "url = https://h/\ncloudevents_source = https://h/?x=s3cret a\n",
         "url = http://unix:/run/a.sock:/?x=s3cret\ndeny_private_addresses = true\n",
         "url = http://unix:/run/a.sock:/?x=s3cret\nproxy = environment\n"}) {
     const LoadResult loaded = load_config_text(single + settings, "a.conf", {});
