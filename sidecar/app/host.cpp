@@ -9,6 +9,7 @@
 #include "sidecar/base/random.hpp"
 #include "sidecar/base/reactor.hpp"
 #include "sidecar/base/thread_probe.hpp"
+#include "sidecar/base/time_left.hpp"
 #include "sidecar/http/curl_transport.hpp"
 #include "sidecar/ingest/zmq_source.hpp"
 #include "sidecar/spool/memory_mark.hpp"
@@ -136,8 +137,7 @@ void Host::run() {
     // Before the wait: nothing would ever end it.
     if (app.is_finished()) return;
     const MonoTime deadline = std::min(app.next_deadline(), curl.next_deadline());
-    const Duration wait = deadline == never ? idle_wait : deadline - now.mono;
-    parts_->reactor.wait(work > 0 ? Duration::zero() : std::max(wait, Duration::zero()));
+    parts_->reactor.wait(work > 0 ? Duration::zero() : time_left(deadline, now.mono, idle_wait));
   }
 }
 

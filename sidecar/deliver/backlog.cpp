@@ -50,9 +50,13 @@ void Backlog::accept(proto::ByteView record, const Now& now) {
   ++ledger_.queued;
 }
 
+/// Of the queue, what a new event leaves to others.
+double Backlog::free_part() const {
+  return lane_ != nullptr && lane_->has_unread() ? part_for_disk : 0;
+}
+
 bool Backlog::has_room(std::size_t record_bytes) const {
-  const bool is_shared = lane_ != nullptr && lane_->has_unread();
-  return queue_.has_room(record_bytes, is_shared ? part_for_disk : 0);
+  return queue_.has_room(record_bytes, free_part());
 }
 
 bool Backlog::spill(proto::ByteView record, const Now& now) {
@@ -66,7 +70,7 @@ std::uint32_t Backlog::refill(const Now& now) {
     const proto::ByteView stored = lane_->next();
     const std::size_t record_bytes = restored_record_bytes(stored);
     if (queue_.is_empty()) gathering_since_ = now.mono;
-    std::uint8_t* out = queue_.add(record_bytes, record_priority_at(stored.data()));
+    std::uint8_t* out = queue_.add(record_bytes, record_priority_at(stored.data()), true);
     restore_record(stored, lane_->next_origin(), now, out);
     lane_->take_next();
     ++events;
@@ -88,13 +92,11 @@ bool Backlog::make_room(std::size_t record_bytes, proto::Priority priority) {
     if (priority == proto::Priority::low) return false;
     priority = static_cast<proto::Priority>(static_cast<int>(priority) - 1);
   }
-  // Nothing is given up for an event that would not fit even then.
-  if (!queue_.could_fit(record_bytes, priority)) return false;
-  while (!has_room(record_bytes)) {
-    if (!queue_.evict(priority)) return false;
-    --ledger_.queued;
-    ledger_.drop(DropReason::evicted, 1);
-  }
+  const std::optional<std::uint64_t> evicted =
+      queue_.evict_for(record_bytes, priority, free_part());
+  if (!evicted) return false;
+  ledger_.queued -= *evicted;
+  ledger_.drop(DropReason::evicted, *evicted);
   return true;
 }
 

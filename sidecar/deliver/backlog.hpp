@@ -80,6 +80,7 @@ class Backlog {
   void give_id(Batch& batch, const Now& now);
 
  private:
+  double free_part() const;
   bool has_room(std::size_t record_bytes) const;
   bool spill(proto::ByteView record, const Now& now);
   void settle_on_disk(const RecordView& record);

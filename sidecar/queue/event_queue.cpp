@@ -7,68 +7,95 @@
 
 namespace outrider::sidecar {
 
-bool EventQueue::has_room(std::size_t record_bytes, double part) const {
+/// The limits for what comes, if a part of the room is for others.
+QueueLimits EventQueue::limits_with(double part) const {
+  if (part == 0) return limits_;
   const auto share = [part](std::uint64_t limit) {
-    return part == 0 ? limit : static_cast<std::uint64_t>(static_cast<double>(limit) * (1 - part));
+    return static_cast<std::uint64_t>(static_cast<double>(limit) * (1 - part));
   };
-  return events() + taken_events_ < share(limits_.events_max) &&
-         bytes() + taken_bytes_ + record_bytes <= share(limits_.bytes_max);
+  return {share(limits_.events_max), share(limits_.bytes_max)};
 }
 
-bool EventQueue::could_fit(std::size_t record_bytes, proto::Priority up_to) const {
-  std::uint64_t kept_events = taken_events_;
-  std::uint64_t kept_bytes = taken_bytes_ + record_bytes;
-  for (std::size_t i = static_cast<std::size_t>(up_to) + 1; i < priorities; ++i) {
-    kept_events += fifos_[i].events();
-    kept_bytes += fifos_[i].bytes();
-  }
-  return kept_events < limits_.events_max && kept_bytes <= limits_.bytes_max;
+bool EventQueue::has_room(std::size_t record_bytes, double part) const {
+  const QueueLimits limits = limits_with(part);
+  return total_events() < limits.events_max && total_bytes() + record_bytes <= limits.bytes_max;
 }
 
-bool EventQueue::evict(proto::Priority up_to) {
-  for (std::size_t i = 0; i <= static_cast<std::size_t>(up_to); ++i) {
-    if (fifos_[i].is_empty()) continue;
-    if (has_record_origin_at(fifos_[i].front().data())) return false;
-    fifos_[i].pop_front();
-    note_removal(i);
-    return true;
+std::optional<std::uint64_t> EventQueue::evict_for(std::size_t record_bytes, proto::Priority up_to,
+                                                   double part) {
+  // More than its share is in use already: then what comes takes the place of what leaves.
+  QueueLimits limits = limits_with(part);
+  limits.events_max = std::min(limits_.events_max, std::max(limits.events_max, total_events()));
+  limits.bytes_max = std::min(limits_.bytes_max, std::max(limits.bytes_max, total_bytes()));
+  const auto fits = [&](std::uint64_t events, std::uint64_t bytes) {
+    return events < limits.events_max && bytes + record_bytes <= limits.bytes_max;
+  };
+  std::uint64_t kept_events = total_events();
+  std::uint64_t kept_bytes = total_bytes();
+  const std::size_t end = fifo_of(static_cast<std::size_t>(up_to) + 1, false);
+  for (std::size_t fifo = 0; fifo < end; fifo += 2) {
+    kept_events -= fifos_[fifo].events();
+    kept_bytes -= fifos_[fifo].bytes();
   }
-  return false;
+  if (!fits(kept_events, kept_bytes)) return std::nullopt;
+  std::uint64_t evicted = 0;
+  for (std::size_t fifo = 0; !fits(total_events(), total_bytes());) {
+    if (fifos_[fifo].is_empty()) {
+      fifo += 2;
+    } else {
+      remove_front(fifo);
+      ++evicted;
+    }
+  }
+  return evicted;
 }
 
 void EventQueue::push(proto::ByteView record, proto::Priority priority) {
-  std::memcpy(add(record.size(), priority), record.data(), record.size());
+  std::memcpy(add(record.size(), priority, has_record_origin_at(record.data())), record.data(),
+              record.size());
 }
 
-std::uint8_t* EventQueue::add(std::size_t record_bytes, proto::Priority priority) {
-  const auto fifo = static_cast<std::size_t>(priority);
-  note_arrival(fifo);
+std::uint8_t* EventQueue::add(std::size_t record_bytes, proto::Priority priority,
+                              bool is_promised) {
+  const std::size_t fifo = fifo_of(static_cast<std::size_t>(priority), is_promised);
+  order_of(fifo).add(fifo);
   return fifos_[fifo].add(record_bytes);
 }
 
 std::uint64_t EventQueue::events() const {
-  return fifos_[0].events() + fifos_[1].events() + fifos_[2].events();
+  std::uint64_t events = 0;
+  for (const RecordFifo& fifo : fifos_) events += fifo.events();
+  return events;
 }
 
 std::uint64_t EventQueue::bytes() const {
-  return fifos_[0].bytes() + fifos_[1].bytes() + fifos_[2].bytes();
+  std::uint64_t bytes = 0;
+  for (const RecordFifo& fifo : fifos_) bytes += fifo.bytes();
+  return bytes;
 }
 
-std::size_t EventQueue::front_fifo() const {
-  if (order_ == QueueOrder::by_arrival) return runs_.front().fifo;
-  std::size_t fifo = priorities - 1;
-  while (fifos_[fifo].is_empty()) --fifo;
-  return fifo;
+ArrivalOrder& EventQueue::order_of(std::size_t fifo) {
+  return orders_[order_ == QueueOrder::by_arrival ? 0 : fifo / 2];
+}
+
+const ArrivalOrder& EventQueue::front_order() const {
+  if (order_ == QueueOrder::by_arrival) return orders_[0];
+  std::size_t priority = priorities - 1;
+  while (orders_[priority].is_empty()) --priority;
+  return orders_[priority];
+}
+
+void EventQueue::remove_front(std::size_t fifo) {
+  fifos_[fifo].pop_front();
+  order_of(fifo).remove(fifo);
 }
 
 proto::ByteView EventQueue::front() const {
-  return fifos_[front_fifo()].front();
+  return fifos_[front_order().front()].front();
 }
 
 void EventQueue::pop() {
-  const std::size_t fifo = front_fifo();
-  fifos_[fifo].pop_front();
-  note_removal(fifo);
+  remove_front(front_order().front());
 }
 
 void EventQueue::take() {
@@ -81,31 +108,6 @@ void EventQueue::take() {
 void EventQueue::release(std::uint64_t events, std::uint64_t bytes) {
   taken_events_ -= events;
   taken_bytes_ -= bytes;
-}
-
-void EventQueue::note_arrival(std::size_t fifo) {
-  if (order_ == QueueOrder::by_priority) return;
-  const bool goes_on =
-      !runs_.empty() && runs_.back().fifo == fifo && runs_.back().events < UINT32_MAX;
-  if (goes_on) {
-    ++runs_.back().events;
-  } else {
-    runs_.push_back({1, static_cast<std::uint32_t>(fifo)});
-  }
-}
-
-/// The oldest of the fifo has left: the first run of that fifo which is not used up is shorter.
-void EventQueue::note_removal(std::size_t fifo) {
-  if (order_ == QueueOrder::by_priority) return;
-  std::uint64_t& at = first_run_[fifo];
-  at = std::max(at, runs_popped_);
-  const auto run = [this](std::uint64_t number) -> Run& { return runs_[number - runs_popped_]; };
-  while (run(at).fifo != fifo || run(at).events == 0) ++at;
-  --run(at).events;
-  while (!runs_.empty() && runs_.front().events == 0) {
-    runs_.pop_front();
-    ++runs_popped_;
-  }
 }
 
 }  // namespace outrider::sidecar

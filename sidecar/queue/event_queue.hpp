@@ -5,8 +5,8 @@
 // a destination holds in memory.
 //
 // Two orders: by priority, high before normal before low; or by arrival, where the priority only
-// decides what is given up. Order by arrival costs 8 bytes for each change of priority between an
-// event and the next.
+// decides what is given up. What stands on disk too was promised and is never given up. An order
+// costs 8 bytes for each change, of what is given up differently, between an event and the next.
 //
 // Thread: one queue, one thread. Owns: the records' bytes; views are valid until the record is
 // taken. Never fails: full is an answer.
@@ -15,9 +15,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <optional>
 
 #include "proto/event.hpp"
+#include "sidecar/queue/arrival_order.hpp"
 #include "sidecar/queue/record_fifo.hpp"
 
 namespace outrider::sidecar {
@@ -38,12 +39,12 @@ class EventQueue {
   /// afterwards.
   bool has_room(std::size_t record_bytes, double part = 0) const;
 
-  /// True if it would have room once everything that waits with at most this priority was evicted.
-  bool could_fit(std::size_t record_bytes, proto::Priority up_to) const;
-
-  /// Removes the oldest record of the lowest priority that waits. False if that is more than
-  /// `up_to`, or nothing waits, or that record is on disk as well and so was promised.
-  bool evict(proto::Priority up_to);
+  /// Makes room for a record of this size, with `part` free afterwards, by giving up the oldest of
+  /// the lowest priority, and no more of them than it takes; of what was promised and of priorities
+  /// above `up_to`, none. If there is no such room even now, as much leaves as comes. Returns how
+  /// many events it gave up; nothing, and gives up none, if that would not be enough.
+  std::optional<std::uint64_t> evict_for(std::size_t record_bytes, proto::Priority up_to,
+                                         double part = 0);
 
   /// Appends a copy of the record, whether or not it has room.
   void push(proto::ByteView record, proto::Priority priority);
@@ -58,7 +59,8 @@ class EventQueue {
   proto::ByteView front() const;
 
   /// Appends a record of so many bytes, which the caller writes before it does anything else here.
-  std::uint8_t* add(std::size_t record_bytes, proto::Priority priority);
+  /// `is_promised`: it has an origin on disk.
+  std::uint8_t* add(std::size_t record_bytes, proto::Priority priority, bool is_promised);
 
   /// Removes the front and forgets it: it was dropped.
   void pop();
@@ -70,25 +72,25 @@ class EventQueue {
   void release(std::uint64_t events, std::uint64_t bytes);
 
  private:
-  /// So many events in a row came with the same priority and are still here.
-  struct Run {
-    std::uint32_t events;
-    std::uint32_t fifo;
-  };
   static constexpr std::size_t priorities = 3;
+  /// Of each priority: what may be given up, and what was promised.
+  static constexpr std::size_t fifos = 2 * priorities;
+  static constexpr std::size_t fifo_of(std::size_t priority, bool is_promised) {
+    return 2 * priority + (is_promised ? 1 : 0);
+  }
 
-  std::size_t front_fifo() const;
-  void note_arrival(std::size_t fifo);
-  void note_removal(std::size_t fifo);
+  QueueLimits limits_with(double part) const;
+  std::uint64_t total_events() const { return events() + taken_events_; }
+  std::uint64_t total_bytes() const { return bytes() + taken_bytes_; }
+  const ArrivalOrder& front_order() const;
+  ArrivalOrder& order_of(std::size_t fifo);
+  void remove_front(std::size_t fifo);
 
   QueueLimits limits_;
   QueueOrder order_;
-  std::array<RecordFifo, priorities> fifos_;  ///< by priority
-  // By arrival, if that is the order.
-  std::deque<Run> runs_;  ///< the first is not used up
-  std::uint64_t runs_popped_ = 0;
-  /// Number of the run, counted from the very first, before which the fifo has none left.
-  std::array<std::uint64_t, priorities> first_run_{};
+  std::array<RecordFifo, fifos> fifos_;
+  /// By priority: one for each; by arrival: the first is that of all.
+  std::array<ArrivalOrder, priorities> orders_;
 
   std::uint64_t taken_events_ = 0;
   std::uint64_t taken_bytes_ = 0;

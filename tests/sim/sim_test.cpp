@@ -14,6 +14,7 @@
 
 #include "proto/topic.hpp"
 #include "sidecar/base/random.hpp"
+#include "sidecar/base/time_left.hpp"
 #include "sim/hostile_client.hpp"
 #include "sim/random_world.hpp"
 #include "sim/receiver.hpp"
@@ -88,8 +89,7 @@ class Simulation {
     while (!::testing::Test::HasFailure()) {
       turn();
       const Duration left = end - fake_.clock.now().mono;
-      const MonoTime deadline = fake_.app->next_deadline();
-      const Duration sleep = deadline - fake_.clock.now().mono;
+      const Duration sleep = time_left(fake_.app->next_deadline(), fake_.clock.now().mono);
       if (sleep > left) {
         fake_.clock.advance(left);
         ASSERT_EQ(fake_.app->do_work(fake_.clock.now()), 0) << "a wake-up was lost";
@@ -163,7 +163,7 @@ class Simulation {
     for (int i = 0; i < 2000; ++i) {
       const int work = fake_.app->do_work(fake_.clock.now());
       check_turn();
-      if (work == 0 && fake_.app->next_deadline() > fake_.clock.now().mono) return;
+      if (work == 0 && time_left(fake_.app->next_deadline(), fake_.clock.now().mono) > 0ns) return;
     }
     ADD_FAILURE() << "the app never comes to rest: the run loop would spin";
   }

@@ -9,6 +9,7 @@
 
 #include "sidecar/base/fault_point.hpp"
 #include "sidecar/base/random.hpp"
+#include "sidecar/base/time_left.hpp"
 #include "sim/hostile_client.hpp"
 #include "sim/random_world.hpp"
 #include "sim/receiver.hpp"
@@ -474,7 +475,9 @@ class SpoolSimulation {
   // Turning ---------------------------------------------------------------------------------------
 
   bool is_stalled() const { return now().mono < life_->storage_stalled_until; }
-  bool is_app_due() { return life_->is_app_woken || app().next_deadline() <= now().mono; }
+  bool is_app_due() {
+    return life_->is_app_woken || time_left(app().next_deadline(), now().mono) == 0ns;
+  }
   bool is_storage_due() const {
     return !is_stalled() &&
            (life_->is_storage_woken || life_->storage->next_deadline() <= now().mono);
@@ -535,7 +538,7 @@ class SpoolSimulation {
         check_nothing_to_do();
         return;
       }
-      const Duration sleep = at - now().mono;
+      const Duration sleep = time_left(at, now().mono);
       if (sleep > 1ns && random_.chance(0.1)) {
         advance(sleep - 1ns);
         check_nothing_to_do();

@@ -12,6 +12,7 @@
 
 #include <gtest/gtest.h>
 
+#include "sidecar/base/time_left.hpp"
 #include "sidecar/http/curl_transport.hpp"
 #include "support/certificate.hpp"
 #include "support/https_server.hpp"
@@ -68,9 +69,8 @@ class CurlFixture : public testing::Test {
   void turn() {
     driver_.do_work(clock_.now());
     transport_->collect(clock_.now(), done_);
-    const sidecar::Duration sleep =
-        std::clamp<sidecar::Duration>(driver_.next_deadline() - clock_.now().mono,
-                                      sidecar::Duration::zero(), std::chrono::milliseconds(20));
+    const sidecar::Duration sleep = sidecar::time_left(driver_.next_deadline(), clock_.now().mono,
+                                                       std::chrono::milliseconds(20));
     reactor_.wait(done_.empty() ? sleep : sidecar::Duration::zero());
   }
 

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "sidecar/base/time_left.hpp"
 #include "sidecar/deliver/destination.hpp"
 #include "support/fake_transport.hpp"
 #include "support/manual_clock.hpp"
@@ -57,7 +58,7 @@ class DestinationFixture : public ::testing::Test {
   void sleep_until_due() {
     const MonoTime deadline = destination->next_deadline();
     ASSERT_NE(deadline, never);
-    if (deadline > clock.now().mono) clock.advance(deadline - clock.now().mono);
+    clock.advance(time_left(deadline, clock.now().mono));
     turn();
   }
   /// The numbers of the events in a body.

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <zmq.h>
 
+#include "sidecar/base/time_left.hpp"
 #include "support/memory_log.hpp"
 #include "support/temp_dir.hpp"
 
@@ -118,8 +119,7 @@ class ZmqTransportTest : public testing::Test {
       transport_->collect(clock_.now(), done_);
       const MonoTime now = clock_.now().mono;
       if (!done_.empty() || now >= deadline) break;
-      reactor_.wait(
-          std::max(std::min(transport_->next_deadline(), deadline) - now, Duration::zero()));
+      reactor_.wait(time_left(std::min(transport_->next_deadline(), deadline), now));
     }
     if (done_.empty()) return {};
     Completion completion = done_.front();

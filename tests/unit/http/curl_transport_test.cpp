@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "sidecar/base/time_left.hpp"
 #include "sidecar/http/signer.hpp"
 #include "support/curl_fixture.hpp"
 #include "support/tcp_peer.hpp"
@@ -141,8 +142,7 @@ TEST_F(CurlTransportTest, ARequestThatIsNeverAnsweredEndsWhenItsTimeIsOver) {
   while (done_.empty()) {
     driver_.do_work(clock_.now());
     transport_->collect(clock_.now(), done_);
-    const Duration wait = driver_.next_deadline() - clock_.now().mono;
-    if (done_.empty()) reactor_.wait(std::max(wait, Duration::zero()));
+    if (done_.empty()) reactor_.wait(time_left(driver_.next_deadline(), clock_.now().mono));
   }
   EXPECT_GE(clock_.now().mono - begin, std::chrono::seconds(3));
   EXPECT_LT(clock_.now().mono - begin, std::chrono::milliseconds(3600));
