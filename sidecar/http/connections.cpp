@@ -59,7 +59,7 @@ std::optional<std::uint64_t> sent_bytes(int fd) {
 /// Bytes, the end of the connection, or an error.
 bool has_input(int fd) {
   char byte = 0;
-  const ssize_t got = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  const ssize_t got = recvfrom(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT, nullptr, nullptr);
   return got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
 }
 

@@ -13,6 +13,7 @@
 #include "sidecar/base/time_left.hpp"
 #include "sidecar/http/signer.hpp"
 #include "support/curl_fixture.hpp"
+#include "support/fault_receiver.hpp"
 #include "support/tcp_peer.hpp"
 
 namespace outrider::sidecar {
@@ -405,6 +406,26 @@ TEST_F(CurlTransportTest, SignsRequestsWhenThereAreKeys) {
   std::vector<SigningKey> keys;
   keys.push_back(std::move(SigningKey::make(secrets.value()[0]).value()));
   EXPECT_EQ(request.header("webhook-signature"), sign(keys, "batch-1", timestamp_s, request.body));
+}
+
+/// Slower than connect_timeout, as it always is; whoever is cut short by a probe gets it twice.
+TEST_F(CurlTransportTest, AProbeHasTheTimeOfAnyRequest) {
+  test::FaultReceiver slow;
+  test::FaultReceiver well;
+  slow.script_requests({test::answer(503)}, {test::read_all(), test::wait_for(milliseconds(400)),
+                                             test::send_text(test::answer_text(200))});
+  DestinationConfig config = to(slow.url());
+  config.urls.push_back(well.url());
+  config.connect_timeout = milliseconds(100);
+  config.retry_initial = config.retry_max = milliseconds(1);
+  open(config);
+  AttemptId id = 0;
+  ASSERT_TRUE(run_until([&] {
+    start(++id);
+    finish_one();
+    return slow.counts().answered + slow.counts().abandoned >= 3;
+  }));
+  EXPECT_EQ(slow.counts().abandoned, 0U);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "support/curl_fixture.hpp"
 #include "support/process.hpp"
 #include "support/tcp_peer.hpp"
+#include "support/tcp_relay.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -179,6 +180,59 @@ TEST_F(Http2Test, NothingIsLostWhenAServerSaysGoawayAllTheTime) {
     start(++id);
   }
   EXPECT_EQ(answered, 40);
+}
+
+/// Behind a relay that forgets its first connection: the session lives as far as TCP can tell.
+class DeadSessionTest : public Http2Test {
+ protected:
+  void SetUp() override {
+    const test::Certificate certificate = test::make_certificate(dir_.path());
+    const std::string url = run_nghttpd(&certificate);
+    const std::size_t colon = url.rfind(':');
+    relay_ = std::make_unique<test::TcpRelay>(std::stoi(url.substr(colon + 1)));
+    DestinationConfig config =
+        over_http2("https://127.0.0.1:" + std::to_string(relay_->port()) + "/events");
+    config.ca_file = certificate.cert_file;
+    config.timeout = std::chrono::seconds(2);
+    open(config);
+    start(1, "body");
+    ASSERT_EQ(finish_one().status, 200);
+  }
+  void TearDown() override { transport_.reset(); }
+
+  std::unique_ptr<test::TcpRelay> relay_;
+};
+
+TEST_F(DeadSessionTest, NoRequestFollowsOneThatTimedOut) {
+  relay_->silence();
+  start(2, "body");
+  start(3, "body");
+  EXPECT_EQ(finish_one().result, AttemptResult::failed);
+  EXPECT_EQ(finish_one().result, AttemptResult::failed);
+  for (AttemptId id = 4; id <= 9; ++id) {
+    start(id, "body");
+    const Completion completion = finish_one();
+    EXPECT_EQ(completion.status, 200) << completion.detail;
+  }
+  EXPECT_EQ(relay_->connections(), 2);
+}
+
+TEST_F(DeadSessionTest, NoneFollowsWhileOthersStillWaitThere) {
+  relay_->silence();
+  start(2, "body");
+  const MonoTime later = clock_.now().mono + std::chrono::seconds(1);
+  ASSERT_TRUE(run_until([&] { return clock_.now().mono > later; }));
+  start(3, "body");
+  Completion completion = finish_one();
+  EXPECT_EQ(completion.id, 2U);
+  EXPECT_EQ(completion.result, AttemptResult::failed);
+  start(4, "body");
+  completion = finish_one();
+  EXPECT_EQ(completion.id, 4U);
+  EXPECT_EQ(completion.status, 200) << completion.detail;
+  completion = finish_one();
+  EXPECT_EQ(completion.id, 3U);
+  EXPECT_EQ(completion.result, AttemptResult::failed);
 }
 
 /// Nothing was done with the request, says the peer; so it is sent again within the attempt.
