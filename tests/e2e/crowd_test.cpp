@@ -126,10 +126,10 @@ TEST(CrowdInMemory, MessagesWithoutEndAndLargeFramesAreBounded) {
   };
   const long before = peak_kib();
   const std::string part = ZmtpClient::part(std::string(1 << 20, 'x'), true);
-  for (int round = 0; round < 16; ++round) {
+  for (int round = 0; round < 2; ++round) {
     const ZmtpClient endless(dir.file("o.sock"));
     ASSERT_TRUE(endless.greet());
-    for (int i = 0; i < 64 && endless.write_all(part); ++i) {
+    for (int i = 0; i < 512 && endless.write_all(part); ++i) {
     }
   }
   // Four that send as fast as they can what is as large as a frame may be; and one that is polite.
