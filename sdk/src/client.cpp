@@ -369,6 +369,8 @@ outrider_stats Client::stats() {
   if (const Shipper* running = shipper_.load(std::memory_order_acquire)) {
     stats.shipped_events = running->shipped_events();
     stats.shipped_frames = running->shipped_frames();
+    stats.handed_over_events = running->handed_over_events();
+    stats.unknown_events = running->unknown_events();
     dropped_later += running->malformed_events();
     stats.connected = running->is_connected() ? 1 : 0;
   }

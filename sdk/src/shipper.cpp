@@ -17,8 +17,6 @@ using std::chrono::steady_clock;
 
 constexpr long retry_ms = 1000;
 constexpr long no_memory_ms = 100;
-/// A sidecar that is connected but takes nothing for so long costs what ZeroMQ holds at a flush.
-constexpr long hand_over_ms = 5000;
 
 /// What the sidecar would accept: one event that is not would cost its whole frame.
 bool is_whole_event(proto::ByteView event) {
@@ -34,7 +32,11 @@ bool is_whole_event(proto::ByteView event) {
 }  // namespace
 
 Shipper::Shipper(const ShipperOptions& options, Buffer& buffer, Drops& drops)
-    : options_(options), buffer_(buffer), drops_(drops), link_(options.link) {}
+    : options_(options),
+      buffer_(buffer),
+      drops_(drops),
+      link_(options.link),
+      handed_over_(static_cast<std::size_t>(options.link.send_frames_max)) {}
 
 Shipper::~Shipper() {
   if (thread_.joinable()) thread_.join();
@@ -50,15 +52,20 @@ bool Shipper::start() {
 
 bool Shipper::flush(SteadyTime deadline) {
   std::uint64_t target;
+  std::uint64_t losses_told;
   {
     const std::lock_guard guard(mutex_);
     target = ++flush_wanted_;
+    losses_told = losses_told_;
     flush_deadline_ = std::max(flush_deadline_, deadline);
   }
   wake();
   wait_until(deadline, [&] { return flush_done_ >= target || is_finished_; });
   const std::lock_guard guard(mutex_);
-  return flush_done_ >= target;
+  // Each loss is told to all who wait when it happens, or else to whoever asks next.
+  const bool is_lossless = losses_ == losses_told;
+  losses_told_ = losses_;
+  return is_lossless && flush_done_ >= target;
 }
 
 bool Shipper::close(SteadyTime deadline) {
@@ -114,6 +121,7 @@ bool Shipper::turn() {
   try {
     if (!link_.is_open()) link_.open();
     is_connected_.store(link_.is_connected(), std::memory_order_relaxed);
+    mind_connection();
     if (link_.is_connected()) {
       progress = ship();
       const bool is_done = progress == Progress::nothing || progress == Progress::shipped;
@@ -138,13 +146,30 @@ Shipper::Orders Shipper::read_orders() {
 
 bool Shipper::hand_over(const Orders& orders) {
   if (orders.flush_target <= flush_done_) return false;
-  if (shipped_frames() == handed_over_frames_) return true;
-  handed_over_frames_ = shipped_frames();
+  if (!handed_over_.has_frames()) return true;
   // Not cut short by an impatient caller: that would lose what is just about to go out.
-  const long timeout_ms = std::max(left_ms(orders.flush_deadline), hand_over_ms);
+  const long timeout_ms = std::max(left_ms(orders.flush_deadline), options_.hand_over_ms);
   const bool is_handed_over = link_.hand_over(static_cast<int>(timeout_ms));
   if (!link_.is_open()) link_.open();
-  return is_handed_over;
+  if (is_handed_over) {
+    handed_over_.settle();
+  } else {
+    lose_sight();
+  }
+  return true;
+}
+
+void Shipper::lose_sight() {
+  handed_over_.lose_sight();
+  const std::lock_guard guard(mutex_);
+  ++losses_;
+}
+
+void Shipper::mind_connection() {
+  if (link_.disconnects() == seen_disconnects_) return;
+  seen_disconnects_ = link_.disconnects();
+  // A connection that had room had nothing of ours; one that had none takes what it was writing.
+  if (has_frame_ && handed_over_.has_frames()) lose_sight();
 }
 
 void Shipper::report(std::uint64_t flush_done) {
@@ -213,6 +238,7 @@ Shipper::Progress Shipper::ship_frame() {
   shipped_frames_.fetch_add(1, std::memory_order_relaxed);
   shipped_events_.fetch_add(frame_events_, std::memory_order_relaxed);
   held_events_.fetch_sub(frame_events_, std::memory_order_relaxed);
+  handed_over_.sent(frame_events_, frame_bytes_);
   return Progress::shipped;
 }
 
@@ -266,6 +292,7 @@ bool Shipper::make_frame() {
   fill_frame(out + head.size(), plan);
   ++sequence_;
   frame_events_ = plan.events;
+  frame_bytes_ = head.size() + plan.bytes;
   frame_drops_ = 0;
   for (const auto& [reason, events] : drops) frame_drops_ += events;
   has_frame_ = true;
@@ -306,10 +333,16 @@ void Shipper::finish() {
   const SteadyTime deadline = read_orders().deadline;
   link_.close(static_cast<int>(left_ms(deadline)));
   is_connected_.store(false, std::memory_order_relaxed);
+  // libzmq says nothing of what it could not send, but then it has used up the time.
+  const bool is_unknown = handed_over_.has_frames() && steady_clock::now() >= deadline;
+  if (is_unknown) {
+    lose_sight();
+  } else {
+    handed_over_.settle();
+  }
 
   const std::lock_guard guard(mutex_);
-  // libzmq says nothing of what it could not send, but then it has used up the time.
-  has_lost_ = left_events > 0 || (shipped_frames() > 0 && steady_clock::now() >= deadline);
+  has_lost_ = left_events > 0 || is_unknown;
   is_finished_ = true;
   changed_.notify_all();
 }

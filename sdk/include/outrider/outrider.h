@@ -119,7 +119,10 @@ typedef struct outrider_event {
 /* When no call is under way:
  *     emitted = shipped_events + buffered_events + the sum of dropped[]
  *     delivered = confirmed_events + refused_events + expired_events + unconfirmed_events +
- *                 rejected_deliveries */
+ *                 rejected_deliveries
+ * Of the events shipped, ZeroMQ may still hold all that are neither handed over nor unknown: those of
+ * the last send_frames_max frames and a few KiB. Events become unknown when a flush or a close runs
+ * out of time while ZeroMQ holds them, or the connection breaks while it is full of them. */
 typedef struct outrider_stats {
   size_t struct_bytes;
   uint64_t emitted; /* every event offered, dropped ones too */
@@ -137,6 +140,8 @@ typedef struct outrider_stats {
   uint64_t unconfirmed_events;  /* kept, and sent until they are answered */
   uint64_t unconfirmed_bytes;   /* at most deliver_bytes_max */
   uint64_t rejected_deliveries; /* not taken: deliver answered with another status than OK */
+  uint64_t handed_over_events;  /* of shipped_events: known to be with the operating system */
+  uint64_t unknown_events;      /* of shipped_events: they went out or they are lost */
 } outrider_stats;
 
 /* Fills in the defaults; `struct_bytes` is sizeof *options. */
@@ -189,7 +194,8 @@ OUTRIDER_API outrider_status outrider_deliver_wait(outrider_client* client,
  * sidecar that was connected, and every event delivered before it is answered and `confirm` has
  * returned: the process may _exit. For the end of a process, a job or a test; after an emit it
  * makes a new connection, so not for every request. A connected sidecar that takes nothing for five
- * seconds costs the emitted frames that ZeroMQ holds (at most send_frames_max). */
+ * seconds costs the emitted frames that ZeroMQ holds: their events are counted as unknown_events,
+ * and this call is OUTRIDER_TIMEOUT, or the next one if this one did not wait so long. */
 OUTRIDER_API outrider_status outrider_flush(outrider_client* client, uint32_t timeout_ms);
 
 /* Takes no more events, sends what is buffered, waits for what is unconfirmed and disconnects, in
