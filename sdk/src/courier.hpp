@@ -33,6 +33,7 @@
 #include "proto/bytes.hpp"
 #include "proto/confirm.hpp"
 #include "sdk/src/link.hpp"
+#include "sdk/src/wake.hpp"
 #include "sdk/src/worker.hpp"
 
 namespace outrider::sdk {
@@ -83,8 +84,8 @@ class Courier {
 
   /// Takes no more events; close_wait() follows.
   void close(SteadyTime deadline);
-  /// Waits until all is answered or the deadline is over; the rest is told OUTRIDER_TIMEOUT.
-  /// True: there was no rest.
+  /// Waits until all is answered or the deadline is over; the rest is told OUTRIDER_TIMEOUT, and
+  /// that is waited for however long it takes: nobody is told after it. True: there was no rest.
   bool close_wait();
   bool is_finished();
 
@@ -128,6 +129,8 @@ class Courier {
 
   void mind_connection();
   void reconnect(SteadyTime now);
+  /// After the descriptors were closed by others.
+  void start_over();
   bool is_answer_late(SteadyTime now) const;
   bool send_due();
   bool send(Frame& frame, SteadyTime now);
@@ -142,7 +145,7 @@ class Courier {
                                     std::chrono::milliseconds max, std::uint32_t times);
 
   const CourierOptions options_;
-  int wake_fd_ = -1;
+  Wake wake_;
   std::thread thread_;
   Courier* next_abandoned_ = nullptr;
 
@@ -157,6 +160,7 @@ class Courier {
   std::uint64_t answered_in_order_ = 0;  ///< of the events taken, all up to this one are answered
   bool is_asleep_ = false;               ///< the thread waits for events to be delivered
   bool is_closing_ = false;
+  bool is_settled_ = false;  ///< every delivery has been told
   bool is_finished_ = false;
   SteadyTime deadline_{};
 

@@ -128,7 +128,7 @@ typedef struct outrider_stats {
   uint64_t buffered_events;
   uint64_t buffered_bytes;
   uint64_t dropped[OUTRIDER_DROP_REASONS];
-  int32_t connected;            /* 1: a sidecar is there */
+  int32_t connected;            /* 1: a sidecar is there, and has not been full for 5 seconds */
   int32_t confirm_connected;    /* 1: one that confirms is there */
   uint64_t delivered;           /* every event offered to deliver */
   uint64_t confirmed_events;    /* safe with the sidecar */
@@ -137,6 +137,10 @@ typedef struct outrider_stats {
   uint64_t unconfirmed_events;  /* kept, and sent until they are answered */
   uint64_t unconfirmed_bytes;   /* at most deliver_bytes_max */
   uint64_t rejected_deliveries; /* not taken: deliver answered with another status than OK */
+  uint64_t handed_over_events;  /* of shipped_events: with the operating system, as of the last
+                                   flush or close; ZeroMQ has sent or still holds the others */
+  uint64_t unknown_events;      /* of shipped_events: ZeroMQ held them when the time to hand over
+                                   was up; nobody knows whether they arrived */
 } outrider_stats;
 
 /* Fills in the defaults; `struct_bytes` is sizeof *options. */
