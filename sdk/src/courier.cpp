@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include <sys/eventfd.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -33,10 +34,12 @@ Courier::Courier(const CourierOptions& options) : options_(options), link_(optio
 
 Courier::~Courier() {
   if (thread_.joinable()) thread_.join();
+  if (wake_fd_ >= 0) ::close(wake_fd_);
 }
 
 bool Courier::start() {
-  if (!wake_.is_ours() && !wake_.open()) return false;
+  if (wake_fd_ < 0) wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (wake_fd_ < 0) return false;
   // Without an id of its own, what this client sends would pass for what another has sent before.
   const auto id_bytes = static_cast<ssize_t>(client_id_.size());
   if (getrandom(client_id_.data(), client_id_.size(), 0) != id_bytes) return false;
@@ -122,7 +125,9 @@ void Courier::abandon(Courier* courier) {
 }
 
 void Courier::wake() {
-  wake_.wake();
+  const std::uint64_t one = 1;
+  // Fails only when the counter is full, and then the thread is awake.
+  [[maybe_unused]] const ssize_t written = ::write(wake_fd_, &one, sizeof one);
 }
 
 void Courier::run() {
@@ -134,12 +139,11 @@ void Courier::run() {
 bool Courier::turn() {
   bool has_room = true;
   try {
-    if (!wake_.is_ours()) start_over();
     if (link_.is_open()) receive_answers();
     mind_connection();
     if (link_.is_connected()) has_room = send_due();
   } catch (const std::bad_alloc&) {
-    link_.wait(wake_, false, no_memory_retry.count());
+    link_.wait(wake_fd_, false, no_memory_retry.count());
   }
   {
     const std::lock_guard guard(mutex_);
@@ -153,16 +157,8 @@ bool Courier::turn() {
 void Courier::mind_connection() {
   const SteadyTime now = steady_clock::now();
   if (link_.disconnects() != seen_disconnects_ || is_answer_late(now)) reconnect(now);
-  if (!link_.is_open() && now >= open_at_ && !(wake_.is_ours() && link_.open())) {
-    open_at_ = now + no_socket_retry;
-  }
+  if (!link_.is_open() && now >= open_at_ && !link_.open()) open_at_ = now + no_socket_retry;
   is_connected_.store(link_.is_connected(), std::memory_order_relaxed);
-}
-
-void Courier::start_over() {
-  link_.abandon();
-  wake_.open();
-  reconnect(steady_clock::now());
 }
 
 bool Courier::is_answer_late(SteadyTime now) const {
@@ -322,7 +318,7 @@ void Courier::rest(bool has_room) {
       timeout_ms = timeout_ms < 0 ? closing_ms : std::min(timeout_ms, closing_ms);
     }
   }
-  link_.wait(wake_, !has_room, timeout_ms);
+  link_.wait(wake_fd_, !has_room, timeout_ms);
 }
 
 long Courier::rest_ms(SteadyTime now) const {
@@ -360,7 +356,6 @@ void Courier::finish() {
     is_settled_ = true;
     changed_.notify_all();
   }
-  if (!wake_.is_ours()) link_.abandon();
   link_.close(0);
   is_connected_.store(false, std::memory_order_relaxed);
   const std::lock_guard guard(mutex_);

@@ -33,7 +33,6 @@
 #include "proto/bytes.hpp"
 #include "proto/confirm.hpp"
 #include "sdk/src/link.hpp"
-#include "sdk/src/wake.hpp"
 #include "sdk/src/worker.hpp"
 
 namespace outrider::sdk {
@@ -129,8 +128,6 @@ class Courier {
 
   void mind_connection();
   void reconnect(SteadyTime now);
-  /// After the descriptors were closed by others.
-  void start_over();
   bool is_answer_late(SteadyTime now) const;
   bool send_due();
   bool send(Frame& frame, SteadyTime now);
@@ -145,7 +142,7 @@ class Courier {
                                     std::chrono::milliseconds max, std::uint32_t times);
 
   const CourierOptions options_;
-  Wake wake_;
+  int wake_fd_ = -1;
   std::thread thread_;
   Courier* next_abandoned_ = nullptr;
 

@@ -5,11 +5,9 @@
 #include <atomic>
 #include <chrono>
 #include <cstring>
-#include <limits>
 #include <new>
 #include <utility>
 
-#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -20,7 +18,6 @@
 namespace outrider::sdk {
 namespace {
 
-constexpr long poll_ms_max = std::numeric_limits<int>::max();
 constexpr const char* monitor_endpoint_prefix = "inproc://outrider-monitor-";
 
 bool starts_with(const std::string& text, std::string_view prefix) {
@@ -124,31 +121,24 @@ bool Link::open() {
   return true;
 }
 
-void Link::wait(const Wake& wake, bool for_room, long timeout_ms) {
-  std::array<pollfd, 3> items{{{wake.fd(), POLLIN, 0}}};
-  nfds_t count = 1;
-  // Not zmq_poll, which works with the sockets after its sleep, whatever has become of their
-  // descriptors meanwhile.
-  const auto add = [&](void* socket, int wanted) {
-    int events = 0;
-    std::size_t bytes = sizeof events;
-    if (zmq_getsockopt(socket, ZMQ_EVENTS, &events, &bytes) != 0 || (events & wanted) != 0) {
-      timeout_ms = 0;
-    }
-    pollfd& item = items[count++];
-    bytes = sizeof item.fd;
-    zmq_getsockopt(socket, ZMQ_FD, &item.fd, &bytes);
-    item.events = POLLIN;
-  };
+void Link::wait(int wake_fd, bool for_room, long timeout_ms) {
+  std::array<zmq_pollitem_t, 3> items{};
+  int count = 0;
+  items[static_cast<std::size_t>(count++)] = {nullptr, wake_fd, ZMQ_POLLIN, 0};
   if (is_open()) {
-    if (sockets_->monitor != nullptr) add(sockets_->monitor, ZMQ_POLLIN);
+    if (sockets_->monitor != nullptr) {
+      items[static_cast<std::size_t>(count++)] = {sockets_->monitor, 0, ZMQ_POLLIN, 0};
+    }
     const int events =
         (for_room ? ZMQ_POLLOUT : 0) | (options_.kind == LinkKind::dealer ? ZMQ_POLLIN : 0);
-    if (events != 0) add(sockets_->socket, events);
+    if (events != 0) {
+      items[static_cast<std::size_t>(count++)] = {sockets_->socket, 0, static_cast<short>(events),
+                                                  0};
+    }
   }
-  ::poll(items.data(), count, static_cast<int>(std::min<long>(timeout_ms, poll_ms_max)));
-  if (!wake.is_ours()) return;
-  if ((items[0].revents & POLLIN) != 0) wake.drain();
+  zmq_poll(items.data(), count, timeout_ms);
+  std::uint64_t wakes;
+  if ((items[0].revents & ZMQ_POLLIN) != 0 && ::read(wake_fd, &wakes, sizeof wakes) < 0) return;
   if (is_open() && sockets_->monitor != nullptr) read_monitor();
 }
 
@@ -205,22 +195,6 @@ bool Link::hand_over(int timeout_ms) {
 void Link::discard() {
   is_connected_ = false;
   sockets_.reset();
-}
-
-void Link::abandon() {
-  is_connected_ = false;
-  if (sockets_ == nullptr && context_ == nullptr) return;
-  // Kept where leak checkers find it.
-  struct Abandoned {
-    Sockets* sockets;
-    void* context;
-    Abandoned* next;
-  };
-  static std::atomic<Abandoned*> last = nullptr;
-  auto* const entry = new Abandoned{sockets_.release(), context_, last.load()};
-  while (!last.compare_exchange_weak(entry->next, entry)) {
-  }
-  context_ = nullptr;
 }
 
 void Link::close(int linger_ms) {

@@ -10,8 +10,6 @@
 #include <memory>
 #include <string>
 
-#include "sdk/src/wake.hpp"
-
 namespace outrider::sdk {
 
 enum class LinkKind : std::uint8_t {
@@ -48,9 +46,9 @@ class Link {
   /// How often a connection has ended, as of the last wait(); it may be back already.
   std::uint64_t disconnects() const { return disconnects_; }
 
-  /// Sleeps until `wake` is woken, the connection comes or goes, a message can be received,
+  /// Sleeps until `wake_fd` is readable, the connection comes or goes, a message can be received,
   /// with `for_room` until a frame can be sent, or `timeout_ms` have passed (-1: no limit).
-  void wait(const Wake& wake, bool for_room, long timeout_ms);
+  void wait(int wake_fd, bool for_room, long timeout_ms);
 
   /// Memory for a frame, or nullptr if there is none left; send() follows. What the last frame held
   /// is gone, sent or not.
@@ -69,10 +67,6 @@ class Link {
 
   /// Throws the socket away, with all that it holds, and keeps the rest for open().
   void discard();
-
-  /// Leaves everything where it is and never touches it again, for when the descriptors that libzmq
-  /// works with have been closed under it: it would abort the process, or write to other files.
-  void abandon();
 
   /// Closes everything; what the socket still holds is sent within `linger_ms`. May take longer,
   /// and may hang: libzmq gives no promise here.

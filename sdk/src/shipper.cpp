@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include <sys/eventfd.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -42,10 +43,12 @@ Shipper::Shipper(const ShipperOptions& options, Buffer& buffer, Drops& drops)
 
 Shipper::~Shipper() {
   if (thread_.joinable()) thread_.join();
+  if (wake_fd_ >= 0) ::close(wake_fd_);
 }
 
 bool Shipper::start() {
-  if (!wake_.is_ours() && !wake_.open()) return false;
+  if (wake_fd_ < 0) wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (wake_fd_ < 0) return false;
   thread_ = start_worker([this] { run(); });
   return thread_.joinable();
 }
@@ -101,7 +104,9 @@ void Shipper::wake_from(Activity activity) {
 }
 
 void Shipper::wake() {
-  wake_.wake();
+  const std::uint64_t one = 1;
+  // Fails only when the counter is full, and then the thread is awake.
+  [[maybe_unused]] const ssize_t written = ::write(wake_fd_, &one, sizeof one);
 }
 
 void Shipper::run() {
@@ -145,19 +150,10 @@ bool Shipper::turn() {
 }
 
 void Shipper::mind_connection() {
-  if (!wake_.is_ours()) start_over();
-  if (!link_.is_open() && wake_.is_ours()) link_.open();
+  if (!link_.is_open()) link_.open();
   const bool is_stuck =
       stuck_since_ != SteadyTime::max() && steady_clock::now() - stuck_since_ >= stuck_max;
   is_connected_.store(link_.is_connected() && !is_stuck, std::memory_order_relaxed);
-}
-
-void Shipper::start_over() {
-  link_.abandon();
-  // Made, and lost with the socket.
-  if (has_frame_) count_shipped();
-  count_hand_over(false);
-  wake_.open();
 }
 
 Shipper::Orders Shipper::read_orders() {
@@ -217,7 +213,7 @@ void Shipper::rest(Progress progress, const Orders& orders) {
     timeout_ms = timeout_ms < 0 ? closing_ms : std::min(timeout_ms, closing_ms);
   }
   if (progress == Progress::no_room && timeout_ms < 0) timeout_ms = retry_ms;
-  link_.wait(wake_, progress == Progress::no_room, timeout_ms);
+  link_.wait(wake_fd_, progress == Progress::no_room, timeout_ms);
   activity_.store(Activity::busy);
 }
 
@@ -252,11 +248,6 @@ Shipper::Progress Shipper::ship_frame() {
   if (!has_frame_ && !make_frame()) return Progress::no_memory;
   if (!link_.send()) return Progress::no_room;
   reported_drops_ = frame_drops_;
-  count_shipped();
-  return Progress::shipped;
-}
-
-void Shipper::count_shipped() {
   has_frame_ = false;
   recent_frames_.push_back(frame_events_);
   const auto queued_frames_max = static_cast<std::size_t>(options_.link.send_frames_max);
@@ -264,6 +255,7 @@ void Shipper::count_shipped() {
   shipped_frames_.fetch_add(1, std::memory_order_relaxed);
   shipped_events_.fetch_add(frame_events_, std::memory_order_relaxed);
   held_events_.fetch_sub(frame_events_, std::memory_order_relaxed);
+  return Progress::shipped;
 }
 
 void Shipper::stage(Chunk* chunk) {
@@ -354,7 +346,6 @@ void Shipper::finish() {
   }
   drops_.count(OUTRIDER_DROPPED_LINGER, left_events);
   const SteadyTime deadline = read_orders().deadline;
-  if (!wake_.is_ours()) link_.abandon();
   link_.close(static_cast<int>(left_ms(deadline)));
   is_connected_.store(false, std::memory_order_relaxed);
   // libzmq says nothing of what it could not send, but then it has used up the time.

@@ -26,7 +26,6 @@
 #include "sdk/src/buffer.hpp"
 #include "sdk/src/drops.hpp"
 #include "sdk/src/link.hpp"
-#include "sdk/src/wake.hpp"
 #include "sdk/src/worker.hpp"
 
 namespace outrider::sdk {
@@ -116,9 +115,6 @@ class Shipper {
   bool hand_over(const Orders& orders);
   void count_hand_over(bool is_complete);
   void mind_connection();
-  /// After the descriptors were closed by others.
-  void start_over();
-  void count_shipped();
   void report(std::uint64_t flush_done);
   void rest(Progress progress, const Orders& orders);
 
@@ -143,7 +139,7 @@ class Shipper {
   const ShipperOptions options_;
   Buffer& buffer_;
   Drops& drops_;
-  Wake wake_;
+  int wake_fd_ = -1;
   std::thread thread_;
   Shipper* next_abandoned_ = nullptr;
 
