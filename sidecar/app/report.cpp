@@ -25,6 +25,7 @@ std::string in_brackets(const std::vector<std::pair<std::string, std::uint64_t>>
 
 std::string refusals(const IngestCounters& counters) {
   std::vector<std::pair<std::string, std::uint64_t>> counts;
+  counts.reserve(proto::refusals.size());
   for (const proto::RefusalRow& row : proto::refusals) {
     counts.emplace_back(row.name, counters.refused[static_cast<std::size_t>(row.refusal)]);
   }

@@ -76,6 +76,7 @@ struct LineWriter::State {
   bool is_ending = false;
   bool has_thread = false;
 
+  bool is_all_written() const { return waiting.empty() && writing_bytes == 0; }
   void run();
   void write_now(std::string_view text);
   void account(std::string_view batch, std::uint64_t said, std::size_t written);
@@ -144,12 +145,15 @@ LineWriter::LineWriter(int fd, SayDropped say_dropped)
 
 LineWriter::~LineWriter() {
   if (!thread_.joinable()) return;
+  bool is_written = false;
   {
-    const std::lock_guard lock(state_->mutex);
+    std::unique_lock lock(state_->mutex);
     state_->is_ending = true;
+    state_->has_work.notify_one();
+    is_written =
+        state_->is_done.wait_for(lock, end_wait_max, [this] { return state_->is_all_written(); });
   }
-  state_->has_work.notify_one();
-  if (wait_until_written(std::chrono::steady_clock::now() + end_wait_max)) {
+  if (is_written) {
     thread_.join();
   } else {
     thread_.detach();

@@ -11,6 +11,8 @@
 namespace outrider::sidecar {
 namespace {
 
+constexpr int settle_ms_max = 100;
+
 /// Of this process; 0 if it cannot be seen.
 nlink_t threads_now() {
   struct stat tasks {};
@@ -40,9 +42,8 @@ Status probe_threads(std::size_t count) {
   is_over.notify_all();
   for (std::thread& thread : threads) thread.join();
   // A thread that has been joined still counts for a moment.
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(100);
-  while (threads_now() > before && std::chrono::steady_clock::now() < deadline) {
-    std::this_thread::yield();
+  for (int i = 0; i < settle_ms_max && threads_now() > before; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   return status;
 }

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <system_error>
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -36,7 +37,7 @@ Result<std::string> read_pem(const std::string& what, const std::string& file,
 
 /// The message with what OpenSSL, or else the operating system, says is the reason.
 Error failure(const std::string& what) {
-  std::string reason = std::strerror(errno);
+  std::string reason = std::generic_category().message(errno);
   if (const unsigned long code = ERR_peek_last_error(); code != 0) {
     char text[256];
     ERR_error_string_n(code, text, sizeof(text));

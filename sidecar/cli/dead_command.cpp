@@ -251,7 +251,7 @@ Status apply(const Change& change, const std::string& path, const std::vector<De
   auto store = open_to_write(path);
   if (!store.ok()) return store.error();
   const SystemClock clock;
-  const Status status = guarded(path, [&] {
+  Status status = guarded(path, [&] {
     for (std::size_t i = 0; i < letters.size();) {
       if (i > 0) std::this_thread::sleep_for(pause_between);
       const std::size_t end = std::min(i + letters_at_once, letters.size());

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <system_error>
 #include <thread>
 
 #include <httplib.h>
@@ -47,7 +48,8 @@ class HttplibServer final : public SinkServer {
     const bool bound = port == 0 ? (port_ = server_->bind_to_any_port(host)) > 0
                                  : server_->bind_to_port(host, port);
     if (bound) return Nothing{};
-    const std::string reason = errno == 0 ? "no such address" : std::strerror(errno);
+    const std::string reason =
+        errno == 0 ? "no such address" : std::generic_category().message(errno);
     return Error{"cannot listen on " + host + ":" + std::to_string(port) + ": " + reason};
   }
 

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <system_error>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -28,7 +29,8 @@ SinkTally::~SinkTally() {
 
 Status SinkTally::open_output(const std::string& file) {
   output_fd_ = ::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
-  if (output_fd_ < 0) return Error{"cannot open " + file + ": " + std::strerror(errno)};
+  if (output_fd_ < 0)
+    return Error{"cannot open " + file + ": " + std::generic_category().message(errno)};
   return Nothing{};
 }
 
@@ -74,7 +76,9 @@ Status SinkTally::write_output(std::string_view lines) {
   while (!lines.empty()) {
     const ssize_t written = ::write(output_fd_, lines.data(), lines.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return Error{std::string("cannot write the output: ") + std::strerror(errno)};
+    if (written < 0)
+      return Error{std::string("cannot write the output: ") +
+                   std::generic_category().message(errno)};
     lines.remove_prefix(static_cast<std::size_t>(written));
   }
   return Nothing{};
@@ -83,7 +87,8 @@ Status SinkTally::write_output(std::string_view lines) {
 Status SinkTally::show(std::string_view lines) {
   std::fwrite(lines.data(), 1, lines.size(), stdout);
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return Nothing{};
-  return Error{std::string("cannot write to standard output: ") + std::strerror(errno)};
+  return Error{std::string("cannot write to standard output: ") +
+               std::generic_category().message(errno)};
 }
 
 std::string summary_line(const SinkCounts& counts) {

@@ -150,7 +150,7 @@ Status check_header(std::string_view header) {
     // It may be a secret, so it is not repeated.
     return Error{"a header is written as Name: value, without control characters"};
   }
-  const Status settable = check_header_name(header.substr(0, colon));
+  Status settable = check_header_name(header.substr(0, colon));
   if (!settable.ok()) return settable;
   if (header.size() > template_bytes_max) {
     return Error{"header " + in_quotes(header.substr(0, colon)) + " has " +

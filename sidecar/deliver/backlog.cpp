@@ -37,7 +37,8 @@ Backlog::Backlog(const DestinationConfig& config, Encoder& encoder, Lane* lane, 
 void Backlog::accept(proto::ByteView record, const Now& now) {
   const proto::Priority priority = record_priority_at(record.data());
   const bool is_behind = lane_ != nullptr && lane_->has_unread() && !is_fresh_first_;
-  if (when_full_ == WhenFull::spool && (is_behind || !has_room(record.size()))) {
+  const bool may_spill = when_full_ == WhenFull::spool && (is_behind || !has_room(record.size()));
+  if (may_spill || is_behind_its_key(record)) {
     if (!spill(record, now)) ledger_.drop(DropReason::spool_full, 1);
     return;
   }
@@ -48,6 +49,12 @@ void Backlog::accept(proto::ByteView record, const Now& now) {
   if (queue_.is_empty()) gathering_since_ = now.mono;
   queue_.push(record, priority);
   ++ledger_.queued;
+}
+
+/// An event of its key may be on disk, whatever `when_full` is: it goes there, too, behind it.
+bool Backlog::is_behind_its_key(proto::ByteView record) const {
+  return keeps_key_order_ && lane_ != nullptr && lane_->has_older() &&
+         !read_record(record.data()).key.empty();
 }
 
 /// Of the queue, what a new event leaves to others.

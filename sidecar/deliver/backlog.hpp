@@ -83,6 +83,7 @@ class Backlog {
   double free_part() const;
   bool has_room(std::size_t record_bytes) const;
   bool spill(proto::ByteView record, const Now& now);
+  bool is_behind_its_key(proto::ByteView record) const;
   void settle_on_disk(const RecordView& record);
   bool make_room(std::size_t record_bytes, proto::Priority priority);
   bool add_next(Batch& batch, const RecordView& record);

@@ -94,6 +94,7 @@ char* write_short_decimal(double value, char* out) {
   constexpr std::uint64_t scale = 1'000'000;
   const double magnitude = std::abs(value);
   if (magnitude >= 1e9) return nullptr;
+  // A wrong last digit would be seen below. NOLINTNEXTLINE(bugprone-incorrect-roundings)
   const auto scaled = static_cast<std::uint64_t>(magnitude * scale + 0.5);
   if (static_cast<double>(scaled) / scale != magnitude) return nullptr;
 

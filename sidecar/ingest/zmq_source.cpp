@@ -62,7 +62,7 @@ class ZmqConfirmSource final : public ConfirmSource {
     std::string peer(1, is_bare);
     peer += message_.to_string_view();
     if (!message_.more() || !listener_.receive(message_)) return PeerFrame{peer, {}};
-    if (message_.size() == 0 && message_.more()) {
+    if (message_.empty() && message_.more()) {
       peer[0] = has_delimiter;
       if (!listener_.receive(message_)) return PeerFrame{peer, {}};
     }

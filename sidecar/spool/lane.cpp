@@ -194,7 +194,18 @@ void Lane::note_not_reserved(std::uint64_t bytes) {
   spool_.bytes_ -= std::min(bytes, spool_.bytes_);
 }
 
+void Lane::note_confirming(std::uint64_t bytes) {
+  ++confirming_;
+  note_reserved(bytes);
+}
+
+void Lane::note_not_confirmed(std::uint64_t bytes) {
+  --confirming_;
+  note_not_reserved(bytes);
+}
+
 void Lane::note_confirmed(const Entry& entry) {
+  --confirming_;
   ++ledger_->accepted;
   ++(entry.due_ns == 0 ? ledger_->spooled : ledger_->scheduled);
 }

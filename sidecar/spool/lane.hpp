@@ -70,6 +70,8 @@ class Lane {
 
   /// Something is on disk, or on its way there, and not in memory.
   bool has_unread() const { return ledger_->spooled > 0; }
+  /// The same, or confirmed and on its way to the disk: what comes now came later.
+  bool has_older() const { return has_unread() || confirming_ > 0; }
   /// The next event has been read already.
   bool has_next() const { return !arrived_.empty(); }
   /// It, as a stored record; valid until take_next().
@@ -115,6 +117,8 @@ class Lane {
   // What became of what was asked for; called by Spool.
   void note_reserved(std::uint64_t bytes);
   void note_not_reserved(std::uint64_t bytes);
+  void note_confirming(std::uint64_t bytes);
+  void note_not_confirmed(std::uint64_t bytes);
   void note_confirmed(const Entry& entry);
   void note_not_stored(const Entry& entry, DropReason reason);
   void note_stored(Block block);
@@ -131,8 +135,9 @@ class Lane {
   Ledger* ledger_ = nullptr;
   StoredTotals totals_;
 
-  std::uint64_t bytes_ = 0;     ///< on disk or on the way there
-  std::uint64_t readable_ = 0;  ///< events on disk that have not been read
+  std::uint64_t bytes_ = 0;       ///< on disk or on the way there
+  std::uint64_t readable_ = 0;    ///< events on disk that have not been read
+  std::uint64_t confirming_ = 0;  ///< events of frames that are not on disk yet
   std::uint64_t in_memory_ = 0;
   std::uint64_t unsaved_ = 0;  ///< of what was put back
   BlockId read_up_to_ = INT64_MIN;

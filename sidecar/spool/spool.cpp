@@ -125,7 +125,7 @@ void Spool::take_frames(Group& group) {
       if (frame.is_new && !group.intake_trouble) {
         lane.note_confirmed(entry);
       } else {
-        lane.note_not_reserved(entry.record_bytes);
+        lane.note_not_confirmed(entry.record_bytes);
       }
     }
     fault_point("before_answer");
@@ -190,7 +190,7 @@ proto::Refusal Spool::add_to_frame(std::span<const LaneIndex> lanes, const Recor
   if (refusal != proto::Refusal::none) return refusal;
   for (const LaneIndex lane : lanes) {
     frame_entries_.push_back(write_entry(frame_bytes_, lane, record, due_ns, now));
-    lanes_[lane]->note_reserved(frame_entries_.back().record_bytes);
+    lanes_[lane]->note_confirming(frame_entries_.back().record_bytes);
   }
   return refusal;
 }
@@ -213,7 +213,7 @@ void Spool::add_frame(ConfirmedFrame frame) {
 
 void Spool::drop_frame() {
   for (const Entry& entry : frame_entries_) {
-    lanes_[entry.lane]->note_not_reserved(entry.record_bytes);
+    lanes_[entry.lane]->note_not_confirmed(entry.record_bytes);
   }
   forget_frame();
 }

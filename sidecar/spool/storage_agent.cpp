@@ -224,8 +224,14 @@ bool StorageAgent::try_group(Group& group, bool with_intake, const Now& now) {
   }
 }
 
+/// In the order in which it came, which is that of the bytes: events of one key may be in both.
 void StorageAgent::take_intake(Group& group, const Now& now) {
-  for (const Entry& entry : group.spilled) add(group, entry, false, now);
+  auto spilled = group.spilled.begin();
+  const auto add_spilled_before = [&](std::size_t offset) {
+    for (; spilled != group.spilled.end() && spilled->offset < offset; ++spilled) {
+      add(group, *spilled, false, now);
+    }
+  };
   for (const ScheduleMark& mark : group.marks) store_->mark(mark);
   for (ConfirmedFrame& frame : group.frames) {
     const auto seen = store_->take_frame(frame, now);
@@ -233,10 +239,12 @@ void StorageAgent::take_intake(Group& group, const Now& now) {
     frame.status = seen == ClientWindow::Sequence::forgotten ? proto::Refusal::frame_sequence_old
                                                              : proto::Refusal::none;
     if (!frame.is_new) continue;
+    if (frame.entries > 0) add_spilled_before(group.confirmed[frame.first_entry].offset);
     for (std::size_t i = 0; i < frame.entries; ++i) {
       add(group, group.confirmed[frame.first_entry + i], true, now);
     }
   }
+  add_spilled_before(group.bytes.size());
 }
 
 void StorageAgent::add(Group& group, const Entry& entry, bool is_wanted, const Now& now) {

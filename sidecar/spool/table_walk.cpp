@@ -8,7 +8,7 @@ namespace {
 struct Place {
   std::int64_t key;
   std::int64_t second;
-  auto operator<=>(const Place&) const = default;
+  auto operator<=>(const Place&) const = default;  // NOLINT(modernize-use-nullptr): its "0"
 };
 constexpr Place before_all{INT64_MIN, INT64_MIN};
 constexpr Place behind_all{INT64_MAX, INT64_MAX};
@@ -19,7 +19,7 @@ class Walk {
        const std::function<bool(Statement&)>& take)
       : database_(database), take_(take), has_second_(table.second_key != nullptr) {
     const std::string key = table.key;
-    const std::string second = has_second_ ? table.second_key : "0";
+    const std::string second = table.second_key != nullptr ? table.second_key : "0";
     const auto sql = [&](const char* direction) {
       return "SELECT " + key + "," + second + "," + columns + " FROM " + table.name + " WHERE " +
              (has_second_

@@ -1,5 +1,9 @@
 // A destination with a lane of the spool: what finds no room goes to disk and comes back.
 
+#include <algorithm>
+#include <iterator>
+#include <sstream>
+
 #include <gtest/gtest.h>
 
 #include "sidecar/deliver/destination.hpp"
@@ -38,9 +42,9 @@ class SpillTest : public SpoolFixture {
     destination = std::make_unique<Destination>(config, make_encoder({.format = "ndjson"}),
                                                 std::move(owned), &spool->lane(0), log, 1);
   }
-  void accept(std::uint64_t first, std::uint64_t last) {
+  void accept(std::uint64_t first, std::uint64_t last, std::string_view key = "") {
     for (std::uint64_t i = first; i <= last; ++i) {
-      destination->accept(test::numbered_record({.number = i}), clock.now());
+      destination->accept(test::numbered_record({.number = i, .key = key}), clock.now());
     }
   }
   void turn() {
@@ -98,6 +102,45 @@ TEST_F(SpillTest, WhatFindsNoRoomGoesToDiskAndIsSentInItsOrder) {
   EXPECT_EQ(sent(), "1 2 3 4 5 6 7 8 9 10 11 12 ");
   EXPECT_EQ(ledger().delivered, 12U);
   EXPECT_TRUE(waiting().empty());
+}
+
+/// Whatever `when_full` says, what came first goes first.
+TEST_F(SpillTest, WithOrderByKeyNothingOvertakesWhatIsOnDisk) {
+  config.when_full = WhenFull::drop_oldest;
+  config.ordering = Ordering::key;
+  start();
+  accept(1, 4, "k");
+  turn();
+  stop();
+  start();
+  accept(100, 101, "k");
+  for (std::uint64_t i = 102; i <= 140; ++i) {
+    accept(i, i, "k");
+    turn();
+    if (!transport->open.empty()) transport->answer(200);
+  }
+  answer_all();
+  std::istringstream text(sent());
+  const std::vector<long> all{std::istream_iterator<long>(text), {}};
+  EXPECT_GT(all.size(), 40U) << "the queue is small, and an event or two find no room";
+  EXPECT_TRUE(std::ranges::is_sorted(all)) << sent();
+}
+
+TEST_F(SpillTest, WithOrderByKeyNothingOvertakesWhatIsBeingConfirmed) {
+  config.when_full = WhenFull::drop_newest;
+  config.ordering = Ordering::key;
+  start();
+  const auto first = test::numbered_record({.number = 1, .key = "k"});
+  const LaneIndex lanes[] = {0};
+  ASSERT_EQ(spool->add_to_frame(lanes, read_record(first.data()), 0, clock.now()),
+            proto::Refusal::none);
+  ConfirmedFrame frame;
+  frame.client[0] = 1;
+  frame.sequence = 1;
+  spool->add_frame(frame);
+  accept(2, 2, "k");
+  answer_all();
+  EXPECT_EQ(sent(), "1 2 ");
 }
 
 TEST_F(SpillTest, AStopStoresWhatIsLeftAndTheNextRunSendsIt) {
