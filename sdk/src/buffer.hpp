@@ -50,8 +50,10 @@ class Buffer {
     return is_new ? Append::appended_to_new_chunk : Append::appended;
   }
 
-  /// Drops the oldest chunk of the fullest shard and returns how many events were in it.
-  std::uint64_t evict();
+  /// Drops the oldest chunks of the fullest shards, as many as an event of `bytes` bytes needs, or
+  /// none if it would not fit even then: chunks that are being sent cannot be dropped. Returns how
+  /// many events that were.
+  std::uint64_t make_room(std::size_t bytes);
 
   /// Chunks that wait in a shard now.
   std::size_t chunk_count(std::size_t shard);
@@ -91,9 +93,13 @@ class Buffer {
     std::size_t chunk_count = 0;
     std::uint64_t accepted = 0;
     bool is_closed = false;
-    // Written under lock, read without it to find the fullest shard.
+    // Written under lock, read without it to find the fullest shard and what can be dropped.
     std::atomic<std::uint64_t> waiting_bytes = 0;
+    std::atomic<std::uint64_t> chunk_bytes = 0;
   };
+
+  std::uint64_t chunk_bytes() const;
+  Chunk* take_from_fullest();
 
   static std::size_t this_thread_shard() {
     static thread_local const std::size_t shard =

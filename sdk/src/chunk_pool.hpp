@@ -67,6 +67,9 @@ class Chunk {
     return count - event_count;
   }
 
+  /// All the memory that it takes.
+  std::size_t total_bytes() const { return sizeof(Chunk) + capacity; }
+
   std::uint8_t* storage() { return reinterpret_cast<std::uint8_t*>(this + 1); }
 
   Chunk* next = nullptr;
@@ -88,6 +91,15 @@ class ChunkPool {
   ~ChunkPool();
   ChunkPool(const ChunkPool&) = delete;
   ChunkPool& operator=(const ChunkPool&) = delete;
+
+  /// What a chunk for an event of this size takes of the limit.
+  std::size_t bytes_for(std::size_t event_bytes) const;
+  /// What is left of the limit.
+  std::size_t room_bytes() const { return bytes_max_ - used_bytes_.load(); }
+  /// The largest event that a pool of this size ever has room for.
+  static constexpr std::size_t event_bytes_max(std::size_t bytes_max) {
+    return bytes_max - sizeof(Chunk) - Chunk::slot_bytes(0);
+  }
 
   /// An empty chunk with room for an event of this size.
   Chunk* take(std::size_t event_bytes);

@@ -61,7 +61,7 @@ TEST(Buffer, EvictingMakesRoomForTheNewest) {
   Buffer buffer(bytes_max);
   std::uint64_t next = 0;
   while (is_taken(append(buffer, next, 100))) ++next;
-  const std::uint64_t evicted = buffer.evict();
+  const std::uint64_t evicted = buffer.make_room(100);
   EXPECT_GT(evicted, 0U);
   EXPECT_TRUE(is_taken(append(buffer, next, 100)));
   Chunk* oldest = buffer.take(used_shard(buffer));
@@ -71,9 +71,36 @@ TEST(Buffer, EvictingMakesRoomForTheNewest) {
   buffer.give_back(oldest);
 }
 
-TEST(Buffer, EvictingNothingIsHarmless) {
+TEST(Buffer, EvictsNothingWhereThereIsRoom) {
   Buffer buffer(bytes_max);
-  EXPECT_EQ(buffer.evict(), 0U);
+  EXPECT_EQ(buffer.make_room(100), 0U);
+  append(buffer, 1);
+  EXPECT_EQ(buffer.make_room(bytes_max / 2), 0U);
+  EXPECT_EQ(buffer.clear(), 1U);
+}
+
+TEST(Buffer, EvictsAsMuchAsALargeEventNeedsAndNoMore) {
+  Buffer buffer(bytes_max);
+  std::uint64_t next = 0;
+  while (is_taken(append(buffer, next, 100))) ++next;
+  const std::uint64_t evicted = buffer.make_room(bytes_max / 2);
+  EXPECT_TRUE(is_taken(append(buffer, next, bytes_max / 2)));
+  // A usual chunk is a sixteenth.
+  EXPECT_LE(evicted, next * 10 / 16);
+}
+
+TEST(Buffer, EvictsNothingForAnEventThatWouldNotFitEvenThen) {
+  Buffer buffer(bytes_max);
+  std::uint64_t next = 0;
+  while (is_taken(append(buffer, next, 100))) ++next;
+  const std::size_t shard = used_shard(buffer);
+  Chunk* const being_sent = buffer.take(shard);
+  EXPECT_EQ(buffer.make_room(bytes_max - 1'000), 0U);
+  EXPECT_EQ(buffer.clear(), next - being_sent->event_count);
+  buffer.give_back(being_sent);
+  const std::size_t largest = ChunkPool::event_bytes_max(bytes_max);
+  EXPECT_EQ(append(buffer, 1, largest + 1), Append::full);
+  EXPECT_TRUE(is_taken(append(buffer, 1, largest)));
 }
 
 TEST(Buffer, LargeEventGetsAChunkOfItsOwn) {
