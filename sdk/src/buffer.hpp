@@ -35,15 +35,17 @@ class Buffer {
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
 
-  /// Appends an event of `bytes` bytes, which `write(out)` writes.
+  /// Appends an event of `bytes` bytes, the last `attributes_bytes` of them its attributes; all of
+  /// it is what `write(out)` writes.
   template <typename Write>
-  Append append(std::size_t bytes, const Write& write) {
+  Append append(std::size_t bytes, std::size_t attributes_bytes, const Write& write) {
     Shard& shard = shards_[this_thread_shard()];
     const std::lock_guard guard(shard.lock);
     if (shard.is_closed) return Append::closed;
     const bool is_new = shard.last == nullptr || !shard.last->has_room(bytes);
     if (is_new && !shard.open(pool_.take(bytes))) return Append::full;
-    write(shard.last->add(bytes));
+    write(shard.last->add(
+        {static_cast<std::uint32_t>(bytes), static_cast<std::uint32_t>(attributes_bytes)}));
     shard.waiting_bytes.store(shard.waiting_bytes.load(std::memory_order_relaxed) + bytes,
                               std::memory_order_relaxed);
     ++shard.accepted;

@@ -195,7 +195,7 @@ outrider_status Client::encode(const outrider_event& event, std::size_t bytes_ma
 }
 
 Append Client::append(const WireEvent& event) {
-  return buffer_.append(event.bytes(), [&](std::uint8_t* out) {
+  return buffer_.append(event.bytes(), event.attributes_bytes, [&](std::uint8_t* out) {
     std::memcpy(out, event.head.data(), event.head_bytes);
     out += event.head_bytes;
     std::memcpy(out, event.data.data(), event.data.size());

@@ -1,6 +1,7 @@
 #include "sdk/src/buffer.hpp"
 
 #include <cstring>
+#include <span>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -11,7 +12,8 @@ namespace {
 constexpr std::size_t bytes_max = 64U << 10U;
 
 Append append(Buffer& buffer, std::uint64_t value, std::size_t bytes = sizeof(std::uint64_t)) {
-  return buffer.append(bytes, [&](std::uint8_t* out) { std::memcpy(out, &value, sizeof value); });
+  return buffer.append(bytes, 0,
+                       [&](std::uint8_t* out) { std::memcpy(out, &value, sizeof value); });
 }
 
 bool is_taken(Append result) {
@@ -123,14 +125,22 @@ TEST(Chunk, RemovingEventsClosesTheGaps) {
   ChunkPool pool(bytes_max);
   Chunk* chunk = pool.take(1);
   for (const std::string text : {"a", "-", "bb", "--", "-", "ccc"}) {
-    std::memcpy(chunk->add(text.size()), text.data(), text.size());
+    const auto bytes = static_cast<std::uint32_t>(text.size());
+    std::memcpy(chunk->add({bytes, bytes - 1}), text.data(), bytes);
   }
-  EXPECT_EQ(chunk->remove_unless([](auto event) { return event[0] != '-'; }), 3U);
+  std::size_t bytes_seen = 0;
+  const auto keep = [&](std::span<const std::uint8_t> without_attributes) {
+    bytes_seen += without_attributes.size();
+    return without_attributes[0] != '-';
+  };
+  EXPECT_EQ(chunk->remove_unless(keep), 3U);
+  EXPECT_EQ(bytes_seen, 6U);
   EXPECT_EQ(chunk->event_count, 3U);
   EXPECT_EQ(std::string(chunk->storage(), chunk->storage() + chunk->used), "abbccc");
   EXPECT_EQ(chunk->event_bytes(0), 1U);
   EXPECT_EQ(chunk->event_bytes(1), 2U);
   EXPECT_EQ(chunk->event_bytes(2), 3U);
+  EXPECT_EQ(chunk->slot(2).attributes_bytes, 2U);
   pool.give_back(chunk);
 }
 
