@@ -104,8 +104,11 @@ outrider_options default_options() {
 }
 
 bool read_options(const outrider_options& in, ClientOptions& out) {
-  if (in.endpoint == nullptr || !is_usable_endpoint(in.endpoint)) return false;
-  if (in.confirm_endpoint == nullptr || !is_usable_endpoint(in.confirm_endpoint)) return false;
+  for (const char* endpoint : {in.endpoint, in.confirm_endpoint}) {
+    if (endpoint == nullptr || !is_usable_endpoint(endpoint)) return false;
+    // Nobody is ever there in a context of the client's own.
+    if (is_inproc_endpoint(endpoint) && in.zmq_context == nullptr) return false;
+  }
   if (in.deliver_bytes_max < buffer_bytes_min || in.deliver_bytes_max > buffer_bytes_limit ||
       in.buffer_bytes_max < buffer_bytes_min || in.buffer_bytes_max > buffer_bytes_limit ||
       in.when_full > OUTRIDER_DROP_OLDEST || in.event_bytes_max == 0 ||

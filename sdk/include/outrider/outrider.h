@@ -23,7 +23,8 @@
  * - Failures are status codes. The library never aborts, never throws, and never writes to stdout
  *   or stderr.
  * - Structs begin with their size as the caller knows it, so that a program built against an older
- *   header works with a newer library. Fields are added at the end only.
+ *   header works with a newer library. Fields are added at the end only. A struct that does not say
+ *   its size, as one that is all zeros, is OUTRIDER_INVALID_ARGUMENT.
  */
 #ifndef OUTRIDER_OUTRIDER_H
 #define OUTRIDER_OUTRIDER_H
@@ -54,7 +55,7 @@ typedef enum outrider_status {
   OUTRIDER_CLOSED = 6,           /* the client has been closed */
   OUTRIDER_FORKED = 7,           /* a child's client that shares its parent's ZeroMQ context */
   OUTRIDER_TIMEOUT = 8,          /* the time was up first; for a close: events may be lost */
-  OUTRIDER_INVALID_ARGUMENT = 9, /* a null pointer or an option that cannot work */
+  OUTRIDER_INVALID_ARGUMENT = 9, /* a null pointer, a struct without its size, a bad option */
   OUTRIDER_NO_MEMORY = 10,
   OUTRIDER_REFUSED = 11 /* of a delivered event: the sidecar will never take it */
 } outrider_status;
@@ -90,7 +91,7 @@ typedef struct outrider_options {
   uint32_t reconnect_initial_ms; /* 100 */
   uint32_t reconnect_max_ms;     /* 5000: the interval doubles up to this */
   uint32_t linger_ms;            /* 1000: for outrider_client_free and exit() */
-  void* zmq_context;             /* NULL: its own; else one that outlives the client, for inproc */
+  void* zmq_context;             /* NULL: its own; inproc needs one, which outlives the client */
   const char* confirm_endpoint;  /* ipc:///run/outrider/confirm.sock: where deliver sends */
   uint64_t deliver_bytes_max;    /* 8 MiB; 64 KiB at least: unconfirmed events and their records */
 } outrider_options;

@@ -333,8 +333,19 @@ TEST(Emit, OptionsThatCannotWorkAreRefused) {
   };
   const std::string long_path = "ipc:///" + std::string(120, 'a');
   EXPECT_EQ(status([&](Options& o) { o.endpoint = long_path.c_str(); }), Status::invalid_argument);
-  for (const char* endpoint : {"", "ipc://", "tcp://localhost", "tcp://:1", "udp://a:1", "x"}) {
-    EXPECT_EQ(status([&](Options& o) { o.endpoint = endpoint; }), Status::invalid_argument);
+  for (const char* endpoint : {"", "ipc://", "ipc://*", "tcp://localhost", "tcp://:1", "tcp://*:1",
+                               "tcp://a:", "tcp://a:0", "tcp://a:65536", "tcp://127.0.0.1:99999",
+                               "tcp://a:4294967297", "tcp://a:+1", "tcp://a:1 ", "tcp://a b:1",
+                               "tcp://a:0x1", "udp://a:1", "x", "inproc://nobody-can-be-there"}) {
+    EXPECT_EQ(status([&](Options& o) { o.endpoint = endpoint; }), Status::invalid_argument)
+        << endpoint;
+    EXPECT_EQ(status([&](Options& o) { o.confirm_endpoint = endpoint; }), Status::invalid_argument)
+        << endpoint;
+  }
+  for (const char* endpoint : {"tcp://[::1]:65535", "tcp://name.example:1", "ipc://relative"}) {
+    Options options;
+    options.endpoint = endpoint;
+    EXPECT_EQ(Client(options).status(), Status::ok) << endpoint;
   }
   EXPECT_EQ(status([](Options& o) { o.endpoint = nullptr; }), Status::invalid_argument);
   EXPECT_EQ(status([](Options& o) { o.buffer_bytes_max = 1; }), Status::invalid_argument);
