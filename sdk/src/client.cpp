@@ -20,6 +20,7 @@ constexpr std::uint64_t buffer_bytes_min = 64U << 10U;
 constexpr std::uint64_t buffer_bytes_limit = std::numeric_limits<std::uint32_t>::max();
 constexpr std::uint32_t frame_bytes_min = 4U << 10U;
 constexpr std::uint32_t interval_ms_limit = std::numeric_limits<int>::max();
+/// Other threads may use the room that one has made.
 constexpr int evictions_max = 64;
 
 SteadyTime after(std::uint32_t timeout_ms) {
@@ -103,8 +104,11 @@ outrider_options default_options() {
 }
 
 bool read_options(const outrider_options& in, ClientOptions& out) {
-  if (in.endpoint == nullptr || !is_usable_endpoint(in.endpoint)) return false;
-  if (in.confirm_endpoint == nullptr || !is_usable_endpoint(in.confirm_endpoint)) return false;
+  for (const char* endpoint : {in.endpoint, in.confirm_endpoint}) {
+    if (endpoint == nullptr || !is_usable_endpoint(endpoint)) return false;
+    // Nobody is ever there in a context of the client's own.
+    if (is_inproc_endpoint(endpoint) && in.zmq_context == nullptr) return false;
+  }
   if (in.deliver_bytes_max < buffer_bytes_min || in.deliver_bytes_max > buffer_bytes_limit ||
       in.buffer_bytes_max < buffer_bytes_min || in.buffer_bytes_max > buffer_bytes_limit ||
       in.when_full > OUTRIDER_DROP_OLDEST || in.event_bytes_max == 0 ||
@@ -128,7 +132,9 @@ bool read_options(const outrider_options& in, ClientOptions& out) {
   out.courier.bytes_max = in.deliver_bytes_max;
   out.courier.frame_bytes_max = in.frame_bytes_max;
   out.buffer_bytes_max = in.buffer_bytes_max;
-  out.event_bytes_max = std::min<std::uint64_t>(in.event_bytes_max, in.buffer_bytes_max / 2);
+  out.event_bytes_max = in.event_bytes_max;
+  out.emit_bytes_max =
+      std::min<std::size_t>(in.event_bytes_max, ChunkPool::event_bytes_max(in.buffer_bytes_max));
   out.drop_oldest = in.when_full == OUTRIDER_DROP_OLDEST;
   out.linger_ms = in.linger_ms;
   return true;
@@ -144,7 +150,7 @@ Client::~Client() {
 
 outrider_status Client::emit(const outrider_event& event) {
   WireEvent wire;
-  const outrider_status status = encode(event, wire);
+  const outrider_status status = encode(event, options_.emit_bytes_max, wire);
   if (status != OUTRIDER_OK) return refuse(status);
   Append result = append(wire);
   if (result == Append::full && options_.drop_oldest) result = append_evicting(wire);
@@ -153,7 +159,7 @@ outrider_status Client::emit(const outrider_event& event) {
 
 outrider_status Client::emit_wait(const outrider_event& event, std::uint32_t timeout_ms) {
   WireEvent wire;
-  const outrider_status status = encode(event, wire);
+  const outrider_status status = encode(event, options_.emit_bytes_max, wire);
   if (status != OUTRIDER_OK) return refuse(status);
   Append result = append(wire);
   Shipper* const running = result == Append::full ? shipper() : nullptr;
@@ -166,12 +172,12 @@ outrider_status Client::emit_wait(const outrider_event& event, std::uint32_t tim
   return has_room ? concluded : OUTRIDER_TIMEOUT;
 }
 
-outrider_status Client::encode(const outrider_event& event, WireEvent& out) const {
+outrider_status Client::encode(const outrider_event& event, std::size_t bytes_max, WireEvent& out) {
   const std::string_view topic = event.topic == nullptr
                                      ? std::string_view{}
                                      : std::string_view(event.topic, event.topic_bytes);
   if (!proto::is_valid_topic(topic)) return OUTRIDER_BAD_TOPIC;
-  if (event.data_bytes > options_.event_bytes_max) return OUTRIDER_TOO_LARGE;
+  if (event.data_bytes > bytes_max) return OUTRIDER_TOO_LARGE;
   out.data = {static_cast<const std::uint8_t*>(event.data),
               event.data == nullptr ? 0 : event.data_bytes};
   if (out.data.empty()) return OUTRIDER_BAD_DATA;
@@ -188,11 +194,11 @@ outrider_status Client::encode(const outrider_event& event, WireEvent& out) cons
   out.head_bytes = static_cast<std::size_t>(
       proto::write_event_head(out.head.data(), attributes > 0 ? 4 : 3, topic, time_ns) -
       out.head.data());
-  return out.bytes() > options_.event_bytes_max ? OUTRIDER_TOO_LARGE : OUTRIDER_OK;
+  return out.bytes() > bytes_max ? OUTRIDER_TOO_LARGE : OUTRIDER_OK;
 }
 
 Append Client::append(const WireEvent& event) {
-  return buffer_.append(event.bytes(), [&](std::uint8_t* out) {
+  return buffer_.append(event.bytes(), event.attributes_bytes, [&](std::uint8_t* out) {
     std::memcpy(out, event.head.data(), event.head_bytes);
     out += event.head_bytes;
     std::memcpy(out, event.data.data(), event.data.size());
@@ -204,10 +210,11 @@ Append Client::append(const WireEvent& event) {
 Append Client::append_evicting(const WireEvent& event) {
   Append result = Append::full;
   for (int i = 0; i < evictions_max && result == Append::full; ++i) {
-    const std::uint64_t events = buffer_.evict();
+    const std::uint64_t events = buffer_.make_room(event.bytes());
     evicted_events_.fetch_add(events);
     drops_.count(OUTRIDER_DROPPED_BUFFER_FULL, events);
     result = append(event);
+    if (events == 0) break;
   }
   return result;
 }
@@ -260,7 +267,7 @@ outrider_status Client::deliver(const outrider_event& event, Delivery delivery) 
 
 outrider_status Client::take_for_delivery(const outrider_event& event, Delivery delivery) {
   WireEvent wire;
-  outrider_status status = encode(event, wire);
+  outrider_status status = encode(event, options_.event_bytes_max, wire);
   if (status != OUTRIDER_OK) return status;
   if (!is_whole_value(wire.data)) return OUTRIDER_BAD_DATA;
   Courier* running = nullptr;

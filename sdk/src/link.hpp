@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace outrider::sdk {
 
@@ -27,7 +28,10 @@ struct LinkOptions {
 };
 
 /// An endpoint that a socket can be connected to: ipc://PATH, tcp://HOST:PORT, inproc://NAME.
-bool is_usable_endpoint(const std::string& endpoint);
+bool is_usable_endpoint(std::string_view endpoint);
+
+/// Within the process, for sockets of one context.
+bool is_inproc_endpoint(std::string_view endpoint);
 
 class Link {
  public:

@@ -25,12 +25,14 @@ constexpr std::chrono::seconds stuck_max{5};
 /// Frames that libzmq gathers into one write of 8 KiB, beyond those in its queue.
 constexpr std::size_t encoded_frames_max = 128;
 
-/// What the sidecar would accept: one event that is not would cost its whole frame.
-bool is_whole_event(proto::ByteView event) {
-  proto::MsgpackReader reader(event);
+/// What the sidecar would accept: one event that is not would cost its whole frame. Its attributes
+/// are not looked at: they were written here, and data must not reach into them.
+bool is_whole_event(proto::ByteView event_without_attributes) {
+  constexpr int topic_time_data = 3;
+  proto::MsgpackReader reader(event_without_attributes);
   proto::Token head;
   if (reader.next(head) != proto::ReadStatus::ok) return false;
-  for (std::uint32_t left = head.count; left > 0; --left) {
+  for (int left = topic_time_data; left > 0; --left) {
     if (reader.skip_value() != proto::ReadStatus::ok) return false;
   }
   return reader.at_end();

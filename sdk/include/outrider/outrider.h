@@ -28,7 +28,8 @@
  * - Failures are status codes. The library never aborts, never throws, and never writes to stdout
  *   or stderr.
  * - Structs begin with their size as the caller knows it, so that a program built against an older
- *   header works with a newer library. Fields are added at the end only.
+ *   header works with a newer library. Fields are added at the end only. A struct that does not say
+ *   its size, as one that is all zeros, is OUTRIDER_INVALID_ARGUMENT.
  */
 #ifndef OUTRIDER_OUTRIDER_H
 #define OUTRIDER_OUTRIDER_H
@@ -54,19 +55,20 @@ typedef enum outrider_status {
   OUTRIDER_FULL = 1,             /* the buffer is full; the event is not taken, and counted */
   OUTRIDER_BAD_TOPIC = 2,        /* not 1 to 255 bytes of [A-Za-z0-9_-] tokens joined by dots */
   OUTRIDER_BAD_DATA = 3,         /* no data, or what packs it has failed */
-  OUTRIDER_TOO_LARGE = 4,        /* the event is larger than event_bytes_max or the buffer */
+  OUTRIDER_TOO_LARGE = 4,        /* the event is larger than event_bytes_max or the whole buffer */
   OUTRIDER_BAD_ATTRIBUTES = 5,   /* an id, key, trace, priority or delay that cannot be */
   OUTRIDER_CLOSED = 6,           /* the client has been closed */
   OUTRIDER_FORKED = 7,           /* a child's client that shares its parent's ZeroMQ context */
   OUTRIDER_TIMEOUT = 8,          /* the time was up first; for a close: events may be lost */
-  OUTRIDER_INVALID_ARGUMENT = 9, /* a null pointer or an option that cannot work */
+  OUTRIDER_INVALID_ARGUMENT = 9, /* a null pointer, a struct without its size, a bad option */
   OUTRIDER_NO_MEMORY = 10,
   OUTRIDER_REFUSED = 11 /* of a delivered event: the sidecar will never take it */
 } outrider_status;
 
 typedef enum outrider_when_full {
   OUTRIDER_DROP_NEWEST = 0, /* the event at hand is dropped */
-  OUTRIDER_DROP_OLDEST = 1  /* the oldest events are dropped, a few tens of KiB at a time */
+  OUTRIDER_DROP_OLDEST = 1  /* the oldest events are dropped, a few tens of KiB at a time and no
+                               more than the newest needs; none if it would not fit even then */
 } outrider_when_full;
 
 /* Why events were dropped: indexes into outrider_stats.dropped. Numbers never change. */
@@ -87,14 +89,14 @@ typedef struct outrider_options {
   const char* endpoint;          /* ipc:///run/outrider/outrider.sock */
   uint64_t buffer_bytes_max;     /* 8 MiB; 64 KiB at least: all memory that waiting events take */
   uint32_t when_full;            /* OUTRIDER_DROP_NEWEST */
-  uint32_t event_bytes_max;      /* 1 MiB, as in the sidecar; never more than buffer_bytes_max */
+  uint32_t event_bytes_max;      /* 1 MiB, as in the sidecar; for emit also what the buffer holds */
   uint32_t frame_bytes_max;      /* 256 KiB; one larger event is a frame of its own */
   uint32_t frame_delay_ms;       /* 2: how long events are gathered; an idle client sends at once */
   uint32_t send_frames_max;      /* 16: frames that ZeroMQ may hold */
   uint32_t reconnect_initial_ms; /* 100 */
   uint32_t reconnect_max_ms;     /* 5000: the interval doubles up to this */
   uint32_t linger_ms;            /* 1000: for outrider_client_free and exit() */
-  void* zmq_context;             /* NULL: its own; else one that outlives the client, for inproc */
+  void* zmq_context;             /* NULL: its own; inproc needs one, which outlives the client */
   const char* confirm_endpoint;  /* ipc:///run/outrider/confirm.sock: where deliver sends */
   uint64_t deliver_bytes_max;    /* 8 MiB; 64 KiB at least: unconfirmed events and their records */
 } outrider_options;
