@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include <sys/eventfd.h>
 #include <sys/random.h>
@@ -17,13 +18,21 @@ using std::chrono::steady_clock;
 
 constexpr long retry_ms = 1000;
 constexpr long no_memory_ms = 100;
+/// A sidecar that is connected but takes nothing for so long costs what ZeroMQ holds at a flush.
+constexpr long hand_over_ms = 5000;
+/// A sidecar that takes nothing for so long, though there is something, does not count as there.
+constexpr std::chrono::seconds stuck_max{5};
+/// Frames that libzmq gathers into one write of 8 KiB, beyond those in its queue.
+constexpr std::size_t encoded_frames_max = 128;
 
-/// What the sidecar would accept: one event that is not would cost its whole frame.
-bool is_whole_event(proto::ByteView event) {
-  proto::MsgpackReader reader(event);
+/// What the sidecar would accept: one event that is not would cost its whole frame. Its attributes
+/// are not looked at: they were written here, and data must not reach into them.
+bool is_whole_event(proto::ByteView event_without_attributes) {
+  constexpr int topic_time_data = 3;
+  proto::MsgpackReader reader(event_without_attributes);
   proto::Token head;
   if (reader.next(head) != proto::ReadStatus::ok) return false;
-  for (std::uint32_t left = head.count; left > 0; --left) {
+  for (int left = topic_time_data; left > 0; --left) {
     if (reader.skip_value() != proto::ReadStatus::ok) return false;
   }
   return reader.at_end();
@@ -32,11 +41,7 @@ bool is_whole_event(proto::ByteView event) {
 }  // namespace
 
 Shipper::Shipper(const ShipperOptions& options, Buffer& buffer, Drops& drops)
-    : options_(options),
-      buffer_(buffer),
-      drops_(drops),
-      link_(options.link),
-      handed_over_(static_cast<std::size_t>(options.link.send_frames_max)) {}
+    : options_(options), buffer_(buffer), drops_(drops), link_(options.link) {}
 
 Shipper::~Shipper() {
   if (thread_.joinable()) thread_.join();
@@ -55,27 +60,34 @@ bool Shipper::flush(SteadyTime deadline) {
   std::uint64_t losses_told;
   {
     const std::lock_guard guard(mutex_);
+    if (is_finished_) return !has_lost_;
     target = ++flush_wanted_;
     losses_told = losses_told_;
+    ++flushers_;
     flush_deadline_ = std::max(flush_deadline_, deadline);
   }
   wake();
   wait_until(deadline, [&] { return flush_done_ >= target || is_finished_; });
   const std::lock_guard guard(mutex_);
-  // Each loss is told to all who wait when it happens, or else to whoever asks next.
-  const bool is_lossless = losses_ == losses_told;
+  if (--flushers_ == 0) flush_deadline_ = {};
+  const bool is_done = flush_done_ >= target || (is_finished_ && !has_lost_);
+  // A loss is told to all who wait when it happens, or else to whoever asks next.
   losses_told_ = losses_;
-  return is_lossless && flush_done_ >= target;
+  return is_done && losses_ == losses_told;
 }
 
-bool Shipper::close(SteadyTime deadline) {
+void Shipper::close(SteadyTime deadline) {
   {
     const std::lock_guard guard(mutex_);
     if (!is_closing_) deadline_ = deadline;
     is_closing_ = true;
   }
   wake();
-  const bool is_finished = wait_until(deadline + close_margin, [&] { return is_finished_; });
+}
+
+bool Shipper::close_wait() {
+  const bool is_finished =
+      wait_until(read_orders().deadline + close_margin, [&] { return is_finished_; });
   const std::lock_guard guard(mutex_);
   return is_finished && !has_lost_;
 }
@@ -119,13 +131,16 @@ bool Shipper::turn() {
   Progress progress = Progress::nothing;
   bool is_flushed = false;
   try {
-    if (!link_.is_open()) link_.open();
-    is_connected_.store(link_.is_connected(), std::memory_order_relaxed);
     mind_connection();
     if (link_.is_connected()) {
       progress = ship();
       const bool is_done = progress == Progress::nothing || progress == Progress::shipped;
       is_flushed = is_done && hand_over(orders);
+    }
+    if (progress != Progress::no_room) {
+      stuck_since_ = SteadyTime::max();
+    } else if (stuck_since_ == SteadyTime::max()) {
+      stuck_since_ = steady_clock::now();
     }
   } catch (...) {
     progress = Progress::no_memory;
@@ -139,6 +154,17 @@ bool Shipper::turn() {
   return true;
 }
 
+void Shipper::mind_connection() {
+  if (!link_.is_open()) link_.open();
+  // A connection that had no room takes with it what it was writing.
+  const bool has_broken = link_.disconnects() != seen_disconnects_;
+  seen_disconnects_ = link_.disconnects();
+  if (has_broken && has_frame_) count_hand_over(false);
+  const bool is_stuck =
+      stuck_since_ != SteadyTime::max() && steady_clock::now() - stuck_since_ >= stuck_max;
+  is_connected_.store(link_.is_connected() && !is_stuck, std::memory_order_relaxed);
+}
+
 Shipper::Orders Shipper::read_orders() {
   const std::lock_guard guard(mutex_);
   return {flush_wanted_, flush_deadline_, is_closing_, deadline_};
@@ -146,30 +172,26 @@ Shipper::Orders Shipper::read_orders() {
 
 bool Shipper::hand_over(const Orders& orders) {
   if (orders.flush_target <= flush_done_) return false;
-  if (!handed_over_.has_frames()) return true;
+  if (shipped_frames() == handed_over_frames_) return true;
   // Not cut short by an impatient caller: that would lose what is just about to go out.
-  const long timeout_ms = std::max(left_ms(orders.flush_deadline), options_.hand_over_ms);
+  const long timeout_ms = std::max(left_ms(orders.flush_deadline), hand_over_ms);
   const bool is_handed_over = link_.hand_over(static_cast<int>(timeout_ms));
-  if (!link_.is_open()) link_.open();
-  if (is_handed_over) {
-    handed_over_.settle();
-  } else {
-    lose_sight();
+  count_hand_over(is_handed_over);
+  link_.open();
+  return is_handed_over;
+}
+
+void Shipper::count_hand_over(bool is_complete) {
+  std::uint64_t unknown = unknown_events();
+  if (!is_complete) {
+    for (const std::uint32_t events : recent_frames_) unknown += events;
+    const std::lock_guard guard(mutex_);
+    if (unknown > unknown_events()) ++losses_;
   }
-  return true;
-}
-
-void Shipper::lose_sight() {
-  handed_over_.lose_sight();
-  const std::lock_guard guard(mutex_);
-  ++losses_;
-}
-
-void Shipper::mind_connection() {
-  if (link_.disconnects() == seen_disconnects_) return;
-  seen_disconnects_ = link_.disconnects();
-  // A connection that had room had nothing of ours; one that had none takes what it was writing.
-  if (has_frame_ && handed_over_.has_frames()) lose_sight();
+  recent_frames_.clear();
+  handed_over_frames_ = shipped_frames();
+  unknown_events_.store(unknown, std::memory_order_relaxed);
+  handed_over_events_.store(shipped_events() - unknown, std::memory_order_relaxed);
 }
 
 void Shipper::report(std::uint64_t flush_done) {
@@ -199,6 +221,7 @@ void Shipper::rest(Progress progress, const Orders& orders) {
     const long closing_ms = left_ms(orders.deadline);
     timeout_ms = timeout_ms < 0 ? closing_ms : std::min(timeout_ms, closing_ms);
   }
+  if (progress == Progress::no_room && timeout_ms < 0) timeout_ms = retry_ms;
   link_.wait(wake_fd_, progress == Progress::no_room, timeout_ms);
   activity_.store(Activity::busy);
 }
@@ -233,12 +256,14 @@ Shipper::Progress Shipper::ship() {
 Shipper::Progress Shipper::ship_frame() {
   if (!has_frame_ && !make_frame()) return Progress::no_memory;
   if (!link_.send()) return Progress::no_room;
-  has_frame_ = false;
   reported_drops_ = frame_drops_;
+  has_frame_ = false;
+  recent_frames_.push_back(frame_events_);
+  const auto queued_frames_max = static_cast<std::size_t>(options_.link.send_frames_max);
+  if (recent_frames_.size() > queued_frames_max + encoded_frames_max) recent_frames_.pop_front();
   shipped_frames_.fetch_add(1, std::memory_order_relaxed);
   shipped_events_.fetch_add(frame_events_, std::memory_order_relaxed);
   held_events_.fetch_sub(frame_events_, std::memory_order_relaxed);
-  handed_over_.sent(frame_events_, frame_bytes_);
   return Progress::shipped;
 }
 
@@ -292,7 +317,6 @@ bool Shipper::make_frame() {
   fill_frame(out + head.size(), plan);
   ++sequence_;
   frame_events_ = plan.events;
-  frame_bytes_ = head.size() + plan.bytes;
   frame_drops_ = 0;
   for (const auto& [reason, events] : drops) frame_drops_ += events;
   has_frame_ = true;
@@ -334,15 +358,11 @@ void Shipper::finish() {
   link_.close(static_cast<int>(left_ms(deadline)));
   is_connected_.store(false, std::memory_order_relaxed);
   // libzmq says nothing of what it could not send, but then it has used up the time.
-  const bool is_unknown = handed_over_.has_frames() && steady_clock::now() >= deadline;
-  if (is_unknown) {
-    lose_sight();
-  } else {
-    handed_over_.settle();
-  }
+  const bool was_in_time = steady_clock::now() < deadline;
+  if (shipped_frames() != handed_over_frames_) count_hand_over(was_in_time);
 
   const std::lock_guard guard(mutex_);
-  has_lost_ = left_events > 0 || is_unknown;
+  has_lost_ = left_events > 0 || losses_ > losses_told_;
   is_finished_ = true;
   changed_.notify_all();
 }

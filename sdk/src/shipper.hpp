@@ -18,13 +18,13 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <string>
 #include <thread>
 
 #include "sdk/src/buffer.hpp"
 #include "sdk/src/drops.hpp"
-#include "sdk/src/handed_over.hpp"
 #include "sdk/src/link.hpp"
 #include "sdk/src/worker.hpp"
 
@@ -34,8 +34,6 @@ struct ShipperOptions {
   LinkOptions link;
   std::size_t frame_bytes_max = 0;
   long frame_delay_ms = 0;
-  /// A sidecar that is connected but takes nothing for so long costs what ZeroMQ holds at a flush.
-  long hand_over_ms = 5000;
 };
 
 class Shipper {
@@ -59,7 +57,6 @@ class Shipper {
 
   /// True: all that was in the buffer before the call is with the operating system, on its way to a
   /// sidecar that was connected. Costs a new connection if anything was sent since the last flush.
-  /// False also if events have become unknown that no flush has told of yet.
   bool flush(SteadyTime deadline);
 
   /// Calls `attempt` until it returns true, each time that there may be room again.
@@ -69,20 +66,26 @@ class Shipper {
   }
 
   /// Sends what the closed buffer holds, until the deadline; the rest is dropped and counted.
-  /// True: nothing was lost.
-  bool close(SteadyTime deadline);
+  /// close_wait() follows.
+  void close(SteadyTime deadline);
+  /// True: nothing was lost since the last flush that said what it knew.
+  bool close_wait();
   bool is_finished();
 
   bool is_connected() const { return is_connected_.load(std::memory_order_relaxed); }
   std::uint64_t shipped_events() const { return shipped_events_.load(std::memory_order_relaxed); }
   std::uint64_t shipped_frames() const { return shipped_frames_.load(std::memory_order_relaxed); }
-  /// Of the events shipped: known to be with the operating system; sent or lost, nobody can say.
-  std::uint64_t handed_over_events() const { return handed_over_.events(); }
-  std::uint64_t unknown_events() const { return handed_over_.unknown_events(); }
   /// Events that turned out not to be msgpack, and are counted as dropped.
   std::uint64_t malformed_events() const {
     return malformed_events_.load(std::memory_order_relaxed);
   }
+  /// Of the shipped events, those that are with the operating system, as of the last hand-over.
+  std::uint64_t handed_over_events() const {
+    return handed_over_events_.load(std::memory_order_relaxed);
+  }
+  /// Of the shipped events, those that ZeroMQ may still have held when the time to hand over was
+  /// up: nobody knows whether they arrived.
+  std::uint64_t unknown_events() const { return unknown_events_.load(std::memory_order_relaxed); }
   /// Events that have left the buffer and not been handed to the socket yet.
   std::uint64_t held_events() const { return held_events_.load(std::memory_order_relaxed); }
 
@@ -110,7 +113,7 @@ class Shipper {
   void finish();
   Orders read_orders();
   bool hand_over(const Orders& orders);
-  void lose_sight();
+  void count_hand_over(bool is_complete);
   void mind_connection();
   void report(std::uint64_t flush_done);
   void rest(Progress progress, const Orders& orders);
@@ -147,15 +150,18 @@ class Shipper {
   std::atomic<std::uint64_t> shipped_frames_ = 0;
   std::atomic<std::uint64_t> held_events_ = 0;
   std::atomic<std::uint64_t> malformed_events_ = 0;
+  std::atomic<std::uint64_t> handed_over_events_ = 0;
+  std::atomic<std::uint64_t> unknown_events_ = 0;
   std::atomic<int> watchers_ = 0;
   std::mutex mutex_;
   std::condition_variable changed_;
   // Guarded by mutex_.
   std::uint64_t flush_wanted_ = 0;
   std::uint64_t flush_done_ = 0;   ///< written by the thread alone
-  SteadyTime flush_deadline_{};    ///< of the most patient caller
+  std::uint32_t flushers_ = 0;     ///< callers that wait
+  SteadyTime flush_deadline_{};    ///< of the most patient of them
   std::uint64_t losses_ = 0;       ///< how often events became unknown
-  std::uint64_t losses_told_ = 0;  ///< of these, by a flush that was false
+  std::uint64_t losses_told_ = 0;  ///< of these, by a flush
   bool is_closing_ = false;
   bool is_finished_ = false;
   bool has_lost_ = false;
@@ -167,12 +173,13 @@ class Shipper {
   std::string host_;
   std::uint64_t pid_ = 0;
   std::uint64_t sequence_ = 0;
-  HandedOver handed_over_;
   std::uint64_t seen_disconnects_ = 0;
-  std::uint64_t reported_drops_ = 0;  ///< as of the last frame sent
-  std::uint64_t frame_drops_ = 0;     ///< as the frame at hand says
+  std::uint64_t handed_over_frames_ = 0;        ///< of shipped_frames_
+  std::uint64_t reported_drops_ = 0;            ///< as of the last frame sent
+  std::uint64_t frame_drops_ = 0;               ///< as the frame at hand says
+  std::deque<std::uint32_t> recent_frames_;     ///< events of those that ZeroMQ may still hold
+  SteadyTime stuck_since_ = SteadyTime::max();  ///< the socket has had no room since
   std::uint32_t frame_events_ = 0;
-  std::size_t frame_bytes_ = 0;
   bool has_frame_ = false;  ///< made, not yet taken by the socket
   Chunk* staged_first_ = nullptr;
   Chunk* staged_last_ = nullptr;
