@@ -8,12 +8,17 @@
 // away and all that is unanswered is sent again over a new one, in order and with the same numbers;
 // the sidecar takes each once (proto/README.md).
 //
+// Every frame ends. One that the sidecar finds too large, or too many, goes again in smaller ones,
+// down to single events. One event that is refused for the moment does not hold up the others: it
+// is set aside (set_aside.hpp). What is beyond the limits that the sidecar says is never sent;
+// before the first large frame of a connection they are asked for.
+//
 // Thread: the public functions are safe from any thread; run() and what it calls is the thread's
 // own, and so are the confirm functions of the events, which are called without a lock. Owns: the
 // thread, the link, the events. Where the thread hangs in libzmq (is_finished() stays false), this
 // must be leaked. Fails with: outrider_status; OUTRIDER_FULL beyond bytes_max, never by blocking.
-// Limits: bytes_max of events and their records, and what ZeroMQ holds of the frames in flight;
-// proto::confirm_window_frames frames.
+// Limits: bytes_max of events and their records, half of it for topics that wait for room, and what
+// ZeroMQ holds of the frames in flight; proto::confirm_window_frames frames.
 #pragma once
 
 #include <array>
@@ -22,6 +27,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <list>
 #include <mutex>
 #include <random>
 #include <span>
@@ -32,7 +38,9 @@
 #include "outrider/outrider.h"
 #include "proto/bytes.hpp"
 #include "proto/confirm.hpp"
+#include "sdk/src/batch.hpp"
 #include "sdk/src/link.hpp"
+#include "sdk/src/set_aside.hpp"
 #include "sdk/src/worker.hpp"
 
 namespace outrider::sdk {
@@ -46,12 +54,6 @@ struct CourierOptions {
   std::chrono::milliseconds backoff_max{5'000};
 };
 
-/// Whom to tell what became of an event; the function may be null.
-struct Delivery {
-  outrider_confirm_fn confirm = nullptr;
-  void* user = nullptr;
-};
-
 /// taken = confirmed + refused + expired + unconfirmed, at every moment.
 struct CourierCounts {
   std::uint64_t taken_events = 0;
@@ -60,6 +62,8 @@ struct CourierCounts {
   std::uint64_t expired_events = 0;  ///< unconfirmed when the time to close was up
   std::uint64_t unconfirmed_events = 0;
   std::uint64_t unconfirmed_bytes = 0;
+  /// The number of the refusal in the sidecar's last answer; 0: it took all.
+  std::uint32_t last_refusal = 0;
 };
 
 class Courier {
@@ -98,11 +102,8 @@ class Courier {
   static void abandon(Courier* courier);
 
  private:
-  /// Events that have no frame yet.
-  struct Batch {
-    std::string events;
-    std::vector<Delivery> deliveries;
-  };
+  /// Whether a frame is within the limits of the sidecar.
+  enum class Fit : std::uint8_t { fits, too_large, unknown };
   enum class FrameState : std::uint8_t { unsent, in_flight, answered };
   struct Frame {
     std::string head;
@@ -110,7 +111,11 @@ class Courier {
     FrameState state = FrameState::unsent;
     std::uint32_t refusals = 0;  ///< how often it was refused for the moment
     std::uint32_t event_count = 0;
+    bool is_unsure = false;  ///< it has been sent over a connection that ended
+    bool was_set_aside = false;
     SteadyTime due{};  ///< when it is to be sent, or else its answer is late
+
+    std::size_t bytes() const { return head.size() + batch.events.size(); }
   };
 
   void run();
@@ -119,24 +124,39 @@ class Courier {
 
   void receive_answers();
   void take_answer(proto::ByteView message);
+  void learn_limits();
+  void begin_aside_round();
+  void note_refusal(std::uint64_t number);
+  void end(Frame& frame);
   void refuse_for_now(Frame& frame);
+  void break_up(Frame& frame);
+  void send_as_new(Frame& frame, std::list<Batch> batches);
   void settle(Frame& frame, outrider_status status,
               const std::vector<proto::RefusedEvent>& refused);
-  void count_settled(std::uint64_t events, std::size_t bytes, outrider_status status,
-                     std::uint64_t refused);
+  SetAside refused_for_now(const Batch& batch,
+                           const std::vector<proto::RefusedEvent>& refused) const;
+  static void tell(const Batch& batch, outrider_status status,
+                   const std::vector<proto::RefusedEvent>& refused);
   void forget_answered();
 
   void mind_connection();
   void reconnect(SteadyTime now);
   bool is_answer_late(SteadyTime now) const;
   bool send_due();
+  bool send_new(SteadyTime now);
+  bool send_set_aside(SteadyTime now);
+  bool ask_for_limits(Frame& frame, SteadyTime now);
+  bool try_to_send(Frame& frame, SteadyTime now);
   bool send(Frame& frame, SteadyTime now);
-  bool make_frame();
+  Fit fit(const Frame& frame) const;
+  bool may_send() const { return frames_in_flight_ < frames_in_flight_max && !awaits_limits_; }
+  bool may_send_new() const { return may_send() && frames_.size() < proto::confirm_window_frames; }
+  Frame new_frame(std::size_t event_count) const;
   void rest(bool has_room);
-  long rest_ms(SteadyTime now) const;
+  SteadyTime next_due() const;
 
   void wake();
-  static std::size_t cost(const Batch& batch);
+  std::size_t batch_bytes_max() const;
   /// How long to wait before the next try, after so many in vain.
   std::chrono::milliseconds backoff(std::chrono::milliseconds initial,
                                     std::chrono::milliseconds max, std::uint32_t times);
@@ -148,10 +168,13 @@ class Courier {
 
   // Shared with callers.
   std::atomic<bool> is_connected_ = false;
+  std::atomic<std::uint64_t> said_frame_bytes_max_ = 0;  ///< by the sidecar; 0: not yet
+  std::atomic<std::uint64_t> said_event_bytes_max_ = 0;
   std::mutex mutex_;
   std::condition_variable changed_;
   // Guarded by mutex_.
-  std::deque<Batch> waiting_;
+  std::list<Batch> waiting_;  ///< without a frame yet
+  SetAside aside_;
   std::size_t held_bytes_ = 0;
   CourierCounts counts_;
   std::uint64_t answered_in_order_ = 0;  ///< of the events taken, all up to this one are answered
@@ -169,6 +192,12 @@ class Courier {
   std::uint64_t first_sequence_ = 1;
   std::size_t frames_in_flight_ = 0;
   std::uint64_t seen_disconnects_ = 0;
+  bool knows_limits_ = false;             ///< of this connection
+  bool awaits_limits_ = false;            ///< nothing is sent until an answer comes
+  bool has_ended_ = false;                ///< a frame, since forget_answered()
+  bool is_aside_in_flight_ = false;       ///< a frame of what was set aside is unanswered
+  SteadyTime aside_due_{};                ///< when the next of these may go
+  std::uint32_t aside_rounds_ = 0;        ///< in vain, one after the other
   SteadyTime open_at_{};                  ///< not to be opened before
   std::uint32_t futile_connections_ = 0;  ///< that ended, since the last answer
   std::string message_;

@@ -107,6 +107,26 @@ TEST_F(Deliver, ADestinationThatIsFullDoesNotHoldUpAnother) {
   EXPECT_EQ(sidecar.err().find("reason=spool_full"), std::string::npos) << sidecar.err();
 }
 
+TEST_F(Deliver, AnEventThatNoSidecarTakesEndsAndHoldsUpNobody) {
+  Sidecar sidecar(dir_, config(receiver_.url()));
+  Options options = client_options();
+  options.event_bytes_max = 64U << 20U;
+  options.deliver_bytes_max = options.event_bytes_max;
+  Client client(options);
+  const auto nothing = [](Writer& writer) { writer.value(nullptr); };
+  std::future<Status> first = client.deliver("orders.paid", nothing);
+  std::future<Status> huge = client.deliver("orders.paid", std::string(20'000'000, 'x'));
+  std::future<Status> last = client.deliver("orders.paid", nothing);
+  ASSERT_TRUE(client.flush(20s));
+  EXPECT_EQ(first.get(), Status::ok);
+  EXPECT_EQ(huge.get(), Status::refused);
+  EXPECT_EQ(client.stats().last_refusal, 0U);
+  EXPECT_EQ(last.get(), Status::ok);
+  EXPECT_EQ(client.deliver("orders.paid", std::string(20'000'000, 'x')).get(), Status::too_large)
+      << "the limits are known by now";
+  EXPECT_EQ(sidecar.stop(), 0) << sidecar.err();
+}
+
 TEST_F(Deliver, OneSpoolHasOneSidecar) {
   Sidecar first(dir_, config(receiver_.url()));
   const Finished second =

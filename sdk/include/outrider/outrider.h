@@ -18,8 +18,8 @@
  *   buffered before the fork, and its confirm functions are called there; the child begins with
  *   empty buffers, zero counters and a new client id. A client on a shared `zmq_context` cannot be
  *   used in the child (OUTRIDER_FORKED).
- * - Descriptors: those that the library and ZeroMQ have open are theirs until the client is closed. An
- *   application that closes every descriptor it finds, as daemons do, closes its clients first, or
+ * - Descriptors: those that the library and ZeroMQ have open are theirs until the client is closed.
+ * An application that closes every descriptor it finds, as daemons do, closes its clients first, or
  *   forks first: in a child that has not used a client yet, all of them may be closed.
  * - Threads: where the process may have no more, nothing is connected and events are kept; it is
  *   tried again each second.
@@ -149,6 +149,8 @@ typedef struct outrider_stats {
   uint64_t unknown_events;      /* of shipped_events: ZeroMQ held them when the time to hand over
                                    was up, or a connection without room broke; nobody knows
                                    whether they arrived */
+  uint32_t last_refusal;        /* the refusal in the last answer to deliver, by its number in
+                                   proto/README.md; 0: the sidecar took all */
 } outrider_stats;
 
 /* Fills in the defaults; `struct_bytes` is sizeof *options. */
@@ -185,7 +187,9 @@ typedef void (*outrider_confirm_fn)(void* user, outrider_status status);
 
 /* Takes a copy of the event, keeps it until the sidecar has confirmed it, and then calls `confirm`,
  * which may be NULL. Never waits for the sidecar. Any status but OUTRIDER_OK: the event was not
- * taken and `confirm` is not called; OUTRIDER_FULL: deliver_bytes_max are unconfirmed. */
+ * taken and `confirm` is not called. OUTRIDER_FULL: deliver_bytes_max are unconfirmed, or half of
+ * it waits for room in a destination of this topic. OUTRIDER_TOO_LARGE: also beyond what the
+ * sidecar takes, once it has said so. */
 OUTRIDER_API outrider_status outrider_deliver(outrider_client* client, const outrider_event* event,
                                               outrider_confirm_fn confirm, void* user);
 
