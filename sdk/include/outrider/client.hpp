@@ -63,7 +63,8 @@ struct Options : outrider_options {
 
 enum class Priority : int { low = -1, normal = 0, high = 1 };
 
-/// What an event may carry besides its data; everything may be left out.
+/// What an event may carry besides its data; everything may be left out. A negative ttl, and a time
+/// or `at` before 1970, are Status::bad_attributes; a ttl of 0 means that the event never expires.
 struct Attributes {
   std::string_view id{};                         ///< 1 to 64 bytes of text, or else
   std::span<const std::uint8_t> uuid{};          ///< 16 bytes
@@ -71,9 +72,10 @@ struct Attributes {
   std::string_view trace{};                      ///< W3C traceparent
   std::chrono::system_clock::time_point time{};  ///< when it happened, if not now
   std::chrono::system_clock::time_point at{};    ///< not to be delivered before
-  std::chrono::milliseconds ttl{};               ///< not to be delivered after time + ttl
+  std::chrono::milliseconds ttl{};               ///< not after time + ttl, or at + ttl if later
   Priority priority = Priority::normal;
-  std::chrono::milliseconds delay{};  ///< not to be delivered before now + delay; not beside `at`
+  /// Not to be delivered before now + delay; a negative one is none. Not beside `at`.
+  std::chrono::milliseconds delay{};
 };
 
 namespace detail {
@@ -262,7 +264,14 @@ class Client {
 
   static std::uint64_t nanoseconds(std::chrono::system_clock::time_point time) noexcept {
     const std::chrono::nanoseconds since = time.time_since_epoch();
-    return since.count() < 0 ? 0 : static_cast<std::uint64_t>(since.count());
+    return static_cast<std::uint64_t>(since.count());
+  }
+
+  /// In milliseconds; what is negative, or goes with a time before 1970, as one that cannot be.
+  static std::uint64_t time_to_live(const Attributes& attributes) noexcept {
+    constexpr std::chrono::system_clock::time_point epoch;
+    if (attributes.time < epoch || attributes.at < epoch) return UINT64_MAX;
+    return static_cast<std::uint64_t>(attributes.ttl.count());
   }
 
   static outrider_event make_event(std::string_view topic, const Attributes& attributes,
@@ -283,8 +292,7 @@ class Client {
     event.trace = attributes.trace.data();
     event.trace_bytes = attributes.trace.size();
     event.at_ns = nanoseconds(attributes.at);
-    event.ttl_ms =
-        attributes.ttl.count() < 0 ? 0 : static_cast<std::uint64_t>(attributes.ttl.count());
+    event.ttl_ms = time_to_live(attributes);
     event.priority = static_cast<std::int32_t>(attributes.priority);
     event.delay_ms =
         attributes.delay.count() < 0 ? 0 : static_cast<std::uint64_t>(attributes.delay.count());

@@ -56,7 +56,7 @@ typedef enum outrider_status {
   OUTRIDER_BAD_TOPIC = 2,        /* not 1 to 255 bytes of [A-Za-z0-9_-] tokens joined by dots */
   OUTRIDER_BAD_DATA = 3,         /* no data, or what packs it has failed */
   OUTRIDER_TOO_LARGE = 4,        /* the event is larger than event_bytes_max or the whole buffer */
-  OUTRIDER_BAD_ATTRIBUTES = 5,   /* an id, key, trace, priority or delay that cannot be */
+  OUTRIDER_BAD_ATTRIBUTES = 5,   /* an id, key, trace, ttl, priority or delay that cannot be */
   OUTRIDER_CLOSED = 6,           /* the client has been closed */
   OUTRIDER_FORKED = 7,           /* a child's client that shares its parent's ZeroMQ context */
   OUTRIDER_TIMEOUT = 8,          /* the time was up first; for a close: events may be lost */
@@ -116,9 +116,11 @@ typedef struct outrider_event {
   size_t key_bytes;
   const char* trace; /* W3C traceparent, at most 255 bytes */
   size_t trace_bytes;
-  uint64_t at_ns;     /* not before, since the Unix epoch */
-  uint64_t ttl_ms;    /* counted from the event's time */
-  int32_t priority;   /* -1 low, 0 normal, 1 high */
+  uint64_t at_ns;   /* not before, since the Unix epoch */
+  uint64_t ttl_ms;  /* counted from the event's time, or from when it is due if that is later; 0: it
+                       never expires. Beyond INT64_MAX, as a negative number is:
+                       OUTRIDER_BAD_ATTRIBUTES */
+  int32_t priority; /* -1 low, 0 normal, 1 high */
   int32_t id_is_text; /* 0 or 1 */
   uint64_t delay_ms;  /* not before so long from now, at most a century; not together with at_ns */
 } outrider_event;

@@ -120,6 +120,21 @@ TEST_F(EmitTest, FieldsNestAndHoldAnyKind) {
             R"("vector":[4,5],"none":null,"order":{"id":7,"currency":"EUR"}})");
 }
 
+TEST_F(EmitTest, TimesThatCannotBeAreRefusedAndNotForgotten) {
+  const auto before_1970 = std::chrono::system_clock::time_point(-1s);
+  EXPECT_EQ(client.emit("t", 1, {.ttl = -1ms}), Status::bad_attributes);
+  EXPECT_EQ(client.emit("t", 1, {.time = before_1970}), Status::bad_attributes);
+  EXPECT_EQ(client.emit("t", 1, {.at = before_1970}), Status::bad_attributes);
+  EXPECT_EQ(client.deliver("t", 1, {.ttl = -1ms}).get(), Status::bad_attributes);
+  EXPECT_EQ(client.stats().dropped[OUTRIDER_DROPPED_EVENT_ATTRIBUTES], 3U);
+  EXPECT_EQ(client.emit("t", 1, {.ttl = 0ms, .delay = -1ms}), Status::ok);
+  EXPECT_EQ(client.emit("t", 1, {.ttl = std::chrono::milliseconds::max()}), Status::ok);
+  ASSERT_TRUE(receiver.receive(2));
+  EXPECT_EQ(receiver.events[0].ttl_ms, 0U) << "it never expires";
+  EXPECT_EQ(receiver.events[0].at_ns, 0U);
+  EXPECT_EQ(receiver.events[1].ttl_ms, static_cast<std::uint64_t>(INT64_MAX));
+}
+
 TEST_F(EmitTest, AnyPackableValueCanBeTheData) {
   client.emit("t", custom::Order{1, "EUR"});
   client.emit("t", std::map<std::string, int>{{"a", 1}});
