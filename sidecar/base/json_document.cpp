@@ -1,6 +1,8 @@
 #include "sidecar/base/json_document.hpp"
 
+#include <algorithm>
 #include <bit>
+#include <charconv>
 #include <cstdint>
 
 #include <msgpack.hpp>
@@ -77,13 +79,48 @@ bool pack(const Value& value, std::uint32_t depth, std::string& data) {
   return false;
 }
 
+bool is_number_char(char c) {
+  return (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E';
+}
+
+bool fits_64_bits(std::string_view integer) {
+  std::uint64_t positive;
+  std::int64_t negative;
+  const char* const end = integer.data() + integer.size();
+  return std::from_chars(integer.data(), end, positive).ec == std::errc{} ||
+         std::from_chars(integer.data(), end, negative).ec == std::errc{};
+}
+
+/// The first integer in valid JSON that needs more than 64 bits.
+std::string_view find_long_integer(std::string_view json) {
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    if (json[i] == '"') {
+      for (++i; json[i] != '"'; ++i) {
+        if (json[i] == '\\') ++i;
+      }
+    } else if (json[i] == '-' || (json[i] >= '0' && json[i] <= '9')) {
+      const auto* const end = std::find_if_not(json.begin() + i, json.end(), is_number_char);
+      const std::string_view number(json.begin() + i, end);
+      const bool is_integer = number.find_first_of(".eE") == std::string_view::npos;
+      if (is_integer && !fits_64_bits(number)) return number;
+      i += number.size() - 1;
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Status parse_json(std::string_view json, rapidjson::Document& document) {
   constexpr unsigned flags = rapidjson::kParseValidateEncodingFlag |
                              rapidjson::kParseFullPrecisionFlag | rapidjson::kParseIterativeFlag;
   document.Parse<flags>(json.data(), json.size());
-  if (!document.HasParseError()) return Nothing{};
+  if (!document.HasParseError()) {
+    const std::string_view number = find_long_integer(json);
+    if (number.empty()) return Nothing{};
+    return Error{"the integer at byte " + std::to_string(number.data() - json.data()) +
+                 " needs more than 64 bits; write it as text, or with a decimal point"};
+  }
   return Error{"invalid JSON at byte " + std::to_string(document.GetErrorOffset()) + ": " +
                rapidjson::GetParseError_En(document.GetParseError())};
 }

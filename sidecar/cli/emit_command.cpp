@@ -1,18 +1,22 @@
 #include "sidecar/cli/emit_command.hpp"
 
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <iostream>
 
 #include <unistd.h>
 
+#include "proto/refusal.hpp"
 #include "sidecar/base/json_data.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
 #include "sidecar/cli/arguments.hpp"
 #include "sidecar/cli/commands.hpp"
 #include "sidecar/cli/emit_line.hpp"
+#include "sidecar/cli/endpoint_look.hpp"
 #include "sidecar/cli/event_sender.hpp"
 #include "sidecar/config/endpoint.hpp"
 
@@ -60,8 +64,11 @@ ArgumentTable emit_arguments(EmitOptions& options) {
                store_duration(options.delay)},
               {"stdin", "", "read events from stdin, one a line",
                store_switch(options.reads_stdin)},
-              {"timeout", "DURATION", "how long to wait for the sidecar (5s)",
+              {"timeout", "DURATION", "how long to wait for a sidecar that is there (5s)",
                store_duration(options.sender.timeout)},
+              {"wait", "",
+               "wait that long also for one that is not there, or that has no room (--confirm)",
+               store_switch(options.sender.wait)},
           },
       .positionals_max = 2,
       .take_positional = [&options](const std::string& word) -> Status {
@@ -79,7 +86,8 @@ ArgumentTable emit_arguments(EmitOptions& options) {
 struct LineCounts {
   std::uint64_t events = 0;
   std::uint64_t bad_lines = 0;
-  bool is_stuck = false;  ///< the buffer stayed full for the whole timeout
+  bool is_stuck = false;     ///< the buffer stayed full for the whole timeout
+  std::string failure = {};  ///< why stdin could not be read to its end
 };
 
 /// A line on stderr that is written over each second, if stderr is a terminal.
@@ -116,6 +124,7 @@ LineCounts send_stdin(EventSender& sender) {
   LineCounts counts;
   Progress progress;
   std::string line;
+  errno = 0;
   for (std::uint64_t number = 1; std::getline(std::cin, line); ++number) {
     if (trim(line).empty()) continue;
     std::string reason;
@@ -139,12 +148,34 @@ LineCounts send_stdin(EventSender& sender) {
     progress.update(counts.events);
   }
   progress.clear();
+  if (std::cin.bad()) {
+    counts.failure = std::string("stdin: ") + std::strerror(errno != 0 ? errno : EIO);
+  }
   return counts;
 }
 
-std::string no_sidecar(const SenderOptions& options) {
-  return "no sidecar " + std::string(options.confirm ? "confirmed" : "took") + " the events at " +
-         options.used_endpoint() + " within " + format_duration(options.timeout);
+/// Why not all events were taken.
+std::string why_not(const EmitOptions& options, const EventSender::Outcome& outcome) {
+  const SenderOptions& sender = options.sender;
+  if (outcome.refusal != 0) {
+    const proto::RefusalRow row = proto::describe(static_cast<proto::Refusal>(outcome.refusal));
+    return "the sidecar refused events: " + std::string(row.name) + ": " +
+           std::string(row.sentence);
+  }
+  const std::string within = " within " + format_duration(sender.timeout);
+  if (outcome.unknown > 0) {
+    return "the sidecar at " + sender.endpoint + " did not take all events" + within;
+  }
+  return "no sidecar " + std::string(sender.confirm ? "confirmed" : "took") + " the events at " +
+         sender.used_endpoint() + within;
+}
+
+/// Whether it makes sense to send; says why not.
+bool is_reachable(const EmitOptions& options, const ArgumentTable& table) {
+  if (options.sender.wait) return true;
+  const std::string reason = why_unreachable(options.sender.used_endpoint());
+  if (!reason.empty()) print_error(table, reason + "; --wait waits for a sidecar");
+  return reason.empty();
 }
 
 int emit_one(EventSender& sender, const EmitOptions& options, const ArgumentTable& table) {
@@ -162,28 +193,31 @@ int emit_one(EventSender& sender, const EmitOptions& options, const ArgumentTabl
     print_error(table, outrider_status_text(status));
     return status == OUTRIDER_TIMEOUT ? exit_failed : exit_usage;
   }
+  if (!is_reachable(options, table)) return exit_failed;
   const EventSender::Outcome outcome = sender.finish();
   if (outcome.sent == 1) return exit_done;
-  print_error(table, outcome.refused > 0 ? outrider_status_text(OUTRIDER_REFUSED)
-                                         : no_sidecar(options.sender));
+  print_error(table, why_not(options, outcome));
   return exit_failed;
 }
 
 int emit_stdin(EventSender& sender, const EmitOptions& options, const ArgumentTable& table) {
+  if (!is_reachable(options, table)) return exit_failed;
   const LineCounts counts = send_stdin(sender);
   const EventSender::Outcome outcome = sender.finish();
   std::string report = std::to_string(outcome.sent) + " events ";
   report += options.sender.confirm
                 ? "confirmed, " + std::to_string(outcome.refused) + " refused by the sidecar, "
                 : "sent, ";
+  if (outcome.unknown > 0) report += std::to_string(outcome.unknown) + " sent or lost, ";
   report += std::to_string(counts.bad_lines) + " lines refused\n";
   std::fputs(report.c_str(), stderr);
-  if (counts.is_stuck || outcome.sent + outcome.refused < counts.events) {
-    print_error(table, no_sidecar(options.sender) +
+  if (!counts.failure.empty()) print_error(table, counts.failure);
+  const bool has_all = !counts.is_stuck && outcome.sent == counts.events;
+  if (!has_all) {
+    print_error(table, why_not(options, outcome) +
                            (counts.is_stuck ? "; stdin is not read to its end" : ""));
-    return exit_failed;
   }
-  return counts.bad_lines + outcome.refused == 0 ? exit_done : exit_failed;
+  return has_all && counts.bad_lines == 0 && counts.failure.empty() ? exit_done : exit_failed;
 }
 
 /// What the rows of the table cannot see: how the options go together.

@@ -3,8 +3,13 @@
 #include <algorithm>
 #include <chrono>
 
+#include "proto/refusal.hpp"
+
 namespace outrider::sidecar {
 namespace {
+
+/// How long nothing happens before it is asked why.
+constexpr Duration patience = std::chrono::milliseconds(100);
 
 std::uint32_t to_ms(Duration duration) {
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
@@ -53,32 +58,72 @@ outrider_status EventSender::send(const EmitEvent& event) {
 }
 
 outrider_status EventSender::deliver(const outrider_event& event) {
-  std::unique_lock lock(mutex_);
+  Duration left = options_.timeout;
   for (;;) {
+    std::unique_lock lock(mutex_);
     const std::uint64_t answered = answered_;
     lock.unlock();
     const outrider_status status = outrider_deliver(client_.get(), &event, on_confirm, this);
     if (status != OUTRIDER_FULL) return status;
     lock.lock();
-    if (!changed_.wait_for(lock, options_.timeout, [&] { return answered_ != answered; })) {
-      return OUTRIDER_TIMEOUT;
+    const Duration step = std::min(left, patience);
+    if (changed_.wait_for(lock, step, [&] { return answered_ != answered; })) {
+      left = options_.timeout;
+      continue;
     }
+    left -= step;
+    lock.unlock();
+    if (left <= Duration{} || has_no_room()) return OUTRIDER_TIMEOUT;
   }
 }
 
-void EventSender::on_confirm(void* user, outrider_status) {
+void EventSender::on_confirm(void* user, outrider_status status) {
   auto& self = *static_cast<EventSender*>(user);
+  const std::uint32_t refusal = status == OUTRIDER_REFUSED ? self.stats().last_refusal : 0;
   const std::lock_guard guard(self.mutex_);
+  if (refusal != 0) self.refusal_ = refusal;
   ++self.answered_;
   self.changed_.notify_one();
 }
 
+bool EventSender::has_no_room() const {
+  return !options_.wait && proto::is_for_later(stats().last_refusal);
+}
+
+outrider_status EventSender::flush() {
+  if (!options_.confirm) return outrider_flush(client_.get(), to_ms(options_.timeout));
+  Duration left = options_.timeout;
+  for (;;) {
+    const outrider_stats before = stats();
+    const Duration step = std::min(left, patience);
+    const outrider_status status = outrider_flush(client_.get(), to_ms(step));
+    if (status == OUTRIDER_OK) return status;
+    left -= step;
+    const bool is_stuck = stats().unconfirmed_events == before.unconfirmed_events;
+    if (left <= Duration{} || (is_stuck && has_no_room())) return status;
+  }
+}
+
 EventSender::Outcome EventSender::finish() {
-  const outrider_status flushed = outrider_flush(client_.get(), to_ms(options_.timeout));
+  const outrider_status flushed = flush();
+  const std::uint32_t last_refusal = stats().last_refusal;
   outrider_close(client_.get(), flushed == OUTRIDER_OK ? to_ms(options_.timeout) : 0);
+  const outrider_stats known = stats();
+  if (!options_.confirm) {
+    return {.sent = known.handed_over_events,
+            .unknown = known.shipped_events - known.handed_over_events};
+  }
+  const std::lock_guard guard(mutex_);
+  const bool is_left = known.expired_events > 0 && last_refusal != 0;
+  return {.sent = known.confirmed_events,
+          .refused = known.refused_events,
+          .refusal = is_left ? last_refusal : refusal_};
+}
+
+outrider_stats EventSender::stats() const {
   outrider_stats stats{};
   outrider_stats_read(client_.get(), &stats, sizeof(stats));
-  return {options_.confirm ? stats.confirmed_events : stats.shipped_events, stats.refused_events};
+  return stats;
 }
 
 }  // namespace outrider::sidecar

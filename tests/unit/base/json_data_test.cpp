@@ -37,7 +37,8 @@ TEST(JsonToMsgpack, NumbersKeepAllTheirBits) {
   EXPECT_EQ(converted("-9223372036854775808"), "d38000000000000000");
   EXPECT_EQ(converted("0.1"), "cb3fb999999999999a");
   EXPECT_EQ(converted("1.0"), "cb3ff0000000000000");
-  EXPECT_EQ(converted("18446744073709551616"), "cb43f0000000000000");
+  EXPECT_EQ(converted("18446744073709551616.0"), "cb43f0000000000000");
+  EXPECT_EQ(converted("1e20"), "cb4415af1d78b58c40");
   EXPECT_EQ(converted("1.7976931348623157e308"), "cb7fefffffffffffff");
 }
 
@@ -51,6 +52,15 @@ TEST(JsonToMsgpack, ValuesOfEveryKindNestInTheirOrder) {
     for (int i = 0; i < 31; ++i) bytes += "91";
     return bytes + "90";
   }());
+}
+
+TEST(JsonToMsgpack, IntegersBeyond64BitsAreErrorsAndNotNearlyRight) {
+  EXPECT_THAT(converted("18446744073709551616"),
+              HasSubstr("the integer at byte 0 needs more than"));
+  EXPECT_THAT(converted("-9223372036854775809"),
+              HasSubstr("the integer at byte 0 needs more than"));
+  EXPECT_THAT(converted(R"({"a\\":[1, 99999999999999999999]})"), HasSubstr("at byte 11 "));
+  EXPECT_EQ(converted(R"(["99999999999999999999\"9", 1])").substr(0, 4), "92b6") << "that is text";
 }
 
 TEST(JsonToMsgpack, WhatIsWrongIsSaidWithItsPlace) {

@@ -1,6 +1,9 @@
 // `outrider emit` as a process, received by a plain ZeroMQ socket.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 #include <zmq.hpp>
 
 #include "proto/frame_reader.hpp"
@@ -109,13 +112,91 @@ TEST(Emit, ManyLinesAllArriveInOrder) {
 TEST(Emit, WithoutASidecarItGivesUpInTime) {
   const test::TempDir dir;
   const std::string endpoint = "ipc://" + dir.file("none.sock");
-  const auto one = emit({"--endpoint", endpoint, "--timeout", "50ms", "a.b", "1"});
+  const auto one = emit({"--wait", "--endpoint", endpoint, "--timeout", "50ms", "a.b", "1"});
   EXPECT_EQ(one.status, 1);
   EXPECT_THAT(one.err, HasSubstr("no sidecar took the events at " + endpoint + " within 50ms"));
-  const auto lines = emit({"--endpoint", endpoint, "--timeout", "50ms", "--stdin"},
+  const auto lines = emit({"--wait", "--endpoint", endpoint, "--timeout", "50ms", "--stdin"},
                           "{\"topic\":\"a\",\"data\":1}\n");
   EXPECT_EQ(lines.status, 1);
   EXPECT_THAT(lines.err, HasSubstr("0 events sent, 0 lines refused"));
+}
+
+/// As a sidecar does that was killed.
+void leave_socket(const std::string& path) {
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  ASSERT_LT(path.size(), sizeof address.sun_path);
+  path.copy(address.sun_path, path.size());
+  EXPECT_EQ(::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  ::close(fd);
+}
+
+/// Longer than any test may take: what comes sooner did not wait.
+const std::vector<std::string> long_timeout = {"--timeout", "1h"};
+
+test::Finished emit_patiently(std::vector<std::string> words, const std::string& input = {}) {
+  words.insert(words.begin(), long_timeout.begin(), long_timeout.end());
+  return emit(std::move(words), input);
+}
+
+TEST(Emit, WhyNobodyListensIsSaidAtOnce) {
+  const test::TempDir dir;
+  const std::string path = dir.file("none.sock");
+  const auto none = emit_patiently({"--endpoint", "ipc://" + path, "a.b", "1"});
+  EXPECT_EQ(none.status, 1);
+  EXPECT_THAT(none.err, HasSubstr("there is no " + path + ": no sidecar listens there; --wait"));
+  const auto lines = emit_patiently({"--endpoint", "ipc://" + path, "--stdin"}, "nonsense\n");
+  EXPECT_EQ(lines.status, 1);
+  EXPECT_THAT(lines.err, HasSubstr("there is no " + path));
+  const auto confirmed =
+      emit_patiently({"--confirm", "--confirm-endpoint", "ipc://" + path, "a.b", "1"});
+  EXPECT_EQ(confirmed.status, 1);
+  EXPECT_THAT(confirmed.err, HasSubstr("there is no " + path));
+
+  leave_socket(path);
+  const auto gone = emit_patiently({"--endpoint", "ipc://" + path, "a.b", "1"});
+  EXPECT_EQ(gone.status, 1);
+  EXPECT_THAT(gone.err, HasSubstr("nobody listens at " + path));
+}
+
+TEST(Emit, WaitingIsForASidecarThatComes) {
+  const test::TempDir dir;
+  const std::string endpoint = "ipc://" + dir.file("late.sock");
+  test::Process process({test::outrider_binary(), "emit", "--wait", "--timeout", "20s",
+                         "--endpoint", endpoint, "a.b", "1"});
+  zmq::context_t context;
+  zmq::socket_t socket(context, zmq::socket_type::pull);
+  socket.set(zmq::sockopt::rcvtimeo, 20'000);
+  socket.bind(endpoint);
+  zmq::message_t message;
+  EXPECT_TRUE(socket.recv(message).has_value());
+  EXPECT_EQ(process.wait(), 0);
+}
+
+TEST(Emit, InputThatCannotBeReadIsAnError) {
+  Receiver receiver;
+  const auto sent = test::run({"/bin/sh", "-c", "exec \"$0\" emit --stdin --endpoint \"$1\" </",
+                               test::outrider_binary(), receiver.endpoint()});
+  EXPECT_EQ(sent.status, 1);
+  EXPECT_THAT(sent.err, HasSubstr("stdin: Is a directory"));
+}
+
+TEST(Emit, WhatASidecarDidNotTakeIsNotCalledSent) {
+  const test::TempDir dir;
+  const std::string endpoint = "ipc://" + dir.file("in.sock");
+  zmq::context_t context;
+  zmq::socket_t stopped(context, zmq::socket_type::pull);
+  stopped.set(zmq::sockopt::rcvhwm, 1);
+  stopped.bind(endpoint);
+  std::string input;
+  for (int i = 0; i < 8; ++i) {
+    input += R"({"topic":"t","data":")" + std::string(200'000, 'x') + "\"}\n";
+  }
+  const auto sent = emit({"--endpoint", endpoint, "--timeout", "200ms", "--stdin"}, input);
+  EXPECT_EQ(sent.status, 1);
+  EXPECT_THAT(sent.err, HasSubstr("0 events sent, 8 sent or lost, 0 lines refused"));
+  EXPECT_THAT(sent.err, HasSubstr("did not take all events within 200ms"));
 }
 
 /// Runs `outrider emit --confirm` with these words against a sidecar that answers each frame by
@@ -149,7 +230,20 @@ TEST(EmitConfirmed, EndsWellOnlyWhenTheSidecarHasTheEvent) {
     confirmer.answer(frame, 0, {{0, 20}});
   });
   EXPECT_EQ(refused.status, 1);
-  EXPECT_THAT(refused.err, HasSubstr("the sidecar refused the event for good"));
+  EXPECT_THAT(refused.err, HasSubstr("the sidecar refused events: event_attributes: "));
+
+  const auto full =
+      emit_confirmed({"--timeout", "1h", "orders.paid", "1"}, "",
+                     [](auto& confirmer, const auto& frame) { confirmer.answer(frame, 32); });
+  EXPECT_EQ(full.status, 1);
+  EXPECT_THAT(full.err, HasSubstr("spool_full: the spool has reached spool.bytes_max"));
+
+  int answers = 0;
+  const auto had_room = emit_confirmed({"--wait", "--timeout", "1h", "orders.paid", "1"}, "",
+                                       [&answers](auto& confirmer, const auto& frame) {
+                                         confirmer.answer(frame, ++answers < 3 ? 32 : 0);
+                                       });
+  EXPECT_EQ(had_room.status, 0) << had_room.err;
 
   const auto ignored = emit_confirmed({"--timeout", "50ms", "orders.paid", "1"}, "",
                                       [](const auto&, const auto&) {});
