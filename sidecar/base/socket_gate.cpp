@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -154,6 +155,7 @@ struct Connection {
   ZmtpScanner scanner;
   std::shared_ptr<Intake> intake;
   bool is_cut = false;
+  bool is_out_of_epoll = false;  ///< libzmq waits for nothing of it
 };
 
 /// What an I/O thread of libzmq knows of its connections.
@@ -403,6 +405,33 @@ extern "C" {
   gate::cut_off.fetch_add(1, std::memory_order_relaxed);
   connection->is_cut = true;
   return 0;
+}
+
+[[gnu::visibility("default"), gnu::used]] int epoll_ctl(int epoll, int operation, int fd,
+                                                        epoll_event* event) noexcept {
+  gate::Connections* const connections = gate::connections_here;
+  gate::Connection* const connection = connections == nullptr ? nullptr : connections->find(fd);
+  if (connection != nullptr) {
+    // A descriptor without events still tells of the end of its peer.
+    const bool was_out = std::exchange(connection->is_out_of_epoll,
+                                       operation == EPOLL_CTL_MOD && event->events == 0);
+    if (was_out && (connection->is_out_of_epoll || operation == EPOLL_CTL_DEL)) return 0;
+    if (connection->is_out_of_epoll) operation = EPOLL_CTL_DEL;
+    if (was_out) operation = EPOLL_CTL_ADD;
+  }
+  return static_cast<int>(syscall(SYS_epoll_ctl, epoll, operation, fd, event));
+}
+
+[[gnu::visibility("default"), gnu::used]] int epoll_wait(int epoll, epoll_event* events, int max,
+                                                         int timeout_ms) {
+  const auto count =
+      static_cast<int>(syscall(SYS_epoll_pwait, epoll, events, max, timeout_ms, nullptr, 0));
+  if (gate::connections_here == nullptr) return count;
+  // libzmq would read twice, and take what comes after a full queue for an error.
+  for (int i = 0; i < count; ++i) {
+    if ((events[i].events & EPOLLIN) != 0) events[i].events &= ~(EPOLLHUP | EPOLLERR);
+  }
+  return count;
 }
 
 [[gnu::visibility("default"), gnu::used]] int close(int fd) {

@@ -2,9 +2,10 @@
 //
 // libzmq 4.3.4 accepts connections until no descriptor is left, and then ends the process (on ipc);
 // its high-water mark counts messages, and neither their bytes nor their parts. It has no option
-// for either. So the gate stands between libzmq and the kernel: it defines accept4(), recv() and
-// close(), which the dynamic linker then gives to every library of the program. They are the plain
-// system calls, but for listening sockets that are watched here and for connections accepted there:
+// for either. So the gate stands between libzmq and the kernel: it defines accept4(), recv(),
+// epoll_ctl(), epoll_wait() and close(), which the dynamic linker then gives to every library of the
+// program. They are the plain system calls, but for listening sockets that are watched here and for
+// connections accepted there:
 //
 //   - A connection that would leave fewer than a quarter of the process's descriptors is closed at
 //     once. That quarter belongs to deliveries, spool and log.
@@ -13,13 +14,16 @@
 //     wait in the kernel. The same holds for messages that have not come whole; of these one at a
 //     time goes on, the largest first, and is cut off when it has stalled, for its end may never
 //     come.
+//   - A peer that has sent and gone is read to its end. libzmq drops what the kernel holds of it if
+//     it hears of the end while the socket's high-water mark keeps it from reading; so it does not
+//     hear of it until it reads again.
 //   - A forked child gives up its copies of all these sockets, and of what else is registered.
 //
 // Used by EndpointGuard and Disk (descriptors that a child gives up), ZmqListener and ZmqTransport.
 // Thread: watch and Intake are safe from any thread; connections belong to the I/O thread
 // that accepted them, so that nothing is locked when bytes are read. A ZeroMQ context must have one
 // I/O thread, which is libzmq's default. Where this library is part of a shared object, the
-// program's own accept4, recv and close win, and the gate is open.
+// program's own functions of these names win, and the gate is open.
 #pragma once
 
 #include <algorithm>

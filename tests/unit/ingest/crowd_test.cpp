@@ -153,6 +153,21 @@ TEST_F(CrowdTest, BoundsWhatWaitsInBytesOverAllClientsAndLosesNothing) {
   })) << sizes_.size();
 }
 
+TEST_F(CrowdTest, ReadsToItsEndAClientThatHasSentAndGoneWhileNothingWasReceived) {
+  constexpr std::size_t frames = 2'500;  // more than ZeroMQ holds, less than the kernel does
+  {
+    const auto client = connect();
+    std::string all;
+    for (std::size_t i = 0; i < frames; ++i) all += ZmtpClient::part(std::string(40, 'x'), false);
+    ASSERT_TRUE(client->write_all(all));
+  }
+  // When this one is cut off, ZeroMQ has seen the end of the one before.
+  const ZmtpClient browser(path_);
+  browser.write_all("GET / HTTP/1.1\r\n\r\n");
+  ASSERT_TRUE(browser.wait_for_end());
+  EXPECT_TRUE(turn_until([&] { return sizes_.size() == frames; })) << sizes_.size();
+}
+
 TEST_F(CrowdTest, GivesUpMessagesThatStayUnfinishedWhenOthersNeedTheRoom) {
   std::vector<std::unique_ptr<ZmtpClient>> stalled;
   const std::string most = ZmtpClient::part(std::string(16 * mib, 'x'), false).substr(0, 15 * mib);
