@@ -52,6 +52,7 @@ Destination::Destination(const DestinationConfig& config, std::unique_ptr<Encode
       transport_(std::move(transport)),
       lane_(lane),
       failures_(config.name, log),
+      drops_(config.name, log),
       pacer_(config, seed),
       backlog_(config, *encoder_, lane, ledger_, ~seed) {
   if (lane_ != nullptr) lane_->attach(ledger_);
@@ -110,6 +111,8 @@ int Destination::do_work(const Now& now) {
     }
   }
   note_held_back(now);
+  failures_.do_work(now);
+  drops_.look(ledger_, now);
   return batches + refilled + static_cast<int>(completions_.size());
 }
 
@@ -288,7 +291,7 @@ bool Destination::settle_items(BatchPtr& batch, const Completion& completion, co
 void Destination::answered(const Batch& batch, const Now& now) {
   const auto outage = pacer_.answered(batch.attempt_id, now.mono - batch.started_at, now);
   if (!outage) return;
-  failures_.recovered(*outage);
+  failures_.recovered(*outage, now);
   backlog_.make_all_due(now);
   if (std::exchange(is_held_, false)) backlog_.forget_attempts();
 }
@@ -414,7 +417,8 @@ void Destination::bury_unsent(std::uint64_t events) {
 // Time and shutdown -------------------------------------------------------------------------------
 
 MonoTime Destination::next_deadline() const {
-  MonoTime deadline = transport_->next_deadline();
+  MonoTime deadline =
+      std::min({transport_->next_deadline(), failures_.next_deadline(), drops_.next_deadline()});
   if (is_disabled_ || (lane_ != nullptr && lane_->is_busy())) return deadline;
   // Events that expired have made room since the last refill.
   if (backlog_.can_refill()) return MonoTime::min();
@@ -453,6 +457,7 @@ void Destination::abandon(const Now& now) {
     ledger_.drop(DropReason::linger, backlog_.clear());
   }
   failures_.finish();
+  drops_.finish(ledger_);
 }
 
 }  // namespace outrider::sidecar

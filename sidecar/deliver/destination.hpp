@@ -22,6 +22,7 @@
 #include "sidecar/base/log.hpp"
 #include "sidecar/config/destination_config.hpp"
 #include "sidecar/deliver/backlog.hpp"
+#include "sidecar/deliver/drop_log.hpp"
 #include "sidecar/deliver/failure_log.hpp"
 #include "sidecar/deliver/outcome.hpp"
 #include "sidecar/deliver/pacer.hpp"
@@ -118,6 +119,7 @@ class Destination final : public Agent {
   std::unique_ptr<Transport> transport_;
   Lane* lane_;
   FailureLog failures_;
+  DropLog drops_;
   Pacer pacer_;
   Ledger ledger_;
   Backlog backlog_;

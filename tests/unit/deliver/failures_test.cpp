@@ -278,8 +278,9 @@ TEST_F(DestinationTest, AGoneDestinationIsDisabledAndEverythingForItIsDead) {
   accept(6, 6);
   turn();
   EXPECT_EQ(ledger().dead_total(), 6U);
+  sleep_until_due();
+  EXPECT_EQ(destination->next_deadline(), never) << "all is told";
   EXPECT_EQ(transport->started.size(), 1U);
-  EXPECT_EQ(destination->next_deadline(), never);
   EXPECT_EQ(log.count("error destination is gone"), 1);
 }
 
