@@ -20,6 +20,8 @@ constexpr std::uint64_t buffer_bytes_min = 64U << 10U;
 constexpr std::uint64_t buffer_bytes_limit = std::numeric_limits<std::uint32_t>::max();
 constexpr std::uint32_t frame_bytes_min = 4U << 10U;
 constexpr std::uint32_t interval_ms_limit = std::numeric_limits<int>::max();
+/// A confirming sidecar that hangs is found out after twice that at most.
+constexpr int heartbeat_ms = 10'000;
 /// Other threads may use the room that one has made.
 constexpr int evictions_max = 64;
 
@@ -127,6 +129,7 @@ bool read_options(const outrider_options& in, ClientOptions& out) {
   out.shipper.frame_delay_ms = static_cast<long>(in.frame_delay_ms);
   out.courier.link = out.shipper.link;
   out.courier.link.kind = LinkKind::dealer;
+  out.courier.link.heartbeat_ms = heartbeat_ms;
   out.courier.link.endpoint = in.confirm_endpoint;
   out.courier.link.send_frames_max = 2 * Courier::frames_in_flight_max;
   out.courier.bytes_max = in.deliver_bytes_max;

@@ -136,7 +136,7 @@ typedef struct outrider_stats {
   uint64_t buffered_bytes;
   uint64_t dropped[OUTRIDER_DROP_REASONS];
   int32_t connected;            /* 1: a sidecar is there, and has not been full for 5 seconds */
-  int32_t confirm_connected;    /* 1: one that confirms is there */
+  int32_t confirm_connected;    /* 1: one that confirms is there, and lived 20 seconds ago */
   uint64_t delivered;           /* every event offered to deliver */
   uint64_t confirmed_events;    /* safe with the sidecar */
   uint64_t refused_events;      /* OUTRIDER_REFUSED */
