@@ -146,6 +146,9 @@ typedef struct outrider_stats {
                                    flush or close; ZeroMQ has sent or still holds the others */
   uint64_t unknown_events;      /* of shipped_events: ZeroMQ held them when the time to hand over
                                    was up; nobody knows whether they arrived */
+  uint32_t last_refusal;        /* the number of the last refusal in an answer to deliver, as in
+                                   proto/README.md; 0: none. From 32 on it was for the moment, and
+                                   the event is kept and sent again */
 } outrider_stats;
 
 /* Fills in the defaults; `struct_bytes` is sizeof *options. */
