@@ -19,13 +19,20 @@ using std::chrono::steady_clock;
 constexpr milliseconds no_socket_retry{1000};
 constexpr milliseconds no_memory_retry{100};
 constexpr int answers_a_turn_max = 64;
-/// A record of each event, and room for its vector to grow.
-constexpr std::size_t delivery_bytes = 2 * sizeof(Delivery);
+/// What every sidecar reads; of a larger frame it has to be asked.
+constexpr std::size_t frame_bytes_unasked_max = std::size_t{1} << 20U;
 
 std::size_t total_bytes(std::span<const proto::ByteView> pieces) {
   std::size_t bytes = 0;
   for (const proto::ByteView piece : pieces) bytes += piece.size();
   return bytes;
+}
+
+/// Refusals of a whole frame whose events may be taken when they come in smaller ones.
+bool is_for_smaller(std::uint64_t status) {
+  return status == static_cast<std::uint64_t>(proto::Refusal::frame_too_large) ||
+         status == static_cast<std::uint64_t>(proto::Refusal::frame_copies) ||
+         status == static_cast<std::uint64_t>(proto::Refusal::frame_refusals);
 }
 
 }  // namespace
@@ -53,13 +60,15 @@ outrider_status Courier::deliver(std::span<const proto::ByteView> pieces, Delive
   const std::size_t bytes = total_bytes(pieces);
   const std::size_t batch_bytes_max = options_.frame_bytes_max - frame_head_bytes_max;
   if (bytes + delivery_bytes > options_.bytes_max) return OUTRIDER_TOO_LARGE;
+  const std::uint64_t said_max = event_bytes_said_.load(std::memory_order_relaxed);
+  if (said_max != 0 && bytes > said_max) return OUTRIDER_TOO_LARGE;
   bool is_asleep = false;
   {
     const std::lock_guard guard(mutex_);
     if (is_closing_) return OUTRIDER_CLOSED;
     if (held_bytes_ + bytes + delivery_bytes > options_.bytes_max) return OUTRIDER_FULL;
     if (waiting_.empty() || waiting_.back().events.size() + bytes > batch_bytes_max) {
-      waiting_.emplace_back();
+      waiting_.emplace_back().first_event = counts_.taken_events;
     }
     Batch& batch = waiting_.back();
     const std::size_t size = batch.events.size() + bytes;
@@ -147,7 +156,7 @@ bool Courier::turn() {
   }
   {
     const std::lock_guard guard(mutex_);
-    const bool is_empty = frames_.empty() && waiting_.empty();
+    const bool is_empty = frames_.empty() && waiting_.empty() && postponed_.empty();
     if (is_closing_ && (is_empty || left_ms(deadline_) == 0)) return false;
   }
   rest(has_room);
@@ -177,6 +186,9 @@ void Courier::reconnect(SteadyTime now) {
     frame.due = now;
   }
   frames_in_flight_ = 0;
+  // Another sidecar may come, or the same one with other limits.
+  limits_state_ = Limits::unknown;
+  event_bytes_said_.store(0, std::memory_order_relaxed);
 }
 
 void Courier::receive_answers() {
@@ -195,17 +207,61 @@ void Courier::take_answer(proto::ByteView message) {
   Frame& frame = frames_[answer_.sequence - first_sequence_];
   if (frame.state != FrameState::in_flight) return;
   if (!answer_.refused.empty() && answer_.refused.back().index >= frame.event_count) return;
+  take_limits();
+  if (answer_.status == 0) {
+    take_partly(frame);
+  } else if (proto::is_for_later(answer_.status)) {
+    note_refusal(answer_.status);
+    refuse_for_now(frame);
+  } else {
+    refuse(frame, static_cast<std::uint32_t>(answer_.status));
+  }
   --frames_in_flight_;
   futile_connections_ = 0;
-  if (proto::is_for_later(answer_.status)) return refuse_for_now(frame);
-  if (answer_.status != 0) return settle(frame, OUTRIDER_REFUSED, {});
+}
+
+void Courier::take_limits() {
+  limits_ = answer_.limits;
+  event_bytes_said_.store(limits_.event_bytes_max, std::memory_order_relaxed);
+  if (limits_state_ == Limits::known) return;
+  limits_state_ = Limits::known;
+  for (Frame& frame : frames_) {
+    if (frame.state == FrameState::waiting) frame.state = FrameState::unsent;
+  }
+}
+
+void Courier::take_partly(Frame& frame) {
+  if (!answer_.refused.empty()) note_refusal(answer_.refused.back().refusal);
+  Batch again = refused_for_now(frame.batch, answer_.refused);
+  if (!again.deliveries.empty()) {
+    again.due = steady_clock::now() +
+                backoff(options_.backoff_initial, options_.backoff_max, again.refusals++);
+    postponed_.push_back(std::move(again));
+  }
   settle(frame, OUTRIDER_OK, answer_.refused);
+}
+
+void Courier::refuse(Frame& frame, std::uint32_t refusal) {
+  note_refusal(refusal);
+  const std::uint32_t half = frame.event_count / 2;
+  if (!is_for_smaller(refusal) || half == 0) return settle(frame, OUTRIDER_REFUSED, {});
+  Batch first = part_of(frame.batch, 0, half);
+  Batch second = part_of(frame.batch, half, frame.event_count);
+  postponed_.push_back(std::move(first));
+  try {
+    postponed_.push_back(std::move(second));
+  } catch (const std::bad_alloc&) {
+    postponed_.pop_back();
+    throw;
+  }
+  frame.batch = {};
+  frame.state = FrameState::answered;
 }
 
 void Courier::refuse_for_now(Frame& frame) {
   frame.state = FrameState::unsent;
   frame.due = steady_clock::now() +
-              backoff(options_.backoff_initial, options_.backoff_max, frame.refusals++);
+              backoff(options_.backoff_initial, options_.backoff_max, frame.batch.refusals++);
 }
 
 milliseconds Courier::backoff(milliseconds initial, milliseconds max, std::uint32_t times) {
@@ -220,56 +276,76 @@ void Courier::settle(Frame& frame, outrider_status status,
                      const std::vector<proto::RefusedEvent>& refused) {
   const Batch batch = std::exchange(frame.batch, {});
   frame.state = FrameState::answered;
-  count_settled(batch.deliveries.size(), cost(batch), status, refused.size());
+  std::uint64_t later = 0;
+  for (const proto::RefusedEvent& event : refused) later += proto::is_for_later(event.refusal);
+  const std::uint64_t refused_now = refused.size() - later;
+  const std::uint64_t others = batch.deliveries.size() - refused.size();
+  std::size_t kept_bytes = 0;
+  if (later > 0) kept_bytes = postponed_.back().cost();
+  {
+    const std::lock_guard guard(mutex_);
+    held_bytes_ -= batch.cost() - kept_bytes;
+    counts_.refused_events += refused_now + (status == OUTRIDER_REFUSED ? others : 0);
+    if (status == OUTRIDER_OK) counts_.confirmed_events += others;
+    if (status == OUTRIDER_TIMEOUT) counts_.expired_events += others;
+  }
   auto next_refused = refused.begin();
   std::uint32_t index = 0;
   for (const Delivery& delivery : batch.deliveries) {
-    const bool is_refused = next_refused != refused.end() && next_refused->index == index;
-    if (is_refused) ++next_refused;
+    outrider_status told = status;
+    bool is_later = false;
+    if (next_refused != refused.end() && next_refused->index == index) {
+      is_later = proto::is_for_later(next_refused++->refusal);
+      told = OUTRIDER_REFUSED;
+    }
     ++index;
-    if (delivery.confirm == nullptr) continue;
-    delivery.confirm(delivery.user, is_refused ? OUTRIDER_REFUSED : status);
+    if (!is_later && delivery.confirm != nullptr) delivery.confirm(delivery.user, told);
   }
-}
-
-void Courier::count_settled(std::uint64_t events, std::size_t bytes, outrider_status status,
-                            std::uint64_t refused) {
-  const std::lock_guard guard(mutex_);
-  held_bytes_ -= bytes;
-  counts_.refused_events += refused;
-  events -= refused;
-  if (status == OUTRIDER_OK) counts_.confirmed_events += events;
-  if (status == OUTRIDER_REFUSED) counts_.refused_events += events;
-  if (status == OUTRIDER_TIMEOUT) counts_.expired_events += events;
 }
 
 void Courier::forget_answered() {
-  std::uint64_t events = 0;
   while (!frames_.empty() && frames_.front().state == FrameState::answered) {
-    events += frames_.front().event_count;
     frames_.pop_front();
     ++first_sequence_;
   }
-  if (events == 0) return;
   const std::lock_guard guard(mutex_);
-  answered_in_order_ += events;
+  const std::uint64_t first = first_unanswered();
+  if (first == answered_in_order_) return;
+  answered_in_order_ = first;
   changed_.notify_all();
+}
+
+std::uint64_t Courier::first_unanswered() const {
+  std::uint64_t first = waiting_.empty() ? counts_.taken_events : waiting_.front().first_event;
+  for (const Batch& batch : postponed_) first = std::min(first, batch.first_event);
+  for (const Frame& frame : frames_) {
+    if (frame.state == FrameState::answered || frame.event_count == 0) continue;
+    first = std::min(first, frame.batch.first_event);
+  }
+  return first;
 }
 
 bool Courier::send_due() {
   const SteadyTime now = steady_clock::now();
-  for (Frame& frame : frames_) {
+  // By their places: a frame may be added meanwhile.
+  for (std::size_t i = 0; i < frames_.size(); ++i) {
     if (frames_in_flight_ == frames_in_flight_max) return true;
-    if (frame.state != FrameState::unsent || now < frame.due) continue;
-    if (!send(frame, now)) return false;
+    if (frames_[i].state != FrameState::unsent || now < frames_[i].due) continue;
+    if (!send(frames_[i], now)) return false;
   }
-  while (frames_in_flight_ < frames_in_flight_max && make_frame()) {
+  while (frames_in_flight_ < frames_in_flight_max && make_frame(now)) {
     if (!send(frames_.back(), now)) return false;
+  }
+  if (limits_state_ == Limits::wanted && frames_.size() < proto::confirm_window_frames) {
+    Frame& question = add_frame(0);
+    limits_state_ = Limits::asked;
+    return send(question, now);
   }
   return true;
 }
 
 bool Courier::send(Frame& frame, SteadyTime now) {
+  if (!can_be_read(frame)) return true;
   const std::string& events = frame.batch.events;
   std::uint8_t* const out = link_.make_frame(frame.head.size() + events.size());
   if (out == nullptr) throw std::bad_alloc();
@@ -281,24 +357,46 @@ bool Courier::send(Frame& frame, SteadyTime now) {
   return true;
 }
 
-bool Courier::make_frame() {
-  if (frames_.size() >= proto::confirm_window_frames) return false;
+bool Courier::can_be_read(Frame& frame) {
+  const std::size_t bytes = frame.head.size() + frame.batch.events.size();
+  if (bytes <= frame_bytes_unasked_max) return true;
+  if (limits_state_ != Limits::known) {
+    if (limits_state_ == Limits::unknown) limits_state_ = Limits::wanted;
+    frame.state = FrameState::waiting;
+    return false;
+  }
+  if (limits_.frame_bytes_max == 0 || bytes <= limits_.frame_bytes_max) return true;
+  refuse(frame, static_cast<std::uint32_t>(proto::Refusal::frame_too_large));
+  return false;
+}
+
+Courier::Frame& Courier::add_frame(std::uint32_t event_count) {
   proto::FrameHeaderFields fields;
   fields.client_id = client_id_;
   fields.sequence = first_sequence_ + frames_.size();
   fields.host = host_;
   fields.pid = static_cast<std::uint64_t>(getpid());
   fields.library = library;
-
-  const std::lock_guard guard(mutex_);
-  if (waiting_.empty()) return false;
-  const auto event_count = static_cast<std::uint32_t>(waiting_.front().deliveries.size());
-  // Whatever fails for want of memory fails before the batch moves.
+  // Whatever fails for want of memory fails before there is a frame.
   std::string head = proto::frame_head(fields, event_count);
   Frame& frame = frames_.emplace_back();
   frame.head = std::move(head);
   frame.event_count = event_count;
-  frame.batch = std::move(waiting_.front());
+  return frame;
+}
+
+bool Courier::make_frame(SteadyTime now) {
+  if (frames_.size() >= proto::confirm_window_frames) return false;
+  const auto due = std::ranges::find_if(postponed_, [&](const Batch& b) { return b.due <= now; });
+  if (due != postponed_.end()) {
+    add_frame(static_cast<std::uint32_t>(due->deliveries.size())).batch = std::move(*due);
+    postponed_.erase(due);
+    return true;
+  }
+  const std::lock_guard guard(mutex_);
+  if (waiting_.empty()) return false;
+  Batch& next = waiting_.front();
+  add_frame(static_cast<std::uint32_t>(next.deliveries.size())).batch = std::move(next);
   waiting_.pop_front();
   return true;
 }
@@ -327,10 +425,15 @@ long Courier::rest_ms(SteadyTime now) const {
     next = open_at_;
   } else if (link_.is_connected()) {
     for (const Frame& frame : frames_) {
-      if (frame.state == FrameState::answered) continue;
+      if (frame.state == FrameState::answered || frame.state == FrameState::waiting) continue;
       const bool counts =
           frame.state == FrameState::in_flight || frames_in_flight_ < frames_in_flight_max;
       if (counts) next = std::min(next, frame.due);
+    }
+    const bool has_window =
+        frames_in_flight_ < frames_in_flight_max && frames_.size() < proto::confirm_window_frames;
+    for (const Batch& batch : postponed_) {
+      if (has_window) next = std::min(next, batch.due);
     }
   }
   if (next == SteadyTime::max()) return -1;
@@ -346,10 +449,13 @@ void Courier::finish() {
     const std::lock_guard guard(mutex_);
     waiting.swap(waiting_);
   }
-  for (Batch& batch : waiting) {
-    Frame frame;
-    frame.batch = std::move(batch);
-    settle(frame, OUTRIDER_TIMEOUT, {});
+  for (std::deque<Batch>* const batches : {&postponed_, &waiting}) {
+    for (Batch& batch : *batches) {
+      Frame frame;
+      frame.batch = std::move(batch);
+      settle(frame, OUTRIDER_TIMEOUT, {});
+    }
+    batches->clear();
   }
   {
     const std::lock_guard guard(mutex_);
@@ -361,10 +467,6 @@ void Courier::finish() {
   const std::lock_guard guard(mutex_);
   is_finished_ = true;
   changed_.notify_all();
-}
-
-std::size_t Courier::cost(const Batch& batch) {
-  return batch.events.size() + batch.deliveries.size() * delivery_bytes;
 }
 
 }  // namespace outrider::sdk

@@ -8,6 +8,10 @@
 // away and all that is unanswered is sent again over a new one, in order and with the same numbers;
 // the sidecar takes each once (proto/README.md).
 //
+// Every event ends. Events that the sidecar refuses for the moment go again in a new frame; a frame
+// that is more than it takes at once goes again in halves, down to the single event, which is then
+// refused for good. Frames that a sidecar may not even read wait until it has said its limits.
+//
 // Thread: the public functions are safe from any thread; run() and what it calls is the thread's
 // own, and so are the confirm functions of the events, which are called without a lock. Owns: the
 // thread, the link, the events. Where the thread hangs in libzmq (is_finished() stays false), this
@@ -32,6 +36,7 @@
 #include "outrider/outrider.h"
 #include "proto/bytes.hpp"
 #include "proto/confirm.hpp"
+#include "sdk/src/batch.hpp"
 #include "sdk/src/link.hpp"
 #include "sdk/src/worker.hpp"
 
@@ -44,12 +49,6 @@ struct CourierOptions {
   std::chrono::milliseconds answer_timeout{10'000};
   std::chrono::milliseconds backoff_initial{100};
   std::chrono::milliseconds backoff_max{5'000};
-};
-
-/// Whom to tell what became of an event; the function may be null.
-struct Delivery {
-  outrider_confirm_fn confirm = nullptr;
-  void* user = nullptr;
 };
 
 /// taken = confirmed + refused + expired + unconfirmed, at every moment.
@@ -90,6 +89,9 @@ class Courier {
 
   bool is_connected() const { return is_connected_.load(std::memory_order_relaxed); }
   CourierCounts counts();
+  /// The number of the last refusal that an answer named, or that its limits make
+  /// (proto/README.md); 0: none yet.
+  std::uint32_t last_refusal() const { return last_refusal_.load(std::memory_order_relaxed); }
 
   /// For fork: nobody else is inside between lock and unlock.
   void lock() { mutex_.lock(); }
@@ -98,17 +100,17 @@ class Courier {
   static void abandon(Courier* courier);
 
  private:
-  /// Events that have no frame yet.
-  struct Batch {
-    std::string events;
-    std::vector<Delivery> deliveries;
+  enum class FrameState : std::uint8_t {
+    unsent,
+    waiting,  ///< for the sidecar's limits
+    in_flight,
+    answered,
   };
-  enum class FrameState : std::uint8_t { unsent, in_flight, answered };
+  enum class Limits : std::uint8_t { unknown, wanted, asked, known };
   struct Frame {
     std::string head;
     Batch batch;
     FrameState state = FrameState::unsent;
-    std::uint32_t refusals = 0;  ///< how often it was refused for the moment
     std::uint32_t event_count = 0;
     SteadyTime due{};  ///< when it is to be sent, or else its answer is late
   };
@@ -119,24 +121,30 @@ class Courier {
 
   void receive_answers();
   void take_answer(proto::ByteView message);
+  void take_limits();
   void refuse_for_now(Frame& frame);
+  void take_partly(Frame& frame);
+  void refuse(Frame& frame, std::uint32_t refusal);
   void settle(Frame& frame, outrider_status status,
               const std::vector<proto::RefusedEvent>& refused);
-  void count_settled(std::uint64_t events, std::size_t bytes, outrider_status status,
-                     std::uint64_t refused);
   void forget_answered();
+  std::uint64_t first_unanswered() const;
+  void note_refusal(std::uint64_t refusal) {
+    last_refusal_.store(static_cast<std::uint32_t>(refusal), std::memory_order_relaxed);
+  }
 
   void mind_connection();
   void reconnect(SteadyTime now);
   bool is_answer_late(SteadyTime now) const;
   bool send_due();
   bool send(Frame& frame, SteadyTime now);
-  bool make_frame();
+  bool can_be_read(Frame& frame);
+  Frame& add_frame(std::uint32_t event_count);
+  bool make_frame(SteadyTime now);
   void rest(bool has_room);
   long rest_ms(SteadyTime now) const;
 
   void wake();
-  static std::size_t cost(const Batch& batch);
   /// How long to wait before the next try, after so many in vain.
   std::chrono::milliseconds backoff(std::chrono::milliseconds initial,
                                     std::chrono::milliseconds max, std::uint32_t times);
@@ -148,6 +156,8 @@ class Courier {
 
   // Shared with callers.
   std::atomic<bool> is_connected_ = false;
+  std::atomic<std::uint32_t> last_refusal_ = 0;
+  std::atomic<std::uint64_t> event_bytes_said_ = 0;  ///< by the sidecar that is connected; 0: not
   std::mutex mutex_;
   std::condition_variable changed_;
   // Guarded by mutex_.
@@ -165,6 +175,9 @@ class Courier {
   Link link_;
   std::array<std::uint8_t, 16> client_id_{};
   std::string host_;
+  std::deque<Batch> postponed_;  ///< refused for the moment or too many, each with its due time
+  Limits limits_state_ = Limits::unknown;
+  proto::SaidLimits limits_;
   std::deque<Frame> frames_;  ///< by their numbers, from the lowest unanswered one on
   std::uint64_t first_sequence_ = 1;
   std::size_t frames_in_flight_ = 0;

@@ -1,6 +1,7 @@
 #include "sidecar/base/json_document.hpp"
 
 #include <bit>
+#include <charconv>
 #include <cstdint>
 
 #include <msgpack.hpp>
@@ -77,13 +78,44 @@ bool pack(const Value& value, std::uint32_t depth, std::string& data) {
   return false;
 }
 
+bool is_of_number(char c) {
+  return (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E';
+}
+
+/// Where in valid JSON an integer begins that 64 bits do not hold; npos: nowhere.
+std::size_t find_large_integer(std::string_view json) {
+  for (std::size_t at = 0; at < json.size(); ++at) {
+    if (json[at] == '"') {
+      while (json[++at] != '"') at += json[at] == '\\' ? 1 : 0;
+      continue;
+    }
+    if (json[at] != '-' && (json[at] < '0' || json[at] > '9')) continue;
+    const std::size_t begin = at;
+    while (at < json.size() && is_of_number(json[at])) ++at;
+    const std::string_view number = json.substr(begin, at-- - begin);
+    if (number.find_first_of(".eE") != std::string_view::npos) continue;
+    std::int64_t negative = 0;
+    std::uint64_t positive = 0;
+    const char* const end = number.data() + number.size();
+    const auto read = number[0] == '-' ? std::from_chars(number.data(), end, negative)
+                                       : std::from_chars(number.data(), end, positive);
+    if (read.ec != std::errc()) return begin;
+  }
+  return std::string_view::npos;
+}
+
 }  // namespace
 
 Status parse_json(std::string_view json, rapidjson::Document& document) {
   constexpr unsigned flags = rapidjson::kParseValidateEncodingFlag |
                              rapidjson::kParseFullPrecisionFlag | rapidjson::kParseIterativeFlag;
   document.Parse<flags>(json.data(), json.size());
-  if (!document.HasParseError()) return Nothing{};
+  if (!document.HasParseError()) {
+    const std::size_t at = find_large_integer(json);
+    if (at == std::string_view::npos) return Nothing{};
+    return Error{"the integer at byte " + std::to_string(at) +
+                 " does not fit in 64 bits; write it as text, or with a point as a double"};
+  }
   return Error{"invalid JSON at byte " + std::to_string(document.GetErrorOffset()) + ": " +
                rapidjson::GetParseError_En(document.GetParseError())};
 }

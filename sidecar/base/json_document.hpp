@@ -2,7 +2,7 @@
 //
 // Used by the command line and by the configuration; the part of RapidJSON that reads stands here
 // alone. Integers stay 64-bit integers, the order of keys and even duplicates of them stay as they
-// are. A number that no 64-bit integer holds becomes a double, as in JavaScript. Pure functions.
+// are. An integer that 64 bits do not hold is an error, and not a double that is nearly the same. Pure functions.
 // Fails with: an Error that says at which byte of the text something is wrong.
 #pragma once
 

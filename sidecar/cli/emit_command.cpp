@@ -1,8 +1,10 @@
 #include "sidecar/cli/emit_command.hpp"
 
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <iostream>
 
 #include <unistd.h>
@@ -80,6 +82,7 @@ struct LineCounts {
   std::uint64_t events = 0;
   std::uint64_t bad_lines = 0;
   bool is_stuck = false;  ///< the buffer stayed full for the whole timeout
+  int read_error = 0;     ///< errno of stdin; 0: read to its end
 };
 
 /// A line on stderr that is written over each second, if stderr is a terminal.
@@ -116,6 +119,7 @@ LineCounts send_stdin(EventSender& sender) {
   LineCounts counts;
   Progress progress;
   std::string line;
+  errno = 0;
   for (std::uint64_t number = 1; std::getline(std::cin, line); ++number) {
     if (trim(line).empty()) continue;
     std::string reason;
@@ -137,13 +141,23 @@ LineCounts send_stdin(EventSender& sender) {
                    reason.c_str());
     }
     progress.update(counts.events);
+    errno = 0;
   }
+  // Read errors of the stream are told by errno alone.
+  if (!counts.is_stuck && (std::cin.bad() || errno != 0)) counts.read_error = errno;
   progress.clear();
   return counts;
 }
 
-std::string no_sidecar(const SenderOptions& options) {
-  return "no sidecar " + std::string(options.confirm ? "confirmed" : "took") + " the events at " +
+/// Why not all events arrived: what is known, or that the time was up.
+std::string failure(const EventSender& sender, const SenderOptions& options) {
+  if (const std::string refusal = sender.last_refusal(); !refusal.empty()) {
+    return "the sidecar at " + options.used_endpoint() + " answered " + refusal;
+  }
+  if (const std::string obstacle = sender.obstacle(); !obstacle.empty()) {
+    return options.used_endpoint() + ": " + obstacle;
+  }
+  return "no sidecar " + std::string(options.confirm ? "confirmed" : "took") + " all events at " +
          options.used_endpoint() + " within " + format_duration(options.timeout);
 }
 
@@ -162,24 +176,30 @@ int emit_one(EventSender& sender, const EmitOptions& options, const ArgumentTabl
     print_error(table, outrider_status_text(status));
     return status == OUTRIDER_TIMEOUT ? exit_failed : exit_usage;
   }
-  const EventSender::Outcome outcome = sender.finish();
+  const EventSender::Outcome outcome = sender.finish(true);
   if (outcome.sent == 1) return exit_done;
-  print_error(table, outcome.refused > 0 ? outrider_status_text(OUTRIDER_REFUSED)
-                                         : no_sidecar(options.sender));
+  print_error(table, failure(sender, options.sender) +
+                         (outcome.unknown > 0 ? "; the event may have arrived" : ""));
   return exit_failed;
 }
 
 int emit_stdin(EventSender& sender, const EmitOptions& options, const ArgumentTable& table) {
   const LineCounts counts = send_stdin(sender);
-  const EventSender::Outcome outcome = sender.finish();
+  const EventSender::Outcome outcome = sender.finish(false);
   std::string report = std::to_string(outcome.sent) + " events ";
   report += options.sender.confirm
                 ? "confirmed, " + std::to_string(outcome.refused) + " refused by the sidecar, "
                 : "sent, ";
+  if (outcome.lost > 0) report += std::to_string(outcome.lost) + " lost, ";
+  if (outcome.unknown > 0) report += std::to_string(outcome.unknown) + " unknown, ";
   report += std::to_string(counts.bad_lines) + " lines refused\n";
   std::fputs(report.c_str(), stderr);
+  if (counts.read_error != 0) {
+    print_error(table, std::string("stdin cannot be read: ") + std::strerror(counts.read_error));
+    return exit_failed;
+  }
   if (counts.is_stuck || outcome.sent + outcome.refused < counts.events) {
-    print_error(table, no_sidecar(options.sender) +
+    print_error(table, failure(sender, options.sender) +
                            (counts.is_stuck ? "; stdin is not read to its end" : ""));
     return exit_failed;
   }
@@ -217,6 +237,10 @@ int emit_command(const std::vector<std::string>& arguments) {
     print_error(table,
                 options.sender.used_endpoint() + ": " + outrider_status_text(sender.status()));
     return exit_usage;
+  }
+  if (const std::string obstacle = sender.obstacle(); !obstacle.empty()) {
+    print_error(table, options.sender.used_endpoint() + ": " + obstacle);
+    return exit_failed;
   }
   return options.reads_stdin ? emit_stdin(sender, options, table)
                              : emit_one(sender, options, table);

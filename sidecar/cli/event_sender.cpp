@@ -1,10 +1,20 @@
 #include "sidecar/cli/event_sender.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <cstring>
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "proto/refusal.hpp"
 
 namespace outrider::sidecar {
 namespace {
+
+constexpr Duration flush_slice = std::chrono::milliseconds(20);
 
 std::uint32_t to_ms(Duration duration) {
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
@@ -73,12 +83,72 @@ void EventSender::on_confirm(void* user, outrider_status) {
   self.changed_.notify_one();
 }
 
-EventSender::Outcome EventSender::finish() {
-  const outrider_status flushed = outrider_flush(client_.get(), to_ms(options_.timeout));
+EventSender::Outcome EventSender::finish(bool is_impatient) {
+  const auto deadline = std::chrono::steady_clock::now() + options_.timeout;
+  outrider_status flushed = OUTRIDER_TIMEOUT;
+  for (bool is_over = false; !is_over && flushed != OUTRIDER_OK;) {
+    const auto left = deadline - std::chrono::steady_clock::now();
+    // In slices, to look at the refusals; a flush without confirm waits for no answers.
+    const Duration slice =
+        options_.confirm ? std::min<Duration>(left, flush_slice) : Duration(left);
+    flushed = outrider_flush(client_.get(), to_ms(std::max(slice, Duration{})));
+    const bool is_refused = is_impatient && proto::is_for_later(stats().last_refusal);
+    is_over = !options_.confirm || is_refused || std::chrono::steady_clock::now() >= deadline;
+  }
   outrider_close(client_.get(), flushed == OUTRIDER_OK ? to_ms(options_.timeout) : 0);
+  const outrider_stats end = stats();
+  if (options_.confirm) {
+    return {
+        .sent = end.confirmed_events, .refused = end.refused_events, .unknown = end.expired_events};
+  }
+  return {.sent = end.handed_over_events,
+          .lost = end.dropped[OUTRIDER_DROPPED_LINGER],
+          .unknown = end.unknown_events};
+}
+
+outrider_stats EventSender::stats() const {
   outrider_stats stats{};
   outrider_stats_read(client_.get(), &stats, sizeof(stats));
-  return {options_.confirm ? stats.confirmed_events : stats.shipped_events, stats.refused_events};
+  return stats;
+}
+
+std::string EventSender::last_refusal() const {
+  const std::uint32_t number = stats().last_refusal;
+  for (const proto::RefusalRow& row : proto::refusals) {
+    if (static_cast<std::uint32_t>(row.refusal) != number) continue;
+    return std::string(row.name) + ": " + std::string(row.sentence);
+  }
+  return number == 0 ? std::string() : "refusal " + std::to_string(number);
+}
+
+std::string EventSender::obstacle() const {
+  constexpr std::string_view scheme = "ipc://";
+  const std::string& endpoint = options_.used_endpoint();
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (!endpoint.starts_with(scheme) ||
+      endpoint.size() - scheme.size() >= sizeof(address.sun_path)) {
+    return {};
+  }
+  endpoint.copy(address.sun_path, sizeof(address.sun_path) - 1, scheme.size());
+  const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (probe < 0) return {};
+  const int connected = ::connect(probe, reinterpret_cast<sockaddr*>(&address), sizeof(address));
+  const int error = connected == 0 ? 0 : errno;
+  ::close(probe);
+  switch (error) {
+    case 0:
+    case EAGAIN:
+      return {};
+    case ENOENT:
+      return "there is no socket; is the sidecar running, and does it listen there?";
+    case ECONNREFUSED:
+      return "nobody listens there any more; is the sidecar running?";
+    case EACCES:
+      return "permission denied; ingest.socket_group and ingest.socket_mode say who may";
+    default:
+      return std::strerror(error);
+  }
 }
 
 }  // namespace outrider::sidecar

@@ -38,11 +38,20 @@ class EventSender {
   outrider_status send(const EmitEvent& event);
 
   struct Outcome {
-    std::uint64_t sent = 0;     ///< with confirm, those that were confirmed
+    std::uint64_t sent = 0;     ///< handed over; with confirm, those that were confirmed
     std::uint64_t refused = 0;  ///< with confirm, by the sidecar
+    std::uint64_t lost = 0;     ///< taken by send(), and certainly not with the sidecar
+    std::uint64_t unknown = 0;  ///< on their way when the time was up; they may have arrived
   };
-  /// Sends the rest and says what became of the events.
-  Outcome finish();
+  /// Sends the rest and says what became of the events. With `is_impatient`, the first refusal for
+  /// the moment ends the wait.
+  Outcome finish(bool is_impatient);
+
+  /// Why nothing could be sent now, if that is known without waiting: no socket there, nobody
+  /// behind it, or no right to use it. Empty: it may well work.
+  std::string obstacle() const;
+  /// The last refusal that an answer named, by its name and in words; empty: none.
+  std::string last_refusal() const;
 
  private:
   struct FreeClient {
@@ -51,6 +60,7 @@ class EventSender {
 
   static void on_confirm(void* user, outrider_status status);
   outrider_status deliver(const outrider_event& event);
+  outrider_stats stats() const;
 
   const SenderOptions options_;
   outrider_status status_;

@@ -148,6 +148,9 @@ typedef struct outrider_stats {
                                    flush or close; ZeroMQ has sent or still holds the others */
   uint64_t unknown_events;      /* of shipped_events: ZeroMQ held them when the time to hand over
                                    was up; nobody knows whether they arrived */
+  uint32_t last_refusal;        /* the number of the last refusal in an answer to deliver, as in
+                                   proto/README.md; 0: none. From 32 on it was for the moment, and
+                                   the event is kept and sent again */
 } outrider_stats;
 
 /* Fills in the defaults; `struct_bytes` is sizeof *options. */
@@ -196,11 +199,13 @@ OUTRIDER_API outrider_status outrider_deliver_wait(outrider_client* client,
                                                    const outrider_event* event,
                                                    uint32_t timeout_ms);
 
-/* OUTRIDER_OK: every event emitted before this call is with the operating system, on its way to a
- * sidecar that was connected, and every event delivered before it is answered and `confirm` has
- * returned: the process may _exit. For the end of a process, a job or a test; after an emit it
- * makes a new connection, so not for every request. A connected sidecar that takes nothing for five
- * seconds costs the emitted frames that ZeroMQ holds (at most send_frames_max). */
+/* OUTRIDER_OK: every event emitted before this call and not dropped is with the operating system, on
+ * its way to a sidecar that was connected, and every event delivered before it is answered and
+ * `confirm` has returned: the process may _exit. For the end of a process, a job or a test; after
+ * an emit it makes a new connection, so not for every request. A connected sidecar that takes
+ * nothing for five seconds costs the emitted frames that ZeroMQ holds (send_frames_max, and what it
+ * is writing): they are counted as unknown_events, and one flush answers OUTRIDER_TIMEOUT for them.
+ * After a close it answers as the close did. */
 OUTRIDER_API outrider_status outrider_flush(outrider_client* client, uint32_t timeout_ms);
 
 /* Takes no more events, sends what is buffered, waits for what is unconfirmed and disconnects, in

@@ -167,7 +167,7 @@ TEST_F(DeliverTest, RefusedEventsAreToldApart) {
   EXPECT_EQ(outcomes.at(0), Status::refused);
   ASSERT_TRUE(confirmer->receive(first + 1));
   ASSERT_EQ(confirmer->frames.back().datas.size(), 5U);
-  confirmer->answer(confirmer->frames.back(), 0, {{0, event_topic}, {3, 99}});
+  confirmer->answer(confirmer->frames.back(), 0, {{0, event_topic}, {3, 31}});
   ASSERT_TRUE(are_told(6));
   EXPECT_EQ(outcomes.at(first), Status::refused);
   EXPECT_EQ(outcomes.at(first + 1), Status::ok);

@@ -1,0 +1,41 @@
+// Batch: delivered events that go in one frame, and whom to tell what becomes of each.
+// Used by Courier. Pure values; needs memory, and throws std::bad_alloc before anything is changed.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "outrider/outrider.h"
+#include "proto/confirm.hpp"
+#include "sdk/src/worker.hpp"
+
+namespace outrider::sdk {
+
+/// Whom to tell what became of an event; the function may be null.
+struct Delivery {
+  outrider_confirm_fn confirm = nullptr;
+  void* user = nullptr;
+};
+
+/// What a delivery costs beyond its event's bytes: its record, and room for the vector to grow.
+inline constexpr std::size_t delivery_bytes = 2 * sizeof(Delivery);
+
+struct Batch {
+  std::string events;  ///< whole msgpack values, one behind the other
+  std::vector<Delivery> deliveries;
+  std::uint64_t first_event = 0;  ///< as deliver counted them; none in here came before
+  SteadyTime due{};               ///< not to be sent before
+  std::uint32_t refusals = 0;     ///< how often it was refused for the moment
+
+  std::size_t cost() const { return events.size() + deliveries.size() * delivery_bytes; }
+};
+
+/// The events from one index up to before another, in a batch of their own.
+Batch part_of(const Batch& batch, std::uint32_t from, std::uint32_t to);
+
+/// The events that were refused for the moment, in a batch of their own.
+Batch refused_for_now(const Batch& batch, const std::vector<proto::RefusedEvent>& refused);
+
+}  // namespace outrider::sdk
