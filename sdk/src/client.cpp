@@ -335,20 +335,25 @@ bool Client::flush_buffer(SteadyTime deadline) {
 }
 
 outrider_status Client::close(std::uint32_t linger_ms) {
+  begin_close(linger_ms);
+  return finish_close();
+}
+
+void Client::begin_close(std::uint32_t linger_ms) {
   buffer_.close();
-  Shipper* shipper;
-  Courier* courier;
-  {
-    const std::lock_guard guard(mutex_);
-    is_closed_ = true;
-    shipper = shipper_.load(std::memory_order_relaxed);
-    courier = courier_.load(std::memory_order_relaxed);
-  }
+  const std::lock_guard guard(mutex_);
+  is_closed_ = true;
   const SteadyTime deadline = after(linger_ms);
-  if (courier != nullptr) courier->close(deadline);
+  if (Courier* const courier = courier_.load(std::memory_order_relaxed)) courier->close(deadline);
+  if (Shipper* const shipper = shipper_.load(std::memory_order_relaxed)) shipper->close(deadline);
+}
+
+outrider_status Client::finish_close() {
+  Shipper* const shipper = shipper_.load(std::memory_order_acquire);
+  Courier* const courier = courier_.load(std::memory_order_acquire);
   bool is_complete = true;
   if (shipper != nullptr) {
-    is_complete = shipper->close(deadline);
+    is_complete = shipper->close_wait();
   } else {
     const std::uint64_t left_events = buffer_.clear();
     drops_.count(OUTRIDER_DROPPED_LINGER, left_events);
@@ -368,7 +373,6 @@ bool Client::can_be_freed() {
 outrider_stats Client::stats() {
   outrider_stats stats{};
   stats.struct_bytes = sizeof stats;
-  const std::uint64_t accepted = buffer_.accepted_events();
   // Dropped after they had been accepted: evicted, malformed, or left over at the end.
   std::uint64_t dropped_later = evicted_events_.load() + drops_.of(OUTRIDER_DROPPED_LINGER);
   std::uint64_t dropped_total = 0;
@@ -377,13 +381,17 @@ outrider_stats Client::stats() {
     dropped_total += stats.dropped[i];
   }
   if (const Shipper* running = shipper_.load(std::memory_order_acquire)) {
+    stats.handed_over_events = running->handed_over_events();
+    stats.unknown_events = running->unknown_events();
     stats.shipped_events = running->shipped_events();
     stats.shipped_frames = running->shipped_frames();
     dropped_later += running->malformed_events();
     stats.connected = running->is_connected() ? 1 : 0;
   }
-  stats.emitted = accepted + dropped_total - dropped_later;
+  // Last, so that it holds whatever the other numbers have seen; the sum is right by its making.
+  const std::uint64_t accepted = buffer_.accepted_events();
   stats.buffered_events = accepted - std::min(accepted, stats.shipped_events + dropped_later);
+  stats.emitted = stats.shipped_events + stats.buffered_events + dropped_total;
   stats.buffered_bytes = buffer_.waiting_bytes();
 
   stats.rejected_deliveries = rejected_deliveries_.load();

@@ -51,6 +51,10 @@ class Client {
   outrider_status flush(std::uint32_t timeout_ms);
   outrider_status close(std::uint32_t linger_ms);
   outrider_status close() { return close(options_.linger_ms); }
+  /// The two halves of a close, so that many clients can spend the same time.
+  void begin_close(std::uint32_t linger_ms);
+  void begin_close() { begin_close(options_.linger_ms); }
+  outrider_status finish_close();
   outrider_stats stats();
 
   /// After close: false if a thread still runs, so that nothing here may be freed.

@@ -16,6 +16,8 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include "sdk/src/worker.hpp"
+
 namespace outrider::sdk {
 namespace {
 
@@ -102,7 +104,8 @@ bool Link::is_open() const {
 }
 
 bool Link::open() {
-  if (!are_descriptors_left()) return false;
+  // A context starts its threads with its first socket, and aborts the process where it cannot.
+  if (!are_descriptors_left() || (context_ == nullptr && !are_threads_left())) return false;
   auto sockets = std::make_unique<Sockets>();
   zmq_msg_init(&sockets->frame);
   if (context_ == nullptr) {

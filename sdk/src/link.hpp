@@ -2,7 +2,7 @@
 //
 // Used by Shipper and Courier. Thread: all of it belongs to its user's thread. Owns: the socket,
 // its monitor and, unless one was given, the context. Fails with: bool; it never throws and, having
-// checked that file descriptors are left, does not let libzmq abort.
+// checked that file descriptors and threads are left, does not let libzmq abort.
 #pragma once
 
 #include <cstddef>

@@ -18,6 +18,11 @@
  *   buffered before the fork, and its confirm functions are called there; the child begins with
  *   empty buffers, zero counters and a new client id. A client on a shared `zmq_context` cannot be
  *   used in the child (OUTRIDER_FORKED).
+ * - Descriptors: those that the library and ZeroMQ have open are theirs until the client is closed.
+ * An application that closes every descriptor it finds, as daemons do, closes its clients first, or
+ *   forks first: in a child that has not used a client yet, all of them may be closed.
+ * - Threads: where the process may have no more, nothing is connected and events are kept; it is
+ *   tried again each second.
  * - Signals: not safe to call from signal handlers.
  * - Exit: clients that are still open at exit() are closed, each with its own linger_ms.
  * - Failures are status codes. The library never aborts, never throws, and never writes to stdout
@@ -130,7 +135,7 @@ typedef struct outrider_stats {
   uint64_t buffered_events;
   uint64_t buffered_bytes;
   uint64_t dropped[OUTRIDER_DROP_REASONS];
-  int32_t connected;            /* 1: a sidecar is there */
+  int32_t connected;            /* 1: a sidecar is there, and has not been full for 5 seconds */
   int32_t confirm_connected;    /* 1: one that confirms is there, and lived 20 seconds ago */
   uint64_t delivered;           /* every event offered to deliver */
   uint64_t confirmed_events;    /* safe with the sidecar */
@@ -139,6 +144,10 @@ typedef struct outrider_stats {
   uint64_t unconfirmed_events;  /* kept, and sent until they are answered */
   uint64_t unconfirmed_bytes;   /* at most deliver_bytes_max */
   uint64_t rejected_deliveries; /* not taken: deliver answered with another status than OK */
+  uint64_t handed_over_events;  /* of shipped_events: with the operating system, as of the last
+                                   flush or close; ZeroMQ has sent or still holds the others */
+  uint64_t unknown_events;      /* of shipped_events: ZeroMQ held them when the time to hand over
+                                   was up; nobody knows whether they arrived */
 } outrider_stats;
 
 /* Fills in the defaults; `struct_bytes` is sizeof *options. */
