@@ -18,13 +18,14 @@
  *   buffered before the fork, and its confirm functions are called there; the child begins with
  *   empty buffers, zero counters and a new client id. A client on a shared `zmq_context` cannot be
  *   used in the child (OUTRIDER_FORKED).
- * - Descriptors: those that the library and ZeroMQ have open are theirs until the client is closed. An
- *   application that closes every descriptor it finds, as daemons do, closes its clients first, or
- *   forks first: in a child that has not used a client yet, all of them may be closed.
+ * - Descriptors: those that the library and ZeroMQ have open are theirs until the client is
+ *   closed. An application that closes every descriptor it finds, as daemons do, closes its clients
+ *   first, or forks first: in a child that has not used a client yet, all of them may be closed.
  * - Threads: where the process may have no more, nothing is connected and events are kept; it is
  *   tried again each second.
  * - Signals: not safe to call from signal handlers.
- * - Exit: clients that are still open at exit() are closed, each with its own linger_ms.
+ * - Exit: clients that are still open at exit() are closed, all at the same time, each with its
+ *   own linger_ms.
  * - Failures are status codes. The library never aborts, never throws, and never writes to stdout
  *   or stderr.
  * - Structs begin with their size as the caller knows it, so that a program built against an older

@@ -185,6 +185,23 @@ TEST(Fork, ChildEndsQuicklyHoweverItEnds) {
   EXPECT_LT(SteadyClock::now() - begin, 10s);
 }
 
+TEST(Fork, ExitTakesTheLingerOfOneClientAndNotOfAll) {
+  const ScratchFolder folder;
+  const std::string endpoint = folder.endpoint();  // nobody is there, ever
+  const pid_t child = fork();
+  if (child == 0) {
+    Options options = quick(endpoint);
+    options.linger_ms = 1'000;
+    // One after the other, they would take longer than anybody waits here.
+    static std::vector<Client> clients;
+    for (int i = 0; i < 2 * (patience / 1s); ++i) {
+      clients.emplace_back(options).emit("t", 1);
+    }
+    std::exit(0);
+  }
+  EXPECT_TRUE(ended_well(child));
+}
+
 TEST(Fork, ClientThatWasNotUsedYetWorksInBoth) {
   ScratchFolder folder;
   const std::string endpoint = folder.endpoint();
