@@ -246,6 +246,7 @@ void Backlog::split(BatchPtr batch, const Now& now) {
   batch->records.erase(cut, batch->records.end());
   batch->events /= 2;
   batch->attempts = 0;
+  batch->failed_after = 0;
   give_id(*batch, now);
   give_id(*second, now);
   if (keeps_key_order_) {
@@ -297,6 +298,7 @@ void Backlog::recycle(BatchPtr batch) {
   batch->events = 0;
   batch->attempts = 0;
   batch->first_attempt_at = {};
+  batch->failed_after = 0;
   batch->is_too_large = false;
   spare_ = std::move(batch);
 }

@@ -27,6 +27,8 @@ struct Batch {
   std::uint32_t events = 0;
   std::uint32_t attempts = 0;
   MonoTime first_attempt_at{};
+  /// The newest attempt of the destination when this batch failed; 0: it has not.
+  AttemptId failed_after = 0;
   /// Goes when this one is settled: the second half of what was split, if order matters.
   BatchPtr follower;
 
