@@ -7,6 +7,7 @@ bool Buffer::Shard::open(Chunk* chunk) {
   (last == nullptr ? first : last->next) = chunk;
   last = chunk;
   ++chunk_count;
+  chunk_bytes.fetch_add(chunk->size(), std::memory_order_relaxed);
   return true;
 }
 
@@ -17,8 +18,15 @@ Chunk* Buffer::Shard::pop() {
   if (first == nullptr) last = nullptr;
   chunk->next = nullptr;
   --chunk_count;
+  chunk_bytes.fetch_sub(chunk->size(), std::memory_order_relaxed);
   waiting_bytes.fetch_sub(chunk->used, std::memory_order_relaxed);
   return chunk;
+}
+
+bool Buffer::can_make_room(std::size_t event_bytes) const {
+  std::size_t bytes = 0;
+  for (const Shard& shard : shards_) bytes += shard.chunk_bytes.load(std::memory_order_relaxed);
+  return pool_.could_take(event_bytes, bytes);
 }
 
 std::uint64_t Buffer::evict() {

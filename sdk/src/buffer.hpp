@@ -35,21 +35,23 @@ class Buffer {
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
 
-  /// Appends an event of `bytes` bytes, which `write(out)` writes.
+  /// Appends an event of `bytes` bytes, which `write(out)` writes, the last ones its attributes.
   template <typename Write>
-  Append append(std::size_t bytes, const Write& write) {
+  Append append(std::size_t bytes, const Write& write, std::size_t attributes_bytes = 0) {
     Shard& shard = shards_[this_thread_shard()];
     const std::lock_guard guard(shard.lock);
     if (shard.is_closed) return Append::closed;
     const bool is_new = shard.last == nullptr || !shard.last->has_room(bytes);
     if (is_new && !shard.open(pool_.take(bytes))) return Append::full;
-    write(shard.last->add(bytes));
+    write(shard.last->add(bytes, attributes_bytes));
     shard.waiting_bytes.store(shard.waiting_bytes.load(std::memory_order_relaxed) + bytes,
                               std::memory_order_relaxed);
     ++shard.accepted;
     return is_new ? Append::appended_to_new_chunk : Append::appended;
   }
 
+  /// Whether evicting can make room for an event: what the shipper has taken stays.
+  bool can_make_room(std::size_t event_bytes) const;
   /// Drops the oldest chunk of the fullest shard and returns how many events were in it.
   std::uint64_t evict();
 
@@ -93,6 +95,7 @@ class Buffer {
     bool is_closed = false;
     // Written under lock, read without it to find the fullest shard.
     std::atomic<std::uint64_t> waiting_bytes = 0;
+    std::atomic<std::uint64_t> chunk_bytes = 0;  ///< what its chunks take in the pool
   };
 
   static std::size_t this_thread_shard() {

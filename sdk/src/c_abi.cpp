@@ -24,6 +24,12 @@ Struct as_known(const Struct& given, Struct known) {
   return known;
 }
 
+/// False: the caller forgot to set struct_bytes, and would get defaults for all that it set.
+template <typename Struct>
+bool has_size(const Struct* given) {
+  return given->struct_bytes > sizeof given->struct_bytes;
+}
+
 template <typename Struct>
 void copy_out(const Struct& known, Struct* given, std::size_t struct_bytes) {
   std::memset(given, 0, struct_bytes);
@@ -60,6 +66,7 @@ outrider_status outrider_options_init(outrider_options* options, size_t struct_b
 outrider_status outrider_client_new(const outrider_options* options, outrider_client** client) {
   if (client == nullptr) return OUTRIDER_INVALID_ARGUMENT;
   *client = nullptr;
+  if (options != nullptr && !has_size(options)) return OUTRIDER_INVALID_ARGUMENT;
   outrider_options known = outrider::sdk::default_options();
   if (options != nullptr) known = as_known(*options, known);
   try {
@@ -95,25 +102,25 @@ outrider_status outrider_emit(outrider_client* client, const char* topic, size_t
 }
 
 outrider_status outrider_emit_event(outrider_client* client, const outrider_event* event) {
-  if (client == nullptr || event == nullptr) return OUTRIDER_INVALID_ARGUMENT;
+  if (client == nullptr || event == nullptr || !has_size(event)) return OUTRIDER_INVALID_ARGUMENT;
   return client->client.emit(as_known(*event, {}));
 }
 
 outrider_status outrider_emit_wait(outrider_client* client, const outrider_event* event,
                                    uint32_t timeout_ms) {
-  if (client == nullptr || event == nullptr) return OUTRIDER_INVALID_ARGUMENT;
+  if (client == nullptr || event == nullptr || !has_size(event)) return OUTRIDER_INVALID_ARGUMENT;
   return client->client.emit_wait(as_known(*event, {}), timeout_ms);
 }
 
 outrider_status outrider_deliver(outrider_client* client, const outrider_event* event,
                                  outrider_confirm_fn confirm, void* user) {
-  if (client == nullptr || event == nullptr) return OUTRIDER_INVALID_ARGUMENT;
+  if (client == nullptr || event == nullptr || !has_size(event)) return OUTRIDER_INVALID_ARGUMENT;
   return client->client.deliver(as_known(*event, {}), {confirm, user});
 }
 
 outrider_status outrider_deliver_wait(outrider_client* client, const outrider_event* event,
                                       uint32_t timeout_ms) {
-  if (client == nullptr || event == nullptr) return OUTRIDER_INVALID_ARGUMENT;
+  if (client == nullptr || event == nullptr || !has_size(event)) return OUTRIDER_INVALID_ARGUMENT;
   return client->client.deliver_wait(as_known(*event, {}), timeout_ms);
 }
 

@@ -1,7 +1,8 @@
 // Chunk and ChunkPool: the memory that waiting events take, bounded.
 //
 // A chunk holds whole events back to back, so that a frame is made by copying runs of bytes; the
-// lengths of the events stand at its other end and grow towards them:
+// lengths of the events, and of the attributes at their ends, stand at its other end and grow
+// towards them:
 //
 //     event 0 | event 1 | event 2 | ...free...      | length 2 | length 1 | length 0
 //
@@ -9,6 +10,7 @@
 // took it. Owns: the chunks that are free. Fails with: nullptr at the limit or out of memory.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -23,20 +25,22 @@ class Chunk {
  public:
   /// Bytes that an event takes here.
   static constexpr std::size_t slot_bytes(std::size_t event_bytes) {
-    return event_bytes + sizeof(std::uint32_t);
+    return event_bytes + length_bytes;
   }
 
   bool has_room(std::size_t event_bytes) const {
-    return slot_bytes(event_bytes) <= capacity - used - event_count * sizeof(std::uint32_t);
+    return slot_bytes(event_bytes) <= capacity - used - event_count * length_bytes;
   }
 
   /// Room for one more event, which the caller writes; has_room() holds.
-  std::uint8_t* add(std::size_t event_bytes) {
+  std::uint8_t* add(std::size_t event_bytes, std::size_t attributes_bytes = 0) {
     const auto length = static_cast<std::uint32_t>(event_bytes);
+    const auto attributes = static_cast<std::uint16_t>(attributes_bytes);
     std::uint8_t* out = storage() + used;
     used += length;
-    ++event_count;
-    std::memcpy(length_at(event_count - 1), &length, sizeof length);
+    std::uint8_t* const at = length_at(event_count++);
+    std::memcpy(at, &length, sizeof length);
+    std::memcpy(at + sizeof length, &attributes, sizeof attributes);
     return out;
   }
 
@@ -46,7 +50,14 @@ class Chunk {
     return length;
   }
 
-  /// Closes the gap that `keep(event)` returning false leaves; returns how many were removed.
+  std::uint16_t attributes_bytes(std::uint32_t index) {
+    std::uint16_t length;
+    std::memcpy(&length, length_at(index) + sizeof(std::uint32_t), sizeof length);
+    return length;
+  }
+
+  /// Closes the gap that `keep(event, attributes_bytes)` returning false leaves; returns how many
+  /// were removed.
   template <typename Keep>
   std::uint32_t remove_unless(const Keep& keep) {
     const std::uint32_t count = event_count;
@@ -56,16 +67,20 @@ class Chunk {
       const std::uint32_t bytes = event_bytes(i);
       std::uint8_t* event = storage() + at;
       at += bytes;
-      if (!keep(std::span<const std::uint8_t>(event, bytes))) continue;
+      const std::uint16_t attributes = attributes_bytes(i);
+      if (!keep(std::span<const std::uint8_t>(event, bytes), attributes)) continue;
       if (event_count == i) {
         used = at;
         ++event_count;
       } else {
-        std::memmove(add(bytes), event, bytes);
+        std::memmove(add(bytes, attributes), event, bytes);
       }
     }
     return count - event_count;
   }
+
+  /// All that it takes in the pool.
+  std::size_t size() const { return sizeof(Chunk) + capacity; }
 
   std::uint8_t* storage() { return reinterpret_cast<std::uint8_t*>(this + 1); }
 
@@ -77,8 +92,10 @@ class Chunk {
   std::uint32_t taken_count = 0;  ///< events that stand in frames already
 
  private:
+  static constexpr std::size_t length_bytes = sizeof(std::uint32_t) + sizeof(std::uint16_t);
+
   std::uint8_t* length_at(std::uint32_t index) {
-    return storage() + capacity - (index + 1U) * sizeof(std::uint32_t);
+    return storage() + capacity - (index + 1U) * length_bytes;
   }
 };
 
@@ -88,6 +105,17 @@ class ChunkPool {
   ~ChunkPool();
   ChunkPool(const ChunkPool&) = delete;
   ChunkPool& operator=(const ChunkPool&) = delete;
+
+  /// The largest event that fits into an empty pool.
+  static constexpr std::size_t event_bytes_max(std::size_t bytes_max) {
+    return bytes_max - sizeof(Chunk) - Chunk::slot_bytes(0);
+  }
+  /// Whether there would be a chunk for the event if `bytes` were given back.
+  bool could_take(std::size_t event_bytes, std::size_t bytes) const {
+    const std::size_t used = used_bytes_.load(std::memory_order_relaxed);
+    return std::max(sizeof(Chunk) + Chunk::slot_bytes(event_bytes), chunk_bytes_) <=
+           bytes_max_ - used + bytes;
+  }
 
   /// An empty chunk with room for an event of this size.
   Chunk* take(std::size_t event_bytes);

@@ -20,7 +20,6 @@ constexpr std::uint64_t buffer_bytes_min = 64U << 10U;
 constexpr std::uint64_t buffer_bytes_limit = std::numeric_limits<std::uint32_t>::max();
 constexpr std::uint32_t frame_bytes_min = 4U << 10U;
 constexpr std::uint32_t interval_ms_limit = std::numeric_limits<int>::max();
-constexpr int evictions_max = 64;
 
 SteadyTime after(std::uint32_t timeout_ms) {
   return std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
@@ -128,7 +127,9 @@ bool read_options(const outrider_options& in, ClientOptions& out) {
   out.courier.bytes_max = in.deliver_bytes_max;
   out.courier.frame_bytes_max = in.frame_bytes_max;
   out.buffer_bytes_max = in.buffer_bytes_max;
-  out.event_bytes_max = std::min<std::uint64_t>(in.event_bytes_max, in.buffer_bytes_max / 2);
+  out.event_bytes_max = in.event_bytes_max;
+  out.emit_bytes_max =
+      std::min(out.event_bytes_max, ChunkPool::event_bytes_max(in.buffer_bytes_max));
   out.drop_oldest = in.when_full == OUTRIDER_DROP_OLDEST;
   out.linger_ms = in.linger_ms;
   return true;
@@ -144,7 +145,7 @@ Client::~Client() {
 
 outrider_status Client::emit(const outrider_event& event) {
   WireEvent wire;
-  const outrider_status status = encode(event, wire);
+  const outrider_status status = encode(event, options_.emit_bytes_max, wire);
   if (status != OUTRIDER_OK) return refuse(status);
   Append result = append(wire);
   if (result == Append::full && options_.drop_oldest) result = append_evicting(wire);
@@ -153,7 +154,7 @@ outrider_status Client::emit(const outrider_event& event) {
 
 outrider_status Client::emit_wait(const outrider_event& event, std::uint32_t timeout_ms) {
   WireEvent wire;
-  const outrider_status status = encode(event, wire);
+  const outrider_status status = encode(event, options_.emit_bytes_max, wire);
   if (status != OUTRIDER_OK) return refuse(status);
   Append result = append(wire);
   Shipper* const running = result == Append::full ? shipper() : nullptr;
@@ -166,12 +167,12 @@ outrider_status Client::emit_wait(const outrider_event& event, std::uint32_t tim
   return has_room ? concluded : OUTRIDER_TIMEOUT;
 }
 
-outrider_status Client::encode(const outrider_event& event, WireEvent& out) const {
+outrider_status Client::encode(const outrider_event& event, std::size_t bytes_max, WireEvent& out) {
   const std::string_view topic = event.topic == nullptr
                                      ? std::string_view{}
                                      : std::string_view(event.topic, event.topic_bytes);
   if (!proto::is_valid_topic(topic)) return OUTRIDER_BAD_TOPIC;
-  if (event.data_bytes > options_.event_bytes_max) return OUTRIDER_TOO_LARGE;
+  if (event.data_bytes > bytes_max) return OUTRIDER_TOO_LARGE;
   out.data = {static_cast<const std::uint8_t*>(event.data),
               event.data == nullptr ? 0 : event.data_bytes};
   if (out.data.empty()) return OUTRIDER_BAD_DATA;
@@ -184,27 +185,31 @@ outrider_status Client::encode(const outrider_event& event, WireEvent& out) cons
     out.attributes_bytes = static_cast<std::size_t>(
         write_attributes(out.attributes.data(), event, attributes, now_ns) - out.attributes.data());
   }
+  if (event.time_ns > time_ns_max) return OUTRIDER_BAD_ATTRIBUTES;
   const std::uint64_t time_ns = event.time_ns != 0 ? event.time_ns : wall_clock_ns();
   out.head_bytes = static_cast<std::size_t>(
       proto::write_event_head(out.head.data(), attributes > 0 ? 4 : 3, topic, time_ns) -
       out.head.data());
-  return out.bytes() > options_.event_bytes_max ? OUTRIDER_TOO_LARGE : OUTRIDER_OK;
+  return out.bytes() > bytes_max ? OUTRIDER_TOO_LARGE : OUTRIDER_OK;
 }
 
 Append Client::append(const WireEvent& event) {
-  return buffer_.append(event.bytes(), [&](std::uint8_t* out) {
+  const auto write = [&](std::uint8_t* out) {
     std::memcpy(out, event.head.data(), event.head_bytes);
     out += event.head_bytes;
     std::memcpy(out, event.data.data(), event.data.size());
     out += event.data.size();
     std::memcpy(out, event.attributes.data(), event.attributes_bytes);
-  });
+  };
+  return buffer_.append(event.bytes(), write, event.attributes_bytes);
 }
 
 Append Client::append_evicting(const WireEvent& event) {
   Append result = Append::full;
-  for (int i = 0; i < evictions_max && result == Append::full; ++i) {
+  // Nothing is given up for an event that has no room even then.
+  while (result == Append::full && buffer_.can_make_room(event.bytes())) {
     const std::uint64_t events = buffer_.evict();
+    if (events == 0) break;
     evicted_events_.fetch_add(events);
     drops_.count(OUTRIDER_DROPPED_BUFFER_FULL, events);
     result = append(event);
@@ -260,7 +265,7 @@ outrider_status Client::deliver(const outrider_event& event, Delivery delivery) 
 
 outrider_status Client::take_for_delivery(const outrider_event& event, Delivery delivery) {
   WireEvent wire;
-  outrider_status status = encode(event, wire);
+  outrider_status status = encode(event, options_.event_bytes_max, wire);
   if (status != OUTRIDER_OK) return status;
   if (!is_whole_value(wire.data)) return OUTRIDER_BAD_DATA;
   Courier* running = nullptr;

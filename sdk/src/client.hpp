@@ -27,7 +27,8 @@ struct ClientOptions {
   ShipperOptions shipper;
   CourierOptions courier;
   std::size_t buffer_bytes_max = 0;
-  std::size_t event_bytes_max = 0;
+  std::size_t event_bytes_max = 0;  ///< of one that is delivered
+  std::size_t emit_bytes_max = 0;   ///< of one that is emitted: the buffer has to hold it, too
   bool drop_oldest = false;
   std::uint32_t linger_ms = 0;
 };
@@ -75,7 +76,7 @@ class Client {
     std::size_t bytes() const { return head_bytes + data.size() + attributes_bytes; }
   };
 
-  outrider_status encode(const outrider_event& event, WireEvent& out) const;
+  static outrider_status encode(const outrider_event& event, std::size_t bytes_max, WireEvent& out);
   Append append(const WireEvent& event);
   Append append_evicting(const WireEvent& event);
   outrider_status conclude(Append result);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <charconv>
 #include <chrono>
 #include <cstring>
 #include <new>
@@ -54,8 +55,9 @@ bool is_usable_endpoint(const std::string& endpoint) {
   if (!starts_with(endpoint, "tcp://")) return false;
   const std::size_t colon = endpoint.rfind(':');
   const std::string port = endpoint.substr(colon + 1);
-  return colon > 6 && !port.empty() && port.size() <= 5 &&
-         std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; });
+  std::uint16_t number = 0;
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+  return colon > 6 && error == std::errc() && end == port.data() + port.size() && number > 0;
 }
 
 struct Link::Sockets {

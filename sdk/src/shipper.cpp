@@ -25,15 +25,15 @@ constexpr std::chrono::seconds stuck_max{5};
 /// Frames that libzmq gathers into one write of 8 KiB, beyond those in its queue.
 constexpr std::size_t encoded_frames_max = 128;
 
-/// What the sidecar would accept: one event that is not would cost its whole frame.
-bool is_whole_event(proto::ByteView event) {
+/// What the sidecar would accept: one event that is not would cost its whole frame. The data must
+/// end where the attributes begin, or it would be read as some of them.
+bool is_whole_event(proto::ByteView event, std::size_t attributes_bytes) {
   proto::MsgpackReader reader(event);
   proto::Token head;
   if (reader.next(head) != proto::ReadStatus::ok) return false;
-  for (std::uint32_t left = head.count; left > 0; --left) {
-    if (reader.skip_value() != proto::ReadStatus::ok) return false;
-  }
-  return reader.at_end();
+  constexpr std::uint64_t values = 3;  // topic, time, data; what follows was written here
+  return reader.skip_values(values) == proto::ReadStatus::ok &&
+         reader.offset() == event.size() - attributes_bytes;
 }
 
 }  // namespace

@@ -7,7 +7,8 @@
 //
 // An event's data can be given in three ways, all packed to msgpack in the calling thread:
 //   - a list of fields, which may nest:  {{"amount", 49.99}, {"tags", {{"region", "eu"}}}}
-//   - any value that msgpack-c can pack: a struct with MSGPACK_DEFINE_MAP, a std::map, ...
+//   - any value that msgpack-c can pack: a struct with MSGPACK_DEFINE_MAP, a std::map, ...; an array
+//     of char is text up to its first zero byte, if it has one
 //   - a function that writes it piece by piece: [&](outrider::Writer& w) { w.map(1); ... }
 //
 // A header on top of outrider.h, whose conventions on threads, fork and exit hold here too. Nothing
@@ -25,6 +26,7 @@
 #include <memory>
 #include <new>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -35,6 +37,9 @@
 #include "outrider/outrider.h"
 
 namespace outrider {
+
+/// Programs may hold parts that were built with other versions of this header.
+inline namespace v0_1 {
 
 /// Full is an answer, not an error: whoever cannot wait drops, and the drop is counted.
 enum class Status : int {
@@ -71,7 +76,8 @@ struct Attributes {
   std::string_view trace{};                      ///< W3C traceparent
   std::chrono::system_clock::time_point time{};  ///< when it happened, if not now
   std::chrono::system_clock::time_point at{};    ///< not to be delivered before
-  std::chrono::milliseconds ttl{};               ///< not to be delivered after time + ttl
+  std::chrono::milliseconds
+      ttl{};  ///< not to be delivered later after `time`, or `at`; 0: never expires
   Priority priority = Priority::normal;
   std::chrono::milliseconds delay{};  ///< not to be delivered before now + delay; not beside `at`
 };
@@ -82,10 +88,9 @@ namespace detail {
 /// stand behind it.
 class PackBuffer {
  public:
-  PackBuffer() = default;
+  constexpr PackBuffer() = default;
   PackBuffer(const PackBuffer&) = delete;
   PackBuffer& operator=(const PackBuffer&) = delete;
-  ~PackBuffer() { release(); }
 
   void write(const char* bytes, std::size_t count) {
     if (count > capacity_ - size_) grow(count);
@@ -98,12 +103,17 @@ class PackBuffer {
 
   void cut(std::size_t size) noexcept {
     size_ = size;
-    if (size == 0 && capacity_ > kept_bytes_max) release();
+    if (size == 0 && capacity_ > kept_bytes_max_) release();
+  }
+
+  /// The thread ends: keeps no memory from now on, and works on for what the destructors of other
+  /// objects of the thread emit.
+  void end() noexcept {
+    kept_bytes_max_ = 0;
+    if (size_ == 0) release();
   }
 
  private:
-  static constexpr std::size_t kept_bytes_max = std::size_t{64} << 10U;
-
   void grow(std::size_t count) {
     const std::size_t capacity = 2 * (size_ + count) + 512;
     auto* data = static_cast<char*>(std::realloc(data_, capacity));
@@ -120,16 +130,24 @@ class PackBuffer {
   char* data_ = nullptr;
   std::size_t size_ = 0;
   std::size_t capacity_ = 0;
+  std::size_t kept_bytes_max_ = std::size_t{64} << 10U;
 };
 
 inline PackBuffer& pack_buffer() noexcept {
-  static thread_local PackBuffer buffer;
+  // Without a destructor, so that it may be used until the thread is gone.
+  static thread_local constinit PackBuffer buffer;
+  struct End {
+    ~End() { buffer.end(); }
+  };
+  static thread_local const End end;
+  static_cast<void>(end);
   return buffer;
 }
 
 using Packer = msgpack::packer<PackBuffer>;
 
 inline void pack_text(Packer& packer, std::string_view text) {
+  if (text.size() > UINT32_MAX) throw std::length_error("more text than msgpack holds");
   packer.pack_str(static_cast<std::uint32_t>(text.size()));
   packer.pack_str_body(text.data(), static_cast<std::uint32_t>(text.size()));
 }
@@ -149,6 +167,9 @@ template <typename T>
 void pack_value(Packer& packer, const T& value) {
   if constexpr (std::is_null_pointer_v<T>) {
     packer.pack_nil();
+  } else if constexpr (std::is_array_v<T> && std::is_same_v<std::remove_extent_t<T>, char>) {
+    // Up to the first zero byte, if there is one: what follows it in a buffer is nobody's text.
+    pack_text(packer, {value, strnlen(value, std::extent_v<T>)});
   } else if constexpr (std::is_convertible_v<const T&, const char*>) {
     const char* const text = value;
     if (text == nullptr) {
@@ -260,9 +281,10 @@ class Client {
                                                                  : count);
   }
 
+  /// Negative ones become too large ones, which the library refuses as bad attributes.
   static std::uint64_t nanoseconds(std::chrono::system_clock::time_point time) noexcept {
     const std::chrono::nanoseconds since = time.time_since_epoch();
-    return since.count() < 0 ? 0 : static_cast<std::uint64_t>(since.count());
+    return static_cast<std::uint64_t>(since.count());
   }
 
   static outrider_event make_event(std::string_view topic, const Attributes& attributes,
@@ -283,11 +305,9 @@ class Client {
     event.trace = attributes.trace.data();
     event.trace_bytes = attributes.trace.size();
     event.at_ns = nanoseconds(attributes.at);
-    event.ttl_ms =
-        attributes.ttl.count() < 0 ? 0 : static_cast<std::uint64_t>(attributes.ttl.count());
+    event.ttl_ms = static_cast<std::uint64_t>(attributes.ttl.count());
     event.priority = static_cast<std::int32_t>(attributes.priority);
-    event.delay_ms =
-        attributes.delay.count() < 0 ? 0 : static_cast<std::uint64_t>(attributes.delay.count());
+    event.delay_ms = static_cast<std::uint64_t>(attributes.delay.count());
     return event;
   }
 
@@ -522,4 +542,5 @@ class Client {
   Status status_ = Status::ok;
 };
 
+}  // namespace v0_1
 }  // namespace outrider

@@ -18,9 +18,9 @@
  *   buffered before the fork, and its confirm functions are called there; the child begins with
  *   empty buffers, zero counters and a new client id. A client on a shared `zmq_context` cannot be
  *   used in the child (OUTRIDER_FORKED).
- * - Descriptors: those that the library and ZeroMQ have open are theirs until the client is closed. An
- *   application that closes every descriptor it finds, as daemons do, closes its clients first, or
- *   forks first: in a child that has not used a client yet, all of them may be closed.
+ * - Descriptors: those that the library and ZeroMQ have open are theirs until the client is closed.
+ *   An application that closes every descriptor it finds, as daemons do, closes its clients first,
+ *   or forks first: in a child that has not used a client yet, all of them may be closed.
  * - Threads: where the process may have no more, nothing is connected and events are kept; it is
  *   tried again each second.
  * - Signals: not safe to call from signal handlers.
@@ -84,13 +84,13 @@ typedef enum outrider_drop_reason {
 
 typedef struct outrider_options {
   size_t struct_bytes;
-  const char* endpoint;          /* ipc:///run/outrider/outrider.sock */
-  uint64_t buffer_bytes_max;     /* 8 MiB; 64 KiB at least: all memory that waiting events take */
-  uint32_t when_full;            /* OUTRIDER_DROP_NEWEST */
-  uint32_t event_bytes_max;      /* 1 MiB, as in the sidecar; never more than buffer_bytes_max */
-  uint32_t frame_bytes_max;      /* 256 KiB; one larger event is a frame of its own */
-  uint32_t frame_delay_ms;       /* 2: how long events are gathered; an idle client sends at once */
-  uint32_t send_frames_max;      /* 16: frames that ZeroMQ may hold */
+  const char* endpoint;      /* ipc:///run/outrider/outrider.sock */
+  uint64_t buffer_bytes_max; /* 8 MiB; 64 KiB at least: all memory that waiting events take */
+  uint32_t when_full;        /* OUTRIDER_DROP_NEWEST */
+  uint32_t event_bytes_max;  /* 1 MiB, as in the sidecar; to emit, it must also fit the buffer */
+  uint32_t frame_bytes_max;  /* 256 KiB; one larger event is a frame of its own */
+  uint32_t frame_delay_ms;   /* 2: how long events are gathered; an idle client sends at once */
+  uint32_t send_frames_max;  /* 16: frames that ZeroMQ may hold */
   uint32_t reconnect_initial_ms; /* 100 */
   uint32_t reconnect_max_ms;     /* 5000: the interval doubles up to this */
   uint32_t linger_ms;            /* 1000: for outrider_client_free and exit() */
@@ -115,7 +115,7 @@ typedef struct outrider_event {
   const char* trace; /* W3C traceparent, at most 255 bytes */
   size_t trace_bytes;
   uint64_t at_ns;     /* not before, since the Unix epoch */
-  uint64_t ttl_ms;    /* counted from the event's time */
+  uint64_t ttl_ms;    /* counted from the event's time or at_ns, if later; 0: never expires */
   int32_t priority;   /* -1 low, 0 normal, 1 high */
   int32_t id_is_text; /* 0 or 1 */
   uint64_t delay_ms;  /* not before so long from now, at most a century; not together with at_ns */
@@ -197,8 +197,8 @@ OUTRIDER_API outrider_status outrider_deliver_wait(outrider_client* client,
                                                    const outrider_event* event,
                                                    uint32_t timeout_ms);
 
-/* OUTRIDER_OK: every event emitted before this call and not dropped is with the operating system, on
- * its way to a sidecar that was connected, and every event delivered before it is answered and
+/* OUTRIDER_OK: every event emitted before this call and not dropped is with the operating system,
+ * on its way to a sidecar that was connected, and every event delivered before it is answered and
  * `confirm` has returned: the process may _exit. For the end of a process, a job or a test; after
  * an emit it makes a new connection, so not for every request. A connected sidecar that takes
  * nothing for five seconds costs the emitted frames that ZeroMQ holds (send_frames_max, and what it

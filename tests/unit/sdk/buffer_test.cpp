@@ -98,7 +98,7 @@ TEST(Chunk, RemovingEventsClosesTheGaps) {
   for (const std::string text : {"a", "-", "bb", "--", "-", "ccc"}) {
     std::memcpy(chunk->add(text.size()), text.data(), text.size());
   }
-  EXPECT_EQ(chunk->remove_unless([](auto event) { return event[0] != '-'; }), 3U);
+  EXPECT_EQ(chunk->remove_unless([](auto event, std::size_t) { return event[0] != '-'; }), 3U);
   EXPECT_EQ(chunk->event_count, 3U);
   EXPECT_EQ(std::string(chunk->storage(), chunk->storage() + chunk->used), "abbccc");
   EXPECT_EQ(chunk->event_bytes(0), 1U);
