@@ -193,6 +193,7 @@ outrider_status Client::encode(const outrider_event& event, std::size_t bytes_ma
     out.attributes_bytes = static_cast<std::size_t>(
         write_attributes(out.attributes.data(), event, attributes, now_ns) - out.attributes.data());
   }
+  if (event.time_ns > time_ns_max) return OUTRIDER_BAD_ATTRIBUTES;
   const std::uint64_t time_ns = event.time_ns != 0 ? event.time_ns : wall_clock_ns();
   out.head_bytes = static_cast<std::size_t>(
       proto::write_event_head(out.head.data(), attributes > 0 ? 4 : 3, topic, time_ns) -

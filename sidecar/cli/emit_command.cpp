@@ -9,6 +9,7 @@
 
 #include <unistd.h>
 
+#include "proto/topic.hpp"
 #include "sidecar/base/json_data.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
@@ -161,17 +162,22 @@ std::string failure(const EventSender& sender, const SenderOptions& options) {
          options.used_endpoint() + " within " + format_duration(options.timeout);
 }
 
-int emit_one(EventSender& sender, const EmitOptions& options, const ArgumentTable& table) {
+/// TOPIC and JSON, before anything is asked of a sidecar.
+Result<EmitEvent> read_event(const EmitOptions& options) {
   auto data = json_to_msgpack(options.words[1]);
-  if (!data.ok()) {
-    print_error(table, data.error().message);
-    return exit_usage;
+  if (!data.ok()) return data.error();
+  if (!proto::is_valid_topic(options.words[0])) {
+    return Error{outrider_status_text(OUTRIDER_BAD_TOPIC)};
   }
   const auto delay_ms = std::chrono::ceil<std::chrono::milliseconds>(options.delay).count();
-  const EmitEvent event{.topic = options.words[0],
-                        .data = std::move(data.value()),
-                        .at_ns = options.at_ns,
-                        .delay_ms = static_cast<std::uint64_t>(delay_ms)};
+  return EmitEvent{.topic = options.words[0],
+                   .data = std::move(data.value()),
+                   .at_ns = options.at_ns,
+                   .delay_ms = static_cast<std::uint64_t>(delay_ms)};
+}
+
+int emit_one(EventSender& sender, const EmitEvent& event, const EmitOptions& options,
+             const ArgumentTable& table) {
   if (const auto status = sender.send(event); status != OUTRIDER_OK) {
     print_error(table, outrider_status_text(status));
     return status == OUTRIDER_TIMEOUT ? exit_failed : exit_usage;
@@ -232,6 +238,15 @@ int emit_command(const std::vector<std::string>& arguments) {
     print_error(table, message);
     return exit_usage;
   }
+  EmitEvent event;
+  if (!options.reads_stdin) {
+    Result<EmitEvent> read = read_event(options);
+    if (!read.ok()) {
+      print_error(table, read.error().message);
+      return exit_usage;
+    }
+    event = std::move(read.value());
+  }
   EventSender sender(options.sender);
   if (sender.status() != OUTRIDER_OK) {
     print_error(table,
@@ -243,7 +258,7 @@ int emit_command(const std::vector<std::string>& arguments) {
     return exit_failed;
   }
   return options.reads_stdin ? emit_stdin(sender, options, table)
-                             : emit_one(sender, options, table);
+                             : emit_one(sender, event, options, table);
 }
 
 }  // namespace outrider::sidecar

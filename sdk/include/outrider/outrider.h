@@ -118,7 +118,7 @@ typedef struct outrider_event {
   const char* trace; /* W3C traceparent, at most 255 bytes */
   size_t trace_bytes;
   uint64_t at_ns;     /* not before, since the Unix epoch */
-  uint64_t ttl_ms;    /* counted from the event's time */
+  uint64_t ttl_ms;    /* counted from the event's time, or from at_ns if later; 0: never */
   int32_t priority;   /* -1 low, 0 normal, 1 high */
   int32_t id_is_text; /* 0 or 1 */
   uint64_t delay_ms;  /* not before so long from now, at most a century; not together with at_ns */
@@ -200,8 +200,8 @@ OUTRIDER_API outrider_status outrider_deliver_wait(outrider_client* client,
                                                    const outrider_event* event,
                                                    uint32_t timeout_ms);
 
-/* OUTRIDER_OK: every event emitted before this call and not dropped is with the operating system, on
- * its way to a sidecar that was connected, and every event delivered before it is answered and
+/* OUTRIDER_OK: every event emitted before this call and not dropped is with the operating system,
+ * on its way to a sidecar that was connected, and every event delivered before it is answered and
  * `confirm` has returned: the process may _exit. For the end of a process, a job or a test; after
  * an emit it makes a new connection, so not for every request. A connected sidecar that takes
  * nothing for five seconds costs the emitted frames that ZeroMQ holds (send_frames_max, and what it

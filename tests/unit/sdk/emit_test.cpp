@@ -450,5 +450,15 @@ TEST(Emit, OptionsThatCannotWorkAreRefused) {
   EXPECT_EQ(status([](Options& o) { o.when_full = 7; }), Status::invalid_argument);
 }
 
+TEST_F(EmitTest, TimesThatCannotBeAreRefused) {
+  const std::chrono::system_clock::time_point before_1970(-1h);
+  EXPECT_EQ(client.emit("t", 1, {.ttl = -1ms}), Status::bad_attributes);
+  EXPECT_EQ(client.emit("t", 1, {.delay = -1ms}), Status::bad_attributes);
+  EXPECT_EQ(client.emit("t", 1, {.time = before_1970}), Status::bad_attributes);
+  EXPECT_EQ(client.emit("t", 1, {.at = before_1970}), Status::bad_attributes);
+  EXPECT_EQ(client.emit("t", 1, {.ttl = 0ms}), Status::ok) << "never expires";
+  EXPECT_EQ(client.stats().dropped[OUTRIDER_DROPPED_EVENT_ATTRIBUTES], 4U);
+}
+
 }  // namespace
 }  // namespace outrider::test
