@@ -7,6 +7,7 @@ bool Buffer::Shard::open(Chunk* chunk) {
   (last == nullptr ? first : last->next) = chunk;
   last = chunk;
   ++chunk_count;
+  chunk_bytes.fetch_add(chunk->total_bytes(), std::memory_order_relaxed);
   return true;
 }
 
@@ -18,10 +19,30 @@ Chunk* Buffer::Shard::pop() {
   chunk->next = nullptr;
   --chunk_count;
   waiting_bytes.fetch_sub(chunk->used, std::memory_order_relaxed);
+  chunk_bytes.fetch_sub(chunk->total_bytes(), std::memory_order_relaxed);
   return chunk;
 }
 
-std::uint64_t Buffer::evict() {
+std::uint64_t Buffer::make_room(std::size_t bytes) {
+  const std::size_t needed = pool_.bytes_for(bytes);
+  if (pool_.room_bytes() + chunk_bytes() < needed) return 0;
+  std::uint64_t events = 0;
+  while (pool_.room_bytes() < needed) {
+    Chunk* const chunk = take_from_fullest();
+    if (chunk == nullptr) break;
+    events += chunk->event_count;
+    give_back(chunk);
+  }
+  return events;
+}
+
+std::uint64_t Buffer::chunk_bytes() const {
+  std::uint64_t bytes = 0;
+  for (const Shard& shard : shards_) bytes += shard.chunk_bytes.load(std::memory_order_relaxed);
+  return bytes;
+}
+
+Chunk* Buffer::take_from_fullest() {
   std::size_t fullest = 0;
   std::uint64_t fullest_bytes = 0;
   for (std::size_t i = 0; i < shards_max; ++i) {
@@ -30,11 +51,7 @@ std::uint64_t Buffer::evict() {
     fullest = i;
     fullest_bytes = bytes;
   }
-  Chunk* chunk = take(fullest);
-  if (chunk == nullptr) return 0;
-  const std::uint64_t events = chunk->event_count;
-  give_back(chunk);
-  return events;
+  return take(fullest);
 }
 
 std::size_t Buffer::chunk_count(std::size_t shard) {

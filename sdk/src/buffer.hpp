@@ -35,23 +35,27 @@ class Buffer {
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
 
-  /// Appends an event of `bytes` bytes, which `write(out)` writes.
+  /// Appends an event of `bytes` bytes, the last `attributes_bytes` of them its attributes; all of
+  /// it is what `write(out)` writes.
   template <typename Write>
-  Append append(std::size_t bytes, const Write& write) {
+  Append append(std::size_t bytes, std::size_t attributes_bytes, const Write& write) {
     Shard& shard = shards_[this_thread_shard()];
     const std::lock_guard guard(shard.lock);
     if (shard.is_closed) return Append::closed;
     const bool is_new = shard.last == nullptr || !shard.last->has_room(bytes);
     if (is_new && !shard.open(pool_.take(bytes))) return Append::full;
-    write(shard.last->add(bytes));
+    write(shard.last->add(
+        {static_cast<std::uint32_t>(bytes), static_cast<std::uint32_t>(attributes_bytes)}));
     shard.waiting_bytes.store(shard.waiting_bytes.load(std::memory_order_relaxed) + bytes,
                               std::memory_order_relaxed);
     ++shard.accepted;
     return is_new ? Append::appended_to_new_chunk : Append::appended;
   }
 
-  /// Drops the oldest chunk of the fullest shard and returns how many events were in it.
-  std::uint64_t evict();
+  /// Drops the oldest chunks of the fullest shards, as many as an event of `bytes` bytes needs, or
+  /// none if it would not fit even then: chunks that are being sent cannot be dropped. Returns how
+  /// many events that were.
+  std::uint64_t make_room(std::size_t bytes);
 
   /// Chunks that wait in a shard now.
   std::size_t chunk_count(std::size_t shard);
@@ -91,9 +95,13 @@ class Buffer {
     std::size_t chunk_count = 0;
     std::uint64_t accepted = 0;
     bool is_closed = false;
-    // Written under lock, read without it to find the fullest shard.
+    // Written under lock, read without it to find the fullest shard and what can be dropped.
     std::atomic<std::uint64_t> waiting_bytes = 0;
+    std::atomic<std::uint64_t> chunk_bytes = 0;
   };
+
+  std::uint64_t chunk_bytes() const;
+  Chunk* take_from_fullest();
 
   static std::size_t this_thread_shard() {
     static thread_local const std::size_t shard =

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -16,6 +17,23 @@ struct outrider_client {
 };
 
 namespace {
+
+/// Any struct is smaller, of whatever version; garbage mostly is not.
+constexpr std::size_t struct_bytes_max = 4096;
+
+/// Whether a struct says its size, as it had from the first version on at least.
+bool is_struct_size(std::size_t struct_bytes, std::size_t first_version_bytes) {
+  return struct_bytes >= first_version_bytes && struct_bytes <= struct_bytes_max;
+}
+
+bool is_usable(const outrider_options& options) {
+  return is_struct_size(options.struct_bytes, offsetof(outrider_options, buffer_bytes_max));
+}
+
+/// Null is not.
+bool is_usable(const outrider_event* event) {
+  return event != nullptr && is_struct_size(event->struct_bytes, offsetof(outrider_event, time_ns));
+}
 
 /// A struct of the caller's, whose header may be older or newer than this library.
 template <typename Struct>
@@ -42,7 +60,8 @@ constexpr std::array<const char*, 12> status_texts = {
     "the client is closed",
     "the client shares a ZeroMQ context with the parent of this forked process",
     "the time was up before all was done",
-    "an argument is null or an option has a value that cannot work",
+    "an argument is null, a struct does not say its size, or an option has a value that cannot "
+    "work",
     "there is no memory left",
     "the sidecar refused the event for good",
 };
@@ -50,7 +69,7 @@ constexpr std::array<const char*, 12> status_texts = {
 }  // namespace
 
 outrider_status outrider_options_init(outrider_options* options, size_t struct_bytes) {
-  if (options == nullptr || struct_bytes < sizeof options->struct_bytes) {
+  if (options == nullptr || !is_struct_size(struct_bytes, sizeof options->struct_bytes)) {
     return OUTRIDER_INVALID_ARGUMENT;
   }
   copy_out(outrider::sdk::default_options(), options, struct_bytes);
@@ -61,7 +80,10 @@ outrider_status outrider_client_new(const outrider_options* options, outrider_cl
   if (client == nullptr) return OUTRIDER_INVALID_ARGUMENT;
   *client = nullptr;
   outrider_options known = outrider::sdk::default_options();
-  if (options != nullptr) known = as_known(*options, known);
+  if (options != nullptr) {
+    if (!is_usable(*options)) return OUTRIDER_INVALID_ARGUMENT;
+    known = as_known(*options, known);
+  }
   try {
     outrider::sdk::ClientOptions effective;
     if (!outrider::sdk::read_options(known, effective)) return OUTRIDER_INVALID_ARGUMENT;
@@ -95,25 +117,25 @@ outrider_status outrider_emit(outrider_client* client, const char* topic, size_t
 }
 
 outrider_status outrider_emit_event(outrider_client* client, const outrider_event* event) {
-  if (client == nullptr || event == nullptr) return OUTRIDER_INVALID_ARGUMENT;
+  if (client == nullptr || !is_usable(event)) return OUTRIDER_INVALID_ARGUMENT;
   return client->client.emit(as_known(*event, {}));
 }
 
 outrider_status outrider_emit_wait(outrider_client* client, const outrider_event* event,
                                    uint32_t timeout_ms) {
-  if (client == nullptr || event == nullptr) return OUTRIDER_INVALID_ARGUMENT;
+  if (client == nullptr || !is_usable(event)) return OUTRIDER_INVALID_ARGUMENT;
   return client->client.emit_wait(as_known(*event, {}), timeout_ms);
 }
 
 outrider_status outrider_deliver(outrider_client* client, const outrider_event* event,
                                  outrider_confirm_fn confirm, void* user) {
-  if (client == nullptr || event == nullptr) return OUTRIDER_INVALID_ARGUMENT;
+  if (client == nullptr || !is_usable(event)) return OUTRIDER_INVALID_ARGUMENT;
   return client->client.deliver(as_known(*event, {}), {confirm, user});
 }
 
 outrider_status outrider_deliver_wait(outrider_client* client, const outrider_event* event,
                                       uint32_t timeout_ms) {
-  if (client == nullptr || event == nullptr) return OUTRIDER_INVALID_ARGUMENT;
+  if (client == nullptr || !is_usable(event)) return OUTRIDER_INVALID_ARGUMENT;
   return client->client.deliver_wait(as_known(*event, {}), timeout_ms);
 }
 
@@ -129,7 +151,8 @@ outrider_status outrider_close(outrider_client* client, uint32_t linger_ms) {
 
 outrider_status outrider_stats_read(outrider_client* client, outrider_stats* stats,
                                     size_t struct_bytes) {
-  if (client == nullptr || stats == nullptr || struct_bytes < sizeof stats->struct_bytes) {
+  if (client == nullptr || stats == nullptr ||
+      !is_struct_size(struct_bytes, sizeof stats->struct_bytes)) {
     return OUTRIDER_INVALID_ARGUMENT;
   }
   copy_out(client->client.stats(), stats, struct_bytes);

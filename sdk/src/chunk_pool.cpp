@@ -13,10 +13,6 @@ constexpr std::size_t chunk_bytes_max = std::size_t{64} << 10U;
 constexpr std::size_t chunks_of_a_buffer_min = 16;
 constexpr std::size_t idle_part = 4;
 
-std::size_t bytes_of(const Chunk* chunk) {
-  return sizeof(Chunk) + chunk->capacity;
-}
-
 }  // namespace
 
 ChunkPool::ChunkPool(std::size_t bytes_max)
@@ -28,9 +24,12 @@ ChunkPool::~ChunkPool() {
   free_until(0);
 }
 
+std::size_t ChunkPool::bytes_for(std::size_t event_bytes) const {
+  return std::max(sizeof(Chunk) + Chunk::slot_bytes(event_bytes), chunk_bytes_);
+}
+
 Chunk* ChunkPool::take(std::size_t event_bytes) {
-  const std::size_t needed = sizeof(Chunk) + Chunk::slot_bytes(event_bytes);
-  const std::size_t bytes = std::max(needed, chunk_bytes_);
+  const std::size_t bytes = bytes_for(event_bytes);
   if (!reserve(bytes)) return nullptr;
   {
     const std::lock_guard guard(lock_);
@@ -57,7 +56,7 @@ Chunk* ChunkPool::take(std::size_t event_bytes) {
 }
 
 void ChunkPool::give_back(Chunk* chunk) {
-  const std::size_t bytes = bytes_of(chunk);
+  const std::size_t bytes = chunk->total_bytes();
   if (bytes == chunk_bytes_) {
     const std::lock_guard guard(lock_);
     chunk->next = free_;
@@ -86,7 +85,7 @@ void ChunkPool::free_until(std::size_t free_bytes_max) {
   while (free_bytes_ > free_bytes_max) {
     Chunk* chunk = free_;
     free_ = chunk->next;
-    free_bytes_ -= bytes_of(chunk);
+    free_bytes_ -= chunk->total_bytes();
     std::free(chunk);
   }
 }

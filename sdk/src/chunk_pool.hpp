@@ -1,9 +1,9 @@
 // Chunk and ChunkPool: the memory that waiting events take, bounded.
 //
 // A chunk holds whole events back to back, so that a frame is made by copying runs of bytes; the
-// lengths of the events stand at its other end and grow towards them:
+// slots of the events, which hold their lengths, begin at its other end and grow towards them:
 //
-//     event 0 | event 1 | event 2 | ...free...      | length 2 | length 1 | length 0
+//     event 0 | event 1 | event 2 | ...free...            | slot 2 | slot 1 | slot 0
 //
 // Used by Buffer and Shipper. Thread: the pool is safe from any thread; a chunk belongs to whoever
 // took it. Owns: the chunks that are free. Fails with: nullptr at the limit or out of memory.
@@ -21,51 +21,62 @@ namespace outrider::sdk {
 
 class Chunk {
  public:
+  /// The lengths of an event: only they tell where its data ends, which nobody has checked yet.
+  struct Slot {
+    std::uint32_t event_bytes;
+    std::uint32_t attributes_bytes;  ///< of event_bytes, at the end
+  };
+
   /// Bytes that an event takes here.
   static constexpr std::size_t slot_bytes(std::size_t event_bytes) {
-    return event_bytes + sizeof(std::uint32_t);
+    return event_bytes + sizeof(Slot);
   }
 
   bool has_room(std::size_t event_bytes) const {
-    return slot_bytes(event_bytes) <= capacity - used - event_count * sizeof(std::uint32_t);
+    return slot_bytes(event_bytes) <= capacity - used - event_count * sizeof(Slot);
   }
 
   /// Room for one more event, which the caller writes; has_room() holds.
-  std::uint8_t* add(std::size_t event_bytes) {
-    const auto length = static_cast<std::uint32_t>(event_bytes);
+  std::uint8_t* add(Slot slot) {
     std::uint8_t* out = storage() + used;
-    used += length;
+    used += slot.event_bytes;
     ++event_count;
-    std::memcpy(length_at(event_count - 1), &length, sizeof length);
+    std::memcpy(slot_at(event_count - 1), &slot, sizeof slot);
     return out;
   }
 
-  std::uint32_t event_bytes(std::uint32_t index) {
-    std::uint32_t length;
-    std::memcpy(&length, length_at(index), sizeof length);
-    return length;
+  Slot slot(std::uint32_t index) {
+    Slot slot;
+    std::memcpy(&slot, slot_at(index), sizeof slot);
+    return slot;
   }
+  std::uint32_t event_bytes(std::uint32_t index) { return slot(index).event_bytes; }
 
-  /// Closes the gap that `keep(event)` returning false leaves; returns how many were removed.
+  /// Removes the events for which `keep`, given all of an event but its attributes, returns false,
+  /// and closes the gaps; returns how many were removed.
   template <typename Keep>
   std::uint32_t remove_unless(const Keep& keep) {
     const std::uint32_t count = event_count;
     std::uint32_t at = 0;
     used = event_count = 0;
     for (std::uint32_t i = 0; i < count; ++i) {
-      const std::uint32_t bytes = event_bytes(i);
+      const Slot lengths = slot(i);
       std::uint8_t* event = storage() + at;
-      at += bytes;
-      if (!keep(std::span<const std::uint8_t>(event, bytes))) continue;
+      at += lengths.event_bytes;
+      const std::size_t own_bytes = lengths.event_bytes - lengths.attributes_bytes;
+      if (!keep(std::span<const std::uint8_t>(event, own_bytes))) continue;
       if (event_count == i) {
         used = at;
         ++event_count;
       } else {
-        std::memmove(add(bytes), event, bytes);
+        std::memmove(add(lengths), event, lengths.event_bytes);
       }
     }
     return count - event_count;
   }
+
+  /// All the memory that it takes.
+  std::size_t total_bytes() const { return sizeof(Chunk) + capacity; }
 
   std::uint8_t* storage() { return reinterpret_cast<std::uint8_t*>(this + 1); }
 
@@ -77,8 +88,8 @@ class Chunk {
   std::uint32_t taken_count = 0;  ///< events that stand in frames already
 
  private:
-  std::uint8_t* length_at(std::uint32_t index) {
-    return storage() + capacity - (index + 1U) * sizeof(std::uint32_t);
+  std::uint8_t* slot_at(std::uint32_t index) {
+    return storage() + capacity - (index + 1U) * sizeof(Slot);
   }
 };
 
@@ -88,6 +99,15 @@ class ChunkPool {
   ~ChunkPool();
   ChunkPool(const ChunkPool&) = delete;
   ChunkPool& operator=(const ChunkPool&) = delete;
+
+  /// What a chunk for an event of this size takes of the limit.
+  std::size_t bytes_for(std::size_t event_bytes) const;
+  /// What is left of the limit.
+  std::size_t room_bytes() const { return bytes_max_ - used_bytes_.load(); }
+  /// The largest event that a pool of this size ever has room for.
+  static constexpr std::size_t event_bytes_max(std::size_t bytes_max) {
+    return bytes_max - sizeof(Chunk) - Chunk::slot_bytes(0);
+  }
 
   /// An empty chunk with room for an event of this size.
   Chunk* take(std::size_t event_bytes);

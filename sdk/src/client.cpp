@@ -20,6 +20,7 @@ constexpr std::uint64_t buffer_bytes_min = 64U << 10U;
 constexpr std::uint64_t buffer_bytes_limit = std::numeric_limits<std::uint32_t>::max();
 constexpr std::uint32_t frame_bytes_min = 4U << 10U;
 constexpr std::uint32_t interval_ms_limit = std::numeric_limits<int>::max();
+/// Other threads may use the room that one has made.
 constexpr int evictions_max = 64;
 
 SteadyTime after(std::uint32_t timeout_ms) {
@@ -103,8 +104,11 @@ outrider_options default_options() {
 }
 
 bool read_options(const outrider_options& in, ClientOptions& out) {
-  if (in.endpoint == nullptr || !is_usable_endpoint(in.endpoint)) return false;
-  if (in.confirm_endpoint == nullptr || !is_usable_endpoint(in.confirm_endpoint)) return false;
+  for (const char* endpoint : {in.endpoint, in.confirm_endpoint}) {
+    if (endpoint == nullptr || !is_usable_endpoint(endpoint)) return false;
+    // Nobody is ever there in a context of the client's own.
+    if (is_inproc_endpoint(endpoint) && in.zmq_context == nullptr) return false;
+  }
   if (in.deliver_bytes_max < buffer_bytes_min || in.deliver_bytes_max > buffer_bytes_limit ||
       in.buffer_bytes_max < buffer_bytes_min || in.buffer_bytes_max > buffer_bytes_limit ||
       in.when_full > OUTRIDER_DROP_OLDEST || in.event_bytes_max == 0 ||
@@ -128,7 +132,9 @@ bool read_options(const outrider_options& in, ClientOptions& out) {
   out.courier.bytes_max = in.deliver_bytes_max;
   out.courier.frame_bytes_max = in.frame_bytes_max;
   out.buffer_bytes_max = in.buffer_bytes_max;
-  out.event_bytes_max = std::min<std::uint64_t>(in.event_bytes_max, in.buffer_bytes_max / 2);
+  out.event_bytes_max = in.event_bytes_max;
+  out.emit_bytes_max =
+      std::min<std::size_t>(in.event_bytes_max, ChunkPool::event_bytes_max(in.buffer_bytes_max));
   out.drop_oldest = in.when_full == OUTRIDER_DROP_OLDEST;
   out.linger_ms = in.linger_ms;
   return true;
@@ -144,7 +150,7 @@ Client::~Client() {
 
 outrider_status Client::emit(const outrider_event& event) {
   WireEvent wire;
-  const outrider_status status = encode(event, wire);
+  const outrider_status status = encode(event, options_.emit_bytes_max, wire);
   if (status != OUTRIDER_OK) return refuse(status);
   Append result = append(wire);
   if (result == Append::full && options_.drop_oldest) result = append_evicting(wire);
@@ -153,7 +159,7 @@ outrider_status Client::emit(const outrider_event& event) {
 
 outrider_status Client::emit_wait(const outrider_event& event, std::uint32_t timeout_ms) {
   WireEvent wire;
-  const outrider_status status = encode(event, wire);
+  const outrider_status status = encode(event, options_.emit_bytes_max, wire);
   if (status != OUTRIDER_OK) return refuse(status);
   Append result = append(wire);
   Shipper* const running = result == Append::full ? shipper() : nullptr;
@@ -166,12 +172,12 @@ outrider_status Client::emit_wait(const outrider_event& event, std::uint32_t tim
   return has_room ? concluded : OUTRIDER_TIMEOUT;
 }
 
-outrider_status Client::encode(const outrider_event& event, WireEvent& out) const {
+outrider_status Client::encode(const outrider_event& event, std::size_t bytes_max, WireEvent& out) {
   const std::string_view topic = event.topic == nullptr
                                      ? std::string_view{}
                                      : std::string_view(event.topic, event.topic_bytes);
   if (!proto::is_valid_topic(topic)) return OUTRIDER_BAD_TOPIC;
-  if (event.data_bytes > options_.event_bytes_max) return OUTRIDER_TOO_LARGE;
+  if (event.data_bytes > bytes_max) return OUTRIDER_TOO_LARGE;
   out.data = {static_cast<const std::uint8_t*>(event.data),
               event.data == nullptr ? 0 : event.data_bytes};
   if (out.data.empty()) return OUTRIDER_BAD_DATA;
@@ -188,11 +194,11 @@ outrider_status Client::encode(const outrider_event& event, WireEvent& out) cons
   out.head_bytes = static_cast<std::size_t>(
       proto::write_event_head(out.head.data(), attributes > 0 ? 4 : 3, topic, time_ns) -
       out.head.data());
-  return out.bytes() > options_.event_bytes_max ? OUTRIDER_TOO_LARGE : OUTRIDER_OK;
+  return out.bytes() > bytes_max ? OUTRIDER_TOO_LARGE : OUTRIDER_OK;
 }
 
 Append Client::append(const WireEvent& event) {
-  return buffer_.append(event.bytes(), [&](std::uint8_t* out) {
+  return buffer_.append(event.bytes(), event.attributes_bytes, [&](std::uint8_t* out) {
     std::memcpy(out, event.head.data(), event.head_bytes);
     out += event.head_bytes;
     std::memcpy(out, event.data.data(), event.data.size());
@@ -204,10 +210,11 @@ Append Client::append(const WireEvent& event) {
 Append Client::append_evicting(const WireEvent& event) {
   Append result = Append::full;
   for (int i = 0; i < evictions_max && result == Append::full; ++i) {
-    const std::uint64_t events = buffer_.evict();
+    const std::uint64_t events = buffer_.make_room(event.bytes());
     evicted_events_.fetch_add(events);
     drops_.count(OUTRIDER_DROPPED_BUFFER_FULL, events);
     result = append(event);
+    if (events == 0) break;
   }
   return result;
 }
@@ -260,7 +267,7 @@ outrider_status Client::deliver(const outrider_event& event, Delivery delivery) 
 
 outrider_status Client::take_for_delivery(const outrider_event& event, Delivery delivery) {
   WireEvent wire;
-  outrider_status status = encode(event, wire);
+  outrider_status status = encode(event, options_.event_bytes_max, wire);
   if (status != OUTRIDER_OK) return status;
   if (!is_whole_value(wire.data)) return OUTRIDER_BAD_DATA;
   Courier* running = nullptr;
@@ -325,20 +332,25 @@ bool Client::flush_buffer(SteadyTime deadline) {
 }
 
 outrider_status Client::close(std::uint32_t linger_ms) {
+  begin_close(linger_ms);
+  return finish_close();
+}
+
+void Client::begin_close(std::uint32_t linger_ms) {
   buffer_.close();
-  Shipper* shipper;
-  Courier* courier;
-  {
-    const std::lock_guard guard(mutex_);
-    is_closed_ = true;
-    shipper = shipper_.load(std::memory_order_relaxed);
-    courier = courier_.load(std::memory_order_relaxed);
-  }
+  const std::lock_guard guard(mutex_);
+  is_closed_ = true;
   const SteadyTime deadline = after(linger_ms);
-  if (courier != nullptr) courier->close(deadline);
+  if (Courier* const courier = courier_.load(std::memory_order_relaxed)) courier->close(deadline);
+  if (Shipper* const shipper = shipper_.load(std::memory_order_relaxed)) shipper->close(deadline);
+}
+
+outrider_status Client::finish_close() {
+  Shipper* const shipper = shipper_.load(std::memory_order_acquire);
+  Courier* const courier = courier_.load(std::memory_order_acquire);
   bool is_complete = true;
   if (shipper != nullptr) {
-    is_complete = shipper->close(deadline);
+    is_complete = shipper->close_wait();
   } else {
     const std::uint64_t left_events = buffer_.clear();
     drops_.count(OUTRIDER_DROPPED_LINGER, left_events);
@@ -358,7 +370,6 @@ bool Client::can_be_freed() {
 outrider_stats Client::stats() {
   outrider_stats stats{};
   stats.struct_bytes = sizeof stats;
-  const std::uint64_t accepted = buffer_.accepted_events();
   // Dropped after they had been accepted: evicted, malformed, or left over at the end.
   std::uint64_t dropped_later = evicted_events_.load() + drops_.of(OUTRIDER_DROPPED_LINGER);
   std::uint64_t dropped_total = 0;
@@ -367,13 +378,17 @@ outrider_stats Client::stats() {
     dropped_total += stats.dropped[i];
   }
   if (const Shipper* running = shipper_.load(std::memory_order_acquire)) {
+    stats.handed_over_events = running->handed_over_events();
+    stats.unknown_events = running->unknown_events();
     stats.shipped_events = running->shipped_events();
     stats.shipped_frames = running->shipped_frames();
     dropped_later += running->malformed_events();
     stats.connected = running->is_connected() ? 1 : 0;
   }
-  stats.emitted = accepted + dropped_total - dropped_later;
+  // Last, so that it holds whatever the other numbers have seen; the sum is right by its making.
+  const std::uint64_t accepted = buffer_.accepted_events();
   stats.buffered_events = accepted - std::min(accepted, stats.shipped_events + dropped_later);
+  stats.emitted = stats.shipped_events + stats.buffered_events + dropped_total;
   stats.buffered_bytes = buffer_.waiting_bytes();
 
   stats.rejected_deliveries = rejected_deliveries_.load();

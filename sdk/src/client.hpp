@@ -28,6 +28,7 @@ struct ClientOptions {
   CourierOptions courier;
   std::size_t buffer_bytes_max = 0;
   std::size_t event_bytes_max = 0;
+  std::size_t emit_bytes_max = 0;  ///< of an event, as the buffer has room for it
   bool drop_oldest = false;
   std::uint32_t linger_ms = 0;
 };
@@ -50,6 +51,10 @@ class Client {
   outrider_status flush(std::uint32_t timeout_ms);
   outrider_status close(std::uint32_t linger_ms);
   outrider_status close() { return close(options_.linger_ms); }
+  /// The two halves of a close, so that many clients can spend the same time.
+  void begin_close(std::uint32_t linger_ms);
+  void begin_close() { begin_close(options_.linger_ms); }
+  outrider_status finish_close();
   outrider_stats stats();
 
   /// After close: false if a thread still runs, so that nothing here may be freed.
@@ -71,7 +76,7 @@ class Client {
     std::size_t bytes() const { return head_bytes + data.size() + attributes_bytes; }
   };
 
-  outrider_status encode(const outrider_event& event, WireEvent& out) const;
+  static outrider_status encode(const outrider_event& event, std::size_t bytes_max, WireEvent& out);
   Append append(const WireEvent& event);
   Append append_evicting(const WireEvent& event);
   outrider_status conclude(Append result);

@@ -94,6 +94,11 @@ void Courier::close(SteadyTime deadline) {
 
 bool Courier::close_wait() {
   std::unique_lock lock(mutex_);
+  // The thread hangs in libzmq after that at the earliest. A confirm function that closes, though
+  // it must not, does not wait for itself.
+  if (thread_.get_id() != std::this_thread::get_id()) {
+    changed_.wait(lock, [&] { return is_settled_; });
+  }
   changed_.wait_until(lock, deadline_ + close_margin, [&] { return is_finished_; });
   return is_finished_ && counts_.expired_events == 0;
 }
@@ -345,6 +350,11 @@ void Courier::finish() {
     Frame frame;
     frame.batch = std::move(batch);
     settle(frame, OUTRIDER_TIMEOUT, {});
+  }
+  {
+    const std::lock_guard guard(mutex_);
+    is_settled_ = true;
+    changed_.notify_all();
   }
   link_.close(0);
   is_connected_.store(false, std::memory_order_relaxed);

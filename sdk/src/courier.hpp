@@ -83,8 +83,8 @@ class Courier {
 
   /// Takes no more events; close_wait() follows.
   void close(SteadyTime deadline);
-  /// Waits until all is answered or the deadline is over; the rest is told OUTRIDER_TIMEOUT.
-  /// True: there was no rest.
+  /// Waits until all is answered or the deadline is over; the rest is told OUTRIDER_TIMEOUT, and
+  /// that is waited for however long it takes: nobody is told after it. True: there was no rest.
   bool close_wait();
   bool is_finished();
 
@@ -157,6 +157,7 @@ class Courier {
   std::uint64_t answered_in_order_ = 0;  ///< of the events taken, all up to this one are answered
   bool is_asleep_ = false;               ///< the thread waits for events to be delivered
   bool is_closing_ = false;
+  bool is_settled_ = false;  ///< every delivery has been told
   bool is_finished_ = false;
   SteadyTime deadline_{};
 

@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <charconv>
 #include <chrono>
 #include <cstring>
 #include <new>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
 #include <sys/eventfd.h>
@@ -13,13 +16,27 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include "sdk/src/worker.hpp"
+
 namespace outrider::sdk {
 namespace {
 
 constexpr const char* monitor_endpoint_prefix = "inproc://outrider-monitor-";
 
-bool starts_with(const std::string& text, std::string_view prefix) {
-  return text.compare(0, prefix.size(), prefix) == 0;
+constexpr std::string_view inproc_prefix = "inproc://";
+constexpr std::string_view ipc_prefix = "ipc://";
+constexpr std::string_view tcp_prefix = "tcp://";
+
+/// Of a host or a path; `*` is one only where a socket is bound.
+bool is_name(std::string_view text) {
+  return !text.empty() && text != "*";
+}
+
+bool is_port(std::string_view text) {
+  std::uint16_t port = 0;
+  const char* const end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, port);
+  return read.ec == std::errc{} && read.ptr == end && port > 0;
 }
 
 /// libzmq aborts the process where it runs out of descriptors while it starts.
@@ -43,17 +60,22 @@ bool set_int(void* socket, int option, int value) {
 
 }  // namespace
 
-bool is_usable_endpoint(const std::string& endpoint) {
-  if (starts_with(endpoint, "inproc://")) return endpoint.size() > 9;
-  if (starts_with(endpoint, "ipc://")) {
-    const std::size_t path_bytes = endpoint.size() - 6;
-    return path_bytes > 0 && path_bytes < sizeof(sockaddr_un::sun_path);
+bool is_inproc_endpoint(std::string_view endpoint) {
+  return endpoint.starts_with(inproc_prefix);
+}
+
+bool is_usable_endpoint(std::string_view endpoint) {
+  const auto is_not_text = [](char c) { return c <= ' ' || c == '\x7f'; };
+  if (endpoint.starts_with(inproc_prefix)) return endpoint.size() > inproc_prefix.size();
+  if (endpoint.starts_with(ipc_prefix)) {
+    const std::string_view path = endpoint.substr(ipc_prefix.size());
+    return is_name(path) && path.size() < sizeof(sockaddr_un::sun_path);
   }
-  if (!starts_with(endpoint, "tcp://")) return false;
-  const std::size_t colon = endpoint.rfind(':');
-  const std::string port = endpoint.substr(colon + 1);
-  return colon > 6 && !port.empty() && port.size() <= 5 &&
-         std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; });
+  if (!endpoint.starts_with(tcp_prefix)) return false;
+  const std::string_view address = endpoint.substr(tcp_prefix.size());
+  const std::size_t colon = address.rfind(':');
+  if (colon == std::string_view::npos || std::ranges::any_of(address, is_not_text)) return false;
+  return is_name(address.substr(0, colon)) && is_port(address.substr(colon + 1));
 }
 
 struct Link::Sockets {
@@ -82,7 +104,8 @@ bool Link::is_open() const {
 }
 
 bool Link::open() {
-  if (!are_descriptors_left()) return false;
+  // A context starts its threads with its first socket, and aborts the process where it cannot.
+  if (!are_descriptors_left() || (context_ == nullptr && !are_threads_left())) return false;
   auto sockets = std::make_unique<Sockets>();
   zmq_msg_init(&sockets->frame);
   if (context_ == nullptr) {
@@ -100,7 +123,7 @@ bool Link::open() {
     return false;
   }
   // A socket within the process is always there, and libzmq tells nothing about it.
-  is_connected_ = starts_with(options_.endpoint, "inproc://");
+  is_connected_ = is_inproc_endpoint(options_.endpoint);
   if (!is_connected_) {
     // Never the same name twice: libzmq forgets an old one only after a while.
     static std::atomic<std::uint64_t> monitors = 0;

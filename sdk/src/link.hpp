@@ -2,13 +2,14 @@
 //
 // Used by Shipper and Courier. Thread: all of it belongs to its user's thread. Owns: the socket,
 // its monitor and, unless one was given, the context. Fails with: bool; it never throws and, having
-// checked that file descriptors are left, does not let libzmq abort.
+// checked that file descriptors and threads are left, does not let libzmq abort.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace outrider::sdk {
 
@@ -27,7 +28,10 @@ struct LinkOptions {
 };
 
 /// An endpoint that a socket can be connected to: ipc://PATH, tcp://HOST:PORT, inproc://NAME.
-bool is_usable_endpoint(const std::string& endpoint);
+bool is_usable_endpoint(std::string_view endpoint);
+
+/// Within the process, for sockets of one context.
+bool is_inproc_endpoint(std::string_view endpoint);
 
 class Link {
  public:

@@ -39,7 +39,9 @@ void after_fork_in_child() {
 
 void at_exit() {
   const std::lock_guard guard(registry().mutex);
-  for (Client* client : registry().clients) client->close();
+  // All at the same time: the process waits for the most patient one, not for the sum.
+  for (Client* client : registry().clients) client->begin_close();
+  for (Client* client : registry().clients) client->finish_close();
 }
 
 }  // namespace

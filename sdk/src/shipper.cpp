@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include <sys/eventfd.h>
 #include <sys/random.h>
@@ -19,13 +20,19 @@ constexpr long retry_ms = 1000;
 constexpr long no_memory_ms = 100;
 /// A sidecar that is connected but takes nothing for so long costs what ZeroMQ holds at a flush.
 constexpr long hand_over_ms = 5000;
+/// A sidecar that takes nothing for so long, though there is something, does not count as there.
+constexpr std::chrono::seconds stuck_max{5};
+/// Frames that libzmq gathers into one write of 8 KiB, beyond those in its queue.
+constexpr std::size_t encoded_frames_max = 128;
 
-/// What the sidecar would accept: one event that is not would cost its whole frame.
-bool is_whole_event(proto::ByteView event) {
-  proto::MsgpackReader reader(event);
+/// What the sidecar would accept: one event that is not would cost its whole frame. Its attributes
+/// are not looked at: they were written here, and data must not reach into them.
+bool is_whole_event(proto::ByteView event_without_attributes) {
+  constexpr int topic_time_data = 3;
+  proto::MsgpackReader reader(event_without_attributes);
   proto::Token head;
   if (reader.next(head) != proto::ReadStatus::ok) return false;
-  for (std::uint32_t left = head.count; left > 0; --left) {
+  for (int left = topic_time_data; left > 0; --left) {
     if (reader.skip_value() != proto::ReadStatus::ok) return false;
   }
   return reader.at_end();
@@ -52,23 +59,32 @@ bool Shipper::flush(SteadyTime deadline) {
   std::uint64_t target;
   {
     const std::lock_guard guard(mutex_);
+    if (is_finished_) return !has_lost_;
     target = ++flush_wanted_;
+    ++flushers_;
     flush_deadline_ = std::max(flush_deadline_, deadline);
   }
   wake();
   wait_until(deadline, [&] { return flush_done_ >= target || is_finished_; });
   const std::lock_guard guard(mutex_);
-  return flush_done_ >= target;
+  if (--flushers_ == 0) flush_deadline_ = {};
+  const bool is_done = flush_done_ >= target || (is_finished_ && !has_lost_);
+  // What went wrong before, and was told nobody, is told here, once.
+  return is_done && !std::exchange(has_untold_loss_, false);
 }
 
-bool Shipper::close(SteadyTime deadline) {
+void Shipper::close(SteadyTime deadline) {
   {
     const std::lock_guard guard(mutex_);
     if (!is_closing_) deadline_ = deadline;
     is_closing_ = true;
   }
   wake();
-  const bool is_finished = wait_until(deadline + close_margin, [&] { return is_finished_; });
+}
+
+bool Shipper::close_wait() {
+  const bool is_finished =
+      wait_until(read_orders().deadline + close_margin, [&] { return is_finished_; });
   const std::lock_guard guard(mutex_);
   return is_finished && !has_lost_;
 }
@@ -112,12 +128,16 @@ bool Shipper::turn() {
   Progress progress = Progress::nothing;
   bool is_flushed = false;
   try {
-    if (!link_.is_open()) link_.open();
-    is_connected_.store(link_.is_connected(), std::memory_order_relaxed);
+    mind_connection();
     if (link_.is_connected()) {
       progress = ship();
       const bool is_done = progress == Progress::nothing || progress == Progress::shipped;
       is_flushed = is_done && hand_over(orders);
+    }
+    if (progress != Progress::no_room) {
+      stuck_since_ = SteadyTime::max();
+    } else if (stuck_since_ == SteadyTime::max()) {
+      stuck_since_ = steady_clock::now();
     }
   } catch (...) {
     progress = Progress::no_memory;
@@ -131,6 +151,13 @@ bool Shipper::turn() {
   return true;
 }
 
+void Shipper::mind_connection() {
+  if (!link_.is_open()) link_.open();
+  const bool is_stuck =
+      stuck_since_ != SteadyTime::max() && steady_clock::now() - stuck_since_ >= stuck_max;
+  is_connected_.store(link_.is_connected() && !is_stuck, std::memory_order_relaxed);
+}
+
 Shipper::Orders Shipper::read_orders() {
   const std::lock_guard guard(mutex_);
   return {flush_wanted_, flush_deadline_, is_closing_, deadline_};
@@ -139,12 +166,25 @@ Shipper::Orders Shipper::read_orders() {
 bool Shipper::hand_over(const Orders& orders) {
   if (orders.flush_target <= flush_done_) return false;
   if (shipped_frames() == handed_over_frames_) return true;
-  handed_over_frames_ = shipped_frames();
   // Not cut short by an impatient caller: that would lose what is just about to go out.
   const long timeout_ms = std::max(left_ms(orders.flush_deadline), hand_over_ms);
   const bool is_handed_over = link_.hand_over(static_cast<int>(timeout_ms));
-  if (!link_.is_open()) link_.open();
+  count_hand_over(is_handed_over);
+  link_.open();
   return is_handed_over;
+}
+
+void Shipper::count_hand_over(bool is_complete) {
+  std::uint64_t unknown = unknown_events();
+  if (!is_complete) {
+    for (const std::uint32_t events : recent_frames_) unknown += events;
+    const std::lock_guard guard(mutex_);
+    has_untold_loss_ |= unknown > unknown_events();
+  }
+  recent_frames_.clear();
+  handed_over_frames_ = shipped_frames();
+  unknown_events_.store(unknown, std::memory_order_relaxed);
+  handed_over_events_.store(shipped_events() - unknown, std::memory_order_relaxed);
 }
 
 void Shipper::report(std::uint64_t flush_done) {
@@ -174,6 +214,7 @@ void Shipper::rest(Progress progress, const Orders& orders) {
     const long closing_ms = left_ms(orders.deadline);
     timeout_ms = timeout_ms < 0 ? closing_ms : std::min(timeout_ms, closing_ms);
   }
+  if (progress == Progress::no_room && timeout_ms < 0) timeout_ms = retry_ms;
   link_.wait(wake_fd_, progress == Progress::no_room, timeout_ms);
   activity_.store(Activity::busy);
 }
@@ -208,8 +249,11 @@ Shipper::Progress Shipper::ship() {
 Shipper::Progress Shipper::ship_frame() {
   if (!has_frame_ && !make_frame()) return Progress::no_memory;
   if (!link_.send()) return Progress::no_room;
-  has_frame_ = false;
   reported_drops_ = frame_drops_;
+  has_frame_ = false;
+  recent_frames_.push_back(frame_events_);
+  const auto queued_frames_max = static_cast<std::size_t>(options_.link.send_frames_max);
+  if (recent_frames_.size() > queued_frames_max + encoded_frames_max) recent_frames_.pop_front();
   shipped_frames_.fetch_add(1, std::memory_order_relaxed);
   shipped_events_.fetch_add(frame_events_, std::memory_order_relaxed);
   held_events_.fetch_sub(frame_events_, std::memory_order_relaxed);
@@ -306,10 +350,12 @@ void Shipper::finish() {
   const SteadyTime deadline = read_orders().deadline;
   link_.close(static_cast<int>(left_ms(deadline)));
   is_connected_.store(false, std::memory_order_relaxed);
+  // libzmq says nothing of what it could not send, but then it has used up the time.
+  const bool was_in_time = steady_clock::now() < deadline;
+  if (shipped_frames() != handed_over_frames_) count_hand_over(was_in_time);
 
   const std::lock_guard guard(mutex_);
-  // libzmq says nothing of what it could not send, but then it has used up the time.
-  has_lost_ = left_events > 0 || (shipped_frames() > 0 && steady_clock::now() >= deadline);
+  has_lost_ = left_events > 0 || has_untold_loss_;
   is_finished_ = true;
   changed_.notify_all();
 }

@@ -18,6 +18,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -65,8 +66,10 @@ class Shipper {
   }
 
   /// Sends what the closed buffer holds, until the deadline; the rest is dropped and counted.
-  /// True: nothing was lost.
-  bool close(SteadyTime deadline);
+  /// close_wait() follows.
+  void close(SteadyTime deadline);
+  /// True: nothing was lost since the last flush that said what it knew.
+  bool close_wait();
   bool is_finished();
 
   bool is_connected() const { return is_connected_.load(std::memory_order_relaxed); }
@@ -76,6 +79,13 @@ class Shipper {
   std::uint64_t malformed_events() const {
     return malformed_events_.load(std::memory_order_relaxed);
   }
+  /// Of the shipped events, those that are with the operating system, as of the last hand-over.
+  std::uint64_t handed_over_events() const {
+    return handed_over_events_.load(std::memory_order_relaxed);
+  }
+  /// Of the shipped events, those that ZeroMQ may still have held when the time to hand over was
+  /// up: nobody knows whether they arrived.
+  std::uint64_t unknown_events() const { return unknown_events_.load(std::memory_order_relaxed); }
   /// Events that have left the buffer and not been handed to the socket yet.
   std::uint64_t held_events() const { return held_events_.load(std::memory_order_relaxed); }
 
@@ -103,6 +113,8 @@ class Shipper {
   void finish();
   Orders read_orders();
   bool hand_over(const Orders& orders);
+  void count_hand_over(bool is_complete);
+  void mind_connection();
   void report(std::uint64_t flush_done);
   void rest(Progress progress, const Orders& orders);
 
@@ -138,13 +150,17 @@ class Shipper {
   std::atomic<std::uint64_t> shipped_frames_ = 0;
   std::atomic<std::uint64_t> held_events_ = 0;
   std::atomic<std::uint64_t> malformed_events_ = 0;
+  std::atomic<std::uint64_t> handed_over_events_ = 0;
+  std::atomic<std::uint64_t> unknown_events_ = 0;
   std::atomic<int> watchers_ = 0;
   std::mutex mutex_;
   std::condition_variable changed_;
   // Guarded by mutex_.
   std::uint64_t flush_wanted_ = 0;
   std::uint64_t flush_done_ = 0;  ///< written by the thread alone
-  SteadyTime flush_deadline_{};   ///< of the most patient caller
+  std::uint32_t flushers_ = 0;    ///< callers that wait
+  SteadyTime flush_deadline_{};   ///< of the most patient of them
+  bool has_untold_loss_ = false;  ///< a hand-over failed, and no flush has said so
   bool is_closing_ = false;
   bool is_finished_ = false;
   bool has_lost_ = false;
@@ -156,9 +172,11 @@ class Shipper {
   std::string host_;
   std::uint64_t pid_ = 0;
   std::uint64_t sequence_ = 0;
-  std::uint64_t handed_over_frames_ = 0;  ///< of shipped_frames_
-  std::uint64_t reported_drops_ = 0;      ///< as of the last frame sent
-  std::uint64_t frame_drops_ = 0;         ///< as the frame at hand says
+  std::uint64_t handed_over_frames_ = 0;        ///< of shipped_frames_
+  std::uint64_t reported_drops_ = 0;            ///< as of the last frame sent
+  std::uint64_t frame_drops_ = 0;               ///< as the frame at hand says
+  std::deque<std::uint32_t> recent_frames_;     ///< events of those that ZeroMQ may still hold
+  SteadyTime stuck_since_ = SteadyTime::max();  ///< the socket has had no room since
   std::uint32_t frame_events_ = 0;
   bool has_frame_ = false;  ///< made, not yet taken by the socket
   Chunk* staged_first_ = nullptr;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
+#include <mutex>
 #include <utility>
 
 #include <pthread.h>
@@ -13,7 +15,8 @@ namespace outrider::sdk {
 long left_ms(SteadyTime deadline) {
   const auto left =
       std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-  return std::max<long>(0, static_cast<long>(left.count()));
+  return static_cast<long>(
+      std::clamp<std::chrono::milliseconds::rep>(left.count(), 0, std::numeric_limits<int>::max()));
 }
 
 std::thread start_worker(std::function<void()> run) {
@@ -31,6 +34,25 @@ std::thread start_worker(std::function<void()> run) {
   }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return worker;
+}
+
+bool are_threads_left() {
+  // libzmq starts two; one more for whoever starts one at the same moment.
+  std::array<std::thread, 3> threads;
+  std::mutex gate;
+  bool are_left = true;
+  {
+    // All of them at the same time.
+    const std::lock_guard hold(gate);
+    for (std::thread& thread : threads) {
+      thread = start_worker([&gate] { const std::lock_guard pass(gate); });
+      are_left &= thread.joinable();
+    }
+  }
+  for (std::thread& thread : threads) {
+    if (thread.joinable()) thread.join();
+  }
+  return are_left;
 }
 
 std::string host_name() {

@@ -22,12 +22,15 @@ inline constexpr std::string_view library = "outrider-cpp/" OUTRIDER_VERSION;
 /// For close(): how long after the deadline a thread may take to end.
 inline constexpr std::chrono::milliseconds close_margin{250};
 
-/// Rounded up; 0 for what is over.
+/// Rounded up; 0 for what is over, and never more than an int holds, as libzmq and poll() want it.
 long left_ms(SteadyTime deadline);
 
 /// Starts a thread that none of the host's signals reach, nor the threads that libzmq starts from
 /// it. Not joinable: there is none left.
 std::thread start_worker(std::function<void()> run);
+
+/// Whether the process may start the threads that libzmq needs, tried by starting as many.
+bool are_threads_left();
 
 /// Empty where the system does not tell.
 std::string host_name();

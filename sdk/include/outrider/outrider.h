@@ -18,12 +18,18 @@
  *   buffered before the fork, and its confirm functions are called there; the child begins with
  *   empty buffers, zero counters and a new client id. A client on a shared `zmq_context` cannot be
  *   used in the child (OUTRIDER_FORKED).
+ * - Descriptors: those that the library and ZeroMQ have open are theirs until the client is closed. An
+ *   application that closes every descriptor it finds, as daemons do, closes its clients first, or
+ *   forks first: in a child that has not used a client yet, all of them may be closed.
+ * - Threads: where the process may have no more, nothing is connected and events are kept; it is
+ *   tried again each second.
  * - Signals: not safe to call from signal handlers.
  * - Exit: clients that are still open at exit() are closed, each with its own linger_ms.
  * - Failures are status codes. The library never aborts, never throws, and never writes to stdout
  *   or stderr.
  * - Structs begin with their size as the caller knows it, so that a program built against an older
- *   header works with a newer library. Fields are added at the end only.
+ *   header works with a newer library. Fields are added at the end only. A struct that does not say
+ *   its size, as one that is all zeros, is OUTRIDER_INVALID_ARGUMENT.
  */
 #ifndef OUTRIDER_OUTRIDER_H
 #define OUTRIDER_OUTRIDER_H
@@ -49,19 +55,20 @@ typedef enum outrider_status {
   OUTRIDER_FULL = 1,             /* the buffer is full; the event is not taken, and counted */
   OUTRIDER_BAD_TOPIC = 2,        /* not 1 to 255 bytes of [A-Za-z0-9_-] tokens joined by dots */
   OUTRIDER_BAD_DATA = 3,         /* no data, or what packs it has failed */
-  OUTRIDER_TOO_LARGE = 4,        /* the event is larger than event_bytes_max or the buffer */
+  OUTRIDER_TOO_LARGE = 4,        /* the event is larger than event_bytes_max or the whole buffer */
   OUTRIDER_BAD_ATTRIBUTES = 5,   /* an id, key, trace, priority or delay that cannot be */
   OUTRIDER_CLOSED = 6,           /* the client has been closed */
   OUTRIDER_FORKED = 7,           /* a child's client that shares its parent's ZeroMQ context */
   OUTRIDER_TIMEOUT = 8,          /* the time was up first; for a close: events may be lost */
-  OUTRIDER_INVALID_ARGUMENT = 9, /* a null pointer or an option that cannot work */
+  OUTRIDER_INVALID_ARGUMENT = 9, /* a null pointer, a struct without its size, a bad option */
   OUTRIDER_NO_MEMORY = 10,
   OUTRIDER_REFUSED = 11 /* of a delivered event: the sidecar will never take it */
 } outrider_status;
 
 typedef enum outrider_when_full {
   OUTRIDER_DROP_NEWEST = 0, /* the event at hand is dropped */
-  OUTRIDER_DROP_OLDEST = 1  /* the oldest events are dropped, a few tens of KiB at a time */
+  OUTRIDER_DROP_OLDEST = 1  /* the oldest events are dropped, a few tens of KiB at a time and no
+                               more than the newest needs; none if it would not fit even then */
 } outrider_when_full;
 
 /* Why events were dropped: indexes into outrider_stats.dropped. Numbers never change. */
@@ -82,14 +89,14 @@ typedef struct outrider_options {
   const char* endpoint;          /* ipc:///run/outrider/outrider.sock */
   uint64_t buffer_bytes_max;     /* 8 MiB; 64 KiB at least: all memory that waiting events take */
   uint32_t when_full;            /* OUTRIDER_DROP_NEWEST */
-  uint32_t event_bytes_max;      /* 1 MiB, as in the sidecar; never more than buffer_bytes_max */
+  uint32_t event_bytes_max;      /* 1 MiB, as in the sidecar; for emit also what the buffer holds */
   uint32_t frame_bytes_max;      /* 256 KiB; one larger event is a frame of its own */
   uint32_t frame_delay_ms;       /* 2: how long events are gathered; an idle client sends at once */
   uint32_t send_frames_max;      /* 16: frames that ZeroMQ may hold */
   uint32_t reconnect_initial_ms; /* 100 */
   uint32_t reconnect_max_ms;     /* 5000: the interval doubles up to this */
   uint32_t linger_ms;            /* 1000: for outrider_client_free and exit() */
-  void* zmq_context;             /* NULL: its own; else one that outlives the client, for inproc */
+  void* zmq_context;             /* NULL: its own; inproc needs one, which outlives the client */
   const char* confirm_endpoint;  /* ipc:///run/outrider/confirm.sock: where deliver sends */
   uint64_t deliver_bytes_max;    /* 8 MiB; 64 KiB at least: unconfirmed events and their records */
 } outrider_options;
@@ -128,7 +135,7 @@ typedef struct outrider_stats {
   uint64_t buffered_events;
   uint64_t buffered_bytes;
   uint64_t dropped[OUTRIDER_DROP_REASONS];
-  int32_t connected;            /* 1: a sidecar is there */
+  int32_t connected;            /* 1: a sidecar is there, and has not been full for 5 seconds */
   int32_t confirm_connected;    /* 1: one that confirms is there */
   uint64_t delivered;           /* every event offered to deliver */
   uint64_t confirmed_events;    /* safe with the sidecar */
@@ -137,6 +144,10 @@ typedef struct outrider_stats {
   uint64_t unconfirmed_events;  /* kept, and sent until they are answered */
   uint64_t unconfirmed_bytes;   /* at most deliver_bytes_max */
   uint64_t rejected_deliveries; /* not taken: deliver answered with another status than OK */
+  uint64_t handed_over_events;  /* of shipped_events: with the operating system, as of the last
+                                   flush or close; ZeroMQ has sent or still holds the others */
+  uint64_t unknown_events;      /* of shipped_events: ZeroMQ held them when the time to hand over
+                                   was up; nobody knows whether they arrived */
 } outrider_stats;
 
 /* Fills in the defaults; `struct_bytes` is sizeof *options. */

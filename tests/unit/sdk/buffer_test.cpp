@@ -1,6 +1,7 @@
 #include "sdk/src/buffer.hpp"
 
 #include <cstring>
+#include <span>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -11,7 +12,8 @@ namespace {
 constexpr std::size_t bytes_max = 64U << 10U;
 
 Append append(Buffer& buffer, std::uint64_t value, std::size_t bytes = sizeof(std::uint64_t)) {
-  return buffer.append(bytes, [&](std::uint8_t* out) { std::memcpy(out, &value, sizeof value); });
+  return buffer.append(bytes, 0,
+                       [&](std::uint8_t* out) { std::memcpy(out, &value, sizeof value); });
 }
 
 bool is_taken(Append result) {
@@ -61,7 +63,7 @@ TEST(Buffer, EvictingMakesRoomForTheNewest) {
   Buffer buffer(bytes_max);
   std::uint64_t next = 0;
   while (is_taken(append(buffer, next, 100))) ++next;
-  const std::uint64_t evicted = buffer.evict();
+  const std::uint64_t evicted = buffer.make_room(100);
   EXPECT_GT(evicted, 0U);
   EXPECT_TRUE(is_taken(append(buffer, next, 100)));
   Chunk* oldest = buffer.take(used_shard(buffer));
@@ -71,9 +73,36 @@ TEST(Buffer, EvictingMakesRoomForTheNewest) {
   buffer.give_back(oldest);
 }
 
-TEST(Buffer, EvictingNothingIsHarmless) {
+TEST(Buffer, EvictsNothingWhereThereIsRoom) {
   Buffer buffer(bytes_max);
-  EXPECT_EQ(buffer.evict(), 0U);
+  EXPECT_EQ(buffer.make_room(100), 0U);
+  append(buffer, 1);
+  EXPECT_EQ(buffer.make_room(bytes_max / 2), 0U);
+  EXPECT_EQ(buffer.clear(), 1U);
+}
+
+TEST(Buffer, EvictsAsMuchAsALargeEventNeedsAndNoMore) {
+  Buffer buffer(bytes_max);
+  std::uint64_t next = 0;
+  while (is_taken(append(buffer, next, 100))) ++next;
+  const std::uint64_t evicted = buffer.make_room(bytes_max / 2);
+  EXPECT_TRUE(is_taken(append(buffer, next, bytes_max / 2)));
+  // A usual chunk is a sixteenth.
+  EXPECT_LE(evicted, next * 10 / 16);
+}
+
+TEST(Buffer, EvictsNothingForAnEventThatWouldNotFitEvenThen) {
+  Buffer buffer(bytes_max);
+  std::uint64_t next = 0;
+  while (is_taken(append(buffer, next, 100))) ++next;
+  const std::size_t shard = used_shard(buffer);
+  Chunk* const being_sent = buffer.take(shard);
+  EXPECT_EQ(buffer.make_room(bytes_max - 1'000), 0U);
+  EXPECT_EQ(buffer.clear(), next - being_sent->event_count);
+  buffer.give_back(being_sent);
+  const std::size_t largest = ChunkPool::event_bytes_max(bytes_max);
+  EXPECT_EQ(append(buffer, 1, largest + 1), Append::full);
+  EXPECT_TRUE(is_taken(append(buffer, 1, largest)));
 }
 
 TEST(Buffer, LargeEventGetsAChunkOfItsOwn) {
@@ -96,14 +125,22 @@ TEST(Chunk, RemovingEventsClosesTheGaps) {
   ChunkPool pool(bytes_max);
   Chunk* chunk = pool.take(1);
   for (const std::string text : {"a", "-", "bb", "--", "-", "ccc"}) {
-    std::memcpy(chunk->add(text.size()), text.data(), text.size());
+    const auto bytes = static_cast<std::uint32_t>(text.size());
+    std::memcpy(chunk->add({bytes, bytes - 1}), text.data(), bytes);
   }
-  EXPECT_EQ(chunk->remove_unless([](auto event) { return event[0] != '-'; }), 3U);
+  std::size_t bytes_seen = 0;
+  const auto keep = [&](std::span<const std::uint8_t> without_attributes) {
+    bytes_seen += without_attributes.size();
+    return without_attributes[0] != '-';
+  };
+  EXPECT_EQ(chunk->remove_unless(keep), 3U);
+  EXPECT_EQ(bytes_seen, 6U);
   EXPECT_EQ(chunk->event_count, 3U);
   EXPECT_EQ(std::string(chunk->storage(), chunk->storage() + chunk->used), "abbccc");
   EXPECT_EQ(chunk->event_bytes(0), 1U);
   EXPECT_EQ(chunk->event_bytes(1), 2U);
   EXPECT_EQ(chunk->event_bytes(2), 3U);
+  EXPECT_EQ(chunk->slot(2).attributes_bytes, 2U);
   pool.give_back(chunk);
 }
 

@@ -57,6 +57,37 @@ TEST(CAbi, CallerWithAnOlderHeaderWorks) {
   outrider_client_free(client);
 }
 
+TEST(CAbi, StructsThatDoNotSayTheirSizeAreRefused) {
+  outrider_client* client = nullptr;
+  outrider_options options;
+  ASSERT_EQ(outrider_options_init(&options, sizeof options), OUTRIDER_OK);
+  for (const std::size_t bytes : {std::size_t{0}, sizeof options.struct_bytes, SIZE_MAX}) {
+    options.struct_bytes = bytes;
+    EXPECT_EQ(outrider_client_new(&options, &client), OUTRIDER_INVALID_ARGUMENT) << bytes;
+    EXPECT_EQ(client, nullptr);
+  }
+  EXPECT_EQ(outrider_options_init(&options, SIZE_MAX), OUTRIDER_INVALID_ARGUMENT);
+
+  ASSERT_EQ(outrider_client_new(nullptr, &client), OUTRIDER_OK);
+  outrider_event event{};
+  event.topic = "t";
+  event.topic_bytes = 1;
+  event.data = "\x01";
+  event.data_bytes = 1;
+  for (const std::size_t bytes : {std::size_t{0}, offsetof(outrider_event, data), SIZE_MAX}) {
+    event.struct_bytes = bytes;
+    EXPECT_EQ(outrider_emit_event(client, &event), OUTRIDER_INVALID_ARGUMENT) << bytes;
+    EXPECT_EQ(outrider_emit_wait(client, &event, 0), OUTRIDER_INVALID_ARGUMENT) << bytes;
+    EXPECT_EQ(outrider_deliver(client, &event, nullptr, nullptr), OUTRIDER_INVALID_ARGUMENT);
+    EXPECT_EQ(outrider_deliver_wait(client, &event, 0), OUTRIDER_INVALID_ARGUMENT) << bytes;
+  }
+  outrider_stats stats;
+  EXPECT_EQ(outrider_stats_read(client, &stats, SIZE_MAX), OUTRIDER_INVALID_ARGUMENT);
+  ASSERT_EQ(outrider_stats_read(client, &stats, sizeof stats), OUTRIDER_OK);
+  EXPECT_EQ(stats.emitted, 0U);
+  outrider_client_free(client);
+}
+
 TEST(CAbi, EveryNumberHasAText) {
   for (int i = 0; i <= OUTRIDER_REFUSED; ++i) {
     EXPECT_STRNE(outrider_status_text(static_cast<outrider_status>(i)), "unknown status");

@@ -251,6 +251,37 @@ TEST_F(EmitTest, MalformedDataNeverSpoilsAFrame) {
   EXPECT_EQ(stats.buffered_events, 0U);
 }
 
+TEST_F(EmitTest, DataThatReachesIntoTheAttributesIsMalformed) {
+  // Each of them is one event of four elements, if the attributes complete the data.
+  const std::vector<std::string> datas = {
+      std::string("\xc0\x81\xa1x", 4),                  // nil, and a name without its value
+      std::string("\xc0\x81\xa3key\xd9\x08", 8),        // nil, and a key of eight bytes
+      std::string("\xc0\x81\xa3key\xa8", 7),            // the same, shorter
+      std::string("\xc0\xa8", 2),                       // nil, and a text of eight bytes
+      std::string("\xc0", 1) + std::string("\xc0", 1),  // two values
+      std::string("\x91", 1),                           // an array without its element
+  };
+  for (const std::string& data : datas) {
+    outrider_event event{};
+    event.struct_bytes = sizeof event;
+    event.topic = "t";
+    event.topic_bytes = 1;
+    event.data = data.data();
+    event.data_bytes = data.size();
+    event.key = "k";  // eight bytes of attributes: a map, a name, a text
+    event.key_bytes = 1;
+    ASSERT_EQ(outrider_emit_event(client.handle(), &event), OUTRIDER_OK);
+  }
+  client.emit("good", 1, {.key = "k"});
+  ASSERT_TRUE(receiver.receive(1));
+  EXPECT_EQ(receiver.events[0].topic, "good");
+  EXPECT_EQ(receiver.events[0].key, "k");
+  EXPECT_TRUE(eventually([&] {
+    receiver.receive_frame(10ms);
+    return receiver.drops["event_data"] == datas.size();
+  }));
+}
+
 TEST_F(EmitTest, EmittingWhilePackingKeepsBothEvents) {
   EXPECT_EQ(client.emit("outer", custom::Nesting{&client}), Status::ok);
   ASSERT_TRUE(receiver.receive(2));
@@ -302,8 +333,19 @@ TEST(Emit, OptionsThatCannotWorkAreRefused) {
   };
   const std::string long_path = "ipc:///" + std::string(120, 'a');
   EXPECT_EQ(status([&](Options& o) { o.endpoint = long_path.c_str(); }), Status::invalid_argument);
-  for (const char* endpoint : {"", "ipc://", "tcp://localhost", "tcp://:1", "udp://a:1", "x"}) {
-    EXPECT_EQ(status([&](Options& o) { o.endpoint = endpoint; }), Status::invalid_argument);
+  for (const char* endpoint : {"", "ipc://", "ipc://*", "tcp://localhost", "tcp://:1", "tcp://*:1",
+                               "tcp://a:", "tcp://a:0", "tcp://a:65536", "tcp://127.0.0.1:99999",
+                               "tcp://a:4294967297", "tcp://a:+1", "tcp://a:1 ", "tcp://a b:1",
+                               "tcp://a:0x1", "udp://a:1", "x", "inproc://nobody-can-be-there"}) {
+    EXPECT_EQ(status([&](Options& o) { o.endpoint = endpoint; }), Status::invalid_argument)
+        << endpoint;
+    EXPECT_EQ(status([&](Options& o) { o.confirm_endpoint = endpoint; }), Status::invalid_argument)
+        << endpoint;
+  }
+  for (const char* endpoint : {"tcp://[::1]:65535", "tcp://name.example:1", "ipc://relative"}) {
+    Options options;
+    options.endpoint = endpoint;
+    EXPECT_EQ(Client(options).status(), Status::ok) << endpoint;
   }
   EXPECT_EQ(status([](Options& o) { o.endpoint = nullptr; }), Status::invalid_argument);
   EXPECT_EQ(status([](Options& o) { o.buffer_bytes_max = 1; }), Status::invalid_argument);

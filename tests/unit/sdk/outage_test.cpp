@@ -105,6 +105,26 @@ TEST(Outage, DropOldestKeepsTheNewestAndCountsExactly) {
   EXPECT_EQ(receiver.drops["buffer_full"], dropped);
 }
 
+TEST(Outage, DropOldestMakesRoomForAnEventThatTakesMostOfTheBuffer) {
+  ScratchFolder folder;
+  const std::string endpoint = folder.endpoint();
+  Options options = small_buffer(endpoint, OUTRIDER_DROP_OLDEST);
+  options.buffer_bytes_max = 16U << 20U;
+  options.event_bytes_max = 16U << 20U;
+  Client client(options);
+  const std::string small(4'000, 's');
+  constexpr std::uint64_t offered = 5'000;
+  for (std::uint64_t i = 0; i < offered; ++i) ASSERT_EQ(client.emit("t", small), Status::ok);
+  const std::uint64_t before = client.stats().dropped[OUTRIDER_DROPPED_BUFFER_FULL];
+  ASSERT_GT(before, 0U);
+  constexpr std::uint64_t large_bytes = 10U << 20U;
+  EXPECT_EQ(client.emit("t", std::string(large_bytes, 'l')), Status::ok);
+  const std::uint64_t dropped = client.stats().dropped[OUTRIDER_DROPPED_BUFFER_FULL] - before;
+  EXPECT_LE(dropped, large_bytes / small.size() + 32);
+  EXPECT_EQ(client.emit("t", std::string(options.buffer_bytes_max, 'l')), Status::too_large);
+  EXPECT_EQ(client.stats().dropped[OUTRIDER_DROPPED_BUFFER_FULL], before + dropped);
+}
+
 TEST(Outage, DropOldestTakesFromOtherThreadsToo) {
   ScratchFolder folder;
   const std::string endpoint = folder.endpoint();

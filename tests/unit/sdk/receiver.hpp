@@ -68,10 +68,12 @@ struct ReceivedEvent {
 
 class Receiver {
  public:
-  explicit Receiver(const std::string& endpoint, void* shared_context = nullptr)
+  explicit Receiver(const std::string& endpoint, void* shared_context = nullptr,
+                    int waiting_frames_max = 1'000)
       : context_(shared_context == nullptr ? zmq_ctx_new() : shared_context),
         owns_context_(shared_context == nullptr) {
     socket_ = zmq_socket(context_, ZMQ_PULL);
+    zmq_setsockopt(socket_, ZMQ_RCVHWM, &waiting_frames_max, sizeof waiting_frames_max);
     EXPECT_EQ(zmq_bind(socket_, endpoint.c_str()), 0) << zmq_strerror(zmq_errno());
   }
   ~Receiver() {
