@@ -229,7 +229,7 @@ void Backlog::give_id(Batch& batch, const Now& now) {
 
 void Backlog::wait_until(MonoTime due, BatchPtr batch) {
   ledger_.queued += batch->events;
-  batch->body = {};
+  batch->rest();
   waiting_.emplace(due, std::move(batch));
 }
 
@@ -300,6 +300,10 @@ void Backlog::recycle(BatchPtr batch) {
   batch->first_attempt_at = {};
   batch->failed_after = 0;
   batch->is_too_large = false;
+  // Memory for one large event is not worth keeping.
+  const std::size_t kept_max = 2 * batch_bytes_max_;
+  if (batch->records.capacity() > kept_max) give_back(batch->records);
+  if (batch->body.bytes.capacity() > kept_max) give_back(batch->body);
   spare_ = std::move(batch);
 }
 
