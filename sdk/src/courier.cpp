@@ -151,6 +151,8 @@ bool Courier::turn() {
     if (link_.is_open()) receive_answers();
     mind_connection();
     if (link_.is_connected()) has_room = send_due();
+    // A frame ends without an answer if no answer could be a yes.
+    forget_answered();
   } catch (const std::bad_alloc&) {
     link_.wait(wake_fd_, false, no_memory_retry.count());
   }
@@ -195,7 +197,6 @@ void Courier::receive_answers() {
   for (int left = answers_a_turn_max; left > 0 && link_.receive(message_); --left) {
     take_answer(proto::as_bytes(message_));
   }
-  forget_answered();
 }
 
 void Courier::take_answer(proto::ByteView message) {
