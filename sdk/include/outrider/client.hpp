@@ -80,7 +80,7 @@ struct Attributes {
   std::string_view trace{};                      ///< W3C traceparent
   std::chrono::system_clock::time_point time{};  ///< when it happened, if not now
   std::chrono::system_clock::time_point at{};    ///< not to be delivered before
-  std::chrono::milliseconds ttl{};               ///< not to be delivered after time + ttl
+  std::chrono::milliseconds ttl{};               ///< not after time + ttl, or at + ttl; 0: for ever
   Priority priority = Priority::normal;
   std::chrono::milliseconds delay{};  ///< not to be delivered before now + delay; not beside `at`
 };
@@ -327,9 +327,10 @@ class Client {
                                                                  : count);
   }
 
+  // Of negative times these are numbers that the library refuses for their size.
   static std::uint64_t nanoseconds(std::chrono::system_clock::time_point time) noexcept {
     const std::chrono::nanoseconds since = time.time_since_epoch();
-    return since.count() < 0 ? 0 : static_cast<std::uint64_t>(since.count());
+    return static_cast<std::uint64_t>(since.count());
   }
 
   static outrider_event make_event(std::string_view topic, const Attributes& attributes,
@@ -350,11 +351,9 @@ class Client {
     event.trace = attributes.trace.data();
     event.trace_bytes = attributes.trace.size();
     event.at_ns = nanoseconds(attributes.at);
-    event.ttl_ms =
-        attributes.ttl.count() < 0 ? 0 : static_cast<std::uint64_t>(attributes.ttl.count());
+    event.ttl_ms = static_cast<std::uint64_t>(attributes.ttl.count());
     event.priority = static_cast<std::int32_t>(attributes.priority);
-    event.delay_ms =
-        attributes.delay.count() < 0 ? 0 : static_cast<std::uint64_t>(attributes.delay.count());
+    event.delay_ms = static_cast<std::uint64_t>(attributes.delay.count());
     return event;
   }
 

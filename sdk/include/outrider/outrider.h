@@ -57,7 +57,7 @@ typedef enum outrider_status {
   OUTRIDER_BAD_TOPIC = 2,        /* not 1 to 255 bytes of [A-Za-z0-9_-] tokens joined by dots */
   OUTRIDER_BAD_DATA = 3,         /* no data, or what packs it has failed */
   OUTRIDER_TOO_LARGE = 4,        /* the event is larger than event_bytes_max or the whole buffer */
-  OUTRIDER_BAD_ATTRIBUTES = 5,   /* an id, key, trace, priority or delay that cannot be */
+  OUTRIDER_BAD_ATTRIBUTES = 5,   /* an id, key, trace, time, priority or delay that cannot be */
   OUTRIDER_CLOSED = 6,           /* the client has been closed */
   OUTRIDER_FORKED = 7,           /* a child's client that shares its parent's ZeroMQ context */
   OUTRIDER_TIMEOUT = 8,          /* the time was up first; for a close: events may be lost */
