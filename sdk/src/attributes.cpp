@@ -1,7 +1,6 @@
 #include "sdk/src/attributes.hpp"
 
 #include <cstring>
-#include <limits>
 #include <string_view>
 
 #include "proto/event.hpp"
@@ -16,8 +15,6 @@ constexpr std::size_t uint64_bytes = 9;
 constexpr std::uint64_t millisecond_ns = 1'000'000;
 /// A century: with it, no date of this one leaves 64 bits of nanoseconds.
 constexpr std::uint64_t delay_ms_max = 100ULL * 366 * 24 * 3600 * 1000;
-/// What is beyond it was a negative number.
-constexpr std::uint64_t ttl_ms_max = std::numeric_limits<std::int64_t>::max();
 static_assert(1 + sizeof "id" + text_bytes(proto::id_text_bytes_max) +  //
                   sizeof "key" + text_bytes(proto::key_bytes_max) + sizeof "trace" +
                   text_bytes(proto::trace_bytes_max) + sizeof "at" + sizeof "ttl" +
@@ -65,7 +62,7 @@ std::uint32_t attribute_count(const outrider_event& event) {
 
 bool are_valid_attributes(const outrider_event& event) {
   if (event.priority < -1 || event.priority > 1) return false;
-  if (event.ttl_ms > ttl_ms_max) return false;
+  if (event.at_ns > time_ns_max || event.ttl_ms > time_ns_max) return false;
   if (event.delay_ms > delay_ms_max || (event.delay_ms > 0 && event.at_ns > 0)) return false;
   if (!is_sized(event.id, event.id_bytes, proto::id_text_bytes_max)) return false;
   if (event.id_bytes > 0 && event.id_is_text != 0 &&

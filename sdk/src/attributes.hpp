@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "outrider/outrider.h"
 
@@ -14,6 +15,9 @@ inline constexpr std::size_t attributes_bytes_max = 704;
 
 /// How many of the attributes are given.
 std::uint32_t attribute_count(const outrider_event& event);
+
+/// Later ones are negative numbers in the clothes of large ones.
+inline constexpr std::uint64_t time_ns_max = std::numeric_limits<std::int64_t>::max();
 
 bool are_valid_attributes(const outrider_event& event);
 

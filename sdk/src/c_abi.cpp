@@ -55,9 +55,9 @@ constexpr std::array<const char*, 12> status_texts = {
     "the topic is not 1 to 255 bytes of [A-Za-z0-9_-] tokens joined by dots",
     "the event has no data, or packing it failed",
     "the event is larger than event_bytes_max",
-    "an id, key or trace has the wrong size, the priority is not -1, 0 or 1, the ttl is negative, "
-    "a "
-    "time is before 1970, or the delay is more than a century or stands beside a date",
+    "an id, key or trace has the wrong size, the priority is not -1, 0 or 1, a time or the ttl is "
+    "negative, or the delay is more "
+    "than a century or stands beside a date",
     "the client is closed",
     "the client shares a ZeroMQ context with the parent of this forked process",
     "the time was up before all was done",

@@ -20,6 +20,8 @@ constexpr std::uint64_t buffer_bytes_min = 64U << 10U;
 constexpr std::uint64_t buffer_bytes_limit = std::numeric_limits<std::uint32_t>::max();
 constexpr std::uint32_t frame_bytes_min = 4U << 10U;
 constexpr std::uint32_t interval_ms_limit = std::numeric_limits<int>::max();
+/// A confirming sidecar that hangs is found out after twice that at most.
+constexpr int heartbeat_ms = 10'000;
 /// Other threads may use the room that one has made.
 constexpr int evictions_max = 64;
 
@@ -127,6 +129,7 @@ bool read_options(const outrider_options& in, ClientOptions& out) {
   out.shipper.frame_delay_ms = static_cast<long>(in.frame_delay_ms);
   out.courier.link = out.shipper.link;
   out.courier.link.kind = LinkKind::dealer;
+  out.courier.link.heartbeat_ms = heartbeat_ms;
   out.courier.link.endpoint = in.confirm_endpoint;
   out.courier.link.send_frames_max = 2 * Courier::frames_in_flight_max;
   out.courier.bytes_max = in.deliver_bytes_max;
@@ -190,6 +193,7 @@ outrider_status Client::encode(const outrider_event& event, std::size_t bytes_ma
     out.attributes_bytes = static_cast<std::size_t>(
         write_attributes(out.attributes.data(), event, attributes, now_ns) - out.attributes.data());
   }
+  if (event.time_ns > time_ns_max) return OUTRIDER_BAD_ATTRIBUTES;
   const std::uint64_t time_ns = event.time_ns != 0 ? event.time_ns : wall_clock_ns();
   out.head_bytes = static_cast<std::size_t>(
       proto::write_event_head(out.head.data(), attributes > 0 ? 4 : 3, topic, time_ns) -
@@ -400,7 +404,7 @@ outrider_stats Client::stats() {
     stats.expired_events = counts.expired_events;
     stats.unconfirmed_events = counts.unconfirmed_events;
     stats.unconfirmed_bytes = counts.unconfirmed_bytes;
-    stats.last_refusal = counts.last_refusal;
+    stats.last_refusal = courier->last_refusal();
     stats.confirm_connected = courier->is_connected() ? 1 : 0;
   }
   stats.delivered += stats.rejected_deliveries;

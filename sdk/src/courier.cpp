@@ -19,21 +19,20 @@ using std::chrono::steady_clock;
 constexpr milliseconds no_socket_retry{1000};
 constexpr milliseconds no_memory_retry{100};
 constexpr int answers_a_turn_max = 64;
-/// Every sidecar answers frames of this size; larger ones may end the connection without an answer.
-constexpr std::size_t unasked_bytes_max = 1U << 20U;
-
-/// Nothing of the frame was taken, and its events may be in smaller ones.
-bool is_of_size(std::uint64_t status) {
-  using proto::Refusal;
-  return status == static_cast<std::uint64_t>(Refusal::frame_too_large) ||
-         status == static_cast<std::uint64_t>(Refusal::frame_copies) ||
-         status == static_cast<std::uint64_t>(Refusal::frame_refusals);
-}
+/// What every sidecar reads; of a larger frame it has to be asked.
+constexpr std::size_t frame_bytes_unasked_max = std::size_t{1} << 20U;
 
 std::size_t total_bytes(std::span<const proto::ByteView> pieces) {
   std::size_t bytes = 0;
   for (const proto::ByteView piece : pieces) bytes += piece.size();
   return bytes;
+}
+
+/// Refusals of a whole frame whose events may be taken when they come in smaller ones.
+bool is_for_smaller(std::uint64_t status) {
+  return status == static_cast<std::uint64_t>(proto::Refusal::frame_too_large) ||
+         status == static_cast<std::uint64_t>(proto::Refusal::frame_copies) ||
+         status == static_cast<std::uint64_t>(proto::Refusal::frame_refusals);
 }
 
 }  // namespace
@@ -57,36 +56,30 @@ bool Courier::start() {
   return thread_.joinable();
 }
 
-std::size_t Courier::batch_bytes_max() const {
-  std::size_t bytes = options_.frame_bytes_max;
-  const std::uint64_t said = said_frame_bytes_max_.load(std::memory_order_relaxed);
-  if (said != 0) bytes = std::min<std::size_t>(bytes, std::max(said, 2 * frame_head_bytes_max));
-  return bytes - frame_head_bytes_max;
-}
-
 outrider_status Courier::deliver(std::span<const proto::ByteView> pieces, Delivery delivery) {
   const std::size_t bytes = total_bytes(pieces);
-  const std::size_t cost = bytes + Batch::delivery_bytes;
-  const std::uint64_t said = said_event_bytes_max_.load(std::memory_order_relaxed);
-  if (cost > options_.bytes_max || (said != 0 && bytes > said)) return OUTRIDER_TOO_LARGE;
+  const std::size_t batch_bytes_max = options_.frame_bytes_max - frame_head_bytes_max;
+  if (bytes + delivery_bytes > options_.bytes_max) return OUTRIDER_TOO_LARGE;
+  const std::uint64_t said_max = event_bytes_said_.load(std::memory_order_relaxed);
+  if (said_max != 0 && bytes > said_max) return OUTRIDER_TOO_LARGE;
   bool is_asleep = false;
   {
     const std::lock_guard guard(mutex_);
     if (is_closing_) return OUTRIDER_CLOSED;
-    if (held_bytes_ + cost > options_.bytes_max) return OUTRIDER_FULL;
-    const std::uint64_t number = counts_.taken_events + 1;
-    if (aside_.has_topic(topic_of(pieces.front()))) {
-      if (aside_.cost() + cost > options_.bytes_max / 2) return OUTRIDER_FULL;
-      aside_.add(pieces, delivery, number, batch_bytes_max());
-    } else {
-      if (waiting_.empty() || !waiting_.back().has_room(bytes, 1, batch_bytes_max())) {
-        waiting_.emplace_back().oldest = number;
-      }
-      waiting_.back().add(pieces, delivery, batch_bytes_max());
-      is_asleep = std::exchange(is_asleep_, false);
+    if (held_bytes_ + bytes + delivery_bytes > options_.bytes_max) return OUTRIDER_FULL;
+    if (waiting_.empty() || waiting_.back().events.size() + bytes > batch_bytes_max) {
+      waiting_.emplace_back().first_event = counts_.taken_events;
     }
-    held_bytes_ += cost;
+    Batch& batch = waiting_.back();
+    const std::size_t size = batch.events.size() + bytes;
+    if (size > batch.events.capacity()) {
+      batch.events.reserve(std::max(size, std::min(2 * batch.events.capacity(), batch_bytes_max)));
+    }
+    batch.deliveries.push_back(delivery);
+    for (const proto::ByteView piece : pieces) batch.events.append(proto::as_text(piece));
+    held_bytes_ += bytes + delivery_bytes;
     ++counts_.taken_events;
+    is_asleep = std::exchange(is_asleep_, false);
   }
   if (is_asleep) wake();
   return OUTRIDER_OK;
@@ -158,13 +151,14 @@ bool Courier::turn() {
     if (link_.is_open()) receive_answers();
     mind_connection();
     if (link_.is_connected()) has_room = send_due();
+    // A frame ends without an answer if no answer could be a yes.
     forget_answered();
   } catch (const std::bad_alloc&) {
     link_.wait(wake_fd_, false, no_memory_retry.count());
   }
   {
     const std::lock_guard guard(mutex_);
-    const bool is_empty = frames_.empty() && waiting_.empty() && aside_.empty();
+    const bool is_empty = frames_.empty() && waiting_.empty() && postponed_.empty();
     if (is_closing_ && (is_empty || left_ms(deadline_) == 0)) return false;
   }
   rest(has_room);
@@ -189,15 +183,14 @@ void Courier::reconnect(SteadyTime now) {
   seen_disconnects_ = link_.disconnects();
   open_at_ = now + backoff(milliseconds(options_.link.reconnect_initial_ms),
                            milliseconds(options_.link.reconnect_max_ms), futile_connections_++);
-  knows_limits_ = awaits_limits_ = false;
-  said_frame_bytes_max_.store(0, std::memory_order_relaxed);
-  said_event_bytes_max_.store(0, std::memory_order_relaxed);
   for (Frame& frame : frames_) {
-    frame.is_unsure |= frame.state == FrameState::in_flight;
     if (frame.state != FrameState::answered) frame.state = FrameState::unsent;
     frame.due = now;
   }
   frames_in_flight_ = 0;
+  // Another sidecar may come, or the same one with other limits.
+  limits_state_ = Limits::unknown;
+  event_bytes_said_.store(0, std::memory_order_relaxed);
 }
 
 void Courier::receive_answers() {
@@ -215,66 +208,61 @@ void Courier::take_answer(proto::ByteView message) {
   Frame& frame = frames_[answer_.sequence - first_sequence_];
   if (frame.state != FrameState::in_flight) return;
   if (!answer_.refused.empty() && answer_.refused.back().index >= frame.event_count) return;
+  take_limits();
+  if (answer_.status == 0) {
+    take_partly(frame);
+  } else if (proto::is_for_later(answer_.status)) {
+    note_refusal(answer_.status);
+    refuse_for_now(frame);
+  } else {
+    refuse(frame, static_cast<std::uint32_t>(answer_.status));
+  }
+  --frames_in_flight_;
   futile_connections_ = 0;
-  learn_limits();
-  if (frame.event_count == 0) return end(frame);
-  if (proto::is_for_later(answer_.status)) return refuse_for_now(frame);
-  // Refused before because it came too early, and too late now: nothing of it was taken.
-  const bool is_old =
-      answer_.status == static_cast<std::uint64_t>(proto::Refusal::frame_sequence_old);
-  if (is_old && frame.refusals > 0 && !frame.is_unsure) return send_as_new(frame, {frame.batch});
-  if (is_of_size(answer_.status)) return break_up(frame);
-  if (answer_.status != 0) return settle(frame, OUTRIDER_REFUSED, {});
+}
+
+void Courier::take_limits() {
+  limits_ = answer_.limits;
+  event_bytes_said_.store(limits_.event_bytes_max, std::memory_order_relaxed);
+  if (limits_state_ == Limits::known) return;
+  limits_state_ = Limits::known;
+  for (Frame& frame : frames_) {
+    if (frame.state == FrameState::waiting) frame.state = FrameState::unsent;
+  }
+}
+
+void Courier::take_partly(Frame& frame) {
+  if (!answer_.refused.empty()) note_refusal(answer_.refused.back().refusal);
+  Batch again = refused_for_now(frame.batch, answer_.refused);
+  if (!again.deliveries.empty()) {
+    again.due = steady_clock::now() +
+                backoff(options_.backoff_initial, options_.backoff_max, again.refusals++);
+    postponed_.push_back(std::move(again));
+  }
   settle(frame, OUTRIDER_OK, answer_.refused);
 }
 
-void Courier::learn_limits() {
-  knows_limits_ = true;
-  awaits_limits_ = false;
-  said_frame_bytes_max_.store(answer_.limits.frame_bytes_max, std::memory_order_relaxed);
-  said_event_bytes_max_.store(answer_.limits.event_bytes_max, std::memory_order_relaxed);
-  note_refusal(answer_.refused.empty() ? answer_.status : answer_.refused.front().refusal);
-}
-
-void Courier::note_refusal(std::uint64_t number) {
-  const std::lock_guard guard(mutex_);
-  counts_.last_refusal = static_cast<std::uint32_t>(number);
-}
-
-void Courier::end(Frame& frame) {
-  if (frame.state == FrameState::in_flight) --frames_in_flight_;
-  frame.state = FrameState::answered;
+void Courier::refuse(Frame& frame, std::uint32_t refusal) {
+  note_refusal(refusal);
+  const std::uint32_t half = frame.event_count / 2;
+  if (!is_for_smaller(refusal) || half == 0) return settle(frame, OUTRIDER_REFUSED, {});
+  Batch first = part_of(frame.batch, 0, half);
+  Batch second = part_of(frame.batch, half, frame.event_count);
+  postponed_.push_back(std::move(first));
+  try {
+    postponed_.push_back(std::move(second));
+  } catch (const std::bad_alloc&) {
+    postponed_.pop_back();
+    throw;
+  }
   frame.batch = {};
-  has_ended_ = true;
+  frame.state = FrameState::answered;
 }
 
 void Courier::refuse_for_now(Frame& frame) {
-  --frames_in_flight_;
   frame.state = FrameState::unsent;
   frame.due = steady_clock::now() +
-              backoff(options_.backoff_initial, options_.backoff_max, frame.refusals++);
-}
-
-void Courier::break_up(Frame& frame) {
-  if (frame.batch.deliveries.size() < 2) {
-    if (frame.state == FrameState::unsent)
-      note_refusal(static_cast<std::uint64_t>(proto::Refusal::frame_too_large));
-    return settle(frame, OUTRIDER_REFUSED, {});
-  }
-  send_as_new(frame, halves(frame.batch));
-}
-
-void Courier::send_as_new(Frame& frame, std::list<Batch> batches) {
-  {
-    const std::lock_guard guard(mutex_);
-    if (frame.was_set_aside) {
-      is_aside_in_flight_ = false;
-      aside_.put_back(std::move(batches));
-    } else {
-      waiting_.splice(waiting_.begin(), batches);
-    }
-  }
-  end(frame);
+              backoff(options_.backoff_initial, options_.backoff_max, frame.batch.refusals++);
 }
 
 milliseconds Courier::backoff(milliseconds initial, milliseconds max, std::uint32_t times) {
@@ -287,175 +275,78 @@ milliseconds Courier::backoff(milliseconds initial, milliseconds max, std::uint3
 
 void Courier::settle(Frame& frame, outrider_status status,
                      const std::vector<proto::RefusedEvent>& refused) {
-  SetAside again = refused_for_now(frame.batch, refused);
-  // From here on nothing fails.
   const Batch batch = std::exchange(frame.batch, {});
-  const std::uint64_t for_good = static_cast<std::uint64_t>(std::ranges::count_if(
-      refused, [](const auto& one) { return !proto::is_for_later(one.refusal); }));
-  const std::uint64_t rest = batch.deliveries.size() - refused.size();
-  end(frame);
+  frame.state = FrameState::answered;
+  std::uint64_t later = 0;
+  for (const proto::RefusedEvent& event : refused) later += proto::is_for_later(event.refusal);
+  const std::uint64_t refused_now = refused.size() - later;
+  const std::uint64_t others = batch.deliveries.size() - refused.size();
+  std::size_t kept_bytes = 0;
+  if (later > 0) kept_bytes = postponed_.back().cost();
   {
     const std::lock_guard guard(mutex_);
-    held_bytes_ -= batch.cost() - again.cost();
-    if (frame.was_set_aside) {
-      is_aside_in_flight_ = false;
-      aside_.forget(batch);
-      if (rest > 0) aside_rounds_ = 0;
-    }
-    const bool is_first = aside_.empty() && !frame.was_set_aside && !is_aside_in_flight_;
-    aside_.take_over(std::move(again), frame.was_set_aside, batch_bytes_max());
-    if (is_first || (frame.was_set_aside && aside_.is_round_over())) begin_aside_round();
-    counts_.refused_events += for_good;
-    if (status == OUTRIDER_OK) counts_.confirmed_events += rest;
-    if (status == OUTRIDER_REFUSED) counts_.refused_events += rest;
-    if (status == OUTRIDER_TIMEOUT) counts_.expired_events += rest;
+    held_bytes_ -= batch.cost() - kept_bytes;
+    counts_.refused_events += refused_now + (status == OUTRIDER_REFUSED ? others : 0);
+    if (status == OUTRIDER_OK) counts_.confirmed_events += others;
+    if (status == OUTRIDER_TIMEOUT) counts_.expired_events += others;
   }
-  tell(batch, status, refused);
-}
-
-void Courier::begin_aside_round() {
-  aside_due_ = steady_clock::now();
-  const bool has_reason_to_wait = !aside_.is_round_over() || aside_.was_round_in_vain();
-  if (has_reason_to_wait) {
-    aside_due_ += backoff(options_.backoff_initial, options_.backoff_max, aside_rounds_++);
-  }
-  aside_.begin_round();
-}
-
-SetAside Courier::refused_for_now(const Batch& batch,
-                                  const std::vector<proto::RefusedEvent>& refused) const {
-  SetAside events;
-  EventWalk walk(batch);
-  std::uint32_t index = 0;
-  for (const proto::RefusedEvent& one : refused) {
-    if (!proto::is_for_later(one.refusal)) continue;
-    for (; index < one.index; ++index) walk.next();
-    const std::array event{walk.next()};
-    ++index;
-    events.add(event, batch.deliveries[one.index], batch.oldest, batch_bytes_max());
-  }
-  return events;
-}
-
-void Courier::tell(const Batch& batch, outrider_status status,
-                   const std::vector<proto::RefusedEvent>& refused) {
   auto next_refused = refused.begin();
   std::uint32_t index = 0;
   for (const Delivery& delivery : batch.deliveries) {
-    const bool is_refused = next_refused != refused.end() && next_refused->index == index;
+    outrider_status told = status;
+    bool is_later = false;
+    if (next_refused != refused.end() && next_refused->index == index) {
+      is_later = proto::is_for_later(next_refused++->refusal);
+      told = OUTRIDER_REFUSED;
+    }
     ++index;
-    const bool is_later = is_refused && proto::is_for_later(next_refused->refusal);
-    if (is_refused) ++next_refused;
-    if (is_later || delivery.confirm == nullptr) continue;
-    delivery.confirm(delivery.user, is_refused ? OUTRIDER_REFUSED : status);
+    if (!is_later && delivery.confirm != nullptr) delivery.confirm(delivery.user, told);
   }
 }
 
 void Courier::forget_answered() {
-  if (!std::exchange(has_ended_, false)) return;
   while (!frames_.empty() && frames_.front().state == FrameState::answered) {
     frames_.pop_front();
     ++first_sequence_;
   }
   const std::lock_guard guard(mutex_);
-  std::uint64_t oldest = counts_.taken_events + 1;
-  const auto look_at = [&](const Batch& batch) {
-    if (!batch.deliveries.empty()) oldest = std::min(oldest, batch.oldest);
-  };
-  for (const Frame& frame : frames_) look_at(frame.batch);
-  for (const Batch& batch : waiting_) look_at(batch);
-  answered_in_order_ = std::min(oldest, aside_.oldest()) - 1;
+  const std::uint64_t first = first_unanswered();
+  if (first == answered_in_order_) return;
+  answered_in_order_ = first;
   changed_.notify_all();
+}
+
+std::uint64_t Courier::first_unanswered() const {
+  std::uint64_t first = waiting_.empty() ? counts_.taken_events : waiting_.front().first_event;
+  for (const Batch& batch : postponed_) first = std::min(first, batch.first_event);
+  for (const Frame& frame : frames_) {
+    if (frame.state == FrameState::answered || frame.event_count == 0) continue;
+    first = std::min(first, frame.batch.first_event);
+  }
+  return first;
 }
 
 bool Courier::send_due() {
   const SteadyTime now = steady_clock::now();
-  // A question may come behind the last one meanwhile.
-  for (std::size_t i = 0; i < frames_.size() && may_send(); ++i) {
-    Frame& frame = frames_[i];
-    if (frame.state != FrameState::unsent || now < frame.due) continue;
-    if (!try_to_send(frame, now)) return false;
+  // By their places: a frame may be added meanwhile.
+  for (std::size_t i = 0; i < frames_.size(); ++i) {
+    if (frames_in_flight_ == frames_in_flight_max) return true;
+    if (frames_[i].state != FrameState::unsent || now < frames_[i].due) continue;
+    if (!send(frames_[i], now)) return false;
   }
-  return send_set_aside(now) && send_new(now);
-}
-
-bool Courier::send_new(SteadyTime now) {
-  while (may_send_new()) {
-    {
-      const std::lock_guard guard(mutex_);
-      if (waiting_.empty()) return true;
-      // Whatever fails for want of memory fails before the batch moves.
-      frames_.push_back(new_frame(waiting_.front().deliveries.size()));
-      frames_.back().batch = std::move(waiting_.front());
-      waiting_.pop_front();
-    }
-    if (!try_to_send(frames_.back(), now)) return false;
+  while (frames_in_flight_ < frames_in_flight_max && make_frame(now)) {
+    if (!send(frames_.back(), now)) return false;
+  }
+  if (limits_state_ == Limits::wanted && frames_.size() < proto::confirm_window_frames) {
+    Frame& question = add_frame(0);
+    limits_state_ = Limits::asked;
+    return send(question, now);
   }
   return true;
 }
 
-bool Courier::send_set_aside(SteadyTime now) {
-  if (is_aside_in_flight_ || now < aside_due_ || !may_send_new()) return true;
-  {
-    const std::lock_guard guard(mutex_);
-    if (aside_.is_round_over()) return true;
-    frames_.push_back(new_frame(aside_.next_count()));
-    frames_.back().batch = aside_.take();
-    frames_.back().was_set_aside = true;
-    is_aside_in_flight_ = true;
-  }
-  return try_to_send(frames_.back(), now);
-}
-
-Courier::Frame Courier::new_frame(std::size_t event_count) const {
-  proto::FrameHeaderFields fields;
-  fields.client_id = client_id_;
-  fields.sequence = first_sequence_ + frames_.size();
-  fields.host = host_;
-  fields.pid = static_cast<std::uint64_t>(getpid());
-  fields.library = library;
-  Frame frame;
-  frame.event_count = static_cast<std::uint32_t>(event_count);
-  frame.head = proto::frame_head(fields, frame.event_count);
-  return frame;
-}
-
-Courier::Fit Courier::fit(const Frame& frame) const {
-  if (!knows_limits_) return frame.bytes() <= unasked_bytes_max ? Fit::fits : Fit::unknown;
-  const std::uint64_t said = said_frame_bytes_max_.load(std::memory_order_relaxed);
-  return said == 0 || frame.bytes() <= said ? Fit::fits : Fit::too_large;
-}
-
-bool Courier::try_to_send(Frame& frame, SteadyTime now) {
-  switch (fit(frame)) {
-    case Fit::unknown:
-      return ask_for_limits(frame, now);
-    case Fit::too_large:
-      break_up(frame);
-      return true;
-    case Fit::fits:
-      break;
-  }
-  return send(frame, now);
-}
-
-bool Courier::ask_for_limits(Frame& frame, SteadyTime now) {
-  // Any answer tells them.
-  awaits_limits_ = frames_in_flight_ > 0;
-  if (awaits_limits_) return true;
-  auto question = std::ranges::find_if(frames_, [](const Frame& one) {
-    return one.event_count == 0 && one.state == FrameState::unsent;
-  });
-  if (question == frames_.end()) {
-    if (frames_.size() >= proto::confirm_window_frames) return send(frame, now);
-    frames_.push_back(new_frame(0));
-    question = std::prev(frames_.end());
-  }
-  awaits_limits_ = send(*question, now);
-  return awaits_limits_;
-}
-
 bool Courier::send(Frame& frame, SteadyTime now) {
+  if (!can_be_read(frame)) return true;
   const std::string& events = frame.batch.events;
   std::uint8_t* const out = link_.make_frame(frame.head.size() + events.size());
   if (out == nullptr) throw std::bad_alloc();
@@ -467,49 +358,105 @@ bool Courier::send(Frame& frame, SteadyTime now) {
   return true;
 }
 
+bool Courier::can_be_read(Frame& frame) {
+  const std::size_t bytes = frame.head.size() + frame.batch.events.size();
+  if (bytes <= frame_bytes_unasked_max) return true;
+  if (limits_state_ != Limits::known) {
+    if (limits_state_ == Limits::unknown) limits_state_ = Limits::wanted;
+    frame.state = FrameState::waiting;
+    return false;
+  }
+  if (limits_.frame_bytes_max == 0 || bytes <= limits_.frame_bytes_max) return true;
+  refuse(frame, static_cast<std::uint32_t>(proto::Refusal::frame_too_large));
+  return false;
+}
+
+Courier::Frame& Courier::add_frame(std::uint32_t event_count) {
+  proto::FrameHeaderFields fields;
+  fields.client_id = client_id_;
+  fields.sequence = first_sequence_ + frames_.size();
+  fields.host = host_;
+  fields.pid = static_cast<std::uint64_t>(getpid());
+  fields.library = library;
+  // Whatever fails for want of memory fails before there is a frame.
+  std::string head = proto::frame_head(fields, event_count);
+  Frame& frame = frames_.emplace_back();
+  frame.head = std::move(head);
+  frame.event_count = event_count;
+  return frame;
+}
+
+bool Courier::make_frame(SteadyTime now) {
+  if (frames_.size() >= proto::confirm_window_frames) return false;
+  const auto due = std::ranges::find_if(postponed_, [&](const Batch& b) { return b.due <= now; });
+  if (due != postponed_.end()) {
+    add_frame(static_cast<std::uint32_t>(due->deliveries.size())).batch = std::move(*due);
+    postponed_.erase(due);
+    return true;
+  }
+  const std::lock_guard guard(mutex_);
+  if (waiting_.empty()) return false;
+  Batch& next = waiting_.front();
+  add_frame(static_cast<std::uint32_t>(next.deliveries.size())).batch = std::move(next);
+  waiting_.pop_front();
+  return true;
+}
+
 void Courier::rest(bool has_room) {
   const SteadyTime now = steady_clock::now();
-  SteadyTime next = next_due();
+  long timeout_ms = rest_ms(now);
   {
     const std::lock_guard guard(mutex_);
-    const bool wants_events = link_.is_connected() && has_room && may_send_new();
+    const bool wants_events = link_.is_connected() && has_room &&
+                              frames_in_flight_ < frames_in_flight_max &&
+                              frames_.size() < proto::confirm_window_frames;
     if (wants_events && !waiting_.empty()) return;
-    const bool wants_aside = wants_events && !is_aside_in_flight_ && !aside_.is_round_over();
-    if (wants_aside) next = std::min(next, aside_due_);
     is_asleep_ = wants_events;
-    if (is_closing_) next = std::min(next, deadline_);
+    if (is_closing_) {
+      const long closing_ms = left_ms(deadline_);
+      timeout_ms = timeout_ms < 0 ? closing_ms : std::min(timeout_ms, closing_ms);
+    }
   }
-  const auto left = std::chrono::ceil<milliseconds>(next - now).count();
-  const long timeout_ms = next == SteadyTime::max() ? -1 : std::max<long>(0, left);
   link_.wait(wake_fd_, !has_room, timeout_ms);
 }
 
-SteadyTime Courier::next_due() const {
-  if (!link_.is_open()) return open_at_;
+long Courier::rest_ms(SteadyTime now) const {
   SteadyTime next = SteadyTime::max();
-  if (!link_.is_connected()) return next;
-  for (const Frame& frame : frames_) {
-    const bool counts =
-        frame.state == FrameState::in_flight || (frame.state == FrameState::unsent && may_send());
-    if (counts) next = std::min(next, frame.due);
+  if (!link_.is_open()) {
+    next = open_at_;
+  } else if (link_.is_connected()) {
+    for (const Frame& frame : frames_) {
+      if (frame.state == FrameState::answered || frame.state == FrameState::waiting) continue;
+      const bool counts =
+          frame.state == FrameState::in_flight || frames_in_flight_ < frames_in_flight_max;
+      if (counts) next = std::min(next, frame.due);
+    }
+    const bool has_window =
+        frames_in_flight_ < frames_in_flight_max && frames_.size() < proto::confirm_window_frames;
+    for (const Batch& batch : postponed_) {
+      if (has_window) next = std::min(next, batch.due);
+    }
   }
-  return next;
+  if (next == SteadyTime::max()) return -1;
+  return std::max<long>(0, std::chrono::ceil<milliseconds>(next - now).count());
 }
 
 void Courier::finish() {
   for (Frame& frame : frames_) {
     if (frame.state != FrameState::answered) settle(frame, OUTRIDER_TIMEOUT, {});
   }
-  std::list<Batch> waiting;
+  std::deque<Batch> waiting;
   {
     const std::lock_guard guard(mutex_);
     waiting.swap(waiting_);
-    waiting.splice(waiting.end(), aside_.clear());
   }
-  for (Batch& batch : waiting) {
-    Frame frame;
-    frame.batch = std::move(batch);
-    settle(frame, OUTRIDER_TIMEOUT, {});
+  for (std::deque<Batch>* const batches : {&postponed_, &waiting}) {
+    for (Batch& batch : *batches) {
+      Frame frame;
+      frame.batch = std::move(batch);
+      settle(frame, OUTRIDER_TIMEOUT, {});
+    }
+    batches->clear();
   }
   {
     const std::lock_guard guard(mutex_);

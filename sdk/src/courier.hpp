@@ -8,17 +8,16 @@
 // away and all that is unanswered is sent again over a new one, in order and with the same numbers;
 // the sidecar takes each once (proto/README.md).
 //
-// Every frame ends. One that the sidecar finds too large, or too many, goes again in smaller ones,
-// down to single events. One event that is refused for the moment does not hold up the others: it
-// is set aside (set_aside.hpp). What is beyond the limits that the sidecar says is never sent;
-// before the first large frame of a connection they are asked for.
+// Every event ends. Events that the sidecar refuses for the moment go again in a new frame; a frame
+// that is more than it takes at once goes again in halves, down to the single event, which is then
+// refused for good. Frames that a sidecar may not even read wait until it has said its limits.
 //
 // Thread: the public functions are safe from any thread; run() and what it calls is the thread's
 // own, and so are the confirm functions of the events, which are called without a lock. Owns: the
 // thread, the link, the events. Where the thread hangs in libzmq (is_finished() stays false), this
 // must be leaked. Fails with: outrider_status; OUTRIDER_FULL beyond bytes_max, never by blocking.
-// Limits: bytes_max of events and their records, half of it for topics that wait for room, and what
-// ZeroMQ holds of the frames in flight; proto::confirm_window_frames frames.
+// Limits: bytes_max of events and their records, and what ZeroMQ holds of the frames in flight;
+// proto::confirm_window_frames frames.
 #pragma once
 
 #include <array>
@@ -27,7 +26,6 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
-#include <list>
 #include <mutex>
 #include <random>
 #include <span>
@@ -40,7 +38,6 @@
 #include "proto/confirm.hpp"
 #include "sdk/src/batch.hpp"
 #include "sdk/src/link.hpp"
-#include "sdk/src/set_aside.hpp"
 #include "sdk/src/worker.hpp"
 
 namespace outrider::sdk {
@@ -62,8 +59,6 @@ struct CourierCounts {
   std::uint64_t expired_events = 0;  ///< unconfirmed when the time to close was up
   std::uint64_t unconfirmed_events = 0;
   std::uint64_t unconfirmed_bytes = 0;
-  /// The number of the refusal in the sidecar's last answer; 0: it took all.
-  std::uint32_t last_refusal = 0;
 };
 
 class Courier {
@@ -94,6 +89,9 @@ class Courier {
 
   bool is_connected() const { return is_connected_.load(std::memory_order_relaxed); }
   CourierCounts counts();
+  /// The number of the last refusal that an answer named, or that its limits make
+  /// (proto/README.md); 0: none yet.
+  std::uint32_t last_refusal() const { return last_refusal_.load(std::memory_order_relaxed); }
 
   /// For fork: nobody else is inside between lock and unlock.
   void lock() { mutex_.lock(); }
@@ -102,20 +100,19 @@ class Courier {
   static void abandon(Courier* courier);
 
  private:
-  /// Whether a frame is within the limits of the sidecar.
-  enum class Fit : std::uint8_t { fits, too_large, unknown };
-  enum class FrameState : std::uint8_t { unsent, in_flight, answered };
+  enum class FrameState : std::uint8_t {
+    unsent,
+    waiting,  ///< for the sidecar's limits
+    in_flight,
+    answered,
+  };
+  enum class Limits : std::uint8_t { unknown, wanted, asked, known };
   struct Frame {
     std::string head;
     Batch batch;
     FrameState state = FrameState::unsent;
-    std::uint32_t refusals = 0;  ///< how often it was refused for the moment
     std::uint32_t event_count = 0;
-    bool is_unsure = false;  ///< it has been sent over a connection that ended
-    bool was_set_aside = false;
     SteadyTime due{};  ///< when it is to be sent, or else its answer is late
-
-    std::size_t bytes() const { return head.size() + batch.events.size(); }
   };
 
   void run();
@@ -124,39 +121,30 @@ class Courier {
 
   void receive_answers();
   void take_answer(proto::ByteView message);
-  void learn_limits();
-  void begin_aside_round();
-  void note_refusal(std::uint64_t number);
-  void end(Frame& frame);
+  void take_limits();
   void refuse_for_now(Frame& frame);
-  void break_up(Frame& frame);
-  void send_as_new(Frame& frame, std::list<Batch> batches);
+  void take_partly(Frame& frame);
+  void refuse(Frame& frame, std::uint32_t refusal);
   void settle(Frame& frame, outrider_status status,
               const std::vector<proto::RefusedEvent>& refused);
-  SetAside refused_for_now(const Batch& batch,
-                           const std::vector<proto::RefusedEvent>& refused) const;
-  static void tell(const Batch& batch, outrider_status status,
-                   const std::vector<proto::RefusedEvent>& refused);
   void forget_answered();
+  std::uint64_t first_unanswered() const;
+  void note_refusal(std::uint64_t refusal) {
+    last_refusal_.store(static_cast<std::uint32_t>(refusal), std::memory_order_relaxed);
+  }
 
   void mind_connection();
   void reconnect(SteadyTime now);
   bool is_answer_late(SteadyTime now) const;
   bool send_due();
-  bool send_new(SteadyTime now);
-  bool send_set_aside(SteadyTime now);
-  bool ask_for_limits(Frame& frame, SteadyTime now);
-  bool try_to_send(Frame& frame, SteadyTime now);
   bool send(Frame& frame, SteadyTime now);
-  Fit fit(const Frame& frame) const;
-  bool may_send() const { return frames_in_flight_ < frames_in_flight_max && !awaits_limits_; }
-  bool may_send_new() const { return may_send() && frames_.size() < proto::confirm_window_frames; }
-  Frame new_frame(std::size_t event_count) const;
+  bool can_be_read(Frame& frame);
+  Frame& add_frame(std::uint32_t event_count);
+  bool make_frame(SteadyTime now);
   void rest(bool has_room);
-  SteadyTime next_due() const;
+  long rest_ms(SteadyTime now) const;
 
   void wake();
-  std::size_t batch_bytes_max() const;
   /// How long to wait before the next try, after so many in vain.
   std::chrono::milliseconds backoff(std::chrono::milliseconds initial,
                                     std::chrono::milliseconds max, std::uint32_t times);
@@ -168,13 +156,12 @@ class Courier {
 
   // Shared with callers.
   std::atomic<bool> is_connected_ = false;
-  std::atomic<std::uint64_t> said_frame_bytes_max_ = 0;  ///< by the sidecar; 0: not yet
-  std::atomic<std::uint64_t> said_event_bytes_max_ = 0;
+  std::atomic<std::uint32_t> last_refusal_ = 0;
+  std::atomic<std::uint64_t> event_bytes_said_ = 0;  ///< by the sidecar that is connected; 0: not
   std::mutex mutex_;
   std::condition_variable changed_;
   // Guarded by mutex_.
-  std::list<Batch> waiting_;  ///< without a frame yet
-  SetAside aside_;
+  std::deque<Batch> waiting_;
   std::size_t held_bytes_ = 0;
   CourierCounts counts_;
   std::uint64_t answered_in_order_ = 0;  ///< of the events taken, all up to this one are answered
@@ -188,16 +175,13 @@ class Courier {
   Link link_;
   std::array<std::uint8_t, 16> client_id_{};
   std::string host_;
+  std::deque<Batch> postponed_;  ///< refused for the moment or too many, each with its due time
+  Limits limits_state_ = Limits::unknown;
+  proto::SaidLimits limits_;
   std::deque<Frame> frames_;  ///< by their numbers, from the lowest unanswered one on
   std::uint64_t first_sequence_ = 1;
   std::size_t frames_in_flight_ = 0;
   std::uint64_t seen_disconnects_ = 0;
-  bool knows_limits_ = false;             ///< of this connection
-  bool awaits_limits_ = false;            ///< nothing is sent until an answer comes
-  bool has_ended_ = false;                ///< a frame, since forget_answered()
-  bool is_aside_in_flight_ = false;       ///< a frame of what was set aside is unanswered
-  SteadyTime aside_due_{};                ///< when the next of these may go
-  std::uint32_t aside_rounds_ = 0;        ///< in vain, one after the other
   SteadyTime open_at_{};                  ///< not to be opened before
   std::uint32_t futile_connections_ = 0;  ///< that ended, since the last answer
   std::string message_;

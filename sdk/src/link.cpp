@@ -118,6 +118,7 @@ bool Link::open() {
   // Not ZMQ_IMMEDIATE: a frame in the pipe must survive a reconnect.
   if (socket == nullptr || !set_int(socket, ZMQ_SNDHWM, options_.send_frames_max) ||
       !set_int(socket, ZMQ_LINGER, 0) ||
+      !set_int(socket, ZMQ_HEARTBEAT_IVL, options_.heartbeat_ms) ||
       !set_int(socket, ZMQ_RECONNECT_IVL, options_.reconnect_initial_ms) ||
       !set_int(socket, ZMQ_RECONNECT_IVL_MAX, options_.reconnect_max_ms)) {
     return false;

@@ -24,6 +24,10 @@ struct LinkOptions {
   int send_frames_max = 0;
   int reconnect_initial_ms = 0;
   int reconnect_max_ms = 0;
+  /// How often the peer is asked whether it lives, and how long it may take to answer; 0: never. A
+  /// peer that is full does not answer either, and what is half written to it is lost then: only
+  /// for those who send again.
+  int heartbeat_ms = 0;
   void* shared_context = nullptr;  ///< not owned
 };
 

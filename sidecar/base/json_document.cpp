@@ -1,6 +1,5 @@
 #include "sidecar/base/json_document.hpp"
 
-#include <algorithm>
 #include <bit>
 #include <charconv>
 #include <cstdint>
@@ -79,34 +78,30 @@ bool pack(const Value& value, std::uint32_t depth, std::string& data) {
   return false;
 }
 
-bool is_number_char(char c) {
+bool is_of_number(char c) {
   return (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E';
 }
 
-bool fits_64_bits(std::string_view integer) {
-  std::uint64_t positive;
-  std::int64_t negative;
-  const char* const end = integer.data() + integer.size();
-  return std::from_chars(integer.data(), end, positive).ec == std::errc{} ||
-         std::from_chars(integer.data(), end, negative).ec == std::errc{};
-}
-
-/// The first integer in valid JSON that needs more than 64 bits.
-std::string_view find_long_integer(std::string_view json) {
-  for (std::size_t i = 0; i < json.size(); ++i) {
-    if (json[i] == '"') {
-      for (++i; json[i] != '"'; ++i) {
-        if (json[i] == '\\') ++i;
-      }
-    } else if (json[i] == '-' || (json[i] >= '0' && json[i] <= '9')) {
-      const auto* const end = std::find_if_not(json.begin() + i, json.end(), is_number_char);
-      const std::string_view number(json.begin() + i, end);
-      const bool is_integer = number.find_first_of(".eE") == std::string_view::npos;
-      if (is_integer && !fits_64_bits(number)) return number;
-      i += number.size() - 1;
+/// Where in valid JSON an integer begins that 64 bits do not hold; npos: nowhere.
+std::size_t find_large_integer(std::string_view json) {
+  for (std::size_t at = 0; at < json.size(); ++at) {
+    if (json[at] == '"') {
+      while (json[++at] != '"') at += json[at] == '\\' ? 1 : 0;
+      continue;
     }
+    if (json[at] != '-' && (json[at] < '0' || json[at] > '9')) continue;
+    const std::size_t begin = at;
+    while (at < json.size() && is_of_number(json[at])) ++at;
+    const std::string_view number = json.substr(begin, at-- - begin);
+    if (number.find_first_of(".eE") != std::string_view::npos) continue;
+    std::int64_t negative = 0;
+    std::uint64_t positive = 0;
+    const char* const end = number.data() + number.size();
+    const auto read = number[0] == '-' ? std::from_chars(number.data(), end, negative)
+                                       : std::from_chars(number.data(), end, positive);
+    if (read.ec != std::errc()) return begin;
   }
-  return {};
+  return std::string_view::npos;
 }
 
 }  // namespace
@@ -116,10 +111,10 @@ Status parse_json(std::string_view json, rapidjson::Document& document) {
                              rapidjson::kParseFullPrecisionFlag | rapidjson::kParseIterativeFlag;
   document.Parse<flags>(json.data(), json.size());
   if (!document.HasParseError()) {
-    const std::string_view number = find_long_integer(json);
-    if (number.empty()) return Nothing{};
-    return Error{"the integer at byte " + std::to_string(number.data() - json.data()) +
-                 " needs more than 64 bits; write it as text, or with a decimal point"};
+    const std::size_t at = find_large_integer(json);
+    if (at == std::string_view::npos) return Nothing{};
+    return Error{"the integer at byte " + std::to_string(at) +
+                 " does not fit in 64 bits; write it as text, or with a point as a double"};
   }
   return Error{"invalid JSON at byte " + std::to_string(document.GetErrorOffset()) + ": " +
                rapidjson::GetParseError_En(document.GetParseError())};

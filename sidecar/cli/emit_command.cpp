@@ -9,14 +9,13 @@
 
 #include <unistd.h>
 
-#include "proto/refusal.hpp"
+#include "proto/topic.hpp"
 #include "sidecar/base/json_data.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
 #include "sidecar/cli/arguments.hpp"
 #include "sidecar/cli/commands.hpp"
 #include "sidecar/cli/emit_line.hpp"
-#include "sidecar/cli/endpoint_look.hpp"
 #include "sidecar/cli/event_sender.hpp"
 #include "sidecar/config/endpoint.hpp"
 
@@ -64,11 +63,8 @@ ArgumentTable emit_arguments(EmitOptions& options) {
                store_duration(options.delay)},
               {"stdin", "", "read events from stdin, one a line",
                store_switch(options.reads_stdin)},
-              {"timeout", "DURATION", "how long to wait for a sidecar that is there (5s)",
+              {"timeout", "DURATION", "how long to wait for the sidecar (5s)",
                store_duration(options.sender.timeout)},
-              {"wait", "",
-               "wait that long also for one that is not there, or that has no room (--confirm)",
-               store_switch(options.sender.wait)},
           },
       .positionals_max = 2,
       .take_positional = [&options](const std::string& word) -> Status {
@@ -86,8 +82,8 @@ ArgumentTable emit_arguments(EmitOptions& options) {
 struct LineCounts {
   std::uint64_t events = 0;
   std::uint64_t bad_lines = 0;
-  bool is_stuck = false;     ///< the buffer stayed full for the whole timeout
-  std::string failure = {};  ///< why stdin could not be read to its end
+  bool is_stuck = false;  ///< the buffer stayed full for the whole timeout
+  int read_error = 0;     ///< errno of stdin; 0: read to its end
 };
 
 /// A line on stderr that is written over each second, if stderr is a terminal.
@@ -146,78 +142,74 @@ LineCounts send_stdin(EventSender& sender) {
                    reason.c_str());
     }
     progress.update(counts.events);
+    errno = 0;
   }
+  // Read errors of the stream are told by errno alone.
+  if (!counts.is_stuck && (std::cin.bad() || errno != 0)) counts.read_error = errno;
   progress.clear();
-  if (std::cin.bad()) {
-    counts.failure = std::string("stdin: ") + std::strerror(errno != 0 ? errno : EIO);
-  }
   return counts;
 }
 
-/// Why not all events were taken.
-std::string why_not(const EmitOptions& options, const EventSender::Outcome& outcome) {
-  const SenderOptions& sender = options.sender;
-  if (outcome.refusal != 0) {
-    const proto::RefusalRow row = proto::describe(static_cast<proto::Refusal>(outcome.refusal));
-    return "the sidecar refused events: " + std::string(row.name) + ": " +
-           std::string(row.sentence);
+/// Why not all events arrived: what is known, or that the time was up.
+std::string failure(const EventSender& sender, const SenderOptions& options) {
+  if (const std::string refusal = sender.last_refusal(); !refusal.empty()) {
+    return "the sidecar at " + options.used_endpoint() + " answered " + refusal;
   }
-  const std::string within = " within " + format_duration(sender.timeout);
-  if (outcome.unknown > 0) {
-    return "the sidecar at " + sender.endpoint + " did not take all events" + within;
+  if (const std::string obstacle = sender.obstacle(); !obstacle.empty()) {
+    return options.used_endpoint() + ": " + obstacle;
   }
-  return "no sidecar " + std::string(sender.confirm ? "confirmed" : "took") + " the events at " +
-         sender.used_endpoint() + within;
+  return "no sidecar " + std::string(options.confirm ? "confirmed" : "took") + " all events at " +
+         options.used_endpoint() + " within " + format_duration(options.timeout);
 }
 
-/// Whether it makes sense to send; says why not.
-bool is_reachable(const EmitOptions& options, const ArgumentTable& table) {
-  if (options.sender.wait) return true;
-  const std::string reason = why_unreachable(options.sender.used_endpoint());
-  if (!reason.empty()) print_error(table, reason + "; --wait waits for a sidecar");
-  return reason.empty();
-}
-
-int emit_one(EventSender& sender, const EmitOptions& options, const ArgumentTable& table) {
+/// TOPIC and JSON, before anything is asked of a sidecar.
+Result<EmitEvent> read_event(const EmitOptions& options) {
   auto data = json_to_msgpack(options.words[1]);
-  if (!data.ok()) {
-    print_error(table, data.error().message);
-    return exit_usage;
+  if (!data.ok()) return data.error();
+  if (!proto::is_valid_topic(options.words[0])) {
+    return Error{outrider_status_text(OUTRIDER_BAD_TOPIC)};
   }
   const auto delay_ms = std::chrono::ceil<std::chrono::milliseconds>(options.delay).count();
-  const EmitEvent event{.topic = options.words[0],
-                        .data = std::move(data.value()),
-                        .at_ns = options.at_ns,
-                        .delay_ms = static_cast<std::uint64_t>(delay_ms)};
+  return EmitEvent{.topic = options.words[0],
+                   .data = std::move(data.value()),
+                   .at_ns = options.at_ns,
+                   .delay_ms = static_cast<std::uint64_t>(delay_ms)};
+}
+
+int emit_one(EventSender& sender, const EmitEvent& event, const EmitOptions& options,
+             const ArgumentTable& table) {
   if (const auto status = sender.send(event); status != OUTRIDER_OK) {
     print_error(table, outrider_status_text(status));
     return status == OUTRIDER_TIMEOUT ? exit_failed : exit_usage;
   }
-  if (!is_reachable(options, table)) return exit_failed;
-  const EventSender::Outcome outcome = sender.finish();
+  const EventSender::Outcome outcome = sender.finish(true);
   if (outcome.sent == 1) return exit_done;
-  print_error(table, why_not(options, outcome));
+  print_error(table, failure(sender, options.sender) +
+                         (outcome.unknown > 0 ? "; the event may have arrived" : ""));
   return exit_failed;
 }
 
 int emit_stdin(EventSender& sender, const EmitOptions& options, const ArgumentTable& table) {
-  if (!is_reachable(options, table)) return exit_failed;
   const LineCounts counts = send_stdin(sender);
-  const EventSender::Outcome outcome = sender.finish();
+  const EventSender::Outcome outcome = sender.finish(false);
   std::string report = std::to_string(outcome.sent) + " events ";
   report += options.sender.confirm
                 ? "confirmed, " + std::to_string(outcome.refused) + " refused by the sidecar, "
                 : "sent, ";
-  if (outcome.unknown > 0) report += std::to_string(outcome.unknown) + " sent or lost, ";
+  if (outcome.lost > 0) report += std::to_string(outcome.lost) + " lost, ";
+  if (outcome.unknown > 0) report += std::to_string(outcome.unknown) + " unknown, ";
   report += std::to_string(counts.bad_lines) + " lines refused\n";
   std::fputs(report.c_str(), stderr);
-  if (!counts.failure.empty()) print_error(table, counts.failure);
-  const bool has_all = !counts.is_stuck && outcome.sent == counts.events;
-  if (!has_all) {
-    print_error(table, why_not(options, outcome) +
-                           (counts.is_stuck ? "; stdin is not read to its end" : ""));
+  if (counts.read_error != 0) {
+    print_error(table, std::string("stdin cannot be read: ") + std::strerror(counts.read_error));
+    return exit_failed;
   }
-  return has_all && counts.bad_lines == 0 && counts.failure.empty() ? exit_done : exit_failed;
+  if (counts.is_stuck || outcome.sent + outcome.refused < counts.events) {
+    print_error(table, failure(sender, options.sender) +
+                           (counts.is_stuck ? "; stdin is not read to its end" : ""));
+    return exit_failed;
+  }
+  return counts.bad_lines + outcome.refused == 0 ? exit_done : exit_failed;
 }
 
 /// What the rows of the table cannot see: how the options go together.
@@ -246,14 +238,27 @@ int emit_command(const std::vector<std::string>& arguments) {
     print_error(table, message);
     return exit_usage;
   }
+  EmitEvent event;
+  if (!options.reads_stdin) {
+    Result<EmitEvent> read = read_event(options);
+    if (!read.ok()) {
+      print_error(table, read.error().message);
+      return exit_usage;
+    }
+    event = std::move(read.value());
+  }
   EventSender sender(options.sender);
   if (sender.status() != OUTRIDER_OK) {
     print_error(table,
                 options.sender.used_endpoint() + ": " + outrider_status_text(sender.status()));
     return exit_usage;
   }
+  if (const std::string obstacle = sender.obstacle(); !obstacle.empty()) {
+    print_error(table, options.sender.used_endpoint() + ": " + obstacle);
+    return exit_failed;
+  }
   return options.reads_stdin ? emit_stdin(sender, options, table)
-                             : emit_one(sender, options, table);
+                             : emit_one(sender, event, options, table);
 }
 
 }  // namespace outrider::sidecar

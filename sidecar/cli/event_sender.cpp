@@ -1,15 +1,20 @@
 #include "sidecar/cli/event_sender.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <cstring>
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "proto/refusal.hpp"
 
 namespace outrider::sidecar {
 namespace {
 
-/// How long nothing happens before it is asked why.
-constexpr Duration patience = std::chrono::milliseconds(100);
+constexpr Duration flush_slice = std::chrono::milliseconds(20);
 
 std::uint32_t to_ms(Duration duration) {
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
@@ -58,72 +63,92 @@ outrider_status EventSender::send(const EmitEvent& event) {
 }
 
 outrider_status EventSender::deliver(const outrider_event& event) {
-  Duration left = options_.timeout;
+  std::unique_lock lock(mutex_);
   for (;;) {
-    std::unique_lock lock(mutex_);
     const std::uint64_t answered = answered_;
     lock.unlock();
     const outrider_status status = outrider_deliver(client_.get(), &event, on_confirm, this);
     if (status != OUTRIDER_FULL) return status;
     lock.lock();
-    const Duration step = std::min(left, patience);
-    if (changed_.wait_for(lock, step, [&] { return answered_ != answered; })) {
-      left = options_.timeout;
-      continue;
+    if (!changed_.wait_for(lock, options_.timeout, [&] { return answered_ != answered; })) {
+      return OUTRIDER_TIMEOUT;
     }
-    left -= step;
-    lock.unlock();
-    if (left <= Duration{} || has_no_room()) return OUTRIDER_TIMEOUT;
   }
 }
 
-void EventSender::on_confirm(void* user, outrider_status status) {
+void EventSender::on_confirm(void* user, outrider_status) {
   auto& self = *static_cast<EventSender*>(user);
-  const std::uint32_t refusal = status == OUTRIDER_REFUSED ? self.stats().last_refusal : 0;
   const std::lock_guard guard(self.mutex_);
-  if (refusal != 0) self.refusal_ = refusal;
   ++self.answered_;
   self.changed_.notify_one();
 }
 
-bool EventSender::has_no_room() const {
-  return !options_.wait && proto::is_for_later(stats().last_refusal);
-}
-
-outrider_status EventSender::flush() {
-  if (!options_.confirm) return outrider_flush(client_.get(), to_ms(options_.timeout));
-  Duration left = options_.timeout;
-  for (;;) {
-    const outrider_stats before = stats();
-    const Duration step = std::min(left, patience);
-    const outrider_status status = outrider_flush(client_.get(), to_ms(step));
-    if (status == OUTRIDER_OK) return status;
-    left -= step;
-    const bool is_stuck = stats().unconfirmed_events == before.unconfirmed_events;
-    if (left <= Duration{} || (is_stuck && has_no_room())) return status;
+EventSender::Outcome EventSender::finish(bool is_impatient) {
+  const auto deadline = std::chrono::steady_clock::now() + options_.timeout;
+  outrider_status flushed = OUTRIDER_TIMEOUT;
+  for (bool is_over = false; !is_over && flushed != OUTRIDER_OK;) {
+    const auto left = deadline - std::chrono::steady_clock::now();
+    // In slices, to look at the refusals; a flush without confirm waits for no answers.
+    const Duration slice =
+        options_.confirm ? std::min<Duration>(left, flush_slice) : Duration(left);
+    flushed = outrider_flush(client_.get(), to_ms(std::max(slice, Duration{})));
+    const bool is_refused = is_impatient && proto::is_for_later(stats().last_refusal);
+    is_over = !options_.confirm || is_refused || std::chrono::steady_clock::now() >= deadline;
   }
-}
-
-EventSender::Outcome EventSender::finish() {
-  const outrider_status flushed = flush();
-  const std::uint32_t last_refusal = stats().last_refusal;
   outrider_close(client_.get(), flushed == OUTRIDER_OK ? to_ms(options_.timeout) : 0);
-  const outrider_stats known = stats();
-  if (!options_.confirm) {
-    return {.sent = known.handed_over_events,
-            .unknown = known.shipped_events - known.handed_over_events};
+  const outrider_stats end = stats();
+  if (options_.confirm) {
+    return {
+        .sent = end.confirmed_events, .refused = end.refused_events, .unknown = end.expired_events};
   }
-  const std::lock_guard guard(mutex_);
-  const bool is_left = known.expired_events > 0 && last_refusal != 0;
-  return {.sent = known.confirmed_events,
-          .refused = known.refused_events,
-          .refusal = is_left ? last_refusal : refusal_};
+  return {.sent = end.handed_over_events,
+          .lost = end.dropped[OUTRIDER_DROPPED_LINGER],
+          .unknown = end.unknown_events};
 }
 
 outrider_stats EventSender::stats() const {
   outrider_stats stats{};
   outrider_stats_read(client_.get(), &stats, sizeof(stats));
   return stats;
+}
+
+std::string EventSender::last_refusal() const {
+  const std::uint32_t number = stats().last_refusal;
+  for (const proto::RefusalRow& row : proto::refusals) {
+    if (static_cast<std::uint32_t>(row.refusal) != number) continue;
+    return std::string(row.name) + ": " + std::string(row.sentence);
+  }
+  return number == 0 ? std::string() : "refusal " + std::to_string(number);
+}
+
+std::string EventSender::obstacle() const {
+  constexpr std::string_view scheme = "ipc://";
+  const std::string& endpoint = options_.used_endpoint();
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (!endpoint.starts_with(scheme) ||
+      endpoint.size() - scheme.size() >= sizeof(address.sun_path)) {
+    return {};
+  }
+  endpoint.copy(address.sun_path, sizeof(address.sun_path) - 1, scheme.size());
+  const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (probe < 0) return {};
+  const int connected = ::connect(probe, reinterpret_cast<sockaddr*>(&address), sizeof(address));
+  const int error = connected == 0 ? 0 : errno;
+  ::close(probe);
+  switch (error) {
+    case 0:
+    case EAGAIN:
+      return {};
+    case ENOENT:
+      return "there is no socket; is the sidecar running, and does it listen there?";
+    case ECONNREFUSED:
+      return "nobody listens there any more; is the sidecar running?";
+    case EACCES:
+      return "permission denied; ingest.socket_group and ingest.socket_mode say who may";
+    default:
+      return std::strerror(error);
+  }
 }
 
 }  // namespace outrider::sidecar

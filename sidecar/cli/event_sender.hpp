@@ -20,8 +20,6 @@ struct SenderOptions {
   std::string endpoint;
   std::string confirm_endpoint;
   bool confirm = false;  ///< deliver, to the second endpoint
-  /// Also for a sidecar that is not there, or has no room: until the timeout.
-  bool wait = false;
   Duration timeout = std::chrono::seconds(5);
 
   const std::string& used_endpoint() const { return confirm ? confirm_endpoint : endpoint; }
@@ -36,18 +34,24 @@ class EventSender {
   /// Other than OUTRIDER_OK: an option cannot work, and nothing can be sent.
   outrider_status status() const { return status_; }
 
-  /// OUTRIDER_TIMEOUT: no room for the whole timeout, or as long as the sidecar says that it has
-  /// none.
+  /// OUTRIDER_TIMEOUT: no room for the whole timeout.
   outrider_status send(const EmitEvent& event);
 
   struct Outcome {
-    std::uint64_t sent = 0;     ///< with confirm, those that were confirmed
-    std::uint64_t unknown = 0;  ///< handed to a sidecar that took nothing more: sent or lost
+    std::uint64_t sent = 0;     ///< handed over; with confirm, those that were confirmed
     std::uint64_t refused = 0;  ///< with confirm, by the sidecar
-    std::uint32_t refusal = 0;  ///< with confirm, the last reason; 0: there was none
+    std::uint64_t lost = 0;     ///< taken by send(), and certainly not with the sidecar
+    std::uint64_t unknown = 0;  ///< on their way when the time was up; they may have arrived
   };
-  /// Sends the rest and says what became of the events.
-  Outcome finish();
+  /// Sends the rest and says what became of the events. With `is_impatient`, the first refusal for
+  /// the moment ends the wait.
+  Outcome finish(bool is_impatient);
+
+  /// Why nothing could be sent now, if that is known without waiting: no socket there, nobody
+  /// behind it, or no right to use it. Empty: it may well work.
+  std::string obstacle() const;
+  /// The last refusal that an answer named, by its name and in words; empty: none.
+  std::string last_refusal() const;
 
  private:
   struct FreeClient {
@@ -56,8 +60,6 @@ class EventSender {
 
   static void on_confirm(void* user, outrider_status status);
   outrider_status deliver(const outrider_event& event);
-  outrider_status flush();
-  bool has_no_room() const;
   outrider_stats stats() const;
 
   const SenderOptions options_;
@@ -65,7 +67,6 @@ class EventSender {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::uint64_t answered_ = 0;  ///< guarded by mutex_
-  std::uint32_t refusal_ = 0;   ///< of the last event that was refused for good; guarded by mutex_
   // Last: its thread calls on_confirm until it is freed.
   std::unique_ptr<outrider_client, FreeClient> client_;
 };

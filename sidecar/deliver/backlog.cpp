@@ -229,7 +229,7 @@ void Backlog::give_id(Batch& batch, const Now& now) {
 
 void Backlog::wait_until(MonoTime due, BatchPtr batch) {
   ledger_.queued += batch->events;
-  batch->body = {};
+  batch->rest();
   waiting_.emplace(due, std::move(batch));
 }
 
@@ -246,6 +246,7 @@ void Backlog::split(BatchPtr batch, const Now& now) {
   batch->records.erase(cut, batch->records.end());
   batch->events /= 2;
   batch->attempts = 0;
+  batch->failed_after = 0;
   give_id(*batch, now);
   give_id(*second, now);
   if (keeps_key_order_) {
@@ -297,7 +298,12 @@ void Backlog::recycle(BatchPtr batch) {
   batch->events = 0;
   batch->attempts = 0;
   batch->first_attempt_at = {};
+  batch->failed_after = 0;
   batch->is_too_large = false;
+  // Memory for one large event is not worth keeping.
+  const std::size_t kept_max = 2 * batch_bytes_max_;
+  if (batch->records.capacity() > kept_max) give_back(batch->records);
+  if (batch->body.bytes.capacity() > kept_max) give_back(batch->body);
   spare_ = std::move(batch);
 }
 

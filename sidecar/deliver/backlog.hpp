@@ -45,8 +45,6 @@ class Backlog {
   MonoTime fresh_due_at(bool is_idle) const;
   /// When the next failed batch wants to be tried again, or `never`.
   MonoTime retry_due_at() const;
-  /// Enough is queued for a batch that is full.
-  bool has_full_batch() const;
 
   /// Makes a batch of at most so many events. Null if there is none to be sent after all, because
   /// all had expired or stand behind others of their key.
@@ -80,6 +78,7 @@ class Backlog {
   void give_id(Batch& batch, const Now& now);
 
  private:
+  bool has_full_batch() const;
   double free_part() const;
   bool has_room(std::size_t record_bytes) const;
   bool spill(proto::ByteView record, const Now& now);

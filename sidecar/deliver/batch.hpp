@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sidecar/base/clock.hpp"
@@ -21,12 +22,21 @@ namespace outrider::sidecar {
 struct Batch;
 using BatchPtr = std::unique_ptr<Batch>;
 
+/// Empties it and gives its memory back, which assigning an empty string or vector need not do.
+template <typename Container>
+void give_back(Container& container) {
+  Container empty;
+  std::swap(container, empty);
+}
+
 struct Batch {
   std::string id;  ///< the same over all attempts; a single event's batch has the event's id
   std::vector<std::uint8_t> records;
   std::uint32_t events = 0;
   std::uint32_t attempts = 0;
   MonoTime first_attempt_at{};
+  /// The newest attempt of the destination when this batch failed; 0: it has not.
+  AttemptId failed_after = 0;
   /// Goes when this one is settled: the second half of what was split, if order matters.
   BatchPtr follower;
 
@@ -41,6 +51,13 @@ struct Batch {
   void forget_attempts() {
     attempts = 0;
     first_attempt_at = {};
+  }
+
+  /// It waits: gives back all memory but its records'.
+  void rest() {
+    give_back(body);
+    give_back(topics);
+    records.shrink_to_fit();
   }
 
   /// Calls `visit(RecordView)` for every event, oldest first.

@@ -52,6 +52,7 @@ Destination::Destination(const DestinationConfig& config, std::unique_ptr<Encode
       transport_(std::move(transport)),
       lane_(lane),
       failures_(config.name, log),
+      drops_(config.name, log),
       pacer_(config, seed),
       backlog_(config, *encoder_, lane, ledger_, ~seed) {
   if (lane_ != nullptr) lane_->attach(ledger_);
@@ -93,6 +94,7 @@ bool Destination::samples(const RecordView& record) {
 }
 
 int Destination::do_work(const Now& now) {
+  note_held_back(now);
   collect(now);
   bury_old(now);
   int refilled = 0;
@@ -109,7 +111,8 @@ int Destination::do_work(const Now& now) {
       start(std::move(batch), is_retry, now);
     }
   }
-  note_held_back(now);
+  failures_.do_work(now);
+  drops_.look(ledger_, now);
   return batches + refilled + static_cast<int>(completions_.size());
 }
 
@@ -155,10 +158,13 @@ void Destination::start(BatchPtr batch, bool is_retry, const Now& now) {
   transport_->start(attempt, now);
 }
 
-/// The concurrency limit learns only while it is what stands between a full batch and its request.
+/// The concurrency limit learns only while it is what stands between a batch that is due and its
+/// request. Called before answers are looked at, as what was due until then was held back.
 void Destination::note_held_back(const Now& now) {
-  const bool has_more = backlog_.has_full_batch() || backlog_.retry_due_at() <= now.mono;
-  if (has_more && in_flight_.size() >= pacer_.concurrency_limit()) pacer_.note_held_back();
+  if (in_flight_.size() < pacer_.concurrency_limit()) return;
+  const bool is_due =
+      backlog_.fresh_due_at(is_flushing_) <= now.mono || backlog_.retry_due_at() <= now.mono;
+  if (is_due) pacer_.note_held_back();
 }
 
 // Settling ----------------------------------------------------------------------------------------
@@ -188,7 +194,10 @@ void Destination::settle(const Completion& completion, const Now& now) {
 
 void Destination::settle_answer(BatchPtr batch, const Completion& completion, const Now& now) {
   if (settle_items(batch, completion, now)) return;
-  const Outcome outcome = outcome_of(completion, status_actions_);
+  Outcome outcome = outcome_of(completion, status_actions_);
+  if (outcome == Outcome::split && !others_succeed(*batch)) {
+    outcome = unproved_split(completion.status);
+  }
   if (outcome == Outcome::delivered && encoder_->has_item_answers()) {
     // Some events of it may have been refused; so all go again.
     failed(std::move(batch), Outcome::retry, unreadable(completion), now);
@@ -203,7 +212,8 @@ void Destination::settle_answer(BatchPtr batch, const Completion& completion, co
     return;
   }
   // Whatever the answer was, there was one: the destination is up.
-  if (completion.result != AttemptResult::unsendable) answered(*batch, now);
+  const bool is_taken = outcome == Outcome::delivered;
+  if (completion.result != AttemptResult::unsendable) answered(*batch, is_taken, now);
   switch (outcome) {
     case Outcome::retry:
     case Outcome::hold:
@@ -244,16 +254,21 @@ bool Destination::settle_items(BatchPtr& batch, const Completion& completion, co
   if (!is_understood || item_statuses_.size() != batch->events) return false;
   std::uint32_t refused = 0;
   std::uint32_t too_large = 0;
+  std::uint32_t taken = 0;
   bool is_hold = false;
+  const bool is_proved = others_succeed(*batch);
   const std::uint32_t settled =
       batch->remove_if([&](std::uint32_t index, const RecordView& record) {
-        const Outcome outcome = outcome_of(item_statuses_[index], status_actions_);
+        Outcome outcome = outcome_of(item_statuses_[index], status_actions_);
+        if (outcome == Outcome::split && !is_proved) {
+          outcome = unproved_split(item_statuses_[index]);
+        }
         is_hold = is_hold || outcome == Outcome::hold;
         if (outcome == Outcome::retry || outcome == Outcome::hold) return false;
         if (outcome == Outcome::delivered) {
-          ++ledger_.delivered;
+          ++taken;
         } else {
-          const bool is_too_large = outcome == Outcome::split;
+          const bool is_too_large = item_statuses_[index] == 413;
           ++(is_too_large ? too_large : refused);
           Completion item;
           item.status = item_statuses_[index];
@@ -264,6 +279,7 @@ bool Destination::settle_items(BatchPtr& batch, const Completion& completion, co
         backlog_.release(record);
         return true;
       });
+  ledger_.delivered += taken;
   for (const auto& [reason, dead] :
        {std::pair{DeadReason::refused, refused}, std::pair{DeadReason::too_large, too_large}}) {
     if (dead == 0) continue;
@@ -271,12 +287,12 @@ bool Destination::settle_items(BatchPtr& batch, const Completion& completion, co
     failures_.buried(*batch, dead, reason, completion, now);
   }
   if (batch->events == 0) {
-    answered(*batch, now);
+    answered(*batch, taken > 0, now);
     backlog_.finish(std::move(batch), now);
   } else if (settled == 0) {
     failed(std::move(batch), is_hold ? Outcome::hold : Outcome::retry, completion, now);
   } else {
-    answered(*batch, now);
+    answered(*batch, taken > 0, now);
     if (is_hold) batch->forget_attempts();
     backlog_.give_id(*batch, now);
     const Duration delay = pacer_.retry_delay(batch->attempts);
@@ -285,10 +301,21 @@ bool Destination::settle_items(BatchPtr& batch, const Completion& completion, co
   return true;
 }
 
-void Destination::answered(const Batch& batch, const Now& now) {
-  const auto outage = pacer_.answered(batch.attempt_id, now.mono - batch.started_at, now);
+/// Another request has succeeded that began after this batch had failed. So it is not the receiver.
+bool Destination::others_succeed(const Batch& batch) const {
+  return batch.failed_after != 0 && last_taken_ > batch.failed_after;
+}
+
+/// `is_taken`: it took events of the batch.
+void Destination::answered(const Batch& batch, bool is_taken, const Now& now) {
+  std::optional<Duration> latency;
+  if (is_taken) {
+    latency = now.mono - batch.started_at;
+    last_taken_ = std::max(last_taken_, batch.attempt_id);
+  }
+  const auto outage = pacer_.answered(batch.attempt_id, latency, now);
   if (!outage) return;
-  failures_.recovered(*outage);
+  failures_.recovered(*outage, now);
   backlog_.make_all_due(now);
   if (std::exchange(is_held_, false)) backlog_.forget_attempts();
 }
@@ -301,7 +328,7 @@ void Destination::delivered(BatchPtr batch, std::uint32_t lost, const Now& now) 
 
 /// The front of the batch is done, the rest waits until the peer takes more.
 void Destination::sent_some(BatchPtr batch, const Completion& completion, const Now& now) {
-  if (completion.events_sent > 0) answered(*batch, now);
+  if (completion.events_sent > 0) answered(*batch, true, now);
   ledger_.delivered += completion.events_sent - completion.events_lost;
   ledger_.drop(DropReason::subscriber_full, completion.events_lost);
   batch->remove_if([&](std::uint32_t index, const RecordView& record) {
@@ -327,6 +354,7 @@ void Destination::failed(BatchPtr batch, Outcome outcome, const Completion& comp
       now);
   if (is_hold) {
     is_held_ = true;
+    batch->failed_after = pacer_.last_attempt();
     failures_.held(completion, ledger_.queued + batch->events, now);
     batch->forget_attempts();
     backlog_.wait_until(now.mono + delay, std::move(batch));
@@ -342,6 +370,7 @@ void Destination::failed(BatchPtr batch, Outcome outcome, const Completion& comp
 
 void Destination::retry_or_give_up(BatchPtr batch, Duration delay, const Completion& completion,
                                    const Now& now) {
+  batch->failed_after = pacer_.last_attempt();
   const bool is_spent = retry_attempts_max_ != 0 && batch->attempts >= retry_attempts_max_;
   const bool is_old = now.mono - batch->first_attempt_at >= retry_age_max_;
   // What fails while the sidecar stops has not failed for ever.
@@ -414,7 +443,8 @@ void Destination::bury_unsent(std::uint64_t events) {
 // Time and shutdown -------------------------------------------------------------------------------
 
 MonoTime Destination::next_deadline() const {
-  MonoTime deadline = transport_->next_deadline();
+  MonoTime deadline =
+      std::min({transport_->next_deadline(), failures_.next_deadline(), drops_.next_deadline()});
   if (is_disabled_ || (lane_ != nullptr && lane_->is_busy())) return deadline;
   // Events that expired have made room since the last refill.
   if (backlog_.can_refill()) return MonoTime::min();
@@ -453,6 +483,7 @@ void Destination::abandon(const Now& now) {
     ledger_.drop(DropReason::linger, backlog_.clear());
   }
   failures_.finish();
+  drops_.finish(ledger_);
 }
 
 }  // namespace outrider::sidecar

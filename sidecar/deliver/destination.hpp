@@ -22,6 +22,7 @@
 #include "sidecar/base/log.hpp"
 #include "sidecar/config/destination_config.hpp"
 #include "sidecar/deliver/backlog.hpp"
+#include "sidecar/deliver/drop_log.hpp"
 #include "sidecar/deliver/failure_log.hpp"
 #include "sidecar/deliver/outcome.hpp"
 #include "sidecar/deliver/pacer.hpp"
@@ -94,7 +95,8 @@ class Destination final : public Agent {
   void settle(const Completion& completion, const Now& now);
   void settle_answer(BatchPtr batch, const Completion& completion, const Now& now);
   bool settle_items(BatchPtr& batch, const Completion& completion, const Now& now);
-  void answered(const Batch& batch, const Now& now);
+  bool others_succeed(const Batch& batch) const;
+  void answered(const Batch& batch, bool is_taken, const Now& now);
   void delivered(BatchPtr batch, std::uint32_t lost, const Now& now);
   void sent_some(BatchPtr batch, const Completion& completion, const Now& now);
   void failed(BatchPtr batch, Outcome outcome, const Completion& completion, const Now& now);
@@ -118,6 +120,7 @@ class Destination final : public Agent {
   std::unique_ptr<Transport> transport_;
   Lane* lane_;
   FailureLog failures_;
+  DropLog drops_;
   Pacer pacer_;
   Ledger ledger_;
   Backlog backlog_;
@@ -125,6 +128,7 @@ class Destination final : public Agent {
   std::vector<BatchPtr> in_flight_;
   std::vector<Completion> completions_;
   std::vector<int> item_statuses_;
+  AttemptId last_taken_ = 0;  ///< the newest attempt that took events
   bool is_fresh_next_ = false;
   std::vector<std::uint8_t> record_;  ///< scratch
   bool is_held_ = false;              ///< since the breaker opened, credentials were refused

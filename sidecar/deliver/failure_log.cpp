@@ -1,5 +1,7 @@
 #include "sidecar/deliver/failure_log.hpp"
 
+#include <algorithm>
+
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
 
@@ -24,51 +26,87 @@ std::string status_of(const Completion& completion) {
 
 }  // namespace
 
-void FailureLog::write(LogLevel level, std::string_view message, const Completion& completion,
-                       std::uint64_t queued) {
-  log_.write(level, message,
-             {{"destination", destination_},
-              {"status", status_of(completion)},
-              {"queued", std::to_string(queued)},
-              {"detail", detail_of(completion)}});
-}
-
 void FailureLog::failed(const Completion& completion, const Now& now) {
-  if (told_ != Told::nothing || now.mono < next_failed_) return;
+  if (state_ != State::up) return;
+  if (now.mono < next_failed_) {
+    ++failures_left_out_;
+    return;
+  }
   next_failed_ = now.mono + interval;
-  log_.warn("request failed; its events are kept and tried again",
+  log_.warn("request failed; its events wait for another attempt",
             {{"destination", destination_},
              {"status", status_of(completion)},
+             {"left_out", std::to_string(std::exchange(failures_left_out_, 0))},
              {"detail", detail_of(completion)}});
 }
 
 void FailureLog::opened(const Completion& completion, std::uint64_t queued, const Now& now) {
-  const bool is_new = told_ == Told::nothing && now.mono >= next_opened_;
-  const bool is_due = told_ == Told::open && now.mono >= next_reminder_;
-  if (!is_new && !is_due) return;
-  told_ = Told::open;
-  next_opened_ = now.mono + interval;
-  next_reminder_ = now.mono + reminder_interval;
-  write(LogLevel::warn, "destination is down; it is probed until it answers, its events are kept",
-        completion, queued);
+  change(State::down, completion, queued, now);
 }
 
 void FailureLog::held(const Completion& completion, std::uint64_t queued, const Now& now) {
-  if (told_ == Told::held && now.mono < next_reminder_) return;
-  told_ = Told::held;
-  next_reminder_ = now.mono + reminder_interval;
-  write(LogLevel::error, "destination refuses our credentials; its events are held", completion,
-        queued);
+  change(State::held, completion, queued, now);
 }
 
-void FailureLog::recovered(Duration outage) {
-  if (std::exchange(told_, Told::nothing) == Told::nothing) return;
-  log_.info("destination recovered",
-            {{"destination", destination_}, {"failed_for", format_duration(outage)}});
+void FailureLog::change(State state, const Completion& completion, std::uint64_t queued,
+                        const Now& now) {
+  if (state == told_ && state == state_ && now.mono < next_reminder_) return;
+  if (state != state_) ++changes_;
+  state_ = state;
+  status_ = status_of(completion);
+  detail_ = detail_of(completion);
+  queued_ = queued;
+  tell_state(now);
+}
+
+void FailureLog::recovered(Duration outage, const Now& now) {
+  if (state_ == State::up) return;
+  ++changes_;
+  state_ = State::up;
+  outage_ = outage;
+  tell_state(now);
+}
+
+bool FailureLog::has_untold_state() const {
+  return state_ != told_ || changes_ > 0;
+}
+
+void FailureLog::tell_state(const Now& now) {
+  MonoTime& next_line = next_lines_[static_cast<std::size_t>(state_)];
+  if (now.mono < next_line) return;
+  next_line = now.mono + interval;
+  next_reminder_ = now.mono + reminder_interval;
+  write_state();
+}
+
+/// The changes before this one that no line has told of are counted in it.
+void FailureLog::write_state() {
+  told_ = state_;
+  const std::string left_out = std::to_string(changes_ > 0 ? changes_ - 1 : 0);
+  changes_ = 0;
+  if (state_ == State::up) {
+    log_.info("destination recovered", {{"destination", destination_},
+                                        {"failed_for", format_duration(outage_)},
+                                        {"left_out", left_out}});
+    return;
+  }
+  const bool is_held = state_ == State::held;
+  log_.write(is_held ? LogLevel::error : LogLevel::warn,
+             is_held ? "destination refuses our credentials; its events wait"
+                     : "destination is down; it is probed until it answers, its events wait",
+             {{"destination", destination_},
+              {"status", status_},
+              {"queued", std::to_string(queued_)},
+              {"left_out", left_out},
+              {"detail", detail_}});
 }
 
 void FailureLog::gone(const Completion& completion, std::uint64_t queued) {
-  write(LogLevel::error, "destination is gone; nothing more is sent to it", completion, queued);
+  log_.error("destination is gone; nothing more is sent to it",
+             {{"destination", destination_},
+              {"status", status_of(completion)},
+              {"queued", std::to_string(queued)},
+              {"detail", detail_of(completion)}});
 }
 
 void FailureLog::buried(const Batch& batch, std::uint32_t events, DeadReason reason,
@@ -86,14 +124,37 @@ void FailureLog::buried(const Batch& batch, std::uint32_t events, DeadReason rea
   row.next_line = now.mono + interval;
 }
 
-void FailureLog::finish() {
+void FailureLog::do_work(const Now& now) {
+  if (has_untold_state()) tell_state(now);
   for (const DeadReasonRow& row : dead_reasons) {
-    const std::uint64_t events = std::exchange(untold(row.reason).events, 0);
-    if (events == 0) continue;
-    log_.error("dead letters", {{"destination", destination_},
-                                {"reason", std::string(row.name)},
-                                {"events", std::to_string(events)}});
+    Buried& buried = untold(row.reason);
+    if (buried.events == 0 || now.mono < buried.next_line) continue;
+    write_buried(row);
+    buried.next_line = now.mono + interval;
   }
+}
+
+MonoTime FailureLog::next_deadline() const {
+  MonoTime deadline = never;
+  if (has_untold_state()) deadline = next_lines_[static_cast<std::size_t>(state_)];
+  for (const Buried& buried : buried_) {
+    if (buried.events > 0) deadline = std::min(deadline, buried.next_line);
+  }
+  return deadline;
+}
+
+void FailureLog::finish() {
+  if (has_untold_state()) write_state();
+  for (const DeadReasonRow& row : dead_reasons) {
+    if (untold(row.reason).events > 0) write_buried(row);
+  }
+}
+
+void FailureLog::write_buried(const DeadReasonRow& row) {
+  log_.error("dead letters",
+             {{"destination", destination_},
+              {"reason", std::string(row.name)},
+              {"events", std::to_string(std::exchange(untold(row.reason).events, 0))}});
 }
 
 }  // namespace outrider::sidecar

@@ -1,8 +1,12 @@
 // FailureLog: what the log is told of one destination's failures: an outage at its beginning, every
 // hour and at its end, dead letters now and then.
 //
-// Used by Destination. Thread: one, with its destination. Borrows: the log.
-// Limits: one line of a kind in ten seconds; details are cut.
+// A destination is up, down or held. A change is told at once, unless there was a line of that kind
+// in the last ten seconds; then the state of that later moment is told, with the number of changes
+// that were left out.
+//
+// Used by Destination, which gives it a turn. Thread: one, with its destination. Borrows: the log.
+// Limits: one line of a kind in ten seconds, also when states alternate; details are cut.
 #pragma once
 
 #include <array>
@@ -29,19 +33,24 @@ class FailureLog {
   /// Credentials are refused; events are held until a person mends that.
   void held(const Completion& completion, std::uint64_t queued, const Now& now);
   /// The breaker is closed again.
-  void recovered(Duration outage);
+  void recovered(Duration outage, const Now& now);
   /// The destination says that it is gone for ever.
   void gone(const Completion& completion, std::uint64_t queued);
   /// So many of the batch's events are dead letters.
   void buried(const Batch& batch, std::uint32_t events, DeadReason reason,
               const Completion& completion, const Now& now);
-  /// Events are dead letters that were in no batch; told with the next line of that reason.
+  /// Events are dead letters that were in no batch; told in the next turn.
   void count_buried(DeadReason reason, std::uint64_t events) { untold(reason).events += events; }
-  /// The end: tells of the dead letters that no line has told of.
+  /// Tells what was left out, once its time has come.
+  void do_work(const Now& now);
+  /// When that will be, or `never`.
+  MonoTime next_deadline() const;
+  /// The end: tells of all that no line has told of.
   void finish();
 
  private:
-  enum class Told : std::uint8_t { nothing, open, held };
+  enum class State : std::uint8_t { up, down, held };
+  static constexpr std::size_t states = 3;
 
   struct Buried {
     std::uint64_t events = 0;  ///< untold
@@ -49,15 +58,26 @@ class FailureLog {
   };
 
   Buried& untold(DeadReason reason) { return buried_[static_cast<std::size_t>(reason)]; }
-  void write(LogLevel level, std::string_view message, const Completion& completion,
-             std::uint64_t queued);
+  void change(State state, const Completion& completion, std::uint64_t queued, const Now& now);
+  bool has_untold_state() const;
+  void tell_state(const Now& now);
+  void write_state();
+  void write_buried(const DeadReasonRow& row);
 
   std::string destination_;
   Log& log_;
-  Told told_ = Told::nothing;  ///< and not taken back
-  MonoTime next_failed_{};
-  MonoTime next_opened_{};
+  State state_ = State::up;
+  State told_ = State::up;     ///< by the last line
+  std::uint64_t changes_ = 0;  ///< since the last line
+  // Of the newest change.
+  std::string status_;
+  std::string detail_;
+  std::uint64_t queued_ = 0;
+  Duration outage_{};
+  std::array<MonoTime, states> next_lines_{};
   MonoTime next_reminder_{};
+  std::uint64_t failures_left_out_ = 0;
+  MonoTime next_failed_{};
   std::array<Buried, dead_reasons.size()> buried_{};
 };
 

@@ -5,11 +5,13 @@
 // batch are in order by themselves; events without a key are in nobody's way.
 //
 // Used by Backlog. Thread: one, with its backlog. Owns: the records that are set aside.
-// Limits: none of its own; what is set aside counts as taken from the queue.
+// Limits: none of its own; what is set aside counts as taken from the queue. A key on its way costs
+// about 100 bytes and itself.
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <list>
 #include <map>
 #include <string>
 #include <string_view>
@@ -58,7 +60,7 @@ class KeyLanes {
  private:
   struct Lane {
     std::uint32_t on_the_way = 0;
-    std::deque<std::vector<std::uint8_t>> aside;
+    std::list<std::vector<std::uint8_t>> aside;  ///< costs nothing while it is empty
   };
   using Lanes = std::map<std::string, Lane, std::less<>>;
 

@@ -61,4 +61,16 @@ Outcome outcome_of(int status, const std::vector<StatusAction>& actions) {
   return action != nullptr ? action->outcome : usual_outcome_of(status);
 }
 
+Outcome unproved_split(int status) {
+  switch (usual_outcome_of(status)) {
+    case Outcome::retry:
+    case Outcome::disable:
+      return Outcome::retry;
+    case Outcome::hold:
+      return Outcome::hold;
+    default:
+      return Outcome::split;
+  }
+}
+
 }  // namespace outrider::sidecar

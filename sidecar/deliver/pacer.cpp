@@ -70,13 +70,14 @@ Duration Pacer::retry_delay(std::uint32_t attempts) {
   return is_hurried_ ? std::min(delay, hurried_wait_max) : delay;
 }
 
-std::optional<Duration> Pacer::answered(AttemptId attempt, Duration latency, const Now& now) {
+std::optional<Duration> Pacer::answered(AttemptId attempt, std::optional<Duration> latency,
+                                        const Now& now) {
   const bool is_over = breaker_.answered(attempt, now);
   if (is_over) {
     concurrency_.restart(last_attempt_, now);
     return now.mono - open_since_;
   }
-  concurrency_.answered(attempt, last_attempt_, latency, now);
+  if (latency) concurrency_.answered(attempt, last_attempt_, *latency, now);
   return std::nullopt;
 }
 

@@ -52,9 +52,13 @@ class Pacer {
   /// How long a batch waits that was tried so often.
   Duration retry_delay(std::uint32_t attempts);
 
-  /// An attempt was answered after `latency`. Returns how long the outage was that is over with
-  /// that, if there was one.
-  std::optional<Duration> answered(AttemptId attempt, Duration latency, const Now& now);
+  /// An attempt was answered. Returns how long the outage was that is over with that, if there was
+  /// one. `latency`: how long it took, if events were taken; a refusal is no measure of that.
+  std::optional<Duration> answered(AttemptId attempt, std::optional<Duration> latency,
+                                   const Now& now);
+
+  /// The newest attempt that has begun.
+  AttemptId last_attempt() const { return last_attempt_; }
 
   /// Shutting down: pauses end now, and later ones are short, whatever an answer asks for.
   void hurry(const Now& now);

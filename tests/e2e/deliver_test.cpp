@@ -119,8 +119,8 @@ TEST_F(Deliver, AnEventThatNoSidecarTakesEndsAndHoldsUpNobody) {
   std::future<Status> last = client.deliver("orders.paid", nothing);
   ASSERT_TRUE(client.flush(20s));
   EXPECT_EQ(first.get(), Status::ok);
-  EXPECT_EQ(huge.get(), Status::refused);
-  EXPECT_EQ(client.stats().last_refusal, 0U);
+  const Status end = huge.get();
+  EXPECT_TRUE(end == Status::refused || end == Status::too_large) << "by when the limits came";
   EXPECT_EQ(last.get(), Status::ok);
   EXPECT_EQ(client.deliver("orders.paid", std::string(20'000'000, 'x')).get(), Status::too_large)
       << "the limits are known by now";

@@ -90,6 +90,14 @@ TEST(Delivery, APythonClientWithoutAnSdkIsUnderstood) {
   EXPECT_EQ(sidecar.ledger("audit").delivered, 250U);
 }
 
+TEST(Delivery, APythonClientWithoutAnSdkNeverBlocksAndSaysWhatIsNotSent) {
+  const TempDir dir;
+  const Finished client = run({"/usr/bin/python3", test::source_path("examples/emit.py"),
+                               "ipc://" + dir.file("none.sock"), "2000", "100"});
+  EXPECT_EQ(client.status, 1);
+  EXPECT_NE(client.err.find("2000 of 2000 events not sent"), std::string::npos) << client.err;
+}
+
 TEST(Delivery, TheShellCommandSendsOneEventAndLinesOfJson) {
   const TempDir dir;
   Sink sink(dir);

@@ -53,39 +53,6 @@ TEST(Examples, TheClientWithoutAnSdkSendsMoreThanZeroMqHolds) {
   EXPECT_EQ(sidecar.ledger("audit").delivered, 3000U);
 }
 
-TEST(Examples, TheClientWithoutAnSdkSaysThatNobodyWasThere) {
-  const TempDir dir;
-  const Finished sent = python({source_path("examples/emit.py"), "ipc://" + dir.file("none"), "5"});
-  EXPECT_EQ(sent.status, 1);
-  EXPECT_NE(sent.err.find("did not take all events"), std::string::npos) << sent.err;
-}
-
-TEST(Examples, TheClientWithoutAnSdkDropsAndCountsAndSurvivesAFork) {
-  const TempDir dir;
-  Sink sink(dir);
-  Sidecar sidecar(dir, https_destination("audit", sink));
-  const Finished ended = python({"-c", R"(
-import os, sys
-sys.path.insert(0, sys.argv[1])
-import emit
-nobody = emit.Emitter("ipc://" + sys.argv[3], frames_max=10)
-assert sum(nobody.emit("t", n) for n in range(1000)) == 10 and nobody.dropped == 990
-emitter = emit.Emitter(sys.argv[2])
-assert emitter.emit("t", "from the parent")
-child = os.fork()
-if child == 0:
-    os._exit(0 if emitter.emit("t", "from the child") and emitter.close(20000) else 1)
-assert os.waitpid(child, 0)[1] == 0
-assert emitter.close(20000)
-assert not nobody.close(0)
-)",
-                                 source_path("examples"), sidecar.endpoint(), dir.file("none")});
-  EXPECT_EQ(ended.status, 0) << ended.err;
-  EXPECT_TRUE(eventually([&] { return has(sink, "from the parent"); }));
-  EXPECT_TRUE(eventually([&] { return has(sink, "from the child"); }));
-  EXPECT_EQ(sidecar.stop(), 0);
-}
-
 TEST(Examples, TheLinesOfTheReadmeWorkAsTheyStand) {
   const TempDir dir;
   Sink sink(dir);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <functional>
 #include <initializer_list>
+#include <limits>
 #include <map>
 #include <set>
 #include <string>
@@ -54,7 +55,9 @@ class Receiver {
       const auto latency = static_cast<std::uint64_t>(weather.latency_max.count());
       due_[attempt.id] =
           now.mono + sidecar::Duration(static_cast<std::int64_t>(random_.below(latency + 1)));
-      started_events_ += events_of(attempt.body).size();
+      const std::vector<Event> events = events_of(attempt.body);
+      started_events_ += events.size();
+      check_starts(events);
       if (first_start_ == sidecar::MonoTime{}) first_start_ = now.mono;
       check_rate(now);
       EXPECT_TRUE(is_stopping || now.mono >= resting_until_)
@@ -88,10 +91,18 @@ class Receiver {
   const std::set<std::string>& unknown() const { return unknown_; }
   void note_unknown(const std::string& id) { unknown_.insert(id); }
 
-  /// The place of an event in the order of its key; 0: it has none. By default its number.
-  std::function<std::uint64_t(std::uint64_t number)> order_of = [](std::uint64_t number) {
-    return number;
+  /// An event's place in the order of its key: events of one stream are compared with each other.
+  struct Place {
+    char stream = 0;
+    std::uint64_t order = 0;  ///< 0: it has none
   };
+  /// By default its number, in one stream.
+  std::function<Place(std::uint64_t number)> place_of = [](std::uint64_t number) {
+    return Place{0, number};
+  };
+  /// If it is set, and nothing is kept in order by key: events leave the queue for the first time
+  /// by priority and then by number.
+  std::function<int(std::uint64_t number)> priority_of;
   /// Called for every event that arrives.
   std::function<void(std::uint64_t number, const std::string& id)> on_receive =
       [](std::uint64_t, const std::string&) {};
@@ -133,6 +144,22 @@ class Receiver {
     const double allowed = config_.rate_max.events_per_s * (elapsed_s + 1) +
                            static_cast<double>(config_.batch_events_max);
     EXPECT_LE(static_cast<double>(started_events_), allowed + 1) << config_.name;
+  }
+
+  /// Retries and halves may come in any order, but nothing overtakes in the queue.
+  void check_starts(const std::vector<Event>& events) {
+    if (!priority_of || config_.ordering == sidecar::Ordering::key) return;
+    int lowest = std::numeric_limits<int>::max();
+    for (const Event& event : events) {
+      if (!started_.insert(event.number).second) continue;
+      const int priority = priority_of(event.number);
+      EXPECT_LE(priority, lowest) << config_.name << ": event " << event.number << " of a request";
+      lowest = priority;
+      std::uint64_t& last = last_of_priority_[priority];
+      EXPECT_GT(event.number, last)
+          << config_.name << " sent event " << event.number << " too late";
+      last = event.number;
+    }
   }
 
   int one_of(std::initializer_list<int> statuses) {
@@ -229,9 +256,9 @@ class Receiver {
           << "event " << number << " was taken twice";
       on_receive(number, id);
       if (!is_first || config_.ordering != sidecar::Ordering::key || key.empty()) continue;
-      const std::uint64_t order = order_of(number);
+      const auto [stream, order] = place_of(number);
       if (order == 0) continue;
-      std::uint64_t& last = last_of_key_[key];
+      std::uint64_t& last = last_of_key_[key + stream];
       EXPECT_GT(order, last) << config_.name << " got event " << number << " of a key too late";
       last = order;
     }
@@ -244,6 +271,8 @@ class Receiver {
   std::map<std::string, int> received_;
   std::map<std::uint64_t, std::string> ids_;  ///< of the numbers received
   std::map<std::string, std::uint64_t> last_of_key_;
+  std::set<std::uint64_t> started_;
+  std::map<int, std::uint64_t> last_of_priority_;
   std::set<std::string> unknown_;
   std::uint64_t lost_ = 0;
   std::uint64_t started_events_ = 0;

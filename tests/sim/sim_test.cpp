@@ -2,8 +2,9 @@
 //
 // Hostile clients send beside polite ones, and must cost them nothing. Every turn the ledger's
 // equation must hold and no destination may hold more than its limits; at the end every event must
-// be where the ledger says: what receivers got is compared id by id. A failure prints its seed;
-// OUTRIDER_SIM_SEED=N runs that one alone, OUTRIDER_SIM_SEEDS=N that many.
+// be where the ledger says: what receivers got is compared id by id. Nothing overtakes in a queue:
+// by priority and then by arrival, or by key. A failure prints its seed; OUTRIDER_SIM_SEED=N runs
+// that one alone, OUTRIDER_SIM_SEEDS=N that many.
 
 #include <algorithm>
 #include <map>
@@ -35,6 +36,9 @@ class Simulation {
         hostile_(random_.next()) {
     for (std::size_t i = 0; i < fake_.transports.size(); ++i) {
       receivers_.push_back(std::make_unique<Receiver>(config_.destinations[i], random_.next()));
+      receivers_.back()->priority_of = [this](std::uint64_t number) {
+        return priority_of_.at(number);
+      };
       receivers_.back()->attach(*fake_.transports[i]);
     }
   }
@@ -123,7 +127,9 @@ class Simulation {
         events.push_back(test::event_bytes(topic, 0, "\xda\x0b\xb8" + std::string(3000, 'x')));
         ++refused_;
       } else {
-        events.push_back(test::event_bytes(topic, 0, data, attributes()));
+        int priority = static_cast<int>(proto::Priority::normal);
+        events.push_back(test::event_bytes(topic, 0, data, attributes(priority)));
+        priority_of_[number_] = priority;
         topic_of_[number_] = topic;
       }
     }
@@ -131,7 +137,7 @@ class Simulation {
   }
 
   /// A msgpack map with some of: a ttl of 100 ms, a key of five, a priority.
-  std::string attributes() {
+  std::string attributes(int& priority) {
     std::string fields;
     char count = 0;
     if (random_.chance(0.05)) fields += std::string("\xa3ttl\x64"), ++count;
@@ -139,7 +145,8 @@ class Simulation {
       fields += std::string("\xa3key\xa1") + static_cast<char>('a' + random_.below(5)), ++count;
     }
     if (random_.chance(0.5)) {
-      fields += std::string("\xa3pri") + static_cast<char>(random_.below(3)), ++count;
+      priority = static_cast<int>(random_.below(3));
+      fields += std::string("\xa3pri") + static_cast<char>(priority), ++count;
     }
     return static_cast<char>(0x80 + count) + fields;
   }
@@ -239,6 +246,7 @@ class Simulation {
   std::uint64_t number_ = 0;
   std::uint64_t looked_at_ = 0;
   std::map<std::uint64_t, std::string> topic_of_;  ///< of the events that are to be accepted
+  std::map<std::uint64_t, int> priority_of_;
   std::uint64_t refused_ = 0;
 };
 

@@ -55,11 +55,13 @@ class SpoolSimulation {
     for (const DestinationConfig& destination : config_.destinations) {
       receivers_.push_back(std::make_unique<Receiver>(destination, random_.next()));
       Receiver& receiver = *receivers_.back();
-      receiver.order_of = [this, is_kept = destination.spool_order ==
-                                           SpoolOrder::oldest_first](std::uint64_t number) {
+      receiver.place_of = [this, is_kept = destination.spool_order == SpoolOrder::oldest_first](
+                              std::uint64_t number) -> Receiver::Place {
         const SentEvent& event = history_.event(number);
-        const bool has_order = is_kept && event.due_ns == 0 && event.order > unordered_up_to_;
-        return has_order ? event.order : 0;
+        if (!is_kept || event.due_ns != 0) return {};
+        // Which of an emitted and a confirmed event was taken first, nobody outside knows.
+        if (event.is_emitted) return {'e', number > unordered_number_ ? number : 0};
+        return {'c', event.order > unordered_up_to_ ? event.order : 0};
       };
       receiver.on_receive = [this](std::uint64_t number, const std::string&) {
         history_.check_not_early(number);
@@ -211,6 +213,7 @@ class SpoolSimulation {
     // What was put back when a destination was gone stands before what was still on its way then.
     if (life_ && life_->fake && life_->fake->log.count("destination is gone") > 0) {
       unordered_up_to_ = history_.last_order();
+      unordered_number_ = history_.events().size();
     }
     for (const auto& receiver : receivers_) {
       if (life_ && life_->fake) receiver->cut_off_all();
@@ -380,6 +383,7 @@ class SpoolSimulation {
     std::vector<std::string> events;
     for (std::uint64_t left = random_.below(40); left > 0; --left) {
       events.push_back(test::random_event(history_, random_, now()));
+      history_.event(history_.events().size()).is_emitted = true;
     }
     life_->fake->source->frames.push_back(test::frame_bytes(events));
     life_->is_app_woken = true;
@@ -588,7 +592,8 @@ class SpoolSimulation {
   std::unique_ptr<Life> life_;
   std::uint64_t fault_points_left_ = 0;  ///< until the process dies at one
   std::uint64_t unordered_up_to_ = 0;
-  std::uint64_t expired_ = 0;  ///< in earlier lives
+  std::uint64_t unordered_number_ = 0;  ///< the same, of emitted events by number
+  std::uint64_t expired_ = 0;           ///< in earlier lives
   std::set<std::uint64_t> damaged_;
 };
 

@@ -10,6 +10,11 @@
 //   - any value that msgpack-c can pack: a struct with MSGPACK_DEFINE_MAP, a std::map, ...
 //   - a function that writes it piece by piece: [&](outrider::Writer& w) { w.map(1); ... }
 //
+// Text is a string, a string_view, a const char* or an array of char. Of a const array, as literals
+// are, all is taken but the zero bytes at its end; another one is a buffer that holds text up to
+// its first zero byte, if there is one. An array that is all of an event's data is always such a
+// buffer.
+//
 // A header on top of outrider.h, whose conventions on threads, fork and exit hold here too. Nothing
 // throws; what a packer throws makes the event one with bad data. Emitting never blocks and, once a
 // thread's buffer has its size, allocates nothing. Delivering never waits for the sidecar either,
@@ -17,6 +22,7 @@
 #pragma once
 
 #include <chrono>
+#include <concepts>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -35,6 +41,9 @@
 #include "outrider/outrider.h"
 
 namespace outrider {
+/// One process may hold code built with different versions of this header, whose inline functions
+/// must not be taken for each other's: the name is the version.
+inline namespace v0_1_0 {
 
 /// Full is an answer, not an error: whoever cannot wait drops, and the drop is counted.
 enum class Status : int {
@@ -63,8 +72,7 @@ struct Options : outrider_options {
 
 enum class Priority : int { low = -1, normal = 0, high = 1 };
 
-/// What an event may carry besides its data; everything may be left out. A negative ttl, and a time
-/// or `at` before 1970, are Status::bad_attributes; a ttl of 0 means that the event never expires.
+/// What an event may carry besides its data; everything may be left out.
 struct Attributes {
   std::string_view id{};                         ///< 1 to 64 bytes of text, or else
   std::span<const std::uint8_t> uuid{};          ///< 16 bytes
@@ -72,22 +80,21 @@ struct Attributes {
   std::string_view trace{};                      ///< W3C traceparent
   std::chrono::system_clock::time_point time{};  ///< when it happened, if not now
   std::chrono::system_clock::time_point at{};    ///< not to be delivered before
-  std::chrono::milliseconds ttl{};               ///< not after time + ttl, or at + ttl if later
+  std::chrono::milliseconds ttl{};               ///< not after time + ttl, or at + ttl; 0: for ever
   Priority priority = Priority::normal;
-  /// Not to be delivered before now + delay; a negative one is none. Not beside `at`.
-  std::chrono::milliseconds delay{};
+  std::chrono::milliseconds delay{};  ///< not to be delivered before now + delay; not beside `at`
 };
 
 namespace detail {
 
 /// What a thread packs its events into; events that are packed while another one is being packed
-/// stand behind it.
+/// stand behind it. It has no destructor, because what a thread destroys at its end may emit still:
+/// the memory goes by end(), and from then on after each event.
 class PackBuffer {
  public:
-  PackBuffer() = default;
+  constexpr PackBuffer() = default;
   PackBuffer(const PackBuffer&) = delete;
   PackBuffer& operator=(const PackBuffer&) = delete;
-  ~PackBuffer() { release(); }
 
   void write(const char* bytes, std::size_t count) {
     if (count > capacity_ - size_) grow(count);
@@ -100,19 +107,18 @@ class PackBuffer {
 
   void cut(std::size_t size) noexcept {
     size_ = size;
-    if (size == 0 && capacity_ > kept_bytes_max) release();
+    if (size == 0 && (capacity_ > kept_bytes_max || is_ended_)) release();
+  }
+
+  void end() noexcept {
+    is_ended_ = true;
+    if (size_ == 0) release();
   }
 
  private:
   static constexpr std::size_t kept_bytes_max = std::size_t{64} << 10U;
 
-  void grow(std::size_t count) {
-    const std::size_t capacity = 2 * (size_ + count) + 512;
-    auto* data = static_cast<char*>(std::realloc(data_, capacity));
-    if (data == nullptr) throw std::bad_alloc();
-    data_ = data;
-    capacity_ = capacity;
-  }
+  inline void grow(std::size_t count);
   void release() noexcept {
     std::free(data_);
     data_ = nullptr;
@@ -122,18 +128,54 @@ class PackBuffer {
   char* data_ = nullptr;
   std::size_t size_ = 0;
   std::size_t capacity_ = 0;
+  bool is_ended_ = false;
 };
 
 inline PackBuffer& pack_buffer() noexcept {
-  static thread_local PackBuffer buffer;
+  static thread_local constinit PackBuffer buffer;
   return buffer;
+}
+
+/// A thread's, at its end.
+struct PackBufferEnd {
+  ~PackBufferEnd() { pack_buffer().end(); }
+};
+
+inline void PackBuffer::grow(std::size_t count) {
+  [[maybe_unused]] static thread_local const PackBufferEnd end_of_thread{};
+  const std::size_t capacity = 2 * (size_ + count) + 512;
+  auto* data = static_cast<char*>(std::realloc(data_, capacity));
+  if (data == nullptr) throw std::bad_alloc();
+  data_ = data;
+  capacity_ = capacity;
 }
 
 using Packer = msgpack::packer<PackBuffer>;
 
+/// As msgpack has it: 32 bits. Throws what msgpack-c throws for its own containers.
+inline std::uint32_t checked_count(std::size_t count) {
+  if (count > UINT32_MAX) throw msgpack::container_size_overflow("more than msgpack can count");
+  return static_cast<std::uint32_t>(count);
+}
+
 inline void pack_text(Packer& packer, std::string_view text) {
-  packer.pack_str(static_cast<std::uint32_t>(text.size()));
-  packer.pack_str_body(text.data(), static_cast<std::uint32_t>(text.size()));
+  const std::uint32_t bytes = checked_count(text.size());
+  packer.pack_str(bytes);
+  packer.pack_str_body(text.data(), bytes);
+}
+
+template <typename T>
+concept Character = (std::same_as<std::remove_const_t<T>, char>);
+
+template <Character Char, std::size_t count>
+std::string_view text_in(Char (&text)[count]) noexcept {
+  std::size_t bytes = count;
+  if constexpr (std::is_const_v<Char>) {
+    while (bytes > 0 && text[bytes - 1] == '\0') --bytes;
+  } else if (const void* const end = std::memchr(text, '\0', count)) {
+    bytes = static_cast<std::size_t>(static_cast<const char*>(end) - text);
+  }
+  return {text, bytes};
 }
 
 /// As a float 64, always: msgpack-c makes an integer of 1.0, so that a field's type would change
@@ -151,6 +193,9 @@ template <typename T>
 void pack_value(Packer& packer, const T& value) {
   if constexpr (std::is_null_pointer_v<T>) {
     packer.pack_nil();
+  } else if constexpr (std::is_array_v<T> && Character<std::remove_extent_t<T>>) {
+    // Whether it is const can no longer be seen.
+    pack_text(packer, {value, ::strnlen(value, std::extent_v<T>)});
   } else if constexpr (std::is_convertible_v<const T&, const char*>) {
     const char* const text = value;
     if (text == nullptr) {
@@ -176,6 +221,14 @@ class Field {
   Field(std::string_view name, const T& value) noexcept
       : name_(name), value_(&value), pack_(pack_one<T>) {}
 
+  /// Text.
+  template <detail::Character Char, std::size_t count>
+  Field(std::string_view name, Char (&array)[count]) noexcept : name_(name), pack_(pack_chars) {
+    const std::string_view text = detail::text_in(array);
+    value_ = text.data();
+    count_ = text.size();
+  }
+
   /// A nested map.
   Field(std::string_view name, std::initializer_list<Field> fields) noexcept
       : name_(name), value_(fields.begin()), count_(fields.size()), pack_(pack_fields) {}
@@ -191,7 +244,7 @@ class Field {
   }
 
   static void pack_fields(detail::Packer& packer, const void* fields, std::size_t count) {
-    packer.pack_map(static_cast<std::uint32_t>(count));
+    packer.pack_map(detail::checked_count(count));
     for (const Field& field : std::span(static_cast<const Field*>(fields), count)) {
       field.pack(packer);
     }
@@ -204,9 +257,12 @@ class Field {
   static void pack_one(detail::Packer& packer, const void* value, std::size_t) {
     detail::pack_value(packer, *static_cast<const T*>(value));
   }
+  static void pack_chars(detail::Packer& packer, const void* chars, std::size_t count) {
+    detail::pack_text(packer, {static_cast<const char*>(chars), count});
+  }
   template <typename T>
   static void pack_elements(detail::Packer& packer, const void* elements, std::size_t count) {
-    packer.pack_array(static_cast<std::uint32_t>(count));
+    packer.pack_array(detail::checked_count(count));
     for (const T& element : std::span(static_cast<const T*>(elements), count)) {
       detail::pack_value(packer, element);
     }
@@ -231,10 +287,19 @@ class Writer {
   void value(const T& value) {
     detail::pack_value(packer_, value);
   }
+  template <detail::Character Char, std::size_t count>
+  void value(Char (&array)[count]) {
+    detail::pack_text(packer_, detail::text_in(array));
+  }
   template <typename T>
   void field(std::string_view name, const T& field_value) {
     key(name);
     value(field_value);
+  }
+  template <detail::Character Char, std::size_t count>
+  void field(std::string_view name, Char (&array)[count]) {
+    key(name);
+    value(array);
   }
 
   /// msgpack-c's own packer, for everything else: bin, ext, ...
@@ -262,16 +327,10 @@ class Client {
                                                                  : count);
   }
 
+  // Of negative times these are numbers that the library refuses for their size.
   static std::uint64_t nanoseconds(std::chrono::system_clock::time_point time) noexcept {
     const std::chrono::nanoseconds since = time.time_since_epoch();
     return static_cast<std::uint64_t>(since.count());
-  }
-
-  /// In milliseconds; what is negative, or goes with a time before 1970, as one that cannot be.
-  static std::uint64_t time_to_live(const Attributes& attributes) noexcept {
-    constexpr std::chrono::system_clock::time_point epoch;
-    if (attributes.time < epoch || attributes.at < epoch) return UINT64_MAX;
-    return static_cast<std::uint64_t>(attributes.ttl.count());
   }
 
   static outrider_event make_event(std::string_view topic, const Attributes& attributes,
@@ -292,10 +351,9 @@ class Client {
     event.trace = attributes.trace.data();
     event.trace_bytes = attributes.trace.size();
     event.at_ns = nanoseconds(attributes.at);
-    event.ttl_ms = time_to_live(attributes);
+    event.ttl_ms = static_cast<std::uint64_t>(attributes.ttl.count());
     event.priority = static_cast<std::int32_t>(attributes.priority);
-    event.delay_ms =
-        attributes.delay.count() < 0 ? 0 : static_cast<std::uint64_t>(attributes.delay.count());
+    event.delay_ms = static_cast<std::uint64_t>(attributes.delay.count());
     return event;
   }
 
@@ -493,15 +551,19 @@ class Client {
   static Status send_packed(const T& data, const Send& send) noexcept {
     detail::PackBuffer& buffer = detail::pack_buffer();
     const std::size_t begin = buffer.size();
+    // No bytes at all are bad data, and so many are too large: the library counts it and says so.
+    std::size_t unpacked_bytes = 0;
     bool is_packed = false;
     try {
       pack(buffer, data);
       is_packed = true;
+    } catch (const msgpack::container_size_overflow&) {
+      unpacked_bytes = SIZE_MAX;
     } catch (...) {
     }
-    // No bytes at all are bad data: the library counts it and says so.
-    const Status status = static_cast<Status>(
-        is_packed ? send(buffer.data() + begin, buffer.size() - begin) : send(nullptr, 0));
+    const Status status =
+        static_cast<Status>(is_packed ? send(buffer.data() + begin, buffer.size() - begin)
+                                      : send(nullptr, unpacked_bytes));
     buffer.cut(begin);
     return status;
   }
@@ -530,4 +592,5 @@ class Client {
   Status status_ = Status::ok;
 };
 
+}  // namespace v0_1_0
 }  // namespace outrider

@@ -18,13 +18,14 @@
  *   buffered before the fork, and its confirm functions are called there; the child begins with
  *   empty buffers, zero counters and a new client id. A client on a shared `zmq_context` cannot be
  *   used in the child (OUTRIDER_FORKED).
- * - Descriptors: those that the library and ZeroMQ have open are theirs until the client is closed.
- * An application that closes every descriptor it finds, as daemons do, closes its clients first, or
- *   forks first: in a child that has not used a client yet, all of them may be closed.
+ * - Descriptors: those that the library and ZeroMQ have open are theirs until the client is
+ *   closed. An application that closes every descriptor it finds, as daemons do, closes its clients
+ *   first, or forks first: in a child that has not used a client yet, all of them may be closed.
  * - Threads: where the process may have no more, nothing is connected and events are kept; it is
  *   tried again each second.
  * - Signals: not safe to call from signal handlers.
- * - Exit: clients that are still open at exit() are closed, each with its own linger_ms.
+ * - Exit: clients that are still open at exit() are closed, all at the same time, each with its
+ *   own linger_ms.
  * - Failures are status codes. The library never aborts, never throws, and never writes to stdout
  *   or stderr.
  * - Structs begin with their size as the caller knows it, so that a program built against an older
@@ -56,7 +57,7 @@ typedef enum outrider_status {
   OUTRIDER_BAD_TOPIC = 2,        /* not 1 to 255 bytes of [A-Za-z0-9_-] tokens joined by dots */
   OUTRIDER_BAD_DATA = 3,         /* no data, or what packs it has failed */
   OUTRIDER_TOO_LARGE = 4,        /* the event is larger than event_bytes_max or the whole buffer */
-  OUTRIDER_BAD_ATTRIBUTES = 5,   /* an id, key, trace, ttl, priority or delay that cannot be */
+  OUTRIDER_BAD_ATTRIBUTES = 5,   /* an id, key, trace, time, priority or delay that cannot be */
   OUTRIDER_CLOSED = 6,           /* the client has been closed */
   OUTRIDER_FORKED = 7,           /* a child's client that shares its parent's ZeroMQ context */
   OUTRIDER_TIMEOUT = 8,          /* the time was up first; for a close: events may be lost */
@@ -116,11 +117,9 @@ typedef struct outrider_event {
   size_t key_bytes;
   const char* trace; /* W3C traceparent, at most 255 bytes */
   size_t trace_bytes;
-  uint64_t at_ns;   /* not before, since the Unix epoch */
-  uint64_t ttl_ms;  /* counted from the event's time, or from when it is due if that is later; 0: it
-                       never expires. Beyond INT64_MAX, as a negative number is:
-                       OUTRIDER_BAD_ATTRIBUTES */
-  int32_t priority; /* -1 low, 0 normal, 1 high */
+  uint64_t at_ns;     /* not before, since the Unix epoch */
+  uint64_t ttl_ms;    /* counted from the event's time, or from at_ns if later; 0: never */
+  int32_t priority;   /* -1 low, 0 normal, 1 high */
   int32_t id_is_text; /* 0 or 1 */
   uint64_t delay_ms;  /* not before so long from now, at most a century; not together with at_ns */
 } outrider_event;
@@ -138,7 +137,7 @@ typedef struct outrider_stats {
   uint64_t buffered_bytes;
   uint64_t dropped[OUTRIDER_DROP_REASONS];
   int32_t connected;            /* 1: a sidecar is there, and has not been full for 5 seconds */
-  int32_t confirm_connected;    /* 1: one that confirms is there */
+  int32_t confirm_connected;    /* 1: one that confirms is there, and lived 20 seconds ago */
   uint64_t delivered;           /* every event offered to deliver */
   uint64_t confirmed_events;    /* safe with the sidecar */
   uint64_t refused_events;      /* OUTRIDER_REFUSED */
@@ -149,10 +148,10 @@ typedef struct outrider_stats {
   uint64_t handed_over_events;  /* of shipped_events: with the operating system, as of the last
                                    flush or close; ZeroMQ has sent or still holds the others */
   uint64_t unknown_events;      /* of shipped_events: ZeroMQ held them when the time to hand over
-                                   was up, or a connection without room broke; nobody knows
-                                   whether they arrived */
-  uint32_t last_refusal;        /* the refusal in the last answer to deliver, by its number in
-                                   proto/README.md; 0: the sidecar took all */
+                                   was up; nobody knows whether they arrived */
+  uint32_t last_refusal;        /* the number of the last refusal in an answer to deliver, as in
+                                   proto/README.md; 0: none. From 32 on it was for the moment, and
+                                   the event is kept and sent again */
 } outrider_stats;
 
 /* Fills in the defaults; `struct_bytes` is sizeof *options. */
@@ -189,9 +188,7 @@ typedef void (*outrider_confirm_fn)(void* user, outrider_status status);
 
 /* Takes a copy of the event, keeps it until the sidecar has confirmed it, and then calls `confirm`,
  * which may be NULL. Never waits for the sidecar. Any status but OUTRIDER_OK: the event was not
- * taken and `confirm` is not called. OUTRIDER_FULL: deliver_bytes_max are unconfirmed, or half of
- * it waits for room in a destination of this topic. OUTRIDER_TOO_LARGE: also beyond what the
- * sidecar takes, once it has said so. */
+ * taken and `confirm` is not called; OUTRIDER_FULL: deliver_bytes_max are unconfirmed. */
 OUTRIDER_API outrider_status outrider_deliver(outrider_client* client, const outrider_event* event,
                                               outrider_confirm_fn confirm, void* user);
 
@@ -203,11 +200,13 @@ OUTRIDER_API outrider_status outrider_deliver_wait(outrider_client* client,
                                                    const outrider_event* event,
                                                    uint32_t timeout_ms);
 
-/* OUTRIDER_OK: every event emitted before this call is with the operating system, on its way to a
- * sidecar that was connected, and every event delivered before it is answered and `confirm` has
- * returned: the process may _exit. For the end of a process, a job or a test; after an emit it
- * makes a new connection, so not for every request. A connected sidecar that takes nothing for five
- * seconds costs the emitted frames that ZeroMQ holds (at most send_frames_max). */
+/* OUTRIDER_OK: every event emitted before this call and not dropped is with the operating system,
+ * on its way to a sidecar that was connected, and every event delivered before it is answered and
+ * `confirm` has returned: the process may _exit. For the end of a process, a job or a test; after
+ * an emit it makes a new connection, so not for every request. A connected sidecar that takes
+ * nothing for five seconds costs the emitted frames that ZeroMQ holds (send_frames_max, and what it
+ * is writing): they are counted as unknown_events, and one flush answers OUTRIDER_TIMEOUT for them.
+ * After a close it answers as the close did. */
 OUTRIDER_API outrider_status outrider_flush(outrider_client* client, uint32_t timeout_ms);
 
 /* Takes no more events, sends what is buffered, waits for what is unconfirmed and disconnects, in

@@ -2,6 +2,7 @@
 // priorities in ordering_test.cpp, what a bulk answer says of each event in items_test.cpp.
 
 #include <algorithm>
+#include <map>
 
 #include "unit/deliver/destination_fixture.hpp"
 
@@ -248,6 +249,80 @@ TEST_F(DestinationTest, AnIdleDestinationWantsNothing) {
   accept(1, 1);
   turn();
   EXPECT_EQ(destination->next_deadline(), never) << "only an answer can change anything";
+}
+
+TEST_F(DestinationTest, AfterAnOutageSlowAnswersToSmallBatchesLiftTheLimitToo) {
+  config.concurrency_max = 16;
+  config.batch_events_max = 1000;
+  config.breaker_failures = 1;
+  build();
+  accept(1, 1);
+  turn();
+  transport->fail();
+  turn();
+  sleep_until_due();
+  transport->answer(200);
+  turn();
+  ASSERT_EQ(destination->pacer().concurrency_limit(), 1U);
+  std::map<AttemptId, MonoTime> answer_at;
+  transport->on_start = [&](const test::SeenAttempt& attempt, const Now& now) {
+    answer_at[attempt.id] = now.mono + 10s;
+  };
+  std::uint64_t number = 1;
+  const MonoTime end = clock.now().mono + 80s;
+  while (clock.now().mono < end) {
+    clock.advance(25ms);
+    ++number;
+    accept(number, number);
+    while (!transport->open.empty() &&
+           answer_at.at(transport->open.begin()->first) <= clock.now().mono) {
+      transport->answer(200);
+    }
+    turn();
+  }
+  EXPECT_GE(destination->pacer().concurrency_limit(), 8U);
+  drain();
+}
+
+TEST_F(DestinationTest, WhatBecameDueWithoutATurnWasHeldBackToo) {
+  config.concurrency_max = 16;
+  config.batch_events_max = 1000;
+  config.breaker_failures = 1;
+  build();
+  accept(1, 1);
+  turn();
+  transport->fail();
+  turn();
+  sleep_until_due();
+  transport->answer(200);
+  turn();
+  accept(2, 2);
+  turn();
+  ASSERT_EQ(transport->open.size(), 1U);
+  accept(3, 3);
+  turn();
+  clock.advance(10s);
+  transport->answer(200);
+  turn();
+  EXPECT_EQ(destination->pacer().concurrency_limit(), 2U);
+  drain();
+}
+
+TEST_F(DestinationTest, QuickRefusalsDoNotMakeTheReceiverLookBusy) {
+  config.concurrency_max = 16;
+  build();
+  std::uint64_t number = 0;
+  const auto round = [&](int status, Duration latency) {
+    accept(number + 1, number + 60), number += 60;
+    turn();
+    clock.advance(latency);
+    for (std::size_t open = transport->open.size(); open > 0; --open) transport->answer(status);
+    destination->do_work(clock.now());
+  };
+  for (int i = 0; i < 20; ++i) round(400, 1ms), clock.advance(30ms);
+  for (int i = 0; i < 20; ++i) round(200, 100ms);
+  EXPECT_EQ(destination->pacer().concurrency_limit(), 16U);
+  drain();
 }
 
 }  // namespace

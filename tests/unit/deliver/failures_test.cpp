@@ -278,8 +278,9 @@ TEST_F(DestinationTest, AGoneDestinationIsDisabledAndEverythingForItIsDead) {
   accept(6, 6);
   turn();
   EXPECT_EQ(ledger().dead_total(), 6U);
+  sleep_until_due();
+  EXPECT_EQ(destination->next_deadline(), never) << "all is told";
   EXPECT_EQ(transport->started.size(), 1U);
-  EXPECT_EQ(destination->next_deadline(), never);
   EXPECT_EQ(log.count("error destination is gone"), 1);
 }
 
@@ -434,6 +435,71 @@ TEST_F(DestinationTest, AFailureWithAnotherUrlUpIsTriedAgainAtOnce) {
   transport->complete(completion);
   turn();
   EXPECT_EQ(transport->started.size(), 2U);
+}
+
+TEST_F(DestinationTest, AnOutageSplitsNothingWhateverTheActionSays) {
+  for (const int status : {500, 503, 403, 410}) {
+    config.status_actions = {{400, 599, Outcome::split}};
+    build();
+    accept(1, 6);
+    turn();
+    const MonoTime end = clock.now().mono + 1h;
+    while (clock.now().mono < end) {
+      while (!transport->open.empty()) transport->answer(status), turn();
+      ASSERT_EQ(ledger().dead_total(), 0U) << status;
+      sleep_until_due();
+    }
+    drain();
+    EXPECT_EQ(ledger().delivered, 6U) << status;
+  }
+}
+
+TEST_F(DestinationTest, ASplitByActionFindsThePoisonWhileOthersSucceed) {
+  config.status_actions = {{500, 500, Outcome::split}};
+  config.batch_events_max = 8;
+  build();
+  std::uint64_t number = 0;
+  for (int round = 0; round < 200 && !(number > 100 && destination->is_drained()); ++round) {
+    if (number < 104) accept(number + 1, number + 8), number += 8;
+    turn();
+    while (!transport->open.empty()) {
+      const Numbers events = numbers(transport->open.begin()->second.body);
+      const bool has_poison = std::find(events.begin(), events.end(), 5) != events.end();
+      transport->answer(has_poison ? 500 : 200);
+      turn();
+    }
+    if (!destination->is_drained()) sleep_until_due();
+  }
+  drain();
+  EXPECT_EQ(ledger().dead_for(DeadReason::refused), 1U);
+  EXPECT_EQ(ledger().delivered, 103U);
+}
+
+TEST_F(DestinationTest, AnAnswerFromBeforeTheFailureProvesNothing) {
+  config.status_actions = {{500, 500, Outcome::split}};
+  build();
+  accept(1, 6);
+  turn();
+  ASSERT_EQ(transport->open.size(), 2U);
+  const AttemptId second = transport->open.rbegin()->first;
+  Completion failed;
+  failed.id = transport->open.begin()->first;
+  failed.result = AttemptResult::answered;
+  failed.status = 500;
+  transport->complete(failed);
+  turn();
+  ASSERT_EQ(transport->open.begin()->first, second);
+  transport->answer(200);
+  turn();
+  for (int i = 0; i < 5; ++i) {
+    if (transport->open.empty()) sleep_until_due();
+    ASSERT_FALSE(transport->open.empty());
+    EXPECT_EQ(numbers(transport->open.begin()->second.body), (Numbers{1, 2, 3})) << "still whole";
+    transport->answer(500);
+    turn();
+  }
+  EXPECT_EQ(ledger().dead_total(), 0U);
+  drain();
 }
 
 }  // namespace

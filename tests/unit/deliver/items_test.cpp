@@ -142,5 +142,27 @@ TEST_F(ItemsTest, TheWholeAnswerIsAskedForOnlyWhenItIsRead) {
   EXPECT_FALSE(transport->started[0].wants_answer);
 }
 
+TEST_F(ItemsTest, AnItemThatASplitIsSaidOfIsTriedAgainUntilOthersSucceed) {
+  config.status_actions = {{503, 503, Outcome::split}};
+  build(std::make_unique<ItemEncoder>());
+  accept(1, 2);
+  turn();
+  answer("503 503");
+  ASSERT_EQ(ledger().dead_total(), 0U);
+  sleep_until_due();
+  answer("503 503");
+  ASSERT_EQ(ledger().dead_total(), 0U) << "nothing else has succeeded";
+  accept(3, 3);
+  for (int i = 0; i < 100 && ledger().delivered == 0; ++i) {
+    if (transport->open.empty()) sleep_until_due();
+    answer(sent(transport->started.size() - 1) == Numbers{3} ? "200" : "503 503");
+  }
+  sleep_until_due();
+  ASSERT_FALSE(transport->open.empty());
+  answer("503 200");
+  EXPECT_EQ(ledger().dead_for(DeadReason::refused), 1U) << "not for its size";
+  EXPECT_EQ(ledger().delivered, 2U);
+}
+
 }  // namespace
 }  // namespace outrider::sidecar

@@ -70,8 +70,7 @@ class Confirmer {
   /// Answers a frame; by default that it is taken.
   void answer(const ConfirmedFrame& frame, std::uint64_t status = 0,
               std::vector<proto::RefusedEvent> refused = {}) {
-    send(frame.peer,
-         proto::write_confirm_answer({frame.sequence, status, std::move(refused), limits}));
+    send(frame.peer, proto::write_confirm_answer({frame.sequence, status, std::move(refused)}));
   }
   void send(std::string peer, std::string message) {
     send_part(peer, ZMQ_SNDMORE);
@@ -79,7 +78,6 @@ class Confirmer {
   }
 
   std::vector<ConfirmedFrame> frames;
-  proto::SaidLimits limits;  ///< as its answers say them; zeros: not at all
 
  private:
   void read(ConfirmedFrame& frame) {

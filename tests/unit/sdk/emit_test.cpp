@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <limits>
@@ -5,10 +6,14 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <thread>
+#include <type_traits>
+#include <typeinfo>
 #include <vector>
 
 #include <gtest/gtest.h>
 #include <msgpack.hpp>
+#include <sys/mman.h>
 
 #include "bench/reference_event.hpp"
 #include "outrider/client.hpp"
@@ -120,19 +125,96 @@ TEST_F(EmitTest, FieldsNestAndHoldAnyKind) {
             R"("vector":[4,5],"none":null,"order":{"id":7,"currency":"EUR"}})");
 }
 
-TEST_F(EmitTest, TimesThatCannotBeAreRefusedAndNotForgotten) {
-  const auto before_1970 = std::chrono::system_clock::time_point(-1s);
-  EXPECT_EQ(client.emit("t", 1, {.ttl = -1ms}), Status::bad_attributes);
-  EXPECT_EQ(client.emit("t", 1, {.time = before_1970}), Status::bad_attributes);
-  EXPECT_EQ(client.emit("t", 1, {.at = before_1970}), Status::bad_attributes);
-  EXPECT_EQ(client.deliver("t", 1, {.ttl = -1ms}).get(), Status::bad_attributes);
-  EXPECT_EQ(client.stats().dropped[OUTRIDER_DROPPED_EVENT_ATTRIBUTES], 3U);
-  EXPECT_EQ(client.emit("t", 1, {.ttl = 0ms, .delay = -1ms}), Status::ok);
-  EXPECT_EQ(client.emit("t", 1, {.ttl = std::chrono::milliseconds::max()}), Status::ok);
+TEST_F(EmitTest, ArraysOfCharAreTextWithinTheirBounds) {
+  struct Bounded {
+    char text[4];
+    char behind[4];
+  };
+  Bounded full{{'a', 'b', 'c', 'd'}, {'X', 'X', 'X', '\0'}};
+  const Bounded const_full = full;
+  char buffer[8] = {'b', 'o', 'b', '\0', '?', '?', '?', '?'};
+  const char padded[8] = {'b', 'o', 'b'};
+  const char inner[4] = {'a', '\0', 'b', '\0'};
+  client.emit("t", {{"full", full.text},
+                    {"const_full", const_full.text},
+                    {"buffer", buffer},
+                    {"padded", padded},
+                    {"empty", ""}});
+  client.emit("t", {{"literal", "a\0b"}, {"inner", inner}});
+  client.emit("t", [&](Writer& w) {
+    w.map(2);
+    w.field("full", full.text);
+    w.key("inner");
+    w.value("a\0b");
+  });
+  client.emit("t", full.text);
+  client.emit("t", buffer);
+  ASSERT_TRUE(receiver.receive(5));
+  EXPECT_EQ(json(0), R"({"full":"abcd","const_full":"abcd","buffer":"bob","padded":"bob",)"
+                     R"("empty":""})");
+  EXPECT_EQ(receiver.events[1].data, std::string("\x82\xa7literal\xa3"
+                                                 "a\0b"
+                                                 "\xa5inner\xa3"
+                                                 "a\0b",
+                                                 23));
+  EXPECT_EQ(receiver.events[2].data, std::string("\x82\xa4"
+                                                 "full\xa4"
+                                                 "abcd\xa5inner\xa3"
+                                                 "a\0b",
+                                                 21));
+  EXPECT_EQ(json(3), R"("abcd")");
+  EXPECT_EQ(json(4), R"("bob")");
+}
+
+TEST_F(EmitTest, TextThatMsgpackCannotCountIsTooLarge) {
+  // Nothing of it is read: no more than addresses are taken for it.
+  constexpr std::size_t bytes = (std::size_t{4} << 30U) + 3;
+  void* const memory =
+      mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  ASSERT_NE(memory, MAP_FAILED);
+  const std::string_view text(static_cast<const char*>(memory), bytes);
+  EXPECT_EQ(client.emit("t", {{"text", text}}), Status::too_large);
+  EXPECT_EQ(client.emit("t", text), Status::too_large);
+  EXPECT_EQ(client.emit("t", {{text, 1}}), Status::too_large);
+  EXPECT_EQ(client.emit("t", [&](Writer& w) { w.value(text); }), Status::too_large);
+  EXPECT_EQ(client.deliver_wait(0ms, "t", text), Status::too_large);
+  munmap(memory, bytes);
+  EXPECT_EQ(client.stats().dropped[OUTRIDER_DROPPED_EVENT_TOO_LARGE], 4U);
+}
+
+TEST_F(EmitTest, WhatAThreadDestroysAtItsEndMayEmit) {
+  struct EmitsAtTheEnd {
+    Client* client = nullptr;
+    ~EmitsAtTheEnd() { client->emit("last", {{"text", std::string(1'000, 'x')}}); }
+  };
+  std::thread([&] {
+    // Made before the thread's buffer, and so destroyed after it.
+    static thread_local EmitsAtTheEnd last;
+    last.client = &client;
+    client.emit("first", 1);
+  }).join();
   ASSERT_TRUE(receiver.receive(2));
-  EXPECT_EQ(receiver.events[0].ttl_ms, 0U) << "it never expires";
-  EXPECT_EQ(receiver.events[0].at_ns, 0U);
-  EXPECT_EQ(receiver.events[1].ttl_ms, static_cast<std::uint64_t>(INT64_MAX));
+  EXPECT_EQ(receiver.events[1].topic, "last");
+
+  static_assert(std::is_trivially_destructible_v<detail::PackBuffer>);
+  detail::PackBuffer buffer;
+  buffer.write("x", 1);
+  buffer.end();
+  EXPECT_EQ(buffer.size(), 1U);
+  buffer.cut(0);
+  EXPECT_EQ(buffer.data(), nullptr);
+  buffer.write("x", 1);
+  buffer.cut(0);
+  EXPECT_EQ(buffer.data(), nullptr);
+}
+
+TEST(Emit, TheHeadersNamesCarryItsVersion) {
+  std::string version = std::string("v") + outrider_version();
+  std::ranges::replace(version, '.', '_');
+  for (const char* name : {typeid(Client).name(), typeid(detail::PackBuffer).name(),
+                           typeid(Field).name(), typeid(Writer).name()}) {
+    EXPECT_NE(std::string_view(name).find(version), std::string_view::npos) << name;
+  }
 }
 
 TEST_F(EmitTest, AnyPackableValueCanBeTheData) {
@@ -366,6 +448,16 @@ TEST(Emit, OptionsThatCannotWorkAreRefused) {
   EXPECT_EQ(status([](Options& o) { o.buffer_bytes_max = 1; }), Status::invalid_argument);
   EXPECT_EQ(status([](Options& o) { o.frame_bytes_max = 1; }), Status::invalid_argument);
   EXPECT_EQ(status([](Options& o) { o.when_full = 7; }), Status::invalid_argument);
+}
+
+TEST_F(EmitTest, TimesThatCannotBeAreRefused) {
+  const std::chrono::system_clock::time_point before_1970(-1h);
+  EXPECT_EQ(client.emit("t", 1, {.ttl = -1ms}), Status::bad_attributes);
+  EXPECT_EQ(client.emit("t", 1, {.delay = -1ms}), Status::bad_attributes);
+  EXPECT_EQ(client.emit("t", 1, {.time = before_1970}), Status::bad_attributes);
+  EXPECT_EQ(client.emit("t", 1, {.at = before_1970}), Status::bad_attributes);
+  EXPECT_EQ(client.emit("t", 1, {.ttl = 0ms}), Status::ok) << "never expires";
+  EXPECT_EQ(client.stats().dropped[OUTRIDER_DROPPED_EVENT_ATTRIBUTES], 4U);
 }
 
 }  // namespace

@@ -1,0 +1,140 @@
+// Every delivered event ends, whatever the sidecar can take of its frame.
+#include <chrono>
+#include <future>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "outrider/client.hpp"
+#include "proto/refusal.hpp"
+#include "unit/sdk/confirmer.hpp"
+
+namespace outrider::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto frame_too_large = static_cast<std::uint64_t>(proto::Refusal::frame_too_large);
+constexpr auto frame_copies = static_cast<std::uint64_t>(proto::Refusal::frame_copies);
+constexpr auto event_unrouted = static_cast<std::uint32_t>(proto::Refusal::event_unrouted);
+constexpr auto destination_full = static_cast<std::uint32_t>(proto::Refusal::destination_full);
+constexpr proto::SaidLimits limits{.frame_bytes_max = 4U << 20U, .event_bytes_max = 1U << 20U};
+
+void say_limits(Confirmer& confirmer, const ConfirmedFrame& frame, std::uint64_t status = 0) {
+  confirmer.send(frame.peer, proto::write_confirm_answer({frame.sequence, status, {}, limits}));
+}
+
+class DeliverEndsTest : public testing::Test {
+ protected:
+  static Options options(const std::string& endpoint) {
+    Options options;
+    options.confirm_endpoint = endpoint.c_str();
+    options.deliver_bytes_max = 64U << 20U;
+    options.event_bytes_max = 32U << 20U;
+    options.buffer_bytes_max = 128U << 20U;
+    options.frame_bytes_max = 8U << 20U;
+    options.reconnect_initial_ms = 5;
+    options.reconnect_max_ms = 20;
+    options.linger_ms = 100;
+    return options;
+  }
+  /// So many events in one frame, which is the first: they wait until there is a sidecar.
+  void deliver_one_frame(int count) {
+    for (int i = 0; i < count; ++i) futures.push_back(client.deliver("t", i));
+    confirmer = std::make_unique<Confirmer>(endpoint);
+    ASSERT_TRUE(confirmer->receive(1));
+    ASSERT_EQ(frame(0).datas.size(), static_cast<std::size_t>(count));
+  }
+  const ConfirmedFrame& frame(std::size_t n) { return confirmer->frames.at(n); }
+
+  ScratchFolder folder;
+  const std::string endpoint = folder.endpoint();
+  Client client{options(endpoint)};
+  std::unique_ptr<Confirmer> confirmer;
+  std::vector<std::future<Status>> futures;
+};
+
+TEST_F(DeliverEndsTest, AnEventThatIsRefusedForNowGoesInANewFrame) {
+  deliver_one_frame(4);
+  confirmer->answer(frame(0), 0,
+                    {{1, destination_full}, {2, event_unrouted}, {3, destination_full}});
+  EXPECT_EQ(futures[0].get(), Status::ok);
+  EXPECT_EQ(futures[2].get(), Status::refused);
+  ASSERT_TRUE(confirmer->receive(2));
+  EXPECT_EQ(frame(1).sequence, 2U);
+  EXPECT_EQ(frame(1).datas, (std::vector{frame(0).datas[1], frame(0).datas[3]}));
+  EXPECT_EQ(client.stats().unconfirmed_events, 2U);
+  EXPECT_EQ(client.stats().last_refusal, destination_full);
+  EXPECT_FALSE(client.flush(0ms)) << "two of the events have no end yet";
+  confirmer->answer(frame(1));
+  EXPECT_EQ(futures[1].get(), Status::ok);
+  EXPECT_EQ(futures[3].get(), Status::ok);
+  EXPECT_TRUE(client.flush(patience));
+  EXPECT_EQ(client.stats().confirmed_events, 3U);
+  EXPECT_EQ(client.stats().unconfirmed_bytes, 0U);
+}
+
+TEST_F(DeliverEndsTest, WhatIsPostponedAtTheEndIsTold) {
+  deliver_one_frame(2);
+  confirmer->answer(frame(0), 0, {{1, destination_full}});
+  EXPECT_EQ(futures[0].get(), Status::ok);
+  EXPECT_EQ(client.close(0ms), Status::timeout);
+  EXPECT_EQ(futures[1].get(), Status::timeout);
+  EXPECT_EQ(client.stats().expired_events, 1U);
+}
+
+TEST_F(DeliverEndsTest, AFrameThatIsTooMuchGoesInHalvesDownToTheEvent) {
+  deliver_one_frame(5);
+  Background sidecar([&] {
+    static std::size_t answered = 0;
+    if (answered == confirmer->frames.size() && !confirmer->receive_frame(10ms)) return;
+    const ConfirmedFrame& next = confirmer->frames[answered++];
+    // The last event is more than it ever takes, and two are more than it takes at once.
+    const bool is_last = next.datas.back() == std::string("\x04");
+    confirmer->answer(next, next.datas.size() > 1 || is_last ? frame_copies : 0);
+  });
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(futures[static_cast<std::size_t>(i)].get(), Status::ok);
+  EXPECT_EQ(futures[4].get(), Status::refused);
+  EXPECT_TRUE(client.flush(patience));
+  EXPECT_EQ(client.stats().last_refusal, frame_copies);
+}
+
+TEST_F(DeliverEndsTest, LargeFramesWaitForTheLimitsAndKeepThem) {
+  const std::string text(1'500'000, 'x');
+  for (int i = 0; i < 4; ++i) futures.push_back(client.deliver("t", text));
+  confirmer = std::make_unique<Confirmer>(endpoint);
+  ASSERT_TRUE(confirmer->receive(1));
+  EXPECT_TRUE(frame(0).datas.empty()) << "the question";
+  EXPECT_FALSE(confirmer->receive_frame(20ms)) << "before its answer";
+  confirmer->send(frame(0).peer,
+                  proto::write_confirm_answer({frame(0).sequence, 0, {}, {4U << 20U, 2U << 20U}}));
+  std::size_t events = 0;
+  while (events < 4) {
+    ASSERT_TRUE(confirmer->receive_frame(patience));
+    EXPECT_LE(confirmer->frames.back().bytes.size(), 4U << 20U);
+    events += confirmer->frames.back().datas.size();
+    confirmer->answer(confirmer->frames.back());
+  }
+  for (auto& future : futures) EXPECT_EQ(future.get(), Status::ok);
+  EXPECT_TRUE(client.flush(patience));
+}
+
+TEST_F(DeliverEndsTest, AnEventBeyondTheLimitsIsRefusedAndThenAtTheCall) {
+  const std::string small = "s";
+  const std::string huge(20'000'000, 'x');
+  futures.push_back(client.deliver("t", small));
+  futures.push_back(client.deliver("t", huge));
+  confirmer = std::make_unique<Confirmer>(endpoint);
+  Background sidecar([&] {
+    if (confirmer->receive_frame(10ms)) say_limits(*confirmer, confirmer->frames.back());
+  });
+  EXPECT_EQ(futures[0].get(), Status::ok);
+  EXPECT_EQ(futures[1].get(), Status::refused);
+  EXPECT_EQ(client.stats().last_refusal, frame_too_large);
+  EXPECT_EQ(client.deliver("t", huge).get(), Status::too_large);
+  EXPECT_TRUE(client.flush(patience));
+}
+
+}  // namespace
+}  // namespace outrider::test
