@@ -1,6 +1,5 @@
 #include "sdk/src/batch.hpp"
 
-#include "proto/bytes.hpp"
 #include "proto/msgpack_reader.hpp"
 #include "proto/refusal.hpp"
 
@@ -13,6 +12,7 @@ class Copier {
   explicit Copier(const Batch& from) : from_(from), reader_(proto::as_bytes(from.events)) {
     to_.first_event = from.first_event;
     to_.refusals = from.refusals;
+    to_.is_stuck = from.is_stuck;
   }
 
   void copy(std::uint32_t index) {
@@ -35,6 +35,14 @@ class Copier {
 };
 
 }  // namespace
+
+std::string_view topic_of(proto::ByteView event) {
+  proto::MsgpackReader reader(event);
+  proto::Token token;
+  if (reader.next(token) != proto::ReadStatus::ok) return {};
+  if (reader.next(token) != proto::ReadStatus::ok) return {};
+  return proto::as_text(token.bytes);
+}
 
 Batch part_of(const Batch& batch, std::uint32_t from, std::uint32_t to) {
   Copier copier(batch);

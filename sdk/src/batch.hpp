@@ -5,9 +5,11 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "outrider/outrider.h"
+#include "proto/bytes.hpp"
 #include "proto/confirm.hpp"
 #include "sdk/src/worker.hpp"
 
@@ -28,9 +30,12 @@ struct Batch {
   std::uint64_t first_event = 0;  ///< as deliver counted them; none in here came before
   SteadyTime due{};               ///< not to be sent before
   std::uint32_t refusals = 0;     ///< how often it was refused for the moment
+  bool is_stuck = false;          ///< its events were refused one by one: a destination is full
 
   std::size_t cost() const { return events.size() + deliveries.size() * delivery_bytes; }
 };
+
+std::string_view topic_of(proto::ByteView event);
 
 /// The events from one index up to before another, in a batch of their own.
 Batch part_of(const Batch& batch, std::uint32_t from, std::uint32_t to);

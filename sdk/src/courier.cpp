@@ -67,7 +67,12 @@ outrider_status Courier::deliver(std::span<const proto::ByteView> pieces, Delive
     const std::lock_guard guard(mutex_);
     if (is_closing_) return OUTRIDER_CLOSED;
     if (held_bytes_ + bytes + delivery_bytes > options_.bytes_max) return OUTRIDER_FULL;
-    if (waiting_.empty() || waiting_.back().events.size() + bytes > batch_bytes_max) {
+    const bool is_stuck = stuck_topics_.bytes() + bytes + delivery_bytes > options_.bytes_max / 2 &&
+                          stuck_topics_.holds(topic_of(pieces.front()));
+    if (is_stuck) return OUTRIDER_FULL;
+    // An answer can name each event of a frame, or one that has to wait would hold up the others.
+    if (waiting_.empty() || waiting_.back().events.size() + bytes > batch_bytes_max ||
+        waiting_.back().deliveries.size() == proto::refused_events_max) {
       waiting_.emplace_back().first_event = counts_.taken_events;
     }
     Batch& batch = waiting_.back();
@@ -184,6 +189,7 @@ void Courier::reconnect(SteadyTime now) {
   open_at_ = now + backoff(milliseconds(options_.link.reconnect_initial_ms),
                            milliseconds(options_.link.reconnect_max_ms), futile_connections_++);
   for (Frame& frame : frames_) {
+    frame.is_unsure |= frame.state == FrameState::in_flight;
     if (frame.state != FrameState::answered) frame.state = FrameState::unsent;
     frame.due = now;
   }
@@ -235,15 +241,26 @@ void Courier::take_partly(Frame& frame) {
   if (!answer_.refused.empty()) note_refusal(answer_.refused.back().refusal);
   Batch again = refused_for_now(frame.batch, answer_.refused);
   if (!again.deliveries.empty()) {
+    again.is_stuck = true;
     again.due = steady_clock::now() +
                 backoff(options_.backoff_initial, options_.backoff_max, again.refusals++);
     postponed_.push_back(std::move(again));
+    try {
+      const std::lock_guard guard(mutex_);
+      stuck_topics_.add(postponed_.back());
+    } catch (const std::bad_alloc&) {
+      postponed_.pop_back();
+      throw;
+    }
   }
   settle(frame, OUTRIDER_OK, answer_.refused);
 }
 
 void Courier::refuse(Frame& frame, std::uint32_t refusal) {
   note_refusal(refusal);
+  // Refused before because it came too early, and now too late: nothing of it was taken.
+  const bool is_late = refusal == static_cast<std::uint32_t>(proto::Refusal::frame_sequence_old);
+  if (is_late && frame.was_refused && !frame.is_unsure) return send_as_new(frame);
   const std::uint32_t half = frame.event_count / 2;
   if (!is_for_smaller(refusal) || half == 0) return settle(frame, OUTRIDER_REFUSED, {});
   Batch first = part_of(frame.batch, 0, half);
@@ -259,7 +276,15 @@ void Courier::refuse(Frame& frame, std::uint32_t refusal) {
   frame.state = FrameState::answered;
 }
 
+void Courier::send_as_new(Frame& frame) {
+  postponed_.push_back(std::move(frame.batch));
+  postponed_.back().due = {};
+  frame.batch = {};
+  frame.state = FrameState::answered;
+}
+
 void Courier::refuse_for_now(Frame& frame) {
+  frame.was_refused = true;
   frame.state = FrameState::unsent;
   frame.due = steady_clock::now() +
               backoff(options_.backoff_initial, options_.backoff_max, frame.batch.refusals++);
@@ -286,6 +311,7 @@ void Courier::settle(Frame& frame, outrider_status status,
   {
     const std::lock_guard guard(mutex_);
     held_bytes_ -= batch.cost() - kept_bytes;
+    if (batch.is_stuck) stuck_topics_.remove(batch);
     counts_.refused_events += refused_now + (status == OUTRIDER_REFUSED ? others : 0);
     if (status == OUTRIDER_OK) counts_.confirmed_events += others;
     if (status == OUTRIDER_TIMEOUT) counts_.expired_events += others;

@@ -17,7 +17,8 @@
 // thread, the link, the events. Where the thread hangs in libzmq (is_finished() stays false), this
 // must be leaked. Fails with: outrider_status; OUTRIDER_FULL beyond bytes_max, never by blocking.
 // Limits: bytes_max of events and their records, and what ZeroMQ holds of the frames in flight;
-// proto::confirm_window_frames frames.
+// topics whose destinations are full take no more where they have half of it;
+// proto::confirm_window_frames frames, of proto::refused_events_max events.
 #pragma once
 
 #include <array>
@@ -38,6 +39,7 @@
 #include "proto/confirm.hpp"
 #include "sdk/src/batch.hpp"
 #include "sdk/src/link.hpp"
+#include "sdk/src/stuck_topics.hpp"
 #include "sdk/src/worker.hpp"
 
 namespace outrider::sdk {
@@ -112,7 +114,9 @@ class Courier {
     Batch batch;
     FrameState state = FrameState::unsent;
     std::uint32_t event_count = 0;
-    SteadyTime due{};  ///< when it is to be sent, or else its answer is late
+    bool is_unsure = false;    ///< it was on its way when a connection ended
+    bool was_refused = false;  ///< as a whole, for the moment
+    SteadyTime due{};          ///< when it is to be sent, or else its answer is late
   };
 
   void run();
@@ -125,6 +129,7 @@ class Courier {
   void refuse_for_now(Frame& frame);
   void take_partly(Frame& frame);
   void refuse(Frame& frame, std::uint32_t refusal);
+  void send_as_new(Frame& frame);
   void settle(Frame& frame, outrider_status status,
               const std::vector<proto::RefusedEvent>& refused);
   void forget_answered();
@@ -163,6 +168,7 @@ class Courier {
   // Guarded by mutex_.
   std::deque<Batch> waiting_;
   std::size_t held_bytes_ = 0;
+  StuckTopics stuck_topics_;
   CourierCounts counts_;
   std::uint64_t answered_in_order_ = 0;  ///< of the events taken, all up to this one are answered
   bool is_asleep_ = false;               ///< the thread waits for events to be delivered

@@ -188,7 +188,8 @@ typedef void (*outrider_confirm_fn)(void* user, outrider_status status);
 
 /* Takes a copy of the event, keeps it until the sidecar has confirmed it, and then calls `confirm`,
  * which may be NULL. Never waits for the sidecar. Any status but OUTRIDER_OK: the event was not
- * taken and `confirm` is not called; OUTRIDER_FULL: deliver_bytes_max are unconfirmed. */
+ * taken and `confirm` is not called; OUTRIDER_FULL: deliver_bytes_max are unconfirmed, or
+ * half of it waits for room in a destination of this topic. */
 OUTRIDER_API outrider_status outrider_deliver(outrider_client* client, const outrider_event* event,
                                               outrider_confirm_fn confirm, void* user);
 

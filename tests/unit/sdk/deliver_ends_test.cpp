@@ -136,5 +136,65 @@ TEST_F(DeliverEndsTest, AnEventBeyondTheLimitsIsRefusedAndThenAtTheCall) {
   EXPECT_TRUE(client.flush(patience));
 }
 
+TEST_F(DeliverEndsTest, AFullDestinationTakesHalfOfTheBudgetAtMost) {
+  futures.push_back(client.deliver("a", 1));
+  confirmer = std::make_unique<Confirmer>(endpoint);
+  ASSERT_TRUE(confirmer->receive(1));
+  confirmer->answer(frame(0), 0, {{0, destination_full}});
+  const std::string text(500'000, 'x');
+  const auto is_of_a = [](const std::string& data) { return data.size() > 1; };
+  Status status = Status::ok;
+  const auto ignore = [](Status) {};
+  std::size_t taken = 0;
+  while ((status = client.deliver("a", text, ignore)) == Status::ok) {
+    ++taken;
+    // Each of them comes, again and again, and is refused; what came before goes round again.
+    ASSERT_LT(taken, 200U);
+    const std::size_t before = confirmer->frames.size();
+    ASSERT_TRUE(confirmer->receive_frame(patience));
+    for (std::size_t i = before; i < confirmer->frames.size(); ++i) {
+      std::vector<proto::RefusedEvent> refused;
+      for (std::uint32_t e = 0; e < frame(i).datas.size(); ++e)
+        refused.push_back({e, destination_full});
+      confirmer->answer(frame(i), 0, refused);
+    }
+  }
+  EXPECT_EQ(status, Status::full);
+  EXPECT_GT(client.stats().unconfirmed_bytes, 32U << 20U);
+  std::future<Status> other = client.deliver("b", 2);
+  Background sidecar([&] {
+    if (!confirmer->receive_frame(10ms)) return;
+    std::vector<proto::RefusedEvent> refused;
+    const std::vector<std::string>& datas = confirmer->frames.back().datas;
+    for (std::uint32_t e = 0; e < datas.size(); ++e) {
+      if (is_of_a(datas[e])) refused.push_back({e, destination_full});
+    }
+    confirmer->answer(confirmer->frames.back(), 0, refused);
+  });
+  EXPECT_EQ(other.get(), Status::ok);
+}
+
+TEST_F(DeliverEndsTest, AFrameHasNoMoreEventsThanAnAnswerCanName) {
+  for (std::size_t i = 0; i <= proto::refused_events_max; ++i) {
+    futures.push_back(client.deliver("t", 1));
+  }
+  confirmer = std::make_unique<Confirmer>(endpoint);
+  ASSERT_TRUE(confirmer->receive(2));
+  EXPECT_EQ(frame(0).datas.size(), proto::refused_events_max);
+  EXPECT_EQ(frame(1).datas.size(), 1U);
+}
+
+TEST_F(DeliverEndsTest, AFrameThatWasTooEarlyAndIsTooLateGoesAsANewOne) {
+  deliver_one_frame(1);
+  confirmer->answer(frame(0), static_cast<std::uint64_t>(proto::Refusal::spool_full));
+  ASSERT_TRUE(confirmer->receive(2));
+  confirmer->answer(frame(1), static_cast<std::uint64_t>(proto::Refusal::frame_sequence_old));
+  ASSERT_TRUE(confirmer->receive(3));
+  EXPECT_EQ(frame(2).sequence, 2U);
+  EXPECT_EQ(frame(2).datas, frame(0).datas);
+  confirmer->answer(frame(2));
+  EXPECT_EQ(futures[0].get(), Status::ok);
+}
+
 }  // namespace
 }  // namespace outrider::test
