@@ -41,10 +41,8 @@ pid_t fork_and(const InChild& in_child) {
 
 /// True if the child ended by itself, with status 0.
 bool ended_well(pid_t child) {
-  int status = -1;
-  const bool has_ended = eventually([&] { return waitpid(child, &status, WNOHANG) == child; });
-  if (!has_ended) kill(child, SIGKILL);
-  return has_ended && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  const int status = wait_for_end(child);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 /// How often each topic came, and that no event came twice.

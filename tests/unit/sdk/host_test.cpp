@@ -39,10 +39,8 @@ pid_t fork_and(const InChild& in_child) {
 
 /// The exit status; -1 if a signal ended the child, as abort() does.
 int status_of(pid_t child) {
-  int status = -1;
-  const bool has_ended = eventually([&] { return waitpid(child, &status, WNOHANG) == child; });
-  if (!has_ended) kill(child, SIGKILL);
-  return has_ended && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  const int status = wait_for_end(child);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 TEST(Host, WithoutThreadsNothingIsConnectedAndTheEventIsSentLater) {

@@ -12,6 +12,10 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -22,7 +26,8 @@ namespace outrider::test {
 /// Long enough for a loaded machine under a sanitizer; only failing tests wait that long.
 inline constexpr std::chrono::milliseconds patience{20'000};
 
-/// Waits for a condition of another thread or process.
+/// Waits for a condition of another thread that tells nobody when it comes true, as numbers in
+/// stats.
 template <typename Condition>
 bool eventually(const Condition& condition) {
   const auto deadline = std::chrono::steady_clock::now() + patience;
@@ -31,6 +36,19 @@ bool eventually(const Condition& condition) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   return true;
+}
+
+/// Waits for the end of a child, and returns its status as waitpid() does; one that takes too long
+/// is killed.
+inline int wait_for_end(pid_t child) {
+  pollfd ended{static_cast<int>(syscall(SYS_pidfd_open, child, 0)), POLLIN, 0};
+  EXPECT_GE(ended.fd, 0);
+  const bool has_ended = poll(&ended, 1, static_cast<int>(patience.count())) == 1;
+  close(ended.fd);
+  if (!has_ended) kill(child, SIGKILL);
+  int status = -1;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  return status;
 }
 
 class ScratchFolder {
