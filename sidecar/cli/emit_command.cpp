@@ -65,6 +65,8 @@ ArgumentTable emit_arguments(EmitOptions& options) {
                store_switch(options.reads_stdin)},
               {"timeout", "DURATION", "how long to wait for the sidecar (5s)",
                store_duration(options.sender.timeout)},
+              {"wait", "", "wait that long also for one that is not there, or that has no room",
+               store_switch(options.sender.wait)},
           },
       .positionals_max = 2,
       .take_positional = [&options](const std::string& word) -> Status {
@@ -182,7 +184,7 @@ int emit_one(EventSender& sender, const EmitEvent& event, const EmitOptions& opt
     print_error(table, outrider_status_text(status));
     return status == OUTRIDER_TIMEOUT ? exit_failed : exit_usage;
   }
-  const EventSender::Outcome outcome = sender.finish(true);
+  const EventSender::Outcome outcome = sender.finish();
   if (outcome.sent == 1) return exit_done;
   print_error(table, failure(sender, options.sender) +
                          (outcome.unknown > 0 ? "; the event may have arrived" : ""));
@@ -191,7 +193,7 @@ int emit_one(EventSender& sender, const EmitEvent& event, const EmitOptions& opt
 
 int emit_stdin(EventSender& sender, const EmitOptions& options, const ArgumentTable& table) {
   const LineCounts counts = send_stdin(sender);
-  const EventSender::Outcome outcome = sender.finish(false);
+  const EventSender::Outcome outcome = sender.finish();
   std::string report = std::to_string(outcome.sent) + " events ";
   report += options.sender.confirm
                 ? "confirmed, " + std::to_string(outcome.refused) + " refused by the sidecar, "

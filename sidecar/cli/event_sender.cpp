@@ -1,20 +1,18 @@
 #include "sidecar/cli/event_sender.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
-#include <cstring>
-
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "proto/refusal.hpp"
+#include "sidecar/cli/endpoint_look.hpp"
 
 namespace outrider::sidecar {
 namespace {
 
-constexpr Duration flush_slice = std::chrono::milliseconds(20);
+/// How long nothing happens before it is asked why.
+constexpr Duration slice_max = std::chrono::milliseconds(100);
+/// How long a sidecar that has confirmed something may take for the next.
+constexpr Duration slow_max = std::chrono::seconds(2);
 
 std::uint32_t to_ms(Duration duration) {
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
@@ -63,16 +61,22 @@ outrider_status EventSender::send(const EmitEvent& event) {
 }
 
 outrider_status EventSender::deliver(const outrider_event& event) {
-  std::unique_lock lock(mutex_);
+  Duration left = options_.timeout;
   for (;;) {
+    std::unique_lock lock(mutex_);
     const std::uint64_t answered = answered_;
     lock.unlock();
     const outrider_status status = outrider_deliver(client_.get(), &event, on_confirm, this);
     if (status != OUTRIDER_FULL) return status;
     lock.lock();
-    if (!changed_.wait_for(lock, options_.timeout, [&] { return answered_ != answered; })) {
-      return OUTRIDER_TIMEOUT;
+    const Duration slice = std::min(left, slice_max);
+    if (changed_.wait_for(lock, slice, [&] { return answered_ != answered; })) {
+      left = options_.timeout;
+      continue;
     }
+    lock.unlock();
+    left -= slice;
+    if (left <= Duration{} || has_no_room(options_.timeout - left)) return OUTRIDER_TIMEOUT;
   }
 }
 
@@ -83,18 +87,31 @@ void EventSender::on_confirm(void* user, outrider_status) {
   self.changed_.notify_one();
 }
 
-EventSender::Outcome EventSender::finish(bool is_impatient) {
-  const auto deadline = std::chrono::steady_clock::now() + options_.timeout;
-  outrider_status flushed = OUTRIDER_TIMEOUT;
-  for (bool is_over = false; !is_over && flushed != OUTRIDER_OK;) {
-    const auto left = deadline - std::chrono::steady_clock::now();
-    // In slices, to look at the refusals; a flush without confirm waits for no answers.
-    const Duration slice =
-        options_.confirm ? std::min<Duration>(left, flush_slice) : Duration(left);
-    flushed = outrider_flush(client_.get(), to_ms(std::max(slice, Duration{})));
-    const bool is_refused = is_impatient && proto::is_for_later(stats().last_refusal);
-    is_over = !options_.confirm || is_refused || std::chrono::steady_clock::now() >= deadline;
+bool EventSender::has_no_room(Duration quiet) const {
+  const outrider_stats now = stats();
+  // A refusal may be an old one, and the sidecar slow.
+  const bool is_quiet = now.confirmed_events == 0 || quiet >= slow_max;
+  return !options_.wait && is_quiet && proto::is_for_later(now.last_refusal);
+}
+
+outrider_status EventSender::flush() {
+  // Without confirm there are no answers to look at.
+  if (!options_.confirm) return outrider_flush(client_.get(), to_ms(options_.timeout));
+  Duration left = options_.timeout;
+  Duration quiet{};
+  for (;;) {
+    const std::uint64_t unconfirmed = stats().unconfirmed_events;
+    const Duration slice = std::min(left, slice_max);
+    const outrider_status status = outrider_flush(client_.get(), to_ms(slice));
+    if (status == OUTRIDER_OK) return status;
+    left -= slice;
+    quiet = stats().unconfirmed_events == unconfirmed ? quiet + slice : Duration{};
+    if (left <= Duration{} || (quiet > Duration{} && has_no_room(quiet))) return status;
   }
+}
+
+EventSender::Outcome EventSender::finish() {
+  const outrider_status flushed = flush();
   outrider_close(client_.get(), flushed == OUTRIDER_OK ? to_ms(options_.timeout) : 0);
   const outrider_stats end = stats();
   if (options_.confirm) {
@@ -103,7 +120,7 @@ EventSender::Outcome EventSender::finish(bool is_impatient) {
   }
   return {.sent = end.handed_over_events,
           .lost = end.dropped[OUTRIDER_DROPPED_LINGER],
-          .unknown = end.unknown_events};
+          .unknown = end.shipped_events - end.handed_over_events};
 }
 
 outrider_stats EventSender::stats() const {
@@ -122,33 +139,7 @@ std::string EventSender::last_refusal() const {
 }
 
 std::string EventSender::obstacle() const {
-  constexpr std::string_view scheme = "ipc://";
-  const std::string& endpoint = options_.used_endpoint();
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (!endpoint.starts_with(scheme) ||
-      endpoint.size() - scheme.size() >= sizeof(address.sun_path)) {
-    return {};
-  }
-  endpoint.copy(address.sun_path, sizeof(address.sun_path) - 1, scheme.size());
-  const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (probe < 0) return {};
-  const int connected = ::connect(probe, reinterpret_cast<sockaddr*>(&address), sizeof(address));
-  const int error = connected == 0 ? 0 : errno;
-  ::close(probe);
-  switch (error) {
-    case 0:
-    case EAGAIN:
-      return {};
-    case ENOENT:
-      return "there is no socket; is the sidecar running, and does it listen there?";
-    case ECONNREFUSED:
-      return "nobody listens there any more; is the sidecar running?";
-    case EACCES:
-      return "permission denied; ingest.socket_group and ingest.socket_mode say who may";
-    default:
-      return std::strerror(error);
-  }
+  return options_.wait ? std::string() : why_unreachable(options_.used_endpoint());
 }
 
 }  // namespace outrider::sidecar

@@ -20,6 +20,8 @@ struct SenderOptions {
   std::string endpoint;
   std::string confirm_endpoint;
   bool confirm = false;  ///< deliver, to the second endpoint
+  /// Also for a sidecar that is not there, or that has no room: until the timeout.
+  bool wait = false;
   Duration timeout = std::chrono::seconds(5);
 
   const std::string& used_endpoint() const { return confirm ? confirm_endpoint : endpoint; }
@@ -34,7 +36,7 @@ class EventSender {
   /// Other than OUTRIDER_OK: an option cannot work, and nothing can be sent.
   outrider_status status() const { return status_; }
 
-  /// OUTRIDER_TIMEOUT: no room for the whole timeout.
+  /// OUTRIDER_TIMEOUT: no room for the whole timeout, or none as the sidecar itself says.
   outrider_status send(const EmitEvent& event);
 
   struct Outcome {
@@ -43,9 +45,9 @@ class EventSender {
     std::uint64_t lost = 0;     ///< taken by send(), and certainly not with the sidecar
     std::uint64_t unknown = 0;  ///< on their way when the time was up; they may have arrived
   };
-  /// Sends the rest and says what became of the events. With `is_impatient`, the first refusal for
-  /// the moment ends the wait.
-  Outcome finish(bool is_impatient);
+  /// Sends the rest and says what became of the events. Where nothing goes on because the sidecar
+  /// refuses for the moment, that ends the wait.
+  Outcome finish();
 
   /// Why nothing could be sent now, if that is known without waiting: no socket there, nobody
   /// behind it, or no right to use it. Empty: it may well work.
@@ -60,6 +62,9 @@ class EventSender {
 
   static void on_confirm(void* user, outrider_status status);
   outrider_status deliver(const outrider_event& event);
+  outrider_status flush();
+  /// The sidecar says so, and has answered nothing for so long.
+  bool has_no_room(Duration quiet) const;
   outrider_stats stats() const;
 
   const SenderOptions options_;

@@ -137,6 +137,37 @@ TEST(Emit, WithoutASidecarItSaysTheCauseAtOnce) {
   }
 }
 
+TEST(Emit, WithoutASidecarOverTcpItSaysTheCauseAtOnceToo) {
+  zmq::context_t context;
+  zmq::socket_t socket(context, zmq::socket_type::pull);
+  socket.bind("tcp://127.0.0.1:*");
+  const std::string endpoint = socket.get(zmq::sockopt::last_endpoint);
+  const std::vector<std::string> words = {"--endpoint", endpoint, "--timeout", "1h", "a.b", "1"};
+  EXPECT_EQ(emit(words).status, 0);
+  zmq::message_t message;
+  EXPECT_TRUE(socket.recv(message).has_value());
+  socket.unbind(endpoint);
+  socket.close();
+  context.close();
+  const auto finished = emit(words);
+  EXPECT_EQ(finished.status, 1);
+  EXPECT_THAT(finished.err, HasSubstr(endpoint + ": nobody listens there"));
+}
+
+TEST(Emit, WaitingIsForASidecarThatComes) {
+  const test::TempDir dir;
+  const std::string endpoint = "ipc://" + dir.file("late.sock");
+  test::Process process({test::outrider_binary(), "emit", "--wait", "--timeout", "20s",
+                         "--endpoint", endpoint, "a.b", "1"});
+  zmq::context_t context;
+  zmq::socket_t socket(context, zmq::socket_type::pull);
+  socket.set(zmq::sockopt::rcvtimeo, 20'000);
+  socket.bind(endpoint);
+  zmq::message_t message;
+  EXPECT_TRUE(socket.recv(message).has_value());
+  EXPECT_EQ(process.wait(), 0);
+}
+
 TEST(Emit, StdinThatCannotBeReadIsAnError) {
   Receiver receiver;
   const auto sent = test::run({"/bin/sh", "-c", "\"$0\" emit --endpoint \"$1\" --stdin </tmp",
@@ -200,6 +231,19 @@ TEST(EmitConfirmed, EndsWellOnlyWhenTheSidecarHasTheEvent) {
                      [](auto& confirmer, const auto& frame) { confirmer.answer(frame, 32); });
   EXPECT_EQ(full.status, 1) << "at once";
   EXPECT_THAT(full.err, HasSubstr("answered spool_full: "));
+
+  const auto full_lines =
+      emit_confirmed({"--timeout", "1h", "--stdin"}, "{\"topic\":\"t\",\"data\":1}\n",
+                     [](auto& confirmer, const auto& frame) { confirmer.answer(frame, 32); });
+  EXPECT_EQ(full_lines.status, 1) << "at once";
+  EXPECT_THAT(full_lines.err, HasSubstr("answered spool_full: "));
+
+  int answers = 0;
+  const auto had_room = emit_confirmed({"--wait", "--timeout", "1h", "orders.paid", "1"}, "",
+                                       [&answers](auto& confirmer, const auto& frame) {
+                                         confirmer.answer(frame, ++answers < 3 ? 32 : 0);
+                                       });
+  EXPECT_EQ(had_room.status, 0) << had_room.err;
 
   const auto ignored = emit_confirmed({"--timeout", "50ms", "orders.paid", "1"}, "",
                                       [](const auto&, const auto&) {});

@@ -1,0 +1,91 @@
+#include "sidecar/cli/endpoint_look.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include <netdb.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "sidecar/config/endpoint.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+constexpr int connect_ms_max = 1000;
+
+/// What connect() came to: 0, or an error; one that says nothing is 0 too.
+int connect_error(int family, const sockaddr* address, socklen_t bytes) {
+  const int fd = ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return 0;
+  int error = ::connect(fd, address, bytes) == 0 ? 0 : errno;
+  if (error == EINPROGRESS) {
+    pollfd waiting{.fd = fd, .events = POLLOUT, .revents = 0};
+    socklen_t error_bytes = sizeof error;
+    error = 0;
+    if (::poll(&waiting, 1, connect_ms_max) == 1) {
+      ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &error_bytes);
+    }
+  }
+  ::close(fd);
+  return error == EAGAIN ? 0 : error;
+}
+
+std::string why_no_socket(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) return {};
+  std::memcpy(address.sun_path, path.data(), path.size());
+  const int error =
+      connect_error(AF_UNIX, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  switch (error) {
+    case 0:
+      return {};
+    case ENOENT:
+      return "there is no socket; is the sidecar running, and does it listen there?";
+    case ECONNREFUSED:
+      return "nobody listens there any more; is the sidecar running?";
+    case EACCES:
+      return "permission denied; ingest.socket_group and ingest.socket_mode say who may";
+    default:
+      return std::strerror(error);
+  }
+}
+
+std::string why_no_host(const Endpoint& endpoint) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const int failure =
+      ::getaddrinfo(endpoint.host.c_str(), std::to_string(endpoint.port).c_str(), &hints, &found);
+  if (failure != 0) return "the host is not found: " + std::string(::gai_strerror(failure));
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, &::freeaddrinfo);
+  int error = 0;
+  for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
+    error = connect_error(one->ai_family, one->ai_addr, one->ai_addrlen);
+    if (error == 0) return {};
+  }
+  if (error == ECONNREFUSED) return "nobody listens there; is the sidecar running?";
+  return std::strerror(error);
+}
+
+}  // namespace
+
+std::string why_unreachable(const std::string& endpoint) {
+  const Result<Endpoint> parsed = parse_connect_endpoint(endpoint);
+  if (!parsed.ok()) return {};
+  switch (parsed.value().kind) {
+    case Endpoint::Kind::ipc:
+      return why_no_socket(parsed.value().path);
+    case Endpoint::Kind::tcp:
+      return why_no_host(parsed.value());
+    case Endpoint::Kind::inproc:
+      break;
+  }
+  return {};
+}
+
+}  // namespace outrider::sidecar
