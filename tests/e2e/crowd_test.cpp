@@ -150,7 +150,12 @@ TEST(CrowdInMemory, MessagesWithoutEndAndLargeFramesAreBounded) {
   for (std::thread& flood : floods) flood.join();
   const long grown = peak_kib() - before;
   RecordProperty("grown_kib", std::to_string(grown));
-  EXPECT_LT(grown, 200L << 10U);
+#ifdef OUTRIDER_SANITIZED
+  constexpr long allowed_kib = 700L << 10U;  // it holds freed memory back
+#else
+  constexpr long allowed_kib = 200L << 10U;
+#endif
+  EXPECT_LT(grown, allowed_kib);
   EXPECT_EQ(sidecar.stop(), 0);
 }
 

@@ -150,7 +150,8 @@ TEST_P(IdleConnectionThatSpeaks, EndsAndNoRequestWithIt) {
   open(to_receiver(receiver));
   constexpr AttemptId requests = 4;
   for (AttemptId id = 1; id <= requests; ++id) {
-    start(id, "body " + std::to_string(id));
+    const std::string body = "body " + std::to_string(id);  // it must outlive its attempt
+    start(id, body);
     const Completion completion = finish_one();
     EXPECT_EQ(completion.result, AttemptResult::answered) << completion.detail;
     EXPECT_EQ(completion.status, 200);
