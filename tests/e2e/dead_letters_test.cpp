@@ -98,17 +98,19 @@ TEST_F(DeadLetters, WhatIsPutBackWithoutASidecarIsSentByTheNext) {
   emit_numbers(sender, 1, 3);
   ASSERT_TRUE(eventually([&] { return dead() == 3; }));
   sidecar_->stop();
-  const auto issued = ids(outrider({"spool", "export"}).out);
 
   EXPECT_EQ(outrider({"dead", "drop", "--limit", "1"}).out, "dropped 1 dead letter\n");
+  // Three requests at once may be refused in any order, so which one was dropped is not known.
+  const auto kept = ids(outrider({"spool", "export"}).out);
+  EXPECT_EQ(kept.size(), 2U);
   EXPECT_EQ(outrider({"dead", "retry", "--all"}).out, "put back 2 dead letters\n");
   EXPECT_EQ(outrider({"spool", "verify"}).status, 0);
 
   start_sidecar();
   ASSERT_TRUE(eventually([&] { return sink_->numbers().size() >= 2; }));
-  EXPECT_TRUE(std::ranges::includes(issued, ids(sink_->output())));
   sidecar_->stop();
-  EXPECT_EQ(sorted(sink_->numbers()), range(1, 2));
+  EXPECT_EQ(ids(sink_->output()), kept);
+  EXPECT_EQ(sink_->numbers().size(), 2U);
   EXPECT_EQ(outrider({"spool", "export"}).out, "");
 }
 
