@@ -4,12 +4,11 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstring>
+#include <ctime>
 #include <limits>
 #include <memory>
 #include <new>
 #include <optional>
-
-#include <time.h>
 
 #include "proto/msgpack_reader.hpp"
 

@@ -313,8 +313,7 @@ bool Shipper::make_frame() {
   const std::string head = proto::frame_head(fields, plan.events);
   std::uint8_t* out = link_.make_frame(head.size() + plan.bytes);
   if (out == nullptr) return false;
-  std::memcpy(out, head.data(), head.size());
-  fill_frame(out + head.size(), plan);
+  fill_frame(std::copy(head.begin(), head.end(), out), plan);
   ++sequence_;
   frame_events_ = plan.events;
   frame_drops_ = 0;
@@ -325,7 +324,7 @@ bool Shipper::make_frame() {
 
 void Shipper::fill_frame(std::uint8_t* out, FramePlan plan) {
   staged_bytes_ -= plan.bytes;
-  while (plan.events > 0) {
+  while (plan.events > 0 && staged_first_ != nullptr) {
     Chunk* chunk = staged_first_;
     std::uint32_t bytes = chunk->used - chunk->taken;
     std::uint32_t events = chunk->event_count - chunk->taken_count;

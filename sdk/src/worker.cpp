@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <limits>
 #include <mutex>
 #include <utility>
 
 #include <pthread.h>
-#include <signal.h>
 #include <unistd.h>
 
 namespace outrider::sdk {
