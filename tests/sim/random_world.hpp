@@ -1,4 +1,4 @@
-// Random destinations and weather for the simulations, and how many of them there are to be.
+// Random destinations for the simulations, and how many seeds there are to be.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,6 @@
 
 #include "sidecar/base/random.hpp"
 #include "sidecar/config/destination_config.hpp"
-#include "sim/receiver.hpp"
 
 namespace outrider::test {
 
@@ -47,30 +46,17 @@ inline sidecar::DestinationConfig random_destination(sidecar::Random& random, st
   destination.retry_initial = std::chrono::milliseconds(1 + random.below(500));
   destination.retry_max = destination.retry_initial * 16;
   destination.retry_attempts_max = random.below(4) == 0 ? 1 + random.below(5) : 0;
+  // What answers nothing, and what has several urls.
+  if (random.chance(0.1)) {
+    destination.type = sidecar::DestinationType::file;
+  } else if (random.chance(0.5)) {
+    for (std::uint64_t left = 1 + random.below(4); left > 0; --left) {
+      destination.urls.push_back("https://receiver-" + std::to_string(left) + ".example/in");
+    }
+  }
   if (random.chance(0.3)) destination.topics = {"orders.>"};
   if (random.chance(0.2)) destination.exclude = {"orders.paid"};
   return destination;
-}
-
-inline Weather random_weather(sidecar::Random& random) {
-  Weather weather;
-  const auto unit = [&] { return static_cast<double>(random.below(1000)) / 1000.0; };
-  const auto sometimes = [&] { return random.chance(0.3) ? 0.9 * unit() : 0.0; };
-  weather.failure = random.chance(0.2) ? 1.0 : sometimes();
-  weather.lost_answer = sometimes();
-  weather.other_url = sometimes();
-  weather.overloaded = sometimes();
-  weather.unsendable = 0.2 * sometimes();
-  weather.conflict = sometimes();
-  weather.refused = sometimes();
-  weather.unauthorised = sometimes();
-  weather.gone = random.chance(0.02) ? 0.5 : 0.0;
-  weather.too_large = sometimes();
-  weather.hates_sevens = random.chance(0.2);
-  weather.congested = sometimes();
-  weather.subscriber_full = 0.5;
-  weather.latency_max = std::chrono::milliseconds(random.below(2000));
-  return weather;
 }
 
 inline std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {

@@ -1,6 +1,8 @@
 // The whole App under a false clock, false clients and a false outside world, from a seed.
 //
-// Hostile clients send beside polite ones, and must cost them nothing. Every turn the ledger's
+// Hostile clients send beside polite ones, and must cost them nothing. Receivers have several urls,
+// some of them down, and speak out of turn; descriptors run out. Half of the histories end in a
+// time when all is well: everything must go then, and no url be forgotten. Every turn the ledger's
 // equation must hold and no destination may hold more than its limits; at the end every event must
 // be where the ledger says: what receivers got is compared id by id. Nothing overtakes in a queue:
 // by priority and then by arrival, or by key. A failure prints its seed; OUTRIDER_SIM_SEED=N runs
@@ -48,6 +50,7 @@ class Simulation {
       act();
       if (::testing::Test::HasFailure()) return;
     }
+    if (random_.chance(0.5)) recover();
     stop();
     check_end();
   }
@@ -68,6 +71,8 @@ class Simulation {
     switch (random_.below(10)) {
       case 0:
         change_weather();
+        if (random_.chance(0.1)) set_descriptors(false);
+        if (random_.chance(0.3)) set_descriptors(true);
         break;
       case 1:
         fake_.clock.jump_wall(std::chrono::minutes(60) * (random_.chance(0.5) ? 1 : -1));
@@ -110,7 +115,33 @@ class Simulation {
   }
 
   void change_weather() {
-    receivers_[random_.below(receivers_.size())]->weather = test::random_weather(random_);
+    receivers_[random_.below(receivers_.size())]->change_weather(test::random_weather(random_));
+  }
+
+  /// The whole process has some left, or has not.
+  void set_descriptors(bool has_some) {
+    for (const auto& receiver : receivers_) receiver->has_descriptors = has_some;
+  }
+
+  /// All is well again: everything goes, and every url gets its part of it.
+  void recover() {
+    for (const auto& receiver : receivers_) receiver->clear_up();
+    pass(retry_after_max + 10s);
+    for (const auto& receiver : receivers_) receiver->clear_up();
+    for (int i = 0; i < 40 && !::testing::Test::HasFailure(); ++i) {
+      send_frame();
+      pass(1s);
+    }
+    for (int i = 0; i < 100 && !is_idle() && !::testing::Test::HasFailure(); ++i) pass(100s);
+    EXPECT_TRUE(is_idle()) << format_report(fake_.app->report());
+    for (const auto& receiver : receivers_) receiver->check_urls();
+  }
+
+  bool is_idle() {
+    const Report report = fake_.app->report();
+    return std::ranges::all_of(report.destinations, [](const DestinationReport& destination) {
+      return destination.ledger.queued + destination.ledger.in_flight == 0;
+    });
   }
 
   void send_frame() {

@@ -76,7 +76,9 @@ void SpoolSimulation::inspect() {
         Statement read(store.database(), "SELECT record FROM dead WHERE id=?");
         read.bind(1, dead);
         const StatementReset reset(read);
-        if (read.step()) history_.event(test::stored_event(read.bytes(0)).number).order = 0;
+        if (read.step()) {
+          history_.event(test::stored_event(read.bytes(0)).number).is_put_back = true;
+        }
       }
       store.put_back_dead(dead, now());
     }

@@ -58,7 +58,7 @@ class SpoolSimulation {
       receiver.place_of = [this, is_kept = destination.spool_order == SpoolOrder::oldest_first](
                               std::uint64_t number) -> Receiver::Place {
         const SentEvent& event = history_.event(number);
-        if (!is_kept || event.due_ns != 0) return {};
+        if (!is_kept || event.due_ns != 0 || event.is_put_back) return {};
         // Which of an emitted and a confirmed event was taken first, nobody outside knows.
         if (event.is_emitted) return {'e', number > unordered_number_ ? number : 0};
         return {'c', event.order > unordered_up_to_ ? event.order : 0};
@@ -304,7 +304,9 @@ class SpoolSimulation {
       send_again();
       send_hostile();
     } else if (dice < 640) {
-      receivers_[random_.below(receivers_.size())]->weather = spool_weather();
+      receivers_[random_.below(receivers_.size())]->change_weather(spool_weather());
+      if (random_.chance(0.1)) set_descriptors(false);
+      if (random_.chance(0.3)) set_descriptors(true);
     } else if (dice < 680) {
       jump_wall(std::chrono::minutes(random_.below(60)) * (random_.chance(0.5) ? 1 : -1));
     } else if (dice < 780) {
@@ -342,6 +344,11 @@ class SpoolSimulation {
     test::Weather weather = test::random_weather(random_);
     weather.subscriber_full = 0;
     return weather;
+  }
+
+  /// The whole process has some left for requests, or has not.
+  void set_descriptors(bool has_some) {
+    for (const auto& receiver : receivers_) receiver->has_descriptors = has_some;
   }
 
   void jump_wall(Duration by) {
