@@ -1,24 +1,52 @@
 // What happens to the disk: it fails, is full or damaged, and a person looks at it.
+#include <array>
+
 #include "sim/spool_simulation.hpp"
 
 namespace outrider::sidecar {
 
+namespace {
+
+struct Trouble {
+  StorageOperation operation;
+  int code;
+};
+constexpr std::array troubles = {Trouble{StorageOperation::write, SQLITE_IOERR_WRITE},
+                                 Trouble{StorageOperation::write, SQLITE_FULL},
+                                 Trouble{StorageOperation::sync, SQLITE_IOERR_FSYNC},
+                                 Trouble{StorageOperation::read, SQLITE_IOERR_READ},
+                                 Trouble{StorageOperation::truncate, SQLITE_IOERR_TRUNCATE},
+                                 Trouble{StorageOperation::open, SQLITE_CANTOPEN}};
+/// As SQLite says that no descriptor is to be had.
+constexpr std::array no_descriptors = {Trouble{StorageOperation::open, SQLITE_CANTOPEN},
+                                       Trouble{StorageOperation::shm_map, SQLITE_CANTOPEN},
+                                       Trouble{StorageOperation::shm_map, SQLITE_IOERR_SHMOPEN}};
+
+}  // namespace
+
 void SpoolSimulation::break_disk() {
-  struct Kind {
-    StorageOperation operation;
-    int code;
-  };
-  static constexpr Kind kinds[] = {{StorageOperation::write, SQLITE_IOERR_WRITE},
-                                   {StorageOperation::write, SQLITE_FULL},
-                                   {StorageOperation::sync, SQLITE_IOERR_FSYNC},
-                                   {StorageOperation::read, SQLITE_IOERR_READ},
-                                   {StorageOperation::truncate, SQLITE_IOERR_TRUNCATE}};
-  const Kind& kind = kinds[random_.below(std::size(kinds))];
-  twin_.fail({.operation = kind.operation,
-              .code = kind.code,
+  const Trouble& trouble = troubles[random_.below(troubles.size())];
+  twin_.fail({.operation = trouble.operation,
+              .code = trouble.code,
               .nth = 1 + random_.below(30),
               .times = random_.chance(0.5) ? 1 + random_.below(5) : test::StorageFault::forever,
               .is_torn = random_.chance(0.5)});
+}
+
+void SpoolSimulation::start_in_vain() {
+  const Trouble& trouble = no_descriptors[random_.below(no_descriptors.size())];
+  twin_.fail({.operation = trouble.operation,
+              .code = trouble.code,
+              .nth = 1 + random_.below(3),
+              .times = test::StorageFault::forever});
+  {
+    // With as many as it needs it opens, and dies at once.
+    Exchange exchange;
+    const auto opened = StorageAgent::open(
+        storage_settings(), std::make_unique<test::TwinDisk>(twin_), exchange, log_, now());
+  }
+  if (twin_.is_down()) throw ProcessCrash{};
+  heal_disk();
 }
 
 void SpoolSimulation::fill_disk() {

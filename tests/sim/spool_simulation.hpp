@@ -222,6 +222,7 @@ class SpoolSimulation {
     for (const auto& client : clients_) client->note_crash();
     end_life();
     twin_.restart();
+    if (random_.chance(0.1)) start_in_vain();
     if (random_.chance(0.05)) fault_points_left_ = 1 + random_.below(5);
     start_life();
     fault_points_left_ = 0;
@@ -281,6 +282,7 @@ class SpoolSimulation {
     if (failed()) return;
     if (random_.chance(0.2)) damage_block();
     advance(std::chrono::milliseconds(random_.below(5000)));
+    if (random_.chance(0.1)) start_in_vain();
     start_life();
     note_unsettled();
   }
@@ -398,6 +400,8 @@ class SpoolSimulation {
 
   // The disk, in spool_sim_disk.cpp.
   void break_disk();
+  /// A life that ends at once, for want of descriptors, and leaves everything as it is.
+  void start_in_vain();
   void fill_disk();
   void disarm_crash();
   void heal_disk();
