@@ -21,6 +21,7 @@
 #include "sim/hostile_client.hpp"
 #include "sim/random_world.hpp"
 #include "sim/receiver.hpp"
+#include "sim/unread_log.hpp"
 #include "support/app_fixture.hpp"
 
 namespace outrider::sidecar {
@@ -36,6 +37,10 @@ class Simulation {
         config_(make_config()),
         fake_(config_, random_.next()),
         hostile_(random_.next()) {
+    if (random_.chance(0.1)) {
+      unread_log_ = std::make_unique<test::UnreadLog>();
+      fake_.log.next = unread_log_.get();
+    }
     for (std::size_t i = 0; i < fake_.transports.size(); ++i) {
       receivers_.push_back(std::make_unique<Receiver>(config_.destinations[i], random_.next()));
       receivers_.back()->priority_of = [this](std::uint64_t number) {
@@ -83,6 +88,7 @@ class Simulation {
         break;
       case 3:
         pass(std::chrono::seconds(random_.below(10)));
+        if (unread_log_) use_log();
         break;
       default:
         send_frame();
@@ -142,6 +148,19 @@ class Simulation {
     return std::ranges::all_of(report.destinations, [](const DestinationReport& destination) {
       return destination.ledger.queued + destination.ledger.in_flight == 0;
     });
+  }
+
+  /// By a part that talks a lot, while it is read now and then.
+  void use_log() {
+    for (std::uint64_t left = random_.below(6); left > 0; --left) {
+      if (random_.chance(0.5)) {
+        unread_log_->read_some(random_.below(400'000));
+        continue;
+      }
+      for (std::uint64_t lines = random_.below(300); lines > 0; --lines) {
+        unread_log_->warn("somebody is talkative", {{"text", std::string(2000, 'x')}});
+      }
+    }
   }
 
   void send_frame() {
@@ -267,10 +286,12 @@ class Simulation {
       }
       EXPECT_EQ(receivers_[i]->lost(), ledger.dropped_for(DropReason::subscriber_full));
     }
+    if (unread_log_) unread_log_->read_all();
   }
 
   Random random_;
   Config config_;
+  std::unique_ptr<test::UnreadLog> unread_log_;  ///< in some histories
   test::FakeApp fake_;
   std::vector<std::unique_ptr<Receiver>> receivers_;
   test::HostileClient hostile_;
