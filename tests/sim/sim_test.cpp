@@ -1,12 +1,12 @@
 // The whole App under a false clock, false clients and a false outside world, from a seed.
 //
 // Hostile clients send beside polite ones, and must cost them nothing. Receivers have several urls,
-// some of them down, and speak out of turn; descriptors run out. Half of the histories end in a
-// time when all is well: everything must go then, and no url be forgotten. Every turn the ledger's
-// equation must hold and no destination may hold more than its limits; at the end every event must
-// be where the ledger says: what receivers got is compared id by id. Nothing overtakes in a queue:
-// by priority and then by arrival, or by key. A failure prints its seed; OUTRIDER_SIM_SEED=N runs
-// that one alone, OUTRIDER_SIM_SEEDS=N that many.
+// some of them down, and speak out of turn; descriptors run out; in some histories nobody reads the
+// log for a while. Half of them end in a time when all is well: everything must go then, and no url
+// be forgotten. Every turn the ledger's equation must hold and no destination may hold more than
+// its limits; at the end every event must be where the ledger says: what receivers got is compared
+// id by id. Nothing overtakes in a queue: by priority and then by arrival, or by key. A failure
+// prints its seed; OUTRIDER_SIM_SEED=N runs that one alone, OUTRIDER_SIM_SEEDS=N that many.
 
 #include <algorithm>
 #include <map>
