@@ -1,12 +1,17 @@
 // Random destinations for the simulations, and how many seeds there are to be.
 #pragma once
 
+#include <array>
+#include <csignal>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <iostream>
 #include <string>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "sidecar/base/random.hpp"
 #include "sidecar/config/destination_config.hpp"
@@ -64,9 +69,17 @@ inline std::uint64_t from_environment(const char* name, std::uint64_t otherwise)
   return value == nullptr ? otherwise : std::strtoull(value, nullptr, 10);
 }
 
+/// What is said of a seed that has not ended after hang_s, in place of an end without a word.
+inline std::array<char, 80> hang_text;
+inline constexpr unsigned hang_s = 60;
+inline void end_hang(int /*signal*/) {
+  [[maybe_unused]] const auto said = ::write(2, hang_text.data(), std::strlen(hang_text.data()));
+  std::_Exit(1);
+}
+
 /// Runs `run(seed)` for the seeds 1 to `seeds`, a tenth of them under a sanitizer, which is ten
 /// times as slow; prints which. OUTRIDER_SIM_SEEDS and OUTRIDER_SIM_FIRST give others,
-/// OUTRIDER_SIM_SEED one alone. Stops at the first that fails, and says which it was.
+/// OUTRIDER_SIM_SEED one alone. Stops at the first that fails or hangs, and says which it was.
 template <typename Run>
 void for_each_seed(std::uint64_t seeds, Run&& run) {
 #ifdef OUTRIDER_SANITIZED
@@ -76,8 +89,13 @@ void for_each_seed(std::uint64_t seeds, Run&& run) {
   const std::uint64_t first = only != 0 ? only : from_environment("OUTRIDER_SIM_FIRST", 1);
   const std::uint64_t count = only != 0 ? 1 : from_environment("OUTRIDER_SIM_SEEDS", seeds);
   std::cout << "seeds " << first << " to " << first + count - 1 << std::endl;
+  std::signal(SIGALRM, end_hang);
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
+    std::snprintf(hang_text.data(), hang_text.size(), "it hangs with OUTRIDER_SIM_SEED=%llu\n",
+                  static_cast<unsigned long long>(seed));
+    alarm(hang_s);
     run(seed);
+    alarm(0);
     ASSERT_FALSE(testing::Test::HasFailure()) << "run it again with OUTRIDER_SIM_SEED=" << seed;
   }
 }

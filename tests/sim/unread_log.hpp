@@ -1,7 +1,7 @@
 // UnreadLog: the real log of a process, on a pipe that its reader leaves alone for a while.
 //
-// For the simulations. Nothing may wait for it: a log that does makes the test hang until its time
-// is over. Every line is read in the end, or is in a number of dropped ones that was said.
+// For the simulations. Nothing may wait for it, else the history hangs. Every line is read in the
+// end, or is in a number of dropped ones that was said.
 // Thread: one, beside the log's own. Owns: the pipe.
 #pragma once
 
