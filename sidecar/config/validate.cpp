@@ -181,6 +181,12 @@ void validate_format(const DestinationConfig& destination, const SectionView& se
     belongs_to("cloudevents_mode", is_cloudevents, "format = cloudevents");
     belongs_to("cloudevents_source", is_cloudevents, "format = cloudevents");
   }
+  if (destination.type == DestinationType::file && destination.format == BodyFormat::msgpack) {
+    section.warn_of("format",
+                    "msgpack has no line ends to begin again at; after a kill in the middle of a "
+                    "write, what follows in the file cannot be told from the rest of that event; "
+                    "write json if the file must survive it");
+  }
   if (section.has_failed("compression") || section.has_failed("compression_level")) return;
   belongs_to("compression_level", destination.compression != Compression::none,
              "compression = gzip or zstd");
