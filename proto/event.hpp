@@ -15,6 +15,8 @@ inline constexpr std::size_t id_binary_bytes = 16;
 inline constexpr std::size_t key_bytes_max = 255;
 inline constexpr std::size_t trace_bytes_max = 255;
 inline constexpr std::size_t host_bytes_max = 255;
+/// Dates before it are refused, times said in the log: they were meant in another unit.
+inline constexpr std::uint64_t year_2000_ns = 946'684'800'000'000'000;
 
 /// A text id is 1 to 64 bytes of visible ASCII: it becomes a header of a request.
 [[nodiscard]] constexpr bool is_id_text(std::string_view text) {

@@ -77,7 +77,7 @@ bool set_priority(const Token& value, Attributes& attributes) {
   return true;
 }
 
-bool set_attribute(std::string_view key, const Token& value, Attributes& attributes) {
+bool set_known_attribute(std::string_view key, const Token& value, Attributes& attributes) {
   if (key == "id") return set_id(value, attributes);
   if (key == "key") return take_text(value, key_bytes_max, attributes.key);
   if (key == "at") return take_uint(value, attributes.at_ns);
@@ -87,15 +87,27 @@ bool set_attribute(std::string_view key, const Token& value, Attributes& attribu
   return true;  // unknown keys are ignored
 }
 
+Refusal set_attribute(std::string_view key, const Token& value, Attributes& attributes) {
+  if (!set_known_attribute(key, value, attributes)) return Refusal::event_attributes;
+  // Taken as it is, the event would be sent at once: worse than a no, for nobody calls it back.
+  const bool is_date = key == "at" && attributes.at_ns != 0;
+  return is_date && attributes.at_ns < year_2000_ns ? Refusal::event_date : Refusal::none;
+}
+
 /// Reads the map that `reader` stands before, one pair at a time, and calls
 /// `visit(key, value, raw_value)` for those whose key is a str. `buffer` is what `reader` reads.
-/// Gives `bad` where it is no map or `visit` returns false.
+/// Gives `bad` where it is no map, or what `visit` refuses, and sets `broken` then.
 template <typename Visit>
-Refusal read_map(MsgpackReader& reader, ByteView buffer, Refusal bad, const Visit& visit) {
+Refusal read_map(MsgpackReader& reader, ByteView buffer, Refusal bad, BrokenValue& broken,
+                 const Visit& visit) {
+  const std::size_t begin = reader.offset();
   Token map;
   ReadStatus status = reader.next(map);
   if (status != ReadStatus::ok) return frame_refusal(status);
-  if (map.type != TokenType::map) return bad;
+  if (map.type != TokenType::map) {
+    broken.value = buffer.subspan(begin);
+    return bad;
+  }
   for (std::uint32_t left = map.count; left > 0; --left) {
     const std::size_t key_at = reader.offset();
     status = reader.skip_value();
@@ -114,7 +126,10 @@ Refusal read_map(MsgpackReader& reader, ByteView buffer, Refusal bad, const Visi
       return bad;
     }
     if (key.type != TokenType::str) continue;
-    if (!visit(as_text(key.bytes), value, raw_value)) return bad;
+    const Refusal refusal = visit(as_text(key.bytes), value, raw_value);
+    if (refusal == Refusal::none) continue;
+    broken = {as_text(key.bytes), raw_value};
+    return refusal;
   }
   return Refusal::none;
 }
@@ -127,15 +142,22 @@ Refusal FrameReader::open(ByteView frame) {
   spans_.clear();
   if (scratch_bytes() > scratch_bytes_kept_max) spans_.shrink_to_fit();
   next_span_ = 0;
+  broken_ = {};
   MsgpackReader reader(frame);
+  const Refusal refusal = check(reader);
+  checked_bytes_ = reader.offset();
+  if (refusal != Refusal::none) spans_.clear();
+  return refusal;
+}
+
+Refusal FrameReader::check(MsgpackReader& reader) {
   Refusal refusal = read_head(reader);
   // Only now, for whoever waits for an answer is named in the header. Spans hold 32-bit offsets.
-  if (frame.size() > limits_.frame_bytes_max || frame.size() > UINT32_MAX) {
+  if (frame_.size() > limits_.frame_bytes_max || frame_.size() > UINT32_MAX) {
     return Refusal::frame_too_large;
   }
   if (refusal == Refusal::none) refusal = read_spans(reader);
   if (refusal == Refusal::none && !reader.at_end()) refusal = Refusal::frame_trailing;
-  if (refusal != Refusal::none) spans_.clear();
   return refusal;
 }
 
@@ -147,10 +169,14 @@ Refusal FrameReader::read_head(MsgpackReader& reader) {
   if (token.type != TokenType::array || token.count == 0) return Refusal::frame_shape;
   const std::uint32_t element_count = token.count;
 
+  const std::size_t version_at = reader.offset();
   status = reader.next(token);
   if (status != ReadStatus::ok) return frame_refusal(status);
   if (token.type != TokenType::uint) return Refusal::frame_shape;
-  if (token.uint != frame_version) return Refusal::frame_version;
+  if (token.uint != frame_version) {
+    broken_.value = frame_.subspan(version_at, reader.offset() - version_at);
+    return Refusal::frame_version;
+  }
   if (element_count != 3) return Refusal::frame_shape;
   return read_header(reader);
 }
@@ -161,9 +187,10 @@ Refusal FrameReader::read_header(MsgpackReader& reader) {
   if (peek.next(token) == ReadStatus::ok && token.type != TokenType::map) {
     return Refusal::frame_shape;
   }
-  return read_map(reader, frame_, Refusal::frame_header,
+  return read_map(reader, frame_, Refusal::frame_header, broken_,
                   [&](std::string_view key, const Token& value, ByteView raw_value) {
-                    return set_header_field(key, value, raw_value, header_);
+                    const bool is_set = set_header_field(key, value, raw_value, header_);
+                    return is_set ? Refusal::none : Refusal::frame_header;
                   });
 }
 
@@ -204,6 +231,7 @@ Refusal FrameReader::read_spans(MsgpackReader& reader) {
 Refusal FrameReader::next(EventView& event) {
   const std::size_t end = end_of(next_span_);
   const Span span = spans_[next_span_++];
+  broken_ = {};
   if (span.data == span.data_end) return Refusal::event_shape;
   if (end - span.begin > limits_.event_bytes_max) return Refusal::event_too_large;
 
@@ -226,7 +254,7 @@ Refusal FrameReader::next(EventView& event) {
   if (array.count == 3) return Refusal::none;
   const ByteView raw = frame_.subspan(span.data_end, end - span.data_end);
   MsgpackReader attributes(raw);
-  return read_map(attributes, raw, Refusal::event_attributes,
+  return read_map(attributes, raw, Refusal::event_attributes, broken_,
                   [&](std::string_view key, const Token& value, ByteView) {
                     return set_attribute(key, value, event.attributes);
                   });

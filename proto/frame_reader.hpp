@@ -40,6 +40,12 @@ struct FrameHeader {
   ByteView drops{};            ///< "d": a msgpack map of reason -> events
 };
 
+/// The value that broke a rule, as it stands in the frame, and its key if it stands in a map.
+struct BrokenValue {
+  std::string_view key{};
+  ByteView value{};
+};
+
 class FrameReader {
  public:
   explicit FrameReader(FrameLimits limits) : limits_(limits) {}
@@ -55,7 +61,13 @@ class FrameReader {
 
   /// All the bytes of the event that next() gave last; empty before the first.
   ByteView last_event() const;
+  ByteView frame() const { return frame_; }
   std::size_t frame_bytes() const { return frame_.size(); }
+
+  /// Of the refusal that open() or next() gave last; empty where no single value is to blame.
+  const BrokenValue& broken() const { return broken_; }
+  /// How far open() came: near the byte that refused a frame that cannot be read to its end.
+  std::size_t checked_bytes() const { return checked_bytes_; }
 
   /// Memory that is held from frame to frame.
   std::size_t scratch_bytes() const { return spans_.capacity() * sizeof(Span); }
@@ -69,6 +81,7 @@ class FrameReader {
     std::uint32_t data_end;
   };
 
+  Refusal check(MsgpackReader& reader);
   Refusal read_head(MsgpackReader& reader);
   Refusal read_header(MsgpackReader& reader);
   Refusal read_spans(MsgpackReader& reader);
@@ -82,6 +95,8 @@ class FrameReader {
   std::vector<Span> spans_;
   std::uint32_t events_end_ = 0;
   std::size_t next_span_ = 0;
+  BrokenValue broken_{};
+  std::size_t checked_bytes_ = 0;
 };
 
 /// Calls `visit(reason, events)` for every entry of FrameHeader::drops.

@@ -36,6 +36,8 @@ enum class Refusal : std::uint8_t {
   // Of a confirmed frame alone.
   event_unrouted = 22,
   event_beyond_spool = 23,
+  // Of any event again.
+  event_date = 24,
   // Not now: a confirmed frame may be sent again as it is, later; a single event in a new frame.
   spool_full = 32,
   spool_failing = 33,
@@ -103,6 +105,10 @@ inline constexpr std::array refusals = {
     RefusalRow{Refusal::event_beyond_spool, "event_beyond_spool",
                "the event, a copy for each destination, is larger than the spool can ever take: "
                "see spool.bytes_max, and spool_bytes_max of its destinations"},
+    RefusalRow{
+        Refusal::event_date, "event_date",
+        "\"at\" is before the year 2000; it is nanoseconds since 1970, and this may be seconds "
+        "or milliseconds"},
     RefusalRow{Refusal::spool_full, "spool_full",
                "the spool has reached spool.bytes_max; send the frame again later"},
     RefusalRow{Refusal::spool_failing, "spool_failing",

@@ -22,8 +22,10 @@ NONE = 0
 FRAME_TOO_LARGE, FRAME_TRUNCATED, FRAME_MALFORMED, FRAME_TOO_DEEP = 1, 2, 3, 4
 FRAME_SHAPE, FRAME_VERSION, FRAME_HEADER, FRAME_TRAILING = 5, 6, 7, 8
 EVENT_SHAPE, EVENT_TOPIC, EVENT_TIME, EVENT_TOO_LARGE, EVENT_ATTRIBUTES = 16, 17, 18, 19, 20
+EVENT_DATE = 24
 
 TIME = 1769860800123456789  # 2026-01-31T12:00:00.123456789Z
+YEAR_2000_NS = 946684800 * 10**9
 CLIENT_ID = bytes(range(16))
 vectors = []
 
@@ -317,6 +319,13 @@ def add_events():
                        ("trace", 1), ("trace", "t" * 256)]:
         shown = "%s of %d" % (type(value).__name__, len(value)) if isinstance(value, (str, bytes)) else repr(value)
         attributes("%s is %s" % (key, shown), pack({key: value}), EVENT_ATTRIBUTES)
+    for unit, date in [("seconds", TIME // 10**9), ("milliseconds", TIME // 10**6), ("microseconds", TIME // 10**3),
+                       ("nanoseconds, at the end of 1999", YEAR_2000_NS - 1)]:
+        attributes("at in " + unit, pack({"at": date}), EVENT_DATE)
+    attributes("at the beginning of 2000", pack({"at": YEAR_2000_NS}), {"at": YEAR_2000_NS})
+    attributes("an at of 0 is as if there were none", pack({"at": 0}), {})
+    attributes("a date in seconds before a bad priority", pack({"at": 1, "pri": 3}), EVENT_DATE)
+    attributes("a bad priority before a date in seconds", pack({"pri": 3, "at": 1}), EVENT_ATTRIBUTES)
     good("every event refused, the frame taken", frame_of(b"\xc0", event_of(topic="")),
          [EVENT_SHAPE, EVENT_TOPIC])
 

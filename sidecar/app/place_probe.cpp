@@ -9,10 +9,12 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/magic.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/un.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "sidecar/base/units.hpp"
@@ -52,6 +54,17 @@ int try_to_open(const std::string& path, int flags) {
   return 0;
 }
 
+/// Of the kernel's own file systems, in which nobody makes files, whatever access() says to root.
+bool is_of_the_kernel(const std::string& folder) {
+  constexpr long kernels[] = {PROC_SUPER_MAGIC,    SYSFS_MAGIC,        CGROUP_SUPER_MAGIC,
+                              CGROUP2_SUPER_MAGIC, DEBUGFS_MAGIC,      TRACEFS_MAGIC,
+                              SECURITYFS_MAGIC,    DEVPTS_SUPER_MAGIC, SELINUX_MAGIC};
+  struct statfs status {};
+  if (statfs(folder.c_str(), &status) != 0) return false;
+  return std::find(std::begin(kernels), std::end(kernels), static_cast<long>(status.f_type)) !=
+         std::end(kernels);
+}
+
 /// Nothing if files can be made in it.
 std::optional<Finding> folder_trouble(const std::string& folder, const std::string& hint) {
   struct stat status {};
@@ -65,6 +78,10 @@ std::optional<Finding> folder_trouble(const std::string& folder, const std::stri
     return Finding{Kind::error, "nothing can be made in its folder " + folder + ": " +
                                     reason(errno) + "; let " + this_user() +
                                     " write there, or choose another path"};
+  }
+  if (is_of_the_kernel(folder)) {
+    return Finding{Kind::error, "nothing can be made in its folder " + folder +
+                                    ", which is the kernel's; choose another path"};
   }
   return std::nullopt;
 }
@@ -237,6 +254,12 @@ std::optional<Finding> room_trouble(const SpoolConfig& spool) {
 }
 
 }  // namespace
+
+std::string file_identity(const std::string& path) {
+  struct stat status {};
+  if (stat(path.c_str(), &status) != 0 || S_ISDIR(status.st_mode)) return plain_path(path);
+  return std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino);
+}
 
 std::string plain_path(const std::string& path) {
   std::error_code error;

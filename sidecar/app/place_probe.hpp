@@ -55,6 +55,10 @@ class TcpProbe {
   std::vector<Seen> seen_;
 };
 
+/// The same text for paths that lead to the same file, by links of either kind; of a file that is
+/// not there yet, its plain_path().
+std::string file_identity(const std::string& path);
+
 /// The path without links, `.` and `..`, as far as it exists.
 std::string plain_path(const std::string& path);
 

@@ -97,7 +97,7 @@ void Prober::note(const std::string& where, const Findings& findings) {
 
 /// Two things at one path. Files that are appended to get on with each other, more or less.
 void Prober::claim(const std::string& where, const std::string& path, bool is_shared) {
-  const auto [claimed, is_new] = claims_.emplace(plain_path(path), Claim{where, is_shared});
+  const auto [claimed, is_new] = claims_.emplace(file_identity(path), Claim{where, is_shared});
   if (is_new) return;
   const Claim& other = claimed->second;
   if (is_shared && other.is_shared) {

@@ -1,10 +1,8 @@
-#include <cstdlib>
 #include <mutex>
 
-#include <fmt/format.h>
 #include <spdlog/pattern_formatter.h>
-#include <sys/stat.h>
 
+#include "sidecar/base/journal.hpp"
 #include "sidecar/base/stderr_log.hpp"
 #include "sidecar/base/text.hpp"
 
@@ -61,19 +59,7 @@ std::string json_members(LogLevel level, std::string_view message, LogFields fie
   return line;
 }
 
-/// Of systemd's journal, when it reads our stderr: <N> at the beginning of a line is its priority.
-std::string_view journal_priority(LogLevel level) {
-  constexpr std::string_view names[] = {"<7>", "<6>", "<4>", "<3>"};
-  return names[static_cast<std::size_t>(level)];
-}
-
 }  // namespace
-
-bool is_journal(int fd, const char* journal_stream) {
-  struct stat status {};
-  if (journal_stream == nullptr || fstat(fd, &status) != 0) return false;
-  return fmt::format("{}:{}", status.st_dev, status.st_ino) == journal_stream;
-}
 
 class StderrLog::Formatter {
  public:
@@ -83,6 +69,10 @@ class StderrLog::Formatter {
         pattern_(format == LogFormat::json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ",%v})"
                                            : "%Y-%m-%dT%H:%M:%S.%eZ %v",
                  spdlog::pattern_time_type::utc) {}
+
+  std::string report(LogLevel level, std::string_view text) const {
+    return has_priorities_ ? with_priority(level, text) : std::string(text);
+  }
 
   std::string line(LogLevel level, std::string_view message, LogFields fields) {
     const std::string text = format_ == LogFormat::json ? json_members(level, message, fields)
@@ -103,8 +93,7 @@ class StderrLog::Formatter {
 
 StderrLog::StderrLog(LogLevel level, LogFormat format, int fd)
     : level_(level),
-      formatter_(
-          std::make_shared<Formatter>(format, is_journal(fd, std::getenv("JOURNAL_STREAM")))),
+      formatter_(std::make_shared<Formatter>(format, is_journal(fd))),
       writer_(fd, [formatter = formatter_](std::uint64_t lines) {
         return formatter->line(LogLevel::warn,
                                "log lines were dropped, for nobody read them in time",
@@ -113,6 +102,10 @@ StderrLog::StderrLog(LogLevel level, LogFormat format, int fd)
 
 void StderrLog::write(LogLevel level, std::string_view message, LogFields fields) {
   if (level >= level_) writer_.add(formatter_->line(level, message, fields));
+}
+
+void StderrLog::write_report(LogLevel level, std::string_view text) {
+  writer_.add_last(formatter_->report(level, text));
 }
 
 std::unique_ptr<Log> make_stderr_log(LogLevel level, LogFormat format) {

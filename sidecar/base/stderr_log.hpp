@@ -1,8 +1,8 @@
 // StderrLog: the Log of the process, lines on stderr that nothing ever waits for.
 //
 // Used by `outrider run`, which also writes its report there, and by embedded mode. What nobody
-// reads is dropped and counted (line_writer.hpp). When stderr is the stream that systemd's journal
-// has given us (JOURNAL_STREAM), each line begins with its priority. Text of strangers is made
+// reads is dropped and counted (line_writer.hpp). In systemd's journal each line has its priority
+// (journal.hpp). Text of strangers is made
 // printable first. Thread: safe from any thread. Owns: a thread.
 #pragma once
 
@@ -21,8 +21,8 @@ class StderrLog final : public Log {
 
   void write(LogLevel level, std::string_view message, LogFields fields) override;
 
-  /// The last words, as they are.
-  void write_report(std::string_view text) { writer_.add_last(text); }
+  /// The last words: lines as they are, whatever the level of the log is.
+  void write_report(LogLevel level, std::string_view text);
 
   /// False: not all of it was read before this time.
   bool wait_until_written(std::chrono::steady_clock::time_point deadline) {
@@ -36,8 +36,5 @@ class StderrLog final : public Log {
   const std::shared_ptr<Formatter> formatter_;
   LineWriter writer_;
 };
-
-/// Whether `fd` is the stream that JOURNAL_STREAM ("device:inode") names.
-bool is_journal(int fd, const char* journal_stream);
 
 }  // namespace outrider::sidecar

@@ -30,31 +30,56 @@ void append_hex(std::uint32_t value, int digits, std::string& out) {
     out += "0123456789abcdef"[(value >> (4U * static_cast<unsigned>(digits))) & 15U];
 }
 
-/// Of two and three bytes; nothing of four bytes is hidden.
+/// Of two to four bytes.
 std::uint32_t code_point(std::string_view character) {
-  std::uint32_t code =
-      static_cast<std::uint8_t>(character[0]) & (character.size() == 2 ? 0x1fU : 0x0fU);
+  std::uint32_t code = static_cast<std::uint8_t>(character[0]) & (0x7fU >> character.size());
   for (const char c : character.substr(1))
     code = code << 6U | (static_cast<std::uint8_t>(c) & 0x3fU);
   return code;
 }
 
-/// It moves what is printed, or is not seen: C1 controls, marks and overrides of direction, ends of
-/// lines, characters without width.
+struct CodeRange {
+  std::uint32_t first;
+  std::uint32_t last;
+};
+
+/// What moves what is printed, or is not seen: C1 controls, marks and overrides of direction, ends
+/// of lines, and characters without width, which are those that Unicode gives the property
+/// Default_Ignorable_Code_Point and the marks of annotations.
+constexpr std::array hidden_codes = {
+    CodeRange{0x0080, 0x009f},   CodeRange{0x00ad, 0x00ad},   CodeRange{0x034f, 0x034f},
+    CodeRange{0x061c, 0x061c},   CodeRange{0x115f, 0x1160},   CodeRange{0x17b4, 0x17b5},
+    CodeRange{0x180b, 0x180f},   CodeRange{0x200b, 0x200f},   CodeRange{0x2028, 0x202e},
+    CodeRange{0x2060, 0x206f},   CodeRange{0x3164, 0x3164},   CodeRange{0xfe00, 0xfe0f},
+    CodeRange{0xfeff, 0xfeff},   CodeRange{0xffa0, 0xffa0},   CodeRange{0xfff0, 0xfffb},
+    CodeRange{0x1bca0, 0x1bca3}, CodeRange{0x1d173, 0x1d17a}, CodeRange{0xe0000, 0xe0fff},
+};
+
 bool is_hidden(std::uint32_t code) {
-  return (code >= 0x80 && code < 0xa0) || code == 0x061c || (code >= 0x200b && code <= 0x200f) ||
-         (code >= 0x2028 && code <= 0x202e) || (code >= 0x2060 && code <= 0x206f) || code == 0xfeff;
+  const auto after = std::upper_bound(
+      hidden_codes.begin(), hidden_codes.end(), code,
+      [](std::uint32_t value, const CodeRange& range) { return value < range.first; });
+  return after != hidden_codes.begin() && code <= (after - 1)->last;
+}
+
+void append_utf16_unit(std::uint32_t unit, std::string& out) {
+  out += "\\u";
+  append_hex(unit, 4, out);
+}
+
+/// As JSON writes it: beyond 16 bits as two.
+void append_escaped(std::uint32_t code, std::string& out) {
+  if (code <= 0xffff) return append_utf16_unit(code, out);
+  append_utf16_unit(0xd800U + ((code - 0x10000U) >> 10U), out);
+  append_utf16_unit(0xdc00U + ((code - 0x10000U) & 0x3ffU), out);
 }
 
 /// One character, or the ill-formed bytes in its place.
 void append_printable(std::string_view character, bool is_valid, std::string& out) {
   const auto byte = static_cast<std::uint8_t>(character[0]);
-  if (is_valid && character.size() > 1 && character.size() < 4) {
+  if (is_valid && character.size() > 1) {
     const std::uint32_t code = code_point(character);
-    if (is_hidden(code)) {
-      out += "\\u";
-      return append_hex(code, 4, out);
-    }
+    if (is_hidden(code)) return append_escaped(code, out);
   } else if (!is_valid || byte < 0x20 || byte == 0x7f) {
     for (const char c : character) {
       out += "\\x";

@@ -26,8 +26,9 @@ std::string_view nearest(std::string_view word, const std::vector<std::string_vi
 std::string without_secrets(std::string_view text);
 
 /// Text of strangers made safe to print on one line, always valid UTF-8: control bytes and bytes
-/// that are no UTF-8 as \xNN; control characters beyond ASCII, the ends of lines and what turns the
-/// direction of text around as \uNNNN; cut at `bytes_max`, between two characters, with "...".
+/// that are no UTF-8 as \xNN; control characters beyond ASCII, the ends of lines, what turns the
+/// direction of text around and what has no width as \uNNNN, two of them beyond 16 bits; cut at
+/// `bytes_max`, between two characters, with "...".
 std::string printable(std::string_view text, std::size_t bytes_max);
 
 /// JSON for a terminal: it stays the same JSON, and what printable() would escape is \uNNNN.

@@ -8,6 +8,7 @@
 
 #include <boost/program_options.hpp>
 
+#include "sidecar/base/journal.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
 #include "sidecar/cli/commands.hpp"
@@ -112,7 +113,7 @@ std::optional<int> read_arguments(const ArgumentTable& table,
 
 void print_error(const ArgumentTable& table, const std::string& message) {
   const std::string command = table.usage.substr(0, table.usage.find(' ', sizeof("outrider")));
-  std::fputs((command + ": " + message + "\n").c_str(), stderr);
+  print_errors(command + ": " + message + "\n");
 }
 
 TakeValue store_text(std::string& to) {

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "sidecar/app/probe.hpp"
+#include "sidecar/base/journal.hpp"
 #include "sidecar/cli/commands.hpp"
 #include "sidecar/cli/config_arguments.hpp"
 #include "sidecar/config/explain.hpp"
@@ -10,8 +11,8 @@
 namespace outrider::sidecar {
 namespace {
 
-int print_errors(const std::vector<Error>& errors) {
-  for (const Error& error : errors) std::fprintf(stderr, "%s\n", error.message.c_str());
+int refuse(const std::vector<Error>& errors) {
+  for (const Error& error : errors) print_errors(error.message + "\n");
   return exit_usage;
 }
 
@@ -21,7 +22,7 @@ int print_probe(const ProbeReport& report) {
   for (const std::string& line : report.in_use) {
     std::printf("warning: %s (a sidecar runs with this configuration now)\n", line.c_str());
   }
-  for (const std::string& line : report.errors) std::fprintf(stderr, "%s\n", line.c_str());
+  for (const std::string& line : report.errors) print_errors(line + "\n");
   return report.errors.empty() ? exit_done : exit_failed;
 }
 
@@ -38,7 +39,7 @@ int check_command(const std::vector<std::string>& arguments) {
     return *status;
   }
   const LoadResult result = load_config(given.file, given.settings);
-  if (!result.ok()) return print_errors(result.errors);
+  if (!result.ok()) return refuse(result.errors);
   std::fputs(explain(result.loaded, SystemClock().now().wall).c_str(), stdout);
   return is_elsewhere ? exit_done : print_probe(probe(result.loaded, given.file));
 }

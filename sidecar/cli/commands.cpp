@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "sidecar/base/journal.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/cli/check_command.hpp"
 #include "sidecar/cli/dead_command.hpp"
@@ -53,7 +54,7 @@ int refuse_command(std::string_view name) {
   std::string line = "outrider: there is no command \"" + printable(name, 64) + "\"";
   if (!near.empty()) line += "; did you mean \"" + std::string(near) + "\"?";
   line += " (outrider help lists them)\n";
-  std::fputs(line.c_str(), stderr);
+  print_errors(line);
   return exit_usage;
 }
 
@@ -72,7 +73,7 @@ int run_command_line(const std::vector<std::string>& arguments) {
   // A reader that has gone away is an error to report, not a reason to die.
   std::signal(SIGPIPE, SIG_IGN);
   if (arguments.empty()) {
-    std::fputs("outrider: a command is missing (outrider help lists them)\n", stderr);
+    print_errors("outrider: a command is missing (outrider help lists them)\n");
     return exit_usage;
   }
   std::string name = arguments.front();
@@ -82,7 +83,7 @@ int run_command_line(const std::vector<std::string>& arguments) {
   if (command == nullptr) return refuse_command(name);
   const int status = command->run({arguments.begin() + 1, arguments.end()});
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
-  std::fputs("outrider: cannot write to standard output\n", stderr);
+  print_errors("outrider: cannot write to standard output\n");
   return status == exit_done ? exit_failed : status;
 }
 

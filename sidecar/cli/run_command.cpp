@@ -1,6 +1,5 @@
 #include "sidecar/cli/run_command.hpp"
 
-#include <cstdio>
 #include <memory>
 #include <utility>
 
@@ -9,6 +8,7 @@
 
 #include "sidecar/app/host.hpp"
 #include "sidecar/app/probe.hpp"
+#include "sidecar/base/journal.hpp"
 #include "sidecar/base/stderr_log.hpp"
 #include "sidecar/cli/commands.hpp"
 #include "sidecar/cli/config_arguments.hpp"
@@ -22,7 +22,7 @@ namespace {
 
 /// Everything that can be said before there is a log.
 int refuse(const std::vector<Error>& errors) {
-  for (const Error& error : errors) std::fprintf(stderr, "%s\n", error.message.c_str());
+  for (const Error& error : errors) print_errors(error.message + "\n");
   return exit_usage;
 }
 
@@ -40,7 +40,7 @@ int run_host(std::unique_ptr<Host> host, Duration stop_time_max, StderrLog& log)
   // What has not ended by then is ended: a report that nobody reads, or a library that hangs.
   const MonoTime deadline = host->stop_until() + close_time_max;
   signals.value()->ended(status, deadline);
-  log.write_report(host->report());
+  log.write_report(host->has_losses() ? LogLevel::error : LogLevel::info, host->report());
   host.reset();
   log.wait_until_written(deadline);
   return status;

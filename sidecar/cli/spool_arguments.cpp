@@ -1,9 +1,9 @@
 #include "sidecar/cli/spool_arguments.hpp"
 
-#include <cstdio>
 #include <utility>
 
 #include "proto/topic.hpp"
+#include "sidecar/base/journal.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/config/load.hpp"
 
@@ -29,7 +29,7 @@ std::optional<int> read_spool_arguments(const ArgumentTable& table,
   }
   if (choice.config_file.empty()) return std::nullopt;
   const LoadResult result = load_config(choice.config_file);
-  for (const Error& error : result.errors) std::fputs((error.message + "\n").c_str(), stderr);
+  for (const Error& error : result.errors) print_errors(error.message + "\n");
   if (!result.ok()) return exit_usage;
   const Config& config = result.loaded.config;
   choice.path = config.spool.path;

@@ -1,7 +1,6 @@
 #include "sidecar/cli/subcommands.hpp"
 
-#include <cstdio>
-
+#include "sidecar/base/journal.hpp"
 #include "sidecar/base/text.hpp"
 
 namespace outrider::sidecar {
@@ -19,7 +18,7 @@ void print_help(const std::string& program, const std::vector<CommandRow>& rows)
 }
 
 int refuse(const std::string& program, const std::string& message) {
-  std::fputs((program + ": " + message + " (" + program + " --help lists them)\n").c_str(), stderr);
+  print_errors(program + ": " + message + " (" + program + " --help lists them)\n");
   return exit_usage;
 }
 

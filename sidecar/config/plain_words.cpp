@@ -195,8 +195,10 @@ std::string what_it_holds(const DestinationConfig& destination) {
 std::string what_fails(const DestinationConfig& destination) {
   const std::string timeout = format_duration(destination.timeout);
   if (destination.type == DestinationType::http) {
-    return "A request fails that has no connection after " +
-           format_duration(destination.connect_timeout) + " or no answer after " + timeout + ". ";
+    // Connecting is a part of the request.
+    const Duration connecting = std::min(destination.connect_timeout, destination.timeout);
+    return "A request fails that has no connection after " + format_duration(connecting) +
+           " or no answer after " + timeout + ". ";
   }
   if (destination.type == DestinationType::zmq && destination.zmq_pattern == ZmqPattern::push) {
     return "A message fails that no worker takes within " + timeout + ". ";

@@ -147,6 +147,30 @@ void validate_required(const DestinationConfig& destination, const SectionView& 
                                            (needs_url ? "a url" : "a path"));
 }
 
+void validate_field_rules(const DestinationConfig& destination, const SectionView& section) {
+  const std::size_t rules = destination.redact.size() + destination.drop_fields.size() +
+                            destination.rename_fields.size() + destination.static_fields.size();
+  if (rules > field_rules_max) {
+    section.complain(section.origin("redact"),
+                     "redact, drop_fields, rename_field and static_field have " +
+                         std::to_string(rules) + " rules together; at most " +
+                         std::to_string(field_rules_max) + " are allowed");
+  }
+  if (section.has_failed("static_field")) return;
+  // Each would add a field, and the map would have one key twice.
+  std::map<std::string, std::size_t, std::less<>> first;
+  for (std::size_t i = 0; i < destination.static_fields.size(); ++i) {
+    const std::string_view text = destination.static_fields[i];
+    const std::string path(trim(text.substr(0, text.find(':'))));
+    const auto [same, is_new] = first.emplace(path, i);
+    if (is_new) continue;
+    section.complain_of("static_field",
+                        in_quotes(path) + " is given twice; the first is at " +
+                            section.origin("static_field", same->second).text(),
+                        i);
+  }
+}
+
 void validate_format(const DestinationConfig& destination, const SectionView& section) {
   const auto belongs_to = [&](const char* key, bool is_right, const char* to) {
     if (!section.is_given(key) || section.has_failed(key) || is_right) return;
@@ -157,13 +181,11 @@ void validate_format(const DestinationConfig& destination, const SectionView& se
     belongs_to("cloudevents_mode", is_cloudevents, "format = cloudevents");
     belongs_to("cloudevents_source", is_cloudevents, "format = cloudevents");
   }
-  const std::size_t rules = destination.redact.size() + destination.drop_fields.size() +
-                            destination.rename_fields.size() + destination.static_fields.size();
-  if (rules > field_rules_max) {
-    section.complain(section.origin("redact"),
-                     "redact, drop_fields, rename_field and static_field have " +
-                         std::to_string(rules) + " rules together; at most " +
-                         std::to_string(field_rules_max) + " are allowed");
+  if (destination.type == DestinationType::file && destination.format == BodyFormat::msgpack) {
+    section.warn_of("format",
+                    "msgpack has no line ends to begin again at; after a kill in the middle of a "
+                    "write, what follows in the file cannot be told from the rest of that event; "
+                    "write json if the file must survive it");
   }
   if (section.has_failed("compression") || section.has_failed("compression_level")) return;
   belongs_to("compression_level", destination.compression != Compression::none,
@@ -212,6 +234,7 @@ void validate_destination(const DestinationConfig& destination, const IngestConf
     if (destination.type == DestinationType::zmq) validate_endpoints(destination, section);
   }
   warn_of_readers(destination, section);
+  validate_field_rules(destination, section);
   validate_format(destination, section);
   validate_topics(destination, section);
   section.must_not_exceed("batch_bytes_max", destination.batch_bytes_max, "queue_bytes_max",

@@ -1,6 +1,7 @@
 #include "sidecar/encode/field_transform.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 
 namespace outrider::sidecar {
@@ -82,6 +83,9 @@ class FieldTransform::Writer {
     RuleSet renames;  ///< those that give a field of this map another name
     RuleSet fired;    ///< of the renames, those whose field is there in the end
     RuleSet fixed;    ///< those that add a field to this map
+    /// Of each rule that fired, which field of the map it renames in the end: equal keys, and keys
+    /// of other types that read the same, are several.
+    std::array<std::uint32_t, field_rules_max> renamed{};
   };
 
   bool write_map(std::uint32_t count, RuleSet active, std::size_t depth);
@@ -93,15 +97,16 @@ class FieldTransform::Writer {
 
   RuleSet ending_here(Action action, RuleSet active, std::size_t depth) const;
   bool find_fired(std::uint32_t count, MapRules& rules);
-  void fire(const Rule& rule, MapRules& rules) const;
-  RuleSet bit_of(const Rule& rule) const {
-    return bit(static_cast<std::size_t>(&rule - rules_.data()));
+  void fire(const Rule& rule, std::uint32_t field, MapRules& rules) const;
+  std::size_t index_of(const Rule& rule) const {
+    return static_cast<std::size_t>(&rule - rules_.data());
   }
   Decision decide_field(const Token& key, const MapRules& rules) const;
   Decision decide_element(std::uint32_t index, RuleSet active, std::size_t depth) const;
   static void apply_rule(RuleSet self, const Rule& rule, std::size_t depth, Decision& decision);
   /// Another field takes the place of this one.
-  bool is_replaced(const Token& key, const Decision& decision, const MapRules& rules) const;
+  bool is_replaced(const Token& key, std::uint32_t field, const Decision& decision,
+                   const MapRules& rules) const;
 
   /// Calls `visit(RuleSet of this rule alone, rule)`.
   template <typename Visit>
@@ -145,7 +150,8 @@ bool FieldTransform::Writer::write_map(std::uint32_t count, RuleSet active, std:
                  active,
                  ending_here(Action::rename, active, depth),
                  {},
-                 ending_here(Action::fixed, active, depth)};
+                 ending_here(Action::fixed, active, depth),
+                 {}};
   if (!find_fired(count, rules)) return false;
   const Head head(out_, TokenType::map,
                   count + static_cast<std::uint32_t>(std::popcount(rules.fixed)));
@@ -155,7 +161,7 @@ bool FieldTransform::Writer::write_map(std::uint32_t count, RuleSet active, std:
     Token key;
     if (!read_key(key)) return false;
     const Decision decision = decide_field(key, rules);
-    if (decision.is_dropped || is_replaced(key, decision, rules)) {
+    if (decision.is_dropped || is_replaced(key, i, decision, rules)) {
       if (reader_.skip_value() != ReadStatus::ok) return false;
       continue;
     }
@@ -221,15 +227,16 @@ bool FieldTransform::Writer::find_fired(std::uint32_t count, MapRules& rules) {
     if (!read_key(key) || reader_.skip_value() != ReadStatus::ok) return false;
     const Decision decision = decide_field(key, rules);
     if (decision.rename == nullptr || decision.is_dropped) continue;
-    fire(*decision.rename, rules);
+    fire(*decision.rename, i, rules);
   }
   reader_.go_to(begin);
   return true;
 }
 
-/// Of several fields that get one name, the last rule's has it.
-void FieldTransform::Writer::fire(const Rule& rule, MapRules& rules) const {
-  RuleSet last = bit_of(rule);
+/// Of several fields that get one name, the last rule's has it; of several of that rule, the last.
+void FieldTransform::Writer::fire(const Rule& rule, std::uint32_t field, MapRules& rules) const {
+  rules.renamed[index_of(rule)] = field;
+  RuleSet last = bit(index_of(rule));
   for_each(rules.fired, [&](RuleSet self, const Rule& fired) {
     if (fired.text != rule.text) return;
     rules.fired &= ~self;
@@ -274,8 +281,8 @@ void FieldTransform::Writer::apply_rule(RuleSet self, const Rule& rule, std::siz
   }
 }
 
-bool FieldTransform::Writer::is_replaced(const Token& key, const Decision& decision,
-                                         const MapRules& rules) const {
+bool FieldTransform::Writer::is_replaced(const Token& key, std::uint32_t field,
+                                         const Decision& decision, const MapRules& rules) const {
   bool is_replaced = false;
   for_each(rules.fixed, [&](RuleSet, const Rule& rule) {
     const PathKey& name = rule.keys.back();
@@ -283,7 +290,8 @@ bool FieldTransform::Writer::is_replaced(const Token& key, const Decision& decis
                                               : name.matches_key(key);
   });
   if (decision.rename != nullptr) {
-    return is_replaced || (rules.fired & bit_of(*decision.rename)) == 0;
+    const std::size_t rule = index_of(*decision.rename);
+    return is_replaced || (rules.fired & bit(rule)) == 0 || rules.renamed[rule] != field;
   }
   for_each(rules.fired,
            [&](RuleSet, const Rule& rule) { is_replaced |= is_named(key, rule.text); });

@@ -192,7 +192,7 @@ Result<std::shared_ptr<const Credentials>> CredentialStore::Files::read() const 
 }
 
 CredentialStore::CredentialStore(std::shared_ptr<Files> files, Helper helper, Log& log)
-    : files_(std::move(files)), helper_(std::move(helper)), log_(log) {}
+    : files_(std::move(files)), helper_(std::move(helper)), log_(files_->config.name, log) {}
 
 Result<std::unique_ptr<CredentialStore>> CredentialStore::open(
     const DestinationConfig& config, std::shared_ptr<TrustStores> trust_stores, Helper helper,
@@ -209,12 +209,11 @@ Result<std::unique_ptr<CredentialStore>> CredentialStore::open(
 std::shared_ptr<const Credentials> CredentialStore::current(const Now& now) {
   if (files_->paths.empty()) return current_;
   if (!looking_since_ && now.mono >= look_again_at_) look(now);
-  if (looking_since_) take_answer();
+  log_.tell(now);
+  if (looking_since_) take_answer(now);
   if (looking_since_ && !is_wait_said_ && now.mono - *looking_since_ >= answer_wait_max) {
     is_wait_said_ = true;
-    log_.error("the files of the credentials cannot be looked at, the old ones stay",
-               {{"destination", files_->config.name},
-                {"because", "a file system does not answer, or there is no thread to ask it"}});
+    log_.unanswered(now);
   }
   return current_;
 }
@@ -230,7 +229,7 @@ void CredentialStore::look(const Now& now) {
   });
 }
 
-void CredentialStore::take_answer() {
+void CredentialStore::take_answer(const Now& now) {
   std::optional<Files::Answer> answer;
   {
     const std::lock_guard lock(files_->mutex);
@@ -244,11 +243,10 @@ void CredentialStore::take_answer() {
   if (credentials.ok()) {
     current_ = std::move(credentials.value());
     last_problem_.clear();
-    log_.info("credentials re-read", {{"destination", files_->config.name}});
+    log_.read(now);
   } else if (answer->has_changed || credentials.error().message != last_problem_) {
     last_problem_ = credentials.error().message;
-    log_.error("changed credentials cannot be used, the old ones stay",
-               {{"destination", files_->config.name}, {"error", last_problem_}});
+    log_.refused(last_problem_, now);
   }
 }
 

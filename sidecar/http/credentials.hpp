@@ -5,9 +5,10 @@
 // file system that does not answer, so after the start they are looked at and read by a helper,
 // which is asked before a request, and what was good last is used until it has answered; if that
 // takes long the log says so, once. There is no timer: an idle destination
-// looks at nothing. A file has changed when stat() says so of what its path leads to; so exchanging
-// a link, as Kubernetes does, counts. What cannot be used does not replace what could: the old
-// snapshot stays and the log says so, once a change. Nothing secret is in a log line or an error.
+// looks at nothing, and says nothing. A file has changed when stat() says so of what its path leads
+// to; so exchanging a link, as Kubernetes does, counts. What cannot be used does not replace what
+// could: the old snapshot stays and the log says so, a line of a kind in 10 s. Nothing secret is in
+// a log line or an error.
 #pragma once
 
 #include <functional>
@@ -21,6 +22,7 @@
 #include "sidecar/base/result.hpp"
 #include "sidecar/config/config.hpp"
 #include "sidecar/config/file.hpp"
+#include "sidecar/http/credential_log.hpp"
 #include "sidecar/http/secret_mask.hpp"
 #include "sidecar/http/signer.hpp"
 #include "sidecar/http/trust.hpp"
@@ -57,11 +59,11 @@ class CredentialStore {
   CredentialStore(std::shared_ptr<Files> files, Helper helper, Log& log);
 
   void look(const Now& now);
-  void take_answer();
+  void take_answer(const Now& now);
 
   const std::shared_ptr<Files> files_;
   const Helper helper_;
-  Log& log_;
+  CredentialLog log_;
   std::optional<MonoTime> looking_since_;
   bool is_wait_said_ = false;
   MonoTime look_again_at_{};

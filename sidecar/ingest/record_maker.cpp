@@ -3,7 +3,6 @@
 namespace outrider::sidecar {
 namespace {
 
-constexpr std::uint64_t year_2000_ns = 946'684'800'000'000'000;
 constexpr std::uint64_t ms_in_ns = 1'000'000;
 
 /// A time to live runs from the event's date, if it has one that is later than its time.
@@ -38,7 +37,7 @@ proto::Refusal RecordMaker::next(proto::FrameReader& reader, bool can_wait, cons
   event.record = {record_.data(), size};
   event.topic = view.topic;
   event.due_ns = is_early ? view.attributes.at_ns : 0;
-  event.is_before_2000 = view.time_ns - 1 < year_2000_ns - 1;  // a time of 0 is none
+  event.is_before_2000 = view.time_ns - 1 < proto::year_2000_ns - 1;  // a time of 0 is none
   return proto::Refusal::none;
 }
 

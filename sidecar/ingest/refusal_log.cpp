@@ -3,7 +3,10 @@
 #include <string>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "proto/msgpack_reader.hpp"
+#include "sidecar/base/text.hpp"
 #include "sidecar/ingest/value_text.hpp"
 
 namespace outrider::sidecar {
@@ -22,6 +25,13 @@ std::string element_text(proto::ByteView event, std::uint32_t index) {
   return value_text(value, RefusalLog::value_bytes_max);
 }
 
+/// `key: value`, or the value alone where it stands in no map.
+std::string broken_text(const proto::BrokenValue& broken) {
+  std::string text;
+  if (!broken.key.empty()) text = printable(broken.key, RefusalLog::value_bytes_max) + ": ";
+  return text + value_text(broken.value, RefusalLog::value_bytes_max);
+}
+
 /// What broke the rule.
 std::string value_of(proto::Refusal refusal, const proto::FrameReader& reader) {
   const proto::ByteView event = reader.last_event();
@@ -30,6 +40,19 @@ std::string value_of(proto::Refusal refusal, const proto::FrameReader& reader) {
       return std::to_string(reader.frame_bytes()) + " bytes";
     case proto::Refusal::event_too_large:
       return std::to_string(event.size()) + " bytes, topic " + element_text(event, 0);
+    case proto::Refusal::frame_truncated:
+    case proto::Refusal::frame_malformed:
+    case proto::Refusal::frame_too_deep:
+    case proto::Refusal::frame_trailing:
+      return fmt::format("{} bytes, read to byte {}", reader.frame_bytes(), reader.checked_bytes());
+    case proto::Refusal::frame_shape:
+      return value_text(reader.frame(), RefusalLog::value_bytes_max);
+    case proto::Refusal::frame_version:
+    case proto::Refusal::frame_header:
+      return broken_text(reader.broken());
+    case proto::Refusal::frame_unnumbered:
+      return fmt::format("c: {}, s: {}", reader.header().client_id.empty() ? "none" : "given",
+                         reader.header().sequence);
     case proto::Refusal::event_shape:
       return value_text(event, RefusalLog::value_bytes_max);
     case proto::Refusal::event_topic:
@@ -37,9 +60,11 @@ std::string value_of(proto::Refusal refusal, const proto::FrameReader& reader) {
     case proto::Refusal::event_time:
       return element_text(event, 1);
     case proto::Refusal::event_attributes:
-      return element_text(event, 3);
+    case proto::Refusal::event_date:
+      return broken_text(reader.broken()) + ", topic " + element_text(event, 0);
     case proto::Refusal::frame_refusals:
-      return {};
+    case proto::Refusal::frame_copies:
+      return fmt::format("{} events, {} bytes", reader.event_count(), reader.frame_bytes());
     default:
       return event.empty() ? "" : "topic " + element_text(event, 0);
   }

@@ -50,16 +50,18 @@ std::string value_text(proto::ByteView value, std::size_t bytes_max) {
   proto::MsgpackReader reader(value);
   proto::Token token;
   if (reader.next(token) != proto::ReadStatus::ok) return "?";
-  if (token.type != proto::TokenType::map) return scalar_text(token, bytes_max);
-  std::string text = "{";
+  const bool is_map = token.type == proto::TokenType::map;
+  if (!is_map && token.type != proto::TokenType::array) return scalar_text(token, bytes_max);
+  std::string text(is_map ? "{" : "[");
   for (std::uint32_t left = token.count; left > 0; --left) {
     if (text.size() > bytes_max) return text + "...";
     if (text.size() > 1) text += ", ";
     text += next_text(reader, bytes_max);
+    if (!is_map) continue;
     text += ": ";
     text += next_text(reader, bytes_max);
   }
-  return text + "}";
+  return text + (is_map ? "}" : "]");
 }
 
 }  // namespace outrider::sidecar

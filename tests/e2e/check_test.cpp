@@ -55,6 +55,8 @@ TEST(Check, SaysNoWhereRunSaysNo) {
       {endpoint + "confirm_endpoint = ipc://" + dir.file("c.sock") + "\n" + out +
            "[spool]\npath = " + dir.file("folder") + "\n",
        "is not a regular file"},
+      {endpoint + "[destination.a]\ntype = file\npath = /proc/nofile\n",
+       "nothing can be made in its folder /proc"},
       {endpoint + "[destination.a]\ntype = zmq\nbind = true\nurl = ipc://" + dir.file("o.sock") +
            "\n",
        "is used by another setting too"},

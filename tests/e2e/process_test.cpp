@@ -77,6 +77,39 @@ TEST(ProcessLog, NobodyWhoReadsItHoldsUpNothingAndWhatIsDroppedIsSaid) {
   EXPECT_EQ(sidecar.process().wait(), 3) << "the refusing ones have lost theirs";
 }
 
+/// Its standard error is a stream of the journal, as systemd says it.
+Process under_the_journal(const TempDir& dir, const std::string& config) {
+  write_file(dir.file("outrider.conf"), config);
+  return Process({"/bin/sh", "-c",
+                  "JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2) exec \"$0\" \"$@\"",
+                  test::outrider_binary(), "run", "--config", dir.file("outrider.conf"),
+                  "--ingest.endpoint=ipc://" + dir.file("o.sock")});
+}
+
+TEST(ProcessLog, InTheJournalEachLineHasItsPriority) {
+  const TempDir dir;
+  const auto expect_lines = [](Process& process, const std::string& priorities) {
+    std::istringstream lines(process.text(Process::Stream::err));
+    for (std::string line; std::getline(lines, line);) {
+      EXPECT_TRUE(line.size() > 3 && line[0] == '<' && line[2] == '>' &&
+                  priorities.find(line[1]) != std::string::npos)
+          << line;
+    }
+  };
+  Process mistaken = under_the_journal(dir, "[destination.d]\ntype = htp\nbogus = 1\n");
+  EXPECT_EQ(mistaken.wait(), 2);
+  EXPECT_NE(mistaken.text(Process::Stream::err).find("bogus"), std::string::npos);
+  expect_lines(mistaken, "3");
+  Process process =
+      under_the_journal(dir, "[destination.d]\ntype = file\npath = " + dir.file("events") + "\n");
+  ASSERT_TRUE(process.wait_for_line("ready", Process::Stream::err));
+  process.signal(SIGTERM);
+  EXPECT_EQ(process.wait(), 0);
+  EXPECT_NE(process.text(Process::Stream::err).find("<6>  every accepted"), std::string::npos)
+      << process.text(Process::Stream::err);
+  expect_lines(process, "46");
+}
+
 TEST(ProcessSignals, WhatIsNoWishToStopIsSaidAndIgnored) {
   const TempDir dir;
   Sink sink(dir);

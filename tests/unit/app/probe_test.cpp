@@ -183,6 +183,32 @@ TEST_F(ProbeTest, WhatCannotBeAppendedTo) {
   EXPECT_THAT(errors("/dev/null"), IsEmpty());
 }
 
+TEST_F(ProbeTest, NothingIsMadeInTheKernelsFolders) {
+  const ProbeReport report = look(
+      "[destination.a]\ntype = file\npath = /proc/nofile\n"
+      "[destination.b]\ntype = file\npath = /sys/kernel/nofile\n"
+      "[ingest]\nendpoint = ipc:///proc/o.sock\nconfirm_endpoint = " +
+      socket() + "\n[spool]\nfree_bytes_min = 0\npath = /proc/s.db\n");
+  const std::string said = ": nothing can be made in its folder ";
+  EXPECT_THAT(report.errors,
+              ElementsAre(HasSubstr("endpoint" + said), HasSubstr("path" + said + "/proc"),
+                          HasSubstr("path" + said + "/proc"), HasSubstr("path" + said + "/sys")));
+}
+
+TEST_F(ProbeTest, TwoNamesOfOneFile) {
+  write("one", "");
+  fs::create_hard_link(dir_.file("one"), dir_.file("two"));
+  const std::string one = "[destination.a]\ntype = file\npath = " + dir_.file("one") + "\n";
+  const ProbeReport mixed = look(one + "[destination.b]\ntype = file\npath = " + dir_.file("two") +
+                                 "\n[ingest]\nendpoint = " + socket() + "\n");
+  EXPECT_THAT(mixed.warnings, ElementsAre(HasSubstr("their events mix")));
+  EXPECT_THAT(mixed.errors, IsEmpty());
+  const ProbeReport spool = look(
+      one + "[ingest]\nendpoint = " + socket() + "\nconfirm_endpoint = ipc://" +
+      dir_.file("c.sock") + "\n[spool]\nfree_bytes_min = 0\npath = " + dir_.file("two") + "\n");
+  EXPECT_THAT(spool.errors, ElementsAre(HasSubstr("is used by another setting too")));
+}
+
 TEST_F(ProbeTest, APipeIsLookedAtAndNotOpened) {
   ASSERT_EQ(mkfifo(dir_.file("pipe").c_str(), 0600), 0);
   const ProbeReport report = look("[destination.a]\ntype = file\npath = " + dir_.file("pipe") +

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sidecar/base/journal.hpp"
 #include "sidecar/base/stderr_log.hpp"
 
 namespace outrider::sidecar {
@@ -147,6 +148,8 @@ TEST_F(LineWriterTest, TheJournalsStreamIsKnownByDeviceAndInode) {
   const std::string text = read_until("\n");
   EXPECT_EQ(text.substr(0, 3), "<3>");
   EXPECT_NE(text.find("error bad text=a\\u009bb\\xff\n"), std::string::npos) << text;
+  log.write_report(LogLevel::info, "one\n  two\n");
+  EXPECT_EQ(read_until("two\n"), "<6>one\n<6>  two\n");
 }
 
 }  // namespace

@@ -54,6 +54,17 @@ TEST(Text, PrintableIsAlwaysValidUtf8AndHidesNothing) {
             "a\\u2028b\\u2066\\u061c");
 }
 
+TEST(Text, PrintableShowsWhatHasNoWidth) {
+  EXPECT_EQ(printable("a\xc2\xad\xe1\xa0\x8e\xef\xb8\x8f\xe2\x80\x8b", 99),
+            "a\\u00ad\\u180e\\ufe0f\\u200b");
+  EXPECT_EQ(printable("\xf3\xa0\x81\x81\xf3\xa0\x84\x80", 99), "\\udb40\\udc41\\udb40\\udd00")
+      << "the tag A and a selector";
+  EXPECT_EQ(printable_json("\"\xf3\xa0\x81\x81\""), "\"\\udb40\\udc41\"");
+  const std::string_view seen =
+      "\xc2\xac\xc2\xae\xe2\x80\x90\xef\xbf\xbd\xf0\x9f\x98\x80\xf3\xb0\x80\x80";
+  EXPECT_EQ(printable(seen, 99), seen) << "what stands beside them";
+}
+
 TEST(Text, PrintableJsonStaysTheSameJson) {
   EXPECT_EQ(printable_json("{\"a\":\"\\n\xc3\xa9\"}"), "{\"a\":\"\\n\xc3\xa9\"}");
   EXPECT_EQ(printable_json("\"\x7f\xc2\x9b\xe2\x80\xae\""), "\"\\u007f\\u009b\\u202e\"");

@@ -213,6 +213,14 @@ TEST(ConfigErrors, Ranges) {
   });
 }
 
+TEST(ConfigErrors, AFieldHasOneStaticField) {
+  expect_errors({
+      {http + "static_field = data.b: y\nstatic_field = data.b.c: y\n", ""},
+      {http + "static_field = data.b: y\nstatic_field = data.a: y\nstatic_field = data.b : z\n",
+       "a.conf:5: static_field: \"data.b\" is given twice; the first is at a.conf:3"},
+  });
+}
+
 TEST(ConfigErrors, Endpoints) {
   const std::string room(socket_path_bytes_max, 'p');
   expect_errors({

@@ -132,6 +132,13 @@ TEST(PlainWords, SpeakOfEventsWhereEachIsARequestOfItsOwn) {
   EXPECT_THAT(words("type = file\npath = /x\nformat = payload\n"), HasSubstr("A batch leaves"));
 }
 
+TEST(PlainWords, AConnectionIsWaitedForNoLongerThanTheAnswer) {
+  EXPECT_THAT(words("url = https://h.example/e\ntimeout = 2s\n"),
+              HasSubstr("no connection after 2s or no answer after 2s"));
+  EXPECT_THAT(words("url = https://h.example/e\ntimeout = 2s\nconnect_timeout = 1s\n"),
+              HasSubstr("no connection after 1s or no answer after 2s"));
+}
+
 TEST(PlainWords, TellWhoIsTrustedAndWhoAsks) {
   const test::TempDir dir;
   const test::Certificate own = test::make_certificate(dir.path());

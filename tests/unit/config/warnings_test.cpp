@@ -139,6 +139,14 @@ TEST(ConfigWarnings, WhatAShellWouldDo) {
   EXPECT_THAT(warnings_of(out + "static_field = data.cost: $5\n"), IsEmpty());
 }
 
+TEST(ConfigWarnings, AFileOfMsgpackDoesNotSurviveAHalfWrite) {
+  const std::string file = "[destination.a]\ntype = file\npath = /x\n";
+  EXPECT_THAT(warnings_of(file + "format = msgpack\n"),
+              ElementsAre(HasSubstr("a.conf:4: format: msgpack has no line ends")));
+  EXPECT_THAT(warnings_of(file + "format = ndjson\n"), IsEmpty());
+  EXPECT_THAT(warnings_of("[destination.a]\nurl = https://h/\nformat = msgpack\n"), IsEmpty());
+}
+
 TEST(ConfigWarnings, AConnectTimeoutThatIsNeverReached) {
   EXPECT_THAT(warnings_of("[destination.a]\nurl = https://h/\nconnect_timeout = 5s\ntimeout = "
                           "2s\n"),

@@ -164,6 +164,20 @@ TEST(FieldTransform, OfSeveralThatGetOneNameTheLastRulesStays) {
   EXPECT_EQ(apply({.rename = {"data.a: b", "data.b: a"}}, R"({"a":1,"b":2})"), R"({"b":1,"a":2})");
 }
 
+TEST(FieldTransform, OfSeveralFieldsOfOneRenameTheLastStays) {
+  const FieldTransform transform(rules_of({.rename = {"data.1: x"}}));
+  const auto apply_to = [&](std::string_view data) {
+    std::string out;
+    transform.apply(proto::as_bytes(data), out);
+    return out;
+  };
+  EXPECT_EQ(apply_to("\x84\x01\x0a\xa1\x31\x0b\xc4\x01\x31\x0c\xa1z\x0d"), "\x82\xa1x\x0c\xa1z\x0d")
+      << "the keys 1, \"1\" and the byte 1";
+  EXPECT_EQ(apply_to("\x83\xa1\x31\x01\xa1z\x03\xa1\x31\x02"), "\x82\xa1z\x03\xa1x\x02")
+      << "one key twice";
+  EXPECT_EQ(apply_to("\x83\x01\x01\xa1x\x02\x01\x03"), "\x81\xa1x\x03");
+}
+
 TEST(FieldTransform, AddsFieldsToMapsThatAreThere) {
   EXPECT_EQ(apply({.fixed = {"data.env: production"}}, R"({"a":1})"),
             R"({"a":1,"env":"production"})");

@@ -145,7 +145,7 @@ TEST_F(CredentialsTest, LooksOnceASecondAndReadsOnlyWhatChanged) {
   EXPECT_TRUE(changes(milliseconds(1)));
   EXPECT_THAT(last_->headers, ElementsAre("Authorization: Bearer two"));
   EXPECT_FALSE(changes());
-  EXPECT_THAT(log_.lines, ElementsAre("info credentials re-read destination=web"));
+  EXPECT_THAT(log_.lines, ElementsAre("info credentials re-read destination=web left_out=0"));
 }
 
 TEST_F(CredentialsTest, AWallClockThatJumpsChangesNothing) {
@@ -187,17 +187,40 @@ TEST_F(CredentialsTest, KeepsTheOldOnesWhenTheNewAreBrokenAndSaysSoOnce) {
   write("token", "hidden\nhidden");
   for (int i = 0; i < 5; ++i) EXPECT_FALSE(changes());
   EXPECT_THAT(last_->headers, ElementsAre("Authorization: Bearer one"));
-  EXPECT_THAT(log_.lines, ElementsAre("error changed credentials cannot be used, the old ones stay "
-                                      "destination=web error=bearer_token_file: file \"" +
-                                      config_.bearer_token_file +
-                                      "\" must hold one line of text and nothing else"));
+  EXPECT_THAT(
+      log_.lines,
+      ElementsAre("error changed credentials cannot be used, the old ones stay "
+                  "destination=web left_out=0 because=bearer_token_file: file \"" +
+                  config_.bearer_token_file + "\" must hold one line of text and nothing else"));
   std::filesystem::remove(dir_.file("token"));
-  for (int i = 0; i < 5; ++i) EXPECT_FALSE(changes());
+  for (int i = 0; i < 15; ++i) EXPECT_FALSE(changes());
   EXPECT_EQ(log_.count("No such file"), 1);
   write("token", "two");
   EXPECT_TRUE(changes());
   EXPECT_EQ(log_.lines.size(), 3U);
-  EXPECT_EQ(log_.lines.back(), "info credentials re-read destination=web");
+  EXPECT_EQ(log_.lines.back(), "info credentials re-read destination=web left_out=0");
+}
+
+TEST_F(CredentialsTest, FilesThatKeepChangingMakeOneLineOfAKindIn10Seconds) {
+  config_.bearer_token_file = write("token", "one");
+  open();
+  for (int i = 0; i < 40; ++i) {
+    write("token", i % 2 == 0 ? "hidden\nhidden" : "good" + std::to_string(i));
+    EXPECT_EQ(changes(milliseconds(1000)), i % 2 == 1);
+  }
+  EXPECT_EQ(log_.count("cannot be used"), 4) << "40 seconds";
+  EXPECT_EQ(log_.count("re-read"), 4);
+  const auto told = [&] {
+    std::size_t changes_told = 0;
+    for (const std::string& line : log_.lines) {
+      changes_told += 1 + std::stoul(line.substr(line.find("left_out=") + 9));
+    }
+    return changes_told;
+  };
+  EXPECT_LT(told(), 40U);
+  for (int i = 0; i < 10; ++i) EXPECT_FALSE(changes());
+  EXPECT_EQ(told(), 40U) << "each change is in a line in the end";
+  EXPECT_THAT(log_.lines.back(), HasSubstr("re-read")) << "the newest state is told";
 }
 
 TEST_F(CredentialsTest, ANewCertificateWaitsForItsKey) {

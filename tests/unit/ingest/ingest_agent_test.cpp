@@ -185,9 +185,59 @@ TEST_F(IngestAgentTest, EachReasonHasALineWithTheValueThatBrokeTheRule) {
   EXPECT_EQ(log.count("value=\"bad topic\\x0ayyy"), 1) << log.lines[0];
   EXPECT_LT(log.lines[0].size(), 400U);
   EXPECT_EQ(log.count("reason=event_attributes"), 1);
-  EXPECT_EQ(log.count("value={\"pri\": 9}"), 1) << log.lines[1];
+  EXPECT_EQ(log.count("value=pri: 9, topic \"attr\""), 1) << log.lines[1];
   EXPECT_EQ(log.count("value=1.5"), 1);
   EXPECT_EQ(log.count("value=10001 bytes"), 1);
+}
+
+TEST_F(IngestAgentTest, TheLineOfARefusedFrameHasTheValueThatBrokeTheRule) {
+  struct Case {
+    std::string frame;
+    std::string_view said;
+  };
+  const std::vector<Case> cases = {
+      {"\x93\x02\x80\x90", "reason=frame_version because=*value=2 "},
+      {"\x93\x01\x81\xa1s\xff\x90", "reason=frame_header because=*value=s: -1 "},
+      {"\x93\x01\x81\xa1h\x05\x90", "reason=frame_header because=*value=h: 5 "},
+      {"\x93\x01\x81\xa1"
+       "d\x81\xa1x\xa1y\x90",
+       "reason=frame_header because=*value=d: {\"x\": \"y\"} "},
+      {"\x93\x01\x80\x80", "reason=frame_shape because=*value=[1, map of 0, map of 0] "},
+      {"\x81\xa1"
+       "a\x01",
+       "reason=frame_shape because=*value={\"a\": 1} "},
+      {"\x93\x01\x80\x91\xc1", "reason=frame_malformed because=*value=5 bytes, read to byte "},
+      {"\x93\x01\x80\x90\x90", "reason=frame_trailing because=*value=5 bytes, read to byte 4 "},
+      {"\x93\x01\x80", "reason=frame_truncated because=*value=3 bytes, read to byte 3 "},
+  };
+  for (const Case& one : cases) {
+    clock.advance(std::chrono::seconds(11));
+    log.lines.clear();
+    source.frames.push_back(one.frame);
+    turn();
+    ASSERT_EQ(log.lines.size(), 1U) << one.said;
+    const std::size_t star = one.said.find('*');
+    EXPECT_EQ(log.count(one.said.substr(0, star)), 1) << log.lines[0];
+    EXPECT_EQ(log.count(one.said.substr(star + 1)), 1) << log.lines[0];
+  }
+}
+
+TEST_F(IngestAgentTest, ADateInSecondsOrMillisecondsIsRefusedRatherThanSentAtOnce) {
+  const std::string seconds(
+      "\x81\xa2"
+      "at\xce\x69\x7d\xf0\xc0",
+      9);
+  const std::string none(
+      "\x81\xa2"
+      "at\0",
+      5);
+  source.frames.push_back(frame_bytes({event_bytes("a", 1, numbered_data(1), seconds),
+                                       event_bytes("b", 0, numbered_data(1), none)}));
+  turn();
+  EXPECT_EQ(refused(proto::Refusal::event_date), 1U);
+  EXPECT_EQ(topics, std::vector<std::string>{"b"});
+  EXPECT_EQ(log.count("this may be seconds or milliseconds"), 1);
+  EXPECT_EQ(log.count("value=at: 1769861312, topic \"a\""), 1) << log.lines[0];
 }
 
 TEST_F(IngestAgentTest, ATimeInSecondsOrMillisecondsIsSaidAndTaken) {

@@ -1,0 +1,29 @@
+// Journal: priorities of lines on stderr, when it is the stream that systemd's journal has given us
+// (JOURNAL_STREAM): <N> at the beginning of a line, syslog(3). Without a journal, text as it is.
+//
+// Used by StderrLog, and by the commands for what they say without a log. Thread: any; print_errors
+// belongs to the commands, which wait for whoever reads stderr.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "sidecar/base/log.hpp"
+
+namespace outrider::sidecar {
+
+/// Whether `fd` is the stream that JOURNAL_STREAM ("device:inode") names.
+bool is_journal(int fd, const char* journal_stream);
+
+/// Whether `fd` is the journal of the environment we were started in.
+bool is_journal(int fd);
+
+std::string_view journal_priority(LogLevel level);
+
+/// Each of the lines with its priority in front.
+std::string with_priority(LogLevel level, std::string_view lines);
+
+/// Lines on stderr, of priority err in the journal. They end with a newline each.
+void print_errors(std::string_view lines);
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,35 @@
+#include "sidecar/http/credential_log.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+constexpr Duration interval = std::chrono::seconds(10);
+
+}  // namespace
+
+void CredentialLog::change(State state, std::string because, const Now& now) {
+  ++changes_;
+  state_ = state;
+  because_ = std::move(because);
+  tell(now);
+}
+
+void CredentialLog::tell(const Now& now) {
+  MonoTime& next_line = next_lines_[static_cast<std::size_t>(state_)];
+  if (changes_ == 0 || now.mono < next_line) return;
+  next_line = now.mono + interval;
+  write(std::to_string(std::exchange(changes_, 0) - 1));
+}
+
+void CredentialLog::write(const std::string& left_out) {
+  if (state_ == State::used) {
+    log_.info("credentials re-read", {{"destination", destination_}, {"left_out", left_out}});
+    return;
+  }
+  log_.error(state_ == State::refused
+                 ? "changed credentials cannot be used, the old ones stay"
+                 : "the files of the credentials cannot be looked at, the old ones stay",
+             {{"destination", destination_}, {"left_out", left_out}, {"because", because_}});
+}
+
+}  // namespace outrider::sidecar
