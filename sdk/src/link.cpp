@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include "proto/host.hpp"
 #include "sdk/src/worker.hpp"
 
 namespace outrider::sdk {
@@ -26,11 +27,6 @@ constexpr const char* monitor_endpoint_prefix = "inproc://outrider-monitor-";
 constexpr std::string_view inproc_prefix = "inproc://";
 constexpr std::string_view ipc_prefix = "ipc://";
 constexpr std::string_view tcp_prefix = "tcp://";
-
-/// Of a host or a path; `*` is one only where a socket is bound.
-bool is_name(std::string_view text) {
-  return !text.empty() && text != "*";
-}
 
 bool is_port(std::string_view text) {
   std::uint16_t port = 0;
@@ -65,17 +61,19 @@ bool is_inproc_endpoint(std::string_view endpoint) {
 }
 
 bool is_usable_endpoint(std::string_view endpoint) {
-  const auto is_not_text = [](char c) { return c <= ' ' || c == '\x7f'; };
+  const auto is_control = [](char c) { return (c >= 0 && c < ' ') || c == '\x7f'; };
+  if (std::ranges::any_of(endpoint, is_control)) return false;
   if (endpoint.starts_with(inproc_prefix)) return endpoint.size() > inproc_prefix.size();
   if (endpoint.starts_with(ipc_prefix)) {
     const std::string_view path = endpoint.substr(ipc_prefix.size());
-    return is_name(path) && path.size() < sizeof(sockaddr_un::sun_path);
+    // `*` is a path only where a socket is bound.
+    return !path.empty() && path.front() != '*' && path.size() < sizeof(sockaddr_un::sun_path);
   }
   if (!endpoint.starts_with(tcp_prefix)) return false;
   const std::string_view address = endpoint.substr(tcp_prefix.size());
   const std::size_t colon = address.rfind(':');
-  if (colon == std::string_view::npos || std::ranges::any_of(address, is_not_text)) return false;
-  return is_name(address.substr(0, colon)) && is_port(address.substr(colon + 1));
+  return colon != std::string_view::npos && proto::is_host(address.substr(0, colon)) &&
+         is_port(address.substr(colon + 1));
 }
 
 struct Link::Sockets {
