@@ -107,7 +107,7 @@ bool Link::open() {
   auto sockets = std::make_unique<Sockets>();
   zmq_msg_init(&sockets->frame);
   if (context_ == nullptr) {
-    context_ = options_.shared_context == nullptr ? zmq_ctx_new() : options_.shared_context;
+    context_ = is_inproc_endpoint(options_.endpoint) ? options_.inproc_context : zmq_ctx_new();
   }
   if (context_ == nullptr) return false;
   const int type = options_.kind == LinkKind::push ? ZMQ_PUSH : ZMQ_DEALER;
@@ -219,7 +219,7 @@ void Link::discard() {
 void Link::close(int linger_ms) {
   if (is_open()) set_int(sockets_->socket, ZMQ_LINGER, linger_ms);
   discard();
-  if (context_ != nullptr && options_.shared_context == nullptr) {
+  if (context_ != nullptr && !is_inproc_endpoint(options_.endpoint)) {
     while (zmq_ctx_term(context_) != 0 && zmq_errno() == EINTR) {
     }
   }

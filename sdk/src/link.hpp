@@ -1,8 +1,8 @@
 // Link: one ZeroMQ socket that knows whether it is connected. The only user of libzmq here.
 //
 // Used by Shipper and Courier. Thread: all of it belongs to its user's thread. Owns: the socket,
-// its monitor and, unless one was given, the context. Fails with: bool; it never throws and, having
-// checked that file descriptors and threads are left, does not let libzmq abort.
+// its monitor and, but within the process, the context. Fails with: bool; it never throws and,
+// having checked that file descriptors and threads are left, does not let libzmq abort.
 #pragma once
 
 #include <cstddef>
@@ -28,7 +28,9 @@ struct LinkOptions {
   /// peer that is full does not answer either, and what is half written to it is lost then: only
   /// for those who send again.
   int heartbeat_ms = 0;
-  void* shared_context = nullptr;  ///< not owned
+  /// Of an inproc endpoint, and not owned. All others have a context of their own: only its end
+  /// says what the operating system has taken.
+  void* inproc_context = nullptr;
 };
 
 /// An endpoint that a socket can be connected to: ipc://PATH, tcp://HOST:PORT, inproc://NAME.
