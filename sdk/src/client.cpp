@@ -403,6 +403,7 @@ outrider_stats Client::stats() {
     stats.expired_events = counts.expired_events;
     stats.unconfirmed_events = counts.unconfirmed_events;
     stats.unconfirmed_bytes = counts.unconfirmed_bytes;
+    stats.unanswered_events = counts.unanswered_events;
     stats.last_refusal = courier->last_refusal();
     stats.confirm_connected = courier->is_connected() ? 1 : 0;
   }

@@ -198,7 +198,9 @@ int emit_stdin(EventSender& sender, const EmitOptions& options, const ArgumentTa
   report += options.sender.confirm
                 ? "confirmed, " + std::to_string(outcome.refused) + " refused by the sidecar, "
                 : "sent, ";
-  if (outcome.lost > 0) report += std::to_string(outcome.lost) + " lost, ";
+  if (outcome.lost > 0) {
+    report += std::to_string(outcome.lost) + (options.sender.confirm ? " not taken, " : " lost, ");
+  }
   if (outcome.unknown > 0) report += std::to_string(outcome.unknown) + " unknown, ";
   report += std::to_string(counts.bad_lines) + " lines refused\n";
   std::fputs(report.c_str(), stderr);

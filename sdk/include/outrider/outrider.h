@@ -153,6 +153,8 @@ typedef struct outrider_stats {
   uint32_t last_refusal;        /* the number of the last refusal in an answer to deliver, as in
                                    proto/README.md; 0: none. From 32 on it was for the moment, and
                                    the event is kept and sent again */
+  uint64_t unanswered_events;   /* of unconfirmed_events, and of expired_events after a close: sent,
+                                   and the sidecar may have them. It has none of the others */
 } outrider_stats;
 
 /* Fills in the defaults; `struct_bytes` is sizeof *options. */

@@ -17,6 +17,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 /// Stands where the sidecar would.
 class Receiver {
@@ -231,12 +232,14 @@ TEST(EmitConfirmed, EndsWellOnlyWhenTheSidecarHasTheEvent) {
                      [](auto& confirmer, const auto& frame) { confirmer.answer(frame, 32); });
   EXPECT_EQ(full.status, 1) << "at once";
   EXPECT_THAT(full.err, HasSubstr("answered spool_full: "));
+  EXPECT_THAT(full.err, Not(HasSubstr("may have arrived"))) << "it has not";
 
   const auto full_lines =
       emit_confirmed({"--timeout", "1h", "--stdin"}, "{\"topic\":\"t\",\"data\":1}\n",
                      [](auto& confirmer, const auto& frame) { confirmer.answer(frame, 32); });
   EXPECT_EQ(full_lines.status, 1) << "at once";
   EXPECT_THAT(full_lines.err, HasSubstr("answered spool_full: "));
+  EXPECT_THAT(full_lines.err, HasSubstr("0 refused by the sidecar, 1 not taken, 0 lines refused"));
 
   int answers = 0;
   const auto had_room = emit_confirmed({"--wait", "--timeout", "1h", "orders.paid", "1"}, "",
@@ -249,6 +252,7 @@ TEST(EmitConfirmed, EndsWellOnlyWhenTheSidecarHasTheEvent) {
                                       [](const auto&, const auto&) {});
   EXPECT_EQ(ignored.status, 1);
   EXPECT_THAT(ignored.err, HasSubstr("no sidecar confirmed all events at ipc:///tmp/"));
+  EXPECT_THAT(ignored.err, HasSubstr("the event may have arrived"));
 }
 
 TEST(EmitConfirmed, LinesAreCountedByWhatBecameOfThem) {
