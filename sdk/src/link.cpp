@@ -76,13 +76,20 @@ bool is_usable_endpoint(std::string_view endpoint) {
          is_port(address.substr(colon + 1));
 }
 
+struct Link::Frame {
+  Frame() { zmq_msg_init(&message); }
+  ~Frame() { zmq_msg_close(&message); }
+  Frame(const Frame&) = delete;
+  Frame& operator=(const Frame&) = delete;
+
+  zmq_msg_t message;
+};
+
 struct Link::Sockets {
   void* socket = nullptr;
   void* monitor = nullptr;  ///< none for inproc
-  zmq_msg_t frame;
 
   ~Sockets() {
-    zmq_msg_close(&frame);
     if (monitor != nullptr) {
       // First, or what libzmq still has to tell is told to nobody and leaks.
       zmq_socket_monitor(socket, nullptr, 0);
@@ -92,7 +99,7 @@ struct Link::Sockets {
   }
 };
 
-Link::Link(LinkOptions options) : options_(std::move(options)) {}
+Link::Link(LinkOptions options) : options_(std::move(options)), frame_(std::make_unique<Frame>()) {}
 Link::~Link() {
   close(0);
 }
@@ -105,7 +112,6 @@ bool Link::open() {
   // A context starts its threads with its first socket, and aborts the process where it cannot.
   if (!are_descriptors_left() || (context_ == nullptr && !are_threads_left())) return false;
   auto sockets = std::make_unique<Sockets>();
-  zmq_msg_init(&sockets->frame);
   if (context_ == nullptr) {
     context_ = is_inproc_endpoint(options_.endpoint) ? options_.inproc_context : zmq_ctx_new();
   }
@@ -130,7 +136,8 @@ bool Link::open() {
     sockets->monitor = zmq_socket(context_, ZMQ_PAIR);
     if (sockets->monitor == nullptr || !set_int(sockets->monitor, ZMQ_LINGER, 0) ||
         zmq_socket_monitor(socket, name.c_str(),
-                           ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED) != 0 ||
+                           ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+                               ZMQ_EVENT_DISCONNECTED) != 0 ||
         zmq_connect(sockets->monitor, name.c_str()) != 0) {
       return false;
     }
@@ -169,20 +176,32 @@ void Link::read_monitor() {
     if (bytes < 2) return;
     std::uint16_t event;
     std::memcpy(&event, part.data(), sizeof event);
-    is_connected_ = event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
-    if (!is_connected_) ++disconnects_;
+    if (event == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL) {
+      is_torn_ = true;
+    } else if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
+      is_connected_ = true;
+    } else {
+      // What libzmq does not understand of a peer before it is one ends all its tries.
+      is_given_up_ = !is_connected_ && !is_torn_;
+      is_connected_ = is_torn_ = false;
+      ++disconnects_;
+    }
     zmq_recv(sockets_->monitor, part.data(), part.size(), ZMQ_DONTWAIT);
   }
 }
 
 std::uint8_t* Link::make_frame(std::size_t bytes) {
-  zmq_msg_close(&sockets_->frame);
-  if (zmq_msg_init_size(&sockets_->frame, bytes) != 0) return nullptr;
-  return static_cast<std::uint8_t*>(zmq_msg_data(&sockets_->frame));
+  zmq_msg_t& message = frame_->message;
+  zmq_msg_close(&message);
+  if (zmq_msg_init_size(&message, bytes) == 0) {
+    return static_cast<std::uint8_t*>(zmq_msg_data(&message));
+  }
+  zmq_msg_init(&message);
+  return nullptr;
 }
 
 bool Link::send() {
-  return zmq_msg_send(&sockets_->frame, sockets_->socket, ZMQ_DONTWAIT) >= 0;
+  return zmq_msg_send(&frame_->message, sockets_->socket, ZMQ_DONTWAIT) >= 0;
 }
 
 bool Link::receive(std::string& message) {
@@ -212,7 +231,7 @@ bool Link::hand_over(int timeout_ms) {
 }
 
 void Link::discard() {
-  is_connected_ = false;
+  is_connected_ = is_torn_ = is_given_up_ = false;
   sockets_.reset();
 }
 
