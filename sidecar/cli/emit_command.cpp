@@ -153,7 +153,7 @@ LineCounts send_stdin(EventSender& sender) {
 }
 
 /// Why not all events arrived: what is known, or that the time was up.
-std::string failure(const EventSender& sender, const SenderOptions& options) {
+std::string failure(EventSender& sender, const SenderOptions& options) {
   if (const std::string refusal = sender.last_refusal(); !refusal.empty()) {
     return "the sidecar at " + options.used_endpoint() + " answered " + refusal;
   }
@@ -257,7 +257,8 @@ int emit_command(const std::vector<std::string>& arguments) {
                 options.sender.used_endpoint() + ": " + outrider_status_text(sender.status()));
     return exit_usage;
   }
-  if (const std::string obstacle = sender.obstacle(); !obstacle.empty()) {
+  const std::string obstacle = options.sender.wait ? std::string() : sender.obstacle();
+  if (!obstacle.empty()) {
     print_error(table, options.sender.used_endpoint() + ": " + obstacle);
     return exit_failed;
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "proto/refusal.hpp"
 #include "sidecar/cli/endpoint_look.hpp"
@@ -142,8 +143,11 @@ std::string EventSender::last_refusal() const {
   return number == 0 ? std::string() : "refusal " + std::to_string(number);
 }
 
-std::string EventSender::obstacle() const {
-  return options_.wait ? std::string() : why_unreachable(options_.used_endpoint());
+std::string EventSender::obstacle() {
+  std::string why = why_unreachable(options_.used_endpoint());
+  if (!why.empty() || std::exchange(is_looked_at_, true)) return why;
+  return why_unfit(options_.used_endpoint(),
+                   options_.confirm ? EndpointUse::confirm : EndpointUse::ingest);
 }
 
 }  // namespace outrider::sidecar

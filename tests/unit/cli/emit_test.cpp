@@ -155,6 +155,38 @@ TEST(Emit, WithoutASidecarOverTcpItSaysTheCauseAtOnceToo) {
   EXPECT_THAT(finished.err, HasSubstr(endpoint + ": nobody listens there"));
 }
 
+TEST(Emit, TheWrongOneOfTheTwoEndpointsIsSaidAtOnce) {
+  const Receiver receiver;
+  const test::TempDir dir;
+  const std::string confirm_endpoint = "ipc://" + dir.file("confirm.sock");
+  const test::Confirmer confirmer(confirm_endpoint);
+  struct Case {
+    std::vector<std::string> words;
+    std::string endpoint;
+    const char* cause;
+  };
+  const std::vector<Case> cases = {
+      {{"--endpoint", confirm_endpoint}, confirm_endpoint, "not a sidecar's ingest endpoint"},
+      {{"--confirm", "--confirm-endpoint", receiver.endpoint()},
+       receiver.endpoint(),
+       "not a sidecar's ingest.confirm_endpoint"}};
+  for (const auto& [words, endpoint, cause] : cases) {
+    // Longer than the test may take.
+    std::vector<std::string> one = words;
+    one.insert(one.end(), {"--timeout", "1h", "a.b", "1"});
+    std::vector<std::string> lines = words;
+    lines.insert(lines.end(), {"--timeout", "1h", "--stdin"});
+    std::vector<std::string> waiting = words;
+    waiting.insert(waiting.end(), {"--wait", "--timeout", "100ms", "a.b", "1"});
+    for (const auto& finished :
+         {emit(one), emit(lines, "{\"topic\":\"a\",\"data\":1}\n"), emit(waiting)}) {
+      EXPECT_EQ(finished.status, 1);
+      EXPECT_THAT(finished.err, HasSubstr(endpoint + ": it is " + cause));
+      EXPECT_THAT(finished.err, Not(HasSubstr("may have arrived")));
+    }
+  }
+}
+
 TEST(Emit, WaitingIsForASidecarThatComes) {
   const test::TempDir dir;
   const std::string endpoint = "ipc://" + dir.file("late.sock");
