@@ -13,6 +13,8 @@ class Copier {
     to_.first_event = from.first_event;
     to_.refusals = from.refusals;
     to_.is_stuck = from.is_stuck;
+    to_.is_unsure = from.is_unsure;
+    to_.may_be_taken = from.may_be_taken;
   }
 
   void copy(std::uint32_t index) {

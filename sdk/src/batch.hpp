@@ -31,6 +31,8 @@ struct Batch {
   SteadyTime due{};               ///< not to be sent before
   std::uint32_t refusals = 0;     ///< how often it was refused for the moment
   bool is_stuck = false;          ///< its events were refused one by one: a destination is full
+  bool is_unsure = false;         ///< its events were on their way when a connection ended
+  bool may_be_taken = false;      ///< unsure, or on its way
 
   std::size_t cost() const { return events.size() + deliveries.size() * delivery_bytes; }
 };

@@ -123,7 +123,7 @@ bool read_options(const outrider_options& in, ClientOptions& out) {
   out.shipper.link.send_frames_max = static_cast<int>(in.send_frames_max);
   out.shipper.link.reconnect_initial_ms = static_cast<int>(in.reconnect_initial_ms);
   out.shipper.link.reconnect_max_ms = static_cast<int>(in.reconnect_max_ms);
-  out.shipper.link.shared_context = in.zmq_context;
+  out.shipper.link.inproc_context = in.zmq_context;
   out.shipper.frame_bytes_max = in.frame_bytes_max;
   out.shipper.frame_delay_ms = static_cast<long>(in.frame_delay_ms);
   out.courier.link = out.shipper.link;
@@ -403,6 +403,7 @@ outrider_stats Client::stats() {
     stats.expired_events = counts.expired_events;
     stats.unconfirmed_events = counts.unconfirmed_events;
     stats.unconfirmed_bytes = counts.unconfirmed_bytes;
+    stats.unanswered_events = counts.unanswered_events;
     stats.last_refusal = courier->last_refusal();
     stats.confirm_connected = courier->is_connected() ? 1 : 0;
   }
@@ -430,7 +431,8 @@ void Client::after_fork_in_child() {
   buffer_.restart();
   drops_.restart();
   evicted_events_.store(0);
-  is_forked_.store(options_.shipper.link.shared_context != nullptr);
+  is_forked_.store(is_inproc_endpoint(options_.shipper.link.endpoint) ||
+                   is_inproc_endpoint(options_.courier.link.endpoint));
   if (is_closed_ || is_forked_.load()) buffer_.close();
   mutex_.unlock();
 }

@@ -128,6 +128,7 @@ CourierCounts Courier::counts() {
   counts.unconfirmed_events =
       counts.taken_events - counts.confirmed_events - counts.refused_events - counts.expired_events;
   counts.unconfirmed_bytes = held_bytes_;
+  counts.unanswered_events = unanswered_events_.load(std::memory_order_relaxed);
   return counts;
 }
 
@@ -189,7 +190,7 @@ void Courier::reconnect(SteadyTime now) {
   open_at_ = now + backoff(milliseconds(options_.link.reconnect_initial_ms),
                            milliseconds(options_.link.reconnect_max_ms), futile_connections_++);
   for (Frame& frame : frames_) {
-    frame.is_unsure |= frame.state == FrameState::in_flight;
+    if (frame.state == FrameState::in_flight) frame.is_unsure = frame.batch.is_unsure = true;
     if (frame.state != FrameState::answered) frame.state = FrameState::unsent;
     frame.due = now;
   }
@@ -242,6 +243,8 @@ void Courier::take_partly(Frame& frame) {
   Batch again = refused_for_now(frame.batch, answer_.refused);
   if (!again.deliveries.empty()) {
     again.is_stuck = true;
+    // The frame is taken, and these are not.
+    again.is_unsure = again.may_be_taken = false;
     again.due = steady_clock::now() +
                 backoff(options_.backoff_initial, options_.backoff_max, again.refusals++);
     postponed_.push_back(std::move(again));
@@ -258,6 +261,7 @@ void Courier::take_partly(Frame& frame) {
 
 void Courier::refuse(Frame& frame, std::uint32_t refusal) {
   note_refusal(refusal);
+  count_as(frame.batch.is_unsure, frame.batch);
   // Refused before because it came too early, and now too late: nothing of it was taken.
   const bool is_late = refusal == static_cast<std::uint32_t>(proto::Refusal::frame_sequence_old);
   if (is_late && frame.was_refused && !frame.is_unsure) return send_as_new(frame);
@@ -284,6 +288,7 @@ void Courier::send_as_new(Frame& frame) {
 }
 
 void Courier::refuse_for_now(Frame& frame) {
+  count_as(frame.batch.is_unsure, frame.batch);
   frame.was_refused = true;
   frame.state = FrameState::unsent;
   frame.due = steady_clock::now() +
@@ -300,8 +305,9 @@ milliseconds Courier::backoff(milliseconds initial, milliseconds max, std::uint3
 
 void Courier::settle(Frame& frame, outrider_status status,
                      const std::vector<proto::RefusedEvent>& refused) {
-  const Batch batch = std::exchange(frame.batch, {});
+  Batch batch = std::exchange(frame.batch, {});
   frame.state = FrameState::answered;
+  if (status != OUTRIDER_TIMEOUT) count_as(false, batch);
   std::uint64_t later = 0;
   for (const proto::RefusedEvent& event : refused) later += proto::is_for_later(event.refusal);
   const std::uint64_t refused_now = refused.size() - later;
@@ -377,11 +383,23 @@ bool Courier::send(Frame& frame, SteadyTime now) {
   std::uint8_t* const out = link_.make_frame(frame.head.size() + events.size());
   if (out == nullptr) throw std::bad_alloc();
   std::ranges::copy(events, std::ranges::copy(frame.head, out).out);
-  if (!link_.send()) return false;
+  // Before anybody can see the frame.
+  count_as(true, frame.batch);
+  if (!link_.send()) {
+    count_as(frame.batch.is_unsure, frame.batch);
+    return false;
+  }
   frame.state = FrameState::in_flight;
   frame.due = now + options_.answer_timeout;
   ++frames_in_flight_;
   return true;
+}
+
+void Courier::count_as(bool may_be_taken, Batch& batch) {
+  if (batch.may_be_taken == may_be_taken) return;
+  batch.may_be_taken = may_be_taken;
+  const std::uint64_t events = batch.deliveries.size();
+  unanswered_events_.fetch_add(may_be_taken ? events : 0 - events, std::memory_order_relaxed);
 }
 
 bool Courier::can_be_read(Frame& frame) {

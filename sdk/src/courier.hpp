@@ -60,6 +60,7 @@ struct CourierCounts {
   std::uint64_t refused_events = 0;  ///< for good, by the sidecar
   std::uint64_t expired_events = 0;  ///< unconfirmed when the time to close was up
   std::uint64_t unconfirmed_events = 0;
+  std::uint64_t unanswered_events = 0;  ///< of these two: sent; the others are not with the sidecar
   std::uint64_t unconfirmed_bytes = 0;
 };
 
@@ -114,7 +115,7 @@ class Courier {
     Batch batch;
     FrameState state = FrameState::unsent;
     std::uint32_t event_count = 0;
-    bool is_unsure = false;    ///< it was on its way when a connection ended
+    bool is_unsure = false;    ///< under this number, on its way when a connection ended
     bool was_refused = false;  ///< as a whole, for the moment
     SteadyTime due{};          ///< when it is to be sent, or else its answer is late
   };
@@ -143,6 +144,8 @@ class Courier {
   bool is_answer_late(SteadyTime now) const;
   bool send_due();
   bool send(Frame& frame, SteadyTime now);
+  /// Keeps unanswered_events_ true.
+  void count_as(bool may_be_taken, Batch& batch);
   bool can_be_read(Frame& frame);
   Frame& add_frame(std::uint32_t event_count);
   bool make_frame(SteadyTime now);
@@ -162,7 +165,8 @@ class Courier {
   // Shared with callers.
   std::atomic<bool> is_connected_ = false;
   std::atomic<std::uint32_t> last_refusal_ = 0;
-  std::atomic<std::uint64_t> event_bytes_said_ = 0;  ///< by the sidecar that is connected; 0: not
+  std::atomic<std::uint64_t> unanswered_events_ = 0;  ///< whose batches may be taken
+  std::atomic<std::uint64_t> event_bytes_said_ = 0;   ///< by the sidecar that is connected; 0: not
   std::mutex mutex_;
   std::condition_variable changed_;
   // Guarded by mutex_.

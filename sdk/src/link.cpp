@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include "proto/host.hpp"
 #include "sdk/src/worker.hpp"
 
 namespace outrider::sdk {
@@ -26,11 +27,6 @@ constexpr const char* monitor_endpoint_prefix = "inproc://outrider-monitor-";
 constexpr std::string_view inproc_prefix = "inproc://";
 constexpr std::string_view ipc_prefix = "ipc://";
 constexpr std::string_view tcp_prefix = "tcp://";
-
-/// Of a host or a path; `*` is one only where a socket is bound.
-bool is_name(std::string_view text) {
-  return !text.empty() && text != "*";
-}
 
 bool is_port(std::string_view text) {
   std::uint16_t port = 0;
@@ -65,26 +61,35 @@ bool is_inproc_endpoint(std::string_view endpoint) {
 }
 
 bool is_usable_endpoint(std::string_view endpoint) {
-  const auto is_not_text = [](char c) { return c <= ' ' || c == '\x7f'; };
+  const auto is_control = [](char c) { return (c >= 0 && c < ' ') || c == '\x7f'; };
+  if (std::ranges::any_of(endpoint, is_control)) return false;
   if (endpoint.starts_with(inproc_prefix)) return endpoint.size() > inproc_prefix.size();
   if (endpoint.starts_with(ipc_prefix)) {
     const std::string_view path = endpoint.substr(ipc_prefix.size());
-    return is_name(path) && path.size() < sizeof(sockaddr_un::sun_path);
+    // `*` is a path only where a socket is bound.
+    return !path.empty() && path.front() != '*' && path.size() < sizeof(sockaddr_un::sun_path);
   }
   if (!endpoint.starts_with(tcp_prefix)) return false;
   const std::string_view address = endpoint.substr(tcp_prefix.size());
   const std::size_t colon = address.rfind(':');
-  if (colon == std::string_view::npos || std::ranges::any_of(address, is_not_text)) return false;
-  return is_name(address.substr(0, colon)) && is_port(address.substr(colon + 1));
+  return colon != std::string_view::npos && proto::is_host(address.substr(0, colon)) &&
+         is_port(address.substr(colon + 1));
 }
+
+struct Link::Frame {
+  Frame() { zmq_msg_init(&message); }
+  ~Frame() { zmq_msg_close(&message); }
+  Frame(const Frame&) = delete;
+  Frame& operator=(const Frame&) = delete;
+
+  zmq_msg_t message;
+};
 
 struct Link::Sockets {
   void* socket = nullptr;
   void* monitor = nullptr;  ///< none for inproc
-  zmq_msg_t frame;
 
   ~Sockets() {
-    zmq_msg_close(&frame);
     if (monitor != nullptr) {
       // First, or what libzmq still has to tell is told to nobody and leaks.
       zmq_socket_monitor(socket, nullptr, 0);
@@ -94,7 +99,7 @@ struct Link::Sockets {
   }
 };
 
-Link::Link(LinkOptions options) : options_(std::move(options)) {}
+Link::Link(LinkOptions options) : options_(std::move(options)), frame_(std::make_unique<Frame>()) {}
 Link::~Link() {
   close(0);
 }
@@ -107,9 +112,8 @@ bool Link::open() {
   // A context starts its threads with its first socket, and aborts the process where it cannot.
   if (!are_descriptors_left() || (context_ == nullptr && !are_threads_left())) return false;
   auto sockets = std::make_unique<Sockets>();
-  zmq_msg_init(&sockets->frame);
   if (context_ == nullptr) {
-    context_ = options_.shared_context == nullptr ? zmq_ctx_new() : options_.shared_context;
+    context_ = is_inproc_endpoint(options_.endpoint) ? options_.inproc_context : zmq_ctx_new();
   }
   if (context_ == nullptr) return false;
   const int type = options_.kind == LinkKind::push ? ZMQ_PUSH : ZMQ_DEALER;
@@ -132,7 +136,8 @@ bool Link::open() {
     sockets->monitor = zmq_socket(context_, ZMQ_PAIR);
     if (sockets->monitor == nullptr || !set_int(sockets->monitor, ZMQ_LINGER, 0) ||
         zmq_socket_monitor(socket, name.c_str(),
-                           ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED) != 0 ||
+                           ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+                               ZMQ_EVENT_DISCONNECTED) != 0 ||
         zmq_connect(sockets->monitor, name.c_str()) != 0) {
       return false;
     }
@@ -171,20 +176,32 @@ void Link::read_monitor() {
     if (bytes < 2) return;
     std::uint16_t event;
     std::memcpy(&event, part.data(), sizeof event);
-    is_connected_ = event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
-    if (!is_connected_) ++disconnects_;
+    if (event == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL) {
+      is_torn_ = true;
+    } else if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
+      is_connected_ = true;
+    } else {
+      // What libzmq does not understand of a peer before it is one ends all its tries.
+      is_given_up_ = !is_connected_ && !is_torn_;
+      is_connected_ = is_torn_ = false;
+      ++disconnects_;
+    }
     zmq_recv(sockets_->monitor, part.data(), part.size(), ZMQ_DONTWAIT);
   }
 }
 
 std::uint8_t* Link::make_frame(std::size_t bytes) {
-  zmq_msg_close(&sockets_->frame);
-  if (zmq_msg_init_size(&sockets_->frame, bytes) != 0) return nullptr;
-  return static_cast<std::uint8_t*>(zmq_msg_data(&sockets_->frame));
+  zmq_msg_t& message = frame_->message;
+  zmq_msg_close(&message);
+  if (zmq_msg_init_size(&message, bytes) == 0) {
+    return static_cast<std::uint8_t*>(zmq_msg_data(&message));
+  }
+  zmq_msg_init(&message);
+  return nullptr;
 }
 
 bool Link::send() {
-  return zmq_msg_send(&sockets_->frame, sockets_->socket, ZMQ_DONTWAIT) >= 0;
+  return zmq_msg_send(&frame_->message, sockets_->socket, ZMQ_DONTWAIT) >= 0;
 }
 
 bool Link::receive(std::string& message) {
@@ -214,14 +231,14 @@ bool Link::hand_over(int timeout_ms) {
 }
 
 void Link::discard() {
-  is_connected_ = false;
+  is_connected_ = is_torn_ = is_given_up_ = false;
   sockets_.reset();
 }
 
 void Link::close(int linger_ms) {
   if (is_open()) set_int(sockets_->socket, ZMQ_LINGER, linger_ms);
   discard();
-  if (context_ != nullptr && options_.shared_context == nullptr) {
+  if (context_ != nullptr && !is_inproc_endpoint(options_.endpoint)) {
     while (zmq_ctx_term(context_) != 0 && zmq_errno() == EINTR) {
     }
   }

@@ -1,8 +1,8 @@
 // Link: one ZeroMQ socket that knows whether it is connected. The only user of libzmq here.
 //
 // Used by Shipper and Courier. Thread: all of it belongs to its user's thread. Owns: the socket,
-// its monitor and, unless one was given, the context. Fails with: bool; it never throws and, having
-// checked that file descriptors and threads are left, does not let libzmq abort.
+// its monitor and, but within the process, the context. Fails with: bool; it never throws and,
+// having checked that file descriptors and threads are left, does not let libzmq abort.
 #pragma once
 
 #include <cstddef>
@@ -28,7 +28,9 @@ struct LinkOptions {
   /// peer that is full does not answer either, and what is half written to it is lost then: only
   /// for those who send again.
   int heartbeat_ms = 0;
-  void* shared_context = nullptr;  ///< not owned
+  /// Of an inproc endpoint, and not owned. All others have a context of their own: only its end
+  /// says what the operating system has taken.
+  void* inproc_context = nullptr;
 };
 
 /// An endpoint that a socket can be connected to: ipc://PATH, tcp://HOST:PORT, inproc://NAME.
@@ -51,6 +53,10 @@ class Link {
   /// As of the last wait().
   bool is_connected() const { return is_connected_; }
 
+  /// As of the last wait(): another kind of socket listens there, or something that is none, and
+  /// the link tries no more. What it had to send is lost; discard() and open() try again.
+  bool is_given_up() const { return is_given_up_; }
+
   /// How often a connection has ended, as of the last wait(); it may be back already.
   std::uint64_t disconnects() const { return disconnects_; }
 
@@ -58,8 +64,8 @@ class Link {
   /// with `for_room` until a frame can be sent, or `timeout_ms` have passed (-1: no limit).
   void wait(int wake_fd, bool for_room, long timeout_ms);
 
-  /// Memory for a frame, or nullptr if there is none left; send() follows. What the last frame held
-  /// is gone, sent or not.
+  /// Memory for a frame, or nullptr if there is none left; send() follows, over this socket or the
+  /// next. What the last frame held is gone, sent or not.
   std::uint8_t* make_frame(std::size_t bytes);
   /// Hands the frame to the socket. False: no room, try again after wait(for_room).
   bool send();
@@ -73,7 +79,8 @@ class Link {
   /// False: the time was used up, and frames may be lost.
   bool hand_over(int timeout_ms);
 
-  /// Throws the socket away, with all that it holds, and keeps the rest for open().
+  /// Throws the socket away, with all that it holds, and keeps the rest for open(): the context,
+  /// and a frame that it had no room for.
   void discard();
 
   /// Closes everything; what the socket still holds is sent within `linger_ms`. May take longer,
@@ -81,14 +88,18 @@ class Link {
   void close(int linger_ms);
 
  private:
+  struct Frame;
   struct Sockets;
 
   void read_monitor();
 
   const LinkOptions options_;
   void* context_ = nullptr;
+  std::unique_ptr<Frame> frame_;
   std::unique_ptr<Sockets> sockets_;
   bool is_connected_ = false;
+  bool is_torn_ = false;  ///< the connection broke while it was made: libzmq makes another
+  bool is_given_up_ = false;
   std::uint64_t disconnects_ = 0;
 };
 

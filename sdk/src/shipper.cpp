@@ -155,7 +155,12 @@ bool Shipper::turn() {
 }
 
 void Shipper::mind_connection() {
-  if (!link_.is_open()) link_.open();
+  if (link_.is_given_up()) {
+    count_hand_over(false);
+    link_.discard();
+    open_at_ = steady_clock::now() + std::chrono::milliseconds(options_.link.reconnect_max_ms);
+  }
+  if (!link_.is_open() && steady_clock::now() >= open_at_) link_.open();
   // A connection that had no room takes with it what it was writing.
   const bool has_broken = link_.disconnects() != seen_disconnects_;
   seen_disconnects_ = link_.disconnects();
@@ -205,7 +210,7 @@ void Shipper::rest(Progress progress, const Orders& orders) {
   const bool is_connected = link_.is_connected();
   long timeout_ms = -1;
   if (!link_.is_open()) {
-    timeout_ms = retry_ms;
+    timeout_ms = open_at_ > steady_clock::now() ? left_ms(open_at_) : retry_ms;
   } else if (progress == Progress::no_memory) {
     timeout_ms = no_memory_ms;
   } else if (is_connected && progress == Progress::shipped) {

@@ -178,6 +178,7 @@ class Shipper {
   std::uint64_t reported_drops_ = 0;            ///< as of the last frame sent
   std::uint64_t frame_drops_ = 0;               ///< as the frame at hand says
   std::deque<std::uint32_t> recent_frames_;     ///< events of those that ZeroMQ may still hold
+  SteadyTime open_at_{};                        ///< the socket is not to be opened before
   SteadyTime stuck_since_ = SteadyTime::max();  ///< the socket has had no room since
   std::uint32_t frame_events_ = 0;
   bool has_frame_ = false;  ///< made, not yet taken by the socket

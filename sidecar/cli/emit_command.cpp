@@ -153,7 +153,7 @@ LineCounts send_stdin(EventSender& sender) {
 }
 
 /// Why not all events arrived: what is known, or that the time was up.
-std::string failure(const EventSender& sender, const SenderOptions& options) {
+std::string failure(EventSender& sender, const SenderOptions& options) {
   if (const std::string refusal = sender.last_refusal(); !refusal.empty()) {
     return "the sidecar at " + options.used_endpoint() + " answered " + refusal;
   }
@@ -198,7 +198,9 @@ int emit_stdin(EventSender& sender, const EmitOptions& options, const ArgumentTa
   report += options.sender.confirm
                 ? "confirmed, " + std::to_string(outcome.refused) + " refused by the sidecar, "
                 : "sent, ";
-  if (outcome.lost > 0) report += std::to_string(outcome.lost) + " lost, ";
+  if (outcome.lost > 0) {
+    report += std::to_string(outcome.lost) + (options.sender.confirm ? " not taken, " : " lost, ");
+  }
   if (outcome.unknown > 0) report += std::to_string(outcome.unknown) + " unknown, ";
   report += std::to_string(counts.bad_lines) + " lines refused\n";
   std::fputs(report.c_str(), stderr);
@@ -255,7 +257,8 @@ int emit_command(const std::vector<std::string>& arguments) {
                 options.sender.used_endpoint() + ": " + outrider_status_text(sender.status()));
     return exit_usage;
   }
-  if (const std::string obstacle = sender.obstacle(); !obstacle.empty()) {
+  const std::string obstacle = options.sender.wait ? std::string() : sender.obstacle();
+  if (!obstacle.empty()) {
     print_error(table, options.sender.used_endpoint() + ": " + obstacle);
     return exit_failed;
   }

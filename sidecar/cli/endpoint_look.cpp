@@ -1,21 +1,28 @@
 #include "sidecar/cli/endpoint_look.hpp"
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <memory>
 
 #include <netdb.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "sdk/src/link.hpp"
+#include "sdk/src/worker.hpp"
 #include "sidecar/config/endpoint.hpp"
 
 namespace outrider::sidecar {
 namespace {
 
 constexpr int connect_ms_max = 1000;
+/// Each side ends the connection as soon as it sees that the other does not fit. Where that was not
+/// this one, ZeroMQ tries again.
+constexpr int again_ms = 10;
 
 /// What connect() came to: 0, or an error; one that says nothing is 0 too.
 int connect_error(int family, const sockaddr* address, socklen_t bytes) {
@@ -86,6 +93,33 @@ std::string why_unreachable(const std::string& endpoint) {
       break;
   }
   return {};
+}
+
+std::string why_unfit(const std::string& endpoint, EndpointUse use) {
+  const bool is_confirm = use == EndpointUse::confirm;
+  // Nothing is sent over it: ZeroMQ tells the kind of a socket when it connects.
+  sdk::Link link({.kind = is_confirm ? sdk::LinkKind::dealer : sdk::LinkKind::push,
+                  .endpoint = endpoint,
+                  .send_frames_max = 1,
+                  .reconnect_initial_ms = again_ms});
+  const int nobody_wakes = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  const auto deadline =
+      std::chrono::steady_clock::now() + std::chrono::milliseconds(connect_ms_max);
+  bool is_another = false;
+  if (nobody_wakes >= 0 && link.open()) {
+    while (!link.is_connected() && !link.is_given_up()) {
+      const long left_ms = sdk::left_ms(deadline);
+      if (left_ms == 0) break;
+      link.wait(nobody_wakes, false, left_ms);
+    }
+    is_another = link.is_given_up();
+  }
+  ::close(nobody_wakes);
+  if (!is_another) return {};
+  return is_confirm ? "it is not a sidecar's ingest.confirm_endpoint; the one without --confirm "
+                      "confirms nothing"
+                    : "it is not a sidecar's ingest endpoint; ingest.confirm_endpoint is for "
+                      "--confirm alone";
 }
 
 }  // namespace outrider::sidecar

@@ -1,15 +1,23 @@
-// Whether anybody listens at an endpoint, found out by a connection that is closed at once.
+// Whether a sidecar listens at an endpoint, found out by connections that are closed at once.
 //
-// Used by EventSender, which need not wait then. ZeroMQ itself says nothing: it tries for ever.
-// Thread: any; waits a second at most, and for the look-up of a name. Fails with: text for people.
+// Used by EventSender, which need not wait then. ZeroMQ itself says nothing: it tries for ever, or
+// gives up without a word. Thread: any; waits a second at most, and for the look-up of a name.
+// Fails with: text for people.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 namespace outrider::sidecar {
 
+/// The two endpoints of a sidecar, which are sockets of different kinds.
+enum class EndpointUse : std::uint8_t { ingest, confirm };
+
 /// Why events cannot get there now: nobody listens, or this user may not connect. Empty: somebody
 /// listens, or nobody knows.
 std::string why_unreachable(const std::string& endpoint);
+
+/// That it is another kind of socket who listens there. Empty: it is not, or nobody knows.
+std::string why_unfit(const std::string& endpoint, EndpointUse use);
 
 }  // namespace outrider::sidecar

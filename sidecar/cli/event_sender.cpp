@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "proto/refusal.hpp"
 #include "sidecar/cli/endpoint_look.hpp"
@@ -91,7 +92,9 @@ bool EventSender::has_no_room(Duration quiet) const {
   const outrider_stats now = stats();
   // A refusal may be an old one, and the sidecar slow.
   const bool is_quiet = now.confirmed_events == 0 || quiet >= slow_max;
-  return !options_.wait && is_quiet && proto::is_for_later(now.last_refusal);
+  // What is on its way may still be answered, and is unknown until then.
+  return !options_.wait && is_quiet && now.unanswered_events == 0 &&
+         proto::is_for_later(now.last_refusal);
 }
 
 outrider_status EventSender::flush() {
@@ -115,8 +118,10 @@ EventSender::Outcome EventSender::finish() {
   outrider_close(client_.get(), flushed == OUTRIDER_OK ? to_ms(options_.timeout) : 0);
   const outrider_stats end = stats();
   if (options_.confirm) {
-    return {
-        .sent = end.confirmed_events, .refused = end.refused_events, .unknown = end.expired_events};
+    return {.sent = end.confirmed_events,
+            .refused = end.refused_events,
+            .lost = end.expired_events - end.unanswered_events,
+            .unknown = end.unanswered_events};
   }
   return {.sent = end.handed_over_events,
           .lost = end.dropped[OUTRIDER_DROPPED_LINGER],
@@ -138,8 +143,11 @@ std::string EventSender::last_refusal() const {
   return number == 0 ? std::string() : "refusal " + std::to_string(number);
 }
 
-std::string EventSender::obstacle() const {
-  return options_.wait ? std::string() : why_unreachable(options_.used_endpoint());
+std::string EventSender::obstacle() {
+  std::string why = why_unreachable(options_.used_endpoint());
+  if (!why.empty() || std::exchange(is_looked_at_, true)) return why;
+  return why_unfit(options_.used_endpoint(),
+                   options_.confirm ? EndpointUse::confirm : EndpointUse::ingest);
 }
 
 }  // namespace outrider::sidecar

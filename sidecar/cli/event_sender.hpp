@@ -50,8 +50,8 @@ class EventSender {
   Outcome finish();
 
   /// Why nothing could be sent now, if that is known without waiting: no socket there, nobody
-  /// behind it, or no right to use it. Empty: it may well work.
-  std::string obstacle() const;
+  /// behind it, no right to use it, or a socket of another kind. Empty: it may well work.
+  std::string obstacle();
   /// The last refusal that an answer named, by its name and in words; empty: none.
   std::string last_refusal() const;
 
@@ -69,6 +69,7 @@ class EventSender {
 
   const SenderOptions options_;
   outrider_status status_;
+  bool is_looked_at_ = false;  ///< what kind of socket it is: that can take a second
   std::mutex mutex_;
   std::condition_variable changed_;
   std::uint64_t answered_ = 0;  ///< guarded by mutex_

@@ -1,10 +1,9 @@
 #include "sidecar/config/endpoint.hpp"
 
-#include <algorithm>
-
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include "proto/host.hpp"
 #include "sidecar/base/endpoint_guard.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
@@ -42,35 +41,19 @@ Result<Endpoint> parse_ipc(std::string_view text, Side side) {
   return endpoint;
 }
 
-bool is_ipv6(const std::string& host) {
-  in6_addr address{};
-  return inet_pton(AF_INET6, host.substr(0, host.find('%')).c_str(), &address) == 1;
-}
-
-bool is_host(std::string_view host) {
-  const auto is_letter = [](unsigned char c) { return c < 0x80 && std::isalnum(c) != 0; };
-  if (host.find(':') != std::string_view::npos) return is_ipv6(std::string(host));
-  return !host.empty() && is_letter(static_cast<unsigned char>(host.front())) &&
-         std::all_of(host.begin(), host.end(), [&](char c) {
-           return is_letter(static_cast<unsigned char>(c)) || c == '.' || c == '-' || c == '_';
-         });
-}
-
 Result<Endpoint> parse_tcp(std::string_view text, Side side) {
   const std::string_view address = text.substr(tcp_scheme.size());
   const std::size_t colon = address.rfind(':');
   if (colon == std::string_view::npos || colon == 0) return not_one(text);
-  std::string_view host = address.substr(0, colon);
-  const bool has_brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  if (has_brackets) host = host.substr(1, host.size() - 2);
-  const bool is_any = host == "*" && !has_brackets;
-  if (!is_any && !is_host(host)) {
+  const std::string_view host = address.substr(0, colon);
+  const bool is_any = host == "*";
+  if (!is_any && !proto::is_host(host)) {
     return Error{in_quotes(host) + " of " + in_quotes(text) +
                  " is not a host; write a name or an address, as in 127.0.0.1 or [::1]"};
   }
   Endpoint endpoint;
   endpoint.kind = Endpoint::Kind::tcp;
-  endpoint.host = host;
+  endpoint.host = proto::without_brackets(host);
   const std::string_view written = address.substr(colon + 1);
   const Result<std::uint64_t> port = parse_count(written == "*" ? "0" : written);
   if (!port.ok() || port.value() > port_max) {

@@ -16,8 +16,8 @@
  *   client during or after its outrider_client_free.
  * - Fork: a client made before fork() works on in both processes. The parent sends what was
  *   buffered before the fork, and its confirm functions are called there; the child begins with
- *   empty buffers, zero counters and a new client id. A client on a shared `zmq_context` cannot be
- *   used in the child (OUTRIDER_FORKED).
+ *   empty buffers, zero counters and a new client id. A client with an inproc endpoint cannot
+ *   be used in the child (OUTRIDER_FORKED).
  * - Descriptors: those that the library and ZeroMQ have open are theirs until the client is
  *   closed. An application that closes every descriptor it finds, as daemons do, closes its clients
  *   first, or forks first: in a child that has not used a client yet, all of them may be closed.
@@ -97,9 +97,10 @@ typedef struct outrider_options {
   uint32_t reconnect_initial_ms; /* 100 */
   uint32_t reconnect_max_ms;     /* 5000: the interval doubles up to this */
   uint32_t linger_ms;            /* 1000: for outrider_client_free and exit() */
-  void* zmq_context;             /* NULL: its own; inproc needs one, which outlives the client */
-  const char* confirm_endpoint;  /* ipc:///run/outrider/confirm.sock: where deliver sends */
-  uint64_t deliver_bytes_max;    /* 8 MiB; 64 KiB at least: unconfirmed events and their records */
+  void* zmq_context;            /* NULL; for inproc, which needs one that outlives the client. Other
+                                   endpoints have their own: its end tells what has been sent */
+  const char* confirm_endpoint; /* ipc:///run/outrider/confirm.sock: where deliver sends */
+  uint64_t deliver_bytes_max;   /* 8 MiB; 64 KiB at least: unconfirmed events and their records */
 } outrider_options;
 
 /* An event with everything it can carry. Zero means "not given" in every field but topic and data:
@@ -152,6 +153,8 @@ typedef struct outrider_stats {
   uint32_t last_refusal;        /* the number of the last refusal in an answer to deliver, as in
                                    proto/README.md; 0: none. From 32 on it was for the moment, and
                                    the event is kept and sent again */
+  uint64_t unanswered_events;   /* of unconfirmed_events, and of expired_events after a close: sent,
+                                   and the sidecar may have them. It has none of the others */
 } outrider_stats;
 
 /* Fills in the defaults; `struct_bytes` is sizeof *options. */

@@ -17,6 +17,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 /// Stands where the sidecar would.
 class Receiver {
@@ -154,6 +155,38 @@ TEST(Emit, WithoutASidecarOverTcpItSaysTheCauseAtOnceToo) {
   EXPECT_THAT(finished.err, HasSubstr(endpoint + ": nobody listens there"));
 }
 
+TEST(Emit, TheWrongOneOfTheTwoEndpointsIsSaidAtOnce) {
+  const Receiver receiver;
+  const test::TempDir dir;
+  const std::string confirm_endpoint = "ipc://" + dir.file("confirm.sock");
+  const test::Confirmer confirmer(confirm_endpoint);
+  struct Case {
+    std::vector<std::string> words;
+    std::string endpoint;
+    const char* cause;
+  };
+  const std::vector<Case> cases = {
+      {{"--endpoint", confirm_endpoint}, confirm_endpoint, "not a sidecar's ingest endpoint"},
+      {{"--confirm", "--confirm-endpoint", receiver.endpoint()},
+       receiver.endpoint(),
+       "not a sidecar's ingest.confirm_endpoint"}};
+  for (const auto& [words, endpoint, cause] : cases) {
+    // Longer than the test may take.
+    std::vector<std::string> one = words;
+    one.insert(one.end(), {"--timeout", "1h", "a.b", "1"});
+    std::vector<std::string> lines = words;
+    lines.insert(lines.end(), {"--timeout", "1h", "--stdin"});
+    std::vector<std::string> waiting = words;
+    waiting.insert(waiting.end(), {"--wait", "--timeout", "100ms", "a.b", "1"});
+    for (const auto& finished :
+         {emit(one), emit(lines, "{\"topic\":\"a\",\"data\":1}\n"), emit(waiting)}) {
+      EXPECT_EQ(finished.status, 1);
+      EXPECT_THAT(finished.err, HasSubstr(endpoint + ": it is " + cause));
+      EXPECT_THAT(finished.err, Not(HasSubstr("may have arrived")));
+    }
+  }
+}
+
 TEST(Emit, WaitingIsForASidecarThatComes) {
   const test::TempDir dir;
   const std::string endpoint = "ipc://" + dir.file("late.sock");
@@ -231,12 +264,14 @@ TEST(EmitConfirmed, EndsWellOnlyWhenTheSidecarHasTheEvent) {
                      [](auto& confirmer, const auto& frame) { confirmer.answer(frame, 32); });
   EXPECT_EQ(full.status, 1) << "at once";
   EXPECT_THAT(full.err, HasSubstr("answered spool_full: "));
+  EXPECT_THAT(full.err, Not(HasSubstr("may have arrived"))) << "it has not";
 
   const auto full_lines =
       emit_confirmed({"--timeout", "1h", "--stdin"}, "{\"topic\":\"t\",\"data\":1}\n",
                      [](auto& confirmer, const auto& frame) { confirmer.answer(frame, 32); });
   EXPECT_EQ(full_lines.status, 1) << "at once";
   EXPECT_THAT(full_lines.err, HasSubstr("answered spool_full: "));
+  EXPECT_THAT(full_lines.err, HasSubstr("0 refused by the sidecar, 1 not taken, 0 lines refused"));
 
   int answers = 0;
   const auto had_room = emit_confirmed({"--wait", "--timeout", "1h", "orders.paid", "1"}, "",
@@ -249,6 +284,7 @@ TEST(EmitConfirmed, EndsWellOnlyWhenTheSidecarHasTheEvent) {
                                       [](const auto&, const auto&) {});
   EXPECT_EQ(ignored.status, 1);
   EXPECT_THAT(ignored.err, HasSubstr("no sidecar confirmed all events at ipc:///tmp/"));
+  EXPECT_THAT(ignored.err, HasSubstr("the event may have arrived"));
 }
 
 TEST(EmitConfirmed, LinesAreCountedByWhatBecameOfThem) {

@@ -21,6 +21,7 @@ using namespace std::chrono_literals;
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::uint64_t deliver_bytes_max = 64U << 10U;
+constexpr auto destination_full = static_cast<std::uint64_t>(proto::Refusal::destination_full);
 constexpr auto spool_full = static_cast<std::uint64_t>(proto::Refusal::spool_full);
 constexpr auto frame_version = static_cast<std::uint64_t>(proto::Refusal::frame_version);
 constexpr auto event_topic = static_cast<std::uint32_t>(proto::Refusal::event_topic);
@@ -482,6 +483,76 @@ TEST_F(CourierTest, FramesStayWithinTheWindowOfTheSidecar) {
   EXPECT_EQ(confirmer->frames[1].sequence, proto::confirm_window_frames + 1);
   confirmer->answer(confirmer->frames[1]);
   EXPECT_TRUE(courier.flush(SteadyClock::now() + patience));
+  close(courier);
+}
+
+TEST_F(CourierTest, WhatWasNeverSentIsNotWithTheSidecar) {
+  confirmer.reset();
+  sdk::Courier courier(options());
+  ASSERT_TRUE(courier.start());
+  ASSERT_EQ(deliver(courier), OUTRIDER_OK);
+  close(courier);
+  EXPECT_EQ(courier.counts().expired_events, 1U);
+  EXPECT_EQ(courier.counts().unanswered_events, 0U);
+}
+
+TEST_F(CourierTest, WhatWasRefusedForNowIsNotWithTheSidecar) {
+  sdk::CourierOptions patient = options();
+  patient.backoff_initial = patient.backoff_max = 1h;
+  // As a whole, and one by one.
+  for (const bool is_whole : {true, false}) {
+    sdk::Courier courier(patient);
+    ASSERT_TRUE(courier.start());
+    ASSERT_EQ(deliver(courier), OUTRIDER_OK);
+    ASSERT_TRUE(confirmer->receive(confirmer->frames.size() + 1));
+    EXPECT_EQ(courier.counts().unanswered_events, 1U);
+    if (is_whole) {
+      confirmer->answer(confirmer->frames.back(), spool_full);
+    } else {
+      confirmer->answer(confirmer->frames.back(), 0, {{0, destination_full}});
+    }
+    EXPECT_TRUE(eventually([&] { return courier.counts().unanswered_events == 0; }));
+    close(courier);
+    EXPECT_EQ(courier.counts().expired_events, 1U);
+    EXPECT_EQ(courier.counts().unanswered_events, 0U);
+  }
+}
+
+TEST_F(CourierTest, WhatAConnectionTookWithItMayBeWithTheSidecar) {
+  sdk::Courier courier(options());
+  ASSERT_TRUE(courier.start());
+  ASSERT_EQ(deliver(courier), OUTRIDER_OK);
+  ASSERT_TRUE(confirmer->receive(1));
+  confirmer.reset();
+  ASSERT_TRUE(eventually([&] { return !courier.is_connected(); }));
+  EXPECT_EQ(courier.counts().unanswered_events, 1U);
+  // Another sidecar, perhaps: its refusal says nothing of what the first one has.
+  confirmer = std::make_unique<Confirmer>(folder.endpoint());
+  ASSERT_TRUE(confirmer->receive(1));
+  confirmer->answer(confirmer->frames[0], spool_full);
+  ASSERT_TRUE(eventually([&] { return courier.last_refusal() == spool_full; }));
+  EXPECT_EQ(courier.counts().unanswered_events, 1U);
+  close(courier);
+  EXPECT_EQ(courier.counts().unanswered_events, 1U);
+}
+
+TEST_F(CourierTest, HalvesOfARefusedFrameAreNotWithTheSidecar) {
+  confirmer.reset();
+  sdk::Courier courier(options());
+  ASSERT_TRUE(courier.start());
+  ASSERT_EQ(deliver(courier), OUTRIDER_OK);
+  ASSERT_EQ(deliver(courier), OUTRIDER_OK);
+  confirmer = std::make_unique<Confirmer>(folder.endpoint());
+  ASSERT_TRUE(confirmer->receive(1));
+  ASSERT_EQ(confirmer->frames[0].datas.size(), 2U);
+  confirmer->answer(confirmer->frames[0], static_cast<std::uint64_t>(proto::Refusal::frame_copies));
+  ASSERT_TRUE(confirmer->receive(3));
+  confirmer->answer(confirmer->frames[1]);
+  EXPECT_TRUE(eventually([&] { return courier.counts().confirmed_events == 1; }));
+  EXPECT_EQ(courier.counts().unanswered_events, 1U);
+  confirmer->answer(confirmer->frames[2], static_cast<std::uint64_t>(proto::Refusal::event_shape));
+  EXPECT_TRUE(courier.flush(SteadyClock::now() + patience));
+  EXPECT_EQ(courier.counts().unanswered_events, 0U);
   close(courier);
 }
 

@@ -430,16 +430,39 @@ TEST(Emit, OptionsThatCannotWorkAreRefused) {
   };
   const std::string long_path = "ipc:///" + std::string(120, 'a');
   EXPECT_EQ(status([&](Options& o) { o.endpoint = long_path.c_str(); }), Status::invalid_argument);
-  for (const char* endpoint : {"", "ipc://", "ipc://*", "tcp://localhost", "tcp://:1", "tcp://*:1",
-                               "tcp://a:", "tcp://a:0", "tcp://a:65536", "tcp://127.0.0.1:99999",
-                               "tcp://a:4294967297", "tcp://a:+1", "tcp://a:1 ", "tcp://a b:1",
-                               "tcp://a:0x1", "udp://a:1", "x", "inproc://nobody-can-be-there"}) {
+  for (const char* endpoint : {"",
+                               "ipc://",
+                               "ipc://*",
+                               "tcp://localhost",
+                               "tcp://:1",
+                               "tcp://*:1",
+                               "tcp://a:",
+                               "tcp://a:0",
+                               "tcp://a:65536",
+                               "tcp://127.0.0.1:99999",
+                               "tcp://a:4294967297",
+                               "tcp://a:+1",
+                               "tcp://a:1 ",
+                               "tcp://a b:1",
+                               "tcp://a:0x1",
+                               "udp://a:1",
+                               "x",
+                               "inproc://nobody-can-be-there",
+                               "tcp://a:b:1",
+                               "tcp://[::1:80",
+                               "tcp://-:1",
+                               "tcp://[]:1",
+                               "tcp://a/b:1",
+                               "tcp://a:1;b:2",
+                               "ipc://*x",
+                               "ipc:///a\nb"}) {
     EXPECT_EQ(status([&](Options& o) { o.endpoint = endpoint; }), Status::invalid_argument)
         << endpoint;
     EXPECT_EQ(status([&](Options& o) { o.confirm_endpoint = endpoint; }), Status::invalid_argument)
         << endpoint;
   }
-  for (const char* endpoint : {"tcp://[::1]:65535", "tcp://name.example:1", "ipc://relative"}) {
+  for (const char* endpoint : {"tcp://[::1]:65535", "tcp://::1:80", "tcp://[fe80::1%lo]:80",
+                               "tcp://name_of.an-example:1", "ipc://relative", "ipc://@abstract"}) {
     Options options;
     options.endpoint = endpoint;
     EXPECT_EQ(Client(options).status(), Status::ok) << endpoint;

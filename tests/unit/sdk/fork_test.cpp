@@ -332,5 +332,24 @@ TEST(Fork, ChildOfAnEmbeddedClientOnlyDrops) {
   zmq_ctx_term(context);
 }
 
+TEST(Fork, AContextThatNoEndpointNeedsIsNotShared) {
+  const ScratchFolder folder;
+  const std::string endpoint = folder.endpoint();
+  void* context = zmq_ctx_new();
+  {
+    Receiver receiver(endpoint);
+    Options options = quick(endpoint);
+    options.zmq_context = context;
+    Client client(options);
+    client.emit("parent", 1);
+    const pid_t child = fork_and([&] {
+      return client.emit("child", 1) == Status::ok && client.close(patience) == Status::ok ? 0 : 1;
+    });
+    EXPECT_TRUE(receiver.receive(2));
+    EXPECT_TRUE(ended_well(child));
+  }
+  zmq_ctx_term(context);
+}
+
 }  // namespace
 }  // namespace outrider::test

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <future>
 #include <memory>
 #include <set>
 #include <string>
@@ -11,6 +12,7 @@
 #include <msgpack.hpp>
 
 #include "outrider/client.hpp"
+#include "unit/sdk/confirmer.hpp"
 #include "unit/sdk/receiver.hpp"
 
 namespace outrider::test {
@@ -296,6 +298,75 @@ TEST(Outage, ThreadsMayEmitWhileTheClientCloses) {
   EXPECT_EQ(client.close(patience), Status::ok);
   for (std::thread& thread : threads) thread.join();
   EXPECT_TRUE(reader.join_after(taken));
+}
+
+/// As where the sidecar's two endpoints were mixed up, until somebody sees it.
+TEST(Outage, AnotherSocketInThePlaceOfTheSidecarIsWaitedOut) {
+  ScratchFolder folder;
+  const std::string endpoint = folder.endpoint();
+  Options options = small_buffer(endpoint, OUTRIDER_DROP_NEWEST);
+  options.confirm_endpoint = endpoint.c_str();
+  Client client(options);
+  {
+    Confirmer other(endpoint);
+    ASSERT_EQ(client.emit("t", 1), Status::ok);
+    EXPECT_FALSE(client.flush(200ms));
+  }
+  Receiver receiver(endpoint);
+  EXPECT_TRUE(receiver.receive(1));
+  EXPECT_TRUE(client.flush(patience));
+  EXPECT_EQ(client.stats().unknown_events, 0U);
+}
+
+TEST(Outage, AnotherSocketInThePlaceOfTheConfirmingSidecarIsWaitedOut) {
+  ScratchFolder folder;
+  const std::string endpoint = folder.endpoint();
+  Options options = small_buffer(endpoint, OUTRIDER_DROP_NEWEST);
+  options.confirm_endpoint = endpoint.c_str();
+  Client client(options);
+  std::future<Status> confirmed;
+  {
+    Receiver other(endpoint);
+    confirmed = client.deliver("t", 1);
+    EXPECT_FALSE(client.flush(200ms));
+  }
+  Confirmer confirmer(endpoint);
+  ASSERT_TRUE(confirmer.receive(1));
+  confirmer.answer(confirmer.frames[0]);
+  EXPECT_EQ(confirmed.get(), Status::ok);
+}
+
+/// What was on its way to the sidecar that was there before is unknown then, and no frame is lost
+/// that was still to be sent.
+TEST(Outage, AnotherSocketAfterAFullSidecarCostsWhatThatOneHeld) {
+  ScratchFolder folder;
+  const std::string endpoint = folder.endpoint();
+  Options options = small_buffer(endpoint, OUTRIDER_DROP_NEWEST);
+  options.buffer_bytes_max = 64U << 20U;
+  options.send_frames_max = 2;
+  Client client(options);
+  constexpr std::uint64_t count = 10;
+  const std::string text(200'000, 'x');
+  {
+    Receiver full(endpoint, nullptr, 1);
+    for (std::uint64_t i = 0; i < count; ++i) ASSERT_EQ(client.emit("t", text), Status::ok);
+    ASSERT_TRUE(eventually([&] {
+      const outrider_stats stats = client.stats();
+      return stats.shipped_events > 0 && stats.buffered_events > 0;
+    }));
+  }
+  {
+    Confirmer other(endpoint);
+    EXPECT_FALSE(client.flush(200ms));
+  }
+  Receiver receiver(endpoint);
+  // Each loss is told to one of them, and there are two at most.
+  EXPECT_TRUE(client.flush(patience) || client.flush(patience) || client.flush(patience));
+  const outrider_stats stats = client.stats();
+  EXPECT_GT(stats.unknown_events, 0U);
+  EXPECT_EQ(stats.handed_over_events + stats.unknown_events, count);
+  receiver.drain();
+  EXPECT_GE(receiver.events.size(), stats.handed_over_events);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include <gtest/gtest.h>
+#include <zmq.h>
 
 #include "outrider/client.hpp"
 #include "unit/sdk/confirmer.hpp"
@@ -81,6 +82,39 @@ TEST(Promises, AFailedHandOverIsToldToOneFlush) {
   ASSERT_TRUE(eventually([&] { return client.stats().unknown_events > 0; }));
   EXPECT_FALSE(client.flush(patience)) << "the flush before could not know";
   EXPECT_TRUE(client.flush(patience));
+}
+
+/// A context of the application's own, and a sidecar elsewhere that is connected and reads nothing.
+class ContextOfTheApplication : public testing::Test {
+ protected:
+  ~ContextOfTheApplication() override { zmq_ctx_term(context); }
+
+  Options options() {
+    Options options = roomy(endpoint);
+    options.zmq_context = context;
+    return options;
+  }
+
+  void* const context = zmq_ctx_new();
+  ScratchFolder folder;
+  const std::string endpoint = folder.endpoint();
+  Receiver receiver{endpoint, nullptr, 1};
+};
+
+TEST_F(ContextOfTheApplication, AFlushStillSaysWhatIsNotHandedOver) {
+  Client client(options());
+  for (int i = 0; i < 5; ++i) ASSERT_EQ(emit_large(client), Status::ok);
+  ASSERT_TRUE(eventually([&] { return client.stats().shipped_events == 5; }));
+  EXPECT_FALSE(client.flush(10ms));
+  EXPECT_TRUE(eventually([&] { return client.stats().unknown_events > 0; }));
+}
+
+TEST_F(ContextOfTheApplication, ACloseStillSaysWhatIsUnknown) {
+  Client client(options());
+  for (int i = 0; i < 5; ++i) ASSERT_EQ(emit_large(client), Status::ok);
+  ASSERT_TRUE(eventually([&] { return client.stats().shipped_events == 5; }));
+  EXPECT_EQ(client.close(100ms), Status::timeout);
+  EXPECT_GT(client.stats().unknown_events, 0U);
 }
 
 TEST(Promises, AFailedHandOverIsToldToAllWhoWait) {
