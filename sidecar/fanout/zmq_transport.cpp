@@ -25,6 +25,10 @@ namespace {
 constexpr std::uint32_t socket_mode = 0660;
 /// Peers send us subscriptions and nothing else; who sends more is cut off.
 constexpr std::int64_t peer_message_bytes_max = 64L * 1024;
+constexpr std::uint32_t peer_parts_max = 16;
+/// A subscription of the longest topic takes libzmq some 12 KiB, so that a peer holds 50 MiB at
+/// most.
+constexpr std::uint32_t peer_subscriptions_max = 4096;
 /// A connection that says nothing does not hold a descriptor for longer.
 constexpr int handshake_max_ms = 5000;
 
@@ -73,8 +77,9 @@ class ZmqTransport final : public Transport {
   std::vector<EndpointGuard> guards_;
   ConnectionMonitor connections_;  ///< of a PUB socket
   // A peer sends subscriptions or nothing, and they are read at once.
-  const std::shared_ptr<Intake> intake_ =
-      std::make_shared<Intake>(ScanLimits{peer_message_bytes_max}, /*is_bounded=*/false);
+  const std::shared_ptr<Intake> intake_ = std::make_shared<Intake>(
+      ScanLimits{peer_message_bytes_max, peer_parts_max, peer_subscriptions_max},
+      /*is_bounded=*/false);
   const bool is_pub_;
   const bool ends_in_newline_;  ///< each event, as the encoder writes it
   const Duration timeout_;

@@ -8,9 +8,11 @@
 #include <gtest/gtest.h>
 #include <zmq.h>
 
+#include "sidecar/base/socket_gate.hpp"
 #include "sidecar/base/time_left.hpp"
 #include "support/memory_log.hpp"
 #include "support/temp_dir.hpp"
+#include "support/zmtp_client.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -95,6 +97,12 @@ class ZmqTransportTest : public testing::Test {
     }
     set(socket, ZMQ_RCVTIMEO, 20'000);
     return socket;
+  }
+
+  static std::string subscription(bool is_command, const std::string& topic) {
+    if (!is_command) return test::ZmtpClient::part('\1' + topic, false);
+    const std::string body = "\x09SUBSCRIBE" + topic;
+    return {'\4' + std::string(1, static_cast<char>(body.size())) + body};
   }
 
   static void set(const Socket& socket, int option, int value) {
@@ -217,6 +225,36 @@ TEST_F(ZmqTransportTest, APeerThatTalksUpstreamCostsOthersNothing) {
     ASSERT_EQ(receive(healthy).topic, "orders.paid") << i;
   }
   EXPECT_GT(lost, 0U);
+}
+
+/// libzmq keeps a tree of what a peer subscribes to, with a node for each byte.
+TEST_F(ZmqTransportTest, APeerThatSubscribesToTooMuchIsCutOff) {
+  ASSERT_EQ(open(ZmqPattern::pub), "");
+  const Socket healthy = subscriber("orders.");
+  const auto before = SocketGate::counts().oversubscribed;
+  for (const std::string_view kind : {"message", "command", "long"}) {
+    SCOPED_TRACE(kind);
+    const test::ZmtpClient greedy(dir_.file("s.sock"));
+    ASSERT_TRUE(greedy.greet("SUB"));
+    std::string bytes;
+    for (int i = 0; i < (kind == "long" ? 1 : 10'000); ++i) {
+      std::string topic = "topic" + std::to_string(i);
+      if (kind == "long") topic.resize(subscription_bytes_max + 1);
+      bytes += subscription(kind == "command", topic);
+    }
+    // libzmq reads on as the transport takes note of what has come.
+    bool has_ended = false;
+    for (int i = 0; i < 20'000 && !has_ended; ++i) {
+      const ssize_t sent = bytes.empty() ? 0 : greedy.write_some(bytes);
+      if (sent > 0) bytes.erase(0, static_cast<std::size_t>(sent));
+      finish_one(milliseconds(1));
+      has_ended = greedy.wait_for_end(0);
+    }
+    EXPECT_TRUE(has_ended);
+  }
+  EXPECT_EQ(SocketGate::counts().oversubscribed, before + 3);
+  EXPECT_EQ(send(Batch(1, 10)).result, AttemptResult::sent);
+  EXPECT_EQ(receive(healthy).topic, "orders.paid");
 }
 
 TEST_F(ZmqTransportTest, PushesEverythingThroughASlowPeer) {
