@@ -1,6 +1,6 @@
 // EndpointGuard: makes sure that the path of an ipc endpoint is ours alone, and listens on it.
 //
-// Used by ZmqSource and ZmqTransport for each ipc:// endpoint that they bind. ZeroMQ by itself
+// Used by IpcEndpoints for each ipc:// endpoint that a socket is bound to. ZeroMQ by itself
 // deletes whatever stands at the path and so steals the socket of a running sidecar without a word.
 // The guard takes a lock on PATH.lock, probes what stands at the path by connecting to it, removes
 // it only if nobody answers, and opens the listening socket with its owner and mode in place before
