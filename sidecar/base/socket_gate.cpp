@@ -215,7 +215,8 @@ bool Connections::note(Connection& connection, const std::uint8_t* data, std::si
   unfinished_bytes_ -= scanner.unfinished_bytes();
   const bool is_good = scanner.scan(data, size);
   unfinished_bytes_ += scanner.unfinished_bytes();
-  if (const std::uint64_t memory = scanner.take_ended_memory(); memory > 0) {
+  // Of what is bad libzmq is given nothing.
+  if (const std::uint64_t memory = scanner.take_ended_memory(); memory > 0 && is_good) {
     connection.intake->add(memory);
   }
   return is_good;
@@ -259,7 +260,7 @@ bool Connections::may_read(int fd, const Connection& connection) {
   }
   if (own > 0) return !is_full || fd == first_fd_;
   // A new client says who it is in any case; otherwise it would be cut off for saying nothing.
-  const std::uint64_t share = connection.scanner.has_ended_any() ? 1 : 2;
+  const std::uint64_t share = connection.scanner.is_ready() ? 1 : 2;
   return (!is_full || share > 1) && connection.intake->has_room(share);
 }
 

@@ -55,8 +55,12 @@ Status ZmqListener::open(void* context, zmq::socket_type type, int receive_frame
   socket_.set(zmq::sockopt::handshake_ivl, handshake_max_ms);
   // A client that comes back under its name is answered, and not the connection that it has left.
   if (type == zmq::socket_type::router) socket_.set(zmq::sockopt::router_handover, true);
-  intake_ = std::make_shared<Intake>(ScanLimits{static_cast<std::uint64_t>(message_bytes_max)},
-                                     /*is_bounded=*/true);
+  intake_ = std::make_shared<Intake>(
+      ScanLimits{
+          .message_bytes_max = static_cast<std::uint64_t>(message_bytes_max),
+          .peer_types = type == zmq::socket_type::router ? "REQ DEALER ROUTER" : "PUSH",
+      },
+      /*is_bounded=*/true);
   if (std::ranges::any_of(endpoints, is_outside)) {
     raise_open_files_limit(log);
     ticker_.emplace(reactor_, upkeep_period, [this] { look_after(); });

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <thread>
 
+#include <gmock/gmock.h>
 #include <zmq.h>
 
 #include "e2e/spool_fixture.hpp"
@@ -157,6 +158,41 @@ TEST(CrowdInMemory, MessagesWithoutEndAndLargeFramesAreBounded) {
 #endif
   EXPECT_LT(grown, allowed_kib);
   EXPECT_EQ(sidecar.stop(), 0);
+}
+
+class HostilePeers : public SpoolTest {
+ protected:
+  static std::string numbered_frame(std::uint64_t n) {
+    const std::string client(proto::client_id_bytes, 'h');
+    return ZmtpClient::part(frame_bytes({event_bytes("orders.paid", 0, numbered_data(n))},
+                                        {.client_id = proto::as_bytes(client), .sequence = n}),
+                            false);
+  }
+};
+
+/// libzmq names peers without an identity by a zero and a number that it counts up.
+TEST_F(HostilePeers, NobodyTakesTheNameOfAnotherPeer) {
+  FaultReceiver receiver;
+  Sidecar sidecar(dir_, config(receiver.url()));
+  const std::string path = dir_.file("c.sock");
+  const ZmtpClient honest(path);
+  ASSERT_TRUE(honest.greet("DEALER"));
+  ASSERT_TRUE(honest.write_all(numbered_frame(1)));
+  EXPECT_TRUE(honest.wait_for_bytes());
+  // The first number of a libzmq whose random numbers nobody has seeded; and those that follow it.
+  for (std::uint32_t number = 0x6B8B4567; number < 0x6B8B4567 + 4; ++number) {
+    std::string identity(1, '\0');
+    for (int shift = 24; shift >= 0; shift -= 8) identity += static_cast<char>(number >> shift);
+    const ZmtpClient hostile(path);
+    hostile.greet("DEALER", ZmtpClient::property("Identity", identity));
+    EXPECT_TRUE(hostile.wait_for_end());
+    const ZmtpClient next(path);
+    EXPECT_TRUE(next.greet("DEALER"));
+  }
+  ASSERT_TRUE(honest.write_all(numbered_frame(2)));
+  EXPECT_TRUE(honest.wait_for_bytes());
+  EXPECT_EQ(sidecar.stop(), 0);
+  EXPECT_THAT(sidecar.err(), testing::HasSubstr("clients are cut off"));
 }
 
 }  // namespace
