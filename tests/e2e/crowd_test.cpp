@@ -8,6 +8,7 @@
 #include <zmq.h>
 
 #include "e2e/spool_fixture.hpp"
+#include "proto/frame_reader.hpp"
 #include "support/frames.hpp"
 #include "support/zmtp_client.hpp"
 
