@@ -6,6 +6,7 @@
 #include <deque>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,8 +14,9 @@
 #include <sys/epoll.h>
 #include <zmq.h>
 
-#include "sidecar/base/endpoint_guard.hpp"
+#include "sidecar/base/ipc_endpoints.hpp"
 #include "sidecar/base/socket_gate.hpp"
+#include "sidecar/base/ticker.hpp"
 #include "sidecar/base/units.hpp"
 #include "sidecar/fanout/connection_monitor.hpp"
 
@@ -38,9 +40,12 @@ constexpr int handshake_max_ms = 5000;
 
 class ZmqTransport final : public Transport {
  public:
-  ZmqTransport(void* socket, const DestinationConfig& config, Reactor& reactor)
+  ZmqTransport(void* socket, const DestinationConfig& config, Reactor& reactor, Log& log)
       : socket_(socket),
         reactor_(reactor),
+        log_(log),
+        ipcs_(log,
+              [this](const std::string& endpoint, int fd) { return bind_listener(endpoint, fd); }),
         connections_(reactor),
         is_pub_(config.zmq_pattern == ZmqPattern::pub),
         ends_in_newline_(config.format != BodyFormat::msgpack),
@@ -49,7 +54,7 @@ class ZmqTransport final : public Transport {
   ZmqTransport(const ZmqTransport&) = delete;
   ZmqTransport& operator=(const ZmqTransport&) = delete;
 
-  Status open(const DestinationConfig& config, void* context, Log& log);
+  Status open(const DestinationConfig& config, void* context);
 
   void start(const Attempt& attempt, const Now& /*now*/) override;
   void cancel(AttemptId id) override;
@@ -69,6 +74,7 @@ class ZmqTransport final : public Transport {
     return zmq_setsockopt(socket_, option, &value, sizeof value) == 0;
   }
   Status bind(const std::string& url);
+  Status bind_listener(const std::string& url, int fd);
   Status connect(const std::string& url);
   bool is_writable() const;
   Completion try_attempt(const Attempt& attempt);
@@ -77,8 +83,10 @@ class ZmqTransport final : public Transport {
 
   void* socket_;
   Reactor& reactor_;
+  Log& log_;
   int fd_ = -1;
-  std::vector<EndpointGuard> guards_;
+  IpcEndpoints ipcs_;
+  std::optional<Ticker> ticker_;   ///< of ipcs_
   ConnectionMonitor connections_;  ///< of a PUB socket
   const bool is_pub_;
   // A peer sends subscriptions or nothing, and they are read at once.
@@ -100,7 +108,7 @@ ZmqTransport::~ZmqTransport() {
   zmq_close(socket_);
 }
 
-Status ZmqTransport::open(const DestinationConfig& config, void* context, Log& log) {
+Status ZmqTransport::open(const DestinationConfig& config, void* context) {
   set(ZMQ_SNDHWM, static_cast<int>(std::min<std::uint64_t>(config.zmq_send_events_max,
                                                            std::numeric_limits<int>::max())));
   set(ZMQ_HANDSHAKE_IVL, handshake_max_ms);
@@ -120,39 +128,39 @@ Status ZmqTransport::open(const DestinationConfig& config, void* context, Log& l
     char bound[256] = "";
     std::size_t bytes = sizeof bound;
     zmq_getsockopt(socket_, ZMQ_LAST_ENDPOINT, bound, &bytes);
-    log.info(config.zmq_bind ? "fan-out listens" : "fan-out connects",
-             {{"destination", config.name}, {"endpoint", bound}});
+    log_.info(config.zmq_bind ? "fan-out listens" : "fan-out connects",
+              {{"destination", config.name}, {"endpoint", bound}});
   }
   std::size_t bytes = sizeof fd_;
   if (zmq_getsockopt(socket_, ZMQ_FD, &fd_, &bytes) != 0) {
     return Error{std::string("cannot watch the socket: ") + zmq_strerror(zmq_errno())};
   }
   reactor_.set(fd_, EPOLLIN, [](std::uint32_t) {});
+  if (!ipcs_.empty()) {
+    ticker_.emplace(reactor_, IpcEndpoints::upkeep_period, [this] { ipcs_.look_after(); });
+  }
   return Nothing{};
 }
 
 Status ZmqTransport::bind(const std::string& url) {
-  constexpr std::string_view ipc_scheme = "ipc://";
-  if (url.starts_with(ipc_scheme)) {
-    Result<EndpointGuard> guard =
-        EndpointGuard::claim(url.substr(ipc_scheme.size()), socket_mode, "");
-    if (!guard.ok()) return guard.error();
-    const int listener = guard.value().take_listener();
-    SocketGate::watch(listener, intake_);
-    set(ZMQ_USE_FD, listener);
-    guards_.push_back(std::move(guard.value()));
+  if (url.starts_with(IpcEndpoints::scheme)) return ipcs_.claim(url, socket_mode, "");
+  if (zmq_bind(socket_, url.c_str()) != 0) {
+    return Error{"cannot listen on " + url + ": " + zmq_strerror(zmq_errno())};
   }
+  char bound[256] = "";
+  std::size_t bytes = sizeof bound;
+  zmq_getsockopt(socket_, ZMQ_LAST_ENDPOINT, bound, &bytes);
+  SocketGate::watch_endpoint(bound, intake_);
+  return Nothing{};
+}
+
+Status ZmqTransport::bind_listener(const std::string& url, int fd) {
+  SocketGate::watch(fd, intake_);
+  set(ZMQ_USE_FD, fd);
   const bool is_bound = zmq_bind(socket_, url.c_str()) == 0;
   const int error = zmq_errno();
   set(ZMQ_USE_FD, -1);
-  if (is_bound) {
-    char bound[256] = "";
-    std::size_t bytes = sizeof bound;
-    zmq_getsockopt(socket_, ZMQ_LAST_ENDPOINT, bound, &bytes);
-    SocketGate::watch_endpoint(bound, intake_);
-    return Nothing{};
-  }
-  return Error{"cannot listen on " + url + ": " + zmq_strerror(error)};
+  return is_bound ? Status(Nothing{}) : Status(Error{zmq_strerror(error)});
 }
 
 Status ZmqTransport::connect(const std::string& url) {
@@ -254,8 +262,8 @@ Result<std::unique_ptr<Transport>> make_zmq_transport(const DestinationConfig& c
   if (socket == nullptr) {
     return Error{std::string("cannot create a socket: ") + zmq_strerror(zmq_errno())};
   }
-  auto transport = std::make_unique<ZmqTransport>(socket, config, reactor);
-  if (Status status = transport->open(config, context, log); !status.ok()) return status.error();
+  auto transport = std::make_unique<ZmqTransport>(socket, config, reactor, log);
+  if (Status status = transport->open(config, context); !status.ok()) return status.error();
   return std::unique_ptr<Transport>(std::move(transport));
 }
 

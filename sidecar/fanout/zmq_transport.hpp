@@ -5,9 +5,9 @@
 // left out, or msgpack_stream).
 //
 // Thread: the sidecar's one thread; never blocks. The socket's descriptor is registered with the
-// Reactor. Owns: the socket, and the ipc paths that it binds (each claimed by an EndpointGuard,
-// mode 0660). Borrows: the context and the reactor. Fails with: an Error when it is opened; later
-// with completions.
+// Reactor. Owns: the socket, and the ipc paths that it binds (held by IpcEndpoints, mode
+// 0660). Borrows: the context, the reactor and the log. Fails with: an Error when it is opened;
+// later with completions.
 //
 // PUSH sends to peers that are connected. When none of them takes more, what has been sent is
 // completed as sent_some; an attempt of which nothing is sent yet waits until a peer does take

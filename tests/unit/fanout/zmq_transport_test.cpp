@@ -1,5 +1,6 @@
 #include "sidecar/fanout/zmq_transport.hpp"
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -344,6 +345,43 @@ TEST_F(ZmqTransportTest, LingersForWhatWasHandedOver) {
 TEST_F(ZmqTransportTest, DoesNotStealASocket) {
   ASSERT_EQ(open(ZmqPattern::pub), "");
   EXPECT_THAT(open(ZmqPattern::pub), HasSubstr("another sidecar listens on"));
+}
+
+TEST_F(ZmqTransportTest, ASocketFileThatIsRemovedComesBack) {
+  ASSERT_EQ(open(ZmqPattern::pub), "");
+  const Socket early = subscriber("orders.");
+  for (const char* const file : {"s.sock", "s.sock.lock"}) {
+    ASSERT_TRUE(std::filesystem::remove(dir_.file(file)));
+    const int before = log_.count("was removed; it is back");
+    const MonoTime give_up = clock_.now().mono + seconds(20);
+    while (log_.count("was removed; it is back") == before && clock_.now().mono < give_up) {
+      reactor_.wait(seconds(1));
+    }
+    EXPECT_TRUE(std::filesystem::exists(dir_.file(file)));
+  }
+  EXPECT_EQ(log_.count("endpoint=" + url_), 3);
+  const Socket late = subscriber("late.");
+  Batch batch(1, 10);
+  batch.add("late.one", "x");
+  EXPECT_EQ(send(batch).result, AttemptResult::sent);
+  EXPECT_EQ(receive(early).topic, "orders.paid") << "who was connected stays so";
+  EXPECT_EQ(receive(late).topic, "late.one");
+}
+
+TEST_F(ZmqTransportTest, ASocketFileThatCannotComeBackIsSaidOnce) {
+  ASSERT_EQ(open(ZmqPattern::push), "");
+  ASSERT_TRUE(std::filesystem::remove(dir_.file("s.sock")));
+  std::filesystem::create_directory(dir_.file("s.sock"));
+  const auto turn_until = [&](const char* line) {
+    const MonoTime give_up = clock_.now().mono + seconds(20);
+    while (log_.count(line) == 0 && clock_.now().mono < give_up) reactor_.wait(seconds(1));
+    return log_.count(line);
+  };
+  EXPECT_EQ(turn_until("cannot be put back"), 1);
+  reactor_.wait(seconds(2));
+  ASSERT_TRUE(std::filesystem::remove(dir_.file("s.sock")));
+  EXPECT_EQ(turn_until("it is back"), 1);
+  EXPECT_EQ(log_.count("cannot be put back"), 1);
 }
 
 TEST_F(ZmqTransportTest, RefusesEndpointsThatCannotBe) {
