@@ -325,11 +325,13 @@ void Intake::take(std::uint64_t part_bytes) {
                std::memory_order_relaxed);
 }
 
-void Intake::settle() {
-  const std::uint64_t arrived = arrived_.load(std::memory_order_relaxed);
-  if (arrived == std::exchange(arrived_before_, arrived)) {
-    taken_.store(arrived, std::memory_order_relaxed);
-  }
+void Intake::settle(MonoTime now) {
+  if (now < settled_at_ + settle_period) return;
+  settled_at_ = now;
+  const std::uint64_t taken = taken_.load(std::memory_order_relaxed);
+  const std::uint64_t before =
+      std::exchange(arrived_before_, arrived_.load(std::memory_order_relaxed));
+  taken_.store(std::max(taken, before), std::memory_order_relaxed);
 }
 
 // SocketGate --------------------------------------------------------------------------------------

@@ -113,7 +113,6 @@ Status ZmqListener::bind_listener(const std::string& endpoint, int fd) try {
 }
 
 void ZmqListener::look_after() {
-  if (was_empty_) intake_->settle();
   if (gate_log_) gate_log_->tick();
   ipcs_->look_after();
 }
@@ -128,13 +127,30 @@ bool ZmqListener::receive_peer(zmq::message_t& message) {
   if (!socket_) return false;
   try {
     const bool has_come = socket_.recv(message, zmq::recv_flags::dontwait).has_value();
-    was_empty_ = !has_come;
+    if (!has_come && intake_->waiting() > 0) settle();
     return has_come;
   } catch (const zmq::error_t& error) {
     // The application that embeds us ends its context: the descriptor would stay ready for ever.
     if (error.num() == ETERM) close();
     return false;
   }
+}
+
+bool ZmqListener::has_more() {
+  int events = 0;
+  std::size_t bytes = sizeof events;
+  return zmq_getsockopt(socket_.handle(), ZMQ_EVENTS, &events, &bytes) == 0 &&
+         (events & ZMQ_POLLIN) != 0;
+}
+
+/// While the gate is shut nothing may come that would make the owner look again.
+void ZmqListener::settle() {
+  intake_->settle(std::chrono::steady_clock::now());
+  if (settler_) return;
+  settler_.emplace(reactor_, Intake::settle_period, [this] {
+    if (!has_more()) intake_->settle(std::chrono::steady_clock::now());
+    if (intake_->waiting() == 0) settler_.reset();
+  });
 }
 
 void ZmqListener::skip_rest(zmq::message_t& message) {
@@ -153,6 +169,7 @@ void ZmqListener::close() {
   zmq_close(socket_.handle());
   socket_ = {};
   ticker_.reset();
+  settler_.reset();
   ipcs_->clear();
 }
 

@@ -4,7 +4,6 @@
 #include <fstream>
 #include <thread>
 
-#include <gmock/gmock.h>
 #include <zmq.h>
 
 #include "e2e/spool_fixture.hpp"
@@ -192,8 +191,50 @@ TEST_F(HostilePeers, NobodyTakesTheNameOfAnotherPeer) {
   }
   ASSERT_TRUE(honest.write_all(numbered_frame(2)));
   EXPECT_TRUE(honest.wait_for_bytes());
+  EXPECT_TRUE(sidecar.process().wait_for_line("clients are cut off", Process::Stream::err));
   EXPECT_EQ(sidecar.stop(), 0);
-  EXPECT_THAT(sidecar.err(), testing::HasSubstr("clients are cut off"));
+}
+
+/// Runs in a thread until it is told to stop.
+class Flood {
+ public:
+  template <typename Once>
+  explicit Flood(Once once)
+      : thread_([this, once = std::move(once)] {
+          while (!is_over_) once();
+        }) {}
+  ~Flood() {
+    is_over_ = true;
+    thread_.join();
+  }
+  Flood(const Flood&) = delete;
+  Flood& operator=(const Flood&) = delete;
+
+ private:
+  std::atomic<bool> is_over_ = false;
+  std::thread thread_;
+};
+
+TEST_F(HostilePeers, MessagesWithoutAHandshakeHoldNobodyOff) {
+  Sink sink(dir_);
+  Sidecar sidecar(dir_, https_destination("audit", sink));
+  Client polite(sidecar.endpoint());
+  emit_numbers(polite, 1, 1);
+  ASSERT_TRUE(eventually([&] { return !sink.numbers().empty(); }));
+  std::string early = ZmtpClient::greeting();
+  for (int i = 0; i < 220; ++i) early += std::string("\0\x22", 2) + std::string(34, 'x');
+  const auto come = [&] {
+    const ZmtpClient hostile(dir_.file("o.sock"));
+    hostile.write_all(early);
+    EXPECT_TRUE(hostile.wait_for_end());
+  };
+  for (int i = 0; i < 100; ++i) come();
+  {
+    const Flood flood(come);
+    emit_numbers(polite, 2, 100);
+    EXPECT_TRUE(eventually([&] { return distinct(sink.numbers()).contains(100); }));
+  }
+  EXPECT_EQ(sidecar.stop(), 0);
 }
 
 }  // namespace
