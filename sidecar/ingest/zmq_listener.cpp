@@ -14,6 +14,8 @@ namespace {
 constexpr std::string_view tcp_scheme = "tcp://";
 constexpr std::string_view inproc_scheme = "inproc://";
 constexpr int backlog_max = 1024;
+/// After so many bytes a look for new peers costs nothing beside them.
+constexpr std::size_t note_peers_bytes = 4096;
 constexpr std::int64_t message_bytes_min = 16LL << 20U;
 /// A connection that says nothing does not hold a descriptor for longer.
 constexpr int handshake_max_ms = 5000;
@@ -126,7 +128,14 @@ bool ZmqListener::receive(zmq::message_t& message) {
 bool ZmqListener::receive_peer(zmq::message_t& message) {
   if (!socket_) return false;
   try {
+    // While messages are there, libzmq notes new peers only at each hundredth: large ones take
+    // long.
+    if (unnoted_bytes_ >= note_peers_bytes) {
+      unnoted_bytes_ = 0;
+      has_more();
+    }
     const bool has_come = socket_.recv(message, zmq::recv_flags::dontwait).has_value();
+    unnoted_bytes_ += message.size();
     if (!has_come && intake_->waiting() > 0) settle();
     return has_come;
   } catch (const zmq::error_t& error) {
@@ -136,6 +145,7 @@ bool ZmqListener::receive_peer(zmq::message_t& message) {
   }
 }
 
+/// Also lets libzmq take note of its peers.
 bool ZmqListener::has_more() {
   int events = 0;
   std::size_t bytes = sizeof events;

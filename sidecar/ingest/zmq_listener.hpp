@@ -67,6 +67,7 @@ class ZmqListener {
   int fd_ = -1;
   std::optional<IpcEndpoints> ipcs_;
   std::shared_ptr<Intake> intake_;
+  std::size_t unnoted_bytes_ = 0;  ///< received since libzmq was last asked about its peers
   std::optional<Ticker> ticker_;
   std::optional<Ticker> settler_;  ///< while the gate counts something that has not come
   std::optional<GateLog> gate_log_;

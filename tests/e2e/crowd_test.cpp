@@ -237,5 +237,27 @@ TEST_F(HostilePeers, MessagesWithoutAHandshakeHoldNobodyOff) {
   EXPECT_EQ(sidecar.stop(), 0);
 }
 
+/// libzmq has a look at new clients only now and then while those it knows send.
+TEST_F(HostilePeers, FramesOfManyBadEventsHoldNobodyOff) {
+  Sink sink(dir_);
+  Sidecar sidecar(dir_, https_destination("audit", sink));
+  std::string frame = proto::frame_head({}, 800'000);
+  for (int i = 0; i < 800'000; ++i) frame.append("\x93\xa1 \0\0", 5);
+  const std::string bytes = ZmtpClient::part(frame, false);
+  const ZmtpClient hostile(dir_.file("o.sock"));
+  ASSERT_TRUE(hostile.greet());
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(hostile.write_all(bytes));
+  std::string_view left;
+  const Flood flood([&] {
+    if (left.empty()) left = bytes;
+    hostile.wait_for_room();
+    left.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(hostile.write_some(left), 0)));
+  });
+  Client polite(sidecar.endpoint());
+  emit_numbers(polite, 1, 10);
+  EXPECT_TRUE(eventually([&] { return distinct(sink.numbers()).contains(10); }));
+  sidecar.process().signal(SIGKILL);
+}
+
 }  // namespace
 }  // namespace outrider::test

@@ -76,6 +76,11 @@ class ZmtpClient {
     return (has_more ? '\3' : '\2') + number(body.size(), 8).append(body);
   }
 
+  /// For a tenth of a second at most.
+  void wait_for_room() const {
+    pollfd ready{fd_, POLLOUT, 0};
+    poll(&ready, 1, 100);
+  }
   /// How many bytes the kernel takes now; -1: the connection has ended.
   ssize_t write_some(std::string_view bytes) const {
     const ssize_t sent = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
