@@ -1,11 +1,14 @@
 #include "proto/frame_reader.hpp"
 
+#include "proto/confirm.hpp"
 #include "proto/topic.hpp"
 
 namespace outrider::proto {
 namespace {
 
 constexpr std::size_t library_bytes_max = 255;
+/// `["a", 0, nil]`
+constexpr std::size_t event_bytes_min = 5;
 constexpr std::size_t scratch_bytes_kept_max = 256 * 1024;
 
 Refusal frame_refusal(ReadStatus status) {
@@ -201,6 +204,9 @@ Refusal FrameReader::read_spans(MsgpackReader& reader) {
   if (token.type != TokenType::array) return Refusal::frame_shape;
   // An event takes a byte at least, so that a false count cannot make us reserve beyond the frame.
   if (token.count > frame_.size()) return Refusal::frame_truncated;
+  // So many must be smaller than an event can be that there is no use in a look at each.
+  const std::size_t events_max = (frame_.size() - reader.offset()) / event_bytes_min;
+  if (token.count > events_max + refused_events_max) return Refusal::frame_refusals;
 
   spans_.reserve(token.count);
   const auto here = [&] { return static_cast<std::uint32_t>(reader.offset()); };

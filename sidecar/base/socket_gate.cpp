@@ -217,7 +217,8 @@ bool Connections::note(Connection& connection, const std::uint8_t* data, std::si
   unfinished_bytes_ -= scanner.unfinished_bytes();
   const bool is_good = scanner.scan(data, size);
   unfinished_bytes_ += scanner.unfinished_bytes();
-  if (const std::uint64_t memory = scanner.take_ended_memory(); memory > 0) {
+  // Of what is bad libzmq is given nothing.
+  if (const std::uint64_t memory = scanner.take_ended_memory(); memory > 0 && is_good) {
     connection.intake->add(memory);
   }
   return is_good;
@@ -261,7 +262,7 @@ bool Connections::may_read(int fd, const Connection& connection) {
   }
   if (own > 0) return !is_full || fd == first_fd_;
   // A new client says who it is in any case; otherwise it would be cut off for saying nothing.
-  const std::uint64_t share = connection.scanner.has_ended_any() ? 1 : 2;
+  const std::uint64_t share = connection.scanner.is_ready() ? 1 : 2;
   return (!is_full || share > 1) && connection.intake->has_room(share);
 }
 
@@ -326,11 +327,13 @@ void Intake::take(std::uint64_t part_bytes) {
                std::memory_order_relaxed);
 }
 
-void Intake::settle() {
-  const std::uint64_t arrived = arrived_.load(std::memory_order_relaxed);
-  if (arrived == std::exchange(arrived_before_, arrived)) {
-    taken_.store(arrived, std::memory_order_relaxed);
-  }
+void Intake::settle(MonoTime now) {
+  if (now < settled_at_ + settle_period) return;
+  settled_at_ = now;
+  const std::uint64_t taken = taken_.load(std::memory_order_relaxed);
+  const std::uint64_t before =
+      std::exchange(arrived_before_, arrived_.load(std::memory_order_relaxed));
+  taken_.store(std::max(taken, before), std::memory_order_relaxed);
 }
 
 // SocketGate --------------------------------------------------------------------------------------

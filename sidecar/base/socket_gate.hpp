@@ -46,6 +46,7 @@ class Intake {
   /// this time.
   static constexpr Duration stalled_max = std::chrono::seconds(1);
   static constexpr std::uint64_t progress_bytes_min = 1U << 20U;
+  static constexpr Duration settle_period = std::chrono::milliseconds(100);
 
   explicit Intake(ScanLimits limits, bool is_bounded) : limits_(limits), is_bounded_(is_bounded) {}
 
@@ -57,9 +58,11 @@ class Intake {
 
   /// The owner has received a part of so many bytes. (What came over inproc was never counted.)
   void take(std::uint64_t part_bytes);
-  /// The owner has found its socket empty: if nothing has come since the last time, all that is
-  /// still counted was dropped by libzmq together with its peer. To be called about once a second.
-  void settle();
+  /// The owner has found its socket empty: what had come when it found that before, and is still
+  /// counted, was dropped by libzmq together with its peer. To be called while anything waiting()
+  /// is counted; does its work once a settle_period, by which the I/O thread has passed on what it
+  /// has read.
+  void settle(MonoTime now);
 
   /// `share`: of how many times the room.
   bool has_room(std::uint64_t share) const {
@@ -74,6 +77,7 @@ class Intake {
   std::atomic<std::uint64_t> arrived_ = 0;
   std::atomic<std::uint64_t> taken_ = 0;
   std::uint64_t arrived_before_ = 0;
+  MonoTime settled_at_{};
 };
 
 class SocketGate {

@@ -1,4 +1,4 @@
-// ZmtpScanner: follows the bytes that one ZeroMQ client sends, so that its messages can be bounded.
+// ZmtpScanner: follows the bytes that one ZeroMQ client sends, so that what it takes is bounded.
 //
 // Used by SocketGate. libzmq counts neither the parts of a message nor their bytes together; the
 // scanner does, from the framing alone: greeting, then frames of flags, size and body. It reads
@@ -6,23 +6,37 @@
 // count what a subscriber of a PUB socket subscribes to, of which it holds a tree with a node for
 // each byte: there the scanner keeps the topics that are live.
 //
+// Of the handshake and of commands it sees all. libzmq keeps what a handshake says for as long as
+// the connection lives; takes an identity that it makes up itself, for another peer, which ends the
+// process; and hands subscriptions to sockets that have none. What libzmq would end a connection
+// for, the scanner ends first, so that whatever it counts as a message reaches the socket.
+//
 // Thread: that of its connection. Owns: the topics. Limits: see ScanLimits; peers speak ZMTP 2 or
-// 3, as ZeroMQ 3 and later do.
+// 3, as ZeroMQ 3 and later do, without a security mechanism.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <unordered_set>
 
 namespace outrider::sidecar {
 
+/// What the peers of a socket may send.
 struct ScanLimits {
-  std::uint64_t message_bytes_max;  ///< all its parts
-  std::uint32_t message_parts_max = 16;
+  std::uint64_t message_bytes_max;       ///< all its parts
+  std::uint32_t message_parts_max = 16;  ///< 0: peers send no messages
   /// Different topics that a peer is subscribed to at a time; 0: the socket takes no subscriptions.
   std::uint32_t subscriptions_max = 0;
+  /// Socket types that a peer can have, as in "REQ DEALER"; empty: any.
+  std::string_view peer_types = {};
 };
+
+/// With it a peer says who it is. The kinds of socket and an identity take some 300 bytes.
+inline constexpr std::size_t handshake_bytes_max = 4096;
+/// The longest in use is a subscription.
+inline constexpr std::size_t command_bytes_max = 512;
 
 /// A longer one matches nothing, since no topic is longer.
 inline constexpr std::size_t subscription_bytes_max = 255;
@@ -40,14 +54,15 @@ class ZmtpScanner {
  public:
   explicit ZmtpScanner(ScanLimits limits) : limits_(limits) {}
 
-  /// Passes over what was just read. False: this is no ZeroMQ peer, or a message breaks a limit.
+  /// Passes over what was just read. False: this is no ZeroMQ peer, or it breaks a limit.
   bool scan(const std::uint8_t* data, std::size_t size);
 
   /// Memory of the messages that have ended since the last call.
   std::uint64_t take_ended_memory();
   /// Bytes that have come of a message which has not ended.
-  std::uint64_t unfinished_bytes() const { return message_bytes_; }
-  bool has_ended_any() const { return has_ended_any_; }
+  std::uint64_t unfinished_bytes() const { return is_ready_ ? message_bytes_ : 0; }
+  /// The handshake has been made.
+  bool is_ready() const { return is_ready_; }
   /// The limit that was broken is that of subscriptions.
   bool is_oversubscribed() const { return is_oversubscribed_; }
 
@@ -57,6 +72,9 @@ class ZmtpScanner {
   bool greet(std::uint8_t byte);
   bool begin_body();
   bool end_body();
+  bool end_aside();
+  bool is_aside() const;
+  bool is_ready_command() const;
   bool follow_subscription();
 
   ScanLimits limits_;
@@ -65,8 +83,8 @@ class ZmtpScanner {
   std::uint8_t greeting_bytes_ = 0;
   std::uint8_t size_bytes_ = 0;
   std::uint8_t flags_ = 0;
-  bool has_identity_ = false;
-  bool has_ended_any_ = false;
+  bool is_old_ = false;  ///< speaks ZMTP 2
+  bool is_ready_ = false;
   bool is_oversubscribed_ = false;
   std::uint32_t parts_ = 0;
   std::uint64_t part_bytes_ = 0;
@@ -75,7 +93,8 @@ class ZmtpScanner {
   std::uint64_t message_size_ = 0;    ///< announced so far
   std::uint64_t message_memory_ = 0;  ///< of its parts that have ended
   std::uint64_t ended_memory_ = 0;
-  std::string head_;  ///< of the part, where subscriptions come
+  std::size_t head_bytes_ = 0;  ///< of the part that are looked at
+  std::string head_;
   std::unordered_set<std::string> topics_;
 };
 

@@ -33,6 +33,10 @@ constexpr std::uint32_t peer_parts_max = 16;
 /// A subscription of the longest topic takes libzmq some 12 KiB, so that a peer holds 50 MiB at
 /// most.
 constexpr std::uint32_t peer_subscriptions_max = 4096;
+constexpr ScanLimits pub_limits{peer_message_bytes_max, peer_parts_max, peer_subscriptions_max,
+                                "SUB XSUB"};
+constexpr ScanLimits push_limits{
+    .message_bytes_max = 0, .message_parts_max = 0, .peer_types = "PULL"};
 /// A connection that says nothing does not hold a descriptor for longer.
 constexpr int handshake_max_ms = 5000;
 
@@ -86,11 +90,11 @@ class ZmqTransport final : public Transport {
   IpcEndpoints ipcs_;
   std::optional<Ticker> ticker_;   ///< of ipcs_
   ConnectionMonitor connections_;  ///< of a PUB socket
-  // A peer sends subscriptions or nothing, and they are read at once.
-  const std::shared_ptr<Intake> intake_ = std::make_shared<Intake>(
-      ScanLimits{peer_message_bytes_max, peer_parts_max, peer_subscriptions_max},
-      /*is_bounded=*/false);
   const bool is_pub_;
+  // A peer sends subscriptions or nothing, and they are read at once.
+  const std::shared_ptr<Intake> intake_ =
+      std::make_shared<Intake>(is_pub_ ? pub_limits : push_limits,
+                               /*is_bounded=*/false);
   const bool ends_in_newline_;  ///< each event, as the encoder writes it
   const Duration timeout_;
   std::deque<Waiting> waiting_;

@@ -14,6 +14,8 @@ namespace {
 constexpr std::string_view tcp_scheme = "tcp://";
 constexpr std::string_view inproc_scheme = "inproc://";
 constexpr int backlog_max = 1024;
+/// After so many bytes a look for new peers costs nothing beside them.
+constexpr std::size_t note_peers_bytes = 4096;
 constexpr std::int64_t message_bytes_min = 16LL << 20U;
 /// A connection that says nothing does not hold a descriptor for longer.
 constexpr int handshake_max_ms = 5000;
@@ -55,8 +57,12 @@ Status ZmqListener::open(void* context, zmq::socket_type type, int receive_frame
   socket_.set(zmq::sockopt::handshake_ivl, handshake_max_ms);
   // A client that comes back under its name is answered, and not the connection that it has left.
   if (type == zmq::socket_type::router) socket_.set(zmq::sockopt::router_handover, true);
-  intake_ = std::make_shared<Intake>(ScanLimits{static_cast<std::uint64_t>(message_bytes_max)},
-                                     /*is_bounded=*/true);
+  intake_ = std::make_shared<Intake>(
+      ScanLimits{
+          .message_bytes_max = static_cast<std::uint64_t>(message_bytes_max),
+          .peer_types = type == zmq::socket_type::router ? "REQ DEALER ROUTER" : "PUSH",
+      },
+      /*is_bounded=*/true);
   if (std::ranges::any_of(endpoints, is_outside)) {
     raise_open_files_limit(log);
     ticker_.emplace(reactor_, IpcEndpoints::upkeep_period, [this] { look_after(); });
@@ -109,7 +115,6 @@ Status ZmqListener::bind_listener(const std::string& endpoint, int fd) try {
 }
 
 void ZmqListener::look_after() {
-  if (was_empty_) intake_->settle();
   if (gate_log_) gate_log_->tick();
   ipcs_->look_after();
 }
@@ -123,14 +128,39 @@ bool ZmqListener::receive(zmq::message_t& message) {
 bool ZmqListener::receive_peer(zmq::message_t& message) {
   if (!socket_) return false;
   try {
+    // While messages are there, libzmq notes new peers only at each hundredth: large ones take
+    // long.
+    if (unnoted_bytes_ >= note_peers_bytes) {
+      unnoted_bytes_ = 0;
+      has_more();
+    }
     const bool has_come = socket_.recv(message, zmq::recv_flags::dontwait).has_value();
-    was_empty_ = !has_come;
+    unnoted_bytes_ += message.size();
+    if (!has_come && intake_->waiting() > 0) settle();
     return has_come;
   } catch (const zmq::error_t& error) {
     // The application that embeds us ends its context: the descriptor would stay ready for ever.
     if (error.num() == ETERM) close();
     return false;
   }
+}
+
+/// Also lets libzmq take note of its peers.
+bool ZmqListener::has_more() {
+  int events = 0;
+  std::size_t bytes = sizeof events;
+  return zmq_getsockopt(socket_.handle(), ZMQ_EVENTS, &events, &bytes) == 0 &&
+         (events & ZMQ_POLLIN) != 0;
+}
+
+/// While the gate is shut nothing may come that would make the owner look again.
+void ZmqListener::settle() {
+  intake_->settle(std::chrono::steady_clock::now());
+  if (settler_) return;
+  settler_.emplace(reactor_, Intake::settle_period, [this] {
+    if (!has_more()) intake_->settle(std::chrono::steady_clock::now());
+    if (intake_->waiting() == 0) settler_.reset();
+  });
 }
 
 void ZmqListener::skip_rest(zmq::message_t& message) {
@@ -149,6 +179,7 @@ void ZmqListener::close() {
   zmq_close(socket_.handle());
   socket_ = {};
   ticker_.reset();
+  settler_.reset();
   ipcs_->clear();
 }
 

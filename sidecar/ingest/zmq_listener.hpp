@@ -58,6 +58,8 @@ class ZmqListener {
   Status bind(const std::string& endpoint, const IngestConfig& config);
   Status bind_listener(const std::string& endpoint, int fd);
   void look_after();
+  bool has_more();
+  void settle();
 
   Reactor& reactor_;
   Log* log_ = nullptr;
@@ -65,8 +67,9 @@ class ZmqListener {
   int fd_ = -1;
   std::optional<IpcEndpoints> ipcs_;
   std::shared_ptr<Intake> intake_;
-  bool was_empty_ = false;  ///< when last looked at
+  std::size_t unnoted_bytes_ = 0;  ///< received since libzmq was last asked about its peers
   std::optional<Ticker> ticker_;
+  std::optional<Ticker> settler_;  ///< while the gate counts something that has not come
   std::optional<GateLog> gate_log_;
 };
 

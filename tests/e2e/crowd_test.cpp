@@ -7,6 +7,7 @@
 #include <zmq.h>
 
 #include "e2e/spool_fixture.hpp"
+#include "proto/frame_reader.hpp"
 #include "support/frames.hpp"
 #include "support/zmtp_client.hpp"
 
@@ -157,6 +158,105 @@ TEST(CrowdInMemory, MessagesWithoutEndAndLargeFramesAreBounded) {
 #endif
   EXPECT_LT(grown, allowed_kib);
   EXPECT_EQ(sidecar.stop(), 0);
+}
+
+class HostilePeers : public SpoolTest {
+ protected:
+  static std::string numbered_frame(std::uint64_t n) {
+    const std::string client(proto::client_id_bytes, 'h');
+    return ZmtpClient::part(frame_bytes({event_bytes("orders.paid", 0, numbered_data(n))},
+                                        {.client_id = proto::as_bytes(client), .sequence = n}),
+                            false);
+  }
+};
+
+/// libzmq names peers without an identity by a zero and a number that it counts up.
+TEST_F(HostilePeers, NobodyTakesTheNameOfAnotherPeer) {
+  FaultReceiver receiver;
+  Sidecar sidecar(dir_, config(receiver.url()));
+  const std::string path = dir_.file("c.sock");
+  const ZmtpClient honest(path);
+  ASSERT_TRUE(honest.greet("DEALER"));
+  ASSERT_TRUE(honest.write_all(numbered_frame(1)));
+  EXPECT_TRUE(honest.wait_for_bytes());
+  // The first number of a libzmq whose random numbers nobody has seeded; and those that follow it.
+  for (std::uint32_t number = 0x6B8B4567; number < 0x6B8B4567 + 4; ++number) {
+    std::string identity(1, '\0');
+    for (int shift = 24; shift >= 0; shift -= 8) identity += static_cast<char>(number >> shift);
+    const ZmtpClient hostile(path);
+    hostile.greet("DEALER", ZmtpClient::property("Identity", identity));
+    EXPECT_TRUE(hostile.wait_for_end());
+    const ZmtpClient next(path);
+    EXPECT_TRUE(next.greet("DEALER"));
+  }
+  ASSERT_TRUE(honest.write_all(numbered_frame(2)));
+  EXPECT_TRUE(honest.wait_for_bytes());
+  EXPECT_TRUE(sidecar.process().wait_for_line("clients are cut off", Process::Stream::err));
+  EXPECT_EQ(sidecar.stop(), 0);
+}
+
+/// Runs in a thread until it is told to stop.
+class Flood {
+ public:
+  template <typename Once>
+  explicit Flood(Once once)
+      : thread_([this, once = std::move(once)] {
+          while (!is_over_) once();
+        }) {}
+  ~Flood() {
+    is_over_ = true;
+    thread_.join();
+  }
+  Flood(const Flood&) = delete;
+  Flood& operator=(const Flood&) = delete;
+
+ private:
+  std::atomic<bool> is_over_ = false;
+  std::thread thread_;
+};
+
+TEST_F(HostilePeers, MessagesWithoutAHandshakeHoldNobodyOff) {
+  Sink sink(dir_);
+  Sidecar sidecar(dir_, https_destination("audit", sink));
+  Client polite(sidecar.endpoint());
+  emit_numbers(polite, 1, 1);
+  ASSERT_TRUE(eventually([&] { return !sink.numbers().empty(); }));
+  std::string early = ZmtpClient::greeting();
+  for (int i = 0; i < 220; ++i) early += std::string("\0\x22", 2) + std::string(34, 'x');
+  const auto come = [&] {
+    const ZmtpClient hostile(dir_.file("o.sock"));
+    hostile.write_all(early);
+    EXPECT_TRUE(hostile.wait_for_end());
+  };
+  for (int i = 0; i < 100; ++i) come();
+  {
+    const Flood flood(come);
+    emit_numbers(polite, 2, 100);
+    EXPECT_TRUE(eventually([&] { return distinct(sink.numbers()).contains(100); }));
+  }
+  EXPECT_EQ(sidecar.stop(), 0);
+}
+
+/// libzmq has a look at new clients only now and then while those it knows send.
+TEST_F(HostilePeers, FramesOfManyBadEventsHoldNobodyOff) {
+  Sink sink(dir_);
+  Sidecar sidecar(dir_, https_destination("audit", sink));
+  std::string frame = proto::frame_head({}, 800'000);
+  for (int i = 0; i < 800'000; ++i) frame.append("\x93\xa1 \0\0", 5);
+  const std::string bytes = ZmtpClient::part(frame, false);
+  const ZmtpClient hostile(dir_.file("o.sock"));
+  ASSERT_TRUE(hostile.greet());
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(hostile.write_all(bytes));
+  std::string_view left;
+  const Flood flood([&] {
+    if (left.empty()) left = bytes;
+    hostile.wait_for_room();
+    left.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(hostile.write_some(left), 0)));
+  });
+  Client polite(sidecar.endpoint());
+  emit_numbers(polite, 1, 10);
+  EXPECT_TRUE(eventually([&] { return distinct(sink.numbers()).contains(10); }));
+  sidecar.process().signal(SIGKILL);
 }
 
 }  // namespace

@@ -1,12 +1,12 @@
 // ZmtpClient: a ZeroMQ client by hand, for what libzmq would never send.
 //
 // Used by tests of ingest and fan-out. Speaks ZMTP 3.0 as a PUSH socket, or one of another type,
-// over a Unix socket. Thread: its
-// owner's.
+// over a Unix socket. Thread: its owner's.
 #pragma once
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -36,10 +36,14 @@ class ZmtpClient {
   bool is_connected() const { return is_connected_; }
 
   /// The handshake. False if the other side does not answer it within twenty seconds.
-  bool greet(std::string_view type = "PUSH") const {
-    if (!write_all(hello(type))) return false;
-    // Its greeting, and READY as PULL or PUB socket.
-    for (std::size_t left = 64 + 24 + (type == "PUSH" ? 4 : 3); left > 0;) {
+  bool greet(std::string_view type = "PUSH", std::string_view properties = {}) const {
+    if (!write_all(hello(type, properties))) return false;
+    // Its greeting and READY; that of a ROUTER has an identity, which is empty.
+    const std::string other = type == "PUSH"   ? "PULL"
+                              : type == "SUB"  ? "PUB"
+                              : type == "PULL" ? "PUSH"
+                                               : "ROUTER";
+    for (std::size_t left = 64 + 24 + other.size() + (other == "ROUTER" ? 13 : 0); left > 0;) {
       char buffer[128];
       pollfd ready{fd_, POLLIN, 0};
       if (poll(&ready, 1, 20'000) != 1) return false;
@@ -50,22 +54,33 @@ class ZmtpClient {
     return true;
   }
 
-  static std::string hello(std::string_view type = "PUSH") {
-    std::string greeting("\xff\0\0\0\0\0\0\0\0\x7f\3\0NULL", 16);
-    greeting.resize(64);
-    std::string ready("\5READY\13Socket-Type\0\0\0", 21);
-    ready += static_cast<char>(type.size());
-    ready += type;
-    return greeting + '\4' + static_cast<char>(ready.size()) + ready;
+  static std::string hello(std::string_view type = "PUSH", std::string_view properties = {}) {
+    return greeting() + command("READY", property("Socket-Type", type).append(properties));
+  }
+  static std::string greeting() {
+    std::string bytes("\xff\0\0\0\0\0\0\0\0\x7f\3\0NULL", 16);
+    bytes.resize(64);
+    return bytes;
+  }
+  static std::string property(std::string_view name, std::string_view value) {
+    std::string bytes(1, static_cast<char>(name.size()));
+    return bytes.append(name).append(number(value.size(), 4)).append(value);
+  }
+  static std::string command(std::string_view name, std::string_view rest) {
+    std::string body(1, static_cast<char>(name.size()));
+    body.append(name).append(rest);
+    return (body.size() < 256 ? '\4' + number(body.size(), 1) : '\6' + number(body.size(), 8)) +
+           body;
   }
   static std::string part(std::string_view body, bool has_more) {
-    std::string bytes(1, static_cast<char>(has_more ? 3 : 2));
-    for (int shift = 56; shift >= 0; shift -= 8) {
-      bytes += static_cast<char>(body.size() >> static_cast<unsigned>(shift));
-    }
-    return bytes.append(body);
+    return (has_more ? '\3' : '\2') + number(body.size(), 8).append(body);
   }
 
+  /// For a tenth of a second at most.
+  void wait_for_room() const {
+    pollfd ready{fd_, POLLOUT, 0};
+    poll(&ready, 1, 100);
+  }
   /// How many bytes the kernel takes now; -1: the connection has ended.
   ssize_t write_some(std::string_view bytes) const {
     const ssize_t sent = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -84,6 +99,12 @@ class ZmtpClient {
     return true;
   }
 
+  /// The other side sends something.
+  bool wait_for_bytes(int timeout_ms = 20'000) const {
+    char buffer[4096];
+    pollfd ready{fd_, POLLIN, 0};
+    return poll(&ready, 1, timeout_ms) == 1 && ::read(fd_, buffer, sizeof buffer) > 0;
+  }
   /// The other side closes.
   bool wait_for_end(int timeout_ms = 20'000) const {
     char buffer[4096];
@@ -96,6 +117,12 @@ class ZmtpClient {
   }
 
  private:
+  static std::string number(std::uint64_t value, unsigned bytes) {
+    std::string text;
+    while (bytes-- > 0) text += static_cast<char>(value >> 8 * bytes);
+    return text;
+  }
+
   int fd_;
   bool is_connected_ = false;
 };

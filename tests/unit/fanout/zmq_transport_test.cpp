@@ -258,6 +258,24 @@ TEST_F(ZmqTransportTest, APeerThatSubscribesToTooMuchIsCutOff) {
   EXPECT_EQ(receive(healthy).topic, "orders.paid");
 }
 
+/// Nobody ever reads what a PULL socket sends upstream.
+TEST_F(ZmqTransportTest, APullSocketThatSendsIsCutOff) {
+  ASSERT_EQ(open(ZmqPattern::push), "");
+  const auto before = SocketGate::counts().cut_off;
+  for (const std::string& bytes :
+       {test::ZmtpClient::part(std::string(60'000, 'x'), false), test::ZmtpClient::part("", true),
+        subscription(true, "orders.")}) {
+    const test::ZmtpClient talker(dir_.file("s.sock"));
+    ASSERT_TRUE(talker.greet("PULL"));
+    ASSERT_TRUE(talker.write_all(bytes));
+    EXPECT_TRUE(talker.wait_for_end());
+  }
+  EXPECT_EQ(SocketGate::counts().cut_off, before + 3);
+  const Socket puller = peer(ZMQ_PULL, 10);
+  EXPECT_EQ(send(Batch(1, 10)).result, AttemptResult::sent);
+  EXPECT_EQ(receive(puller).event.size(), 10U);
+}
+
 TEST_F(ZmqTransportTest, PushesEverythingThroughASlowPeer) {
   config_.zmq_send_events_max = 10;
   ASSERT_EQ(open(ZmqPattern::push), "");

@@ -190,6 +190,43 @@ TEST_F(CrowdTest, GivesUpMessagesThatStayUnfinishedWhenOthersNeedTheRoom) {
   EXPECT_GT(SocketGate::counts().stalled, stalled_before);
 }
 
+/// What libzmq has thrown away is still counted, until the socket was found empty twice.
+TEST(IntakeTest, ForgetsWhatNeverCameWhileOthersGoOn) {
+  Intake intake(ScanLimits{1000}, /*is_bounded=*/true);
+  MonoTime now{};
+  intake.add(2 * intake.room_bytes());
+  EXPECT_FALSE(intake.has_room(1));
+  for (int i = 0; i < 3; ++i) {
+    intake.add(memory_of_part(10));
+    intake.take(10);
+    intake.settle(now += Intake::settle_period);
+  }
+  EXPECT_TRUE(intake.has_room(1));
+  EXPECT_LE(intake.waiting(), 2 * memory_of_part(10));
+  // What came after the last look may still be on its way.
+  intake.add(500);
+  intake.settle(now + Intake::settle_period / 2);
+  intake.settle(now += Intake::settle_period);
+  EXPECT_EQ(intake.waiting(), 500U);
+  intake.settle(now += Intake::settle_period);
+  EXPECT_EQ(intake.waiting(), 0U);
+}
+
+TEST_F(CrowdTest, WhoSendsBeforeTheHandshakeIsCutOffAndNotCounted) {
+  std::string early = ZmtpClient::greeting();
+  for (int i = 0; i < 200; ++i) early += std::string("\0\x22", 2) + std::string(34, 'x');
+  const auto polite = connect();
+  const auto cut_off_before = SocketGate::counts().cut_off;
+  for (int i = 0; i < 60; ++i) {
+    const ZmtpClient hostile(path_);
+    hostile.write_all(early);
+    EXPECT_TRUE(hostile.wait_for_end());
+  }
+  EXPECT_EQ(SocketGate::counts().cut_off, cut_off_before + 60);
+  EXPECT_TRUE(polite->write_all(ZmtpClient::part("good", false)));
+  EXPECT_TRUE(turn_until([&] { return sizes_.size() == 1; }));
+}
+
 TEST_F(CrowdTest, PutsBackASocketFileThatWasRemoved) {
   const auto before = connect();
   for (const bool takes_lock : {false, true, true}) {

@@ -129,12 +129,12 @@ TEST_F(IngestAgentTest, ATurnIsBounded) {
 
 TEST_F(IngestAgentTest, ATurnIsBoundedByWhatIsExaminedAndStopsInsideAFrame) {
   const std::uint64_t max = IngestAgent::events_per_turn_max;
-  IngestAgent large(source, {.frame_bytes_max = 100'000, .event_bytes_max = 1'000}, false, *this,
+  IngestAgent large(source, {.frame_bytes_max = 200'000, .event_bytes_max = 1'000}, false, *this,
                     log, 1);
   const auto refused_shapes = [&] {
     return large.counters().refused[static_cast<std::size_t>(proto::Refusal::event_shape)];
   };
-  source.frames.push_back(frame_bytes(std::vector<std::string>(2 * max + 1, std::string(1, 0))));
+  source.frames.push_back(frame_bytes(std::vector<std::string>(2 * max + 1, "\xa4text")));
   source.frames.push_back(frame_bytes({event_bytes("polite", 1, numbered_data(1))}));
   EXPECT_EQ(large.do_work(clock.now()), 1);
   EXPECT_EQ(refused_shapes(), max);

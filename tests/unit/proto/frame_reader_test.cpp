@@ -49,28 +49,37 @@ TEST(FrameReader, ViewsPointIntoTheFrame) {
   EXPECT_EQ(event.data.data() + event.data.size(), frame.data() + frame.size());
 }
 
+/// `count` events of which each has these bytes, in a frame.
+std::vector<std::uint8_t> frame_of(std::size_t count, const std::vector<std::uint8_t>& event) {
+  std::vector<std::uint8_t> frame = {0x93, 0x01, 0x80, 0xdd};
+  for (unsigned shift = 32; shift > 0; shift -= 8) {
+    frame.push_back(static_cast<std::uint8_t>(count >> (shift - 8)));
+  }
+  for (std::size_t i = 0; i < count; ++i) frame.insert(frame.end(), event.begin(), event.end());
+  return frame;
+}
+
 TEST(FrameReader, AFrameOfTinyEventsLeavesNoLargeScratchBehind) {
-  // Four million nils: each is refused, and the reader must not keep many times the frame.
-  std::vector<std::uint8_t> frame(4U << 20U, 0xc0);
-  const std::size_t count = frame.size() - 8;
-  const std::vector<std::uint8_t> head = {0x93,
-                                          0x01,
-                                          0x80,
-                                          0xdd,
-                                          static_cast<std::uint8_t>(count >> 24U),
-                                          static_cast<std::uint8_t>(count >> 16U),
-                                          static_cast<std::uint8_t>(count >> 8U),
-                                          static_cast<std::uint8_t>(count)};
-  std::copy(head.begin(), head.end(), frame.begin());
+  // Each is refused, and the reader must not keep many times the frame.
+  const auto frame = frame_of(800'000, bytes_of("93a1200000"));
   FrameReader reader(limits);
   ASSERT_EQ(reader.open(frame), Refusal::none);
-  EXPECT_EQ(reader.event_count(), count);
+  EXPECT_EQ(reader.event_count(), 800'000U);
   EventView event;
-  EXPECT_EQ(reader.next(event), Refusal::event_shape);
+  EXPECT_EQ(reader.next(event), Refusal::event_topic);
   EXPECT_LE(reader.scratch_bytes(), 12 * frame.size());
 
   ASSERT_EQ(reader.open(bytes_of("9301809193a16100c0")), Refusal::none);
   EXPECT_LE(reader.scratch_bytes(), 256U * 1024U);
+}
+
+TEST(FrameReader, AFrameOfMoreEventsThanItsBytesCanHoldIsRefusedAtOnce) {
+  FrameReader reader(limits);
+  EXPECT_EQ(reader.open(frame_of(4'000'000, {0xc0})), Refusal::frame_refusals);
+  EXPECT_EQ(reader.event_count(), 0U);
+  EXPECT_EQ(reader.scratch_bytes(), 0U);
+  EXPECT_EQ(reader.open(frame_of(5121, {0xc0})), Refusal::frame_refusals);
+  EXPECT_EQ(reader.open(frame_of(5120, {0xc0})), Refusal::none) << "each is refused alone";
 }
 
 TEST(FrameReader, RefusalsHaveNamesAndSentences) {
