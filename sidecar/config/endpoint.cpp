@@ -104,7 +104,8 @@ Status check_connect_endpoint(std::string_view text) {
 
 bool has_host_name(const Endpoint& endpoint) {
   in_addr v4{};
-  return endpoint.kind == Endpoint::Kind::tcp && endpoint.host != "*" && !is_ipv6(endpoint.host) &&
+  return endpoint.kind == Endpoint::Kind::tcp && endpoint.host != "*" &&
+         endpoint.host.find(':') == std::string::npos &&
          inet_pton(AF_INET, endpoint.host.c_str(), &v4) != 1;
 }
 
