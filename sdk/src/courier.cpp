@@ -156,7 +156,8 @@ bool Courier::turn() {
   try {
     if (link_.is_open()) receive_answers();
     mind_connection();
-    if (link_.is_connected()) has_room = send_due();
+    // What is sent at the very end can only become unknown.
+    if (link_.is_connected() && !is_over()) has_room = send_due();
     // A frame ends without an answer if no answer could be a yes.
     forget_answered();
   } catch (const std::bad_alloc&) {
@@ -169,6 +170,11 @@ bool Courier::turn() {
   }
   rest(has_room);
   return true;
+}
+
+bool Courier::is_over() {
+  const std::lock_guard guard(mutex_);
+  return is_closing_ && left_ms(deadline_) == 0;
 }
 
 void Courier::mind_connection() {

@@ -123,6 +123,8 @@ class Courier {
   void run();
   bool turn();
   void finish();
+  /// The time to close is up.
+  bool is_over();
 
   void receive_answers();
   void take_answer(proto::ByteView message);

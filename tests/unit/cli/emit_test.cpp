@@ -280,8 +280,8 @@ TEST(EmitConfirmed, EndsWellOnlyWhenTheSidecarHasTheEvent) {
                                        });
   EXPECT_EQ(had_room.status, 0) << had_room.err;
 
-  const auto ignored = emit_confirmed({"--timeout", "50ms", "orders.paid", "1"}, "",
-                                      [](const auto&, const auto&) {});
+  const auto ignored =
+      emit_confirmed({"--timeout", "1s", "orders.paid", "1"}, "", [](const auto&, const auto&) {});
   EXPECT_EQ(ignored.status, 1);
   EXPECT_THAT(ignored.err, HasSubstr("no sidecar confirmed all events at ipc:///tmp/"));
   EXPECT_THAT(ignored.err, HasSubstr("the event may have arrived"));

@@ -1,4 +1,3 @@
-#include <atomic>
 #include <chrono>
 #include <future>
 #include <memory>
@@ -35,14 +34,15 @@ class Outcomes {
       if (told_.size() <= event) told_.resize(event + 1);
       EXPECT_FALSE(told_[event].has_value()) << "event " << event << " is told twice";
       told_[event] = status;
-      ++count_;
+      count_.add();
     };
   }
   std::optional<Status> at(std::size_t event) {
     const std::lock_guard guard(mutex_);
     return event < told_.size() ? told_[event] : std::nullopt;
   }
-  std::size_t count() const { return count_; }
+  std::size_t count() const { return count_.value(); }
+  bool reach(std::size_t count) { return count_.reaches(count); }
   std::size_t count(Status status) {
     const std::lock_guard guard(mutex_);
     return static_cast<std::size_t>(std::count(told_.begin(), told_.end(), status));
@@ -51,7 +51,7 @@ class Outcomes {
  private:
   std::mutex mutex_;
   std::vector<std::optional<Status>> told_;
-  std::atomic<std::size_t> count_ = 0;
+  Counter count_;
 };
 
 void expect_all_accounted(Client& client) {
@@ -81,9 +81,7 @@ class DeliverTest : public testing::Test {
     }
   }
   const ConfirmedFrame& frame(std::size_t n) { return confirmer->frames.at(n); }
-  bool are_told(std::size_t count) {
-    return eventually([&] { return outcomes.count() >= count; }) && outcomes.count() == count;
-  }
+  bool are_told(std::size_t count) { return outcomes.reach(count) && outcomes.count() == count; }
 
   ScratchFolder folder;
   const std::string endpoint = folder.endpoint();
@@ -313,14 +311,15 @@ TEST_F(DeliverTest, WhatIsUnconfirmedAtTheEndIsTold) {
 }
 
 TEST_F(DeliverTest, FunctionsMayDeliverAndEmit) {
-  std::atomic<int> chained = 0;
+  Counter chained;
   std::function<void(Status)> next = [&](Status) {
     client.emit("t", 1);
-    if (++chained < 10) client.deliver("t", chained.load(), std::ref(next));
+    chained.add();
+    if (chained.value() < 10) client.deliver("t", chained.value(), std::ref(next));
   };
   Background sidecar([&] { confirm_next(*confirmer); });
   client.deliver("t", 0, std::ref(next));
-  EXPECT_TRUE(eventually([&] { return chained == 10; }));
+  EXPECT_TRUE(chained.reaches(10));
   EXPECT_EQ(client.stats().emitted, 10U);
   client.close(0ms);
 }

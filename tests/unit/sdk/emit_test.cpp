@@ -308,7 +308,7 @@ TEST_F(EmitTest, RefusalsAreStatusesAndReportedWithoutAnotherEvent) {
   client.emit("t", 1);
   ASSERT_TRUE(receiver.receive(1));
   EXPECT_EQ(client.emit("not a topic", 1), Status::bad_topic);
-  ASSERT_TRUE(eventually([&] {
+  ASSERT_TRUE(comes_true([&] {
     receiver.receive_frame(10ms);
     return receiver.drops["event_topic"] == 4;
   }));
@@ -338,7 +338,7 @@ TEST_F(EmitTest, MalformedDataNeverSpoilsAFrame) {
   client.emit("good", 3);
   ASSERT_TRUE(receiver.receive(4));
   for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(json(i), std::to_string(i));
-  ASSERT_TRUE(eventually([&] {
+  ASSERT_TRUE(comes_true([&] {
     receiver.receive_frame(10ms);
     return receiver.drops["event_data"] == 9;
   }));
@@ -373,7 +373,7 @@ TEST_F(EmitTest, DataThatReachesIntoTheAttributesIsMalformed) {
   ASSERT_TRUE(receiver.receive(1));
   EXPECT_EQ(receiver.events[0].topic, "good");
   EXPECT_EQ(receiver.events[0].key, "k");
-  EXPECT_TRUE(eventually([&] {
+  EXPECT_TRUE(comes_true([&] {
     receiver.receive_frame(10ms);
     return receiver.drops["event_data"] == datas.size();
   }));

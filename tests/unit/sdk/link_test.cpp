@@ -51,7 +51,7 @@ TEST(Link, HeartbeatsFindAPeerThatHangsAndThatGoesOn) {
   ASSERT_TRUE(link.open());
   const int nobody_wakes = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   const auto becomes = [&](bool is_connected) {
-    return test::eventually([&] {
+    return test::comes_true([&] {
       link.wait(nobody_wakes, false, 10);
       return link.is_connected() == is_connected;
     });

@@ -153,7 +153,7 @@ TEST(Outage, StuckSidecarFillsTheBufferAndNeverBlocks) {
   Client client(options);
   const std::string text(2'000, 'x');
   // What the sockets between them hold has to be filled first.
-  ASSERT_TRUE(eventually([&] { return client.emit_wait(100ms, "t", text) == Status::timeout; }));
+  ASSERT_TRUE(comes_true([&] { return client.emit_wait(100ms, "t", text) == Status::timeout; }));
   for (int i = 0; i < 1'000; ++i) client.emit("t", text);
   const outrider_stats stats = client.stats();
   EXPECT_GE(stats.dropped[OUTRIDER_DROPPED_BUFFER_FULL], 900U);
@@ -283,21 +283,21 @@ TEST(Outage, ThreadsMayEmitWhileTheClientCloses) {
   const std::string endpoint = folder.endpoint();
   Receiver receiver(endpoint);
   Client client(small_buffer(endpoint, OUTRIDER_DROP_NEWEST));
-  std::atomic<std::uint64_t> taken = 0;
+  Counter taken;
   std::vector<std::thread> threads;
   for (int t = 0; t < 3; ++t) {
     threads.emplace_back([&] {
       Status status = Status::ok;
       while ((status = client.emit("t", 1)) != Status::closed) {
-        if (status == Status::ok) ++taken;
+        if (status == Status::ok) taken.add();
       }
     });
   }
   ReaderThread reader(receiver);
-  EXPECT_TRUE(eventually([&] { return taken > 1'000; }));
+  EXPECT_TRUE(taken.reaches(1'001));
   EXPECT_EQ(client.close(patience), Status::ok);
   for (std::thread& thread : threads) thread.join();
-  EXPECT_TRUE(reader.join_after(taken));
+  EXPECT_TRUE(reader.join_after(taken.value()));
 }
 
 /// As where the sidecar's two endpoints were mixed up, until somebody sees it.

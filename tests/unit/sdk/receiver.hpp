@@ -4,9 +4,11 @@
 
 #include <array>
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <cstdlib>
 #include <map>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -26,17 +28,49 @@ namespace outrider::test {
 /// Long enough for a loaded machine under a sanitizer; only failing tests wait that long.
 inline constexpr std::chrono::milliseconds patience{20'000};
 
-/// Waits for a condition of another thread that tells nobody when it comes true, as numbers in
-/// stats.
+/// Asks again and again for a condition that waits a moment itself, as for a frame.
 template <typename Condition>
-bool eventually(const Condition& condition) {
+bool comes_true(const Condition& condition) {
   const auto deadline = std::chrono::steady_clock::now() + patience;
   while (!condition()) {
     if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   return true;
 }
+
+/// The same for a number in stats, which nobody tells when it changes.
+template <typename Condition>
+bool eventually(const Condition& condition) {
+  return comes_true([&] {
+    if (condition()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return false;
+  });
+}
+
+/// A number that some threads count up and others wait for.
+class Counter {
+ public:
+  void add() {
+    const std::lock_guard guard(mutex_);
+    ++value_;
+    changed_.notify_all();
+  }
+  std::uint64_t value() const {
+    const std::lock_guard guard(mutex_);
+    return value_;
+  }
+  /// False: not within the test's patience.
+  bool reaches(std::uint64_t value) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, patience, [&] { return value_ >= value; });
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::uint64_t value_ = 0;
+};
 
 /// Waits for the end of a child, and returns its status as waitpid() does; one that takes too long
 /// is killed.
