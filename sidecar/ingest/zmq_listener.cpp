@@ -47,6 +47,7 @@ Status ZmqListener::open(void* context, zmq::socket_type type, int receive_frame
   if (handle == nullptr) throw zmq::error_t();
   socket_ = zmq::socket_ref(zmq::from_handle, handle);
   socket_.set(zmq::sockopt::rcvhwm, receive_frames_max);
+  socket_.set(zmq::sockopt::sndhwm, answers_max);
   socket_.set(zmq::sockopt::backlog, backlog_max);
   socket_.set(zmq::sockopt::linger, 0);
   socket_.set(zmq::sockopt::ipv6, true);
