@@ -10,6 +10,7 @@
 #include "sidecar/base/reactor.hpp"
 #include "sidecar/base/thread_probe.hpp"
 #include "sidecar/base/time_left.hpp"
+#include "sidecar/fanout/zmq_transport.hpp"
 #include "sidecar/http/curl_transport.hpp"
 #include "sidecar/ingest/zmq_source.hpp"
 #include "sidecar/spool/memory_mark.hpp"
@@ -61,6 +62,7 @@ std::size_t threads_needed(const Config& config) {
     const bool has_writer =
         destination.type == DestinationType::file || destination.type == DestinationType::stdout_;
     if (has_writer) ++count;
+    if (destination.type == DestinationType::zmq && has_own_context(destination)) count += 3;
   }
   return count;
 }

@@ -6,6 +6,7 @@
 
 #include "sidecar/app/encode_settings.hpp"
 #include "sidecar/app/place_probe.hpp"
+#include "sidecar/fanout/zmq_transport.hpp"
 #include "sidecar/http/credentials.hpp"
 #include "sidecar/http/http_settings.hpp"
 #include "sidecar/spool/disk.hpp"
@@ -17,8 +18,8 @@ namespace {
 /// Clock, reactor, ZeroMQ, libcurl, the spool's files and the standard three.
 constexpr std::uint64_t descriptors_of_all = 28;
 
-std::uint64_t descriptors_of(DestinationType type) {
-  switch (type) {
+std::uint64_t descriptors_of(const DestinationConfig& destination) {
+  switch (destination.type) {
     case DestinationType::http:
       return 0;  // its connections come and go
     case DestinationType::file:
@@ -28,7 +29,8 @@ std::uint64_t descriptors_of(DestinationType type) {
     case DestinationType::zmq:
       break;
   }
-  return 3;
+  // Its socket, what watches its peers, and the timer of its paths; or the context's.
+  return has_own_context(destination) ? 9 : 4;
 }
 
 class Silence final : public Log {
@@ -201,7 +203,7 @@ ProbeReport Prober::run() {
   std::uint64_t queue_bytes = 0;
   for (const DestinationConfig& destination : loaded_.config.destinations) {
     look_at(destination);
-    descriptors += descriptors_of(destination.type);
+    descriptors += descriptors_of(destination);
     queue_bytes += destination.queue_bytes_max;
   }
   note(file_, probe_descriptors(descriptors));

@@ -18,7 +18,9 @@
 #include "sidecar/base/socket_gate.hpp"
 #include "sidecar/base/ticker.hpp"
 #include "sidecar/base/units.hpp"
+#include "sidecar/config/endpoint.hpp"
 #include "sidecar/fanout/connection_monitor.hpp"
+#include "sidecar/fanout/own_context.hpp"
 
 namespace outrider::sidecar {
 
@@ -40,9 +42,8 @@ constexpr int handshake_max_ms = 5000;
 
 class ZmqTransport final : public Transport {
  public:
-  ZmqTransport(void* socket, const DestinationConfig& config, Reactor& reactor, Log& log)
-      : socket_(socket),
-        reactor_(reactor),
+  ZmqTransport(const DestinationConfig& config, Reactor& reactor, Log& log)
+      : reactor_(reactor),
         log_(log),
         ipcs_(log,
               [this](const std::string& endpoint, int fd) { return bind_listener(endpoint, fd); }),
@@ -50,7 +51,7 @@ class ZmqTransport final : public Transport {
         is_pub_(config.zmq_pattern == ZmqPattern::pub),
         ends_in_newline_(config.format != BodyFormat::msgpack),
         timeout_(config.timeout) {}
-  ~ZmqTransport() override;
+  ~ZmqTransport() override { close(MonoTime{}); }
   ZmqTransport(const ZmqTransport&) = delete;
   ZmqTransport& operator=(const ZmqTransport&) = delete;
 
@@ -60,7 +61,7 @@ class ZmqTransport final : public Transport {
   void cancel(AttemptId id) override;
   void collect(const Now& now, std::vector<Completion>& completions) override;
   MonoTime next_deadline() const override;
-  void close(MonoTime deadline) override { linger_until_ = deadline; }
+  void close(MonoTime deadline) override;
 
  private:
   enum class Sent : std::uint8_t { done, lost, not_yet, broken };
@@ -81,7 +82,8 @@ class ZmqTransport final : public Transport {
   Sent send_event(std::string_view topic, std::string_view event);
   bool send_parts(std::string_view topic, std::string_view event);
 
-  void* socket_;
+  std::unique_ptr<OwnContext> own_context_;
+  void* socket_ = nullptr;
   Reactor& reactor_;
   Log& log_;
   int fd_ = -1;
@@ -96,19 +98,34 @@ class ZmqTransport final : public Transport {
   const bool ends_in_newline_;  ///< each event, as the encoder writes it
   const Duration timeout_;
   std::deque<Waiting> waiting_;
+  bool has_sent_any_ = false;
   MonoTime last_turn_{};
-  MonoTime linger_until_{};
 };
 
-ZmqTransport::~ZmqTransport() {
+/// All of them end at a time: who is closed first does not wait, the destructor of a context does.
+void ZmqTransport::close(MonoTime deadline) {
+  if (socket_ == nullptr) return;
+  ticker_.reset();
   if (fd_ >= 0) reactor_.remove(fd_);
-  const auto linger = std::chrono::ceil<std::chrono::milliseconds>(linger_until_ - last_turn_);
+  const auto linger = std::chrono::ceil<std::chrono::milliseconds>(deadline - last_turn_);
   set(ZMQ_LINGER, static_cast<int>(std::clamp<std::int64_t>(linger.count(), 0, 3'600'000)));
+  // Nothing waits to be sent to peers that were never there.
+  if (is_pub_) connections_.count();
+  const bool has_met_any = is_pub_ ? connections_.has_seen_any() : has_sent_any_;
   connections_.close();
-  zmq_close(socket_);
+  zmq_close(std::exchange(socket_, nullptr));
+  if (own_context_) own_context_->end(last_turn_, has_met_any ? deadline : MonoTime{});
 }
 
 Status ZmqTransport::open(const DestinationConfig& config, void* context) {
+  if (has_own_context(config)) {
+    own_context_ = std::make_unique<OwnContext>();
+    context = own_context_->get();
+  }
+  socket_ = zmq_socket(context, is_pub_ ? ZMQ_PUB : ZMQ_PUSH);
+  if (socket_ == nullptr) {
+    return Error{std::string("cannot create a socket: ") + zmq_strerror(zmq_errno())};
+  }
   set(ZMQ_SNDHWM, static_cast<int>(std::min<std::uint64_t>(config.zmq_send_events_max,
                                                            std::numeric_limits<int>::max())));
   set(ZMQ_HANDSHAKE_IVL, handshake_max_ms);
@@ -178,6 +195,7 @@ void ZmqTransport::cancel(AttemptId id) {
 
 void ZmqTransport::collect(const Now& now, std::vector<Completion>& completions) {
   last_turn_ = now.mono;
+  if (socket_ == nullptr) return;
   // This also lets libzmq take note of its peers, without which its descriptor stays ready.
   const bool writable = is_writable();
   if (is_pub_) connections_.count();
@@ -228,6 +246,7 @@ Completion ZmqTransport::try_attempt(const Attempt& attempt) {
     }
     if (sent == Sent::broken) return completion;
     ++completion.events_sent;
+    has_sent_any_ = true;
     if (sent == Sent::lost) ++completion.events_lost;
   }
   if (completion.events_lost == 0) completion.result = AttemptResult::sent;
@@ -256,13 +275,22 @@ bool ZmqTransport::send_parts(std::string_view topic, std::string_view event) {
 
 }  // namespace
 
+bool has_own_context(const DestinationConfig& config) {
+  if (config.zmq_bind) return false;
+  bool has_name = false;
+  for (const std::string& url : config.urls) {
+    const Result<Endpoint> endpoint = parse_connect_endpoint(url);
+    if (!endpoint.ok()) continue;
+    // Who is to be found in the process is in the context that is shared.
+    if (endpoint.value().kind == Endpoint::Kind::inproc) return false;
+    has_name = has_name || has_host_name(endpoint.value());
+  }
+  return has_name;
+}
+
 Result<std::unique_ptr<Transport>> make_zmq_transport(const DestinationConfig& config,
                                                       void* context, Reactor& reactor, Log& log) {
-  void* socket = zmq_socket(context, config.zmq_pattern == ZmqPattern::pub ? ZMQ_PUB : ZMQ_PUSH);
-  if (socket == nullptr) {
-    return Error{std::string("cannot create a socket: ") + zmq_strerror(zmq_errno())};
-  }
-  auto transport = std::make_unique<ZmqTransport>(socket, config, reactor, log);
+  auto transport = std::make_unique<ZmqTransport>(config, reactor, log);
   if (Status status = transport->open(config, context); !status.ok()) return status.error();
   return std::unique_ptr<Transport>(std::move(transport));
 }

@@ -58,5 +58,36 @@ TEST_F(NameFault, AResolverThatHangsDoesNotHoldUpTheStop) {
   write_table_line("a resolver that hangs, then SIGTERM", "left at the stop", tally);
 }
 
+TEST_F(NameFault, AResolverThatHangsHoldsUpItsZmqDestinationAlone) {
+  for (const std::string pattern : {"push", "pub"}) {
+    SCOPED_TRACE(pattern);
+    FaultReceiver receiver;
+    start(audit(receiver.url()) + "[destination.fan]\ntype = zmq\nsocket = " + pattern +
+              "\nurl = tcp://receiver.test:5555\n[shutdown]\nlinger = 1s\n",
+          {"LD_PRELOAD=" OUTRIDER_HANGING_RESOLVER});
+    emit();
+    wait_until_taken(receiver);
+    const auto begin = std::chrono::steady_clock::now();
+    // A PUB without subscribers is done with its events.
+    EXPECT_EQ(sidecar_->stop(), pattern == "push" ? 3 : 0) << sidecar_->err();
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, 3s);
+    const Tally tally = tally_of(receiver);
+    EXPECT_EQ(tally.ledger.delivered, 20U);
+    EXPECT_EQ(sidecar_->ledger("fan").left, pattern == "push" ? 20U : 0U);
+    write_table_line("a resolver that hangs, of a zmq destination beside (" + pattern + ")",
+                     "delivered", tally);
+  }
+}
+
+TEST_F(NameFault, AStopWithNothingToSendDoesNotWaitForAResolverThatHangs) {
+  start(
+      "[destination.fan]\ntype = zmq\nsocket = push\nurl = tcp://receiver.test:5555\n"
+      "[shutdown]\nlinger = 1m\n",
+      {"LD_PRELOAD=" OUTRIDER_HANGING_RESOLVER});
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(sidecar_->stop(), 0) << sidecar_->err();
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 10s);
+}
+
 }  // namespace
 }  // namespace outrider::test

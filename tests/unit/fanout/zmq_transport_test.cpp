@@ -342,6 +342,37 @@ TEST_F(ZmqTransportTest, LingersForWhatWasHandedOver) {
   for (int i = 0; i < 501; ++i) ASSERT_FALSE(receive(puller).topic.empty()) << i;
 }
 
+/// The other end of a connection by name, which has a context of its own.
+TEST_F(ZmqTransportTest, LingersForPeersByName) {
+  const Socket puller(zmq_socket(peers_.get(), ZMQ_PULL));
+  set(puller, ZMQ_RCVTIMEO, 20'000);
+  set(puller, ZMQ_LINGER, 0);
+  ASSERT_EQ(zmq_bind(puller.get(), "tcp://127.0.0.1:*"), 0);
+  char bound[256] = "";
+  std::size_t bytes = sizeof bound;
+  zmq_getsockopt(puller.get(), ZMQ_LAST_ENDPOINT, bound, &bytes);
+  const std::string port = std::string(bound).substr(std::string("tcp://127.0.0.1").size());
+  ASSERT_EQ(open(ZmqPattern::push, false, "tcp://localhost" + port), "");
+  EXPECT_TRUE(has_own_context(config_));
+  ASSERT_EQ(send(Batch(1, 10)).result, AttemptResult::sent);
+  ASSERT_EQ(send(Batch(500, 10'000)).result, AttemptResult::sent);
+  transport_->close(clock_.now().mono + seconds(20));
+  transport_.reset();
+  for (int i = 0; i < 501; ++i) ASSERT_FALSE(receive(puller).topic.empty()) << i;
+}
+
+TEST_F(ZmqTransportTest, HasAContextOfItsOwnOnlyWhereNamesAreLookedUp) {
+  const auto has_own = [&](bool bind, std::vector<std::string> urls) {
+    config_.zmq_bind = bind;
+    config_.urls = std::move(urls);
+    return has_own_context(config_);
+  };
+  EXPECT_TRUE(has_own(false, {"tcp://127.0.0.1:1", "tcp://a.example:1"}));
+  EXPECT_FALSE(has_own(false, {"tcp://127.0.0.1:1", "tcp://[::1]:1", "ipc:///x"}));
+  EXPECT_FALSE(has_own(false, {"inproc://x", "tcp://a.example:1"}));
+  EXPECT_FALSE(has_own(true, {"tcp://localhost:1"}));
+}
+
 TEST_F(ZmqTransportTest, DoesNotStealASocket) {
   ASSERT_EQ(open(ZmqPattern::pub), "");
   EXPECT_THAT(open(ZmqPattern::pub), HasSubstr("another sidecar listens on"));
