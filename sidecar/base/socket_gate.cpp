@@ -381,7 +381,11 @@ void Intake::take(std::uint64_t part_bytes) {
                std::memory_order_relaxed);
 }
 
-void Intake::settle(MonoTime now) {
+void Intake::settle() {
+  settle_at(std::chrono::steady_clock::now());
+}
+
+void Intake::settle_at(MonoTime now) {
   if (now < settled_at_ + settle_period) return;
   settled_at_ = now;
   const std::uint64_t taken = taken_.load(std::memory_order_relaxed);

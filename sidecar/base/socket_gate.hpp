@@ -65,7 +65,8 @@ class Intake {
   /// counted, was dropped by libzmq together with its peer. To be called while anything waiting()
   /// is counted; does its work once a settle_period, by which the I/O thread has passed on what it
   /// has read.
-  void settle(MonoTime now);
+  void settle();
+  void settle_at(MonoTime now);
 
   /// `share`: of how many times the room.
   bool has_room(std::uint64_t share) const {

@@ -156,10 +156,10 @@ bool ZmqListener::has_more() {
 
 /// While the gate is shut nothing may come that would make the owner look again.
 void ZmqListener::settle() {
-  intake_->settle(std::chrono::steady_clock::now());
+  intake_->settle();
   if (settler_) return;
   settler_.emplace(reactor_, Intake::settle_period, [this] {
-    if (!has_more()) intake_->settle(std::chrono::steady_clock::now());
+    if (!has_more()) intake_->settle();
     if (intake_->waiting() == 0) settler_.reset();
   });
 }

@@ -249,16 +249,16 @@ TEST(IntakeTest, ForgetsWhatNeverCameWhileOthersGoOn) {
   for (int i = 0; i < 3; ++i) {
     intake.add(memory_of_part(10));
     intake.take(10);
-    intake.settle(now += Intake::settle_period);
+    intake.settle_at(now += Intake::settle_period);
   }
   EXPECT_TRUE(intake.has_room(1));
   EXPECT_LE(intake.waiting(), 2 * memory_of_part(10));
   // What came after the last look may still be on its way.
   intake.add(500);
-  intake.settle(now + Intake::settle_period / 2);
-  intake.settle(now += Intake::settle_period);
+  intake.settle_at(now + Intake::settle_period / 2);
+  intake.settle_at(now += Intake::settle_period);
   EXPECT_EQ(intake.waiting(), 500U);
-  intake.settle(now += Intake::settle_period);
+  intake.settle_at(now += Intake::settle_period);
   EXPECT_EQ(intake.waiting(), 0U);
 }
 
