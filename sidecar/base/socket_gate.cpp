@@ -7,6 +7,7 @@
 #include <cstring>
 #include <ctime>
 #include <filesystem>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <unordered_map>
@@ -17,6 +18,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -34,6 +36,12 @@ constexpr Duration rest = std::chrono::milliseconds(1);
 
 int close_now(int fd) {
   return static_cast<int>(syscall(SYS_close, fd));
+}
+
+/// The kernel holds something that was not read.
+bool has_come(int fd) {
+  int bytes = 0;
+  return ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0;
 }
 
 int accept_now(int fd, sockaddr* address, socklen_t* bytes, int flags) {
@@ -154,11 +162,22 @@ void register_fork_handlers() {
 
 // Connections -------------------------------------------------------------------------------------
 
+/// What one socket's connections have sent of messages that have not come whole.
+struct Unfinished {
+  std::uint64_t bytes = 0;
+  std::vector<int> going_on;  ///< though there is much of it; in the order in which they were let
+  MonoTime look_at{};         ///< for those that have stalled
+};
+
 struct Connection {
   ZmtpScanner scanner;
   std::shared_ptr<Intake> intake;
+  Unfinished* unfinished;
   bool is_cut = false;
   bool is_out_of_epoll = false;  ///< libzmq waits for nothing of it
+  bool goes_on = false;
+  std::uint64_t bytes_before = 0;
+  MonoTime stalled_at{};  ///< unless it goes on
 };
 
 /// What an I/O thread of libzmq knows of its connections.
@@ -168,8 +187,9 @@ class Connections {
 
   void open(int fd, std::shared_ptr<Intake> intake) {
     forget(fd);
+    Unfinished* const unfinished = &by_intake_[intake.get()];
     const ScanLimits limits = intake->limits();
-    by_fd_.emplace(fd, Connection{ZmtpScanner(limits), std::move(intake)});
+    by_fd_.emplace(fd, Connection{ZmtpScanner(limits), std::move(intake), unfinished});
   }
   Connection* find(int fd) {
     const auto found = by_fd_.find(fd);
@@ -177,17 +197,17 @@ class Connections {
   }
   void forget(int fd);
   bool may_read(int fd, const Connection& connection);
-  bool note(Connection& connection, const std::uint8_t* data, std::size_t size);
+  bool note(int fd, Connection& connection, const std::uint8_t* data, std::size_t size);
   void rest_a_moment();
 
  private:
-  void watch_first();
+  void lose_place(int fd, Connection& connection);
+  void let_one_go_on(Unfinished& all, MonoTime now);
+  void give_up_stalled(Unfinished& all, std::uint64_t enough_bytes, MonoTime now);
+  void let_all_go_on(Unfinished& all);
 
   std::unordered_map<int, Connection> by_fd_;
-  std::uint64_t unfinished_bytes_ = 0;
-  int first_fd_ = -1;  ///< the one that goes on while there are too many unfinished messages
-  std::uint64_t first_bytes_ = 0;
-  MonoTime first_until_{};
+  std::unordered_map<const Intake*, Unfinished> by_intake_;
   MonoTime rested_at_{};
 };
 
@@ -207,63 +227,99 @@ Connections& connections_of_this_thread() {
 void Connections::forget(int fd) {
   const auto found = by_fd_.find(fd);
   if (found == by_fd_.end()) return;
-  unfinished_bytes_ -= found->second.scanner.unfinished_bytes();
-  if (fd == first_fd_) first_fd_ = -1;
+  Unfinished& all = *found->second.unfinished;
+  all.bytes -= found->second.scanner.unfinished_bytes();
+  lose_place(fd, found->second);
   by_fd_.erase(found);
 }
 
-bool Connections::note(Connection& connection, const std::uint8_t* data, std::size_t size) {
+void Connections::lose_place(int fd, Connection& connection) {
+  if (std::exchange(connection.goes_on, false)) std::erase(connection.unfinished->going_on, fd);
+}
+
+bool Connections::note(int fd, Connection& connection, const std::uint8_t* data, std::size_t size) {
   ZmtpScanner& scanner = connection.scanner;
-  unfinished_bytes_ -= scanner.unfinished_bytes();
+  connection.unfinished->bytes -= scanner.unfinished_bytes();
   const bool is_good = scanner.scan(data, size);
-  unfinished_bytes_ += scanner.unfinished_bytes();
-  // Of what is bad libzmq is given nothing.
-  if (const std::uint64_t memory = scanner.take_ended_memory(); memory > 0 && is_good) {
-    connection.intake->add(memory);
+  connection.unfinished->bytes += scanner.unfinished_bytes();
+  if (const std::uint64_t memory = scanner.take_ended_memory(); memory > 0) {
+    lose_place(fd, connection);
+    // Of what is bad libzmq is given nothing.
+    if (is_good) connection.intake->add(memory);
   }
   return is_good;
 }
 
-/// Of all unfinished messages the largest goes on, since its end frees the most.
-void Connections::watch_first() {
-  const MonoTime now = std::chrono::steady_clock::now();
-  if (first_fd_ >= 0) {
-    if (now < first_until_) return;
-    const std::uint64_t bytes = by_fd_.at(first_fd_).scanner.unfinished_bytes();
-    if (bytes >= std::exchange(first_bytes_, bytes) + Intake::progress_bytes_min) {
-      first_until_ = now + Intake::stalled_max;
-      return;
-    }
-    stalled.fetch_add(1, std::memory_order_relaxed);
-    by_fd_.at(first_fd_).is_cut = true;
-    shutdown(first_fd_, SHUT_RDWR);
-  }
-  first_fd_ = -1;
+/// Of all unfinished messages the largest, since its end frees the most.
+void Connections::let_one_go_on(Unfinished& all, MonoTime now) {
   std::uint64_t most = 0;
+  int largest = -1;
   for (const auto& [fd, connection] : by_fd_) {
     const std::uint64_t bytes = connection.scanner.unfinished_bytes();
-    if (connection.is_cut || bytes <= most) continue;
+    if (connection.unfinished != &all || connection.is_cut || connection.goes_on || bytes <= most) {
+      continue;
+    }
     most = bytes;
-    first_fd_ = fd;
+    largest = fd;
   }
-  first_bytes_ = most;
-  first_until_ = now + Intake::stalled_max;
+  if (largest < 0) return;
+  Connection& connection = by_fd_.at(largest);
+  connection.goes_on = true;
+  connection.bytes_before = most;
+  connection.stalled_at = now + Intake::stalled_max;
+  all.going_on.push_back(largest);
+}
+
+/// All of them together, and the largest first, until there is no more than enough.
+void Connections::give_up_stalled(Unfinished& all, std::uint64_t enough_bytes, MonoTime now) {
+  std::vector<std::pair<std::uint64_t, int>> stalled_fds;
+  for (const int fd : all.going_on) {
+    Connection& connection = by_fd_.at(fd);
+    if (now < connection.stalled_at) continue;
+    const std::uint64_t bytes = connection.scanner.unfinished_bytes();
+    const std::uint64_t before = std::exchange(connection.bytes_before, bytes);
+    connection.stalled_at = now + Intake::stalled_max;
+    if (bytes < before + Intake::progress_bytes_min) stalled_fds.emplace_back(bytes, fd);
+  }
+  std::ranges::sort(stalled_fds, std::greater<>());
+  std::uint64_t left = all.bytes;
+  for (const auto& [bytes, fd] : stalled_fds) {
+    if (left <= enough_bytes) break;
+    left -= bytes;
+    stalled.fetch_add(1, std::memory_order_relaxed);
+    by_fd_.at(fd).is_cut = true;
+    shutdown(fd, SHUT_RDWR);
+  }
+}
+
+void Connections::let_all_go_on(Unfinished& all) {
+  for (const int fd : all.going_on) by_fd_.at(fd).goes_on = false;
+  all.going_on.clear();
 }
 
 bool Connections::may_read(int fd, const Connection& connection) {
   if (connection.is_cut) return true;
   const std::uint64_t own = connection.scanner.unfinished_bytes();
-  if (fd == first_fd_ && own == 0) first_fd_ = -1;
-  const bool is_full = unfinished_bytes_ >= connection.intake->room_bytes();
-  if (is_full) {
-    watch_first();
-  } else {
-    first_fd_ = -1;
+  const std::uint64_t room = connection.intake->room_bytes();
+  Unfinished& all = *connection.unfinished;
+  const bool is_much = all.bytes >= room / 2;
+  if (is_much) {
+    const MonoTime now = std::chrono::steady_clock::now();
+    if (now >= all.look_at) {
+      all.look_at = now + 10 * rest;
+      give_up_stalled(all, room / 4, now);
+    }
+    if (all.going_on.empty() || !has_come(all.going_on.back())) let_one_go_on(all, now);
+  } else if (!all.going_on.empty()) {
+    let_all_go_on(all);
   }
-  if (own > 0) return !is_full || fd == first_fd_;
+  if (own > 0) {
+    return !is_much ||
+           (connection.goes_on && (all.bytes < room / 4 * 3 || fd == all.going_on.front()));
+  }
   // A new client says who it is in any case; otherwise it would be cut off for saying nothing.
   const std::uint64_t share = connection.scanner.is_ready() ? 1 : 2;
-  return (!is_full || share > 1) && connection.intake->has_room(share);
+  return all.bytes < share * room && connection.intake->has_room(share);
 }
 
 void Connections::rest_a_moment() {
@@ -327,7 +383,11 @@ void Intake::take(std::uint64_t part_bytes) {
                std::memory_order_relaxed);
 }
 
-void Intake::settle(MonoTime now) {
+void Intake::settle() {
+  settle_at(std::chrono::steady_clock::now());
+}
+
+void Intake::settle_at(MonoTime now) {
   if (now < settled_at_ + settle_period) return;
   settled_at_ = now;
   const std::uint64_t taken = taken_.load(std::memory_order_relaxed);
@@ -407,7 +467,7 @@ extern "C" {
   const ssize_t got =
       connection->is_cut ? 0 : syscall(SYS_recvfrom, fd, data, size, flags, nullptr, nullptr);
   if (got <= 0) return got;
-  if (connections->note(*connection, static_cast<const std::uint8_t*>(data), got)) return got;
+  if (connections->note(fd, *connection, static_cast<const std::uint8_t*>(data), got)) return got;
   (connection->scanner.is_oversubscribed() ? gate::oversubscribed : gate::cut_off)
       .fetch_add(1, std::memory_order_relaxed);
   connection->is_cut = true;

@@ -9,12 +9,15 @@
 //
 //   - A connection that would leave fewer than a quarter of the process's descriptors is closed at
 //     once. That quarter belongs to deliveries, spool and log.
-//   - A message that breaks ScanLimits, a peer that does not speak ZeroMQ, and a subscriber of more
-//     than ScanLimits allows, ends its connection.
+//   - Whatever breaks ScanLimits, or is not ZeroMQ, ends its connection, and libzmq gets nothing of
+//     what was read with it.
 //   - While messages that wait hold more than Intake::room_bytes(), nothing new is read: clients
-//     wait in the kernel. The same holds for messages that have not come whole; of these one at a
-//     time goes on, the largest first, and is cut off when it has stalled, for its end may never
-//     come.
+//     wait in the kernel.
+//   - Messages that have not come whole have the same room once more, each socket its own. From a
+//     half of it on, of those only some go on, the largest first, and one more whenever the kernel
+//     holds nothing more of the last; the others wait. Those that stall meanwhile are cut off
+//     together, until a quarter is left, for their end may never come. New messages begin until all
+//     of the room is used, so that small ones come through.
 //   - A peer that has sent and gone is read to its end. libzmq drops what the kernel holds of it if
 //     it hears of the end while the socket's high-water mark keeps it from reading; so it does not
 //     hear of it until it reads again.
@@ -42,7 +45,7 @@ namespace outrider::sidecar {
 class Intake {
  public:
   static constexpr std::uint64_t room_bytes_min = 64ULL << 20U;
-  /// The unfinished message that goes on has stalled if less than `progress_bytes_min` came in
+  /// An unfinished message that may go on has stalled if less than `progress_bytes_min` came in
   /// this time.
   static constexpr Duration stalled_max = std::chrono::seconds(1);
   static constexpr std::uint64_t progress_bytes_min = 1U << 20U;
@@ -62,7 +65,8 @@ class Intake {
   /// counted, was dropped by libzmq together with its peer. To be called while anything waiting()
   /// is counted; does its work once a settle_period, by which the I/O thread has passed on what it
   /// has read.
-  void settle(MonoTime now);
+  void settle();
+  void settle_at(MonoTime now);
 
   /// `share`: of how many times the room.
   bool has_room(std::uint64_t share) const {

@@ -30,9 +30,10 @@ ClientDrops::value_type& entry(ClientDrops& drops, std::string_view reason) {
 }  // namespace
 
 std::size_t ClientTable::Hash::operator()(const ClientId& id) const {
-  std::size_t hash;  // ids are random: any part of them is a hash
-  std::memcpy(&hash, id.data(), sizeof hash);
-  return hash;
+  std::uint64_t words[2];
+  static_assert(sizeof words == sizeof id);
+  std::memcpy(words, id.data(), sizeof words);
+  return Random(Random(seed_ ^ words[0]).next() ^ words[1]).next();
 }
 
 void ClientTable::note(const proto::FrameHeader& header, const Now& now) {

@@ -19,6 +19,7 @@
 
 #include "proto/frame_reader.hpp"
 #include "sidecar/base/clock.hpp"
+#include "sidecar/base/random.hpp"
 
 namespace outrider::sidecar {
 
@@ -32,6 +33,17 @@ class ClientTable {
   static constexpr Duration silence_min = std::chrono::hours(1);
   /// So are names that are longer, or are not made like a topic.
   static constexpr std::size_t reason_bytes_max = 64;
+
+  using ClientId = std::array<std::uint8_t, proto::client_id_bytes>;
+  /// Clients choose their ids, and must not be able to choose those that fall together.
+  class Hash {
+   public:
+    Hash() : seed_(system_seed()) {}
+    std::size_t operator()(const ClientId& id) const;
+
+   private:
+    std::uint64_t seed_;
+  };
 
   /// Takes note of a checked frame's header; one without a client id says nothing.
   void note(const proto::FrameHeader& header, const Now& now);
@@ -47,10 +59,6 @@ class ClientTable {
   std::size_t reason_count() const;
 
  private:
-  using ClientId = std::array<std::uint8_t, proto::client_id_bytes>;
-  struct Hash {
-    std::size_t operator()(const ClientId& id) const;
-  };
   struct Client {
     ClientId id;
     std::uint64_t sequence;

@@ -47,6 +47,7 @@ Status ZmqListener::open(void* context, zmq::socket_type type, int receive_frame
   if (handle == nullptr) throw zmq::error_t();
   socket_ = zmq::socket_ref(zmq::from_handle, handle);
   socket_.set(zmq::sockopt::rcvhwm, receive_frames_max);
+  socket_.set(zmq::sockopt::sndhwm, answers_max);
   socket_.set(zmq::sockopt::backlog, backlog_max);
   socket_.set(zmq::sockopt::linger, 0);
   socket_.set(zmq::sockopt::ipv6, true);
@@ -155,10 +156,10 @@ bool ZmqListener::has_more() {
 
 /// While the gate is shut nothing may come that would make the owner look again.
 void ZmqListener::settle() {
-  intake_->settle(std::chrono::steady_clock::now());
+  intake_->settle();
   if (settler_) return;
   settler_.emplace(reactor_, Intake::settle_period, [this] {
-    if (!has_more()) intake_->settle(std::chrono::steady_clock::now());
+    if (!has_more()) intake_->settle();
     if (intake_->waiting() == 0) settler_.reset();
   });
 }

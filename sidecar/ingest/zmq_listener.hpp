@@ -30,6 +30,11 @@ namespace outrider::sidecar {
 
 class ZmqListener {
  public:
+  /// Answers that wait for one client; beyond that they are dropped. libzmq notes what was read in
+  /// steps of a half, so that of a client with no more than answers_max / 2 frames unanswered (the
+  /// SDK has 16) none is. The largest has 25 KiB: a client that does not read takes 3 MiB.
+  static constexpr int answers_max = 128;
+
   explicit ZmqListener(Reactor& reactor) : reactor_(reactor) {}
   ~ZmqListener();
   ZmqListener(const ZmqListener&) = delete;

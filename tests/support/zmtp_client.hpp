@@ -10,6 +10,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -104,6 +105,17 @@ class ZmtpClient {
     char buffer[4096];
     pollfd ready{fd_, POLLIN, 0};
     return poll(&ready, 1, timeout_ms) == 1 && ::read(fd_, buffer, sizeof buffer) > 0;
+  }
+  /// How many bytes come until nothing has for `quiet_ms`, or so many are there.
+  std::size_t read_some(std::size_t bytes_max, int quiet_ms) const {
+    std::vector<char> buffer(1U << 16U);
+    std::size_t bytes = 0;
+    for (pollfd ready{fd_, POLLIN, 0}; bytes < bytes_max && poll(&ready, 1, quiet_ms) == 1;) {
+      const ssize_t got = ::read(fd_, buffer.data(), std::min(buffer.size(), bytes_max - bytes));
+      if (got <= 0) break;
+      bytes += static_cast<std::size_t>(got);
+    }
+    return bytes;
   }
   /// The other side closes.
   bool wait_for_end(int timeout_ms = 20'000) const {

@@ -190,6 +190,56 @@ TEST_F(CrowdTest, GivesUpMessagesThatStayUnfinishedWhenOthersNeedTheRoom) {
   EXPECT_GT(SocketGate::counts().stalled, stalled_before);
 }
 
+TEST_F(CrowdTest, GivesUpAllThatStallTogether) {
+  // Of each, the kernel holds some when the room is used up; and all of them send no more.
+  constexpr std::size_t clients_max = 300;
+  const std::string most = ZmtpClient::part(std::string(mib, 'x'), false).substr(0, 450 << 10U);
+  const auto stalled_before = SocketGate::counts().stalled;
+  std::vector<std::unique_ptr<ZmtpClient>> stalled;
+  for (std::size_t i = 0; i < clients_max; ++i) {
+    stalled.push_back(connect());
+    std::size_t sent = 0;
+    for (int tries = 0; tries < 100 && sent < most.size(); ++tries) {
+      sent += static_cast<std::size_t>(
+          std::max<ssize_t>(stalled.back()->write_some(std::string_view(most).substr(sent)), 0));
+    }
+  }
+  const MonoTime begin = clock_.now().mono;
+  const auto polite = connect();
+  EXPECT_TRUE(polite->write_all(ZmtpClient::part("good", false)));
+  EXPECT_TRUE(turn_until([&] { return sizes_.size() == 1; }));
+  EXPECT_TRUE(polite->write_all(ZmtpClient::part(std::string(mib, 'g'), false)));
+  EXPECT_TRUE(turn_until([&] { return sizes_.size() == 2; }));
+  EXPECT_GT(SocketGate::counts().stalled, stalled_before + 30);
+  EXPECT_LT(clock_.now().mono - begin, seconds(10)) << "not one a second";
+}
+
+TEST_F(CrowdTest, WhatStaysUnfinishedOnOneSocketHoldsNobodyOffAtAnother) {
+  config_.confirm_endpoint = "ipc://" + dir_.file("c.sock");
+  auto confirm = open_zmq_confirm_source(config_, context_.get(), reactor_, log_);
+  ASSERT_TRUE(confirm.ok());
+  const std::string most = ZmtpClient::part(std::string(16 * mib, 'x'), false).substr(0, 15 * mib);
+  std::vector<std::unique_ptr<ZmtpClient>> stalled;
+  for (int i = 0; i < 6; ++i) {
+    stalled.push_back(connect());
+    std::size_t sent = 0;
+    for (int tries = 0; tries < 2000 && sent < most.size(); ++tries) {
+      sent += static_cast<std::size_t>(
+          std::max<ssize_t>(stalled.back()->write_some(std::string_view(most).substr(sent)), 0));
+    }
+  }
+  const auto stalled_before = SocketGate::counts().stalled;
+  const ZmtpClient client(dir_.file("c.sock"));
+  ASSERT_TRUE(client.greet("DEALER"));
+  std::size_t frames = 0;
+  for (int i = 0; i < 3; ++i) client.write_all(ZmtpClient::part(std::string(mib, 'g'), false));
+  EXPECT_TRUE(turn_until([&] {
+    while (confirm.value()->receive()) ++frames;
+    return frames == 3;
+  }));
+  EXPECT_EQ(SocketGate::counts().stalled, stalled_before) << "it had to wait for that";
+}
+
 /// What libzmq has thrown away is still counted, until the socket was found empty twice.
 TEST(IntakeTest, ForgetsWhatNeverCameWhileOthersGoOn) {
   Intake intake(ScanLimits{1000}, /*is_bounded=*/true);
@@ -199,16 +249,16 @@ TEST(IntakeTest, ForgetsWhatNeverCameWhileOthersGoOn) {
   for (int i = 0; i < 3; ++i) {
     intake.add(memory_of_part(10));
     intake.take(10);
-    intake.settle(now += Intake::settle_period);
+    intake.settle_at(now += Intake::settle_period);
   }
   EXPECT_TRUE(intake.has_room(1));
   EXPECT_LE(intake.waiting(), 2 * memory_of_part(10));
   // What came after the last look may still be on its way.
   intake.add(500);
-  intake.settle(now + Intake::settle_period / 2);
-  intake.settle(now += Intake::settle_period);
+  intake.settle_at(now + Intake::settle_period / 2);
+  intake.settle_at(now += Intake::settle_period);
   EXPECT_EQ(intake.waiting(), 500U);
-  intake.settle(now += Intake::settle_period);
+  intake.settle_at(now += Intake::settle_period);
   EXPECT_EQ(intake.waiting(), 0U);
 }
 

@@ -1,6 +1,7 @@
 #include "sidecar/ingest/ingest_agent.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include <gtest/gtest.h>
 
@@ -343,6 +344,22 @@ class ClientTableTest : public ::testing::Test {
   ClientTable table;
   test::ManualClock clock;
 };
+
+/// As a map with half as many buckets would see it.
+TEST(ClientTableHash, TellsIdsApartByAllTheirBytes) {
+  const ClientTable::Hash hash;
+  for (std::size_t at = 0; at < proto::client_id_bytes; at += 2) {
+    std::set<std::size_t> buckets;
+    for (std::size_t i = 0; i < 4096; ++i) {
+      ClientTable::ClientId id{};
+      id[at] = static_cast<std::uint8_t>(i);
+      id[at + 1] = static_cast<std::uint8_t>(i >> 8U);
+      buckets.insert(hash(id) % 2048);
+    }
+    EXPECT_GT(buckets.size(), 1500U) << at;
+  }
+  EXPECT_NE(hash({}), ClientTable::Hash()({})) << "each has a seed of its own";
+}
 
 TEST_F(ClientTableTest, IsBoundedInClients) {
   flood();

@@ -10,8 +10,10 @@
 #include <sys/stat.h>
 #include <zmq.h>
 
+#include "sidecar/ingest/zmq_listener.hpp"
 #include "support/memory_log.hpp"
 #include "support/temp_dir.hpp"
+#include "support/zmtp_client.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -243,6 +245,35 @@ TEST_F(ZmqSourceTest, AnswersAClientThatComesBackUnderItsIdentity) {
   }
   EXPECT_EQ(log_.count("came back under its ZeroMQ identity"), 1);
   for (void* client : clients) zmq_close(client);
+  source.close();
+}
+
+TEST_F(ZmqSourceTest, KeepsSoManyAnswersForAClientThatDoesNotRead) {
+  config_.confirm_endpoint = ipc_;
+  auto opened = open_zmq_confirm_source(config_, context_.get(), reactor_, log_);
+  ASSERT_TRUE(opened.ok());
+  ConfirmSource& source = *opened.value();
+  const test::ZmtpClient client(path_);
+  ASSERT_TRUE(client.greet("DEALER"));
+  ASSERT_TRUE(client.write_all(test::ZmtpClient::part("frame", false)));
+  std::optional<PeerFrame> frame;
+  const MonoTime deadline = clock_.now().mono + seconds(20);
+  while (!(frame = source.receive()) && clock_.now().mono < deadline) {
+    reactor_.wait(std::chrono::milliseconds(100));
+  }
+  ASSERT_TRUE(frame);
+  const std::string peer = frame->peer;
+  const std::string answer(16'000, 'a');
+  constexpr std::size_t header_bytes = 9;
+  constexpr auto all = static_cast<std::size_t>(ZmqListener::answers_max);
+  for (int round = 0; round < 4; ++round) {
+    for (std::size_t i = 0; i < all / 2; ++i) source.answer(peer, answer);
+    const std::size_t bytes = all / 2 * (answer.size() + header_bytes);
+    ASSERT_EQ(client.read_some(bytes, 20'000), bytes) << "a client that reads loses none";
+  }
+  for (std::size_t i = 0; i < 20 * all; ++i) source.answer(peer, answer);
+  // Those that wait here, and what the kernel and libzmq had taken on their way.
+  EXPECT_LT(client.read_some(SIZE_MAX, 500), all * answer.size() + (2U << 20U));
   source.close();
 }
 
