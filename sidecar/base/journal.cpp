@@ -16,7 +16,7 @@ bool is_journal(int fd, const char* journal_stream) {
 }
 
 bool is_journal(int fd) {
-  return is_journal(fd, std::getenv("JOURNAL_STREAM"));
+  return is_journal(fd, std::getenv("JOURNAL_STREAM"));  // NOLINT(concurrency-mt-unsafe)
 }
 
 std::string_view journal_priority(LogLevel level) {
