@@ -167,6 +167,7 @@ struct Unfinished {
   std::uint64_t bytes = 0;
   std::vector<int> going_on;  ///< though there is much of it; in the order in which they were let
   MonoTime look_at{};         ///< for those that have stalled
+  MonoTime let_at{};          ///< one more of them go on
 };
 
 struct Connection {
@@ -256,13 +257,16 @@ void Connections::let_one_go_on(Unfinished& all, MonoTime now) {
   int largest = -1;
   for (const auto& [fd, connection] : by_fd_) {
     const std::uint64_t bytes = connection.scanner.unfinished_bytes();
-    if (connection.unfinished != &all || connection.is_cut || connection.goes_on || bytes <= most) {
-      continue;
-    }
+    const bool can_go_on = connection.unfinished == &all && !connection.is_cut &&
+                           !connection.goes_on && !connection.is_out_of_epoll;
+    if (!can_go_on || bytes <= most) continue;
     most = bytes;
     largest = fd;
   }
-  if (largest < 0) return;
+  if (largest < 0) {
+    all.let_at = now + 10 * rest;
+    return;
+  }
   Connection& connection = by_fd_.at(largest);
   connection.goes_on = true;
   connection.bytes_before = most;
@@ -272,6 +276,12 @@ void Connections::let_one_go_on(Unfinished& all, MonoTime now) {
 
 /// All of them together, and the largest first, until there is no more than enough.
 void Connections::give_up_stalled(Unfinished& all, std::uint64_t enough_bytes, MonoTime now) {
+  // One that libzmq does not read has not stalled: it waits for us.
+  std::erase_if(all.going_on, [this](int fd) {
+    Connection& connection = by_fd_.at(fd);
+    connection.goes_on = !connection.is_out_of_epoll;
+    return !connection.goes_on;
+  });
   std::vector<std::pair<std::uint64_t, int>> stalled_fds;
   for (const int fd : all.going_on) {
     Connection& connection = by_fd_.at(fd);
@@ -309,7 +319,8 @@ bool Connections::may_read(int fd, const Connection& connection) {
       all.look_at = now + 10 * rest;
       give_up_stalled(all, room / 4, now);
     }
-    if (all.going_on.empty() || !has_come(all.going_on.back())) let_one_go_on(all, now);
+    const bool is_last_done = all.going_on.empty() || !has_come(all.going_on.back());
+    if (is_last_done && now >= all.let_at) let_one_go_on(all, now);
   } else if (!all.going_on.empty()) {
     let_all_go_on(all);
   }

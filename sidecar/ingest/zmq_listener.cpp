@@ -146,6 +146,12 @@ bool ZmqListener::receive_peer(zmq::message_t& message) {
   }
 }
 
+void ZmqListener::note_answer() {
+  if (++unnoted_answers_ < answers_unnoted_max) return;
+  unnoted_answers_ = 0;
+  has_more();
+}
+
 /// Also lets libzmq take note of its peers.
 bool ZmqListener::has_more() {
   int events = 0;

@@ -30,10 +30,13 @@ namespace outrider::sidecar {
 
 class ZmqListener {
  public:
-  /// Answers that wait for one client; beyond that they are dropped. libzmq notes what was read in
-  /// steps of a half, so that of a client with no more than answers_max / 2 frames unanswered (the
-  /// SDK has 16) none is. The largest has 25 KiB: a client that does not read takes 3 MiB.
+  /// Answers that wait for one client; beyond that they are dropped. The largest has 25 KiB: a
+  /// client that does not read takes 3 MiB. None is dropped of a client with no more than
+  /// unanswered_max frames unanswered (the SDK has 16): libzmq tells us of what it has read in
+  /// steps of a half, and we ask it once in answers_unnoted_max answers.
   static constexpr int answers_max = 128;
+  static constexpr int answers_unnoted_max = 16;
+  static constexpr int unanswered_max = answers_max - answers_max / 2 - answers_unnoted_max;
 
   explicit ZmqListener(Reactor& reactor) : reactor_(reactor) {}
   ~ZmqListener();
@@ -48,6 +51,8 @@ class ZmqListener {
   bool receive(zmq::message_t& message);
   /// A ROUTER's first part, which libzmq makes and nobody has sent.
   bool receive_peer(zmq::message_t& message);
+  /// To be called before each answer.
+  void note_answer();
   /// The parts behind this one.
   void skip_rest(zmq::message_t& message);
 
@@ -73,6 +78,7 @@ class ZmqListener {
   std::optional<IpcEndpoints> ipcs_;
   std::shared_ptr<Intake> intake_;
   std::size_t unnoted_bytes_ = 0;  ///< received since libzmq was last asked about its peers
+  int unnoted_answers_ = 0;
   std::optional<Ticker> ticker_;
   std::optional<Ticker> settler_;  ///< while the gate counts something that has not come
   std::optional<GateLog> gate_log_;

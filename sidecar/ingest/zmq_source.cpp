@@ -81,6 +81,7 @@ class ZmqConfirmSource final : public ConfirmSource {
                                   : zmq::send_flags::dontwait;
       return listener_.socket().send(zmq::buffer(text), flags).has_value();
     };
+    listener_.note_answer();
     try {
       if (!part(peer.substr(1), true)) return;
       if (peer.front() == has_delimiter) part({}, true);

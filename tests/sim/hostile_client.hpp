@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "proto/confirm.hpp"
 #include "proto/frame_reader.hpp"
 #include "sidecar/base/random.hpp"
 #include "support/frames.hpp"
@@ -60,7 +61,11 @@ class HostileClient {
 
   /// Bytes that are no events, as many as they are.
   HostileFrame junk(std::uint64_t events) {
-    return {frame_bytes(std::vector<std::string>(events, std::string(1, '\0')), header()), events};
+    const bool is_tiny = random_.chance(0.5);
+    const std::string event = is_tiny ? std::string(1, '\0') : "\xa4text";
+    // Events have five bytes: a frame of many that have one is refused as a whole.
+    const bool is_whole = is_tiny && events - events / 5 > proto::refused_events_max;
+    return {frame_bytes(std::vector<std::string>(events, event), header()), is_whole ? 0 : events};
   }
 
   HostileFrame cut() {

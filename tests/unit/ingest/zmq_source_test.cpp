@@ -265,12 +265,13 @@ TEST_F(ZmqSourceTest, KeepsSoManyAnswersForAClientThatDoesNotRead) {
   const std::string peer = frame->peer;
   const std::string answer(16'000, 'a');
   constexpr std::size_t header_bytes = 9;
-  constexpr auto all = static_cast<std::size_t>(ZmqListener::answers_max);
-  for (int round = 0; round < 4; ++round) {
-    for (std::size_t i = 0; i < all / 2; ++i) source.answer(peer, answer);
-    const std::size_t bytes = all / 2 * (answer.size() + header_bytes);
+  constexpr std::size_t window = ZmqListener::unanswered_max;
+  for (int round = 0; round < 100; ++round) {
+    for (std::size_t i = 0; i < window; ++i) source.answer(peer, answer);
+    const std::size_t bytes = window * (answer.size() + header_bytes);
     ASSERT_EQ(client.read_some(bytes, 20'000), bytes) << "a client that reads loses none";
   }
+  constexpr std::size_t all = ZmqListener::answers_max;
   for (std::size_t i = 0; i < 20 * all; ++i) source.answer(peer, answer);
   // Those that wait here, and what the kernel and libzmq had taken on their way.
   EXPECT_LT(client.read_some(SIZE_MAX, 500), all * answer.size() + (2U << 20U));
