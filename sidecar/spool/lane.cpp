@@ -162,7 +162,7 @@ bool Lane::is_busy() const {
   return spool_.has_many_dead();
 }
 
-void Lane::write_settlements(Group& group) {
+void Lane::write_settlements(Question& question) {
   for (const BlockId id : touched_) {
     const auto found = open_.find(id);
     Open& open = found->second;
@@ -177,7 +177,7 @@ void Lane::write_settlements(Group& group) {
     } else {
       settlement.settled = open.settled;
     }
-    group.settlements.push_back(std::move(settlement));
+    question.settlements.push_back(std::move(settlement));
   }
   touched_.clear();
 }

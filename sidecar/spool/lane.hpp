@@ -127,7 +127,7 @@ class Lane {
   void note_released(const Moved& moved);
   void note_returned(const Moved& moved);
   void note_read(ReadAnswer& answer);
-  void write_settlements(Group& group);
+  void write_settlements(Question& question);
 
   Spool& spool_;
   LaneIndex index_;

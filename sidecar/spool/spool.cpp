@@ -44,7 +44,7 @@ Spool::Spool(const SpoolSettings& settings, const std::vector<StoredTotals>& tot
       log_(log),
       bytes_max_(settings.bytes_max),
       frame_bytes_max_(std::min(settings.frame_bytes_max, settings.bytes_max)),
-      gathered_(std::make_unique<Group>()) {
+      gathered_(std::make_unique<Question>()) {
   for (std::size_t i = 0; i < settings.lanes.size(); ++i) {
     lanes_.push_back(
         std::make_unique<Lane>(*this, static_cast<LaneIndex>(i), settings.lanes[i], totals[i]));
@@ -56,8 +56,8 @@ Spool::Spool(const SpoolSettings& settings, const std::vector<StoredTotals>& tot
 
 int Spool::do_work(const Now& now) {
   int work = 0;
-  for (const std::unique_ptr<Group>& group : exchange_.collect()) {
-    take_answer(*group, now);
+  for (const std::unique_ptr<Answer>& answer : exchange_.collect()) {
+    take_answer(*answer, now);
     ++work;
   }
   return work;
@@ -73,76 +73,82 @@ void Spool::hand_over(const Now& now) {
   gathered_bytes_ = 0;
   spilled_bytes_ = 0;
   dead_bytes_ = 0;
-  exchange_.ask(std::exchange(gathered_, std::make_unique<Group>()));
+  exchange_.ask(std::exchange(gathered_, std::make_unique<Question>()));
 }
 
 MonoTime Spool::next_deadline() const {
   return !is_asking_ && (!gathered_->is_empty() || has_settlements()) ? retry_at_ : never;
 }
 
-void Spool::take_answer(Group& group, const Now& now) {
-  if (group.is_asked) {
+void Spool::take_answer(Answer& answer, const Now& now) {
+  if (answer.question) {
     is_asking_ = false;
     asked_spilled_ = 0;
+    take_intake(*answer.question, answer);
+    take_frames(*answer.question, answer);
   }
-  take_intake(group);
-  take_frames(group);
-  for (const Moved& moved : group.released) lanes_[moved.lane]->note_released(moved);
-  for (const Moved& moved : group.returned) lanes_[moved.lane]->note_returned(moved);
+  for (const Moved& moved : answer.released) lanes_[moved.lane]->note_released(moved);
+  for (const Moved& moved : answer.returned) lanes_[moved.lane]->note_returned(moved);
   // What is on disk only may stand before what has come back: then that is read again behind it.
-  for (const Moved& moved : group.left) lanes_[moved.lane]->note_left(moved);
-  for (Block& block : group.stored) lanes_[block.lane]->note_stored(std::move(block));
-  for (ReadAnswer& answer : group.reads_done) lanes_[answer.request.lane]->note_read(answer);
-  if (group.dead_trimmed > 0) {
-    log_.warn("the oldest dead letters were removed, for there are too many",
-              {{"events", std::to_string(group.dead_trimmed)}});
+  for (const Moved& moved : answer.left) lanes_[moved.lane]->note_left(moved);
+  for (Block& block : answer.stored) lanes_[block.lane]->note_stored(std::move(block));
+  for (std::size_t i = 0; i < answer.reads.size(); ++i) {
+    lanes_[answer.question->reads[i].lane]->note_read(answer.reads[i]);
   }
-  if (group.has_failed) keep_undone(group);
-  const bool is_read_failing = std::any_of(group.reads_done.begin(), group.reads_done.end(),
-                                           [](const auto& answer) { return answer.has_failed; });
+  if (answer.dead_trimmed > 0) {
+    log_.warn("the oldest dead letters were removed, for there are too many",
+              {{"events", std::to_string(answer.dead_trimmed)}});
+  }
+  if (answer.has_failed && answer.question) keep_undone(*answer.question);
+  const bool is_read_failing = std::any_of(answer.reads.begin(), answer.reads.end(),
+                                           [](const auto& read) { return read.has_failed; });
   const bool is_in_trouble =
-      group.has_failed || is_read_failing ||
-      (group.intake_trouble && *group.intake_trouble != StorageTrouble::full);
+      answer.has_failed || is_read_failing ||
+      (answer.intake_trouble && *answer.intake_trouble != StorageTrouble::full);
   if (is_in_trouble) retry_at_ = now.mono + retry_interval;
 }
 
-void Spool::take_intake(Group& group) {
-  if (group.intake_trouble) {
-    const DropReason reason = drop_reason(*group.intake_trouble);
-    for (const Entry& entry : group.spilled) lanes_[entry.lane]->note_not_stored(entry, reason);
-    put_before(group.marks, undone_marks_);
+void Spool::take_intake(Question& question, const Answer& answer) {
+  if (answer.intake_trouble) {
+    const DropReason reason = drop_reason(*answer.intake_trouble);
+    for (const Entry& entry : question.spilled) lanes_[entry.lane]->note_not_stored(entry, reason);
+    put_before(question.marks, undone_marks_);
   } else {
-    for (const Block& block : group.front) lanes_[block.lane]->note_front_stored(block);
+    for (const Block& block : question.front) lanes_[block.lane]->note_front_stored(block);
   }
 }
 
-void Spool::take_frames(Group& group) {
-  for (ConfirmedFrame& frame : group.frames) {
-    if (group.intake_trouble) frame.status = refusal_for(*group.intake_trouble);
-    for (std::size_t i = 0; i < frame.entries; ++i) {
-      const Entry& entry = group.confirmed[frame.first_entry + i];
+void Spool::take_frames(const Question& question, const Answer& answer) {
+  for (std::size_t i = 0; i < question.frames.size(); ++i) {
+    const ConfirmedFrame& frame = question.frames[i];
+    const FrameAnswer fate =
+        answer.intake_trouble
+            ? FrameAnswer{refusal_for(*answer.intake_trouble), false, frame.refused}
+            : answer.frames[i];
+    for (std::size_t j = 0; j < frame.entries; ++j) {
+      const Entry& entry = question.confirmed[frame.first_entry + j];
       Lane& lane = *lanes_[entry.lane];
-      if (frame.is_new && !group.intake_trouble) {
+      if (fate.is_new) {
         lane.note_confirmed(entry);
       } else {
         lane.note_not_confirmed(entry.record_bytes);
       }
     }
     fault_point("before_answer");
-    if (answer_frame_) answer_frame_(frame);
+    if (answer_frame_) answer_frame_(frame, fate);
     fault_point("after_answer");
   }
 }
 
 /// The disk failed: what must not be forgotten is asked for again.
-void Spool::keep_undone(Group& group) {
-  put_before(group.settlements, gathered_->settlements);
-  put_before(group.front, gathered_->front);
-  for (const DeadLetter& letter : group.dead) {
+void Spool::keep_undone(Question& question) {
+  put_before(question.settlements, gathered_->settlements);
+  put_before(question.front, gathered_->front);
+  for (const DeadLetter& letter : question.dead) {
     dead_bytes_ += letter.record.size() + letter.answer.size();
   }
-  put_before(group.dead, gathered_->dead);
-  gathered_->wants_look = gathered_->wants_look || group.wants_look;
+  put_before(question.dead, gathered_->dead);
+  gathered_->wants_look = gathered_->wants_look || question.wants_look;
 }
 
 void Spool::give_up() {

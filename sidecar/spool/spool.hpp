@@ -37,7 +37,7 @@ class Spool final : public Agent {
   static constexpr Duration retry_interval = std::chrono::milliseconds(200);
 
   /// Gets the frames whose fate is decided.
-  using AnswerFrame = std::function<void(const ConfirmedFrame& frame)>;
+  using AnswerFrame = std::function<void(const ConfirmedFrame& frame, const FrameAnswer& answer)>;
 
   Spool(const SpoolSettings& settings, const std::vector<StoredTotals>& totals, Exchange& exchange,
         Log& log);
@@ -92,10 +92,10 @@ class Spool final : public Agent {
   void spill(LaneIndex lane, const RecordView& record, std::uint64_t due_ns, const Now& now);
   proto::Refusal refusal_of(std::span<const LaneIndex> lanes, std::uint64_t bytes);
   bool has_settlements() const { return !touched_.empty(); }
-  void take_answer(Group& group, const Now& now);
-  void take_intake(Group& group);
-  void take_frames(Group& group);
-  void keep_undone(Group& group);
+  void take_answer(Answer& answer, const Now& now);
+  void take_intake(Question& question, const Answer& answer);
+  void take_frames(const Question& question, const Answer& answer);
+  void keep_undone(Question& question);
   void forget_frame();
 
   Exchange& exchange_;
@@ -105,7 +105,7 @@ class Spool final : public Agent {
   std::vector<std::unique_ptr<Lane>> lanes_;
   AnswerFrame answer_frame_;
 
-  std::unique_ptr<Group> gathered_;
+  std::unique_ptr<Question> gathered_;
   std::uint64_t gathered_bytes_ = 0;  ///< all that its new events and frames take
   std::uint64_t spilled_bytes_ = 0;   ///< of them, spilled events
   Bytes frame_bytes_;                 ///< of the frame that is not complete yet
