@@ -94,7 +94,8 @@ App::App(const Config& config, AppParts& parts, std::unique_ptr<Spool> spool,
     recurrence_.restore(mark.name, mark.last_ns);
     std::erase(new_schedules_, mark.name);
   }
-  spool_->on_answer([this](const ConfirmedFrame& frame) { confirm(frame); });
+  spool_->on_answer(
+      [this](const ConfirmedFrame& frame, const FrameAnswer& answer) { confirm(frame, answer); });
   ConfirmSink& sink = *this;
   confirm_.emplace(*confirm_source_, frame_limits(config), sink, log, ~seed);
 }
@@ -169,22 +170,21 @@ void App::add_frame(FrameToConfirm frame) {
   spool_->add_frame(std::move(confirmed));
 }
 
-void App::confirm(const ConfirmedFrame& frame) {
-  if (frame.status != proto::Refusal::none) {
+void App::confirm(const ConfirmedFrame& frame, const FrameAnswer& answer) {
+  if (answer.status != proto::Refusal::none) {
     ++confirmed_.frames_refused;
-  } else if (frame.is_new) {
+  } else if (answer.is_new) {
     ++confirmed_.frames;
   } else {
     ++confirmed_.frames_again;
   }
-  const bool is_new = frame.is_new && frame.status == proto::Refusal::none;
-  if (is_new) {
+  if (answer.is_new) {
     unrouted_ += frame.counts.unrouted;
     for (const auto& [lane, events] : frame.counts.sampled) {
       destinations_[lane]->count_sampled_out(events);
     }
   }
-  confirm_->answer(frame.peer, frame.sequence, frame.status, frame.refused, is_new,
+  confirm_->answer(frame.peer, frame.sequence, answer.status, answer.refused, answer.is_new,
                    frame.counts.events);
 }
 

@@ -93,7 +93,7 @@ class App final : public Agent, private RecordSink, private ConfirmSink {
   void add_frame(FrameToConfirm frame) override;
   void drop_frame() override;
   std::string_view full_destination() const override;
-  void confirm(const ConfirmedFrame& frame);
+  void confirm(const ConfirmedFrame& frame, const FrameAnswer& answer);
   void note_unrouted(std::string_view topic, const Now& now);
   void run_schedules(const Now& now);
   void mark_memory();

@@ -1,11 +1,15 @@
 // What the sidecar's thread and the storage thread say to each other.
 //
-// Used by Spool and its lanes (ask) and StorageAgent (answers). A Group is everything that one
+// Used by Spool and its lanes (ask) and StorageAgent (answers). A Question is everything that one
 // transaction is to do: what a turn of the sidecar's thread has gathered goes to the storage thread
-// whole, comes back whole with its answers, and only then goes the next. While one group is
-// written the next one grows: that is the group commit.
+// whole, comes back unchanged inside of its Answer, and only then goes the next. While one is
+// written the next one grows: that is the group commit. The storage thread also speaks unasked, of
+// scheduled events that are due.
 //
-// Thread: a Group belongs to whoever holds it; Exchange is safe from both threads.
+// No field is half of each: the sidecar's thread writes a Question and the storage thread only
+// reads it; the storage thread writes an Answer.
+//
+// Thread: both belong to whoever holds them; Exchange is safe from both threads.
 #pragma once
 
 #include <array>
@@ -40,7 +44,7 @@ struct Block {
   Bytes settled;  ///< a bit an event; empty: none is
 };
 
-/// One event to be stored: where in Group::bytes its record lies and whose it is.
+/// One event to be stored: where in Question::bytes its record lies and whose it is.
 struct Entry {
   LaneIndex lane;
   std::uint32_t record_bytes;
@@ -66,11 +70,16 @@ struct ConfirmedFrame {
   std::uint64_t sequence = 0;
   std::vector<proto::RefusedEvent> refused;
   FrameCounts counts;
-  std::size_t first_entry = 0;  ///< in Group::confirmed
+  std::size_t first_entry = 0;  ///< in Question::confirmed
   std::size_t entries = 0;
-  // The answer.
+};
+
+/// What became of a ConfirmedFrame.
+struct FrameAnswer {
   proto::Refusal status = proto::Refusal::none;
   bool is_new = false;  ///< its entries were stored, now
+  /// The frame's; of one that comes again, those of its first time.
+  std::vector<proto::RefusedEvent> refused;
 };
 
 /// Events of a block that are settled and need not be kept.
@@ -101,7 +110,6 @@ struct ReadRequest {
 };
 
 struct ReadAnswer {
-  ReadRequest request;
   std::vector<Block> blocks;
   std::uint64_t damaged_events = 0;  ///< of blocks that could not be read and were set aside
   bool is_end = false;               ///< there are no more
@@ -123,8 +131,8 @@ struct Moved {
   std::uint64_t damaged_bytes = 0;
 };
 
-struct Group {
-  // What is asked. New events:
+struct Question {
+  // New events:
   Bytes bytes;
   std::vector<Entry> spilled;
   std::vector<Entry> confirmed;
@@ -138,25 +146,28 @@ struct Group {
   std::vector<ReadRequest> reads;
   bool wants_look = false;  ///< somebody else has changed the database
 
-  // The answer.
-  bool is_asked = false;  ///< false: the storage thread speaks by itself
-  /// Why none of the new events was taken; frames have a status of their own besides.
-  std::optional<StorageTrouble> intake_trouble;
-  /// Nothing was done at all: settlements and dead letters are to be asked for again.
-  bool has_failed = false;
-  std::vector<Block> stored;    ///< of `confirmed` and of what was released, for delivery at once
-  std::vector<Moved> left;      ///< the same, of blocks that are on disk only
-  std::vector<Moved> released;  ///< scheduled events that are in `stored` or `left`
-  std::vector<Moved> returned;  ///< dead letters that a person put back; on disk only
-  std::vector<ReadAnswer> reads_done;
-  std::uint64_t dead_trimmed = 0;  ///< the oldest dead letters, beyond the limits
-
   bool has_intake() const {
     return !spilled.empty() || !frames.empty() || !marks.empty() || !front.empty();
   }
   bool is_empty() const {
     return !has_intake() && settlements.empty() && dead.empty() && reads.empty() && !wants_look;
   }
+};
+
+struct Answer {
+  /// As it was asked; null: the storage thread speaks by itself.
+  std::unique_ptr<Question> question;
+  /// Why none of the new events was taken.
+  std::optional<StorageTrouble> intake_trouble;
+  /// Nothing was done at all: settlements and dead letters are to be asked for again.
+  bool has_failed = false;
+  std::vector<FrameAnswer> frames;  ///< one for each of the question's, or none: intake_trouble
+  std::vector<ReadAnswer> reads;    ///< one for each of the question's
+  std::vector<Block> stored;    ///< of `confirmed` and of what was released, for delivery at once
+  std::vector<Moved> left;      ///< the same, of blocks that are on disk only
+  std::vector<Moved> released;  ///< scheduled events that are in `stored` or `left`
+  std::vector<Moved> returned;  ///< dead letters that a person put back; on disk only
+  std::uint64_t dead_trimmed = 0;  ///< the oldest dead letters, beyond the limits
 };
 
 class Exchange {
@@ -166,19 +177,19 @@ class Exchange {
   std::function<void()> wake_sidecar = [] {};
 
   // The sidecar's thread.
-  void ask(std::unique_ptr<Group> group);
-  std::vector<std::unique_ptr<Group>> collect();
+  void ask(std::unique_ptr<Question> question);
+  std::vector<std::unique_ptr<Answer>> collect();
 
   // The storage thread.
-  std::unique_ptr<Group> take();
-  void answer(std::unique_ptr<Group> group);
+  std::unique_ptr<Question> take();
+  void answer(std::unique_ptr<Answer> answer);
   /// Answers that nobody has collected yet.
   std::size_t uncollected() const;
 
  private:
   mutable std::mutex mutex_;
-  std::unique_ptr<Group> asked_;
-  std::vector<std::unique_ptr<Group>> answers_;
+  std::unique_ptr<Question> asked_;
+  std::vector<std::unique_ptr<Answer>> answers_;
 };
 
 }  // namespace outrider::sidecar

@@ -4,15 +4,15 @@
 
 namespace outrider::sidecar {
 
-Lane::Lane(GroupBuilder& group, LaneIndex index, const LaneSettings& settings,
+Lane::Lane(QuestionBuilder& question, LaneIndex index, const LaneSettings& settings,
            const StoredTotals& totals)
-    : group_(group),
+    : question_(question),
       index_(index),
       settings_(settings),
       totals_(totals),
       order_(totals, settings.is_fresh_first),
       counted_bytes_(order_.bytes()) {
-  group_.count_bytes(0, counted_bytes_);
+  question_.count_bytes(0, counted_bytes_);
 }
 
 void Lane::attach(Ledger& ledger) {
@@ -27,7 +27,7 @@ void Lane::publish() {
   ledger_->spooled = order_.spooled();
   ledger_->scheduled = order_.at(Place::scheduled).events;
   const std::uint64_t bytes = order_.bytes();
-  group_.count_bytes(std::exchange(counted_bytes_, bytes), bytes);
+  question_.count_bytes(std::exchange(counted_bytes_, bytes), bytes);
 }
 
 // Coming in ---------------------------------------------------------------------------------------
@@ -42,8 +42,8 @@ bool Lane::schedule(const RecordView& record, std::uint64_t due_ns, const Now& n
 
 bool Lane::add(Place place, const RecordView& record, std::uint64_t due_ns, const Now& now) {
   const std::size_t bytes = stored_record_bytes(record);
-  if (!has_room(bytes) || !group_.has_room_to_spill(bytes)) return false;
-  group_.spill(index_, record, due_ns, now);
+  if (!has_room(bytes) || !question_.has_room_to_spill(bytes)) return false;
+  question_.spill(index_, record, due_ns, now);
   order_.add(place, bytes);
   publish();
   return true;
@@ -70,7 +70,7 @@ void Lane::put_back(PutBack events) {
     for (Block& block : events.blocks) {
       block.lane = index_;
       all += {block.events, block.records.size()};
-      group_.put_front(std::move(block));
+      question_.put_front(std::move(block));
     }
     order_.put_back(all, events.unsaved);
   }
@@ -96,13 +96,13 @@ void Lane::take_next() {
 }
 
 void Lane::read_ahead() {
-  if (auto request = order_.begin_read(index_)) group_.read(*request);
+  if (auto request = order_.begin_read(index_)) question_.read(*request);
 }
 
 // Done --------------------------------------------------------------------------------------------
 
 void Lane::settle(const RecordOrigin& origin, std::uint64_t bytes) {
-  if (order_.settle(origin, bytes)) group_.note_settled(index_);
+  if (order_.settle(origin, bytes)) question_.note_settled(index_);
   publish();
 }
 
@@ -117,7 +117,7 @@ void Lane::bury(const RecordView& record, const Obituary& obituary, const Now& n
   letter.answer = obituary.answer;
   letter.record.resize(stored_record_bytes(record));
   write_stored_record(record, now, letter.record.data());
-  group_.bury(std::move(letter));
+  question_.bury(std::move(letter));
 }
 
 // What the disk says ------------------------------------------------------------------------------

@@ -2,8 +2,8 @@
 //
 // Used by Backlog, which spills into it, takes blocks from it and tells what is settled, and by App
 // for events that arrive with a date; Spool tells it what the disk says. Nothing here touches the
-// disk: what is to be stored, read or removed is asked of the GroupBuilder and done by the storage
-// thread.
+// disk: what is to be stored, read or removed is asked of the QuestionBuilder and done by the
+// storage thread.
 //
 // Blocks come back in the order in which they were stored: while anything is on disk that is not in
 // memory, what comes later is behind it. With `is_fresh_first`, what was confirmed just now
@@ -12,9 +12,9 @@
 // Where each event is and which comes next is LaneOrder's; the ledger's `spooled` and `scheduled`,
 // and the bytes that count against the spool's limit, are copies of what it counts.
 //
-// Thread: the sidecar's one. Owns: blocks that have been read ahead. Borrows: the group's builder,
-// and the destination's ledger, of which it keeps `spooled`, `scheduled`, `recovered` and the drops
-// of what could not be stored or read. Limits: bytes_max on disk; LaneOrder's in memory.
+// Thread: the sidecar's one. Owns: blocks that have been read ahead. Borrows: the question's
+// builder, and the destination's ledger, of which it keeps `spooled`, `scheduled`, `recovered` and
+// the drops of what could not be stored or read. Limits: bytes_max on disk; LaneOrder's in memory.
 #pragma once
 
 #include <cstdint>
@@ -23,9 +23,9 @@
 
 #include "sidecar/base/ledger.hpp"
 #include "sidecar/base/record.hpp"
-#include "sidecar/spool/group_builder.hpp"
 #include "sidecar/spool/lane_order.hpp"
 #include "sidecar/spool/put_back.hpp"
+#include "sidecar/spool/question_builder.hpp"
 
 namespace outrider::sidecar {
 
@@ -46,7 +46,7 @@ struct Obituary {
 
 class Lane {
  public:
-  Lane(GroupBuilder& group, LaneIndex index, const LaneSettings& settings,
+  Lane(QuestionBuilder& question, LaneIndex index, const LaneSettings& settings,
        const StoredTotals& totals);
 
   /// From here on the lane keeps its part of the ledger; what is on disk already is `recovered`.
@@ -92,7 +92,7 @@ class Lane {
   void bury(const RecordView& record, const Obituary& obituary, const Now& now);
 
   /// Dead letters wait to be written: no more requests that might make new ones.
-  bool is_busy() const { return group_.has_many_dead(); }
+  bool is_busy() const { return question_.has_many_dead(); }
   bool has_room(std::uint64_t bytes) const { return order_.bytes() + bytes <= settings_.bytes_max; }
   std::uint64_t bytes_max() const { return settings_.bytes_max; }
 
@@ -113,13 +113,13 @@ class Lane {
   bool add(Place place, const RecordView& record, std::uint64_t due_ns, const Now& now);
   void publish();
 
-  GroupBuilder& group_;
+  QuestionBuilder& question_;
   LaneIndex index_;
   LaneSettings settings_;
   Ledger* ledger_ = nullptr;
   StoredTotals totals_;
   LaneOrder order_;
-  std::uint64_t counted_bytes_;  ///< of order_, that the group's builder knows of
+  std::uint64_t counted_bytes_;  ///< of order_, that the question's builder knows of
 };
 
 }  // namespace outrider::sidecar

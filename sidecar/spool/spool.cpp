@@ -21,10 +21,6 @@ proto::Refusal refusal_for(StorageTrouble trouble) {
                                          : proto::Refusal::spool_failing;
 }
 
-Amount amount_of(const Block& block) {
-  return {block.events, block.records.size()};
-}
-
 }  // namespace
 
 Spool::Spool(const SpoolSettings& settings, const std::vector<StoredTotals>& totals,
@@ -45,8 +41,8 @@ Spool::Spool(const SpoolSettings& settings, const std::vector<StoredTotals>& tot
 
 int Spool::do_work(const Now& now) {
   int work = 0;
-  for (const std::unique_ptr<Group>& group : exchange_.collect()) {
-    take_answer(*group, now);
+  for (const std::unique_ptr<Answer>& answer : exchange_.collect()) {
+    take_answer(*answer, now);
     ++work;
   }
   return work;
@@ -55,10 +51,10 @@ int Spool::do_work(const Now& now) {
 void Spool::hand_over(const Now& now) {
   if (is_asking_ || now.mono < retry_at_ || gathered_.is_empty()) return;
   for (const LaneIndex lane : gathered_.take_settled_lanes()) {
-    lanes_[lane]->take_settlements(gathered_.group().settlements);
+    lanes_[lane]->take_settlements(gathered_.question().settlements);
   }
   is_asking_ = true;
-  asked_spilled_ = gathered_.group().spilled.size();
+  asked_spilled_ = gathered_.question().spilled.size();
   exchange_.ask(gathered_.take());
 }
 
@@ -66,25 +62,27 @@ MonoTime Spool::next_deadline() const {
   return !is_asking_ && !gathered_.is_empty() ? retry_at_ : never;
 }
 
-void Spool::take_answer(Group& group, const Now& now) {
-  if (group.is_asked) {
+void Spool::take_answer(Answer& answer, const Now& now) {
+  const bool is_read_failing = std::any_of(answer.reads.begin(), answer.reads.end(),
+                                           [](const auto& read) { return read.has_failed; });
+  const bool is_in_trouble =
+      answer.has_failed || is_read_failing ||
+      (answer.intake_trouble && *answer.intake_trouble != StorageTrouble::full);
+  if (is_in_trouble) retry_at_ = now.mono + retry_interval;
+  if (answer.question) {
     is_asking_ = false;
     asked_spilled_ = 0;
+    note_question(*answer.question, answer);
   }
-  tell_lanes(group);
-  answer_frames(group);
-  if (group.dead_trimmed > 0) {
+  tell_lanes(answer);
+  if (answer.question) answer_frames(*answer.question, answer);
+  if (answer.dead_trimmed > 0) {
     log_.warn("the oldest dead letters were removed, for there are too many",
-              {{"events", std::to_string(group.dead_trimmed)}});
+              {{"events", std::to_string(answer.dead_trimmed)}});
   }
-  if (group.intake_trouble) put_before(group.marks, undone_marks_);
-  if (group.has_failed) gathered_.ask_again(group);
-  const bool is_read_failing = std::any_of(group.reads_done.begin(), group.reads_done.end(),
-                                           [](const auto& answer) { return answer.has_failed; });
-  const bool is_in_trouble =
-      group.has_failed || is_read_failing ||
-      (group.intake_trouble && *group.intake_trouble != StorageTrouble::full);
-  if (is_in_trouble) retry_at_ = now.mono + retry_interval;
+  if (!answer.question) return;
+  if (answer.intake_trouble) put_before(answer.question->marks, undone_marks_);
+  if (answer.has_failed) gathered_.ask_again(*answer.question);
 }
 
 LaneAnswer& Spool::answer_for(LaneIndex lane) {
@@ -95,33 +93,45 @@ LaneAnswer& Spool::answer_for(LaneIndex lane) {
   return lane_answers_[lane];
 }
 
-/// Each lane hears all that the group says to it at once.
-void Spool::tell_lanes(Group& group) {
-  const bool is_refused = group.intake_trouble.has_value();
-  for (const ConfirmedFrame& frame : group.frames) {
-    const bool is_stored = frame.is_new && !is_refused;
-    for (std::size_t i = 0; i < frame.entries; ++i) {
-      const Entry& entry = group.confirmed[frame.first_entry + i];
-      LaneAnswer& answer = answer_for(entry.lane);
-      Amount& stored = entry.due_ns == 0 ? answer.confirmed : answer.confirmed_scheduled;
-      (is_stored ? stored : answer.unconfirmed) += {1, entry.record_bytes};
+/// What the lanes have asked for, and frames.
+void Spool::note_question(const Question& question, Answer& answer) {
+  for (std::size_t i = 0; i < question.frames.size(); ++i) {
+    const ConfirmedFrame& frame = question.frames[i];
+    const bool is_stored = !answer.intake_trouble && answer.frames[i].is_new;
+    for (std::size_t j = 0; j < frame.entries; ++j) {
+      const Entry& entry = question.confirmed[frame.first_entry + j];
+      LaneAnswer& lane = answer_for(entry.lane);
+      Amount& stored = entry.due_ns == 0 ? lane.confirmed : lane.confirmed_scheduled;
+      (is_stored ? stored : lane.unconfirmed) += {1, entry.record_bytes};
     }
   }
-  if (is_refused) note_unstored(group.spilled);
-  if (!is_refused) {
-    for (const Block& block : group.front) answer_for(block.lane).front += amount_of(block);
+  if (answer.intake_trouble) {
+    note_unstored(question.spilled);
+  } else {
+    for (const Block& block : question.front) {
+      answer_for(block.lane).front += {block.events, block.records.size()};
+    }
   }
-  for (const Moved& moved : group.released) {
+  for (std::size_t i = 0; i < answer.reads.size(); ++i) {
+    answer_for(question.reads[i].lane).read = std::move(answer.reads[i]);
+  }
+}
+
+/// Each lane hears all that the answer says to it at once.
+void Spool::tell_lanes(Answer& answer) {
+  for (const Moved& moved : answer.released) {
     answer_for(moved.lane).released += {moved.events, moved.bytes};
     answer_for(moved.lane).unreleased += {moved.damaged, moved.damaged_bytes};
   }
-  for (const Moved& moved : group.returned) {
+  for (const Moved& moved : answer.returned) {
     answer_for(moved.lane).returned += {moved.events, moved.bytes};
   }
-  for (const Moved& moved : group.left) answer_for(moved.lane).left += {moved.events, moved.bytes};
-  for (Block& block : group.stored) answer_for(block.lane).stored.push_back(std::move(block));
-  for (ReadAnswer& read : group.reads_done) answer_for(read.request.lane).read = std::move(read);
-  end_answers(is_refused ? drop_reason(*group.intake_trouble) : DropReason::spool_failed);
+  for (const Moved& moved : answer.left) {
+    answer_for(moved.lane).left += {moved.events, moved.bytes};
+  }
+  for (Block& block : answer.stored) answer_for(block.lane).stored.push_back(std::move(block));
+  end_answers(answer.intake_trouble ? drop_reason(*answer.intake_trouble)
+                                    : DropReason::spool_failed);
 }
 
 void Spool::note_unstored(const std::vector<Entry>& spilled) {
@@ -139,19 +149,23 @@ void Spool::end_answers(DropReason reason) {
   answered_.clear();
 }
 
-void Spool::answer_frames(Group& group) {
-  for (ConfirmedFrame& frame : group.frames) {
-    if (group.intake_trouble) frame.status = refusal_for(*group.intake_trouble);
+void Spool::answer_frames(const Question& question, const Answer& answer) {
+  for (std::size_t i = 0; i < question.frames.size(); ++i) {
+    const ConfirmedFrame& frame = question.frames[i];
+    const FrameAnswer fate =
+        answer.intake_trouble
+            ? FrameAnswer{refusal_for(*answer.intake_trouble), false, frame.refused}
+            : answer.frames[i];
     fault_point("before_answer");
-    if (answer_frame_) answer_frame_(frame);
+    if (answer_frame_) answer_frame_(frame, fate);
     fault_point("after_answer");
   }
 }
 
 void Spool::give_up() {
-  note_unstored(gathered_.group().spilled);
+  note_unstored(gathered_.question().spilled);
   end_answers(DropReason::spool_failed);
-  gathered_.group().spilled.clear();
+  gathered_.question().spilled.clear();
   for (const auto& lane : lanes_) lane->give_up();
 }
 

@@ -3,8 +3,9 @@
 //
 // Used by App, which turns it; its lanes by the destinations. Thread: the sidecar's one.
 // Owns: the lanes, and the group that is being gathered. Borrows: the exchange.
-// Limits: GroupBuilder's. From its busy_bytes of anything on, is_busy() asks for a pause of frames
-// that are to be confirmed; one of them has at most SpoolSettings::frame_bytes_max of copies.
+// Limits: QuestionBuilder's. From its busy_bytes of anything on, is_busy() asks for a pause of
+// frames that are to be confirmed; one of them has at most SpoolSettings::frame_bytes_max of
+// copies.
 #pragma once
 
 #include <functional>
@@ -17,8 +18,8 @@
 #include "sidecar/base/agent.hpp"
 #include "sidecar/base/log.hpp"
 #include "sidecar/spool/exchange.hpp"
-#include "sidecar/spool/group_builder.hpp"
 #include "sidecar/spool/lane.hpp"
+#include "sidecar/spool/question_builder.hpp"
 
 namespace outrider::sidecar {
 
@@ -35,7 +36,7 @@ class Spool final : public Agent {
   static constexpr Duration retry_interval = std::chrono::milliseconds(200);
 
   /// Gets the frames whose fate is decided.
-  using AnswerFrame = std::function<void(const ConfirmedFrame& frame)>;
+  using AnswerFrame = std::function<void(const ConfirmedFrame& frame, const FrameAnswer& answer)>;
 
   Spool(const SpoolSettings& settings, const std::vector<StoredTotals>& totals, Exchange& exchange,
         Log& log);
@@ -54,7 +55,7 @@ class Spool final : public Agent {
   bool is_busy() const { return gathered_.is_busy(); }
   /// Events that are to be written and have not been promised to anybody.
   std::uint64_t unwritten_events() const {
-    return gathered_.group().spilled.size() + asked_spilled_;
+    return gathered_.question().spilled.size() + asked_spilled_;
   }
   /// Nothing waits to be written, and nothing is being written.
   bool is_idle() const { return !is_asking_ && gathered_.is_empty(); }
@@ -75,28 +76,29 @@ class Spool final : public Agent {
   void drop_frame();
 
   /// The recurring event that was appended is the run of this date.
-  void mark(ScheduleMark mark) { gathered_.group().marks.push_back(std::move(mark)); }
+  void mark(ScheduleMark mark) { gathered_.question().marks.push_back(std::move(mark)); }
 
   /// Marks whose events could not be stored.
   std::vector<ScheduleMark> take_undone_marks() { return std::exchange(undone_marks_, {}); }
 
   /// Somebody else has changed the database.
-  void look_again() { gathered_.group().wants_look = true; }
+  void look_again() { gathered_.question().wants_look = true; }
 
  private:
   proto::Refusal refusal_of(std::span<const LaneIndex> lanes, std::uint64_t bytes);
-  void take_answer(Group& group, const Now& now);
-  void tell_lanes(Group& group);
+  void take_answer(Answer& answer, const Now& now);
+  void note_question(const Question& question, Answer& answer);
+  void tell_lanes(Answer& answer);
   LaneAnswer& answer_for(LaneIndex lane);
   void note_unstored(const std::vector<Entry>& spilled);
   void end_answers(DropReason reason);
-  void answer_frames(Group& group);
+  void answer_frames(const Question& question, const Answer& answer);
   void forget_frame();
 
   Exchange& exchange_;
   Log& log_;
   std::uint64_t frame_bytes_max_;
-  GroupBuilder gathered_;
+  QuestionBuilder gathered_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   AnswerFrame answer_frame_;
 

@@ -20,9 +20,8 @@ constexpr Duration house_keeping_interval = std::chrono::minutes(10);
 constexpr Duration give_back_interval = std::chrono::milliseconds(100);
 constexpr std::uint64_t nothing_due = UINT64_MAX;
 
-ReadAnswer failed_read(const ReadRequest& request) {
+ReadAnswer failed_read() {
   ReadAnswer answer;
-  answer.request = request;
   answer.has_failed = true;
   return answer;
 }
@@ -109,18 +108,18 @@ Status StorageAgent::replace_store(const std::string& reason, const Now& now) {
 // Turning -----------------------------------------------------------------------------------------
 
 int StorageAgent::do_work(const Now& now) {
-  std::unique_ptr<Group> group = exchange_.take();
-  const bool is_asked = group != nullptr;
-  if (!is_asked && !has_due(now)) {
+  std::unique_ptr<Question> question = exchange_.take();
+  if (!question && !has_due(now)) {
     keep_house(now);
     look_ahead(now);
     return 0;
   }
-  if (!is_asked) group = std::make_unique<Group>();
-  group->is_asked = is_asked;
-  do_group(*group, now);
-  const bool has_news = !group->released.empty() || !group->returned.empty();
-  if (is_asked || has_news) exchange_.answer(std::move(group));
+  auto answer = std::make_unique<Answer>();
+  static const Question nothing;
+  do_group(question ? *question : nothing, *answer, now);
+  answer->question = std::move(question);
+  const bool has_news = !answer->released.empty() || !answer->returned.empty();
+  if (answer->question || has_news) exchange_.answer(std::move(answer));
   fault_point("after_answer");
   keep_house(now);
   look_ahead(now);
@@ -149,70 +148,63 @@ void StorageAgent::look_ahead(const Now& now) {
 
 // Groups ------------------------------------------------------------------------------------------
 
-void StorageAgent::do_group(Group& group, const Now& now) {
+void StorageAgent::do_group(const Question& question, Answer& answer, const Now& now) {
   if (!store_) {
     if (Status status = open_store(now); !status.ok()) {
       retry_at_ = now.mono + trouble_retry_interval;
-      forget_answer(group);
-      group.intake_trouble = StorageTrouble::failing;
-      group.has_failed = true;
-      for (const ReadRequest& request : group.reads) {
-        group.reads_done.push_back(failed_read(request));
-      }
+      answer.intake_trouble = StorageTrouble::failing;
+      answer.has_failed = true;
+      answer.reads.assign(question.reads.size(), failed_read());
       return;
     }
   }
   // What a stop puts back takes the room of what it replaces.
-  const bool with_intake = !group.has_intake() || !group.front.empty() || has_room(now);
-  if (!with_intake) group.intake_trouble = StorageTrouble::full;
-  bool is_done = try_group(group, with_intake, now);
+  const bool with_intake = !question.has_intake() || !question.front.empty() || has_room(now);
+  bool is_done = try_group(question, answer, with_intake, now);
+  if (!with_intake) answer.intake_trouble = StorageTrouble::full;
   // Without the new events. What a stop puts back must not be settled if it was not stored.
-  if (!is_done && group.has_intake() && with_intake && group.front.empty() && store_) {
-    is_done = try_group(group, false, now);
+  if (!is_done && question.has_intake() && with_intake && question.front.empty() && store_) {
+    const auto trouble = answer.intake_trouble;
+    is_done = try_group(question, answer, false, now);
+    if (is_done) answer.intake_trouble = trouble;
   }
-  group.has_failed = !is_done;
-  for (const ReadRequest& request : group.reads) {
+  answer.has_failed = !is_done;
+  for (const ReadRequest& request : question.reads) {
     // The read before may have found that the spool is beyond help.
-    if (is_done && store_) {
-      do_read(request, group, now);
-    } else {
-      group.reads_done.push_back(failed_read(request));
-    }
+    answer.reads.push_back(is_done && store_ ? do_read(request, now) : failed_read());
   }
 }
 
-bool StorageAgent::try_group(Group& group, bool with_intake, const Now& now) {
+bool StorageAgent::try_group(const Question& question, Answer& answer, bool with_intake,
+                             const Now& now) {
   for (bool is_mended = false;; is_mended = true) {
     try {
-      forget_answer(group);
-      const bool takes_in = with_intake && group.has_intake();
+      answer = {};
+      const bool takes_in = with_intake && question.has_intake();
       if (takes_in) make_log_safe();
-      store_->begin(settings_.is_synced && (takes_in || !group.dead.empty()));
-      note_returned(group);
+      store_->begin(settings_.is_synced && (takes_in || !question.dead.empty()));
+      note_returned(answer);
       if (takes_in) {
-        take_intake(group, now);
-        take_front(group, now);
+        take_intake(question, answer, now);
+        take_front(question, now);
       }
-      for (const Settlement& settlement : group.settlements) {
+      for (const Settlement& settlement : question.settlements) {
         store_->settle(destinations_[settlement.lane], settlement);
       }
-      if (!group.settlements.empty()) fault_point("mid_settle");
-      bury(group, now);
-      if (has_due(now)) release_due(group, now);
-      finish_blocks(group, now);
+      if (!question.settlements.empty()) fault_point("mid_settle");
+      bury(question, answer, now);
+      if (has_due(now)) release_due(answer, now);
+      finish_blocks(answer, now);
       fault_point("before_commit");
       store_->commit();
       fault_point("after_commit");
-      if (takes_in) {
-        group.intake_trouble.reset();
-        note_recovery();
-      }
+      if (takes_in) note_recovery();
       return true;
     } catch (const SqliteError& error) {
       builders_.clear();
       store_->roll_back();
-      forget_answer(group);
-      group.intake_trouble = error.trouble();
+      answer = {};
+      answer.intake_trouble = error.trouble();
       const bool is_damaged = error.trouble() == StorageTrouble::damaged;
       if (is_damaged && !is_mended && replace_store(error.what(), now).ok() &&
           open_store(now).ok()) {
@@ -225,46 +217,44 @@ bool StorageAgent::try_group(Group& group, bool with_intake, const Now& now) {
 }
 
 /// In the order in which it came, which is that of the bytes: events of one key may be in both.
-void StorageAgent::take_intake(Group& group, const Now& now) {
-  auto spilled = group.spilled.begin();
+void StorageAgent::take_intake(const Question& question, Answer& answer, const Now& now) {
+  auto spilled = question.spilled.begin();
   const auto add_spilled_before = [&](std::size_t offset) {
-    for (; spilled != group.spilled.end() && spilled->offset < offset; ++spilled) {
-      add(group, *spilled, false, now);
+    for (; spilled != question.spilled.end() && spilled->offset < offset; ++spilled) {
+      add(question, answer, *spilled, false, now);
     }
   };
-  for (const ScheduleMark& mark : group.marks) store_->mark(mark);
-  for (ConfirmedFrame& frame : group.frames) {
-    const auto seen = store_->take_frame(frame, now);
-    frame.is_new = seen == ClientWindow::Sequence::unseen;
-    frame.status = seen == ClientWindow::Sequence::forgotten ? proto::Refusal::frame_sequence_old
-                                                             : proto::Refusal::none;
-    if (!frame.is_new) continue;
-    if (frame.entries > 0) add_spilled_before(group.confirmed[frame.first_entry].offset);
+  for (const ScheduleMark& mark : question.marks) store_->mark(mark);
+  for (const ConfirmedFrame& frame : question.frames) {
+    answer.frames.push_back(store_->take_frame(frame, now));
+    if (!answer.frames.back().is_new) continue;
+    if (frame.entries > 0) add_spilled_before(question.confirmed[frame.first_entry].offset);
     for (std::size_t i = 0; i < frame.entries; ++i) {
-      add(group, group.confirmed[frame.first_entry + i], true, now);
+      add(question, answer, question.confirmed[frame.first_entry + i], true, now);
     }
   }
-  add_spilled_before(group.bytes.size());
+  add_spilled_before(question.bytes.size());
 }
 
-void StorageAgent::add(Group& group, const Entry& entry, bool is_wanted, const Now& now) {
-  const proto::ByteView record(group.bytes.data() + entry.offset, entry.record_bytes);
+void StorageAgent::add(const Question& question, Answer& answer, const Entry& entry, bool is_wanted,
+                       const Now& now) {
+  const proto::ByteView record(question.bytes.data() + entry.offset, entry.record_bytes);
   if (entry.due_ns == 0) {
-    add_record(group, entry.lane, record, is_wanted, now);
+    add_record(answer, entry.lane, record, is_wanted, now);
     return;
   }
   store_->insert_scheduled(destinations_[entry.lane], entry.due_ns, record);
   next_due_ns_ = std::min(next_due_ns_, entry.due_ns);
 }
 
-void StorageAgent::add_record(Group& group, LaneIndex lane, proto::ByteView record, bool is_wanted,
-                              const Now& now) {
+void StorageAgent::add_record(Answer& answer, LaneIndex lane, proto::ByteView record,
+                              bool is_wanted, const Now& now) {
   Builder& builder = builders_[lane];
   Bytes& records = builder.block.records;
   const bool is_full = builder.block.events >= Store::block_events_max ||
                        records.size() + record.size() > Store::block_bytes_max;
   if (builder.block.events > 0 && (is_full || builder.is_wanted != is_wanted)) {
-    finish_block(group, lane, builder, now);
+    finish_block(answer, lane, builder, now);
   }
   builder.is_wanted = is_wanted;
   records.insert(records.end(), record.begin(), record.end());
@@ -272,49 +262,46 @@ void StorageAgent::add_record(Group& group, LaneIndex lane, proto::ByteView reco
   written_since_look_ += record.size();
 }
 
-void StorageAgent::finish_block(Group& group, LaneIndex lane, Builder& builder, const Now& now) {
+void StorageAgent::finish_block(Answer& answer, LaneIndex lane, Builder& builder, const Now& now) {
   Block& block = builder.block;
   block.lane = lane;
   block.created_ns = now.wall_ns();
   block.id = store_->insert_block(destinations_[lane], block);
   fault_point("mid_spill");
   if (builder.is_wanted && exchange_.uncollected() < uncollected_max) {
-    group.stored.push_back(std::exchange(block, {}));
+    answer.stored.push_back(std::exchange(block, {}));
   } else {
-    group.left.push_back({lane, block.events, block.records.size()});
+    answer.left.push_back({lane, block.events, block.records.size()});
     block.records.clear();
     block.events = 0;
   }
 }
 
-void StorageAgent::finish_blocks(Group& group, const Now& now) {
+void StorageAgent::finish_blocks(Answer& answer, const Now& now) {
   for (auto& [lane, builder] : builders_) {
-    if (builder.block.events > 0) finish_block(group, lane, builder, now);
+    if (builder.block.events > 0) finish_block(answer, lane, builder, now);
   }
 }
 
-void StorageAgent::take_front(Group& group, const Now& now) {
-  std::map<LaneIndex, std::vector<Block*>> by_lane;
-  for (Block& block : group.front) {
-    block.created_ns = now.wall_ns();
-    by_lane[block.lane].push_back(&block);
-  }
+void StorageAgent::take_front(const Question& question, const Now& now) {
+  std::map<LaneIndex, std::vector<const Block*>> by_lane;
+  for (const Block& block : question.front) by_lane[block.lane].push_back(&block);
   for (auto& [lane, blocks] : by_lane) {
-    store_->insert_front(destinations_[lane], blocks);
+    store_->insert_front(destinations_[lane], blocks, now);
     fault_point("mid_put_back");
   }
 }
 
-void StorageAgent::bury(Group& group, const Now& now) {
-  if (group.dead.empty()) return;
-  for (const DeadLetter& letter : group.dead) {
+void StorageAgent::bury(const Question& question, Answer& answer, const Now& now) {
+  if (question.dead.empty()) return;
+  for (const DeadLetter& letter : question.dead) {
     store_->insert_dead(destinations_[letter.lane], letter);
   }
   fault_point("mid_bury");
-  group.dead_trimmed = store_->trim_dead(settings_.dead, now);
+  answer.dead_trimmed = store_->trim_dead(settings_.dead, now);
 }
 
-void StorageAgent::release_due(Group& group, const Now& now) {
+void StorageAgent::release_due(Answer& answer, const Now& now) {
   std::map<LaneIndex, Moved> released;
   for (DueEvent& event : store_->take_due(now, due_events_max, due_bytes_max)) {
     const auto lane = lane_of(event.destination);
@@ -336,17 +323,16 @@ void StorageAgent::release_due(Group& group, const Now& now) {
     }
     ++moved.events;
     moved.bytes += event.bytes;
-    add_record(group, *lane, event.record, true, now);
+    add_record(answer, *lane, event.record, true, now);
   }
   fault_point("mid_release");
-  for (const auto& [lane, moved] : released) group.released.push_back(moved);
+  for (const auto& [lane, moved] : released) answer.released.push_back(moved);
   const auto next = store_->next_due_ns();
   next_due_ns_ = next.value_or(nothing_due);
 }
 
-void StorageAgent::do_read(const ReadRequest& request, Group& group, const Now& now) {
+ReadAnswer StorageAgent::do_read(const ReadRequest& request, const Now& now) {
   ReadAnswer answer;
-  answer.request = request;
   try {
     ReadBlocks read = store_->read(destinations_[request.lane], request);
     answer.blocks = std::move(read.blocks);
@@ -364,21 +350,21 @@ void StorageAgent::do_read(const ReadRequest& request, Group& group, const Now& 
     }
   } catch (const SqliteError& error) {
     store_->roll_back();
-    answer = failed_read(request);
+    answer = failed_read();
     note_trouble(error, now);
     if (error.trouble() == StorageTrouble::damaged && replace_store(error.what(), now).ok()) {
       [[maybe_unused]] const Status opened = open_store(now);
     }
   }
-  group.reads_done.push_back(std::move(answer));
+  return answer;
 }
 
-void StorageAgent::note_returned(Group& group) {
+void StorageAgent::note_returned(Answer& answer) {
   for (auto& [destination, moved] : store_->take_returned()) {
     const auto lane = lane_of(destination);
     if (!lane) continue;
     moved.lane = *lane;
-    group.returned.push_back(moved);
+    answer.returned.push_back(moved);
   }
 }
 
@@ -387,15 +373,6 @@ std::optional<LaneIndex> StorageAgent::lane_of(DestinationId destination) const 
   const auto found = std::find(destinations_.begin(), destinations_.end(), destination);
   if (found == destinations_.end()) return std::nullopt;
   return static_cast<LaneIndex>(found - destinations_.begin());
-}
-
-void StorageAgent::forget_answer(Group& group) {
-  group.stored.clear();
-  group.left.clear();
-  group.released.clear();
-  group.returned.clear();
-  group.dead_trimmed = 0;
-  for (ConfirmedFrame& frame : group.frames) frame.is_new = false;
 }
 
 // Trouble -----------------------------------------------------------------------------------------

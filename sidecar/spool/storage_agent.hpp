@@ -79,19 +79,20 @@ class StorageAgent final : public Agent {
   Status replace_store(const std::string& reason, const Now& now);
 
   // Groups.
-  void do_group(Group& group, const Now& now);
-  bool try_group(Group& group, bool with_intake, const Now& now);
-  void take_intake(Group& group, const Now& now);
-  void add(Group& group, const Entry& entry, bool is_wanted, const Now& now);
-  void add_record(Group& group, LaneIndex lane, proto::ByteView record, bool is_wanted,
+  void do_group(const Question& question, Answer& answer, const Now& now);
+  bool try_group(const Question& question, Answer& answer, bool with_intake, const Now& now);
+  void take_intake(const Question& question, Answer& answer, const Now& now);
+  void add(const Question& question, Answer& answer, const Entry& entry, bool is_wanted,
+           const Now& now);
+  void add_record(Answer& answer, LaneIndex lane, proto::ByteView record, bool is_wanted,
                   const Now& now);
-  void finish_block(Group& group, LaneIndex lane, Builder& builder, const Now& now);
-  void finish_blocks(Group& group, const Now& now);
-  void take_front(Group& group, const Now& now);
-  void bury(Group& group, const Now& now);
-  void do_read(const ReadRequest& request, Group& group, const Now& now);
-  void note_returned(Group& group);
-  void release_due(Group& group, const Now& now);
+  void finish_block(Answer& answer, LaneIndex lane, Builder& builder, const Now& now);
+  void finish_blocks(Answer& answer, const Now& now);
+  void take_front(const Question& question, const Now& now);
+  void bury(const Question& question, Answer& answer, const Now& now);
+  ReadAnswer do_read(const ReadRequest& request, const Now& now);
+  void note_returned(Answer& answer);
+  void release_due(Answer& answer, const Now& now);
   std::optional<LaneIndex> lane_of(DestinationId destination) const;
 
   // Trouble.
@@ -100,7 +101,6 @@ class StorageAgent final : public Agent {
   void make_log_safe();
   void prepare_log();
   bool has_room(const Now& now);
-  void forget_answer(Group& group);
 
   // Between groups.
   bool has_due(const Now& now) const;

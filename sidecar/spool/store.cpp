@@ -201,11 +201,12 @@ std::map<std::string, std::pair<DestinationId, StoredTotals>> Store::destination
 
 // Events ------------------------------------------------------------------------------------------
 
-void Store::insert_block_as(BlockId id, DestinationId destination, const Block& block) {
+void Store::insert_block_as(BlockId id, DestinationId destination, const Block& block,
+                            std::uint64_t created_ns) {
   statements_->insert_block.bind(1, id)
       .bind(2, destination)
       .bind(3, std::int64_t{block.events})
-      .bind(4, as_number(block.created_ns))
+      .bind(4, as_number(created_ns))
       .bind(5, checksum(block.records))
       .bind(6, proto::ByteView(block.records))
       .run();
@@ -215,13 +216,14 @@ void Store::insert_block_as(BlockId id, DestinationId destination, const Block& 
 
 BlockId Store::insert_block(DestinationId destination, const Block& block) {
   const BlockId id = counters_.next_block++;
-  insert_block_as(id, destination, block);
+  insert_block_as(id, destination, block, block.created_ns);
   return id;
 }
 
-void Store::insert_front(DestinationId destination, std::vector<Block*> blocks) {
+void Store::insert_front(DestinationId destination, const std::vector<const Block*>& blocks,
+                         const Now& now) {
   for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) {
-    insert_block_as(--counters_.front_block, destination, **block);
+    insert_block_as(--counters_.front_block, destination, **block, now.wall_ns());
   }
 }
 
@@ -366,7 +368,7 @@ void Store::note_damaged(DestinationId destination, proto::ByteView data, const 
 
 // Clients -----------------------------------------------------------------------------------------
 
-ClientWindow::Sequence Store::take_frame(ConfirmedFrame& frame, const Now& now) {
+FrameAnswer Store::take_frame(const ConfirmedFrame& frame, const Now& now) {
   if (windows_.size() >= windows_cached_max) windows_.clear();
   auto found = windows_.find(frame.client);
   if (found == windows_.end()) {
@@ -383,11 +385,18 @@ ClientWindow::Sequence Store::take_frame(ConfirmedFrame& frame, const Now& now) 
     found = windows_.emplace(frame.client, window).first;
   }
   ClientWindow& window = found->second;
-  const ClientWindow::Sequence seen = window.look_up(frame.sequence);
-  if (seen == ClientWindow::Sequence::taken) {
-    put_left_out(window.left_out(frame.sequence), frame.refused);
+  FrameAnswer answer{proto::Refusal::none, false, frame.refused};
+  switch (window.look_up(frame.sequence)) {
+    case ClientWindow::Sequence::taken:
+      put_left_out(window.left_out(frame.sequence), answer.refused);
+      return answer;
+    case ClientWindow::Sequence::forgotten:
+      answer.status = proto::Refusal::frame_sequence_old;
+      return answer;
+    case ClientWindow::Sequence::unseen:
+      break;
   }
-  if (seen != ClientWindow::Sequence::unseen) return seen;
+  answer.is_new = true;
   window.take(frame.sequence, left_out_of(frame.refused));
   const Bytes bytes = window.bytes();
   statements_->write_client.bind(1, proto::ByteView(frame.client))
@@ -395,7 +404,7 @@ ClientWindow::Sequence Store::take_frame(ConfirmedFrame& frame, const Now& now) 
       .bind(3, proto::ByteView(bytes))
       .bind(4, as_number(now.wall_ns()))
       .run();
-  return seen;
+  return answer;
 }
 
 void Store::note_new_client(const ClientId& client) {

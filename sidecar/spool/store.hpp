@@ -95,7 +95,8 @@ class Store {
 
   BlockId insert_block(DestinationId destination, const Block& block);
   /// Before all others, in this order.
-  void insert_front(DestinationId destination, std::vector<Block*> blocks);
+  void insert_front(DestinationId destination, const std::vector<const Block*>& blocks,
+                    const Now& now);
   void insert_scheduled(DestinationId destination, std::uint64_t due_ns, proto::ByteView record);
   void settle(DestinationId destination, const Settlement& settlement);
   ReadBlocks read(DestinationId destination, const ReadRequest& request);
@@ -113,8 +114,8 @@ class Store {
   // Clients ---------------------------------------------------------------------------------------
 
   /// Whether the frame is to be taken; if so, it counts as taken from now on. If it was taken
-  /// before, its refused events become what they were then.
-  ClientWindow::Sequence take_frame(ConfirmedFrame& frame, const Now& now);
+  /// before, the answer's refused events are those of then.
+  FrameAnswer take_frame(const ConfirmedFrame& frame, const Now& now);
 
   // Recurring events ------------------------------------------------------------------------------
 
@@ -175,7 +176,8 @@ class Store {
   std::int64_t forget_silent_clients(const Now& now);
   std::int64_t forget_newest_clients();
   void note_damaged(DestinationId destination, proto::ByteView data, const Now& now);
-  void insert_block_as(BlockId id, DestinationId destination, const Block& block);
+  void insert_block_as(BlockId id, DestinationId destination, const Block& block,
+                       std::uint64_t created_ns);
 
   Database database_;
   std::unique_ptr<Statements> statements_;

@@ -350,7 +350,6 @@ class Model {
 
   void read(LaneAnswer& answer, const ReadRequest& request) {
     ReadAnswer& read = answer.read.emplace();
-    read.request = request;
     auto next = disk_.upper_bound(request.after);
     for (auto left = 1 + random_.below(4); left > 0 && next != disk_.end(); --left, ++next) {
       read.blocks.push_back(next->second.block);

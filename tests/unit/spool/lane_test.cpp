@@ -35,7 +35,9 @@ class LaneTest : public SpoolFixture {
     lane().attach(ledger);
     spool->lane(1).attach(other);
     answers.clear();
-    spool->on_answer([this](const ConfirmedFrame& frame) { answers.push_back(frame.status); });
+    spool->on_answer([this](const ConfirmedFrame&, const FrameAnswer& answer) {
+      answers.push_back(answer.status);
+    });
   }
   Lane& lane() { return spool->lane(0); }
   void turn() {

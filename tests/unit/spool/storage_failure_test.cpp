@@ -28,13 +28,13 @@ class StorageFailureTest : public SpoolFixture {
 TEST_F(StorageFailureTest, AFullDiskRefusesWhatIsNewAndLetsGoWhatIsSettled) {
   const Block old = ask(frame(1, 1))->stored.at(0);
   twin.fail({.operation = StorageOperation::write, .code = SQLITE_FULL, .path_end = "-wal"});
-  Group group = frame(2, 2);
+  Question group = frame(2, 2);
   group.spilled.push_back(add_bytes(group, 1, 3));
   group.settlements.push_back(whole(old));
   auto answer = ask(std::move(group));
   EXPECT_EQ(answer->intake_trouble, StorageTrouble::full);
   EXPECT_FALSE(answer->has_failed);
-  EXPECT_FALSE(answer->frames[0].is_new);
+  EXPECT_TRUE(answer->frames.empty());
   EXPECT_TRUE(waiting().empty()) << "what is settled has gone all the same";
   EXPECT_FALSE(twin.exists(reserve_path(spool_path))) << "the reserve is for this";
   answer = ask(frame(2, 2));
@@ -57,7 +57,7 @@ TEST_F(StorageFailureTest, ADiskOfAGivenSizeFillsUpAndRecovers) {
     ASSERT_LT(sequence, 10'000U) << "the disk is never full";
   }
   for (const Block& block : stored) {
-    Group group;
+    Question group;
     group.settlements.push_back(whole(block));
     ASSERT_FALSE(ask(std::move(group))->has_failed) << "the reserve was to be for this";
   }
@@ -70,7 +70,7 @@ TEST_F(StorageFailureTest, ADiskThatFailsUndoesAllAndIsTriedAgain) {
   const Block old = ask(frame(1, 1))->stored.at(0);
   for (const StorageOperation operation : {StorageOperation::write, StorageOperation::sync}) {
     twin.fail({.operation = operation, .code = SQLITE_IOERR, .times = StorageFault::forever});
-    Group group = frame(2, 2);
+    Question group = frame(2, 2);
     group.settlements.push_back(whole(old));
     group.dead.push_back({0, DeadReason::refused, 0, 1, 1, 1, "", stored_record(1)});
     const auto answer = ask(std::move(group));
@@ -88,7 +88,7 @@ TEST_F(StorageFailureTest, AGapThatAFailedSyncLeftTakesNothingConfirmedWithIt) {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     const std::uint64_t first = seed * 10;
     const Block old = ask(frame(first, 1))->stored.at(0);
-    Group settled;
+    Question settled;
     settled.settlements.push_back(whole(old));
     ask(std::move(settled));  // committed, not synced
     twin.fail({.operation = StorageOperation::sync, .code = SQLITE_IOERR_FSYNC});
@@ -114,7 +114,7 @@ TEST_F(StorageFailureTest, TooLittleRoomRefusesWhatIsNewButNotWhatAStopPutsBack)
   twin.set_bytes_max(UINT64_MAX - twin.free_bytes() + 500'000);
   clock.advance(2s);
   EXPECT_EQ(ask(frame(2, 2))->intake_trouble, StorageTrouble::full);
-  Group stop;
+  Question stop;
   stop.front.push_back(block_of({1, 3}));
   stop.settlements.push_back(whole(old));
   ask(std::move(stop));
@@ -127,7 +127,7 @@ TEST_F(StorageFailureTest, TooLittleRoomRefusesWhatIsNewButNotWhatAStopPutsBack)
 TEST_F(StorageFailureTest, WhatAStopPutsBackIsNotSettledIfItCannotBeStored) {
   const Block old = ask(frame(1, 1))->stored.at(0);
   twin.fail({.operation = StorageOperation::write, .code = SQLITE_FULL, .path_end = "-wal"});
-  Group stop;
+  Question stop;
   stop.front.push_back(block_of({1, 3}));
   stop.settlements.push_back(whole(old));
   EXPECT_TRUE(ask(std::move(stop))->has_failed);
@@ -139,11 +139,11 @@ TEST_F(StorageFailureTest, AReadThatFailsSaysSo) {
   crash();
   open();
   twin.fail({.operation = StorageOperation::read, .code = SQLITE_IOERR_READ, .times = 1000});
-  Group group;
+  Question group;
   group.reads.push_back({0, INT64_MIN, 1U << 20U});
   const auto answer = ask(std::move(group));
-  ASSERT_EQ(answer->reads_done.size(), 1U);
-  EXPECT_TRUE(answer->reads_done[0].has_failed || !answer->reads_done[0].blocks.empty());
+  ASSERT_EQ(answer->reads.size(), 1U);
+  EXPECT_TRUE(answer->reads[0].has_failed || !answer->reads[0].blocks.empty());
 }
 
 /// One page of a tree is not what was written.
