@@ -311,7 +311,9 @@ void Backlog::put_back(std::vector<BatchPtr> taken, const std::vector<BatchPtr>&
                        const Now& now) {
   // Whoever holds an event gives it up, once; the lane knows what that means on disk.
   PutBack all;
-  const auto add = [&](const RecordView& record) { all.add(record, now); };
+  const auto add = [&](const RecordView& record) {
+    all.add(record, lane_->created_ns(record, now), now);
+  };
   const auto add_batches = [&](const BatchPtr& first) {
     for (const Batch* batch = first.get(); batch != nullptr; batch = batch->follower.get()) {
       batch->for_each(add);

@@ -84,10 +84,14 @@ void Lane::give_up() {
 
 // Going out ---------------------------------------------------------------------------------------
 
-WallTime Lane::next_expires_at() const {
-  const WallTime created(Duration(static_cast<Duration::rep>(order_.next_block().created_ns)));
-  return settings_.age_max > WallTime::max() - created ? WallTime::max()
-                                                       : created + settings_.age_max;
+std::uint64_t Lane::created_ns(const RecordView& record, const Now& now) const {
+  return record.origin ? order_.created_ns(*record.origin) : now.wall_ns();
+}
+
+bool Lane::is_too_old(const RecordView& record, const Now& now) const {
+  const std::uint64_t since = created_ns(record, now);
+  const auto age_max = static_cast<std::uint64_t>(settings_.age_max.count());
+  return now.wall_ns() > since && now.wall_ns() - since >= age_max;
 }
 
 void Lane::take_next() {

@@ -75,10 +75,12 @@ class Lane {
   /// It, as a stored record; valid until take_next().
   proto::ByteView next() const { return order_.next(); }
   RecordOrigin next_origin() const { return order_.next_origin(); }
-  /// When it becomes too old to be sent.
-  WallTime next_expires_at() const;
   /// It is in memory now.
   void take_next();
+  /// Since when an event stands on disk, over all runs; one that does not: now.
+  std::uint64_t created_ns(const RecordView& record, const Now& now) const;
+  /// It has stood there for longer than age_max.
+  bool is_too_old(const RecordView& record, const Now& now) const;
   /// Events that were taken and are not settled.
   std::uint64_t events_in_memory() const { return order_.at(Place::taken).events; }
   /// Asks for more blocks, if there are and too few have been read.

@@ -179,6 +179,7 @@ void LaneOrder::take_next() {
   const Block& block = arrived_.front();
   Open& open = open_[block.id];
   if (open.settled.empty()) {
+    open.created_ns = block.created_ns;
     open.unsettled = block.events - count_bits(block.settled);
     open.settled = block.settled;
     open.settled.resize((block.events + 7) / 8);
@@ -188,6 +189,12 @@ void LaneOrder::take_next() {
   next_offset_ += bytes;
   ++next_index_;
   skip_settled();
+}
+
+std::uint64_t LaneOrder::created_ns(const RecordOrigin& origin) const {
+  const auto found = open_.find(origin.block);
+  assert(found != open_.end());
+  return found == open_.end() ? 0 : found->second.created_ns;
 }
 
 /// On to the next event that is not settled, and to the next block if there is none.

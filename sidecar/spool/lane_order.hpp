@@ -116,8 +116,10 @@ class LaneOrder {
   /// The next event as a stored record; valid until take_next().
   proto::ByteView next() const;
   RecordOrigin next_origin() const { return {arrived_.front().id, next_index_}; }
-  const Block& next_block() const { return arrived_.front(); }
   void take_next();
+
+  /// When the block of an event that was taken, and is not settled, was stored.
+  std::uint64_t created_ns(const RecordOrigin& origin) const;
 
   // Done ------------------------------------------------------------------------------------------
 
@@ -129,6 +131,7 @@ class LaneOrder {
  private:
   /// A block of which events are taken.
   struct Open {
+    std::uint64_t created_ns = 0;
     std::uint32_t unsettled = 0;
     Bytes settled;
     // Since the last settlement that was asked for.

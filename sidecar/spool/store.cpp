@@ -223,7 +223,10 @@ BlockId Store::insert_block(DestinationId destination, const Block& block) {
 void Store::insert_front(DestinationId destination, const std::vector<const Block*>& blocks,
                          const Now& now) {
   for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) {
-    insert_block_as(--counters_.front_block, destination, **block, now.wall_ns());
+    // It was on disk before, perhaps.
+    const std::uint64_t created_ns = (*block)->created_ns;
+    insert_block_as(--counters_.front_block, destination, **block,
+                    created_ns != 0 ? created_ns : now.wall_ns());
   }
 }
 

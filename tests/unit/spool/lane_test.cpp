@@ -79,7 +79,10 @@ class LaneTest : public SpoolFixture {
   }
   void put_back(const std::vector<std::vector<std::uint8_t>>& records) {
     PutBack events;
-    for (const auto& bytes : records) events.add(read_record(bytes.data()), clock.now());
+    for (const auto& bytes : records) {
+      const RecordView view = read_record(bytes.data());
+      events.add(view, lane().created_ns(view, clock.now()), clock.now());
+    }
     lane().put_back(std::move(events));
   }
   void settle(const std::vector<std::uint8_t>& bytes) { lane().settle(read_record(bytes.data())); }
