@@ -76,13 +76,6 @@ void Destination::schedule(proto::ByteView record, std::uint64_t due_ns, const N
   if (!lane_->schedule(view, due_ns, now)) ledger_.drop(DropReason::spool_full, 1);
 }
 
-void Destination::store(proto::ByteView record, const Now& now) {
-  const RecordView view = read_record(record.data());
-  if (!samples(view)) return;
-  ++ledger_.accepted;
-  if (!lane_->append(view, now)) ledger_.drop(DropReason::spool_full, 1);
-}
-
 bool Destination::is_sampled_out(const RecordView& record) const {
   return sample_below_ != 0 && hash_of(record.id) >= sample_below_;
 }

@@ -43,9 +43,6 @@ class Destination final : public Agent {
   /// Takes a copy of the record to be sent when it is due. Only with a spool.
   void schedule(proto::ByteView record, std::uint64_t due_ns, const Now& now);
 
-  /// Takes a copy of the record by way of the disk. Only with a spool.
-  void store(proto::ByteView record, const Now& now);
-
   /// Whether `sample` keeps an event; one that it does not keep is counted.
   bool samples(const RecordView& record);
   bool is_sampled_out(const RecordView& record) const;

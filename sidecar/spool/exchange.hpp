@@ -63,7 +63,13 @@ struct FrameCounts {
   std::vector<Sampled> sampled;  ///< of these, left out by the sampling of a destination
 };
 
-/// A frame that is to be confirmed.
+/// The last run of a recurring event, stored together with the event.
+struct ScheduleMark {
+  std::string name;
+  std::uint64_t last_ns = 0;  ///< 0: there is none; what was noted is removed
+};
+
+/// A frame that is to be confirmed; or the run of a schedule, which is nobody's.
 struct ConfirmedFrame {
   std::string peer;  ///< to whom the answer goes
   std::array<std::uint8_t, proto::client_id_bytes> client{};
@@ -72,6 +78,7 @@ struct ConfirmedFrame {
   FrameCounts counts;
   std::size_t first_entry = 0;  ///< in Question::confirmed
   std::size_t entries = 0;
+  std::optional<ScheduleMark> mark;
 };
 
 /// What became of a ConfirmedFrame.
@@ -116,12 +123,6 @@ struct ReadAnswer {
   bool has_failed = false;
 };
 
-/// The last run of a recurring event, stored together with the event.
-struct ScheduleMark {
-  std::string name;
-  std::uint64_t last_ns = 0;
-};
-
 /// What scheduled events, or dead letters that were put back, have become.
 struct Moved {
   LaneIndex lane = 0;
@@ -137,7 +138,6 @@ struct Question {
   std::vector<Entry> spilled;
   std::vector<Entry> confirmed;
   std::vector<ConfirmedFrame> frames;
-  std::vector<ScheduleMark> marks;  ///< stored with `spilled`
   /// Blocks to go before everything else of their lane, in this order.
   std::vector<Block> front;
   // What became of old ones:
@@ -146,9 +146,7 @@ struct Question {
   std::vector<ReadRequest> reads;
   bool wants_look = false;  ///< somebody else has changed the database
 
-  bool has_intake() const {
-    return !spilled.empty() || !frames.empty() || !marks.empty() || !front.empty();
-  }
+  bool has_intake() const { return !spilled.empty() || !frames.empty() || !front.empty(); }
   bool is_empty() const {
     return !has_intake() && settlements.empty() && dead.empty() && reads.empty() && !wants_look;
   }

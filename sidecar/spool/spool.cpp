@@ -80,9 +80,7 @@ void Spool::take_answer(Answer& answer, const Now& now) {
     log_.warn("the oldest dead letters were removed, for there are too many",
               {{"events", std::to_string(answer.dead_trimmed)}});
   }
-  if (!answer.question) return;
-  if (answer.intake_trouble) put_before(answer.question->marks, undone_marks_);
-  if (answer.has_failed) gathered_.ask_again(*answer.question);
+  if (answer.has_failed && answer.question) gathered_.ask_again(*answer.question);
 }
 
 LaneAnswer& Spool::answer_for(LaneIndex lane) {
@@ -209,6 +207,31 @@ void Spool::drop_frame() {
     lanes_[entry.lane]->withdraw(entry.record_bytes);
   }
   forget_frame();
+}
+
+/// Beside a frame that may be half read.
+proto::Refusal Spool::add_run(std::span<const LaneIndex> lanes, const RecordView& record,
+                              ConfirmedFrame run, const Now& now) {
+  const std::size_t bytes = stored_record_bytes(record);
+  for (const LaneIndex lane : lanes) {
+    full_lane_ = lane;
+    if (!lanes_[lane]->has_room(bytes)) return proto::Refusal::destination_full;
+  }
+  if (!gathered_.has_room(bytes * lanes.size())) return proto::Refusal::spool_full;
+  Bytes records;
+  std::vector<Entry> entries;
+  for (const LaneIndex lane : lanes) {
+    entries.push_back(write_entry(records, lane, record, 0, now));
+    lanes_[lane]->confirm(entries.back().record_bytes);
+  }
+  gathered_.add_frame(std::move(run), entries, records);
+  return proto::Refusal::none;
+}
+
+void Spool::add_mark(ScheduleMark mark) {
+  ConfirmedFrame frame;
+  frame.mark = std::move(mark);
+  gathered_.add_frame(std::move(frame), {}, {});
 }
 
 void Spool::forget_frame() {

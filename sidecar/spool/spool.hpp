@@ -75,11 +75,12 @@ class Spool final : public Agent {
   /// What add_to_frame() has added since the last frame is not wanted after all.
   void drop_frame();
 
-  /// The recurring event that was appended is the run of this date.
-  void mark(ScheduleMark mark) { gathered_.question().marks.push_back(std::move(mark)); }
-
-  /// Marks whose events could not be stored.
-  std::vector<ScheduleMark> take_undone_marks() { return std::exchange(undone_marks_, {}); }
+  /// The run of a schedule, stored in all of these lanes and marked, or neither: the answer comes
+  /// as that of a frame. Not while there is no room, which is said at once.
+  proto::Refusal add_run(std::span<const LaneIndex> lanes, const RecordView& record,
+                         ConfirmedFrame run, const Now& now);
+  /// A mark alone.
+  void add_mark(ScheduleMark mark);
 
   /// Somebody else has changed the database.
   void look_again() { gathered_.question().wants_look = true; }
@@ -105,7 +106,6 @@ class Spool final : public Agent {
   Bytes frame_bytes_;                 ///< of the frame that is not complete yet
   std::vector<Entry> frame_entries_;  ///< in frame_bytes_
   LaneIndex full_lane_ = 0;
-  std::vector<ScheduleMark> undone_marks_;
   std::size_t asked_spilled_ = 0;         ///< in the group that is being written
   std::vector<LaneAnswer> lane_answers_;  ///< one a lane; empty but while a group is taken apart
   std::vector<LaneIndex> answered_;       ///< lanes to which a group has something to say

@@ -224,7 +224,6 @@ void StorageAgent::take_intake(const Question& question, Answer& answer, const N
       add(question, answer, *spilled, false, now);
     }
   };
-  for (const ScheduleMark& mark : question.marks) store_->mark(mark);
   for (const ConfirmedFrame& frame : question.frames) {
     answer.frames.push_back(store_->take_frame(frame, now));
     if (!answer.frames.back().is_new) continue;

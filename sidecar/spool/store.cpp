@@ -372,6 +372,10 @@ void Store::note_damaged(DestinationId destination, proto::ByteView data, const 
 // Clients -----------------------------------------------------------------------------------------
 
 FrameAnswer Store::take_frame(const ConfirmedFrame& frame, const Now& now) {
+  if (frame.mark) {
+    mark(*frame.mark);
+    return {proto::Refusal::none, true, {}};
+  }
   if (windows_.size() >= windows_cached_max) windows_.clear();
   auto found = windows_.find(frame.client);
   if (found == windows_.end()) {
@@ -465,6 +469,11 @@ std::int64_t Store::forget_newest_clients() {
 // Recurring events --------------------------------------------------------------------------------
 
 void Store::mark(const ScheduleMark& mark) {
+  if (mark.last_ns == 0) {
+    Statement remove(database_, "DELETE FROM schedule WHERE name=?");
+    remove.bind(1, std::string_view(mark.name)).run();
+    return;
+  }
   Statement write(database_, "INSERT OR REPLACE INTO schedule(name, last_ns) VALUES(?,?)");
   write.bind(1, std::string_view(mark.name)).bind(2, as_number(mark.last_ns)).run();
 }
