@@ -1,8 +1,8 @@
 // Store: the spool's tables, and what is done to them inside of one transaction.
 //
-// Used by StorageAgent, and by the inspection commands on a database of their own. What stands
-// where, and which statements move an event from one state to the next, is told in store.cpp; a
-// movement is always one transaction, so that no crash loses or doubles an event.
+// Used by StoreKeeper and GroupWriter, and by the inspection commands on a database of their own.
+// What stands where, and which statements move an event from one state to the next, is told in
+// store.cpp; a movement is always one transaction, so that no crash loses or doubles an event.
 //
 // Thread: one at a time. Owns: the connection. Fails with: SqliteError; after one, roll_back().
 #pragma once
