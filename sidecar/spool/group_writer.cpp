@@ -69,6 +69,7 @@ void GroupWriter::add(const Question& question, Answer& answer, const Entry& ent
     return;
   }
   keeper_.store().insert_scheduled(keeper_.destination(entry.lane), entry.due_ns, record);
+  keeper_.note_written(record.size());
   next_due_ns_ = std::min(next_due_ns_, entry.due_ns);
 }
 

@@ -99,7 +99,8 @@ Answer StorageAgent::write(const Question& question, const Now& now) {
   // What a stop puts back takes the room of what it replaces, and what is settled by it must not
   // be settled without it.
   const bool is_stop = !question.front.empty();
-  scope.takes_in = question.has_intake() && (is_stop || keeper_.has_room(now));
+  scope.takes_in =
+      question.has_intake() && (is_stop || keeper_.has_room(question.bytes.size(), now));
   trouble = attempt(question, scope, answer, now);
   const bool can_do_less = (scope.takes_in && !is_stop) || scope.releases;
   if (trouble && can_do_less && !question.is_empty() && keeper_.is_open()) {

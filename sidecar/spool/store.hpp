@@ -53,6 +53,7 @@ struct ReadBlocks {
 
 class Store {
  public:
+  static constexpr std::uint64_t page_bytes = 4096;
   static constexpr std::uint32_t block_events_max = 4096;
   static constexpr std::size_t block_bytes_max = 256U << 10U;
   static constexpr std::int64_t clients_max = 65'536;
@@ -128,6 +129,8 @@ class Store {
   /// Gives pages back to the file system, some at a time, while more than half are not needed.
   /// True: there are more. Not inside of a transaction.
   bool give_back_pages();
+  /// In pages of the database that nothing uses.
+  std::uint64_t unused_bytes();
 
   // Repair ----------------------------------------------------------------------------------------
 

@@ -13,6 +13,8 @@ namespace {
 constexpr Duration trouble_line_interval = std::chrono::minutes(1);
 constexpr Duration room_look_interval = std::chrono::seconds(1);
 constexpr std::uint64_t room_look_bytes = 8U << 20U;
+/// What a transaction takes besides its records, and what the reserve leaves free.
+constexpr std::uint64_t room_slack = 1U << 20U;
 constexpr Duration house_keeping_interval = std::chrono::minutes(10);
 constexpr Duration give_back_interval = std::chrono::milliseconds(100);
 
@@ -33,17 +35,19 @@ Status StoreKeeper::take(const Now& now) {
 }
 
 void StoreKeeper::open(const Now& now) {
-  for (bool is_mended = false;; is_mended = true) {
+  for (bool is_mended = false;;) {
     try {
       store_ = std::make_unique<Store>(Database(settings_.path, OpenMode::create, disk_->vfs()));
       read_state();
       prepare_log();
-      has_reserve_ = disk_->take_reserve(settings_.path, reserve_bytes);
+      take_reserve();
       return;
     } catch (const std::exception& error) {
       store_.reset();
+      if (trouble_of(error) == StorageTrouble::full && give_back_reserve()) continue;
       if (trouble_of(error) != StorageTrouble::damaged || is_mended) throw;
       replace_store(error.what(), now);
+      is_mended = true;
     }
   }
 }
@@ -120,11 +124,11 @@ void StoreKeeper::note_trouble(const std::exception& error, const Now& now) {
   if (store_) store_->roll_back();
   is_in_trouble_ = true;
   const StorageTrouble trouble = trouble_of(error);
-  is_log_in_doubt_ = is_log_in_doubt_ || trouble == StorageTrouble::failing;
-  if (trouble == StorageTrouble::full && has_reserve_) {
-    // Room for what makes room.
-    disk_->give_back_reserve(settings_.path);
-    has_reserve_ = false;
+  const auto* known = dynamic_cast<const SqliteError*>(&error);
+  is_log_in_doubt_ = is_log_in_doubt_ || (known != nullptr && known->may_leave_gap());
+  // Room for what makes room.
+  if (trouble == StorageTrouble::full && give_back_reserve()) {
+    next_house_keeping_ = now.mono + house_keeping_interval;
   }
   if (now.mono < next_trouble_line_) return;
   next_trouble_line_ = now.mono + trouble_line_interval;
@@ -160,14 +164,14 @@ void StoreKeeper::make_log_safe() {
   if (!is_log_in_doubt_ || !settings_.is_synced) return;
   store_->make_log_safe();
   is_log_in_doubt_ = false;
-  store_->stretch_log(settings_.log_bytes);
+  stretch_log();
 }
 
 /// At the start, so that the first who waits for an answer does not wait for this.
 void StoreKeeper::prepare_log() {
   try {
     make_log_safe();
-    if (!settings_.is_synced) store_->stretch_log(settings_.log_bytes);
+    if (!settings_.is_synced) stretch_log();
   } catch (const SqliteError& error) {
     // Then before the first promise.
     store_->roll_back();
@@ -175,12 +179,47 @@ void StoreKeeper::prepare_log() {
   }
 }
 
-bool StoreKeeper::has_room(const Now& now) {
-  if (now.mono < next_room_look_ && written_since_look_ < room_look_bytes) return has_room_;
-  next_room_look_ = now.mono + room_look_interval;
-  written_since_look_ = 0;
-  const bool had_room =
-      std::exchange(has_room_, disk_->free_bytes(settings_.path) >= settings_.free_bytes_min);
+void StoreKeeper::stretch_log() {
+  const std::uint64_t needed = settings_.log_bytes + reserve_bytes() + settings_.free_bytes_min;
+  if (disk_->free_bytes(settings_.path) >= needed) store_->stretch_log(settings_.log_bytes);
+}
+
+std::uint64_t StoreKeeper::reserve_bytes() const {
+  return std::max(settings_.log_bytes, reserve_bytes_min);
+}
+
+void StoreKeeper::take_reserve() {
+  const bool is_possible = disk_->exists(reserve_path(settings_.path)) ||
+                           disk_->free_bytes(settings_.path) >= reserve_bytes() + room_slack;
+  has_reserve_ = is_possible && disk_->take_reserve(settings_.path, reserve_bytes());
+}
+
+/// False: there is none.
+bool StoreKeeper::give_back_reserve() {
+  has_reserve_ = false;
+  if (!disk_->exists(reserve_path(settings_.path))) return false;
+  disk_->give_back_reserve(settings_.path);
+  return true;
+}
+
+std::uint64_t StoreKeeper::look_for_room() {
+  if (disk_->free_bytes(settings_.path) >= settings_.free_bytes_min) return UINT64_MAX;
+  try {
+    return store_ ? store_->unused_bytes() : 0;
+  } catch (const std::exception&) {
+    return 0;
+  }
+}
+
+bool StoreKeeper::has_room(std::uint64_t bytes, const Now& now) {
+  if (now.mono >= next_room_look_ || written_since_look_ >= room_look_bytes) {
+    next_room_look_ = now.mono + room_look_interval;
+    written_since_look_ = 0;
+    room_ = look_for_room();
+  }
+  // A record takes a row, which may take a page more than it fills.
+  const std::uint64_t needed = 2 * (written_since_look_ + bytes) + room_slack;
+  const bool had_room = std::exchange(has_room_, needed <= room_);
   if (had_room && !has_room_) {
     log_.error(
         "the spool's disk has too little room; nothing new is stored until there is more",
@@ -195,23 +234,29 @@ bool StoreKeeper::has_room(const Now& now) {
 void StoreKeeper::keep_house(const Now& now) {
   if (!store_) return;
   try {
-    if (store_->database().wal_pages() > wal_pages_max) {
+    if (store_->database().wal_pages() >
+        (has_reserve_ ? wal_pages_max : wal_pages_max_without_reserve)) {
       fault_point("before_checkpoint");
       store_->database().checkpoint();
       fault_point("after_checkpoint");
     }
     if (now.mono < next_house_keeping_) return;
     next_house_keeping_ = now.mono + house_keeping_interval;
-    store_->begin(false);
-    trim_dead(now);
-    store_->commit();
+    trim(now);
     if (store_->give_back_pages()) next_house_keeping_ = now.mono + give_back_interval;
-    if (!has_reserve_ && has_room(now)) {
-      has_reserve_ = disk_->take_reserve(settings_.path, reserve_bytes);
-    }
+    if (!has_reserve_) take_reserve();
   } catch (const std::exception& error) {
     note_trouble(error, now);
   }
+}
+
+void StoreKeeper::trim(const Now& now) {
+  store_->begin(false);
+  const std::uint64_t removed = trim_dead(now);
+  store_->commit();
+  if (removed == 0) return;
+  log_.warn("the oldest dead letters were removed, for there are too many or they are too old",
+            {{"events", std::to_string(removed)}});
 }
 
 }  // namespace outrider::sidecar

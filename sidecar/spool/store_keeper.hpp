@@ -9,7 +9,10 @@
 // Invariants:
 //   - Nothing is promised over a gap in the log: prepare_promise() comes before each transaction
 //     that takes something in.
-//   - The reserve lies on the disk, or was given back for what makes room.
+//   - Room is what the disk has beyond free_bytes_min, or what the database itself does not use:
+//     a spool that was drained takes in again, however full the disk is.
+//   - The reserve lies on the disk, as large as the log may become, or was given back for what
+//     makes room: a spool on a full disk opens, and lets go what is settled.
 //   - What is told of the disk (state) is read anew by every opening, the first one and each after
 //     damage, by the same lines.
 #pragma once
@@ -48,8 +51,10 @@ StorageTrouble trouble_of(const std::exception& error);
 
 class StoreKeeper {
  public:
-  static constexpr std::uint64_t reserve_bytes = 4U << 20U;
+  static constexpr std::uint64_t reserve_bytes_min = 4U << 20U;
   static constexpr int wal_pages_max = 4096;
+  /// The same while there is no reserve: it must not become larger than what is left.
+  static constexpr int wal_pages_max_without_reserve = 256;
   /// What that is in bytes, with what one group adds.
   static constexpr std::uint64_t log_bytes = 20U << 20U;
 
@@ -75,7 +80,8 @@ class StoreKeeper {
   void prepare_promise();
   /// Inside of a transaction. Returns how many dead letters were beyond the limits.
   std::uint64_t trim_dead(const Now& now) { return store_->trim_dead(settings_.dead, now); }
-  bool has_room(const Now& now);
+  /// Whether so much may be taken in.
+  bool has_room(std::uint64_t bytes, const Now& now);
   void note_written(std::uint64_t bytes) { written_since_look_ += bytes; }
   void say_damaged(LaneIndex lane, std::uint64_t events);
 
@@ -93,6 +99,12 @@ class StoreKeeper {
   void read_state();
   void make_log_safe();
   void prepare_log();
+  void stretch_log();
+  std::uint64_t reserve_bytes() const;
+  void take_reserve();
+  bool give_back_reserve();
+  std::uint64_t look_for_room();
+  void trim(const Now& now);
 
   StorageSettings settings_;
   std::unique_ptr<Disk> disk_;
@@ -105,6 +117,7 @@ class StoreKeeper {
   MonoTime next_trouble_line_{};
   MonoTime next_room_look_{};
   std::uint64_t written_since_look_ = 0;
+  std::uint64_t room_ = 0;  ///< then
   bool has_room_ = true;
   bool has_reserve_ = false;
   bool is_in_trouble_ = false;
