@@ -20,21 +20,26 @@ namespace outrider::sidecar {
 /// What kind of trouble it is decides what is done about it.
 enum class StorageTrouble : std::uint8_t {
   failing,  ///< the disk cannot be read or written just now
-  full,     ///< there is no space left
+  full,     ///< there is no space left, whatever limit that is: the disk, a quota, a size of files
   damaged,  ///< the file is not what was written to it
 };
 
 class SqliteError : public std::runtime_error {
  public:
-  SqliteError(int code, const std::string& message) : std::runtime_error(message), code_(code) {}
+  /// `system_error`: the system's errno, if it has to do with it.
+  SqliteError(int code, int system_error, const std::string& message)
+      : std::runtime_error(message), code_(code), system_error_(system_error) {}
   /// What SQLite itself does not see.
   static SqliteError damaged(const std::string& message);
   static SqliteError other(const std::string& message);
 
   StorageTrouble trouble() const;
+  /// What was written before it may never become safe.
+  bool may_leave_gap() const;
 
  private:
   int code_;
+  int system_error_;
 };
 
 enum class OpenMode : std::uint8_t {

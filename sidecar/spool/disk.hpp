@@ -1,7 +1,7 @@
 // Disk: what the spool needs of the file system besides SQLite: who owns the file, how much room
 // there is, a reserve for hard times, and a way to set a damaged file aside.
 //
-// Used by Store and StorageAgent. The real one is made by open_disk(); the simulation has one over
+// Used by StoreKeeper and Salvage. The real one is made by open_disk(); the simulation has one over
 // its storage twin. Thread: the storage thread's, once that runs. Fails with: an Error or a bool.
 #pragma once
 

@@ -1,6 +1,6 @@
 // Salvage: replaces a damaged spool by a new one with what can still be read of it.
 //
-// Used by StorageAgent. It goes through each table by its key and steps over what cannot be read,
+// Used by StoreKeeper. It goes through each table by its key and steps over what cannot be read,
 // in ever larger steps, so that it ends in any case; blocks and scheduled events are kept only if
 // their checksum is right. The damaged files are renamed and never deleted.
 //

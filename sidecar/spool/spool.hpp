@@ -87,13 +87,13 @@ class Spool final : public Agent {
 
  private:
   proto::Refusal refusal_of(std::span<const LaneIndex> lanes, std::uint64_t bytes);
-  void take_answer(Answer& answer, const Now& now);
-  void note_question(const Question& question, Answer& answer);
-  void tell_lanes(Answer& answer);
+  void take_answer(GroupAnswer& answer, const Now& now);
+  void note_question(const Question& question, GroupAnswer& answer);
+  void tell_lanes(GroupAnswer& answer);
   LaneAnswer& answer_for(LaneIndex lane);
   void note_unstored(const std::vector<Entry>& spilled);
   void end_answers(DropReason reason);
-  void answer_frames(const Question& question, const Answer& answer);
+  void answer_frames(const Question& question, const GroupAnswer& answer);
   void forget_frame();
 
   Exchange& exchange_;

@@ -75,9 +75,9 @@ void Store::make_tables() {
       "PRAGMA cache_size=-4096; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;");
   const bool is_empty = database_.number("SELECT count(*) FROM sqlite_schema") == 0;
   if (is_empty) {
-    database_.execute(
-        "PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL; "
-        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; BEGIN IMMEDIATE;");
+    database_.execute("PRAGMA page_size=" + std::to_string(page_bytes) +
+                      "; PRAGMA auto_vacuum=INCREMENTAL; "
+                      "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; BEGIN IMMEDIATE;");
     // Another process may have been faster.
     if (database_.number("SELECT count(*) FROM sqlite_schema") == 0) {
       database_.execute(tables);

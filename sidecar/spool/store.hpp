@@ -1,8 +1,8 @@
 // Store: the spool's tables, and what is done to them inside of one transaction.
 //
-// Used by StorageAgent, and by the inspection commands on a database of their own. What stands
-// where, and which statements move an event from one state to the next, is told in store.cpp; a
-// movement is always one transaction, so that no crash loses or doubles an event.
+// Used by StoreKeeper and GroupWriter, and by the inspection commands on a database of their own.
+// What stands where, and which statements move an event from one state to the next, is told in
+// store.cpp; a movement is always one transaction, so that no crash loses or doubles an event.
 //
 // Thread: one at a time. Owns: the connection. Fails with: SqliteError; after one, roll_back().
 #pragma once
@@ -53,6 +53,7 @@ struct ReadBlocks {
 
 class Store {
  public:
+  static constexpr std::uint64_t page_bytes = 4096;
   static constexpr std::uint32_t block_events_max = 4096;
   static constexpr std::size_t block_bytes_max = 256U << 10U;
   static constexpr std::int64_t clients_max = 65'536;
@@ -128,6 +129,8 @@ class Store {
   /// Gives pages back to the file system, some at a time, while more than half are not needed.
   /// True: there are more. Not inside of a transaction.
   bool give_back_pages();
+  /// In pages of the database that nothing uses.
+  std::uint64_t unused_bytes();
 
   // Repair ----------------------------------------------------------------------------------------
 

@@ -39,6 +39,10 @@ bool Store::give_back_pages() {
   return has_many();
 }
 
+std::uint64_t Store::unused_bytes() {
+  return static_cast<std::uint64_t>(database_.number("PRAGMA freelist_count")) * page_bytes;
+}
+
 void Store::settle_accounts() {
   deltas_.clear();
   database_.execute(R"(

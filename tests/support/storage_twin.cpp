@@ -1,6 +1,7 @@
 #include "support/storage_twin.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <set>
 #include <utility>
@@ -75,7 +76,9 @@ StorageTwin::Verdict StorageTwin::judge(StorageOperation operation, const std::s
     if (fault.operation != operation || !path.ends_with(fault.path_end)) continue;
     ++active.seen;
     const bool is_hit = active.seen >= fault.nth && active.seen - fault.nth < fault.times;
-    if (is_hit && verdict.code == SQLITE_OK) verdict = {fault.code, fault.is_torn};
+    if (!is_hit || verdict.code != SQLITE_OK) continue;
+    verdict = {fault.code, fault.is_torn};
+    errno = fault.error;
   }
   return verdict;
 }

@@ -59,6 +59,7 @@ struct StorageFault {
   int code = 0;               ///< SQLite's: SQLITE_FULL, SQLITE_IOERR_FSYNC ...
   std::uint64_t nth = 1;      ///< of the operations that match; 1 is the next one
   std::uint64_t times = 1;    ///< how many fail from there on
+  int error = 0;              ///< becomes errno: EDQUOT, EFBIG ...
   bool is_torn = false;       ///< a first part of the write is done before it fails
   std::string path_end = {};  ///< only files whose path ends like this: "-wal"
 };

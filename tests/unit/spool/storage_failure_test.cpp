@@ -126,11 +126,15 @@ TEST_F(StorageFailureTest, TooLittleRoomRefusesWhatIsNewButNotWhatAStopPutsBack)
 
 TEST_F(StorageFailureTest, WhatAStopPutsBackIsNotSettledIfItCannotBeStored) {
   const Block old = ask(frame(1, 1))->stored.at(0);
-  twin.fail({.operation = StorageOperation::write, .code = SQLITE_FULL, .path_end = "-wal"});
+  twin.fail({.operation = StorageOperation::write,
+             .code = SQLITE_FULL,
+             .times = StorageFault::forever,
+             .path_end = "-wal"});
   Question stop;
   stop.front.push_back(block_of({1, 3}));
   stop.settlements.push_back(whole(old));
   EXPECT_TRUE(ask(std::move(stop))->has_failed);
+  twin.clear_faults();
   EXPECT_EQ(waiting(), (Numbers64{1}));
 }
 

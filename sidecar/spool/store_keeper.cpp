@@ -1,0 +1,262 @@
+#include "sidecar/spool/store_keeper.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "sidecar/base/fault_point.hpp"
+#include "sidecar/base/units.hpp"
+#include "sidecar/spool/salvage.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+constexpr Duration trouble_line_interval = std::chrono::minutes(1);
+constexpr Duration room_look_interval = std::chrono::seconds(1);
+constexpr std::uint64_t room_look_bytes = 8U << 20U;
+/// What a transaction takes besides its records, and what the reserve leaves free.
+constexpr std::uint64_t room_slack = 1U << 20U;
+constexpr Duration house_keeping_interval = std::chrono::minutes(10);
+constexpr Duration give_back_interval = std::chrono::milliseconds(100);
+
+}  // namespace
+
+StorageTrouble trouble_of(const std::exception& error) {
+  const auto* known = dynamic_cast<const SqliteError*>(&error);
+  return known != nullptr ? known->trouble() : StorageTrouble::failing;
+}
+
+// Opening and mending -----------------------------------------------------------------------------
+
+Status StoreKeeper::take(const Now& now) {
+  if (Status status = disk_->lock(settings_.path); !status.ok()) return status;
+  const auto finished = finish_replacement(settings_.path, *disk_, now);
+  if (!finished.ok()) return finished.error();
+  return disk_->prepare(settings_.path);
+}
+
+void StoreKeeper::open(const Now& now) {
+  for (bool is_mended = false;;) {
+    try {
+      store_ = std::make_unique<Store>(Database(settings_.path, OpenMode::create, disk_->vfs()));
+      read_state();
+      prepare_log();
+      take_reserve();
+      return;
+    } catch (const std::exception& error) {
+      store_.reset();
+      if (trouble_of(error) == StorageTrouble::full && give_back_reserve()) continue;
+      if (trouble_of(error) != StorageTrouble::damaged || is_mended) throw;
+      replace_store(error.what(), now);
+      is_mended = true;
+    }
+  }
+}
+
+bool StoreKeeper::mend(const std::string& reason, const Now& now) {
+  try {
+    replace_store(reason, now);
+    open(now);
+    return true;
+  } catch (const std::exception&) {
+    store_.reset();
+    return false;
+  }
+}
+
+void StoreKeeper::read_state() {
+  store_->begin(true);
+  destinations_.clear();
+  for (const std::string& lane : settings_.lanes)
+    destinations_.push_back(store_->destination(lane));
+  // What a person had put back is among the totals.
+  store_->take_returned();
+  store_->commit();
+  state_ = {};
+  const auto known = store_->destinations();
+  for (const std::string& lane : settings_.lanes) {
+    const auto found = known.find(lane);
+    if (found == known.end()) {
+      throw SqliteError::damaged("the index of the destinations is not that of their table");
+    }
+    state_.lanes.push_back(found->second.second);
+  }
+  for (const auto& [name, destination] : known) {
+    const StoredTotals& totals = destination.second;
+    const bool is_configured =
+        std::find(settings_.lanes.begin(), settings_.lanes.end(), name) != settings_.lanes.end();
+    if (is_configured || totals.events + totals.scheduled_events == 0) continue;
+    log_.warn("the spool holds events for a destination that is not configured; they stay there",
+              {{"destination", name},
+               {"events", std::to_string(totals.events + totals.scheduled_events)}});
+  }
+  state_.marks = store_->marks();
+}
+
+void StoreKeeper::replace_store(const std::string& reason, const Now& now) {
+  const BlockId next_block = store_ ? store_->next_block() : 0;
+  store_.reset();
+  log_.error("the spool is damaged; what can be read of it is copied into a new one",
+             {{"path", settings_.path}, {"because", reason}});
+  const auto replaced = replace_damaged(settings_.path, *disk_, next_block, now);
+  if (!replaced.ok()) throw SqliteError::other(replaced.error().message);
+  const Salvaged& salvaged = replaced.value();
+  log_.error(salvaged.has_copy
+                 ? "the damaged spool was set aside; keep it until you know that nothing is missing"
+                 : "the damaged spool was set aside whole, for there was no room for a copy",
+             {{"set_aside", salvaged.damaged_path},
+              {"events_kept", std::to_string(salvaged.events)},
+              {"dead_letters_kept", std::to_string(salvaged.dead)},
+              {"unreadable", std::to_string(salvaged.unreadable)}});
+  if (Status status = disk_->prepare(settings_.path); !status.ok()) {
+    throw SqliteError::other(status.error().message);
+  }
+}
+
+std::optional<LaneIndex> StoreKeeper::lane_of(DestinationId destination) const {
+  const auto found = std::find(destinations_.begin(), destinations_.end(), destination);
+  if (found == destinations_.end()) return std::nullopt;
+  return static_cast<LaneIndex>(found - destinations_.begin());
+}
+
+// Trouble -----------------------------------------------------------------------------------------
+
+void StoreKeeper::note_trouble(const std::exception& error, const Now& now) {
+  if (store_) store_->roll_back();
+  is_in_trouble_ = true;
+  const StorageTrouble trouble = trouble_of(error);
+  const auto* known = dynamic_cast<const SqliteError*>(&error);
+  is_log_in_doubt_ = is_log_in_doubt_ || (known != nullptr && known->may_leave_gap());
+  // Room for what makes room.
+  if (trouble == StorageTrouble::full && give_back_reserve()) {
+    next_house_keeping_ = now.mono + house_keeping_interval;
+  }
+  if (now.mono < next_trouble_line_) return;
+  next_trouble_line_ = now.mono + trouble_line_interval;
+  log_.error(trouble == StorageTrouble::full
+                 ? "the spool's disk is full; nothing new is stored until there is room"
+                 : "the spool cannot be written; it is tried again",
+             {{"path", settings_.path}, {"because", error.what()}});
+}
+
+void StoreKeeper::note_recovery() {
+  if (!is_in_trouble_) return;
+  is_in_trouble_ = false;
+  next_trouble_line_ = {};
+  log_.info("the spool can be written again", {{"path", settings_.path}});
+}
+
+void StoreKeeper::say_damaged(LaneIndex lane, std::uint64_t events) {
+  log_.error("blocks in the spool are damaged; they were set aside in its table `damaged`",
+             {{"destination", settings_.lanes[lane]}, {"events", std::to_string(events)}});
+}
+
+// The log and the room ----------------------------------------------------------------------------
+
+void StoreKeeper::prepare_promise() {
+  make_log_safe();
+}
+
+/// A sync that failed is not made good by the next one: the system has forgotten what it could not
+/// write, and says nothing of it again. Settlements that were committed without a sync may be such
+/// a gap in the log, and what is committed behind a gap is lost with the power. So everything
+/// leaves the log before something is promised again.
+void StoreKeeper::make_log_safe() {
+  if (!is_log_in_doubt_ || !settings_.is_synced) return;
+  store_->make_log_safe();
+  is_log_in_doubt_ = false;
+  stretch_log();
+}
+
+/// At the start, so that the first who waits for an answer does not wait for this.
+void StoreKeeper::prepare_log() {
+  try {
+    make_log_safe();
+    if (!settings_.is_synced) stretch_log();
+  } catch (const SqliteError& error) {
+    // Then before the first promise.
+    store_->roll_back();
+    if (error.trouble() == StorageTrouble::damaged) throw;
+  }
+}
+
+void StoreKeeper::stretch_log() {
+  const std::uint64_t needed = settings_.log_bytes + reserve_bytes() + settings_.free_bytes_min;
+  if (disk_->free_bytes(settings_.path) >= needed) store_->stretch_log(settings_.log_bytes);
+}
+
+std::uint64_t StoreKeeper::reserve_bytes() const {
+  return std::max(settings_.log_bytes, reserve_bytes_min);
+}
+
+void StoreKeeper::take_reserve() {
+  const bool is_possible = disk_->exists(reserve_path(settings_.path)) ||
+                           disk_->free_bytes(settings_.path) >= reserve_bytes() + room_slack;
+  has_reserve_ = is_possible && disk_->take_reserve(settings_.path, reserve_bytes());
+}
+
+/// False: there is none.
+bool StoreKeeper::give_back_reserve() {
+  has_reserve_ = false;
+  if (!disk_->exists(reserve_path(settings_.path))) return false;
+  disk_->give_back_reserve(settings_.path);
+  return true;
+}
+
+std::uint64_t StoreKeeper::look_for_room() {
+  if (disk_->free_bytes(settings_.path) >= settings_.free_bytes_min) return UINT64_MAX;
+  try {
+    return store_ ? store_->unused_bytes() : 0;
+  } catch (const std::exception&) {
+    return 0;
+  }
+}
+
+bool StoreKeeper::has_room(std::uint64_t bytes, const Now& now) {
+  if (now.mono >= next_room_look_ || written_since_look_ >= room_look_bytes) {
+    next_room_look_ = now.mono + room_look_interval;
+    written_since_look_ = 0;
+    room_ = look_for_room();
+  }
+  // A record takes a row, which may take a page more than it fills.
+  const std::uint64_t needed = 2 * (written_since_look_ + bytes) + room_slack;
+  const bool had_room = std::exchange(has_room_, needed <= room_);
+  if (had_room && !has_room_) {
+    log_.error(
+        "the spool's disk has too little room; nothing new is stored until there is more",
+        {{"path", settings_.path}, {"free_bytes_min", format_size(settings_.free_bytes_min)}});
+  }
+  if (!had_room && has_room_) log_.info("the spool's disk has room again");
+  return has_room_;
+}
+
+// Keeping house -----------------------------------------------------------------------------------
+
+void StoreKeeper::keep_house(const Now& now) {
+  if (!store_) return;
+  try {
+    if (store_->database().wal_pages() >
+        (has_reserve_ ? wal_pages_max : wal_pages_max_without_reserve)) {
+      fault_point("before_checkpoint");
+      store_->database().checkpoint();
+      fault_point("after_checkpoint");
+    }
+    if (now.mono < next_house_keeping_) return;
+    next_house_keeping_ = now.mono + house_keeping_interval;
+    trim(now);
+    if (store_->give_back_pages()) next_house_keeping_ = now.mono + give_back_interval;
+    if (!has_reserve_) take_reserve();
+  } catch (const std::exception& error) {
+    note_trouble(error, now);
+  }
+}
+
+void StoreKeeper::trim(const Now& now) {
+  store_->begin(false);
+  const std::uint64_t removed = trim_dead(now);
+  store_->commit();
+  if (removed == 0) return;
+  log_.warn("the oldest dead letters were removed, for there are too many or they are too old",
+            {{"events", std::to_string(removed)}});
+}
+
+}  // namespace outrider::sidecar
