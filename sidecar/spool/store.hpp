@@ -82,9 +82,11 @@ class Store {
   void commit();
   void roll_back();
 
-  /// What was committed without a sync, or before a sync failed, is safe from here on. Outside of
-  /// a transaction.
-  void make_log_safe();
+  /// What was committed without a sync, or before a sync failed, is safe from here on: all of the
+  /// log is in the database. Outside of a transaction. False: somebody reads it; nothing is done.
+  bool empty_log();
+  /// A transaction that changes something, which makes what was written before it safe as well.
+  void commit_mark(const std::function<void()>& action);
 
   // Destinations ----------------------------------------------------------------------------------
 
