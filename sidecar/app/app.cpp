@@ -195,8 +195,10 @@ void App::run_schedules(const Now& now) {
     recurrence_.restore(name, now.wall_ns());
     spool_->mark({name, now.wall_ns()});
   }
-  for (const ScheduleMark& mark : spool_->take_undone_marks()) {
-    recurrence_.restore(mark.name, mark.last_ns - 1);
+  // The oldest comes last: of several runs that were refused together all come again.
+  const std::vector<ScheduleMark> undone = spool_->take_undone_marks(now);
+  for (auto mark = undone.rbegin(); mark != undone.rend(); ++mark) {
+    recurrence_.restore(mark->name, mark->last_ns - 1);
   }
   std::vector<std::uint8_t> record;
   for (const Recurrence::Run& run : recurrence_.due(now)) {

@@ -20,10 +20,11 @@ namespace outrider::sidecar {
 
 /// What kind of trouble it is decides what is done about it.
 enum class StorageTrouble : std::uint8_t {
-  failing,  ///< the disk cannot be read or written just now
-  full,     ///< there is no space left, whatever limit that is: the disk, a quota, a size of files
-  damaged,  ///< the file is not what was written to it
-  busy,     ///< another program has locked it
+  failing,   ///< the disk cannot be read or written just now
+  full,      ///< there is no space left, whatever limit that is: the disk, a quota, a size of files
+  damaged,   ///< the file is not what was written to it
+  busy,      ///< another program has locked it
+  at_limit,  ///< the spool takes as much of the disk as it may
 };
 
 class SqliteError : public std::runtime_error {

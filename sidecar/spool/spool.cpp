@@ -12,11 +12,16 @@ namespace {
 /// More than this is given back after a frame that needed it.
 constexpr std::size_t frame_bytes_kept_max = 1U << 20U;
 
+bool has_no_room(StorageTrouble trouble) {
+  return trouble == StorageTrouble::full || trouble == StorageTrouble::at_limit;
+}
+
 DropReason drop_reason(StorageTrouble trouble) {
-  return trouble == StorageTrouble::full ? DropReason::spool_full : DropReason::spool_failed;
+  return has_no_room(trouble) ? DropReason::spool_full : DropReason::spool_failed;
 }
 
 proto::Refusal refusal_for(StorageTrouble trouble) {
+  if (trouble == StorageTrouble::at_limit) return proto::Refusal::spool_full;
   return trouble == StorageTrouble::full ? proto::Refusal::disk_full
                                          : proto::Refusal::spool_failing;
 }
@@ -77,14 +82,21 @@ void Spool::hand_over(const Now& now) {
 }
 
 MonoTime Spool::next_deadline() const {
-  return !is_asking_ && (!gathered_->is_empty() || has_settlements()) ? retry_at_ : never;
+  const MonoTime undone = undone_marks_.empty() ? never : undone_retry_at_;
+  const bool can_ask = !is_asking_ && (!gathered_->is_empty() || has_settlements());
+  return can_ask ? std::min(retry_at_, undone) : undone;
+}
+
+std::vector<ScheduleMark> Spool::take_undone_marks(const Now& now) {
+  if (now.mono < undone_retry_at_) return {};
+  return std::exchange(undone_marks_, {});
 }
 
 void Spool::take_answer(Answer& answer, const Now& now) {
   if (answer.question) {
     is_asking_ = false;
     asked_spilled_ = 0;
-    take_intake(*answer.question, answer);
+    take_intake(*answer.question, answer, now);
     take_frames(*answer.question, answer);
   }
   for (const Moved& moved : answer.released) lanes_[moved.lane]->note_released(moved);
@@ -102,17 +114,17 @@ void Spool::take_answer(Answer& answer, const Now& now) {
   if (answer.has_failed && answer.question) keep_undone(*answer.question);
   const bool is_read_failing = std::any_of(answer.reads.begin(), answer.reads.end(),
                                            [](const auto& read) { return read.has_failed; });
-  const bool is_in_trouble =
-      answer.has_failed || is_read_failing ||
-      (answer.intake_trouble && *answer.intake_trouble != StorageTrouble::full);
+  const bool is_in_trouble = answer.has_failed || is_read_failing ||
+                             (answer.intake_trouble && !has_no_room(*answer.intake_trouble));
   if (is_in_trouble) retry_at_ = now.mono + retry_interval;
 }
 
-void Spool::take_intake(Question& question, const Answer& answer) {
+void Spool::take_intake(Question& question, const Answer& answer, const Now& now) {
   if (answer.intake_trouble) {
     const DropReason reason = drop_reason(*answer.intake_trouble);
     for (const Entry& entry : question.spilled) lanes_[entry.lane]->note_not_stored(entry, reason);
-    put_before(question.marks, undone_marks_);
+    if (!question.marks.empty()) undone_retry_at_ = now.mono + undone_interval;
+    std::ranges::move(question.marks, std::back_inserter(undone_marks_));
   } else {
     for (const Block& block : question.front) lanes_[block.lane]->note_front_stored(block);
   }

@@ -35,6 +35,8 @@ class Spool final : public Agent {
   static constexpr std::uint64_t spilled_bytes_max = 16U << 20U;
   static constexpr std::uint64_t busy_bytes = 4U << 20U;
   static constexpr Duration retry_interval = std::chrono::milliseconds(200);
+  /// Before a run of a recurring event that could not be stored is tried again.
+  static constexpr Duration undone_interval = std::chrono::seconds(10);
 
   /// Gets the frames whose fate is decided.
   using AnswerFrame = std::function<void(const ConfirmedFrame& frame, const FrameAnswer& answer)>;
@@ -78,8 +80,8 @@ class Spool final : public Agent {
   /// The recurring event that was appended is the run of this date.
   void mark(ScheduleMark mark) { gathered_->marks.push_back(std::move(mark)); }
 
-  /// Marks whose events could not be stored.
-  std::vector<ScheduleMark> take_undone_marks() { return std::exchange(undone_marks_, {}); }
+  /// Marks whose events could not be stored, the oldest first; once it is time to try again.
+  std::vector<ScheduleMark> take_undone_marks(const Now& now);
 
   /// Somebody else has changed the database.
   void look_again() { gathered_->wants_look = true; }
@@ -93,7 +95,7 @@ class Spool final : public Agent {
   proto::Refusal refusal_of(std::span<const LaneIndex> lanes, std::uint64_t bytes);
   bool has_settlements() const { return !touched_.empty(); }
   void take_answer(Answer& answer, const Now& now);
-  void take_intake(Question& question, const Answer& answer);
+  void take_intake(Question& question, const Answer& answer, const Now& now);
   void take_frames(const Question& question, const Answer& answer);
   void keep_undone(Question& question);
   void forget_frame();
@@ -114,6 +116,7 @@ class Spool final : public Agent {
   std::uint64_t bytes_ = 0;         ///< of all lanes
   std::vector<LaneIndex> touched_;  ///< lanes with settlements to be written
   std::vector<ScheduleMark> undone_marks_;
+  MonoTime undone_retry_at_{};
   std::size_t asked_spilled_ = 0;  ///< in the group that is being written
   bool is_asking_ = false;
   std::uint64_t dead_bytes_ = 0;  ///< of gathered_->dead

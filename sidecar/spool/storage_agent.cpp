@@ -113,8 +113,9 @@ std::optional<Answer> StorageAgent::write(const Question& question, const Now& n
   // What a stop puts back takes the room of what it replaces, and what is settled by it must not
   // be settled without it.
   const bool is_stop = !question.front.empty();
-  scope.takes_in =
-      question.has_intake() && (is_stop || keeper_.has_room(question.bytes.size(), now));
+  std::optional<StorageTrouble> lack;
+  if (question.has_intake() && !is_stop) lack = keeper_.lack_of_room(question.bytes.size(), now);
+  scope.takes_in = question.has_intake() && !lack;
   trouble = attempt(question, scope, answer, now);
   if (trouble == StorageTrouble::busy) return std::nullopt;
   const bool can_do_less = (scope.takes_in && !is_stop) || scope.releases;
@@ -129,7 +130,7 @@ std::optional<Answer> StorageAgent::write(const Question& question, const Now& n
   }
   const bool is_taken_in = scope.takes_in && !answer.has_failed;
   if (question.has_intake() && !is_taken_in) {
-    answer.intake_trouble = trouble.value_or(StorageTrouble::full);
+    answer.intake_trouble = lack ? *lack : trouble.value_or(StorageTrouble::failing);
   }
   return answer;
 }

@@ -133,6 +133,8 @@ class Store {
   bool give_back_pages();
   /// In pages of the database that nothing uses.
   std::uint64_t unused_bytes();
+  /// In all others, without the dead letters, which have limits of their own.
+  std::uint64_t used_bytes();
 
   // Repair ----------------------------------------------------------------------------------------
 

@@ -245,31 +245,53 @@ bool StoreKeeper::give_back_reserve() {
   return true;
 }
 
-std::uint64_t StoreKeeper::look_for_room() {
-  if (disk_->free_bytes(settings_.path) >= settings_.free_bytes_min) return UINT64_MAX;
+std::uint64_t StoreKeeper::log_bytes_more() {
+  const auto log = disk_->look_at(log_path(settings_.path));
+  const std::uint64_t always = std::max(settings_.log_bytes, log_bytes);
+  return log && log->bytes > always ? log->bytes - always : 0;
+}
+
+void StoreKeeper::look_for_room() {
+  const bool has_disk = disk_->free_bytes(settings_.path) >= settings_.free_bytes_min;
+  room_ = has_disk ? UINT64_MAX : 0;
+  used_ = 0;
+  if (!store_) return;
   try {
-    return store_ ? store_->unused_bytes() : 0;
+    if (!has_disk) room_ = store_->unused_bytes();
+    used_ = store_->used_bytes() + log_bytes_more();
   } catch (const std::exception&) {
-    return 0;
+    // The transaction will say it.
   }
 }
 
-bool StoreKeeper::has_room(std::uint64_t bytes, const Now& now) {
+std::optional<StorageTrouble> StoreKeeper::lack_of_room(std::uint64_t bytes, const Now& now) {
   if (now.mono >= next_room_look_ || written_since_look_ >= room_look_bytes) {
     next_room_look_ = now.mono + room_look_interval;
     written_since_look_ = 0;
-    room_ = look_for_room();
+    look_for_room();
   }
+  const std::uint64_t written = written_since_look_ + bytes;
+  std::optional<StorageTrouble> lack;
+  if (used_ + written > settings_.bytes_max) lack = StorageTrouble::at_limit;
   // A record takes a row, which may take a page more than it fills.
-  const std::uint64_t needed = 2 * (written_since_look_ + bytes) + room_slack;
-  const bool had_room = std::exchange(has_room_, needed <= room_);
-  if (had_room && !has_room_) {
+  if (2 * written + room_slack > room_) lack = StorageTrouble::full;
+  say_room(lack);
+  return lack;
+}
+
+void StoreKeeper::say_room(std::optional<StorageTrouble> lack) {
+  if (lack == std::exchange(lack_, lack)) return;
+  if (!lack) {
+    log_.info("the spool's disk has room again");
+  } else if (*lack == StorageTrouble::full) {
     log_.error(
         "the spool's disk has too little room; nothing new is stored until there is more",
         {{"path", settings_.path}, {"free_bytes_min", format_size(settings_.free_bytes_min)}});
+  } else {
+    log_.error(
+        "the spool's file is as large as it may be; nothing new is stored until events leave",
+        {{"path", settings_.path}, {"bytes_max", format_size(settings_.bytes_max)}});
   }
-  if (!had_room && has_room_) log_.info("the spool's disk has room again");
-  return has_room_;
 }
 
 // Keeping house -----------------------------------------------------------------------------------
@@ -297,8 +319,7 @@ void StoreKeeper::keep_log(const Now& now) {
   }
   if (now.mono < next_log_look_) return;
   next_log_look_ = now.mono + log_look_interval;
-  const auto log = disk_->look_at(log_path(settings_.path));
-  is_log_long_ = log && log->bytes > std::max(settings_.log_bytes, log_bytes);
+  is_log_long_ = log_bytes_more() > 0;
   if (!is_log_long_ || !store_->empty_log()) return;
   is_log_long_ = false;
   stretch_log();

@@ -36,7 +36,10 @@ namespace outrider::sidecar {
 
 struct StorageSettings {
   std::string path;
-  bool is_synced = true;             ///< sync = full
+  bool is_synced = true;  ///< sync = full
+  /// Of the database without its dead letters, and of what its log has beyond log_bytes; events of
+  /// destinations that are not configured any more are among it.
+  std::uint64_t bytes_max = UINT64_MAX;
   std::uint64_t free_bytes_min = 0;  ///< new events are refused when less than this is free
   DeadLimits dead;
   std::uint64_t log_bytes = 0;     ///< the write-ahead log has this length from the start
@@ -83,8 +86,8 @@ class StoreKeeper {
   void prepare_promise();
   /// Inside of a transaction. Returns how many dead letters were beyond the limits.
   std::uint64_t trim_dead(const Now& now) { return store_->trim_dead(settings_.dead, now); }
-  /// Whether so much may be taken in.
-  bool has_room(std::uint64_t bytes, const Now& now);
+  /// Why so much may not be taken in; nothing: it may.
+  std::optional<StorageTrouble> lack_of_room(std::uint64_t bytes, const Now& now);
   void note_written(std::uint64_t bytes) { written_since_look_ += bytes; }
   void say_damaged(LaneIndex lane, std::uint64_t events);
 
@@ -111,7 +114,10 @@ class StoreKeeper {
   std::uint64_t reserve_bytes() const;
   void take_reserve();
   bool give_back_reserve();
-  std::uint64_t look_for_room();
+  void look_for_room();
+  void say_room(std::optional<StorageTrouble> lack);
+  /// What the log has beyond what it always has.
+  std::uint64_t log_bytes_more();
   void trim(const Now& now);
 
   StorageSettings settings_;
@@ -127,7 +133,8 @@ class StoreKeeper {
   MonoTime next_log_look_{};
   std::uint64_t written_since_look_ = 0;
   std::uint64_t room_ = 0;  ///< then
-  bool has_room_ = true;
+  std::uint64_t used_ = 0;  ///< then
+  std::optional<StorageTrouble> lack_;
   bool has_reserve_ = false;
   bool is_log_long_ = false;  ///< longer than it need be
   FileMark file_;             ///< the database that is open

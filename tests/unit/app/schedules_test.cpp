@@ -127,6 +127,21 @@ TEST_F(SchedulesTest, ARunThatTheDiskRefusesComesAgain) {
   EXPECT_EQ(runs(), (Times{"12:05"}));
 }
 
+TEST_F(SchedulesTest, OnAFullDiskARunIsNotTriedWithoutEnd) {
+  turn();
+  twin_.fail({.operation = test::StorageOperation::write,
+              .code = SQLITE_FULL,
+              .times = test::StorageFault::forever});
+  clock_.advance(5min);
+  turn();
+  turn();
+  EXPECT_EQ(fake_->app->report().destinations[0].ledger.dropped_total(), 1U);
+  EXPECT_LE(fake_->app->next_deadline(), clock_.now().mono + 10s);
+  twin_.clear_faults();
+  pass(1min);
+  EXPECT_EQ(runs(), (Times{"12:05"}));
+}
+
 TEST_F(SchedulesTest, OneRunStandsForThoseThatWereMissed) {
   turn();
   crash();

@@ -165,6 +165,35 @@ TEST_F(StorageRoomTest, NoExceptionLeavesATurn) {
   EXPECT_TRUE(ask(frame(1, 1))->frames[0].is_new);
 }
 
+TEST_F(StorageRoomTest, BytesMaxBoundsTheFileWithSmallEventsToo) {
+  settings.bytes_max = 1U << 20U;
+  open();
+  std::optional<StorageTrouble> trouble;
+  for (int i = 0; i < 500 && !trouble; ++i) {
+    clock.advance(100ms);
+    trouble = ask(spill(Numbers64(100, 1)))->intake_trouble;
+  }
+  EXPECT_EQ(trouble, StorageTrouble::at_limit);
+  EXPECT_EQ(log.count("the spool's file is as large as it may be"), 1);
+  agent.reset();
+  EXPECT_LE(twin.file_bytes(spool_path), settings.bytes_max + 100'000);
+  open();
+  settle_all();
+  clock.advance(2s);
+  EXPECT_FALSE(ask(frame(1, 1))->intake_trouble);
+}
+
+TEST_F(StorageRoomTest, BytesMaxBoundsWhatIsThereForDestinationsOfOldToo) {
+  settings.lanes = {"audit", "gone"};
+  open();
+  for (int i = 0; i < 6; ++i) ask(spill(Numbers64(2000, 1), 1));
+  agent.reset();
+  settings.lanes = {"audit"};
+  settings.bytes_max = 500'000;
+  open();
+  EXPECT_EQ(ask(frame(1, 1))->intake_trouble, StorageTrouble::at_limit);
+}
+
 // What others do to the files -------------------------------------------------------------------
 
 const std::string log_name = std::string(spool_path) + "-wal";
