@@ -9,7 +9,7 @@ namespace outrider::sidecar {
 namespace {
 
 /// How long another process, an inspection command, may hold the write lock.
-constexpr int busy_timeout_ms = 5000;
+constexpr std::chrono::milliseconds lock_wait = std::chrono::seconds(5);
 
 int flags_of(OpenMode mode) {
   switch (mode) {
@@ -71,6 +71,9 @@ StorageTrouble SqliteError::trouble() const {
   switch (code_ & 0xff) {
     case SQLITE_FULL:
       return StorageTrouble::full;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return StorageTrouble::busy;
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN: {
       const bool is_no_room =
@@ -105,7 +108,7 @@ Database::Database(const std::string& path, OpenMode mode, const std::string& vf
     throw;
   }
   sqlite3_extended_result_codes(handle_, 1);
-  sqlite3_busy_timeout(handle_, busy_timeout_ms);
+  wait_for_locks(lock_wait);
   // The hook takes the place of automatic checkpoints: they run when nobody waits for an answer.
   sqlite3_wal_hook(handle_, note_wal_pages, wal_pages_);
 }
@@ -116,12 +119,14 @@ Database::~Database() {
 
 Database::Database(Database&& other) noexcept
     : handle_(std::exchange(other.handle_, nullptr)),
+      lock_wait_(other.lock_wait_),
       wal_pages_(std::exchange(other.wal_pages_, nullptr)) {}
 
 Database& Database::operator=(Database&& other) noexcept {
   if (this != &other) {
     close();
     handle_ = std::exchange(other.handle_, nullptr);
+    lock_wait_ = other.lock_wait_;
     wal_pages_ = std::exchange(other.wal_pages_, nullptr);
   }
   return *this;
@@ -166,12 +171,23 @@ void Database::checkpoint() {
   *wal_pages_ = 0;
 }
 
-void Database::empty_log() {
+bool Database::empty_log() {
+  sqlite3_busy_timeout(handle_, 0);
   errno = 0;
   const int code =
       sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  const int system_error = errno;
+  wait_for_locks(lock_wait_);
+  if ((code & 0xff) == SQLITE_BUSY) return false;
+  errno = system_error;
   if (code != SQLITE_OK) fail(handle_, code);
   *wal_pages_ = 0;
+  return true;
+}
+
+void Database::wait_for_locks(std::chrono::milliseconds at_most) {
+  lock_wait_ = at_most;
+  sqlite3_busy_timeout(handle_, static_cast<int>(at_most.count()));
 }
 
 Statement::Statement(Database& database, const std::string& sql) : database_(database.handle()) {

@@ -155,6 +155,18 @@ bool make_copy(const std::string& path, Disk& disk, BlockId next_block, Salvaged
 
 }  // namespace
 
+void give_first_pages(const std::string& path, Disk& disk) {
+  const std::string partial = partial_path(path);
+  remove_database(disk, partial);
+  Status status = disk.prepare(partial);
+  // The tables of each spool begin at the same pages, for they are made in the same order.
+  if (status.ok()) {
+    const Store fresh(Database(partial, OpenMode::create, disk.vfs()));
+  }
+  if (status.ok()) status = disk.rename(partial, path);
+  if (!status.ok()) throw SqliteError::other(status.error().message);
+}
+
 Result<Salvaged> replace_damaged(const std::string& path, Disk& disk, BlockId next_block,
                                  const Now& now) {
   Salvaged salvaged;

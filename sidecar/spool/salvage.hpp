@@ -29,6 +29,10 @@ struct Salvaged {
   bool has_copy = false;  ///< false: there was not even room for a copy; the new one is empty
 };
 
+/// Gives a database that was emptied the pages of a new one, so that its log can be read: SQLite
+/// removes the log of an empty one. Throws SqliteError.
+void give_first_pages(const std::string& path, Disk& disk);
+
 /// `next_block`: ids below it may be in use by somebody who still runs.
 Result<Salvaged> replace_damaged(const std::string& path, Disk& disk, BlockId next_block,
                                  const Now& now);

@@ -12,11 +12,16 @@ namespace {
 /// More than this is given back after a frame that needed it.
 constexpr std::size_t frame_bytes_kept_max = 1U << 20U;
 
+bool has_no_room(StorageTrouble trouble) {
+  return trouble == StorageTrouble::full || trouble == StorageTrouble::at_limit;
+}
+
 DropReason drop_reason(StorageTrouble trouble) {
-  return trouble == StorageTrouble::full ? DropReason::spool_full : DropReason::spool_failed;
+  return has_no_room(trouble) ? DropReason::spool_full : DropReason::spool_failed;
 }
 
 proto::Refusal refusal_for(StorageTrouble trouble) {
+  if (trouble == StorageTrouble::at_limit) return proto::Refusal::spool_full;
   return trouble == StorageTrouble::full ? proto::Refusal::disk_full
                                          : proto::Refusal::spool_failing;
 }
@@ -65,9 +70,8 @@ MonoTime Spool::next_deadline() const {
 void Spool::take_answer(GroupAnswer& answer, const Now& now) {
   const bool is_read_failing = std::any_of(answer.reads.begin(), answer.reads.end(),
                                            [](const auto& read) { return read.has_failed; });
-  const bool is_in_trouble =
-      answer.has_failed || is_read_failing ||
-      (answer.intake_trouble && *answer.intake_trouble != StorageTrouble::full);
+  const bool is_in_trouble = answer.has_failed || is_read_failing ||
+                             (answer.intake_trouble && !has_no_room(*answer.intake_trouble));
   if (is_in_trouble) retry_at_ = now.mono + retry_interval;
   if (answer.question) {
     is_asking_ = false;

@@ -43,18 +43,29 @@ Result<std::unique_ptr<StorageAgent>> StorageAgent::open(StorageSettings setting
 
 int StorageAgent::do_work(const Now& now) {
   static const Question nothing;
-  std::unique_ptr<Question> question = exchange_.take();
+  std::unique_ptr<Question> question;
+  if (!waiting_) {
+    question = exchange_.take();
+  } else if (now.mono >= retry_at_) {
+    question = std::move(waiting_);
+  }
   const bool has_work = question || (writer_.has_due(now) && may_release(now));
   if (has_work) {
-    auto answer = std::make_unique<GroupAnswer>(do_group(question ? *question : nothing, now));
-    answer->question = std::move(question);
-    const bool has_news = !answer->released.empty() || !answer->returned.empty();
-    if (answer->question || has_news) exchange_.answer(std::move(answer));
-    fault_point("after_answer");
+    std::optional<GroupAnswer> answer = do_group(question ? *question : nothing, now);
+    if (answer) {
+      answer->question = std::move(question);
+      const bool has_news = !answer->released.empty() || !answer->returned.empty();
+      if (answer->question || has_news) {
+        exchange_.answer(std::make_unique<GroupAnswer>(std::move(*answer)));
+      }
+      fault_point("after_answer");
+    } else {
+      waiting_ = std::move(question);
+    }
   }
   keeper_.keep_house(now);
   look_ahead(now);
-  return has_work ? 1 : 0;
+  return has_work && !waiting_ ? 1 : 0;
 }
 
 bool StorageAgent::may_release(const Now& now) const {
@@ -64,6 +75,7 @@ bool StorageAgent::may_release(const Now& now) const {
 void StorageAgent::look_ahead(const Now& now) {
   wake_at_ = keeper_.next_deadline();
   const std::uint64_t next_due_ns = writer_.next_due_ns();
+  if (waiting_) wake_at_ = std::min(wake_at_, retry_at_);
   if (next_due_ns == nothing_due) return;
   if (exchange_.uncollected() >= uncollected_max) {
     wake_at_ = now.mono + std::chrono::milliseconds(1);
@@ -79,18 +91,20 @@ void StorageAgent::look_ahead(const Now& now) {
 
 // Groups ------------------------------------------------------------------------------------------
 
-GroupAnswer StorageAgent::do_group(const Question& question, const Now& now) {
-  GroupAnswer answer = write(question, now);
+/// Nothing: it has to wait for another program.
+std::optional<GroupAnswer> StorageAgent::do_group(const Question& question, const Now& now) {
+  std::optional<GroupAnswer> answer = write(question, now);
+  if (!answer) return answer;
   for (const ReadRequest& request : question.reads) {
     // The read before may have found that the spool is beyond help.
-    const bool is_possible = !answer.has_failed && keeper_.is_open();
-    answer.reads.push_back(is_possible ? read(request, now) : failed_read());
+    const bool is_possible = !answer->has_failed && keeper_.is_open();
+    answer->reads.push_back(is_possible ? read(request, now) : failed_read());
   }
   return answer;
 }
 
 /// All of it; or else what can be done without room.
-GroupAnswer StorageAgent::write(const Question& question, const Now& now) {
+std::optional<GroupAnswer> StorageAgent::write(const Question& question, const Now& now) {
   GroupAnswer answer;
   std::optional<StorageTrouble> trouble;
   GroupScope scope;
@@ -99,20 +113,24 @@ GroupAnswer StorageAgent::write(const Question& question, const Now& now) {
   // What a stop puts back takes the room of what it replaces, and what is settled by it must not
   // be settled without it.
   const bool is_stop = !question.front.empty();
-  scope.takes_in =
-      question.has_intake() && (is_stop || keeper_.has_room(question.bytes.size(), now));
+  std::optional<StorageTrouble> lack;
+  if (question.has_intake() && !is_stop) lack = keeper_.lack_of_room(question.bytes.size(), now);
+  scope.takes_in = question.has_intake() && !lack;
   trouble = attempt(question, scope, answer, now);
+  if (trouble == StorageTrouble::busy) return std::nullopt;
   const bool can_do_less = (scope.takes_in && !is_stop) || scope.releases;
   if (trouble && can_do_less && !question.is_empty() && keeper_.is_open()) {
     scope.takes_in = scope.takes_in && is_stop;
     scope.releases = false;
-    answer.has_failed = attempt(question, scope, answer, now).has_value();
+    const auto again = attempt(question, scope, answer, now);
+    if (again == StorageTrouble::busy) return std::nullopt;
+    answer.has_failed = again.has_value();
   } else {
     answer.has_failed = trouble.has_value();
   }
   const bool is_taken_in = scope.takes_in && !answer.has_failed;
   if (question.has_intake() && !is_taken_in) {
-    answer.intake_trouble = trouble.value_or(StorageTrouble::full);
+    answer.intake_trouble = lack ? *lack : trouble.value_or(StorageTrouble::failing);
   }
   return answer;
 }

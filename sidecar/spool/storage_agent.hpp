@@ -8,8 +8,9 @@
 // When something goes wrong: a group that cannot be written whole is written without what needs
 // room, its new events and what is due, so that what is settled can leave the disk even when it is
 // full (a reserve is kept for that); if that fails too, the group comes back undone. A damaged
-// database is replaced by what can be read of it, and the group is tried again there. No exception
-// leaves a turn.
+// database is replaced by what can be read of it, and the group is tried again there. While another
+// program has locked the database the question waits here, and what comes after it in memory as
+// long as there is room. No exception leaves a turn.
 //
 // Thread: after open(), the one that calls do_work(). Owns: the keeper and the writer.
 // Limits: a turn does one group.
@@ -46,8 +47,8 @@ class StorageAgent final : public Agent {
   StorageAgent(StorageSettings settings, std::unique_ptr<Disk> disk, Exchange& exchange, Log& log)
       : keeper_(std::move(settings), std::move(disk), log), exchange_(exchange) {}
 
-  GroupAnswer do_group(const Question& question, const Now& now);
-  GroupAnswer write(const Question& question, const Now& now);
+  std::optional<GroupAnswer> do_group(const Question& question, const Now& now);
+  std::optional<GroupAnswer> write(const Question& question, const Now& now);
   std::optional<StorageTrouble> attempt(const Question& question, const GroupScope& scope,
                                         GroupAnswer& answer, const Now& now);
   ReadAnswer read(const ReadRequest& request, const Now& now);
@@ -60,7 +61,8 @@ class StorageAgent final : public Agent {
   GroupWriter writer_{keeper_};
   Exchange& exchange_;
   MonoTime wake_at_ = never;
-  MonoTime retry_at_{};  ///< after trouble
+  std::unique_ptr<Question> waiting_;  ///< for another program's lock
+  MonoTime retry_at_{};                ///< after trouble
 };
 
 }  // namespace outrider::sidecar

@@ -150,11 +150,17 @@ void Store::roll_back() {
   }
 }
 
-void Store::make_log_safe() {
-  database_.empty_log();
+bool Store::empty_log() {
+  if (!database_.empty_log()) return false;
   // That it is empty is safe with the next commit that changes something: an old log that came back
   // would cover pages of the database that are newer.
+  commit_mark([] {});
+  return true;
+}
+
+void Store::commit_mark(const std::function<void()>& action) {
   begin(true);
+  action();
   ++counters_.next_row;
   commit();
 }

@@ -82,9 +82,11 @@ class Store {
   void commit();
   void roll_back();
 
-  /// What was committed without a sync, or before a sync failed, is safe from here on. Outside of
-  /// a transaction.
-  void make_log_safe();
+  /// What was committed without a sync, or before a sync failed, is safe from here on: all of the
+  /// log is in the database. Outside of a transaction. False: somebody reads it; nothing is done.
+  bool empty_log();
+  /// A transaction that changes something, which makes what was written before it safe as well.
+  void commit_mark(const std::function<void()>& action);
 
   // Destinations ----------------------------------------------------------------------------------
 
@@ -131,6 +133,8 @@ class Store {
   bool give_back_pages();
   /// In pages of the database that nothing uses.
   std::uint64_t unused_bytes();
+  /// In all others, without the dead letters, which have limits of their own.
+  std::uint64_t used_bytes();
 
   // Repair ----------------------------------------------------------------------------------------
 

@@ -43,6 +43,13 @@ std::uint64_t Store::unused_bytes() {
   return static_cast<std::uint64_t>(database_.number("PRAGMA freelist_count")) * page_bytes;
 }
 
+std::uint64_t Store::used_bytes() {
+  const auto pages = static_cast<std::uint64_t>(database_.number("PRAGMA page_count"));
+  const std::uint64_t others =
+      unused_bytes() + static_cast<std::uint64_t>(std::max<std::int64_t>(counters_.dead_bytes, 0));
+  return pages * page_bytes - std::min(pages * page_bytes, others);
+}
+
 void Store::settle_accounts() {
   deltas_.clear();
   database_.execute(R"(

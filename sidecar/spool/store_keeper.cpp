@@ -16,7 +16,14 @@ constexpr std::uint64_t room_look_bytes = 8U << 20U;
 /// What a transaction takes besides its records, and what the reserve leaves free.
 constexpr std::uint64_t room_slack = 1U << 20U;
 constexpr Duration house_keeping_interval = std::chrono::minutes(10);
+constexpr Duration log_look_interval = std::chrono::seconds(1);
+/// For other programs' locks: the storage thread has more to do than to wait.
+constexpr std::chrono::milliseconds lock_wait = std::chrono::milliseconds(100);
 constexpr Duration give_back_interval = std::chrono::milliseconds(100);
+
+std::string log_path(const std::string& path) {
+  return path + "-wal";
+}
 
 }  // namespace
 
@@ -37,10 +44,15 @@ Status StoreKeeper::take(const Now& now) {
 void StoreKeeper::open(const Now& now) {
   for (bool is_mended = false;;) {
     try {
+      const bool is_new = check_empty();
       store_ = std::make_unique<Store>(Database(settings_.path, OpenMode::create, disk_->vfs()));
+      file_ = disk_->look_at(settings_.path).value_or(FileMark{});
+      log_file_.reset();
+      if (is_new) log_.info("a new spool was made", {{"path", settings_.path}});
       read_state();
       prepare_log();
       take_reserve();
+      store_->database().wait_for_locks(lock_wait);
       return;
     } catch (const std::exception& error) {
       store_.reset();
@@ -50,6 +62,16 @@ void StoreKeeper::open(const Now& now) {
       is_mended = true;
     }
   }
+}
+
+/// True: there is nothing yet.
+bool StoreKeeper::check_empty() {
+  const auto file = disk_->look_at(settings_.path);
+  const auto log = disk_->look_at(log_path(settings_.path));
+  if (file && file->bytes > 0) return false;
+  if (!log || log->bytes == 0) return true;
+  give_first_pages(settings_.path, *disk_);
+  throw SqliteError::damaged("it is empty, and its write-ahead log is not");
 }
 
 bool StoreKeeper::mend(const std::string& reason, const Now& now) {
@@ -153,7 +175,21 @@ void StoreKeeper::say_damaged(LaneIndex lane, std::uint64_t events) {
 // The log and the room ----------------------------------------------------------------------------
 
 void StoreKeeper::prepare_promise() {
+  check_files();
   make_log_safe();
+}
+
+/// What is written to a file without a name is gone with this process.
+void StoreKeeper::check_files() {
+  const auto file = disk_->look_at(settings_.path);
+  const auto log = disk_->look_at(log_path(settings_.path));
+  const bool is_same = file && file->id == file_.id && file->bytes > 0 &&
+                       (!log_file_ || (log && log->id == log_file_->id));
+  if (!is_same) {
+    throw SqliteError::other(
+        "its files were deleted, replaced or emptied while they are in use; restart the sidecar");
+  }
+  log_file_ = log;
 }
 
 /// A sync that failed is not made good by the next one: the system has forgotten what it could not
@@ -162,9 +198,16 @@ void StoreKeeper::prepare_promise() {
 /// leaves the log before something is promised again.
 void StoreKeeper::make_log_safe() {
   if (!is_log_in_doubt_ || !settings_.is_synced) return;
-  store_->make_log_safe();
+  if (store_->empty_log()) {
+    stretch_log();
+  } else {
+    // Somebody reads it. Inside of a transaction nobody else writes to it.
+    store_->commit_mark([this] {
+      const Status status = disk_->write_again(log_path(settings_.path));
+      if (!status.ok()) throw SqliteError::other(status.error().message);
+    });
+  }
   is_log_in_doubt_ = false;
-  stretch_log();
 }
 
 /// At the start, so that the first who waits for an answer does not wait for this.
@@ -202,31 +245,53 @@ bool StoreKeeper::give_back_reserve() {
   return true;
 }
 
-std::uint64_t StoreKeeper::look_for_room() {
-  if (disk_->free_bytes(settings_.path) >= settings_.free_bytes_min) return UINT64_MAX;
+std::uint64_t StoreKeeper::log_bytes_more() {
+  const auto log = disk_->look_at(log_path(settings_.path));
+  const std::uint64_t always = std::max(settings_.log_bytes, log_bytes);
+  return log && log->bytes > always ? log->bytes - always : 0;
+}
+
+void StoreKeeper::look_for_room() {
+  const bool has_disk = disk_->free_bytes(settings_.path) >= settings_.free_bytes_min;
+  room_ = has_disk ? UINT64_MAX : 0;
+  used_ = 0;
+  if (!store_) return;
   try {
-    return store_ ? store_->unused_bytes() : 0;
+    if (!has_disk) room_ = store_->unused_bytes();
+    used_ = store_->used_bytes() + log_bytes_more();
   } catch (const std::exception&) {
-    return 0;
+    // The transaction will say it.
   }
 }
 
-bool StoreKeeper::has_room(std::uint64_t bytes, const Now& now) {
+std::optional<StorageTrouble> StoreKeeper::lack_of_room(std::uint64_t bytes, const Now& now) {
   if (now.mono >= next_room_look_ || written_since_look_ >= room_look_bytes) {
     next_room_look_ = now.mono + room_look_interval;
     written_since_look_ = 0;
-    room_ = look_for_room();
+    look_for_room();
   }
+  const std::uint64_t written = written_since_look_ + bytes;
+  std::optional<StorageTrouble> lack;
+  if (used_ + written > settings_.bytes_max) lack = StorageTrouble::at_limit;
   // A record takes a row, which may take a page more than it fills.
-  const std::uint64_t needed = 2 * (written_since_look_ + bytes) + room_slack;
-  const bool had_room = std::exchange(has_room_, needed <= room_);
-  if (had_room && !has_room_) {
+  if (2 * written + room_slack > room_) lack = StorageTrouble::full;
+  say_room(lack);
+  return lack;
+}
+
+void StoreKeeper::say_room(std::optional<StorageTrouble> lack) {
+  if (lack == std::exchange(lack_, lack)) return;
+  if (!lack) {
+    log_.info("the spool's disk has room again");
+  } else if (*lack == StorageTrouble::full) {
     log_.error(
         "the spool's disk has too little room; nothing new is stored until there is more",
         {{"path", settings_.path}, {"free_bytes_min", format_size(settings_.free_bytes_min)}});
+  } else {
+    log_.error(
+        "the spool's file is as large as it may be; nothing new is stored until events leave",
+        {{"path", settings_.path}, {"bytes_max", format_size(settings_.bytes_max)}});
   }
-  if (!had_room && has_room_) log_.info("the spool's disk has room again");
-  return has_room_;
 }
 
 // Keeping house -----------------------------------------------------------------------------------
@@ -234,12 +299,7 @@ bool StoreKeeper::has_room(std::uint64_t bytes, const Now& now) {
 void StoreKeeper::keep_house(const Now& now) {
   if (!store_) return;
   try {
-    if (store_->database().wal_pages() >
-        (has_reserve_ ? wal_pages_max : wal_pages_max_without_reserve)) {
-      fault_point("before_checkpoint");
-      store_->database().checkpoint();
-      fault_point("after_checkpoint");
-    }
+    keep_log(now);
     if (now.mono < next_house_keeping_) return;
     next_house_keeping_ = now.mono + house_keeping_interval;
     trim(now);
@@ -248,6 +308,21 @@ void StoreKeeper::keep_house(const Now& now) {
   } catch (const std::exception& error) {
     note_trouble(error, now);
   }
+}
+
+void StoreKeeper::keep_log(const Now& now) {
+  if (store_->database().wal_pages() >
+      (has_reserve_ ? wal_pages_max : wal_pages_max_without_reserve)) {
+    fault_point("before_checkpoint");
+    store_->database().checkpoint();
+    fault_point("after_checkpoint");
+  }
+  if (now.mono < next_log_look_) return;
+  next_log_look_ = now.mono + log_look_interval;
+  is_log_long_ = log_bytes_more() > 0;
+  if (!is_log_long_ || !store_->empty_log()) return;
+  is_log_long_ = false;
+  stretch_log();
 }
 
 void StoreKeeper::trim(const Now& now) {

@@ -7,8 +7,10 @@
 // other trouble is noted and said here.
 //
 // Invariants:
-//   - Nothing is promised over a gap in the log: prepare_promise() comes before each transaction
-//     that takes something in.
+//   - Nothing is promised over a gap in the log, nor in a file that the next start would not find:
+//     prepare_promise() comes before each transaction that takes something in.
+//   - A reader costs room, and never time: nothing waits until it ends, and the log becomes short
+//     again when it has.
 //   - Room is what the disk has beyond free_bytes_min, or what the database itself does not use:
 //     a spool that was drained takes in again, however full the disk is.
 //   - The reserve lies on the disk, as large as the log may become, or was given back for what
@@ -17,6 +19,7 @@
 //     damage, by the same lines.
 #pragma once
 
+#include <algorithm>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -33,7 +36,10 @@ namespace outrider::sidecar {
 
 struct StorageSettings {
   std::string path;
-  bool is_synced = true;             ///< sync = full
+  bool is_synced = true;  ///< sync = full
+  /// Of the database without its dead letters, and of what its log has beyond log_bytes; events of
+  /// destinations that are not configured any more are among it.
+  std::uint64_t bytes_max = UINT64_MAX;
   std::uint64_t free_bytes_min = 0;  ///< new events are refused when less than this is free
   DeadLimits dead;
   std::uint64_t log_bytes = 0;     ///< the write-ahead log has this length from the start
@@ -80,8 +86,8 @@ class StoreKeeper {
   void prepare_promise();
   /// Inside of a transaction. Returns how many dead letters were beyond the limits.
   std::uint64_t trim_dead(const Now& now) { return store_->trim_dead(settings_.dead, now); }
-  /// Whether so much may be taken in.
-  bool has_room(std::uint64_t bytes, const Now& now);
+  /// Why so much may not be taken in; nothing: it may.
+  std::optional<StorageTrouble> lack_of_room(std::uint64_t bytes, const Now& now);
   void note_written(std::uint64_t bytes) { written_since_look_ += bytes; }
   void say_damaged(LaneIndex lane, std::uint64_t events);
 
@@ -92,18 +98,26 @@ class StoreKeeper {
 
   /// Between transactions.
   void keep_house(const Now& now);
-  MonoTime next_deadline() const { return next_house_keeping_; }
+  MonoTime next_deadline() const {
+    return is_log_long_ ? std::min(next_log_look_, next_house_keeping_) : next_house_keeping_;
+  }
 
  private:
   void replace_store(const std::string& reason, const Now& now);
+  bool check_empty();
   void read_state();
+  void check_files();
   void make_log_safe();
   void prepare_log();
+  void keep_log(const Now& now);
   void stretch_log();
   std::uint64_t reserve_bytes() const;
   void take_reserve();
   bool give_back_reserve();
-  std::uint64_t look_for_room();
+  void look_for_room();
+  void say_room(std::optional<StorageTrouble> lack);
+  /// What the log has beyond what it always has.
+  std::uint64_t log_bytes_more();
   void trim(const Now& now);
 
   StorageSettings settings_;
@@ -116,10 +130,15 @@ class StoreKeeper {
   MonoTime next_house_keeping_{};
   MonoTime next_trouble_line_{};
   MonoTime next_room_look_{};
+  MonoTime next_log_look_{};
   std::uint64_t written_since_look_ = 0;
   std::uint64_t room_ = 0;  ///< then
-  bool has_room_ = true;
+  std::uint64_t used_ = 0;  ///< then
+  std::optional<StorageTrouble> lack_;
   bool has_reserve_ = false;
+  bool is_log_long_ = false;  ///< longer than it need be
+  FileMark file_;             ///< the database that is open
+  std::optional<FileMark> log_file_;
   bool is_in_trouble_ = false;
   /// What was written to it unsynced may never become safe; also by the process before this one.
   bool is_log_in_doubt_ = true;

@@ -177,6 +177,27 @@ int StorageTwin::sync_directory() {
   return SQLITE_OK;
 }
 
+int StorageTwin::write_again(const std::string& path) {
+  const Guard guard(mutex_);
+  if (const int code = pass(StorageOperation::write, path); code != SQLITE_OK) return code;
+  const auto found = names_.find(path);
+  if (found == names_.end()) return SQLITE_CANTOPEN;
+  found->second->write(0, std::string(found->second->content()));
+  return SQLITE_OK;
+}
+
+std::uint64_t StorageTwin::file_id(const std::string& path) const {
+  const Guard guard(mutex_);
+  const auto found = names_.find(path);
+  return found == names_.end() ? 0 : reinterpret_cast<std::uintptr_t>(found->second.get());
+}
+
+std::uint64_t StorageTwin::file_bytes(const std::string& path) const {
+  const Guard guard(mutex_);
+  const auto found = names_.find(path);
+  return found == names_.end() ? 0 : found->second->content().size();
+}
+
 std::vector<std::string> StorageTwin::list() const {
   const Guard guard(mutex_);
   std::vector<std::string> paths;

@@ -110,6 +110,11 @@ class StorageTwin {
   int rename(const std::string& from, const std::string& to);
   int remove(const std::string& path);
   int sync_directory();
+  /// Its bytes, in the place of the same ones; not synced.
+  int write_again(const std::string& path);
+  /// Of the file that has this name now; 0 if none has.
+  std::uint64_t file_id(const std::string& path) const;
+  std::uint64_t file_bytes(const std::string& path) const;
 
   // The test's own hand: it works while the storage is down, is not counted and never fails. What
   // it changes is safe at once, and with it everything else that was written to that file.

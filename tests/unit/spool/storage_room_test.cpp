@@ -165,5 +165,146 @@ TEST_F(StorageRoomTest, NoExceptionLeavesATurn) {
   EXPECT_TRUE(ask(frame(1, 1))->frames[0].is_new);
 }
 
+TEST_F(StorageRoomTest, BytesMaxBoundsTheFileWithSmallEventsToo) {
+  settings.bytes_max = 1U << 20U;
+  open();
+  std::optional<StorageTrouble> trouble;
+  for (int i = 0; i < 500 && !trouble; ++i) {
+    clock.advance(100ms);
+    trouble = ask(spill(Numbers64(100, 1)))->intake_trouble;
+  }
+  EXPECT_EQ(trouble, StorageTrouble::at_limit);
+  EXPECT_EQ(log.count("the spool's file is as large as it may be"), 1);
+  agent.reset();
+  EXPECT_LE(twin.file_bytes(spool_path), settings.bytes_max + 100'000);
+  open();
+  settle_all();
+  clock.advance(2s);
+  EXPECT_FALSE(ask(frame(1, 1))->intake_trouble);
+}
+
+TEST_F(StorageRoomTest, BytesMaxBoundsWhatIsThereForDestinationsOfOldToo) {
+  settings.lanes = {"audit", "gone"};
+  open();
+  for (int i = 0; i < 6; ++i) ask(spill(Numbers64(2000, 1), 1));
+  agent.reset();
+  settings.lanes = {"audit"};
+  settings.bytes_max = 500'000;
+  open();
+  EXPECT_EQ(ask(frame(1, 1))->intake_trouble, StorageTrouble::at_limit);
+}
+
+// What others do to the files -------------------------------------------------------------------
+
+const std::string log_name = std::string(spool_path) + "-wal";
+
+TEST_F(StorageRoomTest, AReaderCostsNoTimeAtAStart) {
+  open();
+  ask(frame(1, 1));
+  Database reader(spool_path, OpenMode::read_write, twin.vfs_name());
+  reader.execute("BEGIN");
+  reader.number("SELECT count(*) FROM block");
+  agent.reset();
+  open();
+  EXPECT_FALSE(ask(frame(2, 2))->intake_trouble) << "it is stored while somebody reads";
+  EXPECT_EQ(reader.number("SELECT count(*) FROM block"), 1);
+  EXPECT_EQ(log.count("cannot be written"), 0);
+}
+
+TEST_F(StorageRoomTest, WhatIsPromisedWhileSomebodyReadsIsNotBehindAGap) {
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    const std::uint64_t first = seed * 10;
+    open();
+    const Block old = ask(frame(first, 1))->stored.at(0);
+    auto reader = std::make_unique<Database>(spool_path, OpenMode::read_write, twin.vfs_name());
+    reader->execute("BEGIN");
+    reader->number("SELECT count(*) FROM block");
+    Question settled;
+    settled.settlements.push_back(whole(old));
+    ask(std::move(settled));  // committed, not synced
+    twin.fail({.operation = StorageOperation::sync, .code = SQLITE_IOERR_FSYNC});
+    EXPECT_TRUE(ask(frame(first + 1, 2))->intake_trouble);
+    const auto answer = ask(frame(first + 1, 2));
+    ASSERT_EQ(answer->intake_trouble, std::nullopt);
+    crash(test::StorageCrash::power);
+    reader.reset();
+    open();
+    ASSERT_FALSE(ask(frame(first + 1, 2))->frames[0].is_new)
+        << "it was confirmed and is gone, seed " << seed;
+    agent.reset();
+  }
+}
+
+TEST_F(StorageRoomTest, TheLogIsShortAgainWhenAReaderHasEnded) {
+  open();
+  auto reader = std::make_unique<Database>(spool_path, OpenMode::read_write, twin.vfs_name());
+  reader->execute("BEGIN");
+  reader->number("SELECT count(*) FROM block");
+  store_blocks(160);
+  const std::uint64_t peak = twin.file_bytes(log_name);
+  ASSERT_GT(peak, StoreKeeper::log_bytes);
+  clock.advance(2s);
+  agent->do_work(clock.now());
+  EXPECT_EQ(twin.file_bytes(log_name), peak) << "it is read";
+  EXPECT_LE(agent->next_deadline(), clock.now().mono + 1s);
+  reader.reset();
+  clock.advance(2s);
+  agent->do_work(clock.now());
+  EXPECT_LE(twin.file_bytes(log_name), StoreKeeper::log_bytes);
+  EXPECT_EQ(waiting().size(), 160U * 2000U);
+}
+
+TEST_F(StorageRoomTest, WaitsInMemoryForAnotherProgramsLock) {
+  open();
+  Database other(spool_path, OpenMode::read_write, twin.vfs_name());
+  other.execute("BEGIN IMMEDIATE");
+  exchange.ask(std::make_unique<Question>(spill({1, 2})));
+  for (int i = 0; i < 60; ++i) {
+    agent->do_work(clock.now());
+    EXPECT_LE(agent->next_deadline(), clock.now().mono + 200ms);
+    clock.advance(200ms);
+    ASSERT_TRUE(exchange.collect().empty());
+  }
+  EXPECT_EQ(log.count("the spool cannot be written"), 1);
+  other.execute("ROLLBACK");
+  agent->do_work(clock.now());
+  const auto answers = exchange.collect();
+  ASSERT_EQ(answers.size(), 1U);
+  EXPECT_FALSE(answers[0]->intake_trouble);
+  EXPECT_EQ(waiting(), (Numbers64{1, 2}));
+}
+
+TEST_F(StorageRoomTest, NothingIsPromisedInFilesThatTheNextStartDoesNotFind) {
+  for (const std::string& name : {std::string(spool_path), log_name}) {
+    open();
+    const Block old = ask(frame(1, 1))->stored.at(0);
+    twin.remove(name);
+    auto answer = ask(frame(2, 2));
+    EXPECT_EQ(answer->intake_trouble, StorageTrouble::failing);
+    EXPECT_FALSE(answer->has_failed);
+    twin.put(name, std::string(8192, 'x'));
+    EXPECT_TRUE(ask(frame(2, 2))->intake_trouble) << "another file";
+    Question question;
+    question.settlements.push_back(whole(old));
+    EXPECT_FALSE(ask(std::move(question))->has_failed) << "what is there goes on being sent";
+    EXPECT_EQ(log.count("the spool cannot be written"), 1);
+    agent.reset();
+    for (const std::string& path : twin.list()) twin.remove(path);
+    log.lines.clear();
+  }
+}
+
+TEST_F(StorageRoomTest, AnEmptyDatabaseBesideALogIsDamageAndTheLogIsRead) {
+  open();
+  ask(frame(1, 1));
+  ask(spill({2, 3}));
+  crash();
+  twin.put(spool_path, "");
+  open();
+  EXPECT_EQ(waiting(), (Numbers64{1, 2, 3})) << "the log has all of it";
+  EXPECT_EQ(log.count("the spool is damaged"), 1);
+  EXPECT_EQ(log.count("a new spool was made"), 1) << "the first";
+}
+
 }  // namespace
 }  // namespace outrider::sidecar
