@@ -46,7 +46,7 @@ Spool::Spool(const SpoolSettings& settings, const std::vector<StoredTotals>& tot
 
 int Spool::do_work(const Now& now) {
   int work = 0;
-  for (const std::unique_ptr<GroupAnswer>& answer : exchange_.collect()) {
+  for (const std::unique_ptr<Reply>& answer : exchange_.collect()) {
     take_answer(*answer, now);
     ++work;
   }
@@ -67,7 +67,7 @@ MonoTime Spool::next_deadline() const {
   return !is_asking_ && !gathered_.is_empty() ? retry_at_ : never;
 }
 
-void Spool::take_answer(GroupAnswer& answer, const Now& now) {
+void Spool::take_answer(Reply& answer, const Now& now) {
   const bool is_read_failing = std::any_of(answer.reads.begin(), answer.reads.end(),
                                            [](const auto& read) { return read.has_failed; });
   const bool is_in_trouble = answer.has_failed || is_read_failing ||
@@ -96,7 +96,7 @@ LaneAnswer& Spool::answer_for(LaneIndex lane) {
 }
 
 /// What the lanes have asked for, and frames.
-void Spool::note_question(const Question& question, GroupAnswer& answer) {
+void Spool::note_question(const Question& question, Reply& answer) {
   for (std::size_t i = 0; i < question.frames.size(); ++i) {
     const ConfirmedFrame& frame = question.frames[i];
     const bool is_stored = !answer.intake_trouble && answer.frames[i].is_new;
@@ -120,7 +120,7 @@ void Spool::note_question(const Question& question, GroupAnswer& answer) {
 }
 
 /// Each lane hears all that the answer says to it at once.
-void Spool::tell_lanes(GroupAnswer& answer) {
+void Spool::tell_lanes(Reply& answer) {
   for (const Moved& moved : answer.released) {
     answer_for(moved.lane).released += {moved.events, moved.bytes};
     answer_for(moved.lane).unreleased += {moved.damaged, moved.damaged_bytes};
@@ -151,7 +151,7 @@ void Spool::end_answers(DropReason reason) {
   answered_.clear();
 }
 
-void Spool::answer_frames(const Question& question, const GroupAnswer& answer) {
+void Spool::answer_frames(const Question& question, const Reply& answer) {
   for (std::size_t i = 0; i < question.frames.size(); ++i) {
     const ConfirmedFrame& frame = question.frames[i];
     const FrameAnswer fate =

@@ -87,13 +87,13 @@ class Spool final : public Agent {
 
  private:
   proto::Refusal refusal_of(std::span<const LaneIndex> lanes, std::uint64_t bytes);
-  void take_answer(GroupAnswer& answer, const Now& now);
-  void note_question(const Question& question, GroupAnswer& answer);
-  void tell_lanes(GroupAnswer& answer);
+  void take_answer(Reply& answer, const Now& now);
+  void note_question(const Question& question, Reply& answer);
+  void tell_lanes(Reply& answer);
   LaneAnswer& answer_for(LaneIndex lane);
   void note_unstored(const std::vector<Entry>& spilled);
   void end_answers(DropReason reason);
-  void answer_frames(const Question& question, const GroupAnswer& answer);
+  void answer_frames(const Question& question, const Reply& answer);
   void forget_frame();
 
   Exchange& exchange_;
