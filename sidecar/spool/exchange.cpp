@@ -12,7 +12,7 @@ void Exchange::ask(std::unique_ptr<Question> question) {
   wake_storage();
 }
 
-std::vector<std::unique_ptr<Answer>> Exchange::collect() {
+std::vector<std::unique_ptr<Reply>> Exchange::collect() {
   const std::lock_guard guard(mutex_);
   return std::exchange(answers_, {});
 }
@@ -22,7 +22,7 @@ std::unique_ptr<Question> Exchange::take() {
   return std::move(asked_);
 }
 
-void Exchange::answer(std::unique_ptr<Answer> answer) {
+void Exchange::answer(std::unique_ptr<Reply> answer) {
   {
     const std::lock_guard guard(mutex_);
     answers_.push_back(std::move(answer));

@@ -2,12 +2,12 @@
 //
 // Used by Spool and its lanes (ask) and StorageAgent (answers). A Question is everything that one
 // transaction is to do: what a turn of the sidecar's thread has gathered goes to the storage thread
-// whole, comes back unchanged inside of its Answer, and only then goes the next. While one is
+// whole, comes back unchanged inside of its Reply, and only then goes the next. While one is
 // written the next one grows: that is the group commit. The storage thread also speaks unasked, of
 // scheduled events that are due.
 //
 // No field is half of each: the sidecar's thread writes a Question and the storage thread only
-// reads it; the storage thread writes an Answer.
+// reads it; the storage thread writes a Reply.
 //
 // Thread: both belong to whoever holds them; Exchange is safe from both threads.
 #pragma once
@@ -154,7 +154,7 @@ struct Question {
   }
 };
 
-struct Answer {
+struct Reply {
   /// As it was asked; null: the storage thread speaks by itself.
   std::unique_ptr<Question> question;
   /// Why none of the new events was taken.
@@ -178,18 +178,18 @@ class Exchange {
 
   // The sidecar's thread.
   void ask(std::unique_ptr<Question> question);
-  std::vector<std::unique_ptr<Answer>> collect();
+  std::vector<std::unique_ptr<Reply>> collect();
 
   // The storage thread.
   std::unique_ptr<Question> take();
-  void answer(std::unique_ptr<Answer> answer);
+  void answer(std::unique_ptr<Reply> answer);
   /// Answers that nobody has collected yet.
   std::size_t uncollected() const;
 
  private:
   mutable std::mutex mutex_;
   std::unique_ptr<Question> asked_;
-  std::vector<std::unique_ptr<Answer>> answers_;
+  std::vector<std::unique_ptr<Reply>> answers_;
 };
 
 }  // namespace outrider::sidecar

@@ -7,8 +7,8 @@
 
 namespace outrider::sidecar {
 
-Answer GroupWriter::write(const Question& question, const GroupScope& scope, const Now& now) {
-  Answer answer;
+Reply GroupWriter::write(const Question& question, const GroupScope& scope, const Now& now) {
+  Reply answer;
   builders_.clear();
   sends_back_ = scope.sends_back;
   if (scope.takes_in) keeper_.prepare_promise();
@@ -42,7 +42,7 @@ Answer GroupWriter::write(const Question& question, const GroupScope& scope, con
 }
 
 /// In the order in which it came, which is that of the bytes: events of one key may be in both.
-void GroupWriter::take_intake(const Question& question, Answer& answer, const Now& now) {
+void GroupWriter::take_intake(const Question& question, Reply& answer, const Now& now) {
   auto spilled = question.spilled.begin();
   const auto add_spilled_before = [&](std::size_t offset) {
     for (; spilled != question.spilled.end() && spilled->offset < offset; ++spilled) {
@@ -61,7 +61,7 @@ void GroupWriter::take_intake(const Question& question, Answer& answer, const No
   add_spilled_before(question.bytes.size());
 }
 
-void GroupWriter::add(const Question& question, Answer& answer, const Entry& entry, bool is_wanted,
+void GroupWriter::add(const Question& question, Reply& answer, const Entry& entry, bool is_wanted,
                       const Now& now) {
   const proto::ByteView record(question.bytes.data() + entry.offset, entry.record_bytes);
   if (entry.due_ns == 0) {
@@ -73,7 +73,7 @@ void GroupWriter::add(const Question& question, Answer& answer, const Entry& ent
   next_due_ns_ = std::min(next_due_ns_, entry.due_ns);
 }
 
-void GroupWriter::add_record(Answer& answer, LaneIndex lane, proto::ByteView record, bool is_wanted,
+void GroupWriter::add_record(Reply& answer, LaneIndex lane, proto::ByteView record, bool is_wanted,
                              const Now& now) {
   Builder& builder = builders_[lane];
   Bytes& records = builder.block.records;
@@ -87,7 +87,7 @@ void GroupWriter::add_record(Answer& answer, LaneIndex lane, proto::ByteView rec
   ++builder.block.events;
 }
 
-void GroupWriter::finish_block(Answer& answer, LaneIndex lane, Builder& builder, const Now& now) {
+void GroupWriter::finish_block(Reply& answer, LaneIndex lane, Builder& builder, const Now& now) {
   Block& block = builder.block;
   block.lane = lane;
   block.created_ns = now.wall_ns();
@@ -112,7 +112,7 @@ void GroupWriter::take_front(const Question& question, const Now& now) {
   }
 }
 
-void GroupWriter::release_due(Answer& answer, const Now& now) {
+void GroupWriter::release_due(Reply& answer, const Now& now) {
   Store& store = keeper_.store();
   std::map<LaneIndex, Moved> released;
   for (DueEvent& event : store.take_due(now, due_events_max, due_bytes_max)) {
@@ -142,7 +142,7 @@ void GroupWriter::release_due(Answer& answer, const Now& now) {
   next_due_ns_ = store.next_due_ns().value_or(UINT64_MAX);
 }
 
-void GroupWriter::note_returned(Answer& answer) {
+void GroupWriter::note_returned(Reply& answer) {
   for (auto& [destination, moved] : keeper_.store().take_returned()) {
     const auto lane = keeper_.lane_of(destination);
     if (!lane) continue;

@@ -7,7 +7,7 @@
 // back. Limits: releases due_events_max events, or due_bytes_max, a transaction.
 //
 // Invariants:
-//   - A transaction does all of its scope or nothing, and its Answer says what is committed.
+//   - A transaction does all of its scope or nothing, and its Reply says what is committed.
 //   - Events of a lane become blocks in the order of their bytes in the Question, those that are
 //     released behind them. A block is sent back (`stored`) or left on disk (`left`), never both.
 #pragma once
@@ -35,7 +35,7 @@ class GroupWriter {
   explicit GroupWriter(StoreKeeper& keeper) : keeper_(keeper) {}
 
   /// Without the reads.
-  Answer write(const Question& question, const GroupScope& scope, const Now& now);
+  Reply write(const Question& question, const GroupScope& scope, const Now& now);
   /// Blocks that cannot be read are set aside, with a line in the log.
   ReadAnswer read(const ReadRequest& request, const Now& now);
 
@@ -52,15 +52,15 @@ class GroupWriter {
     bool is_wanted = false;  ///< its records go back with the answer
   };
 
-  void take_intake(const Question& question, Answer& answer, const Now& now);
-  void add(const Question& question, Answer& answer, const Entry& entry, bool is_wanted,
+  void take_intake(const Question& question, Reply& answer, const Now& now);
+  void add(const Question& question, Reply& answer, const Entry& entry, bool is_wanted,
            const Now& now);
-  void add_record(Answer& answer, LaneIndex lane, proto::ByteView record, bool is_wanted,
+  void add_record(Reply& answer, LaneIndex lane, proto::ByteView record, bool is_wanted,
                   const Now& now);
-  void finish_block(Answer& answer, LaneIndex lane, Builder& builder, const Now& now);
+  void finish_block(Reply& answer, LaneIndex lane, Builder& builder, const Now& now);
   void take_front(const Question& question, const Now& now);
-  void release_due(Answer& answer, const Now& now);
-  void note_returned(Answer& answer);
+  void release_due(Reply& answer, const Now& now);
+  void note_returned(Reply& answer);
 
   StoreKeeper& keeper_;
   std::map<LaneIndex, Builder> builders_;

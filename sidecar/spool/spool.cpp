@@ -61,7 +61,7 @@ Spool::Spool(const SpoolSettings& settings, const std::vector<StoredTotals>& tot
 
 int Spool::do_work(const Now& now) {
   int work = 0;
-  for (const std::unique_ptr<Answer>& answer : exchange_.collect()) {
+  for (const std::unique_ptr<Reply>& answer : exchange_.collect()) {
     take_answer(*answer, now);
     ++work;
   }
@@ -92,7 +92,7 @@ std::vector<ScheduleMark> Spool::take_undone_marks(const Now& now) {
   return std::exchange(undone_marks_, {});
 }
 
-void Spool::take_answer(Answer& answer, const Now& now) {
+void Spool::take_answer(Reply& answer, const Now& now) {
   if (answer.question) {
     is_asking_ = false;
     asked_spilled_ = 0;
@@ -119,7 +119,7 @@ void Spool::take_answer(Answer& answer, const Now& now) {
   if (is_in_trouble) retry_at_ = now.mono + retry_interval;
 }
 
-void Spool::take_intake(Question& question, const Answer& answer, const Now& now) {
+void Spool::take_intake(Question& question, const Reply& answer, const Now& now) {
   if (answer.intake_trouble) {
     const DropReason reason = drop_reason(*answer.intake_trouble);
     for (const Entry& entry : question.spilled) lanes_[entry.lane]->note_not_stored(entry, reason);
@@ -130,7 +130,7 @@ void Spool::take_intake(Question& question, const Answer& answer, const Now& now
   }
 }
 
-void Spool::take_frames(const Question& question, const Answer& answer) {
+void Spool::take_frames(const Question& question, const Reply& answer) {
   for (std::size_t i = 0; i < question.frames.size(); ++i) {
     const ConfirmedFrame& frame = question.frames[i];
     const FrameAnswer fate =

@@ -94,9 +94,9 @@ class Spool final : public Agent {
   void spill(LaneIndex lane, const RecordView& record, std::uint64_t due_ns, const Now& now);
   proto::Refusal refusal_of(std::span<const LaneIndex> lanes, std::uint64_t bytes);
   bool has_settlements() const { return !touched_.empty(); }
-  void take_answer(Answer& answer, const Now& now);
-  void take_intake(Question& question, const Answer& answer, const Now& now);
-  void take_frames(const Question& question, const Answer& answer);
+  void take_answer(Reply& answer, const Now& now);
+  void take_intake(Question& question, const Reply& answer, const Now& now);
+  void take_frames(const Question& question, const Reply& answer);
   void keep_undone(Question& question);
   void forget_frame();
 

@@ -51,12 +51,12 @@ int StorageAgent::do_work(const Now& now) {
   }
   const bool has_work = question || (writer_.has_due(now) && may_release(now));
   if (has_work) {
-    std::optional<Answer> answer = do_group(question ? *question : nothing, now);
+    std::optional<Reply> answer = do_group(question ? *question : nothing, now);
     if (answer) {
       answer->question = std::move(question);
       const bool has_news = !answer->released.empty() || !answer->returned.empty();
       if (answer->question || has_news) {
-        exchange_.answer(std::make_unique<Answer>(std::move(*answer)));
+        exchange_.answer(std::make_unique<Reply>(std::move(*answer)));
       }
       fault_point("after_answer");
     } else {
@@ -92,8 +92,8 @@ void StorageAgent::look_ahead(const Now& now) {
 // Groups ------------------------------------------------------------------------------------------
 
 /// Nothing: it has to wait for another program.
-std::optional<Answer> StorageAgent::do_group(const Question& question, const Now& now) {
-  std::optional<Answer> answer = write(question, now);
+std::optional<Reply> StorageAgent::do_group(const Question& question, const Now& now) {
+  std::optional<Reply> answer = write(question, now);
   if (!answer) return answer;
   for (const ReadRequest& request : question.reads) {
     // The read before may have found that the spool is beyond help.
@@ -104,8 +104,8 @@ std::optional<Answer> StorageAgent::do_group(const Question& question, const Now
 }
 
 /// All of it; or else what can be done without room.
-std::optional<Answer> StorageAgent::write(const Question& question, const Now& now) {
-  Answer answer;
+std::optional<Reply> StorageAgent::write(const Question& question, const Now& now) {
+  Reply answer;
   std::optional<StorageTrouble> trouble;
   GroupScope scope;
   scope.releases = may_release(now);
@@ -137,7 +137,7 @@ std::optional<Answer> StorageAgent::write(const Question& question, const Now& n
 
 /// Nothing: it is done.
 std::optional<StorageTrouble> StorageAgent::attempt(const Question& question,
-                                                    const GroupScope& scope, Answer& answer,
+                                                    const GroupScope& scope, Reply& answer,
                                                     const Now& now) {
   for (bool is_mended = false;; is_mended = true) {
     try {

@@ -47,10 +47,10 @@ class StorageAgent final : public Agent {
   StorageAgent(StorageSettings settings, std::unique_ptr<Disk> disk, Exchange& exchange, Log& log)
       : keeper_(std::move(settings), std::move(disk), log), exchange_(exchange) {}
 
-  std::optional<Answer> do_group(const Question& question, const Now& now);
-  std::optional<Answer> write(const Question& question, const Now& now);
+  std::optional<Reply> do_group(const Question& question, const Now& now);
+  std::optional<Reply> write(const Question& question, const Now& now);
   std::optional<StorageTrouble> attempt(const Question& question, const GroupScope& scope,
-                                        Answer& answer, const Now& now);
+                                        Reply& answer, const Now& now);
   ReadAnswer read(const ReadRequest& request, const Now& now);
   bool mend(const std::exception& error, const Now& now);
   void note_trouble(const std::exception& error, const Now& now);

@@ -74,14 +74,14 @@ class SpoolFixture : public ::testing::Test {
   }
 
   /// Has the agent do the group, and returns its answer.
-  std::unique_ptr<Answer> ask(std::unique_ptr<Question> group) {
+  std::unique_ptr<Reply> ask(std::unique_ptr<Question> group) {
     exchange.ask(std::move(group));
     agent->do_work(clock.now());
     auto answers = exchange.collect();
     EXPECT_EQ(answers.size(), 1U);
-    return answers.empty() ? std::make_unique<Answer>() : std::move(answers.back());
+    return answers.empty() ? std::make_unique<Reply>() : std::move(answers.back());
   }
-  std::unique_ptr<Answer> ask(Question group) {
+  std::unique_ptr<Reply> ask(Question group) {
     return ask(std::make_unique<Question>(std::move(group)));
   }
 
