@@ -33,9 +33,7 @@ struct Salvaged {
 /// removes the log of an empty one. Throws SqliteError.
 void give_first_pages(const std::string& path, Disk& disk);
 
-/// `next_block`: ids below it may be in use by somebody who still runs.
-Result<Salvaged> replace_damaged(const std::string& path, Disk& disk, BlockId next_block,
-                                 const Now& now);
+Result<Salvaged> replace_damaged(const std::string& path, Disk& disk, const Now& now);
 
 /// True if a replacement was under way and is complete now.
 Result<bool> finish_replacement(const std::string& path, Disk& disk, const Now& now);

@@ -28,7 +28,7 @@ Result<std::unique_ptr<StorageAgent>> StorageAgent::open(StorageSettings setting
   const std::string where = "spool " + settings.path;
   std::unique_ptr<StorageAgent> agent(
       new StorageAgent(std::move(settings), std::move(disk), exchange, log));
-  if (Status status = agent->keeper_.take(now); !status.ok()) {
+  if (Status status = agent->keeper_.take(); !status.ok()) {
     return status.error().with_prefix("spool");
   }
   try {

@@ -45,6 +45,12 @@ struct DueEvent {
   Bytes record;
 };
 
+/// Used ones: from `front` up to before `next`.
+struct BlockIds {
+  BlockId front = 0;
+  BlockId next = 0;
+};
+
 struct ReadBlocks {
   std::vector<Block> blocks;
   std::vector<BlockId> damaged;
@@ -140,9 +146,9 @@ class Store {
 
   /// Works out all totals and counters from what there is; for a copy of a damaged spool.
   void settle_accounts();
-  /// Blocks get ids from here on: the lower ones have been used.
-  void use_ids_from(BlockId next_block);
-  BlockId next_block() const { return counters_.next_block; }
+  /// Ids between these have been used, and are not given out again. Inside of a transaction.
+  BlockIds block_ids() const { return {counters_.front_block, counters_.next_block}; }
+  void use_ids_beyond(const BlockIds& used);
   /// The end: everything into the database's one file.
   void close_without_log();
 

@@ -86,8 +86,9 @@ UPDATE destination SET
   counters_.clients = number("SELECT count(*) FROM client");
 }
 
-void Store::use_ids_from(BlockId next_block) {
-  counters_.next_block = std::max(counters_.next_block, next_block);
+void Store::use_ids_beyond(const BlockIds& used) {
+  counters_.front_block = std::min(counters_.front_block, used.front);
+  counters_.next_block = std::max(counters_.next_block, used.next);
 }
 
 void Store::close_without_log() {

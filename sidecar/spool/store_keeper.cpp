@@ -15,11 +15,18 @@ constexpr Duration room_look_interval = std::chrono::seconds(1);
 constexpr std::uint64_t room_look_bytes = 8U << 20U;
 /// What a transaction takes besides its records, and what the reserve leaves free.
 constexpr std::uint64_t room_slack = 1U << 20U;
+/// The tables of a spool that is empty take less.
+constexpr std::uint64_t tables_bytes = 256U << 10U;
 constexpr Duration house_keeping_interval = std::chrono::minutes(10);
 constexpr Duration log_look_interval = std::chrono::seconds(1);
 /// For other programs' locks: the storage thread has more to do than to wait.
 constexpr std::chrono::milliseconds lock_wait = std::chrono::milliseconds(100);
 constexpr Duration give_back_interval = std::chrono::milliseconds(100);
+
+template <typename Value>
+void finish(const Result<Value>& result) {
+  if (!result.ok()) throw SqliteError::other(result.error().message);
+}
 
 std::string log_path(const std::string& path) {
   return path + "-wal";
@@ -34,16 +41,16 @@ StorageTrouble trouble_of(const std::exception& error) {
 
 // Opening and mending -----------------------------------------------------------------------------
 
-Status StoreKeeper::take(const Now& now) {
-  if (Status status = disk_->lock(settings_.path); !status.ok()) return status;
-  const auto finished = finish_replacement(settings_.path, *disk_, now);
-  if (!finished.ok()) return finished.error();
-  return disk_->prepare(settings_.path);
+Status StoreKeeper::take() {
+  return disk_->lock(settings_.path);
 }
 
 void StoreKeeper::open(const Now& now) {
   for (bool is_mended = false;;) {
     try {
+      // Of a replacement that could not be finished there may be a copy that nobody must pass over.
+      finish(finish_replacement(settings_.path, *disk_, now));
+      finish(disk_->prepare(settings_.path));
       const bool is_new = check_empty();
       store_ = std::make_unique<Store>(Database(settings_.path, OpenMode::create, disk_->vfs()));
       file_ = disk_->look_at(settings_.path).value_or(FileMark{});
@@ -92,6 +99,7 @@ void StoreKeeper::read_state() {
     destinations_.push_back(store_->destination(lane));
   // What a person had put back is among the totals.
   store_->take_returned();
+  if (used_ids_) store_->use_ids_beyond(*used_ids_);
   store_->commit();
   state_ = {};
   const auto known = store_->destinations();
@@ -115,11 +123,11 @@ void StoreKeeper::read_state() {
 }
 
 void StoreKeeper::replace_store(const std::string& reason, const Now& now) {
-  const BlockId next_block = store_ ? store_->next_block() : 0;
+  if (store_) used_ids_ = store_->block_ids();
   store_.reset();
   log_.error("the spool is damaged; what can be read of it is copied into a new one",
              {{"path", settings_.path}, {"because", reason}});
-  const auto replaced = replace_damaged(settings_.path, *disk_, next_block, now);
+  const auto replaced = replace_damaged(settings_.path, *disk_, now);
   if (!replaced.ok()) throw SqliteError::other(replaced.error().message);
   const Salvaged& salvaged = replaced.value();
   log_.error(salvaged.has_copy
@@ -129,9 +137,6 @@ void StoreKeeper::replace_store(const std::string& reason, const Now& now) {
               {"events_kept", std::to_string(salvaged.events)},
               {"dead_letters_kept", std::to_string(salvaged.dead)},
               {"unreadable", std::to_string(salvaged.unreadable)}});
-  if (Status status = disk_->prepare(settings_.path); !status.ok()) {
-    throw SqliteError::other(status.error().message);
-  }
 }
 
 std::optional<LaneIndex> StoreKeeper::lane_of(DestinationId destination) const {
@@ -272,7 +277,8 @@ std::optional<StorageTrouble> StoreKeeper::lack_of_room(std::uint64_t bytes, con
   }
   const std::uint64_t written = written_since_look_ + bytes;
   std::optional<StorageTrouble> lack;
-  if (used_ + written > settings_.bytes_max) lack = StorageTrouble::at_limit;
+  if (used_ + written > tables_bytes && used_ + written - tables_bytes > settings_.bytes_max)
+    lack = StorageTrouble::at_limit;
   // A record takes a row, which may take a page more than it fills.
   if (2 * written + room_slack > room_) lack = StorageTrouble::full;
   say_room(lack);

@@ -15,6 +15,7 @@
 //     a spool that was drained takes in again, however full the disk is.
 //   - The reserve lies on the disk, as large as the log may become, or was given back for what
 //     makes room: a spool on a full disk opens, and lets go what is settled.
+//   - Ids of blocks that were given out in this run are not given out again, whatever was lost.
 //   - What is told of the disk (state) is read anew by every opening, the first one and each after
 //     damage, by the same lines.
 #pragma once
@@ -68,7 +69,7 @@ class StoreKeeper {
       : settings_(std::move(settings)), disk_(std::move(disk)), log_(log) {}
 
   /// Makes the spool its own, once; then open().
-  Status take(const Now& now);
+  Status take();
   /// Opens or makes the store. A damaged one is mended. Throws if none is open.
   void open(const Now& now);
   /// Replaces the damaged store and opens the new one. False: none is open.
@@ -126,6 +127,7 @@ class StoreKeeper {
   std::unique_ptr<Store> store_;
   std::vector<DestinationId> destinations_;  ///< by lane
   SpoolState state_;
+  std::optional<BlockIds> used_ids_;  ///< of the store that was replaced last
 
   MonoTime next_house_keeping_{};
   MonoTime next_trouble_line_{};

@@ -334,7 +334,7 @@ TEST_F(SpoolCommand, SalvageLosesOnlyWhatIsOnADamagedPage) {
     file.replace(at / 4096 * 4096, 64, 64, '\xff');
     write_file(file);
     const auto disk = open_disk();
-    const auto salvaged = replace_damaged(path, *disk, 0, now);
+    const auto salvaged = replace_damaged(path, *disk, now);
     ASSERT_TRUE(salvaged.ok());
     EXPECT_TRUE(salvaged.value().has_copy);
     EXPECT_EQ(salvaged.value().events, (blocks - 1) * events) << damaged;

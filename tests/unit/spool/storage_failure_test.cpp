@@ -17,6 +17,12 @@ class StorageFailureTest : public SpoolFixture {
  protected:
   StorageFailureTest() { open(); }
 
+  /// What made the tables has them in memory.
+  void forget_pages() {
+    agent.reset();
+    open();
+  }
+
   Numbers64 fill(std::uint64_t events) {
     Numbers64 numbers;
     for (std::uint64_t i = 1; i <= events; ++i) numbers.push_back(i);
@@ -179,6 +185,67 @@ TEST_F(StorageFailureTest, ADamagedSpoolIsSetAsideAndWhatCanBeReadIsKept) {
     EXPECT_EQ(path.find(".recovered"), std::string::npos);
   }
   EXPECT_GE(set_aside, 1);
+}
+
+TEST_F(StorageFailureTest, IdsAreNotGivenOutAgainWhereThereWasNoRoomForACopy) {
+  forget_pages();
+  Question first = spill({1});
+  first.front.push_back(block_of({5}));
+  ask(std::move(first));
+  Question read;
+  read.reads.push_back({0, INT64_MIN, 1U << 20U});
+  const std::vector<Block> old = ask(std::move(read))->reads.at(0).blocks;
+  ASSERT_EQ(old.size(), 2U);
+  damage(twin, "client");
+  twin.fail({.operation = StorageOperation::open,
+             .code = SQLITE_FULL,
+             .times = StorageFault::forever,
+             .path_end = ".partial"});
+  ask(frame(2, 2));
+  EXPECT_EQ(log.count("there was no room for a copy"), 1);
+  Question stop;
+  for (const Block& block : old) stop.settlements.push_back(whole(block));
+  stop.front.push_back(block_of({3, 4}));
+  ask(std::move(stop));
+  EXPECT_EQ(waiting(), (Numbers64{3, 4, 2})) << "what is settled late is of the old spool";
+}
+
+TEST_F(StorageFailureTest, ACopyThatCouldNotTakeItsPlaceAtOnceTakesItLater) {
+  forget_pages();
+  fill(3);
+  damage(twin, "client");
+  twin.fail({.operation = test::StorageOperation::rename,
+             .code = SQLITE_IOERR,
+             .path_end = ".recovered"});
+  EXPECT_TRUE(ask(frame(2, 2))->intake_trouble);
+  EXPECT_FALSE(ask(frame(2, 2))->intake_trouble);
+  EXPECT_EQ(waiting(), (Numbers64{1, 2, 3, 2})) << "and no empty one takes it";
+}
+
+TEST_F(StorageFailureTest, WhatWasSetAsideIsNotOverwritten) {
+  for (int i = 0; i < 2; ++i) {
+    ask(frame(static_cast<std::uint64_t>(i) + 1, 1));
+    agent.reset();
+    twin.put(spool_path, std::string(10'000, 'x'));
+    open();
+  }
+  int set_aside = 0;
+  for (const std::string& path : twin.list()) set_aside += path.find(".damaged-") != path.npos;
+  EXPECT_EQ(set_aside, 2);
+}
+
+TEST_F(StorageFailureTest, AFlippedBitInANameEndsNoStart) {
+  ask(frame(1, 1));
+  agent.reset();
+  const std::string content = twin.content(spool_path);
+  std::size_t found = 0;
+  for (std::size_t at = 0; (at = content.find("audit", at)) != std::string::npos; ++at, ++found) {
+    for (const std::string& path : twin.list()) twin.remove(path);
+    twin.put(spool_path, content);
+    twin.flip_bit(spool_path, at + 1, 2);
+    EXPECT_TRUE(try_open().ok()) << at;
+  }
+  EXPECT_EQ(found, 2U) << "in the table and in its index";
 }
 
 TEST_F(StorageFailureTest, AFileThatIsNoDatabaseIsSetAside) {

@@ -176,7 +176,7 @@ TEST_F(StorageRoomTest, BytesMaxBoundsTheFileWithSmallEventsToo) {
   EXPECT_EQ(trouble, StorageTrouble::at_limit);
   EXPECT_EQ(log.count("the spool's file is as large as it may be"), 1);
   agent.reset();
-  EXPECT_LE(twin.file_bytes(spool_path), settings.bytes_max + 100'000);
+  EXPECT_LE(twin.file_bytes(spool_path), settings.bytes_max + 350'000);
   open();
   settle_all();
   clock.advance(2s);
@@ -189,7 +189,7 @@ TEST_F(StorageRoomTest, BytesMaxBoundsWhatIsThereForDestinationsOfOldToo) {
   for (int i = 0; i < 6; ++i) ask(spill(Numbers64(2000, 1), 1));
   agent.reset();
   settings.lanes = {"audit"};
-  settings.bytes_max = 500'000;
+  settings.bytes_max = 300'000;
   open();
   EXPECT_EQ(ask(frame(1, 1))->intake_trouble, StorageTrouble::at_limit);
 }
