@@ -50,7 +50,7 @@ class World {
       : log_(make_stderr_log(LogLevel::warn, LogFormat::text)) {
     StorageSettings settings;
     settings.path = folder + "/spool.db";
-    settings.log_bytes = StorageAgent::log_bytes;
+    settings.log_bytes = StoreKeeper::log_bytes;
     settings.dead = {1000, plenty, std::chrono::hours(1)};
     settings.lanes = {"destination"};
     auto agent = StorageAgent::open(settings, open_disk(), exchange_, *log_, clock_.now());

@@ -89,12 +89,14 @@ App::App(const Config& config, AppParts& parts, std::unique_ptr<Spool> spool,
       unrouted_log_(log),
       unrouted_policy_(config.ingest.unrouted) {
   if (!spool_) return;
-  for (const ScheduleConfig& schedule : config.schedules) new_schedules_.push_back(schedule.name);
+  new_schedules_ = recurrence_.marks();
   for (const ScheduleMark& mark : parts.spool_state.marks) {
-    recurrence_.restore(mark.name, mark.last_ns);
     std::erase(new_schedules_, mark.name);
+    // Another expression, another zone: what was noted for it is not this schedule's.
+    if (!recurrence_.restore(mark.name, mark.last_ns)) unwritten_marks_.push_back({mark.name, 0});
   }
-  spool_->on_answer([this](const ConfirmedFrame& frame) { confirm(frame); });
+  spool_->on_answer(
+      [this](const ConfirmedFrame& frame, const FrameAnswer& answer) { confirm(frame, answer); });
   ConfirmSink& sink = *this;
   confirm_.emplace(*confirm_source_, frame_limits(config), sink, log, ~seed);
 }
@@ -169,46 +171,102 @@ void App::add_frame(FrameToConfirm frame) {
   spool_->add_frame(std::move(confirmed));
 }
 
-void App::confirm(const ConfirmedFrame& frame) {
-  if (frame.status != proto::Refusal::none) {
-    ++confirmed_.frames_refused;
-  } else if (frame.is_new) {
-    ++confirmed_.frames;
-  } else {
-    ++confirmed_.frames_again;
-  }
-  const bool is_new = frame.is_new && frame.status == proto::Refusal::none;
-  if (is_new) {
+void App::confirm(const ConfirmedFrame& frame, const FrameAnswer& answer) {
+  if (answer.is_new) {
     unrouted_ += frame.counts.unrouted;
     for (const auto& [lane, events] : frame.counts.sampled) {
       destinations_[lane]->count_sampled_out(events);
     }
   }
-  confirm_->answer(frame.peer, frame.sequence, frame.status, frame.refused, is_new,
+  if (frame.mark) return note_run(frame, answer);
+  if (answer.status != proto::Refusal::none) {
+    ++confirmed_.frames_refused;
+  } else if (answer.is_new) {
+    ++confirmed_.frames;
+  } else {
+    ++confirmed_.frames_again;
+  }
+  confirm_->answer(frame.peer, frame.sequence, answer.status, answer.refused, answer.is_new,
                    frame.counts.events);
 }
 
 /// Each run is stored together with its date, so that no crash runs it twice or never.
 void App::run_schedules(const Now& now) {
-  // From its first day on a schedule knows what it has missed.
-  for (const std::string& name : std::exchange(new_schedules_, {})) {
-    recurrence_.restore(name, now.wall_ns());
-    spool_->mark({name, now.wall_ns()});
-  }
-  for (const ScheduleMark& mark : spool_->take_undone_marks()) {
-    recurrence_.restore(mark.name, mark.last_ns - 1);
-  }
-  std::vector<std::uint8_t> record;
+  write_marks(now);
+  proto::Refusal refusal = proto::Refusal::none;
+  std::string_view mark;
   for (const Recurrence::Run& run : recurrence_.due(now)) {
-    const proto::EventView event = recurrence_.event_of(run);
-    const RecordContext context{{}, {}, now};
-    record.resize(record_bytes(event, context));
-    write_record(event, context, record.data());
-    const auto targets = router_.route(event.topic);
-    if (targets.empty()) note_unrouted(event.topic, now);
-    for (const std::uint32_t target : targets) destinations_[target]->store(record, now);
-    spool_->mark({run.name, run.due_ns});
+    // Those behind one that found no room wait for it.
+    if (refusal == proto::Refusal::none || run.mark != mark) refusal = add_run(run, now);
+    mark = run.mark;
+    if (refusal != proto::Refusal::none) keep_run(run.mark, run.due_ns, refusal);
   }
+  if (now.mono < look_ahead_at_) return;
+  look_ahead_at_ = now.mono + Recurrence::look_max;
+  for (const auto& [name, until] : recurrence_.find_ahead(now)) {
+    log_.warn("the last run of a schedule is ahead of the clock; until then it makes nothing",
+              {{"schedule", name}, {"until", until}});
+  }
+}
+
+/// From its first day on a schedule knows what it has missed; one that was changed or is gone
+/// leaves nothing behind.
+void App::write_marks(const Now& now) {
+  for (std::string& mark : std::exchange(new_schedules_, {})) {
+    recurrence_.restore(mark, now.wall_ns());
+    unwritten_marks_.push_back({std::move(mark), now.wall_ns()});
+  }
+  if (unwritten_marks_.empty() || now.mono < marks_due_at_) return;
+  marks_due_at_ = now.mono + Recurrence::hold;
+  for (ScheduleMark& mark : std::exchange(unwritten_marks_, {})) spool_->add_mark(std::move(mark));
+}
+
+proto::Refusal App::add_run(const Recurrence::Run& run, const Now& now) {
+  const proto::EventView event = recurrence_.event_of(run);
+  const RecordContext context{{}, {}, now};
+  std::vector<std::uint8_t> bytes(record_bytes(event, context));
+  write_record(event, context, bytes.data());
+  const RecordView record = read_record(bytes.data());
+  const auto targets = router_.route(event.topic);
+  ConfirmedFrame frame;
+  frame.mark = {run.mark, run.due_ns};
+  frame.counts.events = 1;
+  if (targets.empty()) {
+    unrouted_log_.note(event.topic, now);
+    frame.counts.unrouted = 1;
+  }
+  std::vector<LaneIndex> wanted_by;
+  for (const std::uint32_t target : targets) {
+    if (destinations_[target]->is_sampled_out(record)) {
+      frame.counts.sampled.push_back({target, 1});
+    } else {
+      wanted_by.push_back(target);
+    }
+  }
+  return spool_->add_run(wanted_by, record, std::move(frame), now);
+}
+
+/// What became of a run, or of a mark alone.
+void App::note_run(const ConfirmedFrame& frame, const FrameAnswer& answer) {
+  const ScheduleMark& mark = *frame.mark;
+  if (answer.status == proto::Refusal::none) {
+    // A newer mark than one that waits.
+    std::erase_if(unwritten_marks_, [&](const auto& waiting) { return waiting.name == mark.name; });
+    recurrence_.note_written(mark.name, mark.last_ns);
+  } else if (frame.counts.events == 0) {
+    unwritten_marks_.push_back(mark);
+  } else {
+    keep_run(mark.name, mark.last_ns, answer.status);
+  }
+}
+
+void App::keep_run(std::string_view mark, std::uint64_t due_ns, proto::Refusal refusal) {
+  if (!recurrence_.note_unwritten(mark, due_ns)) return;
+  const bool is_full = refusal == proto::Refusal::destination_full;
+  log_.warn("the run of a schedule cannot be stored; it is tried again until it is",
+            {{"schedule", std::string(mark)},
+             {"because", std::string(proto::describe(refusal).name)},
+             {"destination", is_full ? std::string(full_destination()) : ""}});
 }
 
 // Turning -----------------------------------------------------------------------------------------

@@ -93,9 +93,13 @@ class App final : public Agent, private RecordSink, private ConfirmSink {
   void add_frame(FrameToConfirm frame) override;
   void drop_frame() override;
   std::string_view full_destination() const override;
-  void confirm(const ConfirmedFrame& frame);
+  void confirm(const ConfirmedFrame& frame, const FrameAnswer& answer);
   void note_unrouted(std::string_view topic, const Now& now);
   void run_schedules(const Now& now);
+  void write_marks(const Now& now);
+  proto::Refusal add_run(const Recurrence::Run& run, const Now& now);
+  void note_run(const ConfirmedFrame& frame, const FrameAnswer& answer);
+  void keep_run(std::string_view mark, std::uint64_t due_ns, proto::Refusal refusal);
   void mark_memory();
 
   void begin_stop(const Now& now);
@@ -115,7 +119,10 @@ class App final : public Agent, private RecordSink, private ConfirmSink {
   IngestAgent ingest_;
   std::optional<ConfirmAgent> confirm_;
   Recurrence recurrence_;
-  std::vector<std::string> new_schedules_;  ///< that have never run
+  std::vector<std::string> new_schedules_;  ///< the marks of those that have never run
+  std::vector<ScheduleMark> unwritten_marks_;
+  MonoTime marks_due_at_{};
+  MonoTime look_ahead_at_{};
   UnroutedLog unrouted_log_;
   Unrouted unrouted_policy_;
   std::uint64_t unrouted_ = 0;

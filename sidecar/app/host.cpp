@@ -43,8 +43,9 @@ namespace {
 StorageSettings storage_settings(const Config& config) {
   StorageSettings settings;
   settings.path = config.spool.path;
-  settings.log_bytes = StorageAgent::log_bytes;
+  settings.log_bytes = StoreKeeper::log_bytes;
   settings.is_synced = config.spool.sync == SpoolSync::full;
+  settings.bytes_max = config.spool.bytes_max;
   settings.free_bytes_min = config.spool.free_bytes_min;
   settings.dead = {config.spool.dead_events_max, config.spool.dead_bytes_max,
                    config.spool.dead_age_max};

@@ -9,6 +9,7 @@
 #include "sidecar/fanout/zmq_transport.hpp"
 #include "sidecar/http/credentials.hpp"
 #include "sidecar/http/http_settings.hpp"
+#include "sidecar/schedule/recurrence.hpp"
 #include "sidecar/spool/disk.hpp"
 #include "sidecar/spool/inspection.hpp"
 
@@ -217,6 +218,27 @@ ProbeReport Prober::run() {
 
 ProbeReport probe(const LoadedConfig& loaded, const std::string& file) {
   return Prober(loaded, file).run();
+}
+
+std::vector<std::string> schedules_ahead(const Config& config, const Now& now) {
+  std::vector<std::string> lines;
+  auto recurrence = Recurrence::make(config.schedules);
+  if (config.spool.path.empty() || config.schedules.empty() || !recurrence.ok()) return lines;
+  auto database = open_to_read(config.spool.path);
+  if (!database.ok()) return lines;
+  const Status read = guarded(config.spool.path, [&] {
+    Statement marks(database.value(), "SELECT name, last_ns FROM schedule");
+    while (marks.step()) {
+      recurrence.value().restore(marks.text(0), static_cast<std::uint64_t>(marks.number(1)));
+    }
+  });
+  if (!read.ok()) return lines;
+  for (const auto& [name, until] : recurrence.value().find_ahead(now)) {
+    lines.push_back("schedule " + name +
+                    " has its last run ahead of the clock and makes nothing until " + until +
+                    "; if a clock was wrong, give the schedule another name");
+  }
+  return lines;
 }
 
 }  // namespace outrider::sidecar

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "sidecar/base/clock.hpp"
 #include "sidecar/config/load.hpp"
 
 namespace outrider::sidecar {
@@ -26,5 +27,9 @@ struct ProbeReport {
 
 /// `file`: what the configuration is called where a default has no place of its own.
 ProbeReport probe(const LoadedConfig& loaded, const std::string& file);
+
+/// Schedules that a clock which was wrong once has put off, as far as the spool can be read. For
+/// `outrider check`; a sidecar says it in its log.
+std::vector<std::string> schedules_ahead(const Config& config, const Now& now);
 
 }  // namespace outrider::sidecar

@@ -40,8 +40,13 @@ int check_command(const std::vector<std::string>& arguments) {
   }
   const LoadResult result = load_config(given.file, given.settings);
   if (!result.ok()) return refuse(result.errors);
-  std::fputs(explain(result.loaded, SystemClock().now().wall).c_str(), stdout);
-  return is_elsewhere ? exit_done : print_probe(probe(result.loaded, given.file));
+  const Now now = SystemClock().now();
+  std::fputs(explain(result.loaded, now.wall).c_str(), stdout);
+  if (is_elsewhere) return exit_done;
+  for (const std::string& line : schedules_ahead(result.loaded.config, now)) {
+    std::printf("warning: %s\n", line.c_str());
+  }
+  return print_probe(probe(result.loaded, given.file));
 }
 
 }  // namespace outrider::sidecar

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
 #include "sidecar/base/time_text.hpp"
 #include "sidecar/cli/spool_arguments.hpp"
@@ -22,6 +23,12 @@ std::string dead_text(const DestinationInfo& destination) {
     text += (text.empty() ? "" : ", ") + reason + " " + std::to_string(events);
   }
   return text;
+}
+
+/// The name of a schedule, which has no blanks, and what its last run was of.
+std::pair<std::string, std::string> parts_of(const ScheduleMark& mark) {
+  const std::size_t end = std::min(mark.name.find(' '), mark.name.size());
+  return {mark.name.substr(0, end), mark.name.substr(std::min(end + 1, mark.name.size()))};
 }
 
 std::string info_text(const SpoolInfo& info, const SpoolChoice& choice, bool is_used) {
@@ -51,9 +58,10 @@ std::string info_text(const SpoolInfo& info, const SpoolChoice& choice, bool is_
   }
   text += "\n" + destinations.text();
   if (info.schedules.empty()) return text;
-  TextTable schedules({"schedule", "last run"});
+  TextTable schedules({"schedule", "last run", "of"});
   for (const ScheduleMark& mark : info.schedules) {
-    schedules.add({mark.name, short_time(mark.last_ns)});
+    const auto [name, made_for] = parts_of(mark);
+    schedules.add({name, short_time(mark.last_ns), made_for});
   }
   return text + "\n" + schedules.text();
 }
@@ -134,8 +142,10 @@ std::string info_json(const SpoolInfo& info, const SpoolChoice& choice, bool is_
     });
     object.list("schedules", info.schedules, [&](const ScheduleMark& mark) {
       Object schedule(out);
-      schedule.text("name", mark.name);
+      const auto [name, made_for] = parts_of(mark);
+      schedule.text("name", name);
       schedule.time("last", mark.last_ns);
+      schedule.text("made_for", made_for);
     });
   }
   return std::string(out.text()) + "\n";

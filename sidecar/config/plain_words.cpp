@@ -267,10 +267,11 @@ std::string what_answers_mean(const DestinationConfig& destination) {
 }
 
 std::string what_is_on_disk(const DestinationConfig& destination) {
-  return "On disk, at most " + format_size(destination.spool_bytes_max) + " and for " +
-         format_duration(destination.spool_age_max) +
+  return "On disk, at most " + format_size(destination.spool_bytes_max) +
          ": what was confirmed, what has a later date, what is left when the sidecar stops, and "
-         "dead letters. " +
+         "dead letters. After " +
+         format_duration(destination.spool_age_max) +
+         " an event that is answered with a failure is not tried again. " +
          (destination.spool_order == SpoolOrder::oldest_first
               ? "What waits there goes before what comes."
               : "What comes goes before what waits there, while there is room in memory.");

@@ -44,7 +44,10 @@ Result<CronExpression> CronExpression::parse(std::string_view text) {
 }
 
 bool CronExpression::matches_day(local_days day) const {
-  const bool day_matches = has(fields_.days, static_cast<unsigned>(year_month_day(day).day()));
+  const year_month_day date(day);
+  const bool is_last = year_month_day(day + days(1)).month() != date.month();
+  const bool day_matches =
+      has(fields_.days, static_cast<unsigned>(date.day())) || (is_last && fields_.has_last_day);
   const bool weekday_matches = has(fields_.weekdays, weekday(day).c_encoding());
   if (fields_.days_begin_with_star || fields_.weekdays_begin_with_star) {
     return day_matches && weekday_matches;

@@ -4,7 +4,8 @@
 //     sun-sat; 0 and 7 are Sunday)
 //
 // A field is `*`, a number or a name, a range 1-5, any of these by commas, and a step behind `*` or
-// a range: */15, 8-18/2. Or one word for all five: @hourly, @daily or @midnight, @weekly, @monthly,
+// a range: */15, 8-18/2. In day of month, L is the month's last day. Or one word for all five:
+// @hourly, @daily or @midnight, @weekly, @monthly,
 // @yearly or @annually.
 //
 // The days: if day of month and day of week are both restricted, a day on which either matches
@@ -42,6 +43,7 @@ class CronExpression {
     std::uint64_t days = 0;
     std::uint64_t months = 0;
     std::uint64_t weekdays = 0;
+    bool has_last_day = false;  ///< of each month, besides `days`
     bool hours_begin_with_star = false;
     bool days_begin_with_star = false;
     bool weekdays_begin_with_star = false;

@@ -37,6 +37,7 @@ constexpr std::array<FieldKind, 5> field_kinds = {{
      &Fields::weekdays_begin_with_star},
 }};
 constexpr unsigned sunday_again = 7;
+constexpr std::string_view last_day = "l";
 
 constexpr std::array<std::pair<std::string_view, std::string_view>, 7> words = {{
     {"@yearly", "0 0 1 1 *"},
@@ -59,6 +60,7 @@ Error not_allowed(const FieldKind& kind, std::string_view part) {
     values +=
         ", " + std::string(kind.names[0]) + " to " + std::string(kind.names[kind.name_count - 1]);
   }
+  if (kind.set == &Fields::days) values += ", L for the month's last";
   return Error{std::string(kind.name) + ": " + quoted(part) + " is not allowed; write * or " +
                values + ", lists as in 1,3, ranges as in 1-5, steps as in */2 or 1-5/2"};
 }
@@ -122,8 +124,12 @@ Status parse_field(const FieldKind& kind, std::string_view text, Fields& fields)
   std::uint64_t& set = fields.*kind.set;
   for (std::size_t begin = 0; begin <= text.size();) {
     const std::size_t end = std::min(text.find(',', begin), text.size());
-    Status added = add_part(kind, text.substr(begin, end - begin), set);
-    if (!added.ok()) return added;
+    const std::string_view part = text.substr(begin, end - begin);
+    if (kind.set == &Fields::days && to_lower(part) == last_day) {
+      fields.has_last_day = true;
+    } else if (Status added = add_part(kind, part, set); !added.ok()) {
+      return added;
+    }
     begin = end + 1;
   }
   if (kind.max == sunday_again) {

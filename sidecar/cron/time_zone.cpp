@@ -2,6 +2,8 @@
 
 #include <array>
 #include <cstdio>
+#include <cstdlib>
+#include <optional>
 
 #include <cctz/civil_time.h>
 #include <cctz/time_zone.h>
@@ -37,6 +39,19 @@ Instant instant_of(const cctz::civil_second& civil, seconds offset) {
   return Instant(seconds(civil - cctz::civil_second(1970, 1, 1))) - offset;
 }
 
+/// What the machine is set to; nothing if $TZ is set to what cctz cannot read, of which it would
+/// make UTC without a word. Empty is UTC by POSIX; so is a machine without /etc/localtime.
+std::optional<cctz::time_zone> local_zone() {
+  const char* setting = std::getenv("TZ");
+  std::string_view name = setting == nullptr ? "localtime" : setting;
+  if (name.starts_with(':')) name.remove_prefix(1);
+  cctz::time_zone zone;
+  if (name.empty()) return cctz::utc_time_zone();
+  if (name == "localtime") return cctz::local_time_zone();
+  if (cctz::load_time_zone(std::string(name), &zone)) return zone;
+  return std::nullopt;
+}
+
 }  // namespace
 
 struct TimeZone::Data {
@@ -44,7 +59,13 @@ struct TimeZone::Data {
 };
 
 Result<TimeZone> TimeZone::load(std::string_view name) {
-  if (name == "local") return TimeZone(std::make_shared<Data>(Data{cctz::local_time_zone()}));
+  if (name == "local") {
+    if (const auto zone = local_zone()) return TimeZone(std::make_shared<Data>(Data{*zone}));
+    return Error{"local is what $TZ says, and there is no time zone \"" +
+                 printable(std::getenv("TZ"), zone_name_bytes_max) +
+                 "\" on this machine (package tzdata); write a name as in Europe/Berlin instead "
+                 "of local, or set $TZ to one; rules as in CET-1CEST are not read"};
+  }
   Data data;
   if (is_zone_name(name) && cctz::load_time_zone(std::string(name), &data.zone)) {
     return TimeZone(std::make_shared<Data>(data));

@@ -3,7 +3,8 @@
 // Used by CronExpression and by the configuration, which checks the name. The only file that knows
 // cctz (docs/decisions.md says why cctz). A zone is read once a process and then kept: a new tzdata
 // counts from the next start on. Thread: immutable values, cheap to copy.
-// Fails with: an Error when the system has no such zone.
+// Fails with: an Error when the system has no such zone, for "local" too: $TZ may hold rules
+// (CET-1CEST) or a name that is no zone's.
 #pragma once
 
 #include <chrono>

@@ -307,69 +307,32 @@ void Backlog::recycle(BatchPtr batch) {
   spare_ = std::move(batch);
 }
 
-/// Records as they are kept on disk, in blocks.
-class PutBack {
- public:
-  explicit PutBack(const Now& now) : now_(now) {}
-
-  void add(const RecordView& record) {
-    const std::size_t bytes = stored_record_bytes(record);
-    const bool is_full =
-        !blocks_.empty() && (blocks_.back().events >= Store::block_events_max ||
-                             blocks_.back().records.size() + bytes > Store::block_bytes_max);
-    if (blocks_.empty() || is_full) blocks_.emplace_back();
-    Block& block = blocks_.back();
-    block.records.resize(block.records.size() + bytes);
-    write_stored_record(record, now_, block.records.data() + block.records.size() - bytes);
-    ++block.events;
-  }
-
-  std::vector<Block> take() { return std::move(blocks_); }
-
- private:
-  const Now& now_;
-  std::vector<Block> blocks_;
-};
-
 void Backlog::put_back(std::vector<BatchPtr> taken, const std::vector<BatchPtr>& staying,
                        const Now& now) {
-  std::uint64_t events = ledger_.queued;
-  for (const BatchPtr& batch : taken) events += batch->events;
-  std::uint64_t saved = lane_->events_in_memory();
-  std::uint64_t following = 0;
-  for (const BatchPtr& first : staying) {
+  // Whoever holds an event gives it up, once; the lane knows what that means on disk.
+  PutBack all;
+  const auto add = [&](const RecordView& record) {
+    all.add(record, lane_->created_ns(record, now), now);
+  };
+  const auto add_batches = [&](const BatchPtr& first) {
     for (const Batch* batch = first.get(); batch != nullptr; batch = batch->follower.get()) {
-      batch->for_each([&](const RecordView& record) { saved -= record.origin ? 1U : 0U; });
-      if (batch != first.get()) following += batch->events;
+      batch->for_each(add);
+    }
+  };
+  // Oldest first: what was on its way, what waits for another attempt, what waits for those.
+  for (const BatchPtr& batch : taken) add_batches(batch);
+  for (const auto& [due, batch] : waiting_) add_batches(batch);
+  lanes_.clear([&](proto::ByteView record) { add(read_record(record.data())); });
+  for (; !queue_.is_empty(); queue_.pop()) add(read_record(queue_.front().data()));
+  waiting_.clear();
+  lane_->put_back(std::move(all));
+  // What follows a batch that stays, stays with it.
+  ledger_.queued = 0;
+  for (const BatchPtr& first : staying) {
+    for (const Batch* batch = first->follower.get(); batch; batch = batch->follower.get()) {
+      ledger_.queued += batch->events;
     }
   }
-  events -= following;
-  const std::uint64_t unsaved = events - saved;
-  if (unsaved == 0) {
-    // All of it is on disk where it was.
-    lane_->leave(saved);
-  } else {
-    PutBack all(now);
-    const auto add = [&](const RecordView& record) {
-      all.add(record);
-      settle_on_disk(record);
-    };
-    // Oldest first: what was on its way, what waits for another attempt, what waits for those.
-    const auto add_batches = [&](const BatchPtr& first) {
-      for (const Batch* batch = first.get(); batch != nullptr; batch = batch->follower.get()) {
-        batch->for_each(add);
-      }
-    };
-    for (const BatchPtr& batch : taken) add_batches(batch);
-    for (const auto& [due, batch] : waiting_) add_batches(batch);
-    lanes_.clear([&](proto::ByteView record) { add(read_record(record.data())); });
-    for (; !queue_.is_empty(); queue_.pop()) add(read_record(queue_.front().data()));
-    lane_->put_back(all.take(), unsaved);
-  }
-  waiting_.clear();
-  lanes_.clear([](proto::ByteView) {});
-  while (!queue_.is_empty()) queue_.pop();
-  ledger_.queued = following;
 }
 
 std::uint64_t Backlog::clear() {

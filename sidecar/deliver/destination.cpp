@@ -76,13 +76,6 @@ void Destination::schedule(proto::ByteView record, std::uint64_t due_ns, const N
   if (!lane_->schedule(view, due_ns, now)) ledger_.drop(DropReason::spool_full, 1);
 }
 
-void Destination::store(proto::ByteView record, const Now& now) {
-  const RecordView view = read_record(record.data());
-  if (!samples(view)) return;
-  ++ledger_.accepted;
-  if (!lane_->append(view, now)) ledger_.drop(DropReason::spool_full, 1);
-}
-
 bool Destination::is_sampled_out(const RecordView& record) const {
   return sample_below_ != 0 && hash_of(record.id) >= sample_below_;
 }
@@ -96,7 +89,6 @@ bool Destination::samples(const RecordView& record) {
 int Destination::do_work(const Now& now) {
   note_held_back(now);
   collect(now);
-  bury_old(now);
   int refilled = 0;
   if (!is_disabled_) refilled = static_cast<int>(backlog_.refill(now));
   int batches = 0;
@@ -368,8 +360,30 @@ void Destination::failed(BatchPtr batch, Outcome outcome, const Completion& comp
   retry_or_give_up(std::move(batch), delay, completion, now);
 }
 
+/// What has stood on disk for too long, when an attempt fails of which the destination heard: for
+/// a long stop, an outage or a wrong clock by itself nothing is given up.
+void Destination::bury_old(Batch& batch, const Completion& completion, const Now& now) {
+  const bool was_heard = completion.result == AttemptResult::answered;
+  if (lane_ == nullptr || is_stopping_ || !was_heard || completion.has_alternative) return;
+  const std::uint32_t old = batch.remove_if([&](std::uint32_t, const RecordView& record) {
+    if (!lane_->is_too_old(record, now)) return false;
+    keep_dead(record, DeadReason::age, batch, completion, now);
+    backlog_.release(record);
+    return true;
+  });
+  if (old == 0) return;
+  ledger_.bury(DeadReason::age, old);
+  failures_.buried(batch, old, DeadReason::age, completion, now);
+  if (batch.events > 0) backlog_.give_id(batch, now);
+}
+
 void Destination::retry_or_give_up(BatchPtr batch, Duration delay, const Completion& completion,
                                    const Now& now) {
+  bury_old(*batch, completion, now);
+  if (batch->events == 0) {
+    backlog_.finish(std::move(batch), now);
+    return;
+  }
   batch->failed_after = pacer_.last_attempt();
   const bool is_spent = retry_attempts_max_ != 0 && batch->attempts >= retry_attempts_max_;
   const bool is_old = now.mono - batch->first_attempt_at >= retry_age_max_;
@@ -406,23 +420,6 @@ void Destination::keep_dead(const RecordView& record, DeadReason reason, const B
               {reason, completion.status, batch.attempts, now.wall - tried_for,
                without_secrets(printable(completion.detail, answer_bytes_max))},
               now);
-}
-
-/// What has waited on disk for too long.
-void Destination::bury_old(const Now& now) {
-  if (lane_ == nullptr) return;
-  std::uint64_t events = 0;
-  for (; lane_->has_next() && lane_->next_expires_at() <= now.wall; ++events) {
-    record_.resize(restored_record_bytes(lane_->next()));
-    restore_record(lane_->next(), lane_->next_origin(), now, record_.data());
-    lane_->take_next();
-    const RecordView record = read_record(record_.data());
-    keep_dead(record, DeadReason::age, {}, {}, now);
-    lane_->settle(record);
-  }
-  if (events == 0) return;
-  ledger_.bury(DeadReason::age, events);
-  failures_.count_buried(DeadReason::age, events);
 }
 
 /// A destination that is gone keeps what it has on disk, for a run with another configuration.

@@ -43,9 +43,6 @@ class Destination final : public Agent {
   /// Takes a copy of the record to be sent when it is due. Only with a spool.
   void schedule(proto::ByteView record, std::uint64_t due_ns, const Now& now);
 
-  /// Takes a copy of the record by way of the disk. Only with a spool.
-  void store(proto::ByteView record, const Now& now);
-
   /// Whether `sample` keeps an event; one that it does not keep is counted.
   bool samples(const RecordView& record);
   bool is_sampled_out(const RecordView& record) const;
@@ -107,7 +104,7 @@ class Destination final : public Agent {
   void bury_unsent(std::uint64_t events);
   void keep_dead(const RecordView& record, DeadReason reason, const Batch& batch,
                  const Completion& completion, const Now& now);
-  void bury_old(const Now& now);
+  void bury_old(Batch& batch, const Completion& completion, const Now& now);
   void leave_queue(const Now& now);
 
   std::string name_;
@@ -130,8 +127,7 @@ class Destination final : public Agent {
   std::vector<int> item_statuses_;
   AttemptId last_taken_ = 0;  ///< the newest attempt that took events
   bool is_fresh_next_ = false;
-  std::vector<std::uint8_t> record_;  ///< scratch
-  bool is_held_ = false;              ///< since the breaker opened, credentials were refused
+  bool is_held_ = false;  ///< since the breaker opened, credentials were refused
   bool is_stopping_ = false;
   bool is_flushing_ = false;
   bool is_disabled_ = false;

@@ -1,6 +1,7 @@
 #include "sidecar/schedule/recurrence.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "sidecar/base/json_data.hpp"
 #include "sidecar/base/time_text.hpp"
@@ -37,6 +38,7 @@ Result<Recurrence::Schedule> Recurrence::make_schedule(const ScheduleConfig& con
   if (!data.ok()) return data.error();
   const auto ttl = std::chrono::floor<std::chrono::milliseconds>(config.ttl);
   return Schedule{config.name,
+                  mark_of(config),
                   config.topic,
                   std::move(data.value()),
                   config.key,
@@ -98,22 +100,75 @@ std::vector<Instant> Recurrence::Schedule::newest_runs(std::size_t count, Instan
   return runs;
 }
 
-void Recurrence::restore(std::string_view name, std::uint64_t last_ns) {
+std::string Recurrence::mark_of(const ScheduleConfig& config) {
+  return config.name + " " + config.cron + " " + config.timezone;
+}
+
+std::vector<std::string> Recurrence::marks() const {
+  std::vector<std::string> marks;
+  for (const Schedule& schedule : schedules_) marks.push_back(schedule.mark);
+  return marks;
+}
+
+Recurrence::Schedule* Recurrence::find(std::string_view mark) {
+  const auto found = std::ranges::find(schedules_, mark, &Schedule::mark);
+  return found == schedules_.end() ? nullptr : &*found;
+}
+
+void Recurrence::look_again() {
+  earliest_ = Instant::min();
+  next_deadline_ = MonoTime::min();
+}
+
+bool Recurrence::restore(std::string_view mark, std::uint64_t last_ns) {
+  Schedule* const schedule = find(mark);
+  if (schedule == nullptr) return false;
+  schedule->set_last(instant_of(last_ns));
+  look_again();
+  return true;
+}
+
+void Recurrence::note_written(std::string_view mark, std::uint64_t due_ns) {
+  Schedule* const schedule = find(mark);
+  if (schedule == nullptr || std::erase(schedule->handed_out, due_ns) == 0) return;
+  schedule->is_refused = false;
+  look_again();
+}
+
+bool Recurrence::note_unwritten(std::string_view mark, std::uint64_t due_ns) {
+  Schedule* const schedule = find(mark);
+  if (schedule == nullptr || std::erase(schedule->handed_out, due_ns) == 0) return false;
+  // The oldest of those that were not written wins.
+  const Instant before = instant_of(due_ns) - seconds(1);
+  if (before < *schedule->last) schedule->set_last(before);
+  schedule->is_to_be_held = true;
+  look_again();
+  return !std::exchange(schedule->is_refused, true);
+}
+
+std::vector<Recurrence::Ahead> Recurrence::find_ahead(const Now& now) {
+  std::vector<Ahead> ahead;
+  const Instant limit = std::chrono::floor<seconds>(now.wall) + ahead_max;
   for (Schedule& schedule : schedules_) {
-    if (schedule.name != name) continue;
-    schedule.set_last(instant_of(last_ns));
-    earliest_ = Instant::min();
-    next_deadline_ = MonoTime::min();
+    const bool is_ahead = schedule.last && *schedule.last > limit;
+    if (is_ahead && !schedule.is_said_ahead) {
+      ahead.push_back({schedule.name, schedule.zone.text(*schedule.last)});
+    }
+    schedule.is_said_ahead = is_ahead;
   }
+  return ahead;
 }
 
 void Recurrence::take_runs(std::size_t index, Instant now) {
   Schedule& schedule = schedules_[index];
   const std::vector<Instant> runs = schedule.newest_runs(schedule.missed_max, now);
   schedule.set_last(runs.back());
-  if (schedule.missed == MissedRuns::skip && now - runs.back() >= on_time) return;
+  // One that was not written was on time.
+  const bool is_late = now - runs.back() >= on_time && !schedule.is_refused;
+  if (schedule.missed == MissedRuns::skip && is_late) return;
   for (const Instant run : runs) {
-    runs_.push_back({index, schedule.name, ns_of(run), id_of(schedule.name, run)});
+    runs_.push_back({index, schedule.name, schedule.mark, ns_of(run), id_of(schedule.name, run)});
+    schedule.handed_out.push_back(ns_of(run));
   }
 }
 
@@ -121,18 +176,26 @@ const std::vector<Recurrence::Run>& Recurrence::due(const Now& now) {
   runs_.clear();
   if (schedules_.empty()) return runs_;
   const Instant now_s = std::chrono::floor<seconds>(now.wall);
-  if (now_s >= earliest_) {
+  if (now_s >= earliest_ || now.mono >= held_until_) {
     earliest_ = Instant::max();
+    held_until_ = never;
     for (std::size_t i = 0; i < schedules_.size(); ++i) {
       Schedule& schedule = schedules_[i];
       if (!schedule.last) schedule.set_last(now_s);
-      if (schedule.next && *schedule.next <= now_s && runs_.size() < runs_max) take_runs(i, now_s);
-      if (schedule.next) earliest_ = std::min(earliest_, *schedule.next);
+      if (std::exchange(schedule.is_to_be_held, false)) schedule.held_until = now.mono + hold;
+      const auto is_due = [&] { return schedule.next && *schedule.next <= now_s; };
+      const bool is_free = schedule.handed_out.empty() && schedule.held_until <= now.mono;
+      if (is_due() && is_free && runs_.size() < runs_max) take_runs(i, now_s);
+      if (is_due() && schedule.held_until > now.mono) {
+        held_until_ = std::min(held_until_, schedule.held_until);
+      } else if (schedule.next && (!is_due() || schedule.handed_out.empty())) {
+        earliest_ = std::min(earliest_, *schedule.next);
+      }
     }
   }
   const Duration wait =
       earliest_ > now_s + look_max ? Duration(look_max) : WallTime(earliest_) - now.wall;
-  next_deadline_ = now.mono + std::max(wait, Duration::zero());
+  next_deadline_ = std::min(now.mono + std::max(wait, Duration::zero()), held_until_);
   return runs_;
 }
 

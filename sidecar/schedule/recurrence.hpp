@@ -1,9 +1,14 @@
 // Recurrence: which runs of the configured schedules are due, and the events that they are.
 //
 // Used by App, which writes each run's event to the spool together with the run's time as the new
-// last run of its schedule, in one transaction: so each run happens once, also over crashes. On the
-// start it gives back the last runs by restore(). A schedule without one begins with the time of
-// the first due(); to have runs count as missed from then on, write that time down as its last.
+// last run of its schedule, in one transaction: so each run happens once, also over crashes. It
+// says of each run that was handed out whether it was written; until then its schedule hands out no
+// other, and one that was not written comes again after `hold`. On the start it gives back the last
+// runs by restore(). A schedule without one begins with the time of the first due(); to have runs
+// count as missed from then on, write that time down as its last.
+//
+// A last run is noted under the schedule's name, expression and zone: whatever of these is changed,
+// it is another schedule, which has missed nothing.
 //
 // Time: dates are the wall clock's, waiting is the monotonic clock's, and at most `look_max` long,
 // so that a wall clock that jumps is noticed within that time, and by every earlier due().
@@ -37,11 +42,15 @@ class Recurrence {
   static constexpr std::chrono::seconds look_max{10};
   static constexpr std::chrono::seconds on_time{60};
   static constexpr std::size_t runs_max = 100;
+  static constexpr std::chrono::seconds hold{10};
+  /// A last run that is further ahead than this was written by a wrong clock.
+  static constexpr std::chrono::hours ahead_max{1};
 
   /// One event to be made.
   struct Run {
     std::size_t schedule = 0;  ///< its place in the configuration
     std::string name;
+    std::string mark;          ///< under what its time is noted
     std::uint64_t due_ns = 0;  ///< since the Unix epoch, a whole second
     std::string id;            ///< NAME/2026-01-31T12:00:00Z
   };
@@ -52,10 +61,25 @@ class Recurrence {
   /// Fails with: an Error that names the schedule, if the configuration has not been checked.
   static Result<Recurrence> make(const std::vector<ScheduleConfig>& schedules);
 
-  /// The last run of a schedule; names that are not configured (any more) are left alone.
-  /// Also takes runs back: restore(run.name, run.due_ns - 1) has that run, and those behind it,
-  /// handed out again.
-  void restore(std::string_view name, std::uint64_t last_ns);
+  /// Under what each schedule's last run is noted, in the order of the configuration.
+  std::vector<std::string> marks() const;
+  static std::string mark_of(const ScheduleConfig& config);
+
+  /// The last run of a schedule. False: the mark is of none that is configured (any more).
+  bool restore(std::string_view mark, std::uint64_t last_ns);
+
+  /// A run that was handed out is written.
+  void note_written(std::string_view mark, std::uint64_t due_ns);
+  /// It is not, nor are those behind it; all come again. True if the one before it was written.
+  bool note_unwritten(std::string_view mark, std::uint64_t due_ns);
+
+  /// Schedules whose last run is ahead of the clock by more than ahead_max, each said once until it
+  /// is not any more: nothing of them is due until then.
+  struct Ahead {
+    std::string name;
+    std::string until;
+  };
+  std::vector<Ahead> find_ahead(const Now& now);
 
   /// The runs that are due, each handed out once, the oldest of a schedule first. Valid until the
   /// next call.
@@ -70,6 +94,7 @@ class Recurrence {
  private:
   struct Schedule {
     std::string name;
+    std::string mark;
     std::string topic;
     std::string data;  ///< msgpack
     std::string key;
@@ -80,7 +105,12 @@ class Recurrence {
     CronExpression expression;
     TimeZone zone;
     std::optional<Instant> last{};
-    std::optional<Instant> next{};  ///< the first run behind `last`, if there is one
+    std::optional<Instant> next{};            ///< the first run behind `last`, if there is one
+    std::vector<std::uint64_t> handed_out{};  ///< runs of which nothing has been said
+    MonoTime held_until{};
+    bool is_to_be_held = false;
+    bool is_refused = false;  ///< the last run was not written
+    bool is_said_ahead = false;
 
     void set_last(Instant instant);
     bool has_runs(std::size_t count, Instant after, Instant until) const;
@@ -89,10 +119,13 @@ class Recurrence {
 
   static Result<Schedule> make_schedule(const ScheduleConfig& config);
   void take_runs(std::size_t index, Instant now);
+  Schedule* find(std::string_view mark);
+  void look_again();
 
   std::vector<Schedule> schedules_;
   std::vector<Run> runs_;
   Instant earliest_ = Instant::min();  ///< before it nothing is due
+  MonoTime held_until_ = never;        ///< until then nothing that is held is due
   MonoTime next_deadline_ = never;
 };
 

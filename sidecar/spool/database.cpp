@@ -1,5 +1,6 @@
 #include "sidecar/spool/database.hpp"
 
+#include <cerrno>
 #include <utility>
 
 #include <sqlite3.h>
@@ -8,7 +9,7 @@ namespace outrider::sidecar {
 namespace {
 
 /// How long another process, an inspection command, may hold the write lock.
-constexpr int busy_timeout_ms = 5000;
+constexpr std::chrono::milliseconds lock_wait = std::chrono::seconds(5);
 
 int flags_of(OpenMode mode) {
   switch (mode) {
@@ -44,9 +45,11 @@ std::string frozen_uri(const std::string& path) {
   return uri + "?immutable=1";
 }
 
+/// Of a call before which errno was 0. SQLite keeps the system's error of some calls only.
 [[noreturn]] void fail(sqlite3* handle, int code) {
+  const int system_error = errno;
   const char* detail = handle != nullptr ? sqlite3_errmsg(handle) : sqlite3_errstr(code);
-  throw SqliteError(code, detail);
+  throw SqliteError(code, system_error, detail);
 }
 
 int note_wal_pages(void* pages, sqlite3*, const char*, int count) {
@@ -57,17 +60,28 @@ int note_wal_pages(void* pages, sqlite3*, const char*, int count) {
 }  // namespace
 
 SqliteError SqliteError::damaged(const std::string& message) {
-  return {SQLITE_CORRUPT, message};
+  return {SQLITE_CORRUPT, 0, message};
 }
 
 SqliteError SqliteError::other(const std::string& message) {
-  return {SQLITE_ERROR, message};
+  return {SQLITE_ERROR, 0, message};
 }
 
 StorageTrouble SqliteError::trouble() const {
   switch (code_ & 0xff) {
     case SQLITE_FULL:
       return StorageTrouble::full;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return StorageTrouble::busy;
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN: {
+      const bool is_no_room =
+          system_error_ == ENOSPC || system_error_ == EDQUOT || system_error_ == EFBIG;
+      // Of its shared memory SQLite does not say why it cannot grow, and there is one reason.
+      return is_no_room || code_ == SQLITE_IOERR_SHMSIZE ? StorageTrouble::full
+                                                         : StorageTrouble::failing;
+    }
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
     case SQLITE_FORMAT:
@@ -77,9 +91,14 @@ StorageTrouble SqliteError::trouble() const {
   }
 }
 
+bool SqliteError::may_leave_gap() const {
+  return (code_ & 0xff) != SQLITE_FULL && (code_ & 0xff) != SQLITE_BUSY;
+}
+
 Database::Database(const std::string& path, OpenMode mode, const std::string& vfs)
     : wal_pages_(new int(0)) {
   const std::string name = mode == OpenMode::frozen ? frozen_uri(path) : path;
+  errno = 0;
   const int code = sqlite3_open_v2(name.c_str(), &handle_, flags_of(mode) | SQLITE_OPEN_NOMUTEX,
                                    vfs.empty() ? nullptr : vfs.c_str());
   try {
@@ -89,7 +108,7 @@ Database::Database(const std::string& path, OpenMode mode, const std::string& vf
     throw;
   }
   sqlite3_extended_result_codes(handle_, 1);
-  sqlite3_busy_timeout(handle_, busy_timeout_ms);
+  wait_for_locks(lock_wait);
   // The hook takes the place of automatic checkpoints: they run when nobody waits for an answer.
   sqlite3_wal_hook(handle_, note_wal_pages, wal_pages_);
 }
@@ -100,12 +119,14 @@ Database::~Database() {
 
 Database::Database(Database&& other) noexcept
     : handle_(std::exchange(other.handle_, nullptr)),
+      lock_wait_(other.lock_wait_),
       wal_pages_(std::exchange(other.wal_pages_, nullptr)) {}
 
 Database& Database::operator=(Database&& other) noexcept {
   if (this != &other) {
     close();
     handle_ = std::exchange(other.handle_, nullptr);
+    lock_wait_ = other.lock_wait_;
     wal_pages_ = std::exchange(other.wal_pages_, nullptr);
   }
   return *this;
@@ -119,6 +140,7 @@ void Database::close() {
 }
 
 void Database::execute(const std::string& sql) {
+  errno = 0;
   const int code = sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) fail(handle_, code);
 }
@@ -142,20 +164,34 @@ std::int64_t Database::changes() const {
 }
 
 void Database::checkpoint() {
+  errno = 0;
   const int code =
       sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
   if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY) fail(handle_, code);
   *wal_pages_ = 0;
 }
 
-void Database::empty_log() {
+bool Database::empty_log() {
+  sqlite3_busy_timeout(handle_, 0);
+  errno = 0;
   const int code =
       sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  const int system_error = errno;
+  wait_for_locks(lock_wait_);
+  if ((code & 0xff) == SQLITE_BUSY) return false;
+  errno = system_error;
   if (code != SQLITE_OK) fail(handle_, code);
   *wal_pages_ = 0;
+  return true;
+}
+
+void Database::wait_for_locks(std::chrono::milliseconds at_most) {
+  lock_wait_ = at_most;
+  sqlite3_busy_timeout(handle_, static_cast<int>(at_most.count()));
 }
 
 Statement::Statement(Database& database, const std::string& sql) : database_(database.handle()) {
+  errno = 0;
   const int code = sqlite3_prepare_v3(database_, sql.c_str(), static_cast<int>(sql.size()),
                                       SQLITE_PREPARE_PERSISTENT, &statement_, nullptr);
   if (code != SQLITE_OK) fail(database_, code);
@@ -189,6 +225,7 @@ Statement& Statement::bind_column(int index, const Statement& from, int column) 
 }
 
 bool Statement::step() {
+  errno = 0;
   const int code = sqlite3_step(statement_);
   if (code == SQLITE_ROW) return true;
   reset();

@@ -5,6 +5,7 @@
 // module.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -19,22 +20,29 @@ namespace outrider::sidecar {
 
 /// What kind of trouble it is decides what is done about it.
 enum class StorageTrouble : std::uint8_t {
-  failing,  ///< the disk cannot be read or written just now
-  full,     ///< there is no space left
-  damaged,  ///< the file is not what was written to it
+  failing,   ///< the disk cannot be read or written just now
+  full,      ///< there is no space left, whatever limit that is: the disk, a quota, a size of files
+  damaged,   ///< the file is not what was written to it
+  busy,      ///< another program has locked it
+  at_limit,  ///< the spool takes as much of the disk as it may
 };
 
 class SqliteError : public std::runtime_error {
  public:
-  SqliteError(int code, const std::string& message) : std::runtime_error(message), code_(code) {}
+  /// `system_error`: the system's errno, if it has to do with it.
+  SqliteError(int code, int system_error, const std::string& message)
+      : std::runtime_error(message), code_(code), system_error_(system_error) {}
   /// What SQLite itself does not see.
   static SqliteError damaged(const std::string& message);
   static SqliteError other(const std::string& message);
 
   StorageTrouble trouble() const;
+  /// What was written before it may never become safe.
+  bool may_leave_gap() const;
 
  private:
   int code_;
+  int system_error_;
 };
 
 enum class OpenMode : std::uint8_t {
@@ -67,8 +75,10 @@ class Database {
   int wal_pages() const { return *wal_pages_; }
   /// Moves the write-ahead log into the database, as far as readers allow; waits for nobody.
   void checkpoint();
-  /// Moves all of it and empties it; waits for readers.
-  void empty_log();
+  /// Moves all of it and empties it. False: somebody reads it; waits for nobody.
+  bool empty_log();
+  /// How long to wait for another program's lock from now on.
+  void wait_for_locks(std::chrono::milliseconds at_most);
 
   sqlite3* handle() const { return handle_; }
 
@@ -76,6 +86,7 @@ class Database {
   void close();
 
   sqlite3* handle_ = nullptr;
+  std::chrono::milliseconds lock_wait_{};
   int* wal_pages_ = nullptr;  ///< on the heap: SQLite's hook points to it
 };
 

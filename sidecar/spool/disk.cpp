@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <system_error>
+#include <vector>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -90,6 +91,30 @@ class SystemDisk final : public Disk {
   void give_back_reserve(const std::string& path) override { ::unlink(reserve_path(path).c_str()); }
 
   bool exists(const std::string& path) override { return ::access(path.c_str(), F_OK) == 0; }
+
+  std::optional<FileMark> look_at(const std::string& path) override {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+    return FileMark{status.st_ino, static_cast<std::uint64_t>(status.st_size)};
+  }
+
+  Status write_again(const std::string& path) override {
+    const int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) return Error{"cannot open " + path + ": " + reason()};
+    std::vector<char> bytes(std::size_t{256} << 10U);
+    off_t at = 0;
+    ssize_t got = 0;
+    ssize_t put = 0;
+    while (got == put && (got = ::pread(fd, bytes.data(), bytes.size(), at)) > 0) {
+      put = ::pwrite(fd, bytes.data(), static_cast<std::size_t>(got), at);
+      at += got;
+    }
+    const bool is_done = got == 0 && ::fsync(fd) == 0;
+    const std::string because = reason();
+    ::close(fd);
+    if (!is_done) return Error{"cannot write " + path + ": " + because};
+    return Nothing{};
+  }
 
   Status rename(const std::string& from, const std::string& to) override {
     if (::rename(from.c_str(), to.c_str()) != 0 && errno != ENOENT) {

@@ -1,17 +1,24 @@
 // Disk: what the spool needs of the file system besides SQLite: who owns the file, how much room
 // there is, a reserve for hard times, and a way to set a damaged file aside.
 //
-// Used by Store and StorageAgent. The real one is made by open_disk(); the simulation has one over
+// Used by StoreKeeper and Salvage. The real one is made by open_disk(); the simulation has one over
 // its storage twin. Thread: the storage thread's, once that runs. Fails with: an Error or a bool.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "sidecar/base/result.hpp"
 
 namespace outrider::sidecar {
+
+/// Which file a name stands for, and how long it is.
+struct FileMark {
+  std::uint64_t id = 0;
+  std::uint64_t bytes = 0;
+};
 
 class Disk {
  public:
@@ -35,6 +42,10 @@ class Disk {
   virtual void give_back_reserve(const std::string& path) = 0;
 
   virtual bool exists(const std::string& path) = 0;
+  /// Nothing: there is no such file.
+  virtual std::optional<FileMark> look_at(const std::string& path) = 0;
+  /// Writes the file's bytes once more, for what the system could not write is not tried again.
+  virtual Status write_again(const std::string& path) = 0;
   /// Nothing to rename is not an error.
   virtual Status rename(const std::string& from, const std::string& to) = 0;
   virtual void remove(const std::string& path) = 0;

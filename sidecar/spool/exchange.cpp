@@ -4,28 +4,28 @@
 
 namespace outrider::sidecar {
 
-void Exchange::ask(std::unique_ptr<Group> group) {
+void Exchange::ask(std::unique_ptr<Question> question) {
   {
     const std::lock_guard guard(mutex_);
-    asked_ = std::move(group);
+    asked_ = std::move(question);
   }
   wake_storage();
 }
 
-std::vector<std::unique_ptr<Group>> Exchange::collect() {
+std::vector<std::unique_ptr<Reply>> Exchange::collect() {
   const std::lock_guard guard(mutex_);
   return std::exchange(answers_, {});
 }
 
-std::unique_ptr<Group> Exchange::take() {
+std::unique_ptr<Question> Exchange::take() {
   const std::lock_guard guard(mutex_);
   return std::move(asked_);
 }
 
-void Exchange::answer(std::unique_ptr<Group> group) {
+void Exchange::answer(std::unique_ptr<Reply> answer) {
   {
     const std::lock_guard guard(mutex_);
-    answers_.push_back(std::move(group));
+    answers_.push_back(std::move(answer));
   }
   wake_sidecar();
 }

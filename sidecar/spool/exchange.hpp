@@ -1,11 +1,15 @@
 // What the sidecar's thread and the storage thread say to each other.
 //
-// Used by Spool and its lanes (ask) and StorageAgent (answers). A Group is everything that one
+// Used by Spool and its lanes (ask) and StorageAgent (answers). A Question is everything that one
 // transaction is to do: what a turn of the sidecar's thread has gathered goes to the storage thread
-// whole, comes back whole with its answers, and only then goes the next. While one group is
-// written the next one grows: that is the group commit.
+// whole, comes back unchanged inside of its Reply, and only then goes the next. While one is
+// written the next one grows: that is the group commit. The storage thread also speaks unasked, of
+// scheduled events that are due.
 //
-// Thread: a Group belongs to whoever holds it; Exchange is safe from both threads.
+// No field is half of each: the sidecar's thread writes a Question and the storage thread only
+// reads it; the storage thread writes a Reply.
+//
+// Thread: both belong to whoever holds them; Exchange is safe from both threads.
 #pragma once
 
 #include <array>
@@ -40,7 +44,7 @@ struct Block {
   Bytes settled;  ///< a bit an event; empty: none is
 };
 
-/// One event to be stored: where in Group::bytes its record lies and whose it is.
+/// One event to be stored: where in Question::bytes its record lies and whose it is.
 struct Entry {
   LaneIndex lane;
   std::uint32_t record_bytes;
@@ -59,18 +63,30 @@ struct FrameCounts {
   std::vector<Sampled> sampled;  ///< of these, left out by the sampling of a destination
 };
 
-/// A frame that is to be confirmed.
+/// The last run of a recurring event, stored together with the event.
+struct ScheduleMark {
+  std::string name;
+  std::uint64_t last_ns = 0;  ///< 0: there is none; what was noted is removed
+};
+
+/// A frame that is to be confirmed; or the run of a schedule, which is nobody's.
 struct ConfirmedFrame {
   std::string peer;  ///< to whom the answer goes
   std::array<std::uint8_t, proto::client_id_bytes> client{};
   std::uint64_t sequence = 0;
   std::vector<proto::RefusedEvent> refused;
   FrameCounts counts;
-  std::size_t first_entry = 0;  ///< in Group::confirmed
+  std::size_t first_entry = 0;  ///< in Question::confirmed
   std::size_t entries = 0;
-  // The answer.
+  std::optional<ScheduleMark> mark;
+};
+
+/// What became of a ConfirmedFrame.
+struct FrameAnswer {
   proto::Refusal status = proto::Refusal::none;
   bool is_new = false;  ///< its entries were stored, now
+  /// The frame's; of one that comes again, those of its first time.
+  std::vector<proto::RefusedEvent> refused;
 };
 
 /// Events of a block that are settled and need not be kept.
@@ -101,17 +117,10 @@ struct ReadRequest {
 };
 
 struct ReadAnswer {
-  ReadRequest request;
   std::vector<Block> blocks;
   std::uint64_t damaged_events = 0;  ///< of blocks that could not be read and were set aside
   bool is_end = false;               ///< there are no more
   bool has_failed = false;
-};
-
-/// The last run of a recurring event, stored together with the event.
-struct ScheduleMark {
-  std::string name;
-  std::uint64_t last_ns = 0;
 };
 
 /// What scheduled events, or dead letters that were put back, have become.
@@ -123,13 +132,12 @@ struct Moved {
   std::uint64_t damaged_bytes = 0;
 };
 
-struct Group {
-  // What is asked. New events:
+struct Question {
+  // New events:
   Bytes bytes;
   std::vector<Entry> spilled;
   std::vector<Entry> confirmed;
   std::vector<ConfirmedFrame> frames;
-  std::vector<ScheduleMark> marks;  ///< stored with `spilled`
   /// Blocks to go before everything else of their lane, in this order.
   std::vector<Block> front;
   // What became of old ones:
@@ -138,25 +146,26 @@ struct Group {
   std::vector<ReadRequest> reads;
   bool wants_look = false;  ///< somebody else has changed the database
 
-  // The answer.
-  bool is_asked = false;  ///< false: the storage thread speaks by itself
-  /// Why none of the new events was taken; frames have a status of their own besides.
+  bool has_intake() const { return !spilled.empty() || !frames.empty() || !front.empty(); }
+  bool is_empty() const {
+    return !has_intake() && settlements.empty() && dead.empty() && reads.empty() && !wants_look;
+  }
+};
+
+struct Reply {
+  /// As it was asked; null: the storage thread speaks by itself.
+  std::unique_ptr<Question> question;
+  /// Why none of the new events was taken.
   std::optional<StorageTrouble> intake_trouble;
   /// Nothing was done at all: settlements and dead letters are to be asked for again.
   bool has_failed = false;
+  std::vector<FrameAnswer> frames;  ///< one for each of the question's, or none: intake_trouble
+  std::vector<ReadAnswer> reads;    ///< one for each of the question's
   std::vector<Block> stored;    ///< of `confirmed` and of what was released, for delivery at once
   std::vector<Moved> left;      ///< the same, of blocks that are on disk only
   std::vector<Moved> released;  ///< scheduled events that are in `stored` or `left`
   std::vector<Moved> returned;  ///< dead letters that a person put back; on disk only
-  std::vector<ReadAnswer> reads_done;
   std::uint64_t dead_trimmed = 0;  ///< the oldest dead letters, beyond the limits
-
-  bool has_intake() const {
-    return !spilled.empty() || !frames.empty() || !marks.empty() || !front.empty();
-  }
-  bool is_empty() const {
-    return !has_intake() && settlements.empty() && dead.empty() && reads.empty() && !wants_look;
-  }
 };
 
 class Exchange {
@@ -166,19 +175,19 @@ class Exchange {
   std::function<void()> wake_sidecar = [] {};
 
   // The sidecar's thread.
-  void ask(std::unique_ptr<Group> group);
-  std::vector<std::unique_ptr<Group>> collect();
+  void ask(std::unique_ptr<Question> question);
+  std::vector<std::unique_ptr<Reply>> collect();
 
   // The storage thread.
-  std::unique_ptr<Group> take();
-  void answer(std::unique_ptr<Group> group);
+  std::unique_ptr<Question> take();
+  void answer(std::unique_ptr<Reply> answer);
   /// Answers that nobody has collected yet.
   std::size_t uncollected() const;
 
  private:
   mutable std::mutex mutex_;
-  std::unique_ptr<Group> asked_;
-  std::vector<std::unique_ptr<Group>> answers_;
+  std::unique_ptr<Question> asked_;
+  std::vector<std::unique_ptr<Reply>> answers_;
 };
 
 }  // namespace outrider::sidecar

@@ -110,11 +110,20 @@ Status guarded(const std::string& path, const std::function<void()>& action) {
 
 Result<Database> open_to_read(const std::string& path) {
   if (Status status = check_file(path, R_OK); !status.ok()) return status.error();
-  try {
-    Database database = open_database(path);
+  const auto checked = [](Database database) {
     database.execute("PRAGMA cache_size=-4096; PRAGMA trusted_schema=OFF");
     Store::check_kind(database);
     return database;
+  };
+  try {
+    try {
+      return checked(open_database(path));
+    } catch (const SqliteError& error) {
+      // No room for SQLite's own files, and nobody else who has some.
+      const bool is_whole = file_bytes(log_file(path)) == 0 && !is_in_use(path);
+      if (error.trouble() != StorageTrouble::full || !is_whole) throw;
+      return checked({path, OpenMode::frozen});
+    }
   } catch (const SqliteError& error) {
     if (error.trouble() == StorageTrouble::failing && !is_writable(path) &&
         file_bytes(log_file(path)) > 0) {

@@ -1,146 +1,113 @@
 #include "sidecar/spool/lane.hpp"
 
-#include <algorithm>
 #include <utility>
 
-#include "sidecar/spool/spool.hpp"
-
 namespace outrider::sidecar {
-namespace {
 
-/// Blocks that may be in memory though older ones are still on disk.
-constexpr std::size_t read_early_max = 4096;
-
-}  // namespace
-
-Lane::Lane(Spool& spool, LaneIndex index, const LaneSettings& settings, const StoredTotals& totals)
-    : spool_(spool),
+Lane::Lane(QuestionBuilder& question, LaneIndex index, const LaneSettings& settings,
+           const StoredTotals& totals)
+    : question_(question),
       index_(index),
       settings_(settings),
       totals_(totals),
-      bytes_(totals.bytes + totals.scheduled_bytes),
-      readable_(totals.events) {}
+      order_(totals, settings.is_fresh_first),
+      counted_bytes_(order_.bytes()) {
+  question_.count_bytes(0, counted_bytes_);
+}
 
 void Lane::attach(Ledger& ledger) {
   ledger_ = &ledger;
   ledger.accepted += totals_.events + totals_.scheduled_events;
   ledger.recovered += totals_.events + totals_.scheduled_events;
-  ledger.spooled += totals_.events;
-  ledger.scheduled += totals_.scheduled_events;
+  publish();
+}
+
+/// Whatever has moved: the copies of the sums follow.
+void Lane::publish() {
+  ledger_->spooled = order_.spooled();
+  ledger_->scheduled = order_.at(Place::scheduled).events;
+  const std::uint64_t bytes = order_.bytes();
+  question_.count_bytes(std::exchange(counted_bytes_, bytes), bytes);
 }
 
 // Coming in ---------------------------------------------------------------------------------------
 
 bool Lane::append(const RecordView& record, const Now& now) {
-  const std::size_t bytes = stored_record_bytes(record);
-  if (!spool_.has_room(index_, bytes)) return false;
-  spool_.spill(index_, record, 0, now);
-  note_reserved(bytes);
-  ++ledger_->spooled;
-  return true;
+  return add(Place::storing, record, 0, now);
 }
 
 bool Lane::schedule(const RecordView& record, std::uint64_t due_ns, const Now& now) {
+  return add(Place::scheduled, record, due_ns, now);
+}
+
+bool Lane::add(Place place, const RecordView& record, std::uint64_t due_ns, const Now& now) {
   const std::size_t bytes = stored_record_bytes(record);
-  if (!spool_.has_room(index_, bytes)) return false;
-  spool_.spill(index_, record, due_ns, now);
-  note_reserved(bytes);
-  ++ledger_->scheduled;
+  if (!has_room(bytes) || !question_.has_room_to_spill(bytes)) return false;
+  question_.spill(index_, record, due_ns, now);
+  order_.add(place, bytes);
+  publish();
   return true;
 }
 
-void Lane::put_back(std::vector<Block> blocks, std::uint64_t unsaved) {
-  is_closed_ = true;
-  unsaved_ += unsaved;
-  for (Block& block : blocks) {
-    block.lane = index_;
-    ledger_->spooled += block.events;
-    note_reserved(block.records.size());
-    spool_.gathered_->front.push_back(std::move(block));
-  }
+void Lane::confirm(std::uint64_t bytes) {
+  order_.add(Place::confirming, bytes);
+  publish();
 }
 
-void Lane::leave(std::uint64_t events) {
-  is_closed_ = true;
-  ledger_->spooled += events;
-  in_memory_ -= events;
+void Lane::withdraw(std::uint64_t bytes) {
+  order_.withdraw(bytes);
+  publish();
+}
+
+void Lane::put_back(PutBack events) {
+  if (events.unsaved == 0) {
+    Amount saved;
+    for (const PutBack::Saved& event : events.saved) saved += {1, event.bytes};
+    order_.leave(saved);
+  } else {
+    for (const PutBack::Saved& event : events.saved) settle(event.origin, event.bytes);
+    Amount all;
+    for (Block& block : events.blocks) {
+      block.lane = index_;
+      all += {block.events, block.records.size()};
+      question_.put_front(std::move(block));
+    }
+    order_.put_back(all, events.unsaved);
+  }
+  publish();
 }
 
 void Lane::give_up() {
-  ledger_->spooled -= unsaved_;
-  ledger_->drop(DropReason::spool_failed, std::exchange(unsaved_, 0));
+  ledger_->drop(DropReason::spool_failed, order_.give_up());
+  publish();
 }
 
 // Going out ---------------------------------------------------------------------------------------
 
-proto::ByteView Lane::next() const {
-  const std::uint8_t* at = arrived_.front().records.data() + next_offset_;
-  return {at, record_bytes_at(at)};
+std::uint64_t Lane::created_ns(const RecordView& record, const Now& now) const {
+  return record.origin ? order_.created_ns(*record.origin) : now.wall_ns();
 }
 
-WallTime Lane::next_expires_at() const {
-  const WallTime created(Duration(static_cast<Duration::rep>(arrived_.front().created_ns)));
-  return settings_.age_max > WallTime::max() - created ? WallTime::max()
-                                                       : created + settings_.age_max;
+bool Lane::is_too_old(const RecordView& record, const Now& now) const {
+  const std::uint64_t since = created_ns(record, now);
+  const auto age_max = static_cast<std::uint64_t>(settings_.age_max.count());
+  return now.wall_ns() > since && now.wall_ns() - since >= age_max;
 }
 
 void Lane::take_next() {
-  const Block& block = arrived_.front();
-  Open& open = open_[block.id];
-  if (open.settled.empty()) {
-    open.unsettled = block.events - count_bits(block.settled);
-    open.settled = block.settled;
-    open.settled.resize((block.events + 7) / 8);
-  }
-  --ledger_->spooled;
-  ++in_memory_;
-  next_offset_ += next().size();
-  ++next_index_;
-  skip_settled();
-}
-
-/// On to the next event that is not settled, and to the next block if there is none.
-void Lane::skip_settled() {
-  while (!arrived_.empty()) {
-    const Block& block = arrived_.front();
-    while (next_offset_ < block.records.size() && has_bit(block.settled, next_index_)) {
-      next_offset_ += next().size();
-      ++next_index_;
-    }
-    if (next_offset_ < block.records.size()) return;
-    arrived_bytes_ -= block.records.size();
-    arrived_.pop_front();
-    if (early_end_ > 0) --early_end_;
-    next_index_ = 0;
-    next_offset_ = 0;
-  }
+  order_.take_next();
+  publish();
 }
 
 void Lane::read_ahead() {
-  if (is_reading_ || is_closed_ || readable_ == 0) return;
-  if (arrived_bytes_ >= read_ahead_bytes_max) return;
-  is_reading_ = true;
-  spool_.gathered_->reads.push_back({index_, read_up_to_, read_ahead_bytes_max - arrived_bytes_});
+  if (auto request = order_.begin_read(index_)) question_.read(*request);
 }
 
 // Done --------------------------------------------------------------------------------------------
 
-void Lane::settle(const RecordView& record) {
-  const auto found = open_.find(record.origin->block);
-  if (found == open_.end()) return;
-  Open& open = found->second;
-  const std::uint32_t index = record.origin->index;
-  if (open.newly_settled == 0) {
-    if (touched_.empty()) spool_.touched_.push_back(index_);
-    touched_.push_back(found->first);
-  }
-  open.settled[index / 8] |= static_cast<std::uint8_t>(1U << (index % 8));
-  --open.unsettled;
-  --in_memory_;
-  const std::size_t bytes = stored_record_bytes(record);
-  ++open.newly_settled;
-  open.newly_settled_bytes += bytes;
-  note_not_reserved(bytes);
+void Lane::settle(const RecordOrigin& origin, std::uint64_t bytes) {
+  if (order_.settle(origin, bytes)) question_.note_settled(index_);
+  publish();
 }
 
 void Lane::bury(const RecordView& record, const Obituary& obituary, const Now& now) {
@@ -154,131 +121,22 @@ void Lane::bury(const RecordView& record, const Obituary& obituary, const Now& n
   letter.answer = obituary.answer;
   letter.record.resize(stored_record_bytes(record));
   write_stored_record(record, now, letter.record.data());
-  spool_.dead_bytes_ += letter.record.size() + letter.answer.size();
-  spool_.gathered_->dead.push_back(std::move(letter));
+  question_.bury(std::move(letter));
 }
 
-bool Lane::is_busy() const {
-  return spool_.has_many_dead();
-}
+// What the disk says ------------------------------------------------------------------------------
 
-void Lane::write_settlements(Group& group) {
-  for (const BlockId id : touched_) {
-    const auto found = open_.find(id);
-    Open& open = found->second;
-    Settlement settlement{id,
-                          index_,
-                          std::exchange(open.newly_settled, 0),
-                          std::exchange(open.newly_settled_bytes, 0),
-                          open.unsettled == 0,
-                          {}};
-    if (settlement.is_whole) {
-      open_.erase(found);
-    } else {
-      settlement.settled = open.settled;
-    }
-    group.settlements.push_back(std::move(settlement));
-  }
-  touched_.clear();
-}
-
-// What became of what was asked for ---------------------------------------------------------------
-
-void Lane::note_reserved(std::uint64_t bytes) {
-  bytes_ += bytes;
-  spool_.bytes_ += bytes;
-}
-
-void Lane::note_not_reserved(std::uint64_t bytes) {
-  bytes_ -= std::min(bytes, bytes_);
-  spool_.bytes_ -= std::min(bytes, spool_.bytes_);
-}
-
-void Lane::note_confirming(std::uint64_t bytes) {
-  ++confirming_;
-  note_reserved(bytes);
-}
-
-void Lane::note_not_confirmed(std::uint64_t bytes) {
-  --confirming_;
-  note_not_reserved(bytes);
-}
-
-void Lane::note_confirmed(const Entry& entry) {
-  --confirming_;
-  ++ledger_->accepted;
-  ++(entry.due_ns == 0 ? ledger_->spooled : ledger_->scheduled);
-}
-
-void Lane::note_not_stored(const Entry& entry, DropReason reason) {
-  --(entry.due_ns == 0 ? ledger_->spooled : ledger_->scheduled);
-  ledger_->drop(reason, 1);
-  note_not_reserved(entry.record_bytes);
-}
-
-void Lane::note_stored(Block block) {
-  const bool is_next = readable_ == 0 && !is_reading_;
-  const bool may_overtake = settings_.is_fresh_first && read_early_.size() < read_early_max;
-  const bool has_room = arrived_bytes_ + block.records.size() <= read_ahead_bytes_max;
-  if (is_closed_ || !has_room || !(is_next || may_overtake)) {
-    readable_ += block.events;
-    return;
-  }
-  if (is_next) {
-    read_up_to_ = block.id;
-  } else {
-    read_early_.insert(block.id);
-  }
-  arrived_bytes_ += block.records.size();
-  if (!settings_.is_fresh_first) {
-    arrived_.push_back(std::move(block));
-    return;
-  }
-  // Behind what has been begun, and behind those that overtook before it.
-  early_end_ = std::max(early_end_, std::size_t{next_offset_ > 0 ? 1U : 0U});
-  arrived_.insert(arrived_.begin() + static_cast<std::ptrdiff_t>(early_end_), std::move(block));
-  ++early_end_;
-}
-
-void Lane::note_front_stored(const Block& block) {
-  readable_ += block.events;
-  unsaved_ = 0;
-}
-
-void Lane::note_released(const Moved& moved) {
-  ledger_->scheduled -= moved.events + moved.damaged;
-  ledger_->spooled += moved.events;
-  ledger_->drop(DropReason::damaged, moved.damaged);
-  note_not_reserved(moved.damaged_bytes);
-}
-
-void Lane::note_returned(const Moved& moved) {
-  ledger_->accepted += moved.events;
-  ledger_->recovered += moved.events;
-  ledger_->spooled += moved.events;
-  readable_ += moved.events;
-  note_reserved(moved.bytes);
-}
-
-void Lane::note_read(ReadAnswer& answer) {
-  is_reading_ = false;
-  if (answer.has_failed) return;
-  for (Block& block : answer.blocks) {
-    read_up_to_ = std::max(read_up_to_, block.id);
-    if (read_early_.erase(block.id) > 0) continue;
-    const std::uint32_t events = block.events - count_bits(block.settled);
-    readable_ -= std::min<std::uint64_t>(events, readable_);
-    arrived_bytes_ += block.records.size();
-    arrived_.push_back(std::move(block));
-  }
-  skip_settled();
-  read_early_.erase(read_early_.begin(), read_early_.upper_bound(read_up_to_));
-  // What should be there and is not has gone with a damaged database.
-  const std::uint64_t missing = answer.is_end ? readable_ : answer.damaged_events;
-  if (missing == 0) return;
-  readable_ -= std::min(missing, readable_);
-  ledger_->spooled -= missing;
-  ledger_->drop(DropReason::damaged, missing);
+void Lane::take(LaneAnswer&& answer, DropReason reason) {
+  const std::uint64_t confirmed = answer.confirmed.events + answer.confirmed_scheduled.events;
+  const std::uint64_t unstored = answer.unstored.events + answer.unscheduled.events;
+  const std::uint64_t unreleased = answer.unreleased.events;
+  const std::uint64_t returned = answer.returned.events;
+  const LaneOrder::Surprise surprise = order_.take(std::move(answer));
+  ledger_->accepted += confirmed + returned + surprise.found;
+  ledger_->recovered += returned + surprise.found;
+  ledger_->drop(reason, unstored);
+  ledger_->drop(DropReason::damaged, unreleased + surprise.missing);
+  publish();
 }
 
 }  // namespace outrider::sidecar

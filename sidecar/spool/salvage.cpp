@@ -25,7 +25,11 @@ void remove_database(Disk& disk, const std::string& path) {
 }
 
 Result<std::string> put_in_place(const std::string& path, Disk& disk, const Now& now) {
-  const std::string damaged = path + ".damaged-" + std::to_string(now.wall_ns() / 1'000'000'000);
+  const std::string name = path + ".damaged-" + std::to_string(now.wall_ns() / 1'000'000'000);
+  std::string damaged = name;
+  for (int i = 2; disk.exists(damaged) || disk.exists(damaged + suffixes[0]); ++i) {
+    damaged = name + "-" + std::to_string(i);
+  }
   // The log before its database: an old log beside the new database would be taken for its own.
   for (const char* suffix : suffixes) {
     if (Status status = disk.rename(path + suffix, damaged + suffix); !status.ok()) {
@@ -63,7 +67,7 @@ class Copier {
   Copier(Database& from, Store& to, Salvaged& salvaged)
       : from_(from), to_(to.database()), store_(to), salvaged_(salvaged) {}
 
-  void copy(BlockId next_block) {
+  void copy() {
     store_.begin(true);
     for (const Table& table : integer_keyed) {
       copy_by_key(table);
@@ -81,7 +85,6 @@ class Copier {
     store_.commit();
     store_.begin(true);
     store_.settle_accounts();
-    store_.use_ids_from(next_block);
     store_.commit();
     salvaged_.events = count("SELECT sum(events+scheduled_events) FROM destination");
     salvaged_.dead = count("SELECT count(*) FROM dead");
@@ -137,8 +140,7 @@ class Copier {
 
 /// False: there is no room for one. An error passes: whoever finds no descriptor now may find one
 /// later, and until then everything stays where it is.
-Result<bool> make_copy(const std::string& path, Disk& disk, BlockId next_block,
-                       Salvaged& salvaged) {
+Result<bool> make_copy(const std::string& path, Disk& disk, Salvaged& salvaged) {
   const std::string partial = partial_path(path);
   remove_database(disk, partial);
   try {
@@ -146,7 +148,7 @@ Result<bool> make_copy(const std::string& path, Disk& disk, BlockId next_block,
     Store to(Database(partial, OpenMode::create, disk.vfs()));
     Database from(path, OpenMode::read_write, disk.vfs());
     // What fails here is the copy: an incomplete one must not take the place of the original.
-    Copier(from, to, salvaged).copy(next_block);
+    Copier(from, to, salvaged).copy();
     // One file without a log: it takes its place by one renaming.
     to.close_without_log();
   } catch (const SqliteError& error) {
@@ -159,10 +161,21 @@ Result<bool> make_copy(const std::string& path, Disk& disk, BlockId next_block,
 
 }  // namespace
 
-Result<Salvaged> replace_damaged(const std::string& path, Disk& disk, BlockId next_block,
-                                 const Now& now) {
+void give_first_pages(const std::string& path, Disk& disk) {
+  const std::string partial = partial_path(path);
+  remove_database(disk, partial);
+  Status status = disk.prepare(partial);
+  // The tables of each spool begin at the same pages, for they are made in the same order.
+  if (status.ok()) {
+    const Store fresh(Database(partial, OpenMode::create, disk.vfs()));
+  }
+  if (status.ok()) status = disk.rename(partial, path);
+  if (!status.ok()) throw SqliteError::other(status.error().message);
+}
+
+Result<Salvaged> replace_damaged(const std::string& path, Disk& disk, const Now& now) {
   Salvaged salvaged;
-  const Result<bool> copied = make_copy(path, disk, next_block, salvaged);
+  const Result<bool> copied = make_copy(path, disk, salvaged);
   if (!copied.ok()) return copied.error();
   salvaged.has_copy = copied.value();
   if (salvaged.has_copy) {

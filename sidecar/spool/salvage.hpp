@@ -1,6 +1,6 @@
 // Salvage: replaces a damaged spool by a new one with what can still be read of it.
 //
-// Used by StorageAgent. It goes through each table by its key and steps over what cannot be read,
+// Used by StoreKeeper. It goes through each table by its key and steps over what cannot be read,
 // in ever larger steps, so that it ends in any case; blocks and scheduled events are kept only if
 // their checksum is right. The damaged files are renamed and never deleted.
 //
@@ -29,9 +29,11 @@ struct Salvaged {
   bool has_copy = false;  ///< false: there was not even room for a copy; the new one is empty
 };
 
-/// `next_block`: ids below it may be in use by somebody who still runs.
-Result<Salvaged> replace_damaged(const std::string& path, Disk& disk, BlockId next_block,
-                                 const Now& now);
+/// Gives a database that was emptied the pages of a new one, so that its log can be read: SQLite
+/// removes the log of an empty one. Throws SqliteError.
+void give_first_pages(const std::string& path, Disk& disk);
+
+Result<Salvaged> replace_damaged(const std::string& path, Disk& disk, const Now& now);
 
 /// True if a replacement was under way and is complete now.
 Result<bool> finish_replacement(const std::string& path, Disk& disk, const Now& now);

@@ -12,28 +12,18 @@ namespace {
 /// More than this is given back after a frame that needed it.
 constexpr std::size_t frame_bytes_kept_max = 1U << 20U;
 
+bool has_no_room(StorageTrouble trouble) {
+  return trouble == StorageTrouble::full || trouble == StorageTrouble::at_limit;
+}
+
 DropReason drop_reason(StorageTrouble trouble) {
-  return trouble == StorageTrouble::full ? DropReason::spool_full : DropReason::spool_failed;
+  return has_no_room(trouble) ? DropReason::spool_full : DropReason::spool_failed;
 }
 
 proto::Refusal refusal_for(StorageTrouble trouble) {
+  if (trouble == StorageTrouble::at_limit) return proto::Refusal::spool_full;
   return trouble == StorageTrouble::full ? proto::Refusal::disk_full
                                          : proto::Refusal::spool_failing;
-}
-
-Entry write_entry(Bytes& out, LaneIndex lane, const RecordView& record, std::uint64_t due_ns,
-                  const Now& now) {
-  const std::size_t bytes = stored_record_bytes(record);
-  const std::size_t offset = out.size();
-  out.resize(offset + bytes);
-  write_stored_record(record, now, out.data() + offset);
-  return {lane, static_cast<std::uint32_t>(bytes), offset, due_ns};
-}
-
-template <typename T>
-void put_before(std::vector<T>& first, std::vector<T>& second) {
-  std::move(second.begin(), second.end(), std::back_inserter(first));
-  second = std::move(first);
 }
 
 }  // namespace
@@ -42,130 +32,146 @@ Spool::Spool(const SpoolSettings& settings, const std::vector<StoredTotals>& tot
              Exchange& exchange, Log& log)
     : exchange_(exchange),
       log_(log),
-      bytes_max_(settings.bytes_max),
       frame_bytes_max_(std::min(settings.frame_bytes_max, settings.bytes_max)),
-      gathered_(std::make_unique<Group>()) {
+      gathered_(settings.bytes_max) {
   for (std::size_t i = 0; i < settings.lanes.size(); ++i) {
     lanes_.push_back(
-        std::make_unique<Lane>(*this, static_cast<LaneIndex>(i), settings.lanes[i], totals[i]));
-    bytes_ += totals[i].bytes + totals[i].scheduled_bytes;
+        std::make_unique<Lane>(gathered_, static_cast<LaneIndex>(i), settings.lanes[i], totals[i]));
   }
+  lane_answers_.resize(lanes_.size());
+  is_answered_.resize(lanes_.size());
 }
 
 // Turning -----------------------------------------------------------------------------------------
 
 int Spool::do_work(const Now& now) {
   int work = 0;
-  for (const std::unique_ptr<Group>& group : exchange_.collect()) {
-    take_answer(*group, now);
+  for (const std::unique_ptr<Reply>& answer : exchange_.collect()) {
+    take_answer(*answer, now);
     ++work;
   }
   return work;
 }
 
 void Spool::hand_over(const Now& now) {
-  if (is_asking_ || now.mono < retry_at_) return;
-  for (const LaneIndex lane : touched_) lanes_[lane]->write_settlements(*gathered_);
-  touched_.clear();
-  if (gathered_->is_empty()) return;
+  if (is_asking_ || now.mono < retry_at_ || gathered_.is_empty()) return;
+  for (const LaneIndex lane : gathered_.take_settled_lanes()) {
+    lanes_[lane]->take_settlements(gathered_.question().settlements);
+  }
   is_asking_ = true;
-  asked_spilled_ = gathered_->spilled.size();
-  gathered_bytes_ = 0;
-  spilled_bytes_ = 0;
-  dead_bytes_ = 0;
-  exchange_.ask(std::exchange(gathered_, std::make_unique<Group>()));
+  asked_spilled_ = gathered_.question().spilled.size();
+  exchange_.ask(gathered_.take());
 }
 
 MonoTime Spool::next_deadline() const {
-  return !is_asking_ && (!gathered_->is_empty() || has_settlements()) ? retry_at_ : never;
+  return !is_asking_ && !gathered_.is_empty() ? retry_at_ : never;
 }
 
-void Spool::take_answer(Group& group, const Now& now) {
-  if (group.is_asked) {
+void Spool::take_answer(Reply& answer, const Now& now) {
+  const bool is_read_failing = std::any_of(answer.reads.begin(), answer.reads.end(),
+                                           [](const auto& read) { return read.has_failed; });
+  const bool is_in_trouble = answer.has_failed || is_read_failing ||
+                             (answer.intake_trouble && !has_no_room(*answer.intake_trouble));
+  if (is_in_trouble) retry_at_ = now.mono + retry_interval;
+  if (answer.question) {
     is_asking_ = false;
     asked_spilled_ = 0;
+    note_question(*answer.question, answer);
   }
-  take_intake(group);
-  take_frames(group);
-  for (const Moved& moved : group.released) lanes_[moved.lane]->note_released(moved);
-  for (const Moved& moved : group.returned) lanes_[moved.lane]->note_returned(moved);
-  // What is on disk only may stand before what has come back: then that is read again behind it.
-  for (const Moved& moved : group.left) lanes_[moved.lane]->note_left(moved);
-  for (Block& block : group.stored) lanes_[block.lane]->note_stored(std::move(block));
-  for (ReadAnswer& answer : group.reads_done) lanes_[answer.request.lane]->note_read(answer);
-  if (group.dead_trimmed > 0) {
+  tell_lanes(answer);
+  if (answer.question) answer_frames(*answer.question, answer);
+  if (answer.dead_trimmed > 0) {
     log_.warn("the oldest dead letters were removed, for there are too many",
-              {{"events", std::to_string(group.dead_trimmed)}});
+              {{"events", std::to_string(answer.dead_trimmed)}});
   }
-  if (group.has_failed) keep_undone(group);
-  const bool is_read_failing = std::any_of(group.reads_done.begin(), group.reads_done.end(),
-                                           [](const auto& answer) { return answer.has_failed; });
-  const bool is_in_trouble =
-      group.has_failed || is_read_failing ||
-      (group.intake_trouble && *group.intake_trouble != StorageTrouble::full);
-  if (is_in_trouble) retry_at_ = now.mono + retry_interval;
+  if (answer.has_failed && answer.question) gathered_.ask_again(*answer.question);
 }
 
-void Spool::take_intake(Group& group) {
-  if (group.intake_trouble) {
-    const DropReason reason = drop_reason(*group.intake_trouble);
-    for (const Entry& entry : group.spilled) lanes_[entry.lane]->note_not_stored(entry, reason);
-    put_before(group.marks, undone_marks_);
-  } else {
-    for (const Block& block : group.front) lanes_[block.lane]->note_front_stored(block);
+LaneAnswer& Spool::answer_for(LaneIndex lane) {
+  if (!is_answered_[lane]) {
+    is_answered_[lane] = true;
+    answered_.push_back(lane);
   }
+  return lane_answers_[lane];
 }
 
-void Spool::take_frames(Group& group) {
-  for (ConfirmedFrame& frame : group.frames) {
-    if (group.intake_trouble) frame.status = refusal_for(*group.intake_trouble);
-    for (std::size_t i = 0; i < frame.entries; ++i) {
-      const Entry& entry = group.confirmed[frame.first_entry + i];
-      Lane& lane = *lanes_[entry.lane];
-      if (frame.is_new && !group.intake_trouble) {
-        lane.note_confirmed(entry);
-      } else {
-        lane.note_not_confirmed(entry.record_bytes);
-      }
+/// What the lanes have asked for, and frames.
+void Spool::note_question(const Question& question, Reply& answer) {
+  for (std::size_t i = 0; i < question.frames.size(); ++i) {
+    const ConfirmedFrame& frame = question.frames[i];
+    const bool is_stored = !answer.intake_trouble && answer.frames[i].is_new;
+    for (std::size_t j = 0; j < frame.entries; ++j) {
+      const Entry& entry = question.confirmed[frame.first_entry + j];
+      LaneAnswer& lane = answer_for(entry.lane);
+      Amount& stored = entry.due_ns == 0 ? lane.confirmed : lane.confirmed_scheduled;
+      (is_stored ? stored : lane.unconfirmed) += {1, entry.record_bytes};
     }
+  }
+  if (answer.intake_trouble) {
+    note_unstored(question.spilled);
+  } else {
+    for (const Block& block : question.front) {
+      answer_for(block.lane).front += {block.events, block.records.size()};
+    }
+  }
+  for (std::size_t i = 0; i < answer.reads.size(); ++i) {
+    answer_for(question.reads[i].lane).read = std::move(answer.reads[i]);
+  }
+}
+
+/// Each lane hears all that the answer says to it at once.
+void Spool::tell_lanes(Reply& answer) {
+  for (const Moved& moved : answer.released) {
+    answer_for(moved.lane).released += {moved.events, moved.bytes};
+    answer_for(moved.lane).unreleased += {moved.damaged, moved.damaged_bytes};
+  }
+  for (const Moved& moved : answer.returned) {
+    answer_for(moved.lane).returned += {moved.events, moved.bytes};
+  }
+  for (const Moved& moved : answer.left) {
+    answer_for(moved.lane).left += {moved.events, moved.bytes};
+  }
+  for (Block& block : answer.stored) answer_for(block.lane).stored.push_back(std::move(block));
+  end_answers(answer.intake_trouble ? drop_reason(*answer.intake_trouble)
+                                    : DropReason::spool_failed);
+}
+
+void Spool::note_unstored(const std::vector<Entry>& spilled) {
+  for (const Entry& entry : spilled) {
+    LaneAnswer& answer = answer_for(entry.lane);
+    (entry.due_ns == 0 ? answer.unstored : answer.unscheduled) += {1, entry.record_bytes};
+  }
+}
+
+void Spool::end_answers(DropReason reason) {
+  for (const LaneIndex lane : answered_) {
+    lanes_[lane]->take(std::exchange(lane_answers_[lane], {}), reason);
+    is_answered_[lane] = false;
+  }
+  answered_.clear();
+}
+
+void Spool::answer_frames(const Question& question, const Reply& answer) {
+  for (std::size_t i = 0; i < question.frames.size(); ++i) {
+    const ConfirmedFrame& frame = question.frames[i];
+    const FrameAnswer fate =
+        answer.intake_trouble
+            ? FrameAnswer{refusal_for(*answer.intake_trouble), false, frame.refused}
+            : answer.frames[i];
     fault_point("before_answer");
-    if (answer_frame_) answer_frame_(frame);
+    if (answer_frame_) answer_frame_(frame, fate);
     fault_point("after_answer");
   }
 }
 
-/// The disk failed: what must not be forgotten is asked for again.
-void Spool::keep_undone(Group& group) {
-  put_before(group.settlements, gathered_->settlements);
-  put_before(group.front, gathered_->front);
-  for (const DeadLetter& letter : group.dead) {
-    dead_bytes_ += letter.record.size() + letter.answer.size();
-  }
-  put_before(group.dead, gathered_->dead);
-  gathered_->wants_look = gathered_->wants_look || group.wants_look;
-}
-
 void Spool::give_up() {
-  for (const Entry& entry : gathered_->spilled) {
-    lanes_[entry.lane]->note_not_stored(entry, DropReason::spool_failed);
-  }
-  gathered_->spilled.clear();
+  note_unstored(gathered_.question().spilled);
+  end_answers(DropReason::spool_failed);
+  gathered_.question().spilled.clear();
   for (const auto& lane : lanes_) lane->give_up();
 }
 
 // New events --------------------------------------------------------------------------------------
-
-bool Spool::has_room(LaneIndex lane, std::uint64_t bytes) const {
-  return spilled_bytes_ + bytes <= spilled_bytes_max && bytes_ + bytes <= bytes_max_ &&
-         lanes_[lane]->has_room(bytes);
-}
-
-void Spool::spill(LaneIndex lane, const RecordView& record, std::uint64_t due_ns, const Now& now) {
-  const Entry entry = write_entry(gathered_->bytes, lane, record, due_ns, now);
-  gathered_->spilled.push_back(entry);
-  spilled_bytes_ += entry.record_bytes;
-  gathered_bytes_ += entry.record_bytes + sizeof(Entry);
-}
 
 /// For ever comes before not now, and what concerns one event before what concerns all.
 proto::Refusal Spool::refusal_of(std::span<const LaneIndex> lanes, std::uint64_t bytes) {
@@ -180,7 +186,7 @@ proto::Refusal Spool::refusal_of(std::span<const LaneIndex> lanes, std::uint64_t
     if (!lanes_[lane]->has_room(bytes)) return proto::Refusal::destination_full;
   }
   if (frame_bytes_.size() + copies > frame_bytes_max_) return proto::Refusal::frame_copies;
-  if (bytes_ + copies > bytes_max_) return proto::Refusal::spool_full;
+  if (!gathered_.has_room(copies)) return proto::Refusal::spool_full;
   return proto::Refusal::none;
 }
 
@@ -190,32 +196,46 @@ proto::Refusal Spool::add_to_frame(std::span<const LaneIndex> lanes, const Recor
   if (refusal != proto::Refusal::none) return refusal;
   for (const LaneIndex lane : lanes) {
     frame_entries_.push_back(write_entry(frame_bytes_, lane, record, due_ns, now));
-    lanes_[lane]->note_confirming(frame_entries_.back().record_bytes);
+    lanes_[lane]->confirm(frame_entries_.back().record_bytes);
   }
   return refusal;
 }
 
 void Spool::add_frame(ConfirmedFrame frame) {
-  Bytes& bytes = gathered_->bytes;
-  frame.first_entry = gathered_->confirmed.size();
-  frame.entries = frame_entries_.size();
-  for (Entry entry : frame_entries_) {
-    entry.offset += bytes.size();
-    gathered_->confirmed.push_back(entry);
-  }
-  bytes.insert(bytes.end(), frame_bytes_.begin(), frame_bytes_.end());
-  gathered_bytes_ += sizeof(ConfirmedFrame) + frame.peer.size() + frame_bytes_.size() +
-                     frame_entries_.size() * sizeof(Entry) +
-                     frame.refused.capacity() * sizeof(proto::RefusedEvent);
-  gathered_->frames.push_back(std::move(frame));
+  gathered_.add_frame(std::move(frame), frame_entries_, frame_bytes_);
   forget_frame();
 }
 
 void Spool::drop_frame() {
   for (const Entry& entry : frame_entries_) {
-    lanes_[entry.lane]->note_not_confirmed(entry.record_bytes);
+    lanes_[entry.lane]->withdraw(entry.record_bytes);
   }
   forget_frame();
+}
+
+/// Beside a frame that may be half read.
+proto::Refusal Spool::add_run(std::span<const LaneIndex> lanes, const RecordView& record,
+                              ConfirmedFrame run, const Now& now) {
+  const std::size_t bytes = stored_record_bytes(record);
+  for (const LaneIndex lane : lanes) {
+    full_lane_ = lane;
+    if (!lanes_[lane]->has_room(bytes)) return proto::Refusal::destination_full;
+  }
+  if (!gathered_.has_room(bytes * lanes.size())) return proto::Refusal::spool_full;
+  Bytes records;
+  std::vector<Entry> entries;
+  for (const LaneIndex lane : lanes) {
+    entries.push_back(write_entry(records, lane, record, 0, now));
+    lanes_[lane]->confirm(entries.back().record_bytes);
+  }
+  gathered_.add_frame(std::move(run), entries, records);
+  return proto::Refusal::none;
+}
+
+void Spool::add_mark(ScheduleMark mark) {
+  ConfirmedFrame frame;
+  frame.mark = std::move(mark);
+  gathered_.add_frame(std::move(frame), {}, {});
 }
 
 void Spool::forget_frame() {

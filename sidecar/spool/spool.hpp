@@ -3,9 +3,9 @@
 //
 // Used by App, which turns it; its lanes by the destinations. Thread: the sidecar's one.
 // Owns: the lanes, and the group that is being gathered. Borrows: the exchange.
-// Limits: gathers at most spilled_bytes_max of events that are spilled; then append() says no. From
-// busy_bytes of anything on, is_busy() asks for a pause of frames that are to be confirmed; one of
-// them has at most SpoolSettings::frame_bytes_max of copies.
+// Limits: QuestionBuilder's. From its busy_bytes of anything on, is_busy() asks for a pause of
+// frames that are to be confirmed; one of them has at most SpoolSettings::frame_bytes_max of
+// copies.
 #pragma once
 
 #include <functional>
@@ -19,6 +19,7 @@
 #include "sidecar/base/log.hpp"
 #include "sidecar/spool/exchange.hpp"
 #include "sidecar/spool/lane.hpp"
+#include "sidecar/spool/question_builder.hpp"
 
 namespace outrider::sidecar {
 
@@ -32,12 +33,10 @@ struct SpoolSettings {
 
 class Spool final : public Agent {
  public:
-  static constexpr std::uint64_t spilled_bytes_max = 16U << 20U;
-  static constexpr std::uint64_t busy_bytes = 4U << 20U;
   static constexpr Duration retry_interval = std::chrono::milliseconds(200);
 
   /// Gets the frames whose fate is decided.
-  using AnswerFrame = std::function<void(const ConfirmedFrame& frame)>;
+  using AnswerFrame = std::function<void(const ConfirmedFrame& frame, const FrameAnswer& answer)>;
 
   Spool(const SpoolSettings& settings, const std::vector<StoredTotals>& totals, Exchange& exchange,
         Log& log);
@@ -53,12 +52,13 @@ class Spool final : public Agent {
   MonoTime next_deadline() const override;
 
   /// So much waits to be written that more should wait where it is.
-  bool is_busy() const { return gathered_bytes_ >= busy_bytes; }
-  bool has_many_dead() const { return dead_bytes_ >= busy_bytes; }
+  bool is_busy() const { return gathered_.is_busy(); }
   /// Events that are to be written and have not been promised to anybody.
-  std::uint64_t unwritten_events() const { return gathered_->spilled.size() + asked_spilled_; }
+  std::uint64_t unwritten_events() const {
+    return gathered_.question().spilled.size() + asked_spilled_;
+  }
   /// Nothing waits to be written, and nothing is being written.
-  bool is_idle() const { return !is_asking_ && gathered_->is_empty() && !has_settlements(); }
+  bool is_idle() const { return !is_asking_ && gathered_.is_empty(); }
 
   /// The time to stop is over: new events that are not stored by now are counted as dropped.
   void give_up();
@@ -75,48 +75,42 @@ class Spool final : public Agent {
   /// What add_to_frame() has added since the last frame is not wanted after all.
   void drop_frame();
 
-  /// The recurring event that was appended is the run of this date.
-  void mark(ScheduleMark mark) { gathered_->marks.push_back(std::move(mark)); }
-
-  /// Marks whose events could not be stored.
-  std::vector<ScheduleMark> take_undone_marks() { return std::exchange(undone_marks_, {}); }
+  /// The run of a schedule, stored in all of these lanes and marked, or neither: the answer comes
+  /// as that of a frame. Not while there is no room, which is said at once.
+  proto::Refusal add_run(std::span<const LaneIndex> lanes, const RecordView& record,
+                         ConfirmedFrame run, const Now& now);
+  /// A mark alone.
+  void add_mark(ScheduleMark mark);
 
   /// Somebody else has changed the database.
-  void look_again() { gathered_->wants_look = true; }
+  void look_again() { gathered_.question().wants_look = true; }
 
  private:
-  friend class Lane;
-
-  /// Room for a spilled event, on disk and on the way there.
-  bool has_room(LaneIndex lane, std::uint64_t bytes) const;
-  void spill(LaneIndex lane, const RecordView& record, std::uint64_t due_ns, const Now& now);
   proto::Refusal refusal_of(std::span<const LaneIndex> lanes, std::uint64_t bytes);
-  bool has_settlements() const { return !touched_.empty(); }
-  void take_answer(Group& group, const Now& now);
-  void take_intake(Group& group);
-  void take_frames(Group& group);
-  void keep_undone(Group& group);
+  void take_answer(Reply& answer, const Now& now);
+  void note_question(const Question& question, Reply& answer);
+  void tell_lanes(Reply& answer);
+  LaneAnswer& answer_for(LaneIndex lane);
+  void note_unstored(const std::vector<Entry>& spilled);
+  void end_answers(DropReason reason);
+  void answer_frames(const Question& question, const Reply& answer);
   void forget_frame();
 
   Exchange& exchange_;
   Log& log_;
-  std::uint64_t bytes_max_;
   std::uint64_t frame_bytes_max_;
+  QuestionBuilder gathered_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   AnswerFrame answer_frame_;
 
-  std::unique_ptr<Group> gathered_;
-  std::uint64_t gathered_bytes_ = 0;  ///< all that its new events and frames take
-  std::uint64_t spilled_bytes_ = 0;   ///< of them, spilled events
   Bytes frame_bytes_;                 ///< of the frame that is not complete yet
   std::vector<Entry> frame_entries_;  ///< in frame_bytes_
   LaneIndex full_lane_ = 0;
-  std::uint64_t bytes_ = 0;         ///< of all lanes
-  std::vector<LaneIndex> touched_;  ///< lanes with settlements to be written
-  std::vector<ScheduleMark> undone_marks_;
-  std::size_t asked_spilled_ = 0;  ///< in the group that is being written
+  std::size_t asked_spilled_ = 0;         ///< in the group that is being written
+  std::vector<LaneAnswer> lane_answers_;  ///< one a lane; empty but while a group is taken apart
+  std::vector<LaneIndex> answered_;       ///< lanes to which a group has something to say
+  std::vector<bool> is_answered_;
   bool is_asking_ = false;
-  std::uint64_t dead_bytes_ = 0;  ///< of gathered_->dead
   MonoTime retry_at_{};
 };
 

@@ -75,9 +75,9 @@ void Store::make_tables() {
       "PRAGMA cache_size=-4096; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;");
   const bool is_empty = database_.number("SELECT count(*) FROM sqlite_schema") == 0;
   if (is_empty) {
-    database_.execute(
-        "PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL; "
-        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; BEGIN IMMEDIATE;");
+    database_.execute("PRAGMA page_size=" + std::to_string(page_bytes) +
+                      "; PRAGMA auto_vacuum=INCREMENTAL; "
+                      "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; BEGIN IMMEDIATE;");
     // Another process may have been faster.
     if (database_.number("SELECT count(*) FROM sqlite_schema") == 0) {
       database_.execute(tables);
@@ -150,11 +150,17 @@ void Store::roll_back() {
   }
 }
 
-void Store::make_log_safe() {
-  database_.empty_log();
+bool Store::empty_log() {
+  if (!database_.empty_log()) return false;
   // That it is empty is safe with the next commit that changes something: an old log that came back
   // would cover pages of the database that are newer.
+  commit_mark([] {});
+  return true;
+}
+
+void Store::commit_mark(const std::function<void()>& action) {
   begin(true);
+  action();
   ++counters_.next_row;
   commit();
 }
@@ -201,11 +207,12 @@ std::map<std::string, std::pair<DestinationId, StoredTotals>> Store::destination
 
 // Events ------------------------------------------------------------------------------------------
 
-void Store::insert_block_as(BlockId id, DestinationId destination, const Block& block) {
+void Store::insert_block_as(BlockId id, DestinationId destination, const Block& block,
+                            std::uint64_t created_ns) {
   statements_->insert_block.bind(1, id)
       .bind(2, destination)
       .bind(3, std::int64_t{block.events})
-      .bind(4, as_number(block.created_ns))
+      .bind(4, as_number(created_ns))
       .bind(5, checksum(block.records))
       .bind(6, proto::ByteView(block.records))
       .run();
@@ -215,13 +222,17 @@ void Store::insert_block_as(BlockId id, DestinationId destination, const Block& 
 
 BlockId Store::insert_block(DestinationId destination, const Block& block) {
   const BlockId id = counters_.next_block++;
-  insert_block_as(id, destination, block);
+  insert_block_as(id, destination, block, block.created_ns);
   return id;
 }
 
-void Store::insert_front(DestinationId destination, std::vector<Block*> blocks) {
+void Store::insert_front(DestinationId destination, const std::vector<const Block*>& blocks,
+                         const Now& now) {
   for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) {
-    insert_block_as(--counters_.front_block, destination, **block);
+    // It was on disk before, perhaps.
+    const std::uint64_t created_ns = (*block)->created_ns;
+    insert_block_as(--counters_.front_block, destination, **block,
+                    created_ns != 0 ? created_ns : now.wall_ns());
   }
 }
 
@@ -366,7 +377,11 @@ void Store::note_damaged(DestinationId destination, proto::ByteView data, const 
 
 // Clients -----------------------------------------------------------------------------------------
 
-ClientWindow::Sequence Store::take_frame(ConfirmedFrame& frame, const Now& now) {
+FrameAnswer Store::take_frame(const ConfirmedFrame& frame, const Now& now) {
+  if (frame.mark) {
+    mark(*frame.mark);
+    return {proto::Refusal::none, true, {}};
+  }
   if (windows_.size() >= windows_cached_max) windows_.clear();
   auto found = windows_.find(frame.client);
   if (found == windows_.end()) {
@@ -383,11 +398,18 @@ ClientWindow::Sequence Store::take_frame(ConfirmedFrame& frame, const Now& now) 
     found = windows_.emplace(frame.client, window).first;
   }
   ClientWindow& window = found->second;
-  const ClientWindow::Sequence seen = window.look_up(frame.sequence);
-  if (seen == ClientWindow::Sequence::taken) {
-    put_left_out(window.left_out(frame.sequence), frame.refused);
+  FrameAnswer answer{proto::Refusal::none, false, frame.refused};
+  switch (window.look_up(frame.sequence)) {
+    case ClientWindow::Sequence::taken:
+      put_left_out(window.left_out(frame.sequence), answer.refused);
+      return answer;
+    case ClientWindow::Sequence::forgotten:
+      answer.status = proto::Refusal::frame_sequence_old;
+      return answer;
+    case ClientWindow::Sequence::unseen:
+      break;
   }
-  if (seen != ClientWindow::Sequence::unseen) return seen;
+  answer.is_new = true;
   window.take(frame.sequence, left_out_of(frame.refused));
   const Bytes bytes = window.bytes();
   statements_->write_client.bind(1, proto::ByteView(frame.client))
@@ -395,7 +417,7 @@ ClientWindow::Sequence Store::take_frame(ConfirmedFrame& frame, const Now& now) 
       .bind(3, proto::ByteView(bytes))
       .bind(4, as_number(now.wall_ns()))
       .run();
-  return seen;
+  return answer;
 }
 
 void Store::note_new_client(const ClientId& client) {
@@ -453,6 +475,11 @@ std::int64_t Store::forget_newest_clients() {
 // Recurring events --------------------------------------------------------------------------------
 
 void Store::mark(const ScheduleMark& mark) {
+  if (mark.last_ns == 0) {
+    Statement remove(database_, "DELETE FROM schedule WHERE name=?");
+    remove.bind(1, std::string_view(mark.name)).run();
+    return;
+  }
   Statement write(database_, "INSERT OR REPLACE INTO schedule(name, last_ns) VALUES(?,?)");
   write.bind(1, std::string_view(mark.name)).bind(2, as_number(mark.last_ns)).run();
 }

@@ -1,8 +1,8 @@
 // Store: the spool's tables, and what is done to them inside of one transaction.
 //
-// Used by StorageAgent, and by the inspection commands on a database of their own. What stands
-// where, and which statements move an event from one state to the next, is told in store.cpp; a
-// movement is always one transaction, so that no crash loses or doubles an event.
+// Used by StoreKeeper and GroupWriter, and by the inspection commands on a database of their own.
+// What stands where, and which statements move an event from one state to the next, is told in
+// store.cpp; a movement is always one transaction, so that no crash loses or doubles an event.
 //
 // Thread: one at a time. Owns: the connection. Fails with: SqliteError; after one, roll_back().
 #pragma once
@@ -45,6 +45,12 @@ struct DueEvent {
   Bytes record;
 };
 
+/// Used ones: from `front` up to before `next`.
+struct BlockIds {
+  BlockId front = 0;
+  BlockId next = 0;
+};
+
 struct ReadBlocks {
   std::vector<Block> blocks;
   std::vector<BlockId> damaged;
@@ -53,6 +59,7 @@ struct ReadBlocks {
 
 class Store {
  public:
+  static constexpr std::uint64_t page_bytes = 4096;
   static constexpr std::uint32_t block_events_max = 4096;
   static constexpr std::size_t block_bytes_max = 256U << 10U;
   static constexpr std::int64_t clients_max = 65'536;
@@ -81,9 +88,11 @@ class Store {
   void commit();
   void roll_back();
 
-  /// What was committed without a sync, or before a sync failed, is safe from here on. Outside of
-  /// a transaction.
-  void make_log_safe();
+  /// What was committed without a sync, or before a sync failed, is safe from here on: all of the
+  /// log is in the database. Outside of a transaction. False: somebody reads it; nothing is done.
+  bool empty_log();
+  /// A transaction that changes something, which makes what was written before it safe as well.
+  void commit_mark(const std::function<void()>& action);
 
   // Destinations ----------------------------------------------------------------------------------
 
@@ -95,7 +104,8 @@ class Store {
 
   BlockId insert_block(DestinationId destination, const Block& block);
   /// Before all others, in this order.
-  void insert_front(DestinationId destination, std::vector<Block*> blocks);
+  void insert_front(DestinationId destination, const std::vector<const Block*>& blocks,
+                    const Now& now);
   void insert_scheduled(DestinationId destination, std::uint64_t due_ns, proto::ByteView record);
   void settle(DestinationId destination, const Settlement& settlement);
   ReadBlocks read(DestinationId destination, const ReadRequest& request);
@@ -113,8 +123,8 @@ class Store {
   // Clients ---------------------------------------------------------------------------------------
 
   /// Whether the frame is to be taken; if so, it counts as taken from now on. If it was taken
-  /// before, its refused events become what they were then.
-  ClientWindow::Sequence take_frame(ConfirmedFrame& frame, const Now& now);
+  /// before, the answer's refused events are those of then.
+  FrameAnswer take_frame(const ConfirmedFrame& frame, const Now& now);
 
   // Recurring events ------------------------------------------------------------------------------
 
@@ -127,14 +137,18 @@ class Store {
   /// Gives pages back to the file system, some at a time, while more than half are not needed.
   /// True: there are more. Not inside of a transaction.
   bool give_back_pages();
+  /// In pages of the database that nothing uses.
+  std::uint64_t unused_bytes();
+  /// In all others, without the dead letters, which have limits of their own.
+  std::uint64_t used_bytes();
 
   // Repair ----------------------------------------------------------------------------------------
 
   /// Works out all totals and counters from what there is; for a copy of a damaged spool.
   void settle_accounts();
-  /// Blocks get ids from here on: the lower ones have been used.
-  void use_ids_from(BlockId next_block);
-  BlockId next_block() const { return counters_.next_block; }
+  /// Ids between these have been used, and are not given out again. Inside of a transaction.
+  BlockIds block_ids() const { return {counters_.front_block, counters_.next_block}; }
+  void use_ids_beyond(const BlockIds& used);
   /// The end: everything into the database's one file.
   void close_without_log();
 
@@ -175,7 +189,8 @@ class Store {
   std::int64_t forget_silent_clients(const Now& now);
   std::int64_t forget_newest_clients();
   void note_damaged(DestinationId destination, proto::ByteView data, const Now& now);
-  void insert_block_as(BlockId id, DestinationId destination, const Block& block);
+  void insert_block_as(BlockId id, DestinationId destination, const Block& block,
+                       std::uint64_t created_ns);
 
   Database database_;
   std::unique_ptr<Statements> statements_;

@@ -39,6 +39,17 @@ bool Store::give_back_pages() {
   return has_many();
 }
 
+std::uint64_t Store::unused_bytes() {
+  return static_cast<std::uint64_t>(database_.number("PRAGMA freelist_count")) * page_bytes;
+}
+
+std::uint64_t Store::used_bytes() {
+  const auto pages = static_cast<std::uint64_t>(database_.number("PRAGMA page_count"));
+  const std::uint64_t others =
+      unused_bytes() + static_cast<std::uint64_t>(std::max<std::int64_t>(counters_.dead_bytes, 0));
+  return pages * page_bytes - std::min(pages * page_bytes, others);
+}
+
 void Store::settle_accounts() {
   deltas_.clear();
   database_.execute(R"(
@@ -75,8 +86,9 @@ UPDATE destination SET
   counters_.clients = number("SELECT count(*) FROM client");
 }
 
-void Store::use_ids_from(BlockId next_block) {
-  counters_.next_block = std::max(counters_.next_block, next_block);
+void Store::use_ids_beyond(const BlockIds& used) {
+  counters_.front_block = std::min(counters_.front_block, used.front);
+  counters_.next_block = std::max(counters_.next_block, used.next);
 }
 
 void Store::close_without_log() {

@@ -109,6 +109,15 @@ for path in tracked("*.cpp", "*.hpp", "*.h", "*.c"):
     if path.suffix == ".hpp" and not any(line.startswith("//") for line in lines[:1]):
         complain(path, 1, "a header opens with its contract")
 
+# All of the sidecar is one namespace and one program: of the functions that the compiler makes for
+# two classes of one name the linker keeps one, without a word.
+defined = {}
+for path in tracked("sidecar/*.hpp"):
+    for number, line in enumerate((ROOT / path).read_text(encoding="utf-8").splitlines(), 1):
+        found = re.match(r"(?:struct|class) (?:\[\[.*?\]\] )?(\w+)(?: final)?(?: : [^;]*)? \{", line)
+        if found and defined.setdefault(found[1], path) != path:
+            complain(path, number, f"{found[1]} is defined in {defined[found[1]]} too")
+
 listed = "\n".join((ROOT / path).read_text() for path in tracked("tests/*CMakeLists.txt"))
 for path in tracked("tests/*_test.cpp"):
     if path.name not in listed:

@@ -1,6 +1,7 @@
 #include "support/storage_twin.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <set>
 #include <utility>
@@ -75,7 +76,9 @@ StorageTwin::Verdict StorageTwin::judge(StorageOperation operation, const std::s
     if (fault.operation != operation || !path.ends_with(fault.path_end)) continue;
     ++active.seen;
     const bool is_hit = active.seen >= fault.nth && active.seen - fault.nth < fault.times;
-    if (is_hit && verdict.code == SQLITE_OK) verdict = {fault.code, fault.is_torn};
+    if (!is_hit || verdict.code != SQLITE_OK) continue;
+    verdict = {fault.code, fault.is_torn};
+    errno = fault.error;
   }
   return verdict;
 }
@@ -172,6 +175,27 @@ int StorageTwin::sync_directory() {
   if (const int code = pass(StorageOperation::sync, ""); code != SQLITE_OK) return code;
   if (!ignores_syncs_) sync_names();
   return SQLITE_OK;
+}
+
+int StorageTwin::write_again(const std::string& path) {
+  const Guard guard(mutex_);
+  if (const int code = pass(StorageOperation::write, path); code != SQLITE_OK) return code;
+  const auto found = names_.find(path);
+  if (found == names_.end()) return SQLITE_CANTOPEN;
+  found->second->write(0, std::string(found->second->content()));
+  return SQLITE_OK;
+}
+
+std::uint64_t StorageTwin::file_id(const std::string& path) const {
+  const Guard guard(mutex_);
+  const auto found = names_.find(path);
+  return found == names_.end() ? 0 : reinterpret_cast<std::uintptr_t>(found->second.get());
+}
+
+std::uint64_t StorageTwin::file_bytes(const std::string& path) const {
+  const Guard guard(mutex_);
+  const auto found = names_.find(path);
+  return found == names_.end() ? 0 : found->second->content().size();
 }
 
 std::vector<std::string> StorageTwin::list() const {

@@ -59,6 +59,7 @@ struct StorageFault {
   int code = 0;               ///< SQLite's: SQLITE_FULL, SQLITE_IOERR_FSYNC ...
   std::uint64_t nth = 1;      ///< of the operations that match; 1 is the next one
   std::uint64_t times = 1;    ///< how many fail from there on
+  int error = 0;              ///< becomes errno: EDQUOT, EFBIG ...
   bool is_torn = false;       ///< a first part of the write is done before it fails
   std::string path_end = {};  ///< only files whose path ends like this: "-wal"
 };
@@ -109,6 +110,11 @@ class StorageTwin {
   int rename(const std::string& from, const std::string& to);
   int remove(const std::string& path);
   int sync_directory();
+  /// Its bytes, in the place of the same ones; not synced.
+  int write_again(const std::string& path);
+  /// Of the file that has this name now; 0 if none has.
+  std::uint64_t file_id(const std::string& path) const;
+  std::uint64_t file_bytes(const std::string& path) const;
 
   // The test's own hand: it works while the storage is down, is not counted and never fails. What
   // it changes is safe at once, and with it everything else that was written to that file.

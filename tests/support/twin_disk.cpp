@@ -23,6 +23,17 @@ void TwinDisk::give_back_reserve(const std::string& path) {
   twin_.remove(sidecar::reserve_path(path));
 }
 
+std::optional<sidecar::FileMark> TwinDisk::look_at(const std::string& path) {
+  const std::uint64_t id = twin_.file_id(path);
+  if (id == 0) return std::nullopt;
+  return sidecar::FileMark{id, twin_.file_bytes(path)};
+}
+
+sidecar::Status TwinDisk::write_again(const std::string& path) {
+  if (twin_.write_again(path) != SQLITE_OK) return sidecar::Error{"cannot write " + path};
+  return sidecar::Nothing{};
+}
+
 sidecar::Status TwinDisk::rename(const std::string& from, const std::string& to) {
   const int code = twin_.rename(from, to);
   if (code != SQLITE_OK && code != SQLITE_NOTFOUND) {

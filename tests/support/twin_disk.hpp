@@ -24,6 +24,8 @@ class TwinDisk final : public sidecar::Disk {
   bool take_reserve(const std::string& path, std::uint64_t bytes) override;
   void give_back_reserve(const std::string& path) override;
   bool exists(const std::string& path) override { return twin_.exists(path); }
+  std::optional<sidecar::FileMark> look_at(const std::string& path) override;
+  sidecar::Status write_again(const std::string& path) override;
   sidecar::Status rename(const std::string& from, const std::string& to) override;
   void remove(const std::string& path) override { twin_.remove(path); }
 

@@ -308,7 +308,7 @@ TEST_F(ConfirmTest, WhatWaitsToBeWrittenIsBoundedWhateverItIs) {
   for (std::uint64_t i = 1; i <= 1000; ++i) send(frame(i, events));
   for (int i = 0; i < 1000; ++i) fake_->app->do_work(clock_.now());
   const std::size_t taken = 1000 - fake_->confirm_source->frames.size();
-  EXPECT_LE(taken * 4096 * sizeof(proto::RefusedEvent), 3 * Spool::busy_bytes);
+  EXPECT_LE(taken * 4096 * sizeof(proto::RefusedEvent), 3 * QuestionBuilder::busy_bytes);
 }
 
 TEST_F(ConfirmTest, TheLogNamesADiskThatIsFullAndNotALimitThatWasNotReached) {

@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "sidecar/app/host.hpp"
+#include "sidecar/schedule/recurrence.hpp"
+#include "sidecar/spool/store.hpp"
 #include "support/memory_log.hpp"
 #include "support/temp_dir.hpp"
 
@@ -265,6 +267,26 @@ TEST_F(ProbeTest, FoldersThatAreOpenToAll) {
               ElementsAre(HasSubstr("every user of this machine can put another socket")));
   chmod(dir_.path().c_str(), 01777);
   EXPECT_THAT(look(with_endpoint(socket())).warnings, IsEmpty());
+}
+
+TEST_F(ProbeTest, ScheduleThatAWrongClockHasPutOffIsNamed) {
+  const Config config =
+      load("[destination.a]\ntype = stdout\n[spool]\npath = " + dir_.file("s.db") +
+           "\n[schedule.tick]\ncron = 0 * * * *\ntopic = t\n")
+          .config;
+  Now now;
+  now.wall = WallTime(std::chrono::hours(24 * 365 * 50));
+  EXPECT_THAT(schedules_ahead(config, now), IsEmpty());
+  {
+    Store store(Database(dir_.file("s.db"), OpenMode::create));
+    store.begin(true);
+    store.mark({Recurrence::mark_of(config.schedules[0]), now.wall_ns() + 86'400'000'000'000});
+    store.commit();
+  }
+  EXPECT_THAT(schedules_ahead(config, now),
+              ElementsAre(HasSubstr("schedule tick has its last run ahead of the clock")));
+  now.wall += std::chrono::hours(24);
+  EXPECT_THAT(schedules_ahead(config, now), IsEmpty());
 }
 
 }  // namespace

@@ -127,6 +127,82 @@ TEST_F(SchedulesTest, ARunThatTheDiskRefusesComesAgain) {
   EXPECT_EQ(runs(), (Times{"12:05"}));
 }
 
+TEST_F(SchedulesTest, AFullDiskIsNotAskedWithoutEndAndNothingIsCountedTwice) {
+  turn();
+  twin_.fail({.operation = test::StorageOperation::write,
+              .code = SQLITE_FULL,
+              .times = test::StorageFault::forever});
+  clock_.advance(5min);
+  turn();
+  const std::uint64_t operations = twin_.count(test::StorageOperation::write);
+  for (int i = 0; i < 100; ++i) turn();
+  EXPECT_EQ(twin_.count(test::StorageOperation::write), operations)
+      << "it is tried again in ten seconds";
+  EXPECT_EQ(fake_->app->report().destinations[0].ledger.accepted, 0U);
+  EXPECT_EQ(fake_->log.count("the run of a schedule cannot be stored"), 1U);
+  twin_.clear_faults();
+  pass(1min);
+  EXPECT_EQ(runs(), (Times{"12:05"}));
+  EXPECT_EQ(fake_->app->report().destinations[0].ledger.dropped_total(), 0U);
+}
+
+TEST_F(SchedulesTest, ARunWaitsForRoomAtItsDestination) {
+  config_.destinations[0].spool_bytes_max = 1;
+  crash();
+  pass(6min);
+  EXPECT_EQ(runs(), Times{});
+  EXPECT_EQ(fake_->log.count("the run of a schedule cannot be stored"), 1U);
+  EXPECT_EQ(fake_->app->report().destinations[0].ledger.dropped_total(), 0U);
+  config_.destinations[0].spool_bytes_max = 1U << 20U;
+  crash();
+  pass(1min);
+  EXPECT_EQ(runs(), (Times{"12:05"}));
+}
+
+TEST_F(SchedulesTest, AllMissedRunsComeAfterTheDiskRefusedThemTogether) {
+  config_.schedules[0].missed = MissedRuns::all;
+  crash();
+  turn();
+  clock_.advance(30min);
+  twin_.fail({.operation = test::StorageOperation::write, .code = SQLITE_IOERR_WRITE, .times = 4});
+  turn();
+  EXPECT_EQ(runs(), Times{});
+  pass(1min);
+  EXPECT_EQ(runs(), (Times{"12:05", "12:10", "12:15", "12:20", "12:25", "12:30"}));
+}
+
+TEST_F(SchedulesTest, AnEditedScheduleDoesNotRunForThePast) {
+  pass(6min);
+  config_.schedules[0].cron = "*/7 * * * *";
+  crash();
+  clock_.advance(20min);
+  turn();
+  EXPECT_EQ(runs(), (Times{"12:05"}));
+  pass(3min);
+  EXPECT_EQ(runs(), (Times{"12:05", "12:28"}));
+}
+
+TEST_F(SchedulesTest, AScheduleThatWasGoneForARunBeginsAnew) {
+  pass(6min);
+  const auto schedules = std::exchange(config_.schedules, {});
+  crash();
+  turn();
+  config_.schedules = schedules;
+  clock_.advance(1h);
+  crash();
+  turn();
+  EXPECT_EQ(runs(), (Times{"12:05"}));
+}
+
+TEST_F(SchedulesTest, AClockThatWasWrongOnceIsSaid) {
+  clock_.jump_wall(24h);
+  pass(6min);
+  clock_.jump_wall(-24h);
+  crash();
+  turn();
+  EXPECT_EQ(fake_->log.count("the last run of a schedule is ahead of the clock"), 1U);
+}
+
 TEST_F(SchedulesTest, OneRunStandsForThoseThatWereMissed) {
   turn();
   crash();

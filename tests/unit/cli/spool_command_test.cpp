@@ -1,7 +1,11 @@
+#include <csignal>
+
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include "sidecar/spool/inspection.hpp"
 #include "sidecar/spool/salvage.hpp"
 #include "spool_fixture.hpp"
 
@@ -50,6 +54,44 @@ class SpoolCommand : public SpoolFixture {
     write_file(file);
   }
 };
+
+/// Files cannot grow as long as it lives.
+class FullDisk {
+ public:
+  FullDisk() {
+    old_handler_ = std::signal(SIGXFSZ, SIG_IGN);
+    ::getrlimit(RLIMIT_FSIZE, &old_);
+    const rlimit none{0, old_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &none);
+  }
+  ~FullDisk() {
+    ::setrlimit(RLIMIT_FSIZE, &old_);
+    std::signal(SIGXFSZ, old_handler_);
+  }
+  FullDisk(const FullDisk&) = delete;
+  FullDisk& operator=(const FullDisk&) = delete;
+
+ private:
+  rlimit old_{};
+  void (*old_handler_)(int) = nullptr;
+};
+
+TEST_F(SpoolCommand, WhatOnlyReadsNeedsNoRoom) {
+  fill();
+  close();
+  std::size_t dead = 0;
+  std::string error;
+  {
+    const FullDisk full;
+    auto database = open_to_read(path);
+    if (database.ok()) {
+      dead = find_dead(database.value(), {}).size();
+    } else {
+      error = database.error().message;
+    }
+  }
+  EXPECT_EQ(dead, 1U) << error;
+}
 
 TEST_F(SpoolCommand, InfoShowsWhatIsThere) {
   fill();
@@ -292,7 +334,7 @@ TEST_F(SpoolCommand, SalvageLosesOnlyWhatIsOnADamagedPage) {
     file.replace(at / 4096 * 4096, 64, 64, '\xff');
     write_file(file);
     const auto disk = open_disk();
-    const auto salvaged = replace_damaged(path, *disk, 0, now);
+    const auto salvaged = replace_damaged(path, *disk, now);
     ASSERT_TRUE(salvaged.ok());
     EXPECT_TRUE(salvaged.value().has_copy);
     EXPECT_EQ(salvaged.value().events, (blocks - 1) * events) << damaged;

@@ -41,7 +41,10 @@ TEST(CronErrors, NameTheFieldAndWhatIsAllowed) {
       {"* * * * monday", "day of week: \"monday\""},
       {"? * * * *", "minute: \"?\""},
       {"0 0 ? * 1", "day of month: \"?\""},
-      {"0 0 L * *", "day of month: \"L\""},
+      {"L * * * *", "minute: \"L\""},
+      {"0 0 * * L", "day of week: \"L\""},
+      {"0 0 L-3 * *", "day of month: \"L-3\""},
+      {"0 0 LW * *", "day of month: \"LW\""},
       {"0 0 15W * *", "day of month: \"15W\""},
       {"0 0 * * 5#3", "day of week: \"5#3\""},
       {"0~59 * * * *", "minute: \"0~59\""},
@@ -114,6 +117,7 @@ TEST(CronErrors, WhatNeverFires) {
   // Either of the two days does, if both are restricted.
   EXPECT_EQ(error_of("0 0 30 2 1"), "no error");
   EXPECT_EQ(error_of("0 0 29 2 *"), "no error");
+  EXPECT_EQ(error_of("0 0 L 2 *"), "no error");
 }
 
 TEST(CronErrors, AreShortAndPrintableForAnyText) {

@@ -1,5 +1,10 @@
 #include "sidecar/cron/time_zone.hpp"
 
+#include <cstdlib>
+#include <optional>
+
+#include <stdlib.h>
+
 #include "unit/cron/cron_support.hpp"
 
 namespace outrider::sidecar {
@@ -44,6 +49,39 @@ TEST(TimeZone, WritesOffsetsOfHalfHoursOnBothSides) {
 
 TEST(TimeZone, LocalIsWhatTheMachineIsSetTo) {
   EXPECT_TRUE(TimeZone::load("local").ok());
+}
+
+/// $TZ for one test.
+class Tz {
+ public:
+  explicit Tz(const char* value) {
+    if (const char* before = std::getenv("TZ")) before_ = before;
+    setenv("TZ", value, 1);
+  }
+  ~Tz() { before_ ? setenv("TZ", before_->c_str(), 1) : unsetenv("TZ"); }
+  Tz(const Tz&) = delete;
+  Tz& operator=(const Tz&) = delete;
+
+ private:
+  std::optional<std::string> before_;
+};
+
+TEST(TimeZone, LocalIsWhatTzSays) {
+  for (const char* name : {"Asia/Kathmandu", ":Asia/Kathmandu"}) {
+    const Tz tz(name);
+    EXPECT_EQ(zone("local").text(at("2026-01-31T12:00")), "2026-01-31T17:45:00+05:45") << name;
+  }
+  const Tz tz("");
+  EXPECT_EQ(zone("local").text(at("2026-01-31T12:00")), "2026-01-31T12:00:00+00:00");
+}
+
+TEST(TimeZone, LocalIsNotUtcIfTzCannotBeRead) {
+  for (const char* rules : {"CET-1CEST,M3.5.0,M10.5.0/3", "Nowhere/City"}) {
+    const Tz tz(rules);
+    const auto loaded = TimeZone::load("local");
+    ASSERT_FALSE(loaded.ok()) << rules;
+    EXPECT_NE(loaded.error().message.find(rules), std::string::npos) << loaded.error().message;
+  }
 }
 
 TEST(TimeZone, RefusesWhatIsNoZone) {

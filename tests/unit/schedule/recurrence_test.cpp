@@ -44,12 +44,18 @@ class Fixture {
     std::vector<std::string> times;
     for (const Recurrence::Run& run : recurrence.due(clock.now())) {
       times.push_back(run.id.substr(run.name.size() + 1));
+      recurrence.note_written(run.mark, run.due_ns);
     }
+    // What has been written changes nothing more now.
+    EXPECT_THAT(recurrence.due(clock.now()), IsEmpty());
     return times;
   }
   std::vector<std::string> due_in(Duration time) {
     clock.advance(time);
     return due();
+  }
+  void restore(std::uint64_t last_ns) {
+    EXPECT_TRUE(recurrence.restore(recurrence.marks().at(0), last_ns));
   }
   Duration wait() const { return recurrence.next_deadline() - clock.now().mono; }
 
@@ -138,8 +144,8 @@ TEST(Recurrence, TheDataIsNullIfNoneIsGiven) {
 
 TEST(Recurrence, ASecondStartGoesOnWhereTheFirstEnded) {
   Fixture f(schedule("0 * * * *", MissedRuns::all));
-  f.recurrence.restore("tick", noon_ns);
-  f.recurrence.restore("gone", noon_ns - 1000 * ns_per_s);
+  f.restore(noon_ns);
+  EXPECT_FALSE(f.recurrence.restore("gone * * * * * UTC", noon_ns - 1000 * ns_per_s));
   EXPECT_THAT(f.due(), IsEmpty());
   EXPECT_THAT(f.due_in(1h), ElementsAre("2026-01-31T13:00:00Z"));
 }
@@ -149,7 +155,7 @@ std::vector<std::string> due_after_a_stop(MissedRuns missed, std::uint64_t misse
   ScheduleConfig config = schedule("0 * * * *", missed);
   config.missed_max = missed_max;
   Fixture f(config);
-  f.recurrence.restore("tick", noon_ns);
+  f.restore(noon_ns);
   std::vector<std::string> runs = f.due_in(3h + 30min);
   EXPECT_THAT(f.due(), IsEmpty());
   EXPECT_THAT(f.due_in(30min), ElementsAre("2026-01-31T16:00:00Z"));
@@ -169,7 +175,7 @@ TEST(Recurrence, MissedRunsFollowTheirPolicy) {
 TEST(Recurrence, ARunIsOnTimeWithinItsMinute) {
   for (const auto& [late, is_run] : {std::pair(59s, true), std::pair(60s, false)}) {
     Fixture f(schedule("0 * * * *", MissedRuns::skip));
-    f.recurrence.restore("tick", noon_ns);
+    f.restore(noon_ns);
     EXPECT_THAT(f.due_in(3h + late), SizeIs(is_run ? 1 : 0));
     EXPECT_THAT(f.due(), IsEmpty());
   }
@@ -185,7 +191,7 @@ TEST(Recurrence, NothingIsMissedBeforeTheFirstStart) {
 
 TEST(Recurrence, YearsOfMissedMinutesAreTheNewestHundred) {
   Fixture f(schedule("* * * * *", MissedRuns::all));
-  f.recurrence.restore("tick", 0);
+  f.restore(0);
   const std::vector<std::string> runs = f.due();
   ASSERT_THAT(runs, SizeIs(100));
   EXPECT_EQ(runs.front(), "2026-01-31T10:21:00Z");
@@ -195,7 +201,7 @@ TEST(Recurrence, YearsOfMissedMinutesAreTheNewestHundred) {
 
 TEST(Recurrence, TheNewestRunsAreFoundAlsoWhereTheyCrowd) {
   Fixture f(schedule("* 3 1 1 *", MissedRuns::all));
-  f.recurrence.restore("tick", 0);
+  f.restore(0);
   const std::vector<std::string> runs = f.due();
   ASSERT_THAT(runs, SizeIs(100));
   EXPECT_EQ(runs.front(), "2025-01-01T03:20:00Z");
@@ -227,7 +233,7 @@ TEST(Recurrence, ABackwardJumpBringsNothingAgain) {
 
 TEST(Recurrence, ARestartWithTheClockBehindBringsNothingAgain) {
   Fixture f(schedule("0 * * * *", MissedRuns::all));
-  f.recurrence.restore("tick", noon_ns + 7200 * ns_per_s);
+  f.restore(noon_ns + 7200 * ns_per_s);
   EXPECT_THAT(f.due(), IsEmpty());
   EXPECT_THAT(f.due_in(2h), IsEmpty());
   EXPECT_THAT(f.due_in(1h), ElementsAre("2026-01-31T15:00:00Z"));
@@ -235,14 +241,76 @@ TEST(Recurrence, ARestartWithTheClockBehindBringsNothingAgain) {
 
 TEST(Recurrence, RunsThatCouldNotBeWrittenAreHandedOutAgain) {
   Fixture f(schedule("0 * * * *", MissedRuns::all));
-  f.recurrence.restore("tick", noon_ns);
-  f.clock.advance(2h);
+  f.restore(noon_ns);
+  f.clock.advance(6h);
   const std::vector<Recurrence::Run> runs = f.recurrence.due(f.clock.now());
-  ASSERT_THAT(runs, SizeIs(2));
+  ASSERT_THAT(runs, SizeIs(6));
+  EXPECT_THAT(f.due(), IsEmpty()) << "not before it is known what became of them";
+  f.recurrence.note_written(runs[0].mark, runs[0].due_ns);
+  bool is_first = true;
+  for (std::size_t i = 1; i < runs.size(); ++i) {
+    EXPECT_EQ(f.recurrence.note_unwritten(runs[i].mark, runs[i].due_ns), is_first);
+    is_first = false;
+  }
   EXPECT_THAT(f.due(), IsEmpty());
-  f.recurrence.restore(runs[1].name, runs[1].due_ns - 1);
-  EXPECT_LE(f.recurrence.next_deadline(), f.clock.now().mono);
-  EXPECT_THAT(f.due(), ElementsAre("2026-01-31T14:00:00Z"));
+  EXPECT_EQ(f.wait(), 10s);
+  EXPECT_THAT(f.due_in(10s - 1ns), IsEmpty());
+  EXPECT_THAT(f.due_in(1ns),
+              ElementsAre("2026-01-31T14:00:00Z", "2026-01-31T15:00:00Z", "2026-01-31T16:00:00Z",
+                          "2026-01-31T17:00:00Z", "2026-01-31T18:00:00Z"));
+}
+
+/// The next is not gathered while one is being written, so that neither can come twice or never.
+TEST(Recurrence, ARunWaitsForTheOneBeforeIt) {
+  Fixture f(schedule("* * * * *", MissedRuns::all));
+  f.restore(noon_ns);
+  f.clock.advance(1min);
+  const auto first = f.recurrence.due(f.clock.now());
+  ASSERT_THAT(first, SizeIs(1));
+  EXPECT_THAT(f.due_in(1min), IsEmpty());
+  EXPECT_TRUE(f.recurrence.note_unwritten(first[0].mark, first[0].due_ns));
+  EXPECT_THAT(f.due(), IsEmpty());
+  EXPECT_THAT(f.due_in(10s), ElementsAre("2026-01-31T12:01:00Z", "2026-01-31T12:02:00Z"));
+}
+
+TEST(Recurrence, WhatCouldNotBeWrittenWasNotMissed) {
+  Fixture f(schedule("0 * * * *", MissedRuns::skip));
+  f.restore(noon_ns);
+  f.clock.advance(1h);
+  for (int i = 0; i < 100; ++i) {
+    const auto runs = f.recurrence.due(f.clock.now());
+    ASSERT_THAT(runs, SizeIs(1));
+    f.recurrence.note_unwritten(runs[0].mark, runs[0].due_ns);
+    f.due();
+    f.clock.advance(10s);
+  }
+  EXPECT_THAT(f.due(), ElementsAre("2026-01-31T13:00:00Z"));
+}
+
+TEST(Recurrence, AMarkIsOfTheExpressionAndTheZone) {
+  ScheduleConfig config = schedule("0 * * * *");
+  Fixture f(config);
+  const std::string mark = f.recurrence.marks().at(0);
+  for (const auto& [cron, zone] : {std::pair{"1 * * * *", "UTC"}, {"0 * * * *", "Asia/Tokyo"}}) {
+    config.cron = cron;
+    config.timezone = zone;
+    Fixture changed(config);
+    EXPECT_FALSE(changed.recurrence.restore(mark, noon_ns));
+    EXPECT_THAT(changed.due_in(30min), IsEmpty()) << "it has missed nothing";
+  }
+}
+
+TEST(Recurrence, ALastRunThatIsFarAheadIsSaidOnce) {
+  Fixture f(schedule("0 * * * *"));
+  f.restore(noon_ns + 3600 * ns_per_s);
+  EXPECT_THAT(f.recurrence.find_ahead(f.clock.now()), IsEmpty());
+  f.restore(noon_ns + 86'400 * ns_per_s);
+  const auto ahead = f.recurrence.find_ahead(f.clock.now());
+  ASSERT_THAT(ahead, SizeIs(1));
+  EXPECT_EQ(ahead[0].until, "2026-02-01T12:00:00+00:00");
+  EXPECT_THAT(f.recurrence.find_ahead(f.clock.now()), IsEmpty());
+  f.clock.advance(25h);
+  EXPECT_THAT(f.recurrence.find_ahead(f.clock.now()), IsEmpty());
 }
 
 TEST(Recurrence, ManyAtATimeComeInSeveralCalls) {
@@ -271,7 +339,7 @@ TEST(Recurrence, FollowsTheClocksOfItsZone) {
   config.timezone = "Europe/Berlin";
   Fixture f(config);
   // 28 March 2026, 02:30 in Berlin; the night after it has no such time.
-  f.recurrence.restore("tick", 1'774'661'400 * ns_per_s);
+  f.restore(1'774'661'400 * ns_per_s);
   f.clock.jump_wall(WallTime(1'774'661'400s) - f.clock.now().wall);
   std::vector<std::string> runs;
   for (int hour = 0; hour < 49; ++hour) {
@@ -288,7 +356,7 @@ TEST(Recurrence, EachRunOnceWhateverTheClocksDo) {
         schedule(random.chance(0.5) ? "*/5 * * * *" : "17 * * * *", MissedRuns::all);
     Fixture f(config);
     std::uint64_t last_written_ns = noon_ns;
-    f.recurrence.restore("tick", last_written_ns);
+    f.restore(last_written_ns);
     std::vector<std::string> ids;
     for (int step = 0; step < 200; ++step) {
       f.clock.advance(std::chrono::seconds(random.below(900)));
@@ -296,13 +364,14 @@ TEST(Recurrence, EachRunOnceWhateverTheClocksDo) {
       if (random.chance(0.05)) f.clock.jump_wall(-std::chrono::seconds(random.below(7200)));
       if (random.chance(0.1)) {
         f.recurrence = std::move(Recurrence::make({config}).value());
-        f.recurrence.restore("tick", last_written_ns);
+        f.restore(last_written_ns);
       }
       for (const Recurrence::Run& run : f.recurrence.due(f.clock.now())) {
         EXPECT_GT(run.due_ns, last_written_ns);
         EXPECT_LE(run.due_ns, f.clock.now().wall_ns());
         last_written_ns = run.due_ns;
         ids.push_back(run.id);
+        f.recurrence.note_written(run.mark, run.due_ns);
       }
     }
     EXPECT_TRUE(std::is_sorted(ids.begin(), ids.end())) << seed;

@@ -35,7 +35,9 @@ class LaneTest : public SpoolFixture {
     lane().attach(ledger);
     spool->lane(1).attach(other);
     answers.clear();
-    spool->on_answer([this](const ConfirmedFrame& frame) { answers.push_back(frame.status); });
+    spool->on_answer([this](const ConfirmedFrame&, const FrameAnswer& answer) {
+      answers.push_back(answer.status);
+    });
   }
   Lane& lane() { return spool->lane(0); }
   void turn() {
@@ -74,6 +76,14 @@ class LaneTest : public SpoolFixture {
     lane().take_next();
     ++taken;
     return bytes;
+  }
+  void put_back(const std::vector<std::vector<std::uint8_t>>& records) {
+    PutBack events;
+    for (const auto& bytes : records) {
+      const RecordView view = read_record(bytes.data());
+      events.add(view, lane().created_ns(view, clock.now()), clock.now());
+    }
+    lane().put_back(std::move(events));
   }
   void settle(const std::vector<std::uint8_t>& bytes) { lane().settle(read_record(bytes.data())); }
   Numbers64 take_all() {
@@ -207,7 +217,7 @@ TEST_F(LaneTest, ReadsNoMoreAheadThanItMay) {
     in_memory += lane().next().size();
     settle(take());
   }
-  EXPECT_LE(in_memory, Lane::read_ahead_bytes_max + Store::block_bytes_max);
+  EXPECT_LE(in_memory, LaneOrder::read_ahead_bytes_max + Store::block_bytes_max);
   EXPECT_GT(in_memory, 0U);
   EXPECT_LT(ledger.spooled, before);
   EXPECT_GT(ledger.spooled, 0U);
@@ -239,8 +249,7 @@ TEST_F(LaneTest, WhatIsPutBackComesFirstInTheNextRun) {
   turn();
   const auto first = take();
   // It and one that was never stored.
-  settle(first);
-  lane().put_back({block_of({1}), block_of({9})}, 1);
+  put_back({first, record(9)});
   ledger.accepted += 1;
   taken = 0;
   turn();
@@ -258,8 +267,7 @@ TEST_F(LaneTest, WhatCannotBePutBackInTimeIsCounted) {
   turn();
   const auto first = take();
   twin.fail({.operation = test::StorageOperation::write, .code = 10, .times = 1'000'000});
-  settle(first);
-  lane().put_back({block_of({1, 9})}, 1);
+  put_back({first, record(9)});
   ledger.accepted += 1;
   taken = 0;
   turn();
@@ -269,6 +277,35 @@ TEST_F(LaneTest, WhatCannotBePutBackInTimeIsCounted) {
   EXPECT_EQ(ledger.spooled, 1U);
   twin.clear_faults();
   EXPECT_EQ(waiting(), (Numbers64{1})) << "it stands where it stood";
+}
+
+TEST_F(LaneTest, WhatIsPutBackLaterIsCountedByItself) {
+  put_back({record(1)});
+  ledger.accepted += 1;
+  spool->hand_over(clock.now());
+  agent->do_work(clock.now());
+  put_back({record(2)});
+  ledger.accepted += 1;
+  spool->do_work(clock.now());
+  spool->give_up();
+  EXPECT_EQ(ledger.dropped_for(DropReason::spool_failed), 1U) << "the second one is not stored";
+  EXPECT_EQ(ledger.spooled, 1U);
+}
+
+TEST_F(LaneTest, AReadOnItsWayDoesNotMissWhatIsPutBackBeforeIt) {
+  append(1);
+  turn();
+  lane().read_ahead();
+  turn();
+  settle(take());
+  append(2);
+  turn();
+  lane().read_ahead();
+  put_back({record(9)});
+  ledger.accepted += 1;
+  turn();
+  EXPECT_EQ(ledger.dropped_for(DropReason::damaged), 0U);
+  EXPECT_EQ(ledger.spooled, 2U);
 }
 
 TEST_F(LaneTest, AFailingDiskDropsWhatWasSpilledAndRefusesFrames) {

@@ -171,17 +171,79 @@ TEST_F(SpillTest, ADeadLetterIsKeptWithItsReason) {
   EXPECT_EQ(database.text("SELECT reason FROM dead"), "refused");
 }
 
-TEST_F(SpillTest, WhatIsTooOldBecomesADeadLetter) {
-  config.spool_age_max = 10s;
+TEST_F(SpillTest, ALongStopAgesNothing) {
   start();
   accept(1, 8);
   turn();
   stop();
-  clock.advance(11s);
+  clock.advance(8 * 24h);
+  start();
+  answer_all();
+  EXPECT_EQ(ledger().delivered, 8U);
+  EXPECT_EQ(ledger().dead_total(), 0U);
+}
+
+TEST_F(SpillTest, AWrongClockAgesNothing) {
+  start();
+  accept(1, 8);
+  turn();
+  stop();
+  clock.jump_wall(1000h);
   start();
   turn();
-  EXPECT_EQ(ledger().dead_for(DeadReason::age), 8U);
-  EXPECT_EQ(tables()["audit"].dead.size(), 8U);
+  stop();
+  clock.jump_wall(-1000h);
+  start();
+  answer_all();
+  EXPECT_EQ(ledger().delivered, 8U);
+  EXPECT_EQ(ledger().dead_total(), 0U);
+}
+
+TEST_F(SpillTest, WhatIsTooOldIsGivenUpWhenTheDestinationHasAnswered) {
+  config.spool_age_max = 1min;
+  config.retry_initial = config.retry_max = 1s;
+  start();
+  accept(1, 2);
+  turn();
+  stop();
+  clock.advance(2min);
+  start();
+  turn();
+  transport->fail("connection refused");
+  turn();
+  EXPECT_EQ(ledger().dead_total(), 0U) << "nobody was there";
+  clock.advance(2s);
+  turn();
+  ASSERT_EQ(transport->open.size(), 1U);
+  transport->answer(503);
+  turn();
+  EXPECT_EQ(ledger().dead_for(DeadReason::age), 2U);
+  EXPECT_EQ(numbers_of(tables()["audit"].dead), (Numbers64{1, 2}));
+  Database database(spool_path, OpenMode::read_write, twin.vfs_name());
+  EXPECT_EQ(database.number("SELECT min(attempts) FROM dead"), 2);
+}
+
+TEST_F(SpillTest, TheAgeGoesOnOverStopsThatPutBack) {
+  config.spool_age_max = 1min;
+  config.batch_events_max = 10;
+  start();
+  accept(1, 2);
+  turn();
+  stop();
+  clock.advance(40s);
+  start();
+  turn();
+  accept(3, 3);
+  stop();
+  EXPECT_EQ(waiting(), (Numbers64{1, 2, 3}));
+  clock.advance(40s);
+  start();
+  turn();
+  transport->answer(503);
+  turn();
+  EXPECT_EQ(ledger().dead_for(DeadReason::age), 2U) << "they have been there for 80 s";
+  EXPECT_EQ(numbers_of(tables()["audit"].dead), (Numbers64{1, 2}));
+  EXPECT_EQ(ledger().queued, 1U) << "it has not";
 }
 
 TEST_F(SpillTest, ADestinationThatIsGoneKeepsItsQueueOnDisk) {

@@ -73,17 +73,19 @@ class SpoolFixture : public ::testing::Test {
     twin.clear_faults();
   }
 
-  /// Has the agent do the group, and returns it with its answer.
-  std::unique_ptr<Group> ask(std::unique_ptr<Group> group) {
+  /// Has the agent do the group, and returns its answer.
+  std::unique_ptr<Reply> ask(std::unique_ptr<Question> group) {
     exchange.ask(std::move(group));
     agent->do_work(clock.now());
     auto answers = exchange.collect();
     EXPECT_EQ(answers.size(), 1U);
-    return answers.empty() ? std::make_unique<Group>() : std::move(answers.back());
+    return answers.empty() ? std::make_unique<Reply>() : std::move(answers.back());
   }
-  std::unique_ptr<Group> ask(Group group) { return ask(std::make_unique<Group>(std::move(group))); }
+  std::unique_ptr<Reply> ask(Question group) {
+    return ask(std::make_unique<Question>(std::move(group)));
+  }
 
-  static Entry add_bytes(Group& group, LaneIndex lane, std::uint64_t number,
+  static Entry add_bytes(Question& group, LaneIndex lane, std::uint64_t number,
                          std::uint64_t due_ns = 0) {
     const Bytes record = stored_record(number);
     const Entry entry{lane, static_cast<std::uint32_t>(record.size()), group.bytes.size(), due_ns};
@@ -91,7 +93,7 @@ class SpoolFixture : public ::testing::Test {
     return entry;
   }
   /// A frame of a client with one event.
-  static void add_frame(Group& group, std::uint8_t client, std::uint64_t sequence,
+  static void add_frame(Question& group, std::uint8_t client, std::uint64_t sequence,
                         std::uint64_t number, std::uint64_t due_ns = 0) {
     ConfirmedFrame frame;
     frame.client[0] = client;
@@ -101,13 +103,13 @@ class SpoolFixture : public ::testing::Test {
     group.confirmed.push_back(add_bytes(group, 0, number, due_ns));
     group.frames.push_back(std::move(frame));
   }
-  static Group frame(std::uint64_t sequence, std::uint64_t number) {
-    Group group;
+  static Question frame(std::uint64_t sequence, std::uint64_t number) {
+    Question group;
     add_frame(group, 1, sequence, number);
     return group;
   }
-  static Group spill(const Numbers64& numbers, LaneIndex lane = 0) {
-    Group group;
+  static Question spill(const Numbers64& numbers, LaneIndex lane = 0) {
+    Question group;
     for (const std::uint64_t number : numbers) {
       group.spilled.push_back(add_bytes(group, lane, number));
     }

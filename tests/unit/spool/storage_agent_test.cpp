@@ -18,11 +18,11 @@ class StorageAgentTest : public SpoolFixture {
 TEST_F(StorageAgentTest, OneGroupIsOneSyncedCommit) {
   ask(frame(1, 1));
   const std::uint64_t syncs = twin.count(StorageOperation::sync);
-  Group group = spill({10, 11});
+  Question group = spill({10, 11});
   for (std::uint8_t client = 2; client < 50; ++client) add_frame(group, client, 1, client);
   const auto answer = ask(std::move(group));
   EXPECT_EQ(twin.count(StorageOperation::sync), syncs + 1);
-  for (const ConfirmedFrame& frame : answer->frames) {
+  for (const FrameAnswer& frame : answer->frames) {
     EXPECT_EQ(frame.status, proto::Refusal::none);
     EXPECT_TRUE(frame.is_new);
   }
@@ -34,7 +34,7 @@ TEST_F(StorageAgentTest, OneGroupIsOneSyncedCommit) {
 }
 
 TEST_F(StorageAgentTest, AnswersAFrameAgainAndTakesItOnce) {
-  Group group = frame(1, 1);
+  Question group = frame(1, 1);
   add_frame(group, 1, 1, 1);
   auto answer = ask(std::move(group));
   EXPECT_TRUE(answer->frames[0].is_new);
@@ -51,7 +51,7 @@ TEST_F(StorageAgentTest, AnswersAFrameAgainAndTakesItOnce) {
 }
 
 TEST_F(StorageAgentTest, ReleasesWhatIsDueByTheWallClock) {
-  Group group;
+  Question group;
   add_frame(group, 1, 1, 7, clock.now().wall_ns() + 10'000'000'000);
   EXPECT_TRUE(ask(std::move(group))->stored.empty());
   agent->do_work(clock.now());
@@ -80,7 +80,7 @@ TEST_F(StorageAgentTest, AnIdleAgentSleepsAlsoWhenItHasKeptHouse) {
 
 TEST_F(StorageAgentTest, DeadLettersGoIntoTheirTableWithTheirSettlement) {
   const Block block = ask(frame(1, 5))->stored.at(0);
-  Group group;
+  Question group;
   group.settlements.push_back(whole(block));
   group.dead.push_back(
       {0, DeadReason::attempts, 503, 4, 1, clock.now().wall_ns(), "busy", stored_record(5)});
@@ -93,7 +93,7 @@ TEST_F(StorageAgentTest, DeadLettersGoIntoTheirTableWithTheirSettlement) {
 }
 
 TEST_F(StorageAgentTest, TellsOfWhatAnInspectionCommandHasPutBack) {
-  Group group;
+  Question group;
   group.dead.push_back(
       {0, DeadReason::refused, 400, 1, 1, clock.now().wall_ns(), "", stored_record(5)});
   ask(std::move(group));
@@ -103,12 +103,12 @@ TEST_F(StorageAgentTest, TellsOfWhatAnInspectionCommandHasPutBack) {
     other.put_back_dead(other.database().number("SELECT id FROM dead"), clock.now());
     other.commit();
   }
-  Group look;
+  Question look;
   look.wants_look = true;
   const auto answer = ask(std::move(look));
   ASSERT_EQ(answer->returned.size(), 1U);
   EXPECT_EQ(answer->returned[0].events, 1U);
-  Group again;
+  Question again;
   again.wants_look = true;
   EXPECT_TRUE(ask(std::move(again))->returned.empty());
   EXPECT_EQ(waiting(), (Numbers64{5}));
@@ -118,7 +118,7 @@ TEST_F(StorageAgentTest, TellsOfWhatWasPutBackAlsoWhenOnlyOthersAreDue) {
   settings.lanes = {"audit", "gone"};
   crash();
   open();
-  Group group;
+  Question group;
   group.spilled.push_back(add_bytes(group, 1, 1, clock.now().wall_ns() + 1'000'000'000));
   group.dead.push_back(
       {0, DeadReason::refused, 400, 1, 1, clock.now().wall_ns(), "", stored_record(5)});

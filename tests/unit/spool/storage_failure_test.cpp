@@ -17,6 +17,12 @@ class StorageFailureTest : public SpoolFixture {
  protected:
   StorageFailureTest() { open(); }
 
+  /// What made the tables has them in memory.
+  void forget_pages() {
+    agent.reset();
+    open();
+  }
+
   Numbers64 fill(std::uint64_t events) {
     Numbers64 numbers;
     for (std::uint64_t i = 1; i <= events; ++i) numbers.push_back(i);
@@ -28,13 +34,13 @@ class StorageFailureTest : public SpoolFixture {
 TEST_F(StorageFailureTest, AFullDiskRefusesWhatIsNewAndLetsGoWhatIsSettled) {
   const Block old = ask(frame(1, 1))->stored.at(0);
   twin.fail({.operation = StorageOperation::write, .code = SQLITE_FULL, .path_end = "-wal"});
-  Group group = frame(2, 2);
+  Question group = frame(2, 2);
   group.spilled.push_back(add_bytes(group, 1, 3));
   group.settlements.push_back(whole(old));
   auto answer = ask(std::move(group));
   EXPECT_EQ(answer->intake_trouble, StorageTrouble::full);
   EXPECT_FALSE(answer->has_failed);
-  EXPECT_FALSE(answer->frames[0].is_new);
+  EXPECT_TRUE(answer->frames.empty());
   EXPECT_TRUE(waiting().empty()) << "what is settled has gone all the same";
   EXPECT_FALSE(twin.exists(reserve_path(spool_path))) << "the reserve is for this";
   answer = ask(frame(2, 2));
@@ -57,7 +63,7 @@ TEST_F(StorageFailureTest, ADiskOfAGivenSizeFillsUpAndRecovers) {
     ASSERT_LT(sequence, 10'000U) << "the disk is never full";
   }
   for (const Block& block : stored) {
-    Group group;
+    Question group;
     group.settlements.push_back(whole(block));
     ASSERT_FALSE(ask(std::move(group))->has_failed) << "the reserve was to be for this";
   }
@@ -70,7 +76,7 @@ TEST_F(StorageFailureTest, ADiskThatFailsUndoesAllAndIsTriedAgain) {
   const Block old = ask(frame(1, 1))->stored.at(0);
   for (const StorageOperation operation : {StorageOperation::write, StorageOperation::sync}) {
     twin.fail({.operation = operation, .code = SQLITE_IOERR, .times = StorageFault::forever});
-    Group group = frame(2, 2);
+    Question group = frame(2, 2);
     group.settlements.push_back(whole(old));
     group.dead.push_back({0, DeadReason::refused, 0, 1, 1, 1, "", stored_record(1)});
     const auto answer = ask(std::move(group));
@@ -88,7 +94,7 @@ TEST_F(StorageFailureTest, AGapThatAFailedSyncLeftTakesNothingConfirmedWithIt) {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     const std::uint64_t first = seed * 10;
     const Block old = ask(frame(first, 1))->stored.at(0);
-    Group settled;
+    Question settled;
     settled.settlements.push_back(whole(old));
     ask(std::move(settled));  // committed, not synced
     twin.fail({.operation = StorageOperation::sync, .code = SQLITE_IOERR_FSYNC});
@@ -114,7 +120,7 @@ TEST_F(StorageFailureTest, TooLittleRoomRefusesWhatIsNewButNotWhatAStopPutsBack)
   twin.set_bytes_max(UINT64_MAX - twin.free_bytes() + 500'000);
   clock.advance(2s);
   EXPECT_EQ(ask(frame(2, 2))->intake_trouble, StorageTrouble::full);
-  Group stop;
+  Question stop;
   stop.front.push_back(block_of({1, 3}));
   stop.settlements.push_back(whole(old));
   ask(std::move(stop));
@@ -126,11 +132,15 @@ TEST_F(StorageFailureTest, TooLittleRoomRefusesWhatIsNewButNotWhatAStopPutsBack)
 
 TEST_F(StorageFailureTest, WhatAStopPutsBackIsNotSettledIfItCannotBeStored) {
   const Block old = ask(frame(1, 1))->stored.at(0);
-  twin.fail({.operation = StorageOperation::write, .code = SQLITE_FULL, .path_end = "-wal"});
-  Group stop;
+  twin.fail({.operation = StorageOperation::write,
+             .code = SQLITE_FULL,
+             .times = StorageFault::forever,
+             .path_end = "-wal"});
+  Question stop;
   stop.front.push_back(block_of({1, 3}));
   stop.settlements.push_back(whole(old));
   EXPECT_TRUE(ask(std::move(stop))->has_failed);
+  twin.clear_faults();
   EXPECT_EQ(waiting(), (Numbers64{1}));
 }
 
@@ -139,11 +149,11 @@ TEST_F(StorageFailureTest, AReadThatFailsSaysSo) {
   crash();
   open();
   twin.fail({.operation = StorageOperation::read, .code = SQLITE_IOERR_READ, .times = 1000});
-  Group group;
+  Question group;
   group.reads.push_back({0, INT64_MIN, 1U << 20U});
   const auto answer = ask(std::move(group));
-  ASSERT_EQ(answer->reads_done.size(), 1U);
-  EXPECT_TRUE(answer->reads_done[0].has_failed || !answer->reads_done[0].blocks.empty());
+  ASSERT_EQ(answer->reads.size(), 1U);
+  EXPECT_TRUE(answer->reads[0].has_failed || !answer->reads[0].blocks.empty());
 }
 
 /// One page of a tree is not what was written.
@@ -187,15 +197,76 @@ TEST_F(StorageFailureTest, ADamagedSpoolStaysWhereItIsWhileNoFileCanBeOpenedForT
              .times = StorageFault::forever,
              .path_end = ".partial"});
   for (int i = 0; i < 3; ++i) {
-    EXPECT_FALSE(ask(frame(1, 1000))->frames[0].is_new);
+    EXPECT_TRUE(ask(frame(1, 1000))->intake_trouble);
     clock.advance(1s);
   }
   EXPECT_EQ(log.count("the damaged spool was set aside"), 0);
   EXPECT_EQ(log.count("the spool is damaged"), 1);
   twin.clear_faults();
-  EXPECT_TRUE(ask(frame(1, 1000))->frames[0].is_new);
+  EXPECT_FALSE(ask(frame(1, 1000))->intake_trouble);
   expected.push_back(1000);
   EXPECT_EQ(waiting(), expected);
+}
+
+TEST_F(StorageFailureTest, IdsAreNotGivenOutAgainWhereThereWasNoRoomForACopy) {
+  forget_pages();
+  Question first = spill({1});
+  first.front.push_back(block_of({5}));
+  ask(std::move(first));
+  Question read;
+  read.reads.push_back({0, INT64_MIN, 1U << 20U});
+  const std::vector<Block> old = ask(std::move(read))->reads.at(0).blocks;
+  ASSERT_EQ(old.size(), 2U);
+  damage(twin, "client");
+  twin.fail({.operation = StorageOperation::open,
+             .code = SQLITE_FULL,
+             .times = StorageFault::forever,
+             .path_end = ".partial"});
+  ask(frame(2, 2));
+  EXPECT_EQ(log.count("there was no room for a copy"), 1);
+  Question stop;
+  for (const Block& block : old) stop.settlements.push_back(whole(block));
+  stop.front.push_back(block_of({3, 4}));
+  ask(std::move(stop));
+  EXPECT_EQ(waiting(), (Numbers64{3, 4, 2})) << "what is settled late is of the old spool";
+}
+
+TEST_F(StorageFailureTest, ACopyThatCouldNotTakeItsPlaceAtOnceTakesItLater) {
+  forget_pages();
+  fill(3);
+  damage(twin, "client");
+  twin.fail({.operation = test::StorageOperation::rename,
+             .code = SQLITE_IOERR,
+             .path_end = ".recovered"});
+  EXPECT_TRUE(ask(frame(2, 2))->intake_trouble);
+  EXPECT_FALSE(ask(frame(2, 2))->intake_trouble);
+  EXPECT_EQ(waiting(), (Numbers64{1, 2, 3, 2})) << "and no empty one takes it";
+}
+
+TEST_F(StorageFailureTest, WhatWasSetAsideIsNotOverwritten) {
+  for (int i = 0; i < 2; ++i) {
+    ask(frame(static_cast<std::uint64_t>(i) + 1, 1));
+    agent.reset();
+    twin.put(spool_path, std::string(10'000, 'x'));
+    open();
+  }
+  int set_aside = 0;
+  for (const std::string& path : twin.list()) set_aside += path.find(".damaged-") != path.npos;
+  EXPECT_EQ(set_aside, 2);
+}
+
+TEST_F(StorageFailureTest, AFlippedBitInANameEndsNoStart) {
+  ask(frame(1, 1));
+  agent.reset();
+  const std::string content = twin.content(spool_path);
+  std::size_t found = 0;
+  for (std::size_t at = 0; (at = content.find("audit", at)) != std::string::npos; ++at, ++found) {
+    for (const std::string& path : twin.list()) twin.remove(path);
+    twin.put(spool_path, content);
+    twin.flip_bit(spool_path, at + 1, 2);
+    EXPECT_TRUE(try_open().ok()) << at;
+  }
+  EXPECT_EQ(found, 2U) << "in the table and in its index";
 }
 
 TEST_F(StorageFailureTest, AFileThatIsNoDatabaseIsSetAside) {

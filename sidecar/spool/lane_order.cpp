@@ -1,0 +1,254 @@
+#include "sidecar/spool/lane_order.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+namespace outrider::sidecar {
+namespace {
+
+Amount unsettled_of(const Block& block) {
+  Amount amount{block.events, block.records.size()};
+  if (block.settled.empty()) return amount;
+  std::size_t at = 0;
+  for (std::uint32_t index = 0; index < block.events; ++index) {
+    const std::size_t bytes = record_bytes_at(block.records.data() + at);
+    at += bytes;
+    if (!has_bit(block.settled, index)) continue;
+    --amount.events;
+    amount.bytes -= bytes;
+  }
+  return amount;
+}
+
+}  // namespace
+
+LaneOrder::LaneOrder(const StoredTotals& totals, bool is_fresh_first)
+    : is_fresh_first_(is_fresh_first) {
+  at_mutable(Place::unread) = {totals.events, totals.bytes};
+  at_mutable(Place::scheduled) = {totals.scheduled_events, totals.scheduled_bytes};
+}
+
+// Places ------------------------------------------------------------------------------------------
+
+std::uint64_t LaneOrder::spooled() const {
+  return at(Place::storing).events + at(Place::returning).events + at(Place::unread).events +
+         at(Place::arrived).events + at(Place::kept).events;
+}
+
+std::uint64_t LaneOrder::bytes() const {
+  std::uint64_t bytes = 0;
+  for (const Amount& amount : places_) bytes += amount.bytes;
+  return bytes;
+}
+
+void LaneOrder::remove(Place from, const Amount& amount) {
+  Amount& place = at_mutable(from);
+  assert(from == Place::unread || from == Place::scheduled || place.events >= amount.events);
+  place.events -= std::min(amount.events, place.events);
+  place.bytes -= std::min(amount.bytes, place.bytes);
+  // What damage has taken away without saying how much it was.
+  if (place.events == 0) place.bytes = 0;
+}
+
+void LaneOrder::move(Place from, Place to, const Amount& amount) {
+  remove(from, amount);
+  at_mutable(to) += amount;
+}
+
+// To disk -----------------------------------------------------------------------------------------
+
+void LaneOrder::put_back(const Amount& events, std::uint64_t unsaved) {
+  is_closed_ = true;
+  at_mutable(Place::returning) += events;
+  put_back_.push_back({events.events, unsaved});
+}
+
+void LaneOrder::leave(const Amount& events) {
+  is_closed_ = true;
+  move(Place::taken, Place::kept, events);
+}
+
+std::uint64_t LaneOrder::give_up() {
+  std::uint64_t unsaved = 0;
+  for (const PutBack& part : put_back_) unsaved += part.unsaved;
+  put_back_.clear();
+  move(Place::returning, Place::kept, at(Place::returning));
+  remove(Place::kept, {unsaved, 0});
+  return unsaved;
+}
+
+LaneOrder::Surprise LaneOrder::take(LaneAnswer&& answer) {
+  move(Place::confirming, Place::storing, answer.confirmed);
+  move(Place::confirming, Place::scheduled, answer.confirmed_scheduled);
+  remove(Place::confirming, answer.unconfirmed);
+  remove(Place::storing, answer.unstored);
+  remove(Place::scheduled, answer.unscheduled);
+  move(Place::scheduled, Place::storing, answer.released);
+  remove(Place::scheduled, answer.unreleased);
+  at_mutable(Place::unread) += answer.returned;
+  take_front(answer.front);
+  // What is on disk only may stand before what has come back: then that is read again behind it.
+  move(Place::storing, Place::unread, answer.left);
+  for (Block& block : answer.stored) take_stored(std::move(block));
+  // A read saw all that its group has stored.
+  return answer.read ? take_read(std::move(*answer.read)) : Surprise{};
+}
+
+void LaneOrder::take_front(const Amount& stored) {
+  move(Place::returning, Place::kept, stored);
+  for (std::uint64_t left = stored.events; left > 0 && !put_back_.empty();) {
+    PutBack& part = put_back_.front();
+    const std::uint64_t events = std::min(left, part.events);
+    left -= events;
+    part.events -= events;
+    if (part.events == 0) put_back_.pop_front();
+  }
+}
+
+void LaneOrder::take_stored(Block block) {
+  const Amount amount{block.events, block.records.size()};
+  const bool is_next = at(Place::unread).events == 0 && !is_reading_;
+  const bool may_overtake = is_fresh_first_ && read_early_.size() < early_max;
+  const bool has_room = arrived_memory_ + amount.bytes <= read_ahead_bytes_max;
+  if (is_closed_ || !has_room || !(is_next || may_overtake)) {
+    move(Place::storing, Place::unread, amount);
+    return;
+  }
+  move(Place::storing, Place::arrived, amount);
+  arrived_memory_ += amount.bytes;
+  if (is_next) {
+    read_up_to_ = block.id;
+  } else {
+    read_early_.insert(block.id);
+  }
+  if (!is_fresh_first_) {
+    arrived_.push_back(std::move(block));
+    return;
+  }
+  // Behind what has been begun, and behind those that overtook before it.
+  early_end_ = std::max(early_end_, std::size_t{next_offset_ > 0 ? 1U : 0U});
+  arrived_.insert(arrived_.begin() + static_cast<std::ptrdiff_t>(early_end_), std::move(block));
+  ++early_end_;
+}
+
+// From disk ---------------------------------------------------------------------------------------
+
+std::optional<ReadRequest> LaneOrder::begin_read(LaneIndex lane) {
+  if (is_reading_ || is_closed_ || at(Place::unread).events == 0) return std::nullopt;
+  if (arrived_memory_ >= read_ahead_bytes_max) return std::nullopt;
+  is_reading_ = true;
+  return ReadRequest{lane, read_up_to_, read_ahead_bytes_max - arrived_memory_};
+}
+
+LaneOrder::Surprise LaneOrder::take_read(ReadAnswer answer) {
+  is_reading_ = false;
+  if (answer.has_failed) return {};
+  Surprise surprise;
+  if (is_closed_) {
+    // It may have seen what was put back. What it read stays where it is.
+    surprise.missing = std::min(answer.damaged_events, at(Place::unread).events);
+    remove(Place::unread, {surprise.missing, 0});
+    return surprise;
+  }
+  for (Block& block : answer.blocks) {
+    read_up_to_ = std::max(read_up_to_, block.id);
+    if (read_early_.erase(block.id) > 0) continue;
+    const Amount amount = unsettled_of(block);
+    const std::uint64_t known = at(Place::unread).events;
+    if (amount.events > known) surprise.found += amount.events - known;
+    move(Place::unread, Place::arrived, amount);
+    arrived_memory_ += block.records.size();
+    arrived_.push_back(std::move(block));
+  }
+  skip_settled();
+  read_early_.erase(read_early_.begin(), read_early_.upper_bound(read_up_to_));
+  // What should be there and is not has gone with a damaged database.
+  const std::uint64_t unread = at(Place::unread).events;
+  surprise.missing = answer.is_end ? unread : std::min(answer.damaged_events, unread);
+  remove(Place::unread, {surprise.missing, 0});
+  return surprise;
+}
+
+proto::ByteView LaneOrder::next() const {
+  const std::uint8_t* at = arrived_.front().records.data() + next_offset_;
+  return {at, record_bytes_at(at)};
+}
+
+void LaneOrder::take_next() {
+  const Block& block = arrived_.front();
+  Open& open = open_[block.id];
+  if (open.settled.empty()) {
+    open.created_ns = block.created_ns;
+    open.unsettled = block.events - count_bits(block.settled);
+    open.settled = block.settled;
+    open.settled.resize((block.events + 7) / 8);
+  }
+  const std::size_t bytes = next().size();
+  move(Place::arrived, Place::taken, {1, bytes});
+  next_offset_ += bytes;
+  ++next_index_;
+  skip_settled();
+}
+
+std::uint64_t LaneOrder::created_ns(const RecordOrigin& origin) const {
+  const auto found = open_.find(origin.block);
+  assert(found != open_.end());
+  return found == open_.end() ? 0 : found->second.created_ns;
+}
+
+/// On to the next event that is not settled, and to the next block if there is none.
+void LaneOrder::skip_settled() {
+  while (!arrived_.empty()) {
+    const Block& block = arrived_.front();
+    while (next_offset_ < block.records.size() && has_bit(block.settled, next_index_)) {
+      next_offset_ += next().size();
+      ++next_index_;
+    }
+    if (next_offset_ < block.records.size()) return;
+    arrived_memory_ -= block.records.size();
+    arrived_.pop_front();
+    if (early_end_ > 0) --early_end_;
+    next_index_ = 0;
+    next_offset_ = 0;
+  }
+}
+
+// Done --------------------------------------------------------------------------------------------
+
+bool LaneOrder::settle(const RecordOrigin& origin, std::uint64_t bytes) {
+  const auto found = open_.find(origin.block);
+  assert(found != open_.end());
+  if (found == open_.end()) return false;
+  Open& open = found->second;
+  const bool is_first = touched_.empty();
+  if (open.newly_settled == 0) touched_.push_back(found->first);
+  open.settled[origin.index / 8] |= static_cast<std::uint8_t>(1U << (origin.index % 8));
+  --open.unsettled;
+  ++open.newly_settled;
+  open.newly_settled_bytes += bytes;
+  remove(Place::taken, {1, bytes});
+  return is_first;
+}
+
+void LaneOrder::take_settlements(LaneIndex lane, std::vector<Settlement>& out) {
+  for (const BlockId id : touched_) {
+    const auto found = open_.find(id);
+    Open& open = found->second;
+    Settlement settlement{id,
+                          lane,
+                          std::exchange(open.newly_settled, 0),
+                          std::exchange(open.newly_settled_bytes, 0),
+                          open.unsettled == 0,
+                          {}};
+    if (settlement.is_whole) {
+      open_.erase(found);
+    } else {
+      settlement.settled = open.settled;
+    }
+    out.push_back(std::move(settlement));
+  }
+  touched_.clear();
+}
+
+}  // namespace outrider::sidecar

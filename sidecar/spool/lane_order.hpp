@@ -1,0 +1,172 @@
+// LaneOrder: where each event of a lane is, and which comes next.
+//
+// Used by Lane. A plain value: it knows no disk, clock or ledger, is told what happens, and tells
+// what follows. Owns: blocks that have been read ahead. Errors: none; a caller that names events
+// which are not where it says is stopped by an assertion, but for those on disk: damage removes
+// and uncovers some, and take() says how many.
+// Limits: read_ahead_bytes_max in memory, and a block; early_max blocks that overtook.
+//
+// 1. Every event is in exactly one place, and its bytes with it:
+//
+//     confirming ──> storing ──> unread ──> arrived ──> taken ──> settled: forgotten
+//                       ^ └────────────────────^          └─────> kept
+//        scheduled ─────┘                returning ───────────────^
+//
+// 2. On disk the blocks are in the order of sending. Those up to `read_up_to_`, and those in
+//    `read_early_`, have been in memory; all others are unread. So a block that was stored just now
+//    may come at once if nothing is unread, or if what is fresh overtakes.
+// 3. Each block in `arrived_` has an event that is neither settled nor taken.
+// 4. A block is open from its first event that is taken until the last of its events is settled.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <set>
+#include <unordered_map>
+#include <vector>
+
+#include "sidecar/base/record.hpp"
+#include "sidecar/spool/exchange.hpp"
+#include "sidecar/spool/store.hpp"
+
+namespace outrider::sidecar {
+
+struct Amount {
+  std::uint64_t events = 0;
+  std::uint64_t bytes = 0;
+
+  Amount& operator+=(const Amount& more) {
+    events += more.events;
+    bytes += more.bytes;
+    return *this;
+  }
+};
+
+/// What the disk has made of a lane's part of one group. Taken as a whole: only together do its
+/// parts say what is still unread.
+struct LaneAnswer {
+  Amount confirmed;            ///< of frames: stored
+  Amount confirmed_scheduled;  ///< the same, for later
+  Amount unconfirmed;          ///< of frames: refused, or stored before
+  Amount unstored;             ///< spilled, and not stored
+  Amount unscheduled;          ///< the same, for later
+  Amount released;             ///< scheduled events that are among `left` and `stored`
+  Amount unreleased;           ///< scheduled events that could not be read
+  Amount returned;             ///< dead letters that a person put back; on disk only
+  Amount front;                ///< stored of what was put back
+  Amount left;                 ///< stored, and on disk only
+  std::vector<Block> stored;   ///< and in memory again
+  std::optional<ReadAnswer> read;
+};
+
+class LaneOrder {
+ public:
+  static constexpr std::uint64_t read_ahead_bytes_max = 512U << 10U;
+  static constexpr std::size_t early_max = 4096;
+
+  enum class Place : std::uint8_t {
+    confirming,  ///< of frames that are not on disk yet
+    scheduled,   ///< on disk until due, or on its way there
+    storing,     ///< on its way to disk
+    returning,   ///< the same, to stand before all others
+    unread,      ///< on disk only
+    arrived,     ///< in memory again, next() comes to it
+    taken,       ///< its destination holds it
+    kept,        ///< on disk only, until the next run
+  };
+
+  /// What take() finds besides: events on disk that nobody knew, or that are not there.
+  struct Surprise {
+    std::uint64_t found = 0;
+    std::uint64_t missing = 0;
+  };
+
+  LaneOrder(const StoredTotals& totals, bool is_fresh_first);
+
+  Amount at(Place place) const { return places_[static_cast<std::size_t>(place)]; }
+  /// On disk or on the way there, and not in memory.
+  std::uint64_t spooled() const;
+  /// On disk or on the way there.
+  std::uint64_t bytes() const;
+
+  // To disk ---------------------------------------------------------------------------------------
+
+  /// To `confirming`, `scheduled` or `storing`.
+  void add(Place place, std::uint64_t bytes) { at_mutable(place) += {1, bytes}; }
+  /// Events of a frame that is not handed over after all.
+  void withdraw(std::uint64_t bytes) { remove(Place::confirming, {1, bytes}); }
+  /// They go before everything else, for the next run; nothing is read any more. `unsaved` of them
+  /// are nowhere else on disk.
+  void put_back(const Amount& events, std::uint64_t unsaved);
+  /// Events that are taken stay on disk where they are, for the next run.
+  void leave(const Amount& events);
+  /// What was put back and is not stored never will be. Returns how many of it are lost.
+  std::uint64_t give_up();
+
+  /// The disk's answer.
+  Surprise take(LaneAnswer&& answer);
+
+  // From disk -------------------------------------------------------------------------------------
+
+  /// What to read next; nothing if that has been asked for, or there is nothing, or no room.
+  std::optional<ReadRequest> begin_read(LaneIndex lane);
+  bool has_next() const { return !arrived_.empty(); }
+  /// The next event as a stored record; valid until take_next().
+  proto::ByteView next() const;
+  RecordOrigin next_origin() const { return {arrived_.front().id, next_index_}; }
+  void take_next();
+
+  /// When the block of an event that was taken, and is not settled, was stored.
+  std::uint64_t created_ns(const RecordOrigin& origin) const;
+
+  // Done ------------------------------------------------------------------------------------------
+
+  /// An event that was taken need not be kept. True for the first since take_settlements().
+  bool settle(const RecordOrigin& origin, std::uint64_t bytes);
+  /// Adds what was settled since this was last called.
+  void take_settlements(LaneIndex lane, std::vector<Settlement>& out);
+
+ private:
+  /// A block of which events are taken.
+  struct Open {
+    std::uint64_t created_ns = 0;
+    std::uint32_t unsettled = 0;
+    Bytes settled;
+    // Since the last settlement that was asked for.
+    std::uint32_t newly_settled = 0;
+    std::uint64_t newly_settled_bytes = 0;
+  };
+  /// What one put_back() has put back and is not stored.
+  struct PutBack {
+    std::uint64_t events;
+    std::uint64_t unsaved;
+  };
+
+  Amount& at_mutable(Place place) { return places_[static_cast<std::size_t>(place)]; }
+  void remove(Place from, const Amount& amount);
+  void move(Place from, Place to, const Amount& amount);
+  void take_stored(Block block);
+  void take_front(const Amount& stored);
+  Surprise take_read(ReadAnswer answer);
+  void skip_settled();
+
+  bool is_fresh_first_;
+  std::array<Amount, 8> places_{};
+  std::deque<PutBack> put_back_;
+  BlockId read_up_to_ = INT64_MIN;
+  std::set<BlockId> read_early_;  ///< beyond read_up_to_
+  bool is_reading_ = false;
+  bool is_closed_ = false;
+
+  std::deque<Block> arrived_;
+  std::uint32_t next_index_ = 0;  ///< in the first of them
+  std::size_t next_offset_ = 0;
+  std::size_t early_end_ = 0;         ///< behind the last of them that overtook
+  std::uint64_t arrived_memory_ = 0;  ///< bytes of all of them
+  std::unordered_map<BlockId, Open> open_;
+  std::vector<BlockId> touched_;  ///< of open_: with new settlements
+};
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,54 @@
+// PutBack: the events that a stop, or the end of a destination, sends back to disk, in their order.
+//
+// Used by Backlog, which adds every event that it gives up, and by Lane, which decides: if all of
+// them stand on disk already they stay where they are; else all are written anew before everything
+// else, so that their order holds, and those that stood there are settled. Each keeps the time
+// since when it was on disk: a block has events of one second. Owns copies of the records, in
+// blocks. Limits: none of its own; the queue's.
+#pragma once
+
+#include <vector>
+
+#include "sidecar/base/record.hpp"
+#include "sidecar/spool/lane_order.hpp"
+
+namespace outrider::sidecar {
+
+class PutBack {
+ public:
+  struct Saved {
+    RecordOrigin origin;
+    std::uint64_t bytes;
+  };
+
+  std::vector<Block> blocks;
+  std::vector<Saved> saved;   ///< those that stand on disk
+  std::uint64_t unsaved = 0;  ///< how many do not
+
+  /// `created_ns`: since when it is on disk.
+  void add(const RecordView& record, std::uint64_t created_ns, const Now& now) {
+    const std::size_t bytes = stored_record_bytes(record);
+    if (record.origin) {
+      saved.push_back({*record.origin, bytes});
+    } else {
+      ++unsaved;
+    }
+    if (blocks.empty() || !has_room(blocks.back(), bytes, created_ns)) {
+      blocks.emplace_back().created_ns = created_ns;
+    }
+    Block& block = blocks.back();
+    block.records.resize(block.records.size() + bytes);
+    write_stored_record(record, now, block.records.data() + block.records.size() - bytes);
+    ++block.events;
+  }
+
+ private:
+  static bool has_room(const Block& block, std::size_t bytes, std::uint64_t created_ns) {
+    constexpr std::uint64_t second_ns = 1'000'000'000;
+    return block.events < Store::block_events_max &&
+           block.records.size() + bytes <= Store::block_bytes_max &&
+           created_ns >= block.created_ns && created_ns - block.created_ns < second_ns;
+  }
+};
+
+}  // namespace outrider::sidecar

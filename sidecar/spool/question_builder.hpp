@@ -1,0 +1,78 @@
+// QuestionBuilder: the question that grows while another is answered, and the room that is left.
+//
+// Used by the lanes, which may ask it for what stands here first and for nothing else, and by
+// Spool, which owns it, adds frames and hands it over. Thread: the sidecar's one. Owns: the
+// question. Limits: bytes_max of all lanes together, on disk or on the way there; spilled_bytes_max
+// of events that are spilled. Who asks looks for room first.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "sidecar/base/record.hpp"
+#include "sidecar/spool/exchange.hpp"
+
+namespace outrider::sidecar {
+
+class QuestionBuilder {
+ public:
+  static constexpr std::uint64_t spilled_bytes_max = 16U << 20U;
+  static constexpr std::uint64_t busy_bytes = 4U << 20U;
+
+  explicit QuestionBuilder(std::uint64_t bytes_max) : bytes_max_(bytes_max) {}
+
+  // What a lane may ask ---------------------------------------------------------------------------
+
+  bool has_room(std::uint64_t bytes) const { return bytes_ + bytes <= bytes_max_; }
+  bool has_room_to_spill(std::uint64_t bytes) const {
+    return spilled_bytes_ + bytes <= spilled_bytes_max && has_room(bytes);
+  }
+  bool has_many_dead() const { return dead_bytes_ >= busy_bytes; }
+  /// A lane's bytes, on disk and on the way there, are others now.
+  void count_bytes(std::uint64_t before, std::uint64_t now) { bytes_ += now - before; }
+
+  void spill(LaneIndex lane, const RecordView& record, std::uint64_t due_ns, const Now& now);
+  void put_front(Block block) { question_->front.push_back(std::move(block)); }
+  void read(const ReadRequest& request) { question_->reads.push_back(request); }
+  void bury(DeadLetter letter);
+  /// It has settlements, which it will be asked for when the question goes.
+  void note_settled(LaneIndex lane) { settled_lanes_.push_back(lane); }
+
+  // For Spool -------------------------------------------------------------------------------------
+
+  Question& question() { return *question_; }
+  const Question& question() const { return *question_; }
+  bool is_busy() const { return bytes_gathered_ >= busy_bytes; }
+  bool is_empty() const { return question_->is_empty() && settled_lanes_.empty(); }
+  void add_frame(ConfirmedFrame frame, const std::vector<Entry>& entries, const Bytes& bytes);
+  std::vector<LaneIndex> take_settled_lanes() { return std::exchange(settled_lanes_, {}); }
+  /// What has grown until now.
+  std::unique_ptr<Question> take();
+  /// The disk failed: what must not be forgotten is asked for again, before all others.
+  void ask_again(Question& failed);
+
+ private:
+  std::uint64_t bytes_max_;
+  std::unique_ptr<Question> question_ = std::make_unique<Question>();
+  std::vector<LaneIndex> settled_lanes_;
+  std::uint64_t bytes_ = 0;           ///< of all lanes
+  std::uint64_t bytes_gathered_ = 0;  ///< that its new events and frames take
+  std::uint64_t spilled_bytes_ = 0;   ///< of them, spilled events
+  std::uint64_t dead_bytes_ = 0;
+};
+
+/// Appends the record as it is on disk.
+Entry write_entry(Bytes& out, LaneIndex lane, const RecordView& record, std::uint64_t due_ns,
+                  const Now& now);
+
+template <typename T>
+void put_before(std::vector<T>& first, std::vector<T>& second) {
+  std::move(second.begin(), second.end(), std::back_inserter(first));
+  second = std::move(first);
+}
+
+}  // namespace outrider::sidecar

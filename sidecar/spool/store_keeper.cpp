@@ -1,0 +1,346 @@
+#include "sidecar/spool/store_keeper.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "sidecar/base/fault_point.hpp"
+#include "sidecar/base/units.hpp"
+#include "sidecar/spool/salvage.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+constexpr Duration trouble_line_interval = std::chrono::minutes(1);
+constexpr Duration room_look_interval = std::chrono::seconds(1);
+constexpr std::uint64_t room_look_bytes = 8U << 20U;
+/// What a transaction takes besides its records, and what the reserve leaves free.
+constexpr std::uint64_t room_slack = 1U << 20U;
+/// The tables of a spool that is empty take less.
+constexpr std::uint64_t tables_bytes = 256U << 10U;
+constexpr Duration house_keeping_interval = std::chrono::minutes(10);
+constexpr Duration log_look_interval = std::chrono::seconds(1);
+/// For other programs' locks: the storage thread has more to do than to wait.
+constexpr std::chrono::milliseconds lock_wait = std::chrono::milliseconds(100);
+constexpr Duration give_back_interval = std::chrono::milliseconds(100);
+
+template <typename Value>
+void finish(const Result<Value>& result) {
+  if (!result.ok()) throw SqliteError::other(result.error().message);
+}
+
+std::string log_path(const std::string& path) {
+  return path + "-wal";
+}
+
+}  // namespace
+
+StorageTrouble trouble_of(const std::exception& error) {
+  const auto* known = dynamic_cast<const SqliteError*>(&error);
+  return known != nullptr ? known->trouble() : StorageTrouble::failing;
+}
+
+// Opening and mending -----------------------------------------------------------------------------
+
+Status StoreKeeper::take() {
+  return disk_->lock(settings_.path);
+}
+
+void StoreKeeper::open(const Now& now) {
+  for (bool is_mended = false;;) {
+    try {
+      // Of a replacement that could not be finished there may be a copy that nobody must pass over.
+      finish(finish_replacement(settings_.path, *disk_, now));
+      finish(disk_->prepare(settings_.path));
+      const bool is_new = check_empty();
+      store_ = std::make_unique<Store>(Database(settings_.path, OpenMode::create, disk_->vfs()));
+      file_ = disk_->look_at(settings_.path).value_or(FileMark{});
+      log_file_.reset();
+      if (is_new) log_.info("a new spool was made", {{"path", settings_.path}});
+      read_state();
+      prepare_log();
+      take_reserve();
+      store_->database().wait_for_locks(lock_wait);
+      return;
+    } catch (const std::exception& error) {
+      store_.reset();
+      if (trouble_of(error) == StorageTrouble::full && give_back_reserve()) continue;
+      if (trouble_of(error) != StorageTrouble::damaged || is_mended) throw;
+      replace_store(error.what(), now);
+      is_mended = true;
+    }
+  }
+}
+
+/// True: there is nothing yet.
+bool StoreKeeper::check_empty() {
+  const auto file = disk_->look_at(settings_.path);
+  const auto log = disk_->look_at(log_path(settings_.path));
+  if (file && file->bytes > 0) return false;
+  if (!log || log->bytes == 0) return true;
+  give_first_pages(settings_.path, *disk_);
+  throw SqliteError::damaged("it is empty, and its write-ahead log is not");
+}
+
+bool StoreKeeper::mend(const std::string& reason, const Now& now) {
+  try {
+    replace_store(reason, now);
+    open(now);
+    return true;
+  } catch (const std::exception&) {
+    store_.reset();
+    return false;
+  }
+}
+
+void StoreKeeper::read_state() {
+  store_->begin(true);
+  destinations_.clear();
+  for (const std::string& lane : settings_.lanes)
+    destinations_.push_back(store_->destination(lane));
+  // What a person had put back is among the totals.
+  store_->take_returned();
+  if (used_ids_) store_->use_ids_beyond(*used_ids_);
+  store_->commit();
+  state_ = {};
+  const auto known = store_->destinations();
+  for (const std::string& lane : settings_.lanes) {
+    const auto found = known.find(lane);
+    if (found == known.end()) {
+      throw SqliteError::damaged("the index of the destinations is not that of their table");
+    }
+    state_.lanes.push_back(found->second.second);
+  }
+  for (const auto& [name, destination] : known) {
+    const StoredTotals& totals = destination.second;
+    const bool is_configured =
+        std::find(settings_.lanes.begin(), settings_.lanes.end(), name) != settings_.lanes.end();
+    if (is_configured || totals.events + totals.scheduled_events == 0) continue;
+    log_.warn("the spool holds events for a destination that is not configured; they stay there",
+              {{"destination", name},
+               {"events", std::to_string(totals.events + totals.scheduled_events)}});
+  }
+  state_.marks = store_->marks();
+}
+
+void StoreKeeper::replace_store(const std::string& reason, const Now& now) {
+  if (store_) used_ids_ = store_->block_ids();
+  store_.reset();
+  if (!std::exchange(is_damage_told_, true)) {
+    log_.error("the spool is damaged; what can be read of it is copied into a new one",
+               {{"path", settings_.path}, {"because", reason}});
+  }
+  const auto replaced = replace_damaged(settings_.path, *disk_, now);
+  if (!replaced.ok()) throw SqliteError::other(replaced.error().message);
+  is_damage_told_ = false;
+  const Salvaged& salvaged = replaced.value();
+  log_.error(salvaged.has_copy
+                 ? "the damaged spool was set aside; keep it until you know that nothing is missing"
+                 : "the damaged spool was set aside whole, for there was no room for a copy",
+             {{"set_aside", salvaged.damaged_path},
+              {"events_kept", std::to_string(salvaged.events)},
+              {"dead_letters_kept", std::to_string(salvaged.dead)},
+              {"unreadable", std::to_string(salvaged.unreadable)}});
+}
+
+std::optional<LaneIndex> StoreKeeper::lane_of(DestinationId destination) const {
+  const auto found = std::find(destinations_.begin(), destinations_.end(), destination);
+  if (found == destinations_.end()) return std::nullopt;
+  return static_cast<LaneIndex>(found - destinations_.begin());
+}
+
+// Trouble -----------------------------------------------------------------------------------------
+
+void StoreKeeper::note_trouble(const std::exception& error, const Now& now) {
+  if (store_) store_->roll_back();
+  is_in_trouble_ = true;
+  const StorageTrouble trouble = trouble_of(error);
+  const auto* known = dynamic_cast<const SqliteError*>(&error);
+  is_log_in_doubt_ = is_log_in_doubt_ || (known != nullptr && known->may_leave_gap());
+  // Room for what makes room.
+  if (trouble == StorageTrouble::full && give_back_reserve()) {
+    next_house_keeping_ = now.mono + house_keeping_interval;
+  }
+  if (now.mono < next_trouble_line_) return;
+  next_trouble_line_ = now.mono + trouble_line_interval;
+  log_.error(trouble == StorageTrouble::full
+                 ? "the spool's disk is full; nothing new is stored until there is room"
+                 : "the spool cannot be written; it is tried again",
+             {{"path", settings_.path}, {"because", error.what()}});
+}
+
+void StoreKeeper::note_recovery() {
+  if (!is_in_trouble_) return;
+  is_in_trouble_ = false;
+  next_trouble_line_ = {};
+  log_.info("the spool can be written again", {{"path", settings_.path}});
+}
+
+void StoreKeeper::say_damaged(LaneIndex lane, std::uint64_t events) {
+  log_.error("blocks in the spool are damaged; they were set aside in its table `damaged`",
+             {{"destination", settings_.lanes[lane]}, {"events", std::to_string(events)}});
+}
+
+// The log and the room ----------------------------------------------------------------------------
+
+void StoreKeeper::prepare_promise() {
+  check_files();
+  make_log_safe();
+}
+
+/// What is written to a file without a name is gone with this process.
+void StoreKeeper::check_files() {
+  const auto file = disk_->look_at(settings_.path);
+  const auto log = disk_->look_at(log_path(settings_.path));
+  const bool is_same = file && file->id == file_.id && file->bytes > 0 &&
+                       (!log_file_ || (log && log->id == log_file_->id));
+  if (!is_same) {
+    throw SqliteError::other(
+        "its files were deleted, replaced or emptied while they are in use; restart the sidecar");
+  }
+  log_file_ = log;
+}
+
+/// A sync that failed is not made good by the next one: the system has forgotten what it could not
+/// write, and says nothing of it again. Settlements that were committed without a sync may be such
+/// a gap in the log, and what is committed behind a gap is lost with the power. So everything
+/// leaves the log before something is promised again.
+void StoreKeeper::make_log_safe() {
+  if (!is_log_in_doubt_ || !settings_.is_synced) return;
+  if (store_->empty_log()) {
+    stretch_log();
+  } else {
+    // Somebody reads it. Inside of a transaction nobody else writes to it.
+    store_->commit_mark([this] {
+      const Status status = disk_->write_again(log_path(settings_.path));
+      if (!status.ok()) throw SqliteError::other(status.error().message);
+    });
+  }
+  is_log_in_doubt_ = false;
+}
+
+/// At the start, so that the first who waits for an answer does not wait for this.
+void StoreKeeper::prepare_log() {
+  try {
+    make_log_safe();
+    if (!settings_.is_synced) stretch_log();
+  } catch (const SqliteError& error) {
+    // Then before the first promise.
+    store_->roll_back();
+    if (error.trouble() == StorageTrouble::damaged) throw;
+  }
+}
+
+void StoreKeeper::stretch_log() {
+  const std::uint64_t needed = settings_.log_bytes + reserve_bytes() + settings_.free_bytes_min;
+  if (disk_->free_bytes(settings_.path) >= needed) store_->stretch_log(settings_.log_bytes);
+}
+
+std::uint64_t StoreKeeper::reserve_bytes() const {
+  return std::max(settings_.log_bytes, reserve_bytes_min);
+}
+
+void StoreKeeper::take_reserve() {
+  const bool is_possible = disk_->exists(reserve_path(settings_.path)) ||
+                           disk_->free_bytes(settings_.path) >= reserve_bytes() + room_slack;
+  has_reserve_ = is_possible && disk_->take_reserve(settings_.path, reserve_bytes());
+}
+
+/// False: there is none.
+bool StoreKeeper::give_back_reserve() {
+  has_reserve_ = false;
+  if (!disk_->exists(reserve_path(settings_.path))) return false;
+  disk_->give_back_reserve(settings_.path);
+  return true;
+}
+
+std::uint64_t StoreKeeper::log_bytes_more() {
+  const auto log = disk_->look_at(log_path(settings_.path));
+  const std::uint64_t always = std::max(settings_.log_bytes, log_bytes);
+  return log && log->bytes > always ? log->bytes - always : 0;
+}
+
+void StoreKeeper::look_for_room() {
+  const bool has_disk = disk_->free_bytes(settings_.path) >= settings_.free_bytes_min;
+  room_ = has_disk ? UINT64_MAX : 0;
+  used_ = 0;
+  if (!store_) return;
+  try {
+    if (!has_disk) room_ = store_->unused_bytes();
+    used_ = store_->used_bytes() + log_bytes_more();
+  } catch (const std::exception&) {
+    // The transaction will say it.
+  }
+}
+
+std::optional<StorageTrouble> StoreKeeper::lack_of_room(std::uint64_t bytes, const Now& now) {
+  if (now.mono >= next_room_look_ || written_since_look_ >= room_look_bytes) {
+    next_room_look_ = now.mono + room_look_interval;
+    written_since_look_ = 0;
+    look_for_room();
+  }
+  const std::uint64_t written = written_since_look_ + bytes;
+  std::optional<StorageTrouble> lack;
+  if (used_ + written > tables_bytes && used_ + written - tables_bytes > settings_.bytes_max)
+    lack = StorageTrouble::at_limit;
+  // A record takes a row, which may take a page more than it fills.
+  if (2 * written + room_slack > room_) lack = StorageTrouble::full;
+  say_room(lack);
+  return lack;
+}
+
+void StoreKeeper::say_room(std::optional<StorageTrouble> lack) {
+  if (lack == std::exchange(lack_, lack)) return;
+  if (!lack) {
+    log_.info("the spool's disk has room again");
+  } else if (*lack == StorageTrouble::full) {
+    log_.error(
+        "the spool's disk has too little room; nothing new is stored until there is more",
+        {{"path", settings_.path}, {"free_bytes_min", format_size(settings_.free_bytes_min)}});
+  } else {
+    log_.error(
+        "the spool's file is as large as it may be; nothing new is stored until events leave",
+        {{"path", settings_.path}, {"bytes_max", format_size(settings_.bytes_max)}});
+  }
+}
+
+// Keeping house -----------------------------------------------------------------------------------
+
+void StoreKeeper::keep_house(const Now& now) {
+  if (!store_) return;
+  try {
+    keep_log(now);
+    if (now.mono < next_house_keeping_) return;
+    next_house_keeping_ = now.mono + house_keeping_interval;
+    trim(now);
+    if (store_->give_back_pages()) next_house_keeping_ = now.mono + give_back_interval;
+    if (!has_reserve_) take_reserve();
+  } catch (const std::exception& error) {
+    note_trouble(error, now);
+  }
+}
+
+void StoreKeeper::keep_log(const Now& now) {
+  if (store_->database().wal_pages() >
+      (has_reserve_ ? wal_pages_max : wal_pages_max_without_reserve)) {
+    fault_point("before_checkpoint");
+    store_->database().checkpoint();
+    fault_point("after_checkpoint");
+  }
+  if (now.mono < next_log_look_) return;
+  next_log_look_ = now.mono + log_look_interval;
+  is_log_long_ = log_bytes_more() > 0;
+  if (!is_log_long_ || !store_->empty_log()) return;
+  is_log_long_ = false;
+  stretch_log();
+}
+
+void StoreKeeper::trim(const Now& now) {
+  store_->begin(false);
+  const std::uint64_t removed = trim_dead(now);
+  store_->commit();
+  if (removed == 0) return;
+  log_.warn("the oldest dead letters were removed, for there are too many or they are too old",
+            {{"events", std::to_string(removed)}});
+}
+
+}  // namespace outrider::sidecar

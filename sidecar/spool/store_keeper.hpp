@@ -1,0 +1,150 @@
+// StoreKeeper: keeps the spool's database fit to be written: opens and mends it, and looks after
+// its log, its reserve, its room and its oldest dead letters.
+//
+// Used by StorageAgent; GroupWriter writes to the store that it has open. Thread: after open(), the
+// storage thread's. Owns: the store and the disk.
+// Fails with: what open(), prepare_promise() and trim_dead() throw, which note_trouble() takes. All
+// other trouble is noted and said here.
+//
+// Invariants:
+//   - Nothing is promised over a gap in the log, nor in a file that the next start would not find:
+//     prepare_promise() comes before each transaction that takes something in.
+//   - A reader costs room, and never time: nothing waits until it ends, and the log becomes short
+//     again when it has.
+//   - Room is what the disk has beyond free_bytes_min, or what the database itself does not use:
+//     a spool that was drained takes in again, however full the disk is.
+//   - The reserve lies on the disk, as large as the log may become, or was given back for what
+//     makes room: a spool on a full disk opens, and lets go what is settled.
+//   - Ids of blocks that were given out in this run are not given out again, whatever was lost.
+//   - What is told of the disk (state) is read anew by every opening, the first one and each after
+//     damage, by the same lines.
+#pragma once
+
+#include <algorithm>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sidecar/base/log.hpp"
+#include "sidecar/base/result.hpp"
+#include "sidecar/spool/disk.hpp"
+#include "sidecar/spool/exchange.hpp"
+#include "sidecar/spool/store.hpp"
+
+namespace outrider::sidecar {
+
+struct StorageSettings {
+  std::string path;
+  bool is_synced = true;  ///< sync = full
+  /// Of the database without its dead letters, and of what its log has beyond log_bytes; events of
+  /// destinations that are not configured any more are among it.
+  std::uint64_t bytes_max = UINT64_MAX;
+  std::uint64_t free_bytes_min = 0;  ///< new events are refused when less than this is free
+  DeadLimits dead;
+  std::uint64_t log_bytes = 0;     ///< the write-ahead log has this length from the start
+  std::vector<std::string> lanes;  ///< names of the destinations, in their order
+};
+
+/// What the sidecar's thread has to know of the spool when it starts.
+struct SpoolState {
+  std::vector<StoredTotals> lanes;
+  std::vector<ScheduleMark> marks;
+};
+
+/// What any exception on the storage thread means for the spool.
+StorageTrouble trouble_of(const std::exception& error);
+
+class StoreKeeper {
+ public:
+  static constexpr std::uint64_t reserve_bytes_min = 4U << 20U;
+  static constexpr int wal_pages_max = 4096;
+  /// The same while there is no reserve: it must not become larger than what is left.
+  static constexpr int wal_pages_max_without_reserve = 256;
+  /// What that is in bytes, with what one group adds.
+  static constexpr std::uint64_t log_bytes = 20U << 20U;
+
+  StoreKeeper(StorageSettings settings, std::unique_ptr<Disk> disk, Log& log)
+      : settings_(std::move(settings)), disk_(std::move(disk)), log_(log) {}
+
+  /// Makes the spool its own, once; then open().
+  Status take();
+  /// Opens or makes the store. A damaged one is mended. Throws if none is open.
+  void open(const Now& now);
+  /// Replaces the damaged store and opens the new one. False: none is open.
+  bool mend(const std::string& reason, const Now& now);
+
+  bool is_open() const { return store_ != nullptr; }
+  Store& store() { return *store_; }
+  const SpoolState& state() const { return state_; }
+  bool is_synced() const { return settings_.is_synced; }
+  DestinationId destination(LaneIndex lane) const { return destinations_.at(lane); }
+  /// Nothing: it is not configured.
+  std::optional<LaneIndex> lane_of(DestinationId destination) const;
+
+  /// Before a transaction that takes something in; not inside of one.
+  void prepare_promise();
+  /// Inside of a transaction. Returns how many dead letters were beyond the limits.
+  std::uint64_t trim_dead(const Now& now) { return store_->trim_dead(settings_.dead, now); }
+  /// Why so much may not be taken in; nothing: it may.
+  std::optional<StorageTrouble> lack_of_room(std::uint64_t bytes, const Now& now);
+  void note_written(std::uint64_t bytes) { written_since_look_ += bytes; }
+  void say_damaged(LaneIndex lane, std::uint64_t events);
+
+  /// Undoes what is open of a transaction, and sees to what may help the next one.
+  void note_trouble(const std::exception& error, const Now& now);
+  /// Something new was stored.
+  void note_recovery();
+
+  /// Between transactions.
+  void keep_house(const Now& now);
+  MonoTime next_deadline() const {
+    return is_log_long_ ? std::min(next_log_look_, next_house_keeping_) : next_house_keeping_;
+  }
+
+ private:
+  void replace_store(const std::string& reason, const Now& now);
+  bool check_empty();
+  void read_state();
+  void check_files();
+  void make_log_safe();
+  void prepare_log();
+  void keep_log(const Now& now);
+  void stretch_log();
+  std::uint64_t reserve_bytes() const;
+  void take_reserve();
+  bool give_back_reserve();
+  void look_for_room();
+  void say_room(std::optional<StorageTrouble> lack);
+  /// What the log has beyond what it always has.
+  std::uint64_t log_bytes_more();
+  void trim(const Now& now);
+
+  StorageSettings settings_;
+  std::unique_ptr<Disk> disk_;
+  Log& log_;
+  std::unique_ptr<Store> store_;
+  std::vector<DestinationId> destinations_;  ///< by lane
+  SpoolState state_;
+  std::optional<BlockIds> used_ids_;  ///< of the store that was replaced last
+
+  MonoTime next_house_keeping_{};
+  MonoTime next_trouble_line_{};
+  MonoTime next_room_look_{};
+  MonoTime next_log_look_{};
+  std::uint64_t written_since_look_ = 0;
+  std::uint64_t room_ = 0;  ///< then
+  std::uint64_t used_ = 0;  ///< then
+  std::optional<StorageTrouble> lack_;
+  bool has_reserve_ = false;
+  bool is_log_long_ = false;  ///< longer than it need be
+  FileMark file_;             ///< the database that is open
+  std::optional<FileMark> log_file_;
+  bool is_in_trouble_ = false;
+  bool is_damage_told_ = false;  ///< and it is not replaced yet
+  /// What was written to it unsynced may never become safe; also by the process before this one.
+  bool is_log_in_doubt_ = true;
+};
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,310 @@
+// The storage agent where there is little room: free pages, quotas, the reserve, the log.
+
+#include <cerrno>
+
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+
+#include "unit/spool/spool_fixture.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+using namespace std::chrono_literals;
+using test::StorageFault;
+using test::StorageOperation;
+
+class StorageRoomTest : public SpoolFixture {
+ protected:
+  void leave_free(std::uint64_t bytes) {
+    twin.set_bytes_max(UINT64_MAX);
+    twin.set_bytes_max(UINT64_MAX - twin.free_bytes() + bytes);
+  }
+
+  void store_blocks(std::uint64_t blocks) {
+    for (std::uint64_t i = 0; i < blocks; ++i) {
+      Question question;
+      for (std::uint64_t event = 0; event < 2000; ++event) {
+        question.spilled.push_back(add_bytes(question, 0, i * 2000 + event));
+      }
+      ASSERT_FALSE(ask(std::move(question))->intake_trouble);
+    }
+  }
+
+  std::vector<Block> read_all() {
+    Question question;
+    question.reads.push_back({0, INT64_MIN, 1U << 30U});
+    return std::move(ask(std::move(question))->reads.at(0).blocks);
+  }
+
+  void settle_all() {
+    for (const Block& block : read_all()) {
+      Question question;
+      question.settlements.push_back(whole(block));
+      ASSERT_FALSE(ask(std::move(question))->has_failed);
+    }
+  }
+
+  static DeadLetter dead_letter(const Now& now) {
+    return {0, DeadReason::refused, 400, 1, 1, now.wall_ns(), "", stored_record(5)};
+  }
+};
+
+TEST_F(StorageRoomTest, PagesOfTheDatabaseThatNothingUsesAreRoom) {
+  settings.free_bytes_min = 1'000'000;
+  open();
+  store_blocks(20);
+  leave_free(500'000);
+  clock.advance(2s);
+  EXPECT_EQ(ask(frame(1, 1))->intake_trouble, StorageTrouble::full);
+  settle_all();
+  clock.advance(2s);
+  EXPECT_FALSE(ask(frame(1, 1))->intake_trouble) << "all of it was delivered";
+  agent.reset();
+  leave_free(500'000);
+  open();
+  EXPECT_FALSE(ask(frame(2, 2))->intake_trouble) << "and at the next start";
+}
+
+TEST_F(StorageRoomTest, WhatIsTakenIntoFreePagesIsCounted) {
+  settings.free_bytes_min = 1'000'000;
+  open();
+  store_blocks(20);
+  settle_all();
+  leave_free(500'000);
+  clock.advance(2s);
+  std::uint64_t taken = 0;
+  while (!ask(spill(Numbers64(2000, 1)))->intake_trouble) {
+    clock.advance(100ms);
+    ASSERT_LT(++taken, 20U) << "the file would have grown";
+  }
+  EXPECT_GT(taken, 2U);
+}
+
+TEST_F(StorageRoomTest, EveryErrorThatMeansNoRoomIsOne) {
+  open();
+  for (const StorageFault& fault :
+       {StorageFault{StorageOperation::write, SQLITE_IOERR_WRITE, 1, 1, EDQUOT},
+        StorageFault{StorageOperation::write, SQLITE_IOERR_WRITE, 1, 1, EFBIG},
+        StorageFault{StorageOperation::sync, SQLITE_IOERR_FSYNC, 1, 1, ENOSPC}}) {
+    twin.fail(fault);
+    EXPECT_EQ(ask(frame(1, 1))->intake_trouble, StorageTrouble::full) << fault.error;
+    EXPECT_FALSE(twin.exists(reserve_path(spool_path)));
+    twin.clear_faults();
+    crash();
+    open();
+  }
+  EXPECT_FALSE(ask(frame(1, 1))->intake_trouble);
+}
+
+TEST_F(StorageRoomTest, AFullDiskOpensByItsReserve) {
+  open();
+  ask(frame(1, 1));
+  agent.reset();
+  // Of the shared memory, after a clean stop.
+  twin.fail({.operation = StorageOperation::shm_map, .code = SQLITE_IOERR_SHMSIZE});
+  leave_free(0);
+  open();
+  EXPECT_FALSE(twin.exists(reserve_path(spool_path)));
+  const Block block = read_all().at(0);
+  Question question;
+  question.settlements.push_back(whole(block));
+  EXPECT_FALSE(ask(std::move(question))->has_failed);
+  EXPECT_TRUE(waiting().empty());
+}
+
+TEST_F(StorageRoomTest, TheReserveIsAsLargeAsTheLog) {
+  settings.log_bytes = 8U << 20U;
+  open();
+  EXPECT_GE(twin.content(reserve_path(spool_path)).size(), settings.log_bytes);
+}
+
+TEST_F(StorageRoomTest, TheLogIsNotMadeLongWhereThereIsNoRoomForIt) {
+  settings.log_bytes = 8U << 20U;
+  leave_free(10U << 20U);
+  open();
+  EXPECT_TRUE(twin.exists(reserve_path(spool_path)));
+  EXPECT_LT(twin.content(std::string(spool_path) + "-wal").size(), 1'000'000U);
+}
+
+TEST_F(StorageRoomTest, WhatIsSettledDoesNotWaitBehindWhatIsDue) {
+  open();
+  const Block old = ask(frame(1, 1))->stored.at(0);
+  Question later;
+  add_frame(later, 1, 2, 2, clock.now().wall_ns() + 1'000'000'000);
+  ask(std::move(later));
+  clock.advance(2s);
+  twin.fail({.operation = StorageOperation::write, .code = SQLITE_FULL, .path_end = "-wal"});
+  Question question;
+  question.settlements.push_back(whole(old));
+  EXPECT_FALSE(ask(std::move(question))->has_failed);
+  EXPECT_TRUE(waiting().empty());
+}
+
+TEST_F(StorageRoomTest, DeadLettersThatHousekeepingRemovesAreSaid) {
+  open();
+  for (int i = 0; i < 5; ++i) {
+    Question question;
+    question.dead.push_back(dead_letter(clock.now()));
+    ask(std::move(question));
+  }
+  agent.reset();
+  settings.dead.events_max = 2;
+  open();
+  agent->do_work(clock.now());
+  EXPECT_EQ(tables()["audit"].dead.size(), 2U);
+  EXPECT_EQ(log.count("the oldest dead letters were removed"), 1);
+}
+
+TEST_F(StorageRoomTest, NoExceptionLeavesATurn) {
+  open();
+  Question question = frame(1, 1);
+  question.settlements.push_back({1, 99, 1, 1, true, {}});  // of no lane
+  EXPECT_TRUE(ask(std::move(question))->has_failed);
+  EXPECT_TRUE(waiting().empty());
+  EXPECT_TRUE(ask(frame(1, 1))->frames[0].is_new);
+}
+
+TEST_F(StorageRoomTest, BytesMaxBoundsTheFileWithSmallEventsToo) {
+  settings.bytes_max = 1U << 20U;
+  open();
+  std::optional<StorageTrouble> trouble;
+  for (int i = 0; i < 500 && !trouble; ++i) {
+    clock.advance(100ms);
+    trouble = ask(spill(Numbers64(100, 1)))->intake_trouble;
+  }
+  EXPECT_EQ(trouble, StorageTrouble::at_limit);
+  EXPECT_EQ(log.count("the spool's file is as large as it may be"), 1);
+  agent.reset();
+  EXPECT_LE(twin.file_bytes(spool_path), settings.bytes_max + 350'000);
+  open();
+  settle_all();
+  clock.advance(2s);
+  EXPECT_FALSE(ask(frame(1, 1))->intake_trouble);
+}
+
+TEST_F(StorageRoomTest, BytesMaxBoundsWhatIsThereForDestinationsOfOldToo) {
+  settings.lanes = {"audit", "gone"};
+  open();
+  for (int i = 0; i < 6; ++i) ask(spill(Numbers64(2000, 1), 1));
+  agent.reset();
+  settings.lanes = {"audit"};
+  settings.bytes_max = 300'000;
+  open();
+  EXPECT_EQ(ask(frame(1, 1))->intake_trouble, StorageTrouble::at_limit);
+}
+
+// What others do to the files -------------------------------------------------------------------
+
+const std::string log_name = std::string(spool_path) + "-wal";
+
+TEST_F(StorageRoomTest, AReaderCostsNoTimeAtAStart) {
+  open();
+  ask(frame(1, 1));
+  Database reader(spool_path, OpenMode::read_write, twin.vfs_name());
+  reader.execute("BEGIN");
+  reader.number("SELECT count(*) FROM block");
+  agent.reset();
+  open();
+  EXPECT_FALSE(ask(frame(2, 2))->intake_trouble) << "it is stored while somebody reads";
+  EXPECT_EQ(reader.number("SELECT count(*) FROM block"), 1);
+  EXPECT_EQ(log.count("cannot be written"), 0);
+}
+
+TEST_F(StorageRoomTest, WhatIsPromisedWhileSomebodyReadsIsNotBehindAGap) {
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    const std::uint64_t first = seed * 10;
+    open();
+    const Block old = ask(frame(first, 1))->stored.at(0);
+    auto reader = std::make_unique<Database>(spool_path, OpenMode::read_write, twin.vfs_name());
+    reader->execute("BEGIN");
+    reader->number("SELECT count(*) FROM block");
+    Question settled;
+    settled.settlements.push_back(whole(old));
+    ask(std::move(settled));  // committed, not synced
+    twin.fail({.operation = StorageOperation::sync, .code = SQLITE_IOERR_FSYNC});
+    EXPECT_TRUE(ask(frame(first + 1, 2))->intake_trouble);
+    const auto answer = ask(frame(first + 1, 2));
+    ASSERT_EQ(answer->intake_trouble, std::nullopt);
+    crash(test::StorageCrash::power);
+    reader.reset();
+    open();
+    ASSERT_FALSE(ask(frame(first + 1, 2))->frames[0].is_new)
+        << "it was confirmed and is gone, seed " << seed;
+    agent.reset();
+  }
+}
+
+TEST_F(StorageRoomTest, TheLogIsShortAgainWhenAReaderHasEnded) {
+  open();
+  auto reader = std::make_unique<Database>(spool_path, OpenMode::read_write, twin.vfs_name());
+  reader->execute("BEGIN");
+  reader->number("SELECT count(*) FROM block");
+  store_blocks(160);
+  const std::uint64_t peak = twin.file_bytes(log_name);
+  ASSERT_GT(peak, StoreKeeper::log_bytes);
+  clock.advance(2s);
+  agent->do_work(clock.now());
+  EXPECT_EQ(twin.file_bytes(log_name), peak) << "it is read";
+  EXPECT_LE(agent->next_deadline(), clock.now().mono + 1s);
+  reader.reset();
+  clock.advance(2s);
+  agent->do_work(clock.now());
+  EXPECT_LE(twin.file_bytes(log_name), StoreKeeper::log_bytes);
+  EXPECT_EQ(waiting().size(), 160U * 2000U);
+}
+
+TEST_F(StorageRoomTest, WaitsInMemoryForAnotherProgramsLock) {
+  open();
+  Database other(spool_path, OpenMode::read_write, twin.vfs_name());
+  other.execute("BEGIN IMMEDIATE");
+  exchange.ask(std::make_unique<Question>(spill({1, 2})));
+  for (int i = 0; i < 60; ++i) {
+    agent->do_work(clock.now());
+    EXPECT_LE(agent->next_deadline(), clock.now().mono + 200ms);
+    clock.advance(200ms);
+    ASSERT_TRUE(exchange.collect().empty());
+  }
+  EXPECT_EQ(log.count("the spool cannot be written"), 1);
+  other.execute("ROLLBACK");
+  agent->do_work(clock.now());
+  const auto answers = exchange.collect();
+  ASSERT_EQ(answers.size(), 1U);
+  EXPECT_FALSE(answers[0]->intake_trouble);
+  EXPECT_EQ(waiting(), (Numbers64{1, 2}));
+}
+
+TEST_F(StorageRoomTest, NothingIsPromisedInFilesThatTheNextStartDoesNotFind) {
+  for (const std::string& name : {std::string(spool_path), log_name}) {
+    open();
+    const Block old = ask(frame(1, 1))->stored.at(0);
+    twin.remove(name);
+    auto answer = ask(frame(2, 2));
+    EXPECT_EQ(answer->intake_trouble, StorageTrouble::failing);
+    EXPECT_FALSE(answer->has_failed);
+    twin.put(name, std::string(8192, 'x'));
+    EXPECT_TRUE(ask(frame(2, 2))->intake_trouble) << "another file";
+    Question question;
+    question.settlements.push_back(whole(old));
+    EXPECT_FALSE(ask(std::move(question))->has_failed) << "what is there goes on being sent";
+    EXPECT_EQ(log.count("the spool cannot be written"), 1);
+    agent.reset();
+    for (const std::string& path : twin.list()) twin.remove(path);
+    log.lines.clear();
+  }
+}
+
+TEST_F(StorageRoomTest, AnEmptyDatabaseBesideALogIsDamageAndTheLogIsRead) {
+  open();
+  ask(frame(1, 1));
+  ask(spill({2, 3}));
+  crash();
+  twin.put(spool_path, "");
+  open();
+  EXPECT_EQ(waiting(), (Numbers64{1, 2, 3})) << "the log has all of it";
+  EXPECT_EQ(log.count("the spool is damaged"), 1);
+  EXPECT_EQ(log.count("a new spool was made"), 1) << "the first";
+}
+
+}  // namespace
+}  // namespace outrider::sidecar
