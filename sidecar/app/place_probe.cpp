@@ -287,6 +287,14 @@ Findings probe_file(const std::string& path) {
   return {{Kind::error, "cannot open " + path + ": " + reason(error)}};
 }
 
+Findings probe_standard_output(int fd) {
+  const int flags = fcntl(fd, F_GETFL);
+  if (flags >= 0 && (flags & O_ACCMODE) != O_RDONLY) return {};
+  return {{Kind::error,
+           "standard output is closed, or open for reading only; give the sidecar one that takes "
+           "the events, or choose another type"}};
+}
+
 Findings probe_descriptors(std::uint64_t needed) {
   rlimit limit{};
   // The sidecar raises its own limit up to the hard one. Clients get descriptors below three

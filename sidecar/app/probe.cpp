@@ -169,6 +169,7 @@ void Prober::look_at(const DestinationConfig& destination) {
       break;
     case DestinationType::stdout_:
       claim(place(title, "type"), "/dev/stdout", true);
+      note(place(title, "type"), probe_standard_output());
       break;
     case DestinationType::zmq:
       for (std::size_t i = 0; i < destination.urls.size(); ++i) {
