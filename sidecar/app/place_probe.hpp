@@ -37,12 +37,6 @@ Findings probe_file(const std::string& path);
 /// Where a destination of type stdout writes.
 Findings probe_standard_output(int fd = 1);
 
-/// As many descriptors as are open when the sidecar is ready; clients and requests take more.
-Findings probe_descriptors(std::uint64_t needed);
-
-/// As much memory as the queues may take together.
-Findings probe_memory(std::uint64_t queue_bytes);
-
 Findings probe_spool(const SpoolConfig& spool);
 
 /// TCP addresses to listen on. Remembers those it has seen, for two may exclude each other.

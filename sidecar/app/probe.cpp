@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "sidecar/app/encode_settings.hpp"
+#include "sidecar/app/limit_probe.hpp"
 #include "sidecar/app/place_probe.hpp"
 #include "sidecar/http/credentials.hpp"
 #include "sidecar/http/http_settings.hpp"
@@ -207,6 +208,8 @@ ProbeReport Prober::run() {
   }
   note(file_, probe_descriptors(descriptors));
   note(file_, probe_memory(queue_bytes));
+  note(file_, probe_file_size(loaded_.config));
+  note(file_, probe_thread_limit(loaded_.config));
   std::vector<std::string>& to = has_running_sidecar() ? report_.in_use : report_.errors;
   to.insert(to.end(), busy_.begin(), busy_.end());
   return std::move(report_);
