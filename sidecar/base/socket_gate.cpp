@@ -1,5 +1,3 @@
-#include "sidecar/base/socket_gate.hpp"
-
 #include <algorithm>
 #include <cerrno>
 #include <climits>
@@ -21,6 +19,8 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "sidecar/base/socket_gate.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -52,6 +52,7 @@ struct Registry {
 };
 
 std::atomic<std::uint64_t> refused = 0;
+std::atomic<std::uint64_t> open_now = 0;
 std::atomic<std::uint64_t> cut_off = 0;
 std::atomic<std::uint64_t> stalled = 0;
 
@@ -167,6 +168,7 @@ class Connections {
     forget(fd);
     const ScanLimits limits = intake->limits();
     by_fd_.emplace(fd, Connection{ZmtpScanner(limits), std::move(intake)});
+    open_now.fetch_add(1, std::memory_order_relaxed);
   }
   Connection* find(int fd) {
     const auto found = by_fd_.find(fd);
@@ -193,6 +195,7 @@ thread_local Connections* connections_here = nullptr;
 
 Connections::~Connections() {
   connections_here = nullptr;
+  open_now.fetch_sub(by_fd_.size(), std::memory_order_relaxed);
 }
 
 Connections& connections_of_this_thread() {
@@ -207,6 +210,7 @@ void Connections::forget(int fd) {
   unfinished_bytes_ -= found->second.scanner.unfinished_bytes();
   if (fd == first_fd_) first_fd_ = -1;
   by_fd_.erase(found);
+  open_now.fetch_sub(1, std::memory_order_relaxed);
 }
 
 bool Connections::note(Connection& connection, const std::uint8_t* data, std::size_t size) {
@@ -361,8 +365,8 @@ void SocketGate::keep_from_children(int fd) {
 }
 
 SocketGate::Counts SocketGate::counts() {
-  return {refused.load(std::memory_order_relaxed), cut_off.load(std::memory_order_relaxed),
-          stalled.load(std::memory_order_relaxed)};
+  return {open_now.load(std::memory_order_relaxed), refused.load(std::memory_order_relaxed),
+          cut_off.load(std::memory_order_relaxed), stalled.load(std::memory_order_relaxed)};
 }
 
 int SocketGate::descriptors_for_clients_max() {

@@ -3,9 +3,9 @@
 // libzmq 4.3.4 accepts connections until no descriptor is left, and then ends the process (on ipc);
 // its high-water mark counts messages, and neither their bytes nor their parts. It has no option
 // for either. So the gate stands between libzmq and the kernel: it defines accept4(), recv(),
-// epoll_ctl(), epoll_wait() and close(), which the dynamic linker then gives to every library of the
-// program. They are the plain system calls, but for listening sockets that are watched here and for
-// connections accepted there:
+// epoll_ctl(), epoll_wait() and close(), which the dynamic linker then gives to every library of
+// the program. They are the plain system calls, but for listening sockets that are watched here and
+// for connections accepted there:
 //
 //   - A connection that would leave fewer than a quarter of the process's descriptors is closed at
 //     once. That quarter belongs to deliveries, spool and log.
@@ -78,6 +78,7 @@ class Intake {
 class SocketGate {
  public:
   struct Counts {
+    std::uint64_t open = 0;     ///< connections, just now
     std::uint64_t refused = 0;  ///< connections, for want of descriptors
     std::uint64_t cut_off = 0;  ///< connections, for what they sent
     std::uint64_t stalled = 0;  ///< connections that held memory and sent no more

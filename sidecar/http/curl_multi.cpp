@@ -1,8 +1,11 @@
 #include "sidecar/http/curl_multi.hpp"
 
+#include <algorithm>
+#include <climits>
 #include <utility>
 
 #include <sys/epoll.h>
+#include <sys/resource.h>
 
 namespace outrider::sidecar {
 namespace {
@@ -10,6 +13,9 @@ namespace {
 /// Connections that are kept beyond those that the destinations may use at a time. libcurl counts
 /// all together: with too few, one destination's hanging requests cost the others their keep-alive.
 constexpr long spare_connections_max = 256;
+
+/// What the rest of the sidecar has open at least: see app/probe.cpp.
+constexpr std::size_t other_descriptors = 32;
 
 }  // namespace
 
@@ -34,7 +40,61 @@ CurlMulti::CurlMulti(Reactor& reactor)
 
 void CurlMulti::expect_connections(std::uint64_t more) {
   connections_max_ += static_cast<long>(more);
-  curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, connections_max_ + spare_connections_max);
+  requests_max_ = requests_max();
+  const auto total_max = static_cast<long>(std::min<std::size_t>(requests_max_, INT_MAX));
+  curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS,
+                    std::min(connections_max_ + spare_connections_max, total_max));
+  // An idle connection makes room for a new one.
+  curl_multi_setopt(multi_, CURLMOPT_MAX_TOTAL_CONNECTIONS, total_max);
+}
+
+std::size_t CurlMulti::requests_max() {
+  constexpr std::size_t least = 2;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return INT_MAX;
+  const std::size_t open_max = std::min<rlim_t>(limit.rlim_cur, INT_MAX);
+  const std::size_t half = open_max / 2;
+  return std::max({least, half - std::min(half, other_descriptors), open_max / 8});
+}
+
+bool CurlMulti::add(CURL* easy, const void* sender) {
+  if (requests_max_ != requests_max()) expect_connections(0);
+  if (under_way_.size() < requests_max_) return begin(easy, sender);
+  waiting_.push_back({easy, sender});
+  return true;
+}
+
+bool CurlMulti::begin(CURL* easy, const void* sender) {
+  if (curl_multi_add_handle(multi_, easy) != CURLM_OK) return false;
+  under_way_.emplace(easy, sender);
+  return true;
+}
+
+void CurlMulti::remove(CURL* easy) {
+  if (under_way_.erase(easy) > 0) {
+    curl_multi_remove_handle(multi_, easy);
+  } else {
+    std::erase_if(waiting_, [easy](const Waiting& one) { return one.easy == easy; });
+  }
+}
+
+/// Of those that wait, the first of the sender that has the least under way: one whose receiver is
+/// slow leaves something to the others.
+void CurlMulti::begin_waiting(const Now& now) {
+  if (waiting_.empty() || under_way_.size() >= requests_max_) return;
+  std::unordered_map<const void*, std::size_t> shares;
+  for (const auto& [easy, sender] : under_way_) ++shares[sender];
+  while (!waiting_.empty() && under_way_.size() < requests_max_) {
+    const auto next = std::ranges::min_element(
+        waiting_, {}, [&shares](const Waiting& one) { return shares[one.sender]; });
+    const Waiting chosen = *next;
+    waiting_.erase(next);
+    ++shares[chosen.sender];
+    if (begin(chosen.easy, chosen.sender)) continue;
+    CurlListener* listener = nullptr;
+    curl_easy_getinfo(chosen.easy, CURLINFO_PRIVATE, &listener);
+    listener->done(CURLE_FAILED_INIT, now);
+  }
 }
 
 CurlMulti::~CurlMulti() {
@@ -76,6 +136,7 @@ void CurlMulti::on_ready(int fd, std::uint32_t events) {
 
 void CurlMulti::do_work(const Now& now) {
   last_turn_ = now.mono;
+  begin_waiting(now);
   if (new_timeout_) deadline_ = now.mono + *std::exchange(new_timeout_, std::nullopt);
   if (deadline_ <= now.mono) {
     deadline_ = never;
@@ -83,10 +144,12 @@ void CurlMulti::do_work(const Now& now) {
     curl_multi_socket_action(multi_, CURL_SOCKET_TIMEOUT, 0, &running);
   }
   tell_done(now);
+  begin_waiting(now);
 }
 
 MonoTime CurlMulti::next_deadline() const {
-  return new_timeout_ ? last_turn_ : deadline_;
+  const bool may_begin = !waiting_.empty() && under_way_.size() < requests_max_;
+  return new_timeout_ || may_begin ? last_turn_ : deadline_;
 }
 
 void CurlMulti::tell_done(const Now& now) {
