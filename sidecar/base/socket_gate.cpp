@@ -1,3 +1,5 @@
+#include "sidecar/base/socket_gate.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <climits>
@@ -19,8 +21,6 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include "sidecar/base/socket_gate.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -277,18 +277,23 @@ void Connections::rest_a_moment() {
 // Accepting ---------------------------------------------------------------------------------------
 
 /// Nothing is left, not even for deliveries: takes the connection out of the queue all the same,
-/// for it would make libzmq's thread spin, or end the process.
-void refuse_with_spare(int listener_fd) {
+/// for it would make libzmq's thread spin, or end the process. False: not even so, for the limit is
+/// lower than what was open before.
+bool refuse_with_spare(int listener_fd) {
   Registry& all = registry();
   const std::lock_guard guard(all.mutex);
   if (all.spare_fd >= 0) close_now(all.spare_fd);
   const int fd = accept_now(listener_fd, nullptr, nullptr, SOCK_CLOEXEC);
+  const bool is_stuck = fd < 0 && (errno == EMFILE || errno == ENFILE);
   if (fd >= 0) close_now(fd);
   all.spare_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+  return !is_stuck;
 }
 
 int accept_watched(int listener_fd, sockaddr* address, socklen_t* bytes, int flags,
                    std::shared_ptr<Intake> intake) {
+  // A connection that stays in the queue counts once.
+  thread_local bool was_stuck = false;
   const int fd = accept_now(listener_fd, address, bytes, flags);
   if (fd < 0 && errno != EMFILE && errno != ENFILE) return -1;
   // Linux gives the lowest number that is free: if it is high, few are left below the limit.
@@ -299,14 +304,17 @@ int accept_watched(int listener_fd, sockaddr* address, socklen_t* bytes, int fla
       all.connection_fd_max = std::max(all.connection_fd_max, fd);
     }
     connections_of_this_thread().open(fd, std::move(intake));
+    was_stuck = false;
     return fd;
   }
+  bool is_stuck = false;
   if (fd >= 0) {
     close_now(fd);
   } else {
-    refuse_with_spare(listener_fd);
+    is_stuck = !refuse_with_spare(listener_fd);
   }
-  refused.fetch_add(1, std::memory_order_relaxed);
+  if (is_stuck) connections_of_this_thread().rest_a_moment();
+  if (!std::exchange(was_stuck, is_stuck)) refused.fetch_add(1, std::memory_order_relaxed);
   errno = ECONNABORTED;
   return -1;
 }
