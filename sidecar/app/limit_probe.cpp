@@ -4,7 +4,6 @@
 #include <string>
 
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include "sidecar/base/thread_probe.hpp"
 #include "sidecar/base/units.hpp"
@@ -40,17 +39,23 @@ Findings probe_descriptors(std::uint64_t needed) {
                             "ulimit -n, or LimitNOFILE= in the unit"}};
 }
 
-Findings probe_memory(std::uint64_t queue_bytes) {
-  const long pages = sysconf(_SC_PHYS_PAGES);
-  const long page_bytes = sysconf(_SC_PAGESIZE);
-  if (pages <= 0 || page_bytes <= 0) return {};
-  const std::uint64_t here =
-      static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page_bytes);
-  if (queue_bytes <= here) return {};
-  return {{Kind::warning, "the queues may take " + format_size(queue_bytes) +
-                              " together, and this machine has " + format_size(here >> 20U << 20U) +
-                              " of memory; lower queue_bytes_max, and let when_full = spool keep "
-                              "more"}};
+Findings probe_memory(const Config& config, const MemoryLimit& limit) {
+  std::uint64_t queue_bytes = 0;
+  for (const DestinationConfig& destination : config.destinations) {
+    queue_bytes += destination.queue_bytes_max;
+  }
+  // The largest parts of "Sizing the memory" in operations.md.
+  constexpr std::uint64_t own_bytes = 20ULL << 20U;
+  constexpr std::uint64_t ingest_bytes = 128ULL << 20U;
+  const std::uint64_t sockets = config.spool.path.empty() ? 1 : 2;
+  const std::uint64_t needed = own_bytes + sockets * ingest_bytes + queue_bytes + queue_bytes / 4;
+  if (limit.bytes == 0 || needed <= limit.bytes) return {};
+  return {
+      {Kind::warning, "the queues may take " + format_size(queue_bytes) +
+                          " together, with all else about " + format_size(needed >> 20U << 20U) +
+                          ", and " + limit.owner + " " + format_size(limit.bytes >> 20U << 20U) +
+                          " of memory; lower queue_bytes_max, and let when_full = spool keep more" +
+                          (limit.cure.empty() ? "" : ", or raise " + limit.cure)}};
 }
 
 std::size_t threads_needed(const Config& config) {

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 
+#include "sidecar/app/memory_limit.hpp"
 #include "sidecar/app/place_probe.hpp"
 #include "sidecar/config/config.hpp"
 
@@ -15,8 +16,8 @@ namespace outrider::sidecar {
 /// As many descriptors as are open when the sidecar is ready; clients and requests take more.
 Findings probe_descriptors(std::uint64_t needed);
 
-/// As much memory as the queues may take together.
-Findings probe_memory(std::uint64_t queue_bytes);
+/// As much memory as the queues and what clients send may take together.
+Findings probe_memory(const Config& config, const MemoryLimit& limit);
 
 /// All that will ever be at a time, one of libcurl's for a name included.
 std::size_t threads_needed(const Config& config);

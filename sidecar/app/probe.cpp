@@ -200,14 +200,12 @@ ProbeReport Prober::run() {
   look_at_ingest();
   look_at_spool();
   std::uint64_t descriptors = descriptors_of_all;
-  std::uint64_t queue_bytes = 0;
   for (const DestinationConfig& destination : loaded_.config.destinations) {
     look_at(destination);
     descriptors += descriptors_of(destination.type);
-    queue_bytes += destination.queue_bytes_max;
   }
   note(file_, probe_descriptors(descriptors));
-  note(file_, probe_memory(queue_bytes));
+  note(file_, probe_memory(loaded_.config, memory_limit()));
   note(file_, probe_file_size(loaded_.config));
   note(file_, probe_thread_limit(loaded_.config));
   std::vector<std::string>& to = has_running_sidecar() ? report_.in_use : report_.errors;
