@@ -40,7 +40,8 @@ CurlMulti::CurlMulti(Reactor& reactor)
 
 void CurlMulti::expect_connections(std::uint64_t more) {
   connections_max_ += static_cast<long>(more);
-  requests_max_ = requests_max();
+  if (more > 0) ++senders_;
+  requests_max_ = own_requests_max();
   const auto total_max = static_cast<long>(std::min<std::size_t>(requests_max_, INT_MAX));
   curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS,
                     std::min(connections_max_ + spare_connections_max, total_max));
@@ -57,39 +58,66 @@ std::size_t CurlMulti::requests_max() {
   return std::max({least, half - std::min(half, other_descriptors), open_max / 8});
 }
 
+std::size_t CurlMulti::own_requests_max() const {
+  return std::max<std::size_t>(1, requests_max() / (has_half_ ? 2 : 1));
+}
+
+void CurlMulti::share_with(CurlMulti& other) {
+  if (senders_ == 0 || other.senders_ == 0) return;
+  for (CurlMulti* one : {this, &other}) {
+    one->has_half_ = true;
+    one->expect_connections(0);
+  }
+}
+
 bool CurlMulti::add(CURL* easy, const void* sender) {
-  if (requests_max_ != requests_max()) expect_connections(0);
-  if (under_way_.size() < requests_max_) return begin(easy, sender);
+  if (requests_max_ != own_requests_max()) expect_connections(0);
+  if (may_begin(sender)) return begin(easy, sender);
   waiting_.push_back({easy, sender});
   return true;
+}
+
+/// A sender without any may always begin; one that has some leaves room for those that have none,
+/// so that slow receivers do not hold up the others.
+bool CurlMulti::may_begin(const void* sender) const {
+  if (under_way_.size() >= requests_max_) return false;
+  if (!shares_.contains(sender)) return true;
+  const std::size_t idle = senders_ - std::min(senders_, shares_.size());
+  return requests_max_ - under_way_.size() > idle;
 }
 
 bool CurlMulti::begin(CURL* easy, const void* sender) {
   if (curl_multi_add_handle(multi_, easy) != CURLM_OK) return false;
   under_way_.emplace(easy, sender);
+  ++shares_[sender];
   return true;
 }
 
 void CurlMulti::remove(CURL* easy) {
-  if (under_way_.erase(easy) > 0) {
-    curl_multi_remove_handle(multi_, easy);
-  } else {
+  const auto found = under_way_.find(easy);
+  if (found == under_way_.end()) {
     std::erase_if(waiting_, [easy](const Waiting& one) { return one.easy == easy; });
+    return;
   }
+  if (--shares_[found->second] == 0) shares_.erase(found->second);
+  under_way_.erase(found);
+  curl_multi_remove_handle(multi_, easy);
 }
 
-/// Of those that wait, the first of the sender that has the least under way: one whose receiver is
-/// slow leaves something to the others.
+/// Of those that wait, the first of the sender that has the least under way.
+std::deque<CurlMulti::Waiting>::const_iterator CurlMulti::next_waiting() const {
+  if (under_way_.size() >= requests_max_) return waiting_.end();
+  const auto next = std::ranges::min_element(waiting_, {}, [this](const Waiting& one) {
+    const auto share = shares_.find(one.sender);
+    return share == shares_.end() ? 0 : share->second;
+  });
+  return next != waiting_.end() && may_begin(next->sender) ? next : waiting_.end();
+}
+
 void CurlMulti::begin_waiting(const Now& now) {
-  if (waiting_.empty() || under_way_.size() >= requests_max_) return;
-  std::unordered_map<const void*, std::size_t> shares;
-  for (const auto& [easy, sender] : under_way_) ++shares[sender];
-  while (!waiting_.empty() && under_way_.size() < requests_max_) {
-    const auto next = std::ranges::min_element(
-        waiting_, {}, [&shares](const Waiting& one) { return shares[one.sender]; });
+  for (auto next = next_waiting(); next != waiting_.end(); next = next_waiting()) {
     const Waiting chosen = *next;
     waiting_.erase(next);
-    ++shares[chosen.sender];
     if (begin(chosen.easy, chosen.sender)) continue;
     CurlListener* listener = nullptr;
     curl_easy_getinfo(chosen.easy, CURLINFO_PRIVATE, &listener);
@@ -148,8 +176,7 @@ void CurlMulti::do_work(const Now& now) {
 }
 
 MonoTime CurlMulti::next_deadline() const {
-  const bool may_begin = !waiting_.empty() && under_way_.size() < requests_max_;
-  return new_timeout_ || may_begin ? last_turn_ : deadline_;
+  return new_timeout_ || next_waiting() != waiting_.end() ? last_turn_ : deadline_;
 }
 
 void CurlMulti::tell_done(const Now& now) {

@@ -43,11 +43,14 @@ class CurlMulti {
   bool add(CURL* easy, const void* sender);
   void remove(CURL* easy);
 
+  /// If both have senders, each has half of requests_max().
+  void share_with(CurlMulti& other);
+
   /// Requests under way at a time, so that a quarter of all descriptors is left for clients
   /// (socket_gate.hpp).
   static std::size_t requests_max();
 
-  /// So many more connections may be in use at a time.
+  /// Of one more sender; so many more connections may be in use at a time.
   void expect_connections(std::uint64_t more);
 
   Connections& connections() { return connections_; }
@@ -61,20 +64,27 @@ class CurlMulti {
   static int on_timer_change(CURLM* multi, long timeout_ms, void* self);
   void on_ready(int fd, std::uint32_t events);
   void tell_done(const Now& now);
-  bool begin(CURL* easy, const void* sender);
-  void begin_waiting(const Now& now);
 
   struct Waiting {
     CURL* easy;
     const void* sender;
   };
 
+  std::size_t own_requests_max() const;
+  bool may_begin(const void* sender) const;
+  bool begin(CURL* easy, const void* sender);
+  std::deque<Waiting>::const_iterator next_waiting() const;
+  void begin_waiting(const Now& now);
+
   Reactor& reactor_;
   Connections connections_;
   CURLM* multi_;
   long connections_max_ = 0;
   std::size_t requests_max_ = 0;
-  std::unordered_map<CURL*, const void*> under_way_;  ///< with their senders
+  bool has_half_ = false;
+  std::size_t senders_ = 0;
+  std::unordered_map<CURL*, const void*> under_way_;     ///< with their senders
+  std::unordered_map<const void*, std::size_t> shares_;  ///< of senders that have any under way
   std::deque<Waiting> waiting_;
   /// Set by libcurl since the last turn. It counts from the next turn on, for a callback does not
   /// know what time it is; so that turn comes at once.

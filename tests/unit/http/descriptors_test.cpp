@@ -79,7 +79,7 @@ TEST_F(DescriptorsTest, WhatIsBeyondTheShareOfDeliveriesWaitsAndIsNoFailure) {
   EXPECT_LE(door->most, 6);
 }
 
-TEST_F(DescriptorsTest, ASlowReceiverLeavesSomethingToTheOthers) {
+TEST_F(DescriptorsTest, SlowReceiversLeaveSomethingToTheOthers) {
   const auto door = std::make_shared<Door>();
   HttpsServer& slow = serve([door](const ReceivedRequest&) {
     door->pass();
@@ -88,19 +88,22 @@ TEST_F(DescriptorsTest, ASlowReceiverLeavesSomethingToTheOthers) {
   HttpsServer& quick = serve();
   set_limit(48);
   open(to(slow.url()));
-  for (AttemptId id = 1; id <= 20; ++id) start(id);
-  ASSERT_TRUE(run_until([&] { return door->count() == 6; }));
   const std::unique_ptr<Transport> other =
       std::move(driver_.make_transport(to(quick.url()), {"application/json", ""}, log_).value());
-  other->start(attempt(1), clock_.now());
-  transport_->cancel(1);
-  std::vector<Completion> answered;
-  ASSERT_TRUE(run_until([&] {
-    other->collect(clock_.now(), answered);
-    return !answered.empty();
-  }));
-  EXPECT_EQ(answered.front().status, 200) << answered.front().detail;
+  for (AttemptId id = 1; id <= 20; ++id) start(id);
+  ASSERT_TRUE(run_until([&] { return door->count() == 5; }));
+  for (AttemptId id = 1; id <= 3; ++id) {
+    other->start(attempt(id), clock_.now());
+    std::vector<Completion> answered;
+    ASSERT_TRUE(run_until([&] {
+      other->collect(clock_.now(), answered);
+      return !answered.empty();
+    }));
+    EXPECT_EQ(answered.front().status, 200) << answered.front().detail;
+  }
+  EXPECT_EQ(door->count(), 5);
   door->open();
+  ASSERT_TRUE(run_until([&] { return done_.size() == 20; }));
 }
 
 TEST_F(DescriptorsTest, WhatWaitsCanBeCancelled) {
