@@ -66,6 +66,7 @@ void say(const char* cause) {
 
 void on_abort(int /*signal*/) {
   say("a library has called abort(); its own words may stand before this line");
+  _exit(exit_broken);
 }
 
 }  // namespace

@@ -10,8 +10,8 @@
 
 namespace outrider::sidecar {
 
-/// From now on: std::terminate() says why and ends the process with exit_broken; abort() says that
-/// a library has called it.
+/// From now on: std::terminate() says why, and abort() that a library has called it; both end the
+/// process with exit_broken.
 void install_last_words(LogFormat format);
 
 }  // namespace outrider::sidecar
