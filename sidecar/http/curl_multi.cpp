@@ -7,6 +7,8 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 
+#include "sidecar/base/read_budget.hpp"
+
 namespace outrider::sidecar {
 namespace {
 
@@ -16,6 +18,9 @@ constexpr long spare_connections_max = 256;
 
 /// What the rest of the sidecar has open at least: see app/probe.cpp.
 constexpr std::size_t other_descriptors = 32;
+
+/// What one call of libcurl reads; more comes in the next turn, after everybody else's.
+constexpr std::int64_t turn_bytes_max = 64 << 10;
 
 }  // namespace
 
@@ -126,6 +131,8 @@ void CurlMulti::begin_waiting(const Now& now) {
 }
 
 CurlMulti::~CurlMulti() {
+  // To say goodbye, TLS reads what is there.
+  const ReadBudget budget(turn_bytes_max);
   curl_multi_cleanup(multi_);
   curl_global_cleanup();
 }
@@ -159,7 +166,9 @@ void CurlMulti::on_ready(int fd, std::uint32_t events) {
   if ((events & EPOLLOUT) != 0) mask |= CURL_CSELECT_OUT;
   if ((events & (EPOLLERR | EPOLLHUP)) != 0) mask |= CURL_CSELECT_ERR;
   int running = 0;
+  const ReadBudget budget(turn_bytes_max);
   curl_multi_socket_action(multi_, fd, mask, &running);
+  if (budget.is_spent()) connections_.had_more(fd);
 }
 
 void CurlMulti::do_work(const Now& now) {
@@ -169,6 +178,7 @@ void CurlMulti::do_work(const Now& now) {
   if (deadline_ <= now.mono) {
     deadline_ = never;
     int running = 0;
+    const ReadBudget budget(turn_bytes_max);
     curl_multi_socket_action(multi_, CURL_SOCKET_TIMEOUT, 0, &running);
   }
   tell_done(now);
