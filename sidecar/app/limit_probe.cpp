@@ -7,6 +7,7 @@
 
 #include "sidecar/base/thread_probe.hpp"
 #include "sidecar/base/units.hpp"
+#include "sidecar/fanout/zmq_transport.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -65,6 +66,7 @@ std::size_t threads_needed(const Config& config) {
     const bool has_writer =
         destination.type == DestinationType::file || destination.type == DestinationType::stdout_;
     if (has_writer) ++count;
+    if (destination.type == DestinationType::zmq && has_own_context(destination)) count += 3;
   }
   return count;
 }

@@ -7,6 +7,7 @@
 #include "sidecar/app/encode_settings.hpp"
 #include "sidecar/app/limit_probe.hpp"
 #include "sidecar/app/place_probe.hpp"
+#include "sidecar/fanout/zmq_transport.hpp"
 #include "sidecar/http/credentials.hpp"
 #include "sidecar/http/http_settings.hpp"
 #include "sidecar/spool/disk.hpp"
@@ -18,8 +19,8 @@ namespace {
 /// Clock, reactor, ZeroMQ, libcurl, the spool's files and the standard three.
 constexpr std::uint64_t descriptors_of_all = 28;
 
-std::uint64_t descriptors_of(DestinationType type) {
-  switch (type) {
+std::uint64_t descriptors_of(const DestinationConfig& destination) {
+  switch (destination.type) {
     case DestinationType::http:
       return 0;  // its connections come and go
     case DestinationType::file:
@@ -29,7 +30,8 @@ std::uint64_t descriptors_of(DestinationType type) {
     case DestinationType::zmq:
       break;
   }
-  return 3;
+  // Its socket, what watches its peers, and the timer of its paths; or the context's.
+  return has_own_context(destination) ? 9 : 4;
 }
 
 class Silence final : public Log {
@@ -202,7 +204,7 @@ ProbeReport Prober::run() {
   std::uint64_t descriptors = descriptors_of_all;
   for (const DestinationConfig& destination : loaded_.config.destinations) {
     look_at(destination);
-    descriptors += descriptors_of(destination.type);
+    descriptors += descriptors_of(destination);
   }
   note(file_, probe_descriptors(descriptors));
   note(file_, probe_memory(loaded_.config, memory_limit()));

@@ -83,7 +83,13 @@ Result<EndpointGuard> EndpointGuard::claim(const std::string& path, std::uint32_
     return Error{"the socket path " + path + " has " + std::to_string(path.size()) +
                  " bytes, and Unix sockets take at most " + std::to_string(socket_path_bytes_max)};
   }
-  EndpointGuard guard(path, mode, group);
+  std::optional<gid_t> gid;
+  if (!group.empty()) {
+    Result<gid_t> found = find_group(group);
+    if (!found.ok()) return found.error();
+    gid = found.value();
+  }
+  EndpointGuard guard(path, mode, gid);
   if (Status status = guard.lock(); !status.ok()) return status.error();
   if (Status status = guard.clear_stale_socket(); !status.ok()) return status.error();
   if (Status status = guard.listen(); !status.ok()) return status.error();
@@ -93,7 +99,7 @@ Result<EndpointGuard> EndpointGuard::claim(const std::string& path, std::uint32_
 EndpointGuard::EndpointGuard(EndpointGuard&& other) noexcept
     : path_(std::move(other.path_)),
       mode_(other.mode_),
-      group_(std::move(other.group_)),
+      gid_(other.gid_),
       lock_fd_(std::exchange(other.lock_fd_, -1)),
       listener_fd_(std::exchange(other.listener_fd_, -1)),
       device_(other.device_),
@@ -197,12 +203,6 @@ Status EndpointGuard::clear_stale_socket() const {
 }
 
 Status EndpointGuard::listen() {
-  gid_t gid = static_cast<gid_t>(-1);
-  if (!group_.empty()) {
-    Result<gid_t> found = find_group(group_);
-    if (!found.ok()) return found.error();
-    gid = found.value();
-  }
   if (listener_fd_ >= 0) ::close(listener_fd_);
   listener_fd_ = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   const sockaddr_un address = address_of(path_);
@@ -218,8 +218,9 @@ Status EndpointGuard::listen() {
   device_ = bound.st_dev;
   inode_ = bound.st_ino;
   owns_path_ = true;
-  if (!group_.empty() && lchown(path_.c_str(), static_cast<uid_t>(-1), gid) != 0) {
-    return Error{"cannot give " + path_ + " to the group " + group_ + ": " + reason(errno)};
+  if (gid_ && lchown(path_.c_str(), static_cast<uid_t>(-1), *gid_) != 0) {
+    return Error{"cannot give " + path_ + " to the group " + std::to_string(*gid_) +
+                 " of socket_group: " + reason(errno)};
   }
   if (chmod(path_.c_str(), mode_) != 0) {
     return Error{"cannot set the mode of " + path_ + ": " + reason(errno)};

@@ -1,6 +1,6 @@
 // EndpointGuard: makes sure that the path of an ipc endpoint is ours alone, and listens on it.
 //
-// Used by ZmqSource and ZmqTransport for each ipc:// endpoint that they bind. ZeroMQ by itself
+// Used by IpcEndpoints for each ipc:// endpoint that a socket is bound to. ZeroMQ by itself
 // deletes whatever stands at the path and so steals the socket of a running sidecar without a word.
 // The guard takes a lock on PATH.lock, probes what stands at the path by connecting to it, removes
 // it only if nobody answers, and opens the listening socket with its owner and mode in place before
@@ -9,11 +9,13 @@
 // A forked child gives up its copy of the lock (SocketGate). While the sidecar runs its owner looks
 // now and then whether the path is still its own, for temporary folders are tidied up.
 //
-// Thread: the sidecar's one thread; never blocks. Owns: the lock, and the path while it is its own.
+// Thread: the sidecar's one thread; blocks in claim() alone, which asks the name service for the
+// group. Owns: the lock, and the path while it is its own.
 // Fails with: an Error that names the path and what to do.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include <sys/types.h>
@@ -52,8 +54,8 @@ class EndpointGuard {
   void remove_path();
 
  private:
-  EndpointGuard(std::string path, std::uint32_t mode, std::string group)
-      : path_(std::move(path)), mode_(mode), group_(std::move(group)) {}
+  EndpointGuard(std::string path, std::uint32_t mode, std::optional<gid_t> gid)
+      : path_(std::move(path)), mode_(mode), gid_(gid) {}
   bool has_path() const;
   bool has_lock() const;
   Status lock();
@@ -63,7 +65,7 @@ class EndpointGuard {
 
   std::string path_;
   std::uint32_t mode_;
-  std::string group_;
+  std::optional<gid_t> gid_;  ///< the name service is asked once, at the start
   int lock_fd_ = -1;
   int listener_fd_ = -1;
   dev_t device_ = 0;  ///< what our socket is on disk, so as to remove no other

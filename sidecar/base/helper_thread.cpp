@@ -19,9 +19,11 @@ struct HelperThread::State {
   std::deque<Job> jobs;
   bool is_running = false;
   bool is_ending = false;
+  const char* name = nullptr;  ///< a literal
 
+  bool is_done() const { return !is_running && jobs.empty(); }
   void run() {
-    pthread_setname_np(pthread_self(), "files");
+    pthread_setname_np(pthread_self(), name);
     std::unique_lock lock(mutex);
     for (;;) {
       has_work.wait(lock, [this] { return is_ending || !jobs.empty(); });
@@ -39,7 +41,9 @@ struct HelperThread::State {
   }
 };
 
-HelperThread::HelperThread() : state_(std::make_shared<State>()) {}
+HelperThread::HelperThread(const char* name) : state_(std::make_shared<State>()) {
+  state_->name = name;
+}
 
 HelperThread::~HelperThread() {
   if (!thread_.joinable()) return;
@@ -72,13 +76,17 @@ bool HelperThread::run(Job job) {
     if (!thread_.joinable()) return false;
   }
   std::unique_lock lock(state_->mutex);
-  const bool was_idle = !state_->is_running && state_->jobs.empty();
+  const bool was_idle = state_->is_done();
   state_->jobs.push_back(std::move(job));
   state_->has_work.notify_one();
   if (!was_idle) return true;
-  state_->is_idle.wait_for(lock, wait_max,
-                           [this] { return !state_->is_running && state_->jobs.empty(); });
+  state_->is_idle.wait_for(lock, wait_max, [this] { return state_->is_done(); });
   return true;
+}
+
+bool HelperThread::wait_until(std::chrono::steady_clock::time_point deadline) {
+  std::unique_lock lock(state_->mutex);
+  return state_->is_idle.wait_until(lock, deadline, [this] { return state_->is_done(); });
 }
 
 }  // namespace outrider::sidecar

@@ -56,6 +56,7 @@ struct Registry {
 std::atomic<std::uint64_t> refused = 0;
 std::atomic<std::uint64_t> open_now = 0;
 std::atomic<std::uint64_t> cut_off = 0;
+std::atomic<std::uint64_t> oversubscribed = 0;
 std::atomic<std::uint64_t> stalled = 0;
 
 std::atomic<Registry*> existing = nullptr;
@@ -376,7 +377,8 @@ void SocketGate::keep_from_children(int fd) {
 
 SocketGate::Counts SocketGate::counts() {
   return {open_now.load(std::memory_order_relaxed), refused.load(std::memory_order_relaxed),
-          cut_off.load(std::memory_order_relaxed), stalled.load(std::memory_order_relaxed)};
+          cut_off.load(std::memory_order_relaxed), oversubscribed.load(std::memory_order_relaxed),
+          stalled.load(std::memory_order_relaxed)};
 }
 
 int SocketGate::descriptors_for_clients_max() {
@@ -416,7 +418,8 @@ extern "C" {
       connection->is_cut ? 0 : syscall(SYS_recvfrom, fd, data, size, flags, nullptr, nullptr);
   if (got <= 0) return got;
   if (connections->note(*connection, static_cast<const std::uint8_t*>(data), got)) return got;
-  gate::cut_off.fetch_add(1, std::memory_order_relaxed);
+  (connection->scanner.is_oversubscribed() ? gate::oversubscribed : gate::cut_off)
+      .fetch_add(1, std::memory_order_relaxed);
   connection->is_cut = true;
   return 0;
 }

@@ -9,7 +9,8 @@
 //
 //   - A connection that would leave fewer than a quarter of the process's descriptors is closed at
 //     once. That quarter belongs to deliveries, spool and log.
-//   - A message that breaks ScanLimits, and a peer that does not speak ZeroMQ, ends its connection.
+//   - A message that breaks ScanLimits, a peer that does not speak ZeroMQ, and a subscriber of more
+//     than ScanLimits allows, ends its connection.
 //   - While messages that wait hold more than Intake::room_bytes(), nothing new is read: clients
 //     wait in the kernel. The same holds for messages that have not come whole; of these one at a
 //     time goes on, the largest first, and is cut off when it has stalled, for its end may never
@@ -78,10 +79,11 @@ class Intake {
 class SocketGate {
  public:
   struct Counts {
-    std::uint64_t open = 0;     ///< connections, just now
-    std::uint64_t refused = 0;  ///< connections, for want of descriptors
-    std::uint64_t cut_off = 0;  ///< connections, for what they sent
-    std::uint64_t stalled = 0;  ///< connections that held memory and sent no more
+    std::uint64_t open = 0;            ///< connections, just now
+    std::uint64_t refused = 0;         ///< connections, for want of descriptors
+    std::uint64_t cut_off = 0;         ///< connections, for what they sent
+    std::uint64_t oversubscribed = 0;  ///< connections, for too many or too long subscriptions
+    std::uint64_t stalled = 0;         ///< connections that held memory and sent no more
   };
 
   /// From now on, until this listening socket is closed.

@@ -1,6 +1,7 @@
 #include "sidecar/base/zmtp_scanner.hpp"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 namespace outrider::sidecar {
@@ -18,6 +19,14 @@ constexpr std::uint8_t flag_more = 1;
 constexpr std::uint8_t flag_long = 2;
 constexpr std::uint8_t flag_command = 4;
 
+// How a subscription begins and ends: as a message, and as a command of ZMTP 3.1.
+constexpr std::string_view subscribe_message{"\1", 1};
+constexpr std::string_view cancel_message{"\0", 1};
+constexpr std::string_view subscribe_command = "\11SUBSCRIBE";
+constexpr std::string_view cancel_command = "\6CANCEL";
+/// With which a topic that is too long can be told.
+constexpr std::size_t head_bytes_max = subscribe_command.size() + subscription_bytes_max + 1;
+
 }  // namespace
 
 bool ZmtpScanner::scan(const std::uint8_t* data, std::size_t size) {
@@ -25,10 +34,14 @@ bool ZmtpScanner::scan(const std::uint8_t* data, std::size_t size) {
   while (data != end) {
     if (state_ == State::body) {
       const auto step = std::min(body_left_, static_cast<std::uint64_t>(end - data));
+      if (limits_.subscriptions_max > 0 && head_.size() < head_bytes_max) {
+        head_.append(reinterpret_cast<const char*>(data),
+                     std::min<std::size_t>(step, head_bytes_max - head_.size()));
+      }
       data += step;
       body_left_ -= step;
       message_bytes_ += step;
-      if (body_left_ == 0) end_body();
+      if (body_left_ == 0 && !end_body()) return false;
       continue;
     }
     const std::uint8_t byte = *data++;
@@ -70,12 +83,13 @@ bool ZmtpScanner::begin_body() {
   }
   body_left_ = part_bytes_;
   state_ = State::body;
-  if (body_left_ == 0) end_body();
-  return true;
+  head_.clear();
+  return body_left_ > 0 || end_body();
 }
 
-void ZmtpScanner::end_body() {
+bool ZmtpScanner::end_body() {
   state_ = State::flags;
+  if (!head_.empty() && !has_identity_ && !follow_subscription()) return false;
   // A command may come between the parts of a message and belongs to none; the identity, with which
   // the old protocol begins, is no message either.
   if ((flags_ & flag_command) != 0 || std::exchange(has_identity_, false)) {
@@ -83,15 +97,30 @@ void ZmtpScanner::end_body() {
     --parts_;
     message_size_ -= part_bytes_;
     message_bytes_ -= part_bytes_ + header_bytes;
-    return;
+    return true;
   }
   message_memory_ += memory_of_part(part_bytes_);
-  if ((flags_ & flag_more) != 0) return;
+  if ((flags_ & flag_more) != 0) return true;
   ended_memory_ += std::exchange(message_memory_, 0);
   has_ended_any_ = true;
   parts_ = 0;
   message_size_ = 0;
   message_bytes_ = 0;
+  return true;
+}
+
+bool ZmtpScanner::follow_subscription() {
+  const bool is_command = (flags_ & flag_command) != 0;
+  const std::string_view subscribe = is_command ? subscribe_command : subscribe_message;
+  const std::string_view cancel = is_command ? cancel_command : cancel_message;
+  if (head_.starts_with(cancel)) topics_.erase(head_.substr(cancel.size()));
+  if (!head_.starts_with(subscribe)) return true;
+  std::string topic = head_.substr(subscribe.size());
+  is_oversubscribed_ = topic.size() > subscription_bytes_max ||
+                       (topics_.size() >= limits_.subscriptions_max && !topics_.contains(topic));
+  if (is_oversubscribed_) return false;
+  topics_.insert(std::move(topic));
+  return true;
 }
 
 std::uint64_t ZmtpScanner::take_ended_memory() {

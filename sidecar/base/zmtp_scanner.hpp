@@ -2,21 +2,30 @@
 //
 // Used by SocketGate. libzmq counts neither the parts of a message nor their bytes together; the
 // scanner does, from the framing alone: greeting, then frames of flags, size and body. It reads
-// headers and passes over bodies, so that its cost does not grow with what is sent.
+// headers and passes over bodies, so that its cost does not grow with what is sent. Nor does libzmq
+// count what a subscriber of a PUB socket subscribes to, of which it holds a tree with a node for
+// each byte: there the scanner keeps the topics that are live.
 //
-// Thread: that of its connection. Owns: nothing. Limits: see ScanLimits; peers speak ZMTP 2 or 3,
-// as ZeroMQ 3 and later do.
+// Thread: that of its connection. Owns: the topics. Limits: see ScanLimits; peers speak ZMTP 2 or
+// 3, as ZeroMQ 3 and later do.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <unordered_set>
 
 namespace outrider::sidecar {
 
 struct ScanLimits {
   std::uint64_t message_bytes_max;  ///< all its parts
   std::uint32_t message_parts_max = 16;
+  /// Different topics that a peer is subscribed to at a time; 0: the socket takes no subscriptions.
+  std::uint32_t subscriptions_max = 0;
 };
+
+/// A longer one matches nothing, since no topic is longer.
+inline constexpr std::size_t subscription_bytes_max = 255;
 
 /// What a part of so many bytes can hold in memory while it waits. libzmq copies tiny ones; others
 /// may keep alive the buffer that they were read into.
@@ -39,13 +48,16 @@ class ZmtpScanner {
   /// Bytes that have come of a message which has not ended.
   std::uint64_t unfinished_bytes() const { return message_bytes_; }
   bool has_ended_any() const { return has_ended_any_; }
+  /// The limit that was broken is that of subscriptions.
+  bool is_oversubscribed() const { return is_oversubscribed_; }
 
  private:
   enum class State : std::uint8_t { greeting, flags, size, body };
 
   bool greet(std::uint8_t byte);
   bool begin_body();
-  void end_body();
+  bool end_body();
+  bool follow_subscription();
 
   ScanLimits limits_;
   State state_ = State::greeting;
@@ -55,6 +67,7 @@ class ZmtpScanner {
   std::uint8_t flags_ = 0;
   bool has_identity_ = false;
   bool has_ended_any_ = false;
+  bool is_oversubscribed_ = false;
   std::uint32_t parts_ = 0;
   std::uint64_t part_bytes_ = 0;
   std::uint64_t body_left_ = 0;
@@ -62,6 +75,8 @@ class ZmtpScanner {
   std::uint64_t message_size_ = 0;    ///< announced so far
   std::uint64_t message_memory_ = 0;  ///< of its parts that have ended
   std::uint64_t ended_memory_ = 0;
+  std::string head_;  ///< of the part, where subscriptions come
+  std::unordered_set<std::string> topics_;
 };
 
 }  // namespace outrider::sidecar

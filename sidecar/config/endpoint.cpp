@@ -119,6 +119,12 @@ Status check_connect_endpoint(std::string_view text) {
   return status_of(parse_connect_endpoint(text));
 }
 
+bool has_host_name(const Endpoint& endpoint) {
+  in_addr v4{};
+  return endpoint.kind == Endpoint::Kind::tcp && endpoint.host != "*" && !is_ipv6(endpoint.host) &&
+         inet_pton(AF_INET, endpoint.host.c_str(), &v4) != 1;
+}
+
 bool is_on_this_machine(const Endpoint& endpoint) {
   if (endpoint.kind != Endpoint::Kind::tcp) return true;
   if (to_lower(endpoint.host) == "localhost" || endpoint.host == "lo") return true;

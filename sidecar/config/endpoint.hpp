@@ -31,6 +31,9 @@ Result<Endpoint> parse_connect_endpoint(std::string_view text);
 Status check_bind_endpoint(std::string_view text);
 Status check_connect_endpoint(std::string_view text);
 
+/// The host is to be looked up with the name service.
+bool has_host_name(const Endpoint& endpoint);
+
 /// Nobody outside of this machine can get there. A name other than localhost may lead anywhere.
 bool is_on_this_machine(const Endpoint& endpoint);
 

@@ -50,7 +50,10 @@ std::size_t ConnectionMonitor::count() {
     std::int32_t descriptor = 0;
     std::memcpy(&event, part.data(), sizeof event);
     std::memcpy(&descriptor, part.data() + sizeof event, sizeof descriptor);
-    if ((event & opened) != 0) descriptors_.insert(descriptor);
+    if ((event & opened) != 0) {
+      descriptors_.insert(descriptor);
+      has_seen_any_ = true;
+    }
     if ((event & closed) != 0) descriptors_.erase(descriptor);
     zmq_recv(events_, part.data(), part.size(), ZMQ_DONTWAIT);  // the address
   }

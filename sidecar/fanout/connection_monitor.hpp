@@ -28,12 +28,15 @@ class ConnectionMonitor {
 
   /// Connections that are open now, also those whose handshake is not over.
   std::size_t count();
+  /// As of the last count().
+  bool has_seen_any() const { return has_seen_any_; }
 
  private:
   Reactor& reactor_;
   void* watched_ = nullptr;
   void* events_ = nullptr;
   int fd_ = -1;
+  bool has_seen_any_ = false;
   std::unordered_set<int> descriptors_;
 };
 

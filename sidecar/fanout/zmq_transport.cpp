@@ -6,6 +6,7 @@
 #include <deque>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,10 +14,13 @@
 #include <sys/epoll.h>
 #include <zmq.h>
 
-#include "sidecar/base/endpoint_guard.hpp"
+#include "sidecar/base/ipc_endpoints.hpp"
 #include "sidecar/base/socket_gate.hpp"
+#include "sidecar/base/ticker.hpp"
 #include "sidecar/base/units.hpp"
+#include "sidecar/config/endpoint.hpp"
 #include "sidecar/fanout/connection_monitor.hpp"
+#include "sidecar/fanout/own_context.hpp"
 
 namespace outrider::sidecar {
 
@@ -25,29 +29,35 @@ namespace {
 constexpr std::uint32_t socket_mode = 0660;
 /// Peers send us subscriptions and nothing else; who sends more is cut off.
 constexpr std::int64_t peer_message_bytes_max = 64L * 1024;
+constexpr std::uint32_t peer_parts_max = 16;
+/// A subscription of the longest topic takes libzmq some 12 KiB, so that a peer holds 50 MiB at
+/// most.
+constexpr std::uint32_t peer_subscriptions_max = 4096;
 /// A connection that says nothing does not hold a descriptor for longer.
 constexpr int handshake_max_ms = 5000;
 
 class ZmqTransport final : public Transport {
  public:
-  ZmqTransport(void* socket, const DestinationConfig& config, Reactor& reactor)
-      : socket_(socket),
-        reactor_(reactor),
+  ZmqTransport(const DestinationConfig& config, Reactor& reactor, Log& log)
+      : reactor_(reactor),
+        log_(log),
+        ipcs_(log,
+              [this](const std::string& endpoint, int fd) { return bind_listener(endpoint, fd); }),
         connections_(reactor),
         is_pub_(config.zmq_pattern == ZmqPattern::pub),
         ends_in_newline_(config.format != BodyFormat::msgpack),
         timeout_(config.timeout) {}
-  ~ZmqTransport() override;
+  ~ZmqTransport() override { close(MonoTime{}); }
   ZmqTransport(const ZmqTransport&) = delete;
   ZmqTransport& operator=(const ZmqTransport&) = delete;
 
-  Status open(const DestinationConfig& config, void* context, Log& log);
+  Status open(const DestinationConfig& config, void* context);
 
   void start(const Attempt& attempt, const Now& /*now*/) override;
   void cancel(AttemptId id) override;
   void collect(const Now& now, std::vector<Completion>& completions) override;
   MonoTime next_deadline() const override;
-  void close(MonoTime deadline) override { linger_until_ = deadline; }
+  void close(MonoTime deadline) override;
 
  private:
   enum class Sent : std::uint8_t { done, lost, not_yet, broken };
@@ -61,37 +71,57 @@ class ZmqTransport final : public Transport {
     return zmq_setsockopt(socket_, option, &value, sizeof value) == 0;
   }
   Status bind(const std::string& url);
+  Status bind_listener(const std::string& url, int fd);
   Status connect(const std::string& url);
   bool is_writable() const;
   Completion try_attempt(const Attempt& attempt);
   Sent send_event(std::string_view topic, std::string_view event);
   bool send_parts(std::string_view topic, std::string_view event);
 
-  void* socket_;
+  std::unique_ptr<OwnContext> own_context_;
+  void* socket_ = nullptr;
   Reactor& reactor_;
+  Log& log_;
   int fd_ = -1;
-  std::vector<EndpointGuard> guards_;
+  IpcEndpoints ipcs_;
+  std::optional<Ticker> ticker_;   ///< of ipcs_
   ConnectionMonitor connections_;  ///< of a PUB socket
   // A peer sends subscriptions or nothing, and they are read at once.
-  const std::shared_ptr<Intake> intake_ =
-      std::make_shared<Intake>(ScanLimits{peer_message_bytes_max}, /*is_bounded=*/false);
+  const std::shared_ptr<Intake> intake_ = std::make_shared<Intake>(
+      ScanLimits{peer_message_bytes_max, peer_parts_max, peer_subscriptions_max},
+      /*is_bounded=*/false);
   const bool is_pub_;
   const bool ends_in_newline_;  ///< each event, as the encoder writes it
   const Duration timeout_;
   std::deque<Waiting> waiting_;
+  bool has_sent_any_ = false;
   MonoTime last_turn_{};
-  MonoTime linger_until_{};
 };
 
-ZmqTransport::~ZmqTransport() {
+/// All of them end at a time: who is closed first does not wait, the destructor of a context does.
+void ZmqTransport::close(MonoTime deadline) {
+  if (socket_ == nullptr) return;
+  ticker_.reset();
   if (fd_ >= 0) reactor_.remove(fd_);
-  const auto linger = std::chrono::ceil<std::chrono::milliseconds>(linger_until_ - last_turn_);
+  const auto linger = std::chrono::ceil<std::chrono::milliseconds>(deadline - last_turn_);
   set(ZMQ_LINGER, static_cast<int>(std::clamp<std::int64_t>(linger.count(), 0, 3'600'000)));
+  // Nothing waits to be sent to peers that were never there.
+  if (is_pub_) connections_.count();
+  const bool has_met_any = is_pub_ ? connections_.has_seen_any() : has_sent_any_;
   connections_.close();
-  zmq_close(socket_);
+  zmq_close(std::exchange(socket_, nullptr));
+  if (own_context_) own_context_->end(last_turn_, has_met_any ? deadline : MonoTime{});
 }
 
-Status ZmqTransport::open(const DestinationConfig& config, void* context, Log& log) {
+Status ZmqTransport::open(const DestinationConfig& config, void* context) {
+  if (has_own_context(config)) {
+    own_context_ = std::make_unique<OwnContext>();
+    context = own_context_->get();
+  }
+  socket_ = zmq_socket(context, is_pub_ ? ZMQ_PUB : ZMQ_PUSH);
+  if (socket_ == nullptr) {
+    return Error{std::string("cannot create a socket: ") + zmq_strerror(zmq_errno())};
+  }
   set(ZMQ_SNDHWM, static_cast<int>(std::min<std::uint64_t>(config.zmq_send_events_max,
                                                            std::numeric_limits<int>::max())));
   set(ZMQ_HANDSHAKE_IVL, handshake_max_ms);
@@ -111,39 +141,39 @@ Status ZmqTransport::open(const DestinationConfig& config, void* context, Log& l
     char bound[256] = "";
     std::size_t bytes = sizeof bound;
     zmq_getsockopt(socket_, ZMQ_LAST_ENDPOINT, bound, &bytes);
-    log.info(config.zmq_bind ? "fan-out listens" : "fan-out connects",
-             {{"destination", config.name}, {"endpoint", bound}});
+    log_.info(config.zmq_bind ? "fan-out listens" : "fan-out connects",
+              {{"destination", config.name}, {"endpoint", bound}});
   }
   std::size_t bytes = sizeof fd_;
   if (zmq_getsockopt(socket_, ZMQ_FD, &fd_, &bytes) != 0) {
     return Error{std::string("cannot watch the socket: ") + zmq_strerror(zmq_errno())};
   }
   reactor_.set(fd_, EPOLLIN, [](std::uint32_t) {});
+  if (!ipcs_.empty()) {
+    ticker_.emplace(reactor_, IpcEndpoints::upkeep_period, [this] { ipcs_.look_after(); });
+  }
   return Nothing{};
 }
 
 Status ZmqTransport::bind(const std::string& url) {
-  constexpr std::string_view ipc_scheme = "ipc://";
-  if (url.starts_with(ipc_scheme)) {
-    Result<EndpointGuard> guard =
-        EndpointGuard::claim(url.substr(ipc_scheme.size()), socket_mode, "");
-    if (!guard.ok()) return guard.error();
-    const int listener = guard.value().take_listener();
-    SocketGate::watch(listener, intake_);
-    set(ZMQ_USE_FD, listener);
-    guards_.push_back(std::move(guard.value()));
+  if (url.starts_with(IpcEndpoints::scheme)) return ipcs_.claim(url, socket_mode, "");
+  if (zmq_bind(socket_, url.c_str()) != 0) {
+    return Error{"cannot listen on " + url + ": " + zmq_strerror(zmq_errno())};
   }
+  char bound[256] = "";
+  std::size_t bytes = sizeof bound;
+  zmq_getsockopt(socket_, ZMQ_LAST_ENDPOINT, bound, &bytes);
+  SocketGate::watch_endpoint(bound, intake_);
+  return Nothing{};
+}
+
+Status ZmqTransport::bind_listener(const std::string& url, int fd) {
+  SocketGate::watch(fd, intake_);
+  set(ZMQ_USE_FD, fd);
   const bool is_bound = zmq_bind(socket_, url.c_str()) == 0;
   const int error = zmq_errno();
   set(ZMQ_USE_FD, -1);
-  if (is_bound) {
-    char bound[256] = "";
-    std::size_t bytes = sizeof bound;
-    zmq_getsockopt(socket_, ZMQ_LAST_ENDPOINT, bound, &bytes);
-    SocketGate::watch_endpoint(bound, intake_);
-    return Nothing{};
-  }
-  return Error{"cannot listen on " + url + ": " + zmq_strerror(error)};
+  return is_bound ? Status(Nothing{}) : Status(Error{zmq_strerror(error)});
 }
 
 Status ZmqTransport::connect(const std::string& url) {
@@ -161,6 +191,7 @@ void ZmqTransport::cancel(AttemptId id) {
 
 void ZmqTransport::collect(const Now& now, std::vector<Completion>& completions) {
   last_turn_ = now.mono;
+  if (socket_ == nullptr) return;
   // This also lets libzmq take note of its peers, without which its descriptor stays ready.
   const bool writable = is_writable();
   if (is_pub_) connections_.count();
@@ -211,6 +242,7 @@ Completion ZmqTransport::try_attempt(const Attempt& attempt) {
     }
     if (sent == Sent::broken) return completion;
     ++completion.events_sent;
+    has_sent_any_ = true;
     if (sent == Sent::lost) ++completion.events_lost;
   }
   if (completion.events_lost == 0) completion.result = AttemptResult::sent;
@@ -239,14 +271,23 @@ bool ZmqTransport::send_parts(std::string_view topic, std::string_view event) {
 
 }  // namespace
 
+bool has_own_context(const DestinationConfig& config) {
+  if (config.zmq_bind) return false;
+  bool has_name = false;
+  for (const std::string& url : config.urls) {
+    const Result<Endpoint> endpoint = parse_connect_endpoint(url);
+    if (!endpoint.ok()) continue;
+    // Who is to be found in the process is in the context that is shared.
+    if (endpoint.value().kind == Endpoint::Kind::inproc) return false;
+    has_name = has_name || has_host_name(endpoint.value());
+  }
+  return has_name;
+}
+
 Result<std::unique_ptr<Transport>> make_zmq_transport(const DestinationConfig& config,
                                                       void* context, Reactor& reactor, Log& log) {
-  void* socket = zmq_socket(context, config.zmq_pattern == ZmqPattern::pub ? ZMQ_PUB : ZMQ_PUSH);
-  if (socket == nullptr) {
-    return Error{std::string("cannot create a socket: ") + zmq_strerror(zmq_errno())};
-  }
-  auto transport = std::make_unique<ZmqTransport>(socket, config, reactor);
-  if (Status status = transport->open(config, context, log); !status.ok()) return status.error();
+  auto transport = std::make_unique<ZmqTransport>(config, reactor, log);
+  if (Status status = transport->open(config, context); !status.ok()) return status.error();
   return std::unique_ptr<Transport>(std::move(transport));
 }
 

@@ -4,10 +4,11 @@
 // part of the body. The encoder puts nothing around or between the events (ndjson, whose newline is
 // left out, or msgpack_stream).
 //
-// Thread: the sidecar's one thread; never blocks. The socket's descriptor is registered with the
-// Reactor. Owns: the socket, and the ipc paths that it binds (each claimed by an EndpointGuard,
-// mode 0660). Borrows: the context and the reactor. Fails with: an Error when it is opened; later
-// with completions.
+// Thread: the sidecar's one thread; blocks only when it ends, until what it was told by close() at
+// most, where its peers have names. The socket's descriptor is registered with the
+// Reactor. Owns: the socket, and the ipc paths that it binds (held by IpcEndpoints, mode
+// 0660). Borrows: the context, the reactor and the log. Fails with: an Error when it is opened;
+// later with completions.
 //
 // PUSH sends to peers that are connected. When none of them takes more, what has been sent is
 // completed as sent_some; an attempt of which nothing is sent yet waits until a peer does take
@@ -28,6 +29,10 @@
 #include "sidecar/deliver/transport.hpp"
 
 namespace outrider::sidecar {
+
+/// Its socket is in a context of its own, which takes three threads: it connects to peers by name
+/// (see OwnContext).
+bool has_own_context(const DestinationConfig& config);
 
 /// Binds or connects to every one of the configuration's urls, or fails. Logs where it listens.
 Result<std::unique_ptr<Transport>> make_zmq_transport(const DestinationConfig& config,

@@ -31,12 +31,15 @@ void GateLog::tick() {
   }
   if (cut_off_quiet_ > 0) --cut_off_quiet_;
   const std::uint64_t cut_off = now.cut_off - said_.cut_off;
+  const std::uint64_t oversubscribed = now.oversubscribed - said_.oversubscribed;
   const std::uint64_t stalled = now.stalled - said_.stalled;
-  if (cut_off + stalled > 0 && cut_off_quiet_ == 0) {
+  if (cut_off + oversubscribed + stalled > 0 && cut_off_quiet_ == 0) {
     log_.warn("clients are cut off for what they send",
               {{"not_zeromq_or_message_too_large", std::to_string(cut_off)},
+               {"too_many_or_long_subscriptions", std::to_string(oversubscribed)},
                {"message_without_end", std::to_string(stalled)}});
     said_.cut_off = now.cut_off;
+    said_.oversubscribed = now.oversubscribed;
     said_.stalled = now.stalled;
     cut_off_quiet_ = quiet_ticks;
   }

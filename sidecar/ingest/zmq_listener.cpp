@@ -11,14 +11,12 @@
 namespace outrider::sidecar {
 namespace {
 
-constexpr std::string_view ipc_scheme = "ipc://";
 constexpr std::string_view tcp_scheme = "tcp://";
 constexpr std::string_view inproc_scheme = "inproc://";
 constexpr int backlog_max = 1024;
 constexpr std::int64_t message_bytes_min = 16LL << 20U;
 /// A connection that says nothing does not hold a descriptor for longer.
 constexpr int handshake_max_ms = 5000;
-constexpr Duration upkeep_period = std::chrono::seconds(1);
 
 void raise_open_files_limit(Log& log) {
   rlimit limit{};
@@ -41,6 +39,8 @@ Status ZmqListener::open(void* context, zmq::socket_type type, int receive_frame
                          const std::vector<std::string>& endpoints, const IngestConfig& config,
                          Log& log) try {
   log_ = &log;
+  ipcs_.emplace(
+      log, [this](const std::string& endpoint, int fd) { return bind_listener(endpoint, fd); });
   void* handle = zmq_socket(context, static_cast<int>(type));
   if (handle == nullptr) throw zmq::error_t();
   socket_ = zmq::socket_ref(zmq::from_handle, handle);
@@ -59,7 +59,7 @@ Status ZmqListener::open(void* context, zmq::socket_type type, int receive_frame
                                      /*is_bounded=*/true);
   if (std::ranges::any_of(endpoints, is_outside)) {
     raise_open_files_limit(log);
-    ticker_.emplace(reactor_, upkeep_period, [this] { look_after(); });
+    ticker_.emplace(reactor_, IpcEndpoints::upkeep_period, [this] { look_after(); });
     // The gate is the process's: one of its listeners speaks for it.
     if (type == zmq::socket_type::pull || std::ranges::none_of(config.endpoints, is_outside)) {
       gate_log_.emplace(log);
@@ -76,8 +76,9 @@ Status ZmqListener::open(void* context, zmq::socket_type type, int receive_frame
 }
 
 Status ZmqListener::bind(const std::string& endpoint, const IngestConfig& config) {
-  if (endpoint.starts_with(ipc_scheme)) {
-    if (Status status = bind_ipc(endpoint, config); !status.ok()) return status;
+  if (endpoint.starts_with(IpcEndpoints::scheme)) {
+    Status status = ipcs_->claim(endpoint, config.socket_mode, config.socket_group);
+    if (!status.ok()) return status;
   } else if (is_outside(endpoint) && !endpoint.starts_with(tcp_scheme)) {
     return Error{"endpoint " + endpoint + ": it must begin with ipc://, tcp:// or inproc://"};
   } else {
@@ -97,59 +98,20 @@ Status ZmqListener::bind(const std::string& endpoint, const IngestConfig& config
   return Nothing{};
 }
 
-Status ZmqListener::bind_ipc(const std::string& endpoint, const IngestConfig& config) {
-  Result<EndpointGuard> guard = EndpointGuard::claim(endpoint.substr(ipc_scheme.size()),
-                                                     config.socket_mode, config.socket_group);
-  if (!guard.ok()) return guard.error();
-  try {
-    bind_listener(endpoint, guard.value());
-  } catch (const zmq::error_t& error) {
-    return Error{"cannot listen on " + endpoint + ": " + error.what()};
-  }
-  ipcs_.push_back({endpoint, std::move(guard.value())});
-  return Nothing{};
-}
-
-void ZmqListener::bind_listener(const std::string& endpoint, EndpointGuard& guard) {
-  const int fd = guard.take_listener();
-  if (fd < 0) return;
+Status ZmqListener::bind_listener(const std::string& endpoint, int fd) try {
   SocketGate::watch(fd, intake_);
   socket_.set(zmq::sockopt::use_fd, fd);
   socket_.bind(endpoint);
   socket_.set(zmq::sockopt::use_fd, -1);
+  return Nothing{};
+} catch (const zmq::error_t& error) {
+  return Error{error.what()};
 }
 
 void ZmqListener::look_after() {
   if (was_empty_) intake_->settle();
   if (gate_log_) gate_log_->tick();
-  for (IpcEndpoint& ipc : ipcs_) {
-    if (ipc.guard.is_displaced()) put_back(ipc);
-  }
-}
-
-/// The old listening socket stays with libzmq, for those that are connected through it would be cut
-/// off with it: a descriptor each time.
-void ZmqListener::put_back(IpcEndpoint& ipc) {
-  Status status = Error{"it was removed too often; restart the sidecar"};
-  if (returns_ < returns_max) status = ipc.guard.reclaim();
-  if (status.ok()) {
-    try {
-      bind_listener(ipc.endpoint, ipc.guard);
-    } catch (const zmq::error_t& error) {
-      status = Error{error.what()};
-    }
-  }
-  if (status.ok()) {
-    ++returns_;
-    ipc.is_unreachable = false;
-    log_->warn("the socket's file or its lock was removed; it is back, and clients find it again",
-               {{"endpoint", ipc.endpoint}});
-  } else if (!std::exchange(ipc.is_unreachable, true)) {
-    log_->error(
-        "the socket's file or its lock was removed and cannot be put back; no new client "
-        "reaches the sidecar; trying every second",
-        {{"endpoint", ipc.endpoint}, {"because", status.error().message}});
-  }
+  ipcs_->look_after();
 }
 
 bool ZmqListener::receive(zmq::message_t& message) {
@@ -178,7 +140,7 @@ void ZmqListener::skip_rest(zmq::message_t& message) {
 }
 
 void ZmqListener::stop_listening() {
-  for (IpcEndpoint& ipc : ipcs_) ipc.guard.remove_path();
+  if (ipcs_) ipcs_->remove_paths();
 }
 
 void ZmqListener::close() {
@@ -187,7 +149,7 @@ void ZmqListener::close() {
   zmq_close(socket_.handle());
   socket_ = {};
   ticker_.reset();
-  ipcs_.clear();
+  ipcs_->clear();
 }
 
 }  // namespace outrider::sidecar

@@ -1,11 +1,10 @@
 // ZmqListener: a ZeroMQ socket that is bound to endpoints of the configuration and wakes the
 // reactor.
 //
-// Used by ZmqSource (PULL) and ZmqConfirmSource (ROUTER). An ipc path is claimed by an
-// EndpointGuard, which also gives it its owner and mode. For endpoints outside the process it
-// raises the process's soft limit of open files to the hard one, for each client takes a
-// descriptor. What clients may take of descriptors and memory is bounded by the SocketGate.
-// Once a second it looks after itself: a socket file that was removed is put back.
+// Used by ZmqSource (PULL) and ZmqConfirmSource (ROUTER). Ipc paths are held by IpcEndpoints, which
+// it lets look after them once a second. For endpoints outside the process it raises the process's
+// soft limit of open files to the hard one, for each client takes a descriptor. What clients may
+// take of descriptors and memory is bounded by the SocketGate.
 //
 // Thread: the sidecar's one; never blocks. Owns: the socket and the ipc paths. Borrows: the
 // reactor.
@@ -18,7 +17,7 @@
 
 #include <zmq.hpp>
 
-#include "sidecar/base/endpoint_guard.hpp"
+#include "sidecar/base/ipc_endpoints.hpp"
 #include "sidecar/base/log.hpp"
 #include "sidecar/base/reactor.hpp"
 #include "sidecar/base/result.hpp"
@@ -31,9 +30,6 @@ namespace outrider::sidecar {
 
 class ZmqListener {
  public:
-  /// How often a socket file that was removed is put back.
-  static constexpr int returns_max = 1000;
-
   explicit ZmqListener(Reactor& reactor) : reactor_(reactor) {}
   ~ZmqListener();
   ZmqListener(const ZmqListener&) = delete;
@@ -59,24 +55,15 @@ class ZmqListener {
   zmq::socket_ref socket() { return socket_; }
 
  private:
-  struct IpcEndpoint {
-    std::string endpoint;
-    EndpointGuard guard;
-    bool is_unreachable = false;  ///< and the log has said so
-  };
-
   Status bind(const std::string& endpoint, const IngestConfig& config);
-  Status bind_ipc(const std::string& endpoint, const IngestConfig& config);
-  void bind_listener(const std::string& endpoint, EndpointGuard& guard);
+  Status bind_listener(const std::string& endpoint, int fd);
   void look_after();
-  void put_back(IpcEndpoint& ipc);
 
   Reactor& reactor_;
   Log* log_ = nullptr;
   zmq::socket_ref socket_;  ///< ours; a socket_t takes no context of a handle alone
   int fd_ = -1;
-  std::vector<IpcEndpoint> ipcs_;
-  int returns_ = 0;
+  std::optional<IpcEndpoints> ipcs_;
   std::shared_ptr<Intake> intake_;
   bool was_empty_ = false;  ///< when last looked at
   std::optional<Ticker> ticker_;

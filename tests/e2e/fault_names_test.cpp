@@ -1,5 +1,7 @@
 // Faults of name resolution.
 
+#include <zmq.h>
+
 #include "e2e/fault_fixture.hpp"
 
 namespace outrider::test {
@@ -56,6 +58,63 @@ TEST_F(NameFault, AResolverThatHangsDoesNotHoldUpTheStop) {
   EXPECT_EQ(tally.ledger.left, 20U);
   EXPECT_EQ(tally.received, 0U);
   write_table_line("a resolver that hangs, then SIGTERM", "left at the stop", tally);
+}
+
+TEST_F(NameFault, AZmqPeerWhoseNameAppearsIsFound) {
+  void* const context = zmq_ctx_new();
+  void* const pull = zmq_socket(context, ZMQ_PULL);
+  const int timeout_ms = 20'000;
+  zmq_setsockopt(pull, ZMQ_RCVTIMEO, &timeout_ms, sizeof timeout_ms);
+  ASSERT_EQ(zmq_bind(pull, "tcp://127.0.0.1:*"), 0);
+  char bound[100] = "";
+  std::size_t bytes = sizeof bound;
+  zmq_getsockopt(pull, ZMQ_LAST_ENDPOINT, bound, &bytes);
+  const std::string port = std::string(bound).substr(std::string(bound).rfind(':'));
+  write_hosts("127.0.0.1 other.test\n");
+  start("[destination.fan]\ntype = zmq\nsocket = push\nurl = tcp://receiver.test" + port + "\n",
+        {"LD_PRELOAD=libnss_wrapper.so", "NSS_WRAPPER_HOSTS=" + hosts_});
+  emit();
+  // libzmq asks for IPv6, and libnss_wrapper maps no address to it.
+  write_hosts("::ffff:127.0.0.1 receiver.test\n");
+  char part[1000];
+  for (long i = 0; i < 2 * events; ++i) {
+    EXPECT_GT(zmq_recv(pull, part, sizeof part, 0), 0) << "topic and event, part " << i;
+  }
+  zmq_close(pull);
+  zmq_ctx_term(context);
+  EXPECT_EQ(sidecar_->stop(), 0) << sidecar_->err();
+  EXPECT_EQ(sidecar_->ledger("fan").delivered, 20U);
+}
+
+TEST_F(NameFault, AResolverThatHangsHoldsUpItsZmqDestinationAlone) {
+  for (const std::string pattern : {"push", "pub"}) {
+    SCOPED_TRACE(pattern);
+    FaultReceiver receiver;
+    start(audit(receiver.url()) + "[destination.fan]\ntype = zmq\nsocket = " + pattern +
+              "\nurl = tcp://receiver.test:5555\n[shutdown]\nlinger = 1s\n",
+          {"LD_PRELOAD=" OUTRIDER_HANGING_RESOLVER});
+    emit();
+    wait_until_taken(receiver);
+    const auto begin = std::chrono::steady_clock::now();
+    // A PUB without subscribers is done with its events.
+    EXPECT_EQ(sidecar_->stop(), pattern == "push" ? 3 : 0) << sidecar_->err();
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, 3s);
+    const Tally tally = tally_of(receiver);
+    EXPECT_EQ(tally.ledger.delivered, 20U);
+    EXPECT_EQ(sidecar_->ledger("fan").left, pattern == "push" ? 20U : 0U);
+    write_table_line("a resolver that hangs, of a zmq destination beside (" + pattern + ")",
+                     "delivered", tally);
+  }
+}
+
+TEST_F(NameFault, AStopWithNothingToSendDoesNotWaitForAResolverThatHangs) {
+  start(
+      "[destination.fan]\ntype = zmq\nsocket = push\nurl = tcp://receiver.test:5555\n"
+      "[shutdown]\nlinger = 1m\n",
+      {"LD_PRELOAD=" OUTRIDER_HANGING_RESOLVER});
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(sidecar_->stop(), 0) << sidecar_->err();
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 10s);
 }
 
 }  // namespace

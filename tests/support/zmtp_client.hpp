@@ -1,6 +1,7 @@
 // ZmtpClient: a ZeroMQ client by hand, for what libzmq would never send.
 //
-// Used by tests of ingest. Speaks ZMTP 3.0 as a PUSH socket over a Unix socket. Thread: its
+// Used by tests of ingest and fan-out. Speaks ZMTP 3.0 as a PUSH socket, or one of another type,
+// over a Unix socket. Thread: its
 // owner's.
 #pragma once
 
@@ -35,10 +36,10 @@ class ZmtpClient {
   bool is_connected() const { return is_connected_; }
 
   /// The handshake. False if the other side does not answer it within twenty seconds.
-  bool greet() const {
-    if (!write_all(hello())) return false;
-    // Its greeting, and READY as PULL socket.
-    for (std::size_t left = 64 + 28; left > 0;) {
+  bool greet(std::string_view type = "PUSH") const {
+    if (!write_all(hello(type))) return false;
+    // Its greeting, and READY as PULL or PUB socket.
+    for (std::size_t left = 64 + 24 + (type == "PUSH" ? 4 : 3); left > 0;) {
       char buffer[128];
       pollfd ready{fd_, POLLIN, 0};
       if (poll(&ready, 1, 20'000) != 1) return false;
@@ -49,10 +50,12 @@ class ZmtpClient {
     return true;
   }
 
-  static std::string hello() {
+  static std::string hello(std::string_view type = "PUSH") {
     std::string greeting("\xff\0\0\0\0\0\0\0\0\x7f\3\0NULL", 16);
     greeting.resize(64);
-    const std::string ready("\5READY\13Socket-Type\0\0\0\4PUSH", 26);
+    std::string ready("\5READY\13Socket-Type\0\0\0", 21);
+    ready += static_cast<char>(type.size());
+    ready += type;
     return greeting + '\4' + static_cast<char>(ready.size()) + ready;
   }
   static std::string part(std::string_view body, bool has_more) {

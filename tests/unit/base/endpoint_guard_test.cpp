@@ -6,6 +6,7 @@
 #include <optional>
 
 #include <gmock/gmock.h>
+#include <grp.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -13,6 +14,23 @@
 #include <unistd.h>
 
 #include "support/temp_dir.hpp"
+
+namespace {
+
+constexpr const char* known_group = "known-group";
+int group_lookups = 0;
+
+}  // namespace
+
+/// The name service of this program: it knows one group, which is the program's own.
+extern "C" [[gnu::visibility("default")]] int getgrnam_r(const char* name, group* entry,
+                                                         char* /*buffer*/, size_t /*size*/,
+                                                         group** found) {
+  ++group_lookups;
+  *found = std::strcmp(name, known_group) == 0 ? entry : nullptr;
+  entry->gr_gid = getgid();
+  return 0;
+}
 
 namespace outrider::sidecar {
 namespace {
@@ -131,6 +149,20 @@ TEST_F(EndpointGuardTest, RefusesPathsThatCannotBe) {
   const std::string room(107 - dir_.path().size() - 1, 'x');
   EXPECT_EQ(refusal(dir_.file(room)), "");
   EXPECT_THAT(refusal(dir_.file(room + "x")), HasSubstr("108 bytes"));
+}
+
+/// A name service may take its time, and the sidecar runs by now.
+TEST_F(EndpointGuardTest, AsksForItsGroupOnceOnly) {
+  group_lookups = 0;
+  Result<EndpointGuard> guard = claim(0660, known_group);
+  ASSERT_TRUE(guard.ok()) << guard.error().message;
+  unlink(path_.c_str());
+  EXPECT_TRUE(guard.value().is_displaced());
+  EXPECT_TRUE(guard.value().reclaim().ok());
+  EXPECT_FALSE(guard.value().is_displaced());
+  EXPECT_TRUE(can_connect());
+  EXPECT_EQ(mode(), 0660U);
+  EXPECT_EQ(group_lookups, 1);
 }
 
 TEST_F(EndpointGuardTest, RemovesNoSocketButItsOwn) {

@@ -18,6 +18,7 @@ TEST(HelperThread, RunsJobsInTheirOrder) {
     last.set_value();
   }));
   last.get_future().wait();
+  EXPECT_TRUE(helper.wait_until(std::chrono::steady_clock::now() + std::chrono::seconds(20)));
   EXPECT_EQ(done, "ab");
 }
 
@@ -32,6 +33,7 @@ TEST(HelperThread, AJobThatHangsHoldsUpNeitherTheCallerNorTheEnd) {
       has_ended->set_value();
     }));
     EXPECT_TRUE(helper.run([] {})) << "it has returned though the first one hangs";
+    EXPECT_FALSE(helper.wait_until(std::chrono::steady_clock::now()));
   }
   go_on->set_value();
   ended.wait();

@@ -60,6 +60,16 @@ TEST(Endpoint, WhatItIsMadeOf) {
   EXPECT_EQ(parse_bind_endpoint("ipc://rel/x").value().path, "rel/x");
 }
 
+TEST(Endpoint, WhatIsToBeLookedUp) {
+  for (const char* name : {"tcp://localhost:1", "tcp://a.example:1", "tcp://127.0.0.1.example:1"}) {
+    EXPECT_TRUE(has_host_name(parse_connect_endpoint(name).value())) << name;
+  }
+  for (const char* no_name : {"ipc:///x", "inproc://x", "tcp://127.0.0.1:1", "tcp://[::1]:1",
+                              "tcp://[fe80::1%eth0]:1", "tcp://[::ffff:127.0.0.1]:1"}) {
+    EXPECT_FALSE(has_host_name(parse_connect_endpoint(no_name).value())) << no_name;
+  }
+}
+
 TEST(Endpoint, WhatOthersCanReach) {
   for (const char* here : {"ipc:///x", "inproc://x", "tcp://127.0.0.1:1", "tcp://127.9.9.9:1",
                            "tcp://[::1]:1", "tcp://[::ffff:127.0.0.1]:1", "tcp://localhost:1"}) {

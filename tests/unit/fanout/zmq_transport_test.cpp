@@ -1,5 +1,6 @@
 #include "sidecar/fanout/zmq_transport.hpp"
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -8,9 +9,11 @@
 #include <gtest/gtest.h>
 #include <zmq.h>
 
+#include "sidecar/base/socket_gate.hpp"
 #include "sidecar/base/time_left.hpp"
 #include "support/memory_log.hpp"
 #include "support/temp_dir.hpp"
+#include "support/zmtp_client.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -95,6 +98,12 @@ class ZmqTransportTest : public testing::Test {
     }
     set(socket, ZMQ_RCVTIMEO, 20'000);
     return socket;
+  }
+
+  static std::string subscription(bool is_command, const std::string& topic) {
+    if (!is_command) return test::ZmtpClient::part('\1' + topic, false);
+    const std::string body = "\x09SUBSCRIBE" + topic;
+    return {'\4' + std::string(1, static_cast<char>(body.size())) + body};
   }
 
   static void set(const Socket& socket, int option, int value) {
@@ -219,6 +228,36 @@ TEST_F(ZmqTransportTest, APeerThatTalksUpstreamCostsOthersNothing) {
   EXPECT_GT(lost, 0U);
 }
 
+/// libzmq keeps a tree of what a peer subscribes to, with a node for each byte.
+TEST_F(ZmqTransportTest, APeerThatSubscribesToTooMuchIsCutOff) {
+  ASSERT_EQ(open(ZmqPattern::pub), "");
+  const Socket healthy = subscriber("orders.");
+  const auto before = SocketGate::counts().oversubscribed;
+  for (const std::string_view kind : {"message", "command", "long"}) {
+    SCOPED_TRACE(kind);
+    const test::ZmtpClient greedy(dir_.file("s.sock"));
+    ASSERT_TRUE(greedy.greet("SUB"));
+    std::string bytes;
+    for (int i = 0; i < (kind == "long" ? 1 : 10'000); ++i) {
+      std::string topic = "topic" + std::to_string(i);
+      if (kind == "long") topic.resize(subscription_bytes_max + 1);
+      bytes += subscription(kind == "command", topic);
+    }
+    // libzmq reads on as the transport takes note of what has come.
+    bool has_ended = false;
+    for (int i = 0; i < 20'000 && !has_ended; ++i) {
+      const ssize_t sent = bytes.empty() ? 0 : greedy.write_some(bytes);
+      if (sent > 0) bytes.erase(0, static_cast<std::size_t>(sent));
+      finish_one(milliseconds(1));
+      has_ended = greedy.wait_for_end(0);
+    }
+    EXPECT_TRUE(has_ended);
+  }
+  EXPECT_EQ(SocketGate::counts().oversubscribed, before + 3);
+  EXPECT_EQ(send(Batch(1, 10)).result, AttemptResult::sent);
+  EXPECT_EQ(receive(healthy).topic, "orders.paid");
+}
+
 TEST_F(ZmqTransportTest, PushesEverythingThroughASlowPeer) {
   config_.zmq_send_events_max = 10;
   ASSERT_EQ(open(ZmqPattern::push), "");
@@ -285,9 +324,77 @@ TEST_F(ZmqTransportTest, LingersForWhatWasHandedOver) {
   for (int i = 0; i < 501; ++i) ASSERT_FALSE(receive(puller).topic.empty()) << i;
 }
 
+/// The other end of a connection by name, which has a context of its own.
+TEST_F(ZmqTransportTest, LingersForPeersByName) {
+  const Socket puller(zmq_socket(peers_.get(), ZMQ_PULL));
+  set(puller, ZMQ_RCVTIMEO, 20'000);
+  set(puller, ZMQ_LINGER, 0);
+  ASSERT_EQ(zmq_bind(puller.get(), "tcp://127.0.0.1:*"), 0);
+  char bound[256] = "";
+  std::size_t bytes = sizeof bound;
+  zmq_getsockopt(puller.get(), ZMQ_LAST_ENDPOINT, bound, &bytes);
+  const std::string port = std::string(bound).substr(std::string("tcp://127.0.0.1").size());
+  ASSERT_EQ(open(ZmqPattern::push, false, "tcp://localhost" + port), "");
+  EXPECT_TRUE(has_own_context(config_));
+  ASSERT_EQ(send(Batch(1, 10)).result, AttemptResult::sent);
+  ASSERT_EQ(send(Batch(500, 10'000)).result, AttemptResult::sent);
+  transport_->close(clock_.now().mono + seconds(20));
+  transport_.reset();
+  for (int i = 0; i < 501; ++i) ASSERT_FALSE(receive(puller).topic.empty()) << i;
+}
+
+TEST_F(ZmqTransportTest, HasAContextOfItsOwnOnlyWhereNamesAreLookedUp) {
+  const auto has_own = [&](bool bind, std::vector<std::string> urls) {
+    config_.zmq_bind = bind;
+    config_.urls = std::move(urls);
+    return has_own_context(config_);
+  };
+  EXPECT_TRUE(has_own(false, {"tcp://127.0.0.1:1", "tcp://a.example:1"}));
+  EXPECT_FALSE(has_own(false, {"tcp://127.0.0.1:1", "tcp://[::1]:1", "ipc:///x"}));
+  EXPECT_FALSE(has_own(false, {"inproc://x", "tcp://a.example:1"}));
+  EXPECT_FALSE(has_own(true, {"tcp://localhost:1"}));
+}
+
 TEST_F(ZmqTransportTest, DoesNotStealASocket) {
   ASSERT_EQ(open(ZmqPattern::pub), "");
   EXPECT_THAT(open(ZmqPattern::pub), HasSubstr("another sidecar listens on"));
+}
+
+TEST_F(ZmqTransportTest, ASocketFileThatIsRemovedComesBack) {
+  ASSERT_EQ(open(ZmqPattern::pub), "");
+  const Socket early = subscriber("orders.");
+  for (const char* const file : {"s.sock", "s.sock.lock"}) {
+    ASSERT_TRUE(std::filesystem::remove(dir_.file(file)));
+    const int before = log_.count("was removed; it is back");
+    const MonoTime give_up = clock_.now().mono + seconds(20);
+    while (log_.count("was removed; it is back") == before && clock_.now().mono < give_up) {
+      reactor_.wait(seconds(1));
+    }
+    EXPECT_TRUE(std::filesystem::exists(dir_.file(file)));
+  }
+  EXPECT_EQ(log_.count("endpoint=" + url_), 3);
+  const Socket late = subscriber("late.");
+  Batch batch(1, 10);
+  batch.add("late.one", "x");
+  EXPECT_EQ(send(batch).result, AttemptResult::sent);
+  EXPECT_EQ(receive(early).topic, "orders.paid") << "who was connected stays so";
+  EXPECT_EQ(receive(late).topic, "late.one");
+}
+
+TEST_F(ZmqTransportTest, ASocketFileThatCannotComeBackIsSaidOnce) {
+  ASSERT_EQ(open(ZmqPattern::push), "");
+  ASSERT_TRUE(std::filesystem::remove(dir_.file("s.sock")));
+  std::filesystem::create_directory(dir_.file("s.sock"));
+  const auto turn_until = [&](const char* line) {
+    const MonoTime give_up = clock_.now().mono + seconds(20);
+    while (log_.count(line) == 0 && clock_.now().mono < give_up) reactor_.wait(seconds(1));
+    return log_.count(line);
+  };
+  EXPECT_EQ(turn_until("cannot be put back"), 1);
+  reactor_.wait(seconds(2));
+  ASSERT_TRUE(std::filesystem::remove(dir_.file("s.sock")));
+  EXPECT_EQ(turn_until("it is back"), 1);
+  EXPECT_EQ(log_.count("cannot be put back"), 1);
 }
 
 TEST_F(ZmqTransportTest, RefusesEndpointsThatCannotBe) {

@@ -1,0 +1,64 @@
+// IpcEndpoints: the ipc:// endpoints that one ZeroMQ socket is bound to, and kept there.
+//
+// Used by ZmqListener and ZmqTransport. Each path is claimed by an EndpointGuard, which also gives
+// it its owner and mode. A socket file or lock that was removed is put back, and the log says so.
+// The old listening socket stays with libzmq, for those that are connected through it would be cut
+// off with it: a descriptor each time.
+//
+// Thread: the sidecar's one; never blocks. Owns: the paths. Borrows: the log. Fails with: an Error
+// of the guard or of `bind` when an endpoint is claimed; later with a line in the log.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sidecar/base/clock.hpp"
+#include "sidecar/base/endpoint_guard.hpp"
+#include "sidecar/base/log.hpp"
+#include "sidecar/base/result.hpp"
+
+namespace outrider::sidecar {
+
+class IpcEndpoints {
+ public:
+  static constexpr std::string_view scheme = "ipc://";
+  /// How often a socket file that was removed is put back.
+  static constexpr int returns_max = 1000;
+  /// How often look_after() is to be called.
+  static constexpr Duration upkeep_period = std::chrono::seconds(1);
+
+  /// Gives libzmq a listening socket for `endpoint`.
+  using Bind = std::function<Status(const std::string& endpoint, int listener_fd)>;
+
+  IpcEndpoints(Log& log, Bind bind) : log_(log), bind_(std::move(bind)) {}
+
+  /// See EndpointGuard::claim; binds.
+  Status claim(const std::string& endpoint, std::uint32_t mode, const std::string& group);
+  /// Puts back what was removed.
+  void look_after();
+  /// Nobody new can connect, those who are connected stay so.
+  void remove_paths();
+
+  bool empty() const { return claimed_.empty(); }
+  void clear() { claimed_.clear(); }
+
+ private:
+  struct Claimed {
+    std::string endpoint;
+    EndpointGuard guard;
+    bool is_unreachable = false;  ///< and the log has said so
+  };
+
+  Status bind(const std::string& endpoint, EndpointGuard& guard);
+  void put_back(Claimed& one);
+
+  Log& log_;
+  Bind bind_;
+  std::vector<Claimed> claimed_;
+  int returns_ = 0;
+};
+
+}  // namespace outrider::sidecar

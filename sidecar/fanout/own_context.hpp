@@ -1,0 +1,39 @@
+// OwnContext: a ZeroMQ context with threads of its own, for a socket whose peers have names.
+//
+// libzmq looks names up in its I/O thread, each time it connects, and for as long as the name
+// service takes: in a context that is shared everybody else would wait too. So it is not shared;
+// and as a context ends only when its threads do, it is left behind when a name service hangs.
+//
+// Used by ZmqTransport. Thread: the sidecar's one; the destructor waits, at the stop. Owns: the
+// context with its two threads, and a third to end it. Fails with: get() is null.
+#pragma once
+
+#include "sidecar/base/clock.hpp"
+#include "sidecar/base/helper_thread.hpp"
+
+namespace outrider::sidecar {
+
+class OwnContext {
+ public:
+  /// What a context takes to end when nothing holds it up, on a machine that is busy.
+  static constexpr Duration moment = std::chrono::milliseconds(200);
+
+  OwnContext();
+  /// Waits for the end.
+  ~OwnContext();
+  OwnContext(const OwnContext&) = delete;
+  OwnContext& operator=(const OwnContext&) = delete;
+
+  void* get() const { return context_; }
+
+  /// Its sockets are closed: begins its end, which takes as long as they linger. What has not ended
+  /// by `deadline`, or a moment from now if that is later, ends by itself, or never.
+  void end(MonoTime now, MonoTime deadline);
+
+ private:
+  void* context_;
+  MonoTime ends_by_{};
+  HelperThread ender_{"zmq-end"};
+};
+
+}  // namespace outrider::sidecar
