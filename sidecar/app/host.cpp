@@ -11,7 +11,6 @@
 #include "sidecar/base/reactor.hpp"
 #include "sidecar/base/thread_probe.hpp"
 #include "sidecar/base/time_left.hpp"
-#include "sidecar/fanout/zmq_transport.hpp"
 #include "sidecar/http/curl_transport.hpp"
 #include "sidecar/ingest/zmq_source.hpp"
 #include "sidecar/spool/memory_mark.hpp"

@@ -24,6 +24,12 @@ bool writes_files(const Config& config) {
   });
 }
 
+/// With room for some clients.
+std::uint64_t enough_files(std::uint64_t needed) {
+  constexpr std::uint64_t clients = 20;
+  return (needed + clients) * 4 / 3 + 1;
+}
+
 }  // namespace
 
 Findings probe_descriptors(std::uint64_t needed) {
@@ -36,8 +42,9 @@ Findings probe_descriptors(std::uint64_t needed) {
   return {{Kind::error, "this process may open only " + std::to_string(limit.rlim_max) +
                             " files and sockets, and the configuration takes " +
                             std::to_string(needed) +
-                            " before the first client, while a quarter is kept for its own; raise "
-                            "ulimit -n, or LimitNOFILE= in the unit"}};
+                            " before the first client, while a quarter is kept for its own; set "
+                            "ulimit -n, or LimitNOFILE= in the unit, to " +
+                            std::to_string(enough_files(needed)) + " at least"}};
 }
 
 Findings probe_memory(const Config& config, const MemoryLimit& limit) {

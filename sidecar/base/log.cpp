@@ -1,5 +1,6 @@
 #include <cstdlib>
 #include <mutex>
+#include <system_error>
 
 #include <fmt/format.h>
 #include <spdlog/pattern_formatter.h>
@@ -105,10 +106,11 @@ StderrLog::StderrLog(LogLevel level, LogFormat format, int fd)
     : level_(level),
       formatter_(
           std::make_shared<Formatter>(format, is_journal(fd, std::getenv("JOURNAL_STREAM")))),
-      writer_(fd, [formatter = formatter_](std::uint64_t lines) {
-        return formatter->line(LogLevel::warn,
-                               "log lines were dropped, for nobody read them in time",
-                               {{"lines", std::to_string(lines)}});
+      writer_(fd, [formatter = formatter_](std::uint64_t lines, int error) {
+        return formatter->line(LogLevel::warn, "log lines were dropped",
+                               {{"lines", std::to_string(lines)},
+                                {"because", error == 0 ? "nobody read them in time"
+                                                       : std::generic_category().message(error)}});
       }) {}
 
 void StderrLog::write(LogLevel level, std::string_view message, LogFields fields) {

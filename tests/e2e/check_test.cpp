@@ -105,6 +105,7 @@ TEST(Check, CountsTheDescriptorsThatRunTakes) {
                                       outrider_binary() + " " + command + " --config " + file});
       EXPECT_EQ(ended.status, 1) << command << limit << ended.err;
       EXPECT_NE(ended.err.find("may open only"), std::string::npos) << ended.err;
+      EXPECT_NE(ended.err.find("LimitNOFILE= in the unit, to "), std::string::npos) << ended.err;
     }
   }
 }
