@@ -5,12 +5,12 @@
 #include <utility>
 
 #include "sidecar/app/app.hpp"
+#include "sidecar/app/limit_probe.hpp"
 #include "sidecar/app/transports.hpp"
 #include "sidecar/base/random.hpp"
 #include "sidecar/base/reactor.hpp"
 #include "sidecar/base/thread_probe.hpp"
 #include "sidecar/base/time_left.hpp"
-#include "sidecar/fanout/zmq_transport.hpp"
 #include "sidecar/http/curl_transport.hpp"
 #include "sidecar/ingest/zmq_source.hpp"
 #include "sidecar/spool/memory_mark.hpp"
@@ -53,19 +53,6 @@ StorageSettings storage_settings(const Config& config) {
     settings.lanes.push_back(destination.name);
   }
   return settings;
-}
-
-/// All that will ever be at a time, one of libcurl's for a name included.
-std::size_t threads_needed(const Config& config) {
-  constexpr std::size_t zmq_threads = 2, signals = 1, files = 1, names = 1;
-  std::size_t count = zmq_threads + signals + files + names + (config.spool.path.empty() ? 0 : 1);
-  for (const DestinationConfig& destination : config.destinations) {
-    const bool has_writer =
-        destination.type == DestinationType::file || destination.type == DestinationType::stdout_;
-    if (has_writer) ++count;
-    if (destination.type == DestinationType::zmq && has_own_context(destination)) count += 3;
-  }
-  return count;
 }
 
 }  // namespace

@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/magic.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/un.h>
@@ -310,31 +309,12 @@ Findings probe_file(const std::string& path) {
   return {{Kind::error, "cannot open " + path + ": " + reason(error)}};
 }
 
-Findings probe_descriptors(std::uint64_t needed) {
-  rlimit limit{};
-  // The sidecar raises its own limit up to the hard one. Clients get descriptors below three
-  // quarters of it (socket_gate.hpp).
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max - limit.rlim_max / 4 > needed) {
-    return {};
-  }
-  return {{Kind::error, "this process may open only " + std::to_string(limit.rlim_max) +
-                            " files and sockets, and the configuration takes " +
-                            std::to_string(needed) +
-                            " before the first client, while a quarter is kept for its own; raise "
-                            "ulimit -n, or LimitNOFILE= in the unit"}};
-}
-
-Findings probe_memory(std::uint64_t queue_bytes) {
-  const long pages = sysconf(_SC_PHYS_PAGES);
-  const long page_bytes = sysconf(_SC_PAGESIZE);
-  if (pages <= 0 || page_bytes <= 0) return {};
-  const std::uint64_t here =
-      static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page_bytes);
-  if (queue_bytes <= here) return {};
-  return {{Kind::warning, "the queues may take " + format_size(queue_bytes) +
-                              " together, and this machine has " + format_size(here >> 20U << 20U) +
-                              " of memory; lower queue_bytes_max, and let when_full = spool keep "
-                              "more"}};
+Findings probe_standard_output(int fd) {
+  const int flags = fcntl(fd, F_GETFL);
+  if (flags >= 0 && (flags & O_ACCMODE) != O_RDONLY) return {};
+  return {{Kind::error,
+           "standard output is closed, or open for reading only; give the sidecar one that takes "
+           "the events, or choose another type"}};
 }
 
 Findings probe_spool(const SpoolConfig& spool) {

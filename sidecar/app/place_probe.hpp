@@ -34,11 +34,8 @@ Findings probe_socket(const std::string& path, const std::string& group);
 /// A file to append to.
 Findings probe_file(const std::string& path);
 
-/// As many descriptors as are open when the sidecar is ready; clients and requests take more.
-Findings probe_descriptors(std::uint64_t needed);
-
-/// As much memory as the queues may take together.
-Findings probe_memory(std::uint64_t queue_bytes);
+/// Where a destination of type stdout writes.
+Findings probe_standard_output(int fd = 1);
 
 Findings probe_spool(const SpoolConfig& spool);
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "sidecar/app/encode_settings.hpp"
+#include "sidecar/app/limit_probe.hpp"
 #include "sidecar/app/place_probe.hpp"
 #include "sidecar/fanout/zmq_transport.hpp"
 #include "sidecar/http/credentials.hpp"
@@ -172,6 +173,7 @@ void Prober::look_at(const DestinationConfig& destination) {
       break;
     case DestinationType::stdout_:
       claim(place(title, "type"), "/dev/stdout", true);
+      note(place(title, "type"), probe_standard_output());
       break;
     case DestinationType::zmq:
       for (std::size_t i = 0; i < destination.urls.size(); ++i) {
@@ -201,14 +203,14 @@ ProbeReport Prober::run() {
   look_at_ingest();
   look_at_spool();
   std::uint64_t descriptors = descriptors_of_all;
-  std::uint64_t queue_bytes = 0;
   for (const DestinationConfig& destination : loaded_.config.destinations) {
     look_at(destination);
     descriptors += descriptors_of(destination);
-    queue_bytes += destination.queue_bytes_max;
   }
   note(file_, probe_descriptors(descriptors));
-  note(file_, probe_memory(queue_bytes));
+  note(file_, probe_memory(loaded_.config, memory_limit()));
+  note(file_, probe_file_size(loaded_.config));
+  note(file_, probe_thread_limit(loaded_.config));
   std::vector<std::string>& to = has_running_sidecar() ? report_.in_use : report_.errors;
   to.insert(to.end(), busy_.begin(), busy_.end());
   return std::move(report_);

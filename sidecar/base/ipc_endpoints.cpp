@@ -11,7 +11,7 @@ Status IpcEndpoints::claim(const std::string& endpoint, std::uint32_t mode,
   if (Status status = bind(endpoint, guard.value()); !status.ok()) {
     return Error{"cannot listen on " + endpoint + ": " + status.error().message};
   }
-  claimed_.push_back({endpoint, std::move(guard.value())});
+  claimed_.push_back({.endpoint = endpoint, .guard = std::move(guard.value())});
   return Nothing{};
 }
 
@@ -21,25 +21,43 @@ Status IpcEndpoints::bind(const std::string& endpoint, EndpointGuard& guard) {
 }
 
 void IpcEndpoints::look_after() {
+  if (++ticks_ % return_ticks == 0 && returns_ > 0) --returns_;
   for (Claimed& one : claimed_) {
     if (one.guard.is_displaced()) put_back(one);
+    tell(one);
   }
 }
 
 void IpcEndpoints::put_back(Claimed& one) {
-  Status status = Error{"it was removed too often; restart the sidecar"};
+  Status status = Error{"it is removed again and again; trying every 10 minutes"};
   if (returns_ < returns_max) status = one.guard.reclaim();
   if (status.ok()) status = bind(one.endpoint, one.guard);
   if (status.ok()) {
     ++returns_;
-    one.is_unreachable = false;
-    log_.warn("the socket's file or its lock was removed; it is back, and clients find it again",
-              {{"endpoint", one.endpoint}});
-  } else if (!std::exchange(one.is_unreachable, true)) {
+    ++one.returned;
+    one.is_unreachable = one.is_loss_untold = false;
+  } else {
+    one.because = status.error().message;
+    if (!std::exchange(one.is_unreachable, true)) one.is_loss_untold = true;
+  }
+}
+
+void IpcEndpoints::tell(Claimed& one) {
+  if (one.return_quiet > 0) --one.return_quiet;
+  if (one.loss_quiet > 0) --one.loss_quiet;
+  if (one.returned > 0 && one.return_quiet == 0) {
+    one.return_quiet = line_ticks;
+    log_.warn(
+        "the socket's file or its lock was removed; it is back, and clients find it again",
+        {{"endpoint", one.endpoint}, {"times", std::to_string(std::exchange(one.returned, 0))}});
+  }
+  if (one.is_loss_untold && one.loss_quiet == 0) {
+    one.loss_quiet = line_ticks;
+    one.is_loss_untold = false;
     log_.error(
         "the socket's file or its lock was removed and cannot be put back; no new client "
-        "reaches the sidecar; trying every second",
-        {{"endpoint", one.endpoint}, {"because", status.error().message}});
+        "reaches the sidecar; trying on",
+        {{"endpoint", one.endpoint}, {"because", one.because}});
   }
 }
 

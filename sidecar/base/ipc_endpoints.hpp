@@ -25,10 +25,14 @@ namespace outrider::sidecar {
 class IpcEndpoints {
  public:
   static constexpr std::string_view scheme = "ipc://";
-  /// How often a socket file that was removed is put back.
+  /// How often a socket file that was removed is put back at once. After that, once in
+  /// return_ticks, for each costs a descriptor.
   static constexpr int returns_max = 1000;
-  /// How often look_after() is to be called.
+  /// How often look_after() is to be called: a tick.
   static constexpr Duration upkeep_period = std::chrono::seconds(1);
+  static constexpr int return_ticks = 600;
+  /// One line of a kind for an endpoint in so many.
+  static constexpr int line_ticks = 10;
 
   /// Gives libzmq a listening socket for `endpoint`.
   using Bind = std::function<Status(const std::string& endpoint, int listener_fd)>;
@@ -49,16 +53,23 @@ class IpcEndpoints {
   struct Claimed {
     std::string endpoint;
     EndpointGuard guard;
-    bool is_unreachable = false;  ///< and the log has said so
+    bool is_unreachable = false;
+    int returned = 0;  ///< untold
+    bool is_loss_untold = false;
+    std::string because{};  ///< it is unreachable
+    int return_quiet = 0;   ///< ticks until the next line
+    int loss_quiet = 0;
   };
 
   Status bind(const std::string& endpoint, EndpointGuard& guard);
   void put_back(Claimed& one);
+  void tell(Claimed& one);
 
   Log& log_;
   Bind bind_;
   std::vector<Claimed> claimed_;
-  int returns_ = 0;
+  int returns_ = 0;  ///< goes down with time
+  int ticks_ = 0;
 };
 
 }  // namespace outrider::sidecar

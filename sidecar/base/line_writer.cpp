@@ -25,8 +25,8 @@ bool has_room(int fd, int timeout_ms) {
   return poll(&room, 1, timeout_ms) == 1;
 }
 
-/// As much as can be written: how many bytes of `text`.
-std::size_t write_all(int fd, std::string_view text) {
+/// As much as can be written: how many bytes of `text`. `error`: why no more.
+std::size_t write_all(int fd, std::string_view text, int& error) {
   std::size_t written = 0;
   while (written < text.size()) {
     const ssize_t count = ::write(fd, text.data() + written, text.size() - written);
@@ -35,6 +35,7 @@ std::size_t write_all(int fd, std::string_view text) {
     } else if (count < 0 && errno == EAGAIN) {
       has_room(fd, -1);  // somebody has made it non-blocking
     } else if (count == 0 || errno != EINTR) {
+      error = count == 0 ? ENOSPC : errno;
       break;
     }
   }
@@ -72,6 +73,7 @@ struct LineWriter::State {
   std::string waiting;
   std::size_t writing_bytes = 0;
   std::uint64_t dropped = 0;
+  int error = 0;            ///< of the last write that failed since the dropped ones were told
   bool is_cut = false;      ///< the last line went out in part
   bool has_failed = false;  ///< the last write; with the next line it is tried again
   bool is_ending = false;
@@ -93,7 +95,7 @@ std::string LineWriter::State::next_batch(std::uint64_t& said) {
   batch += waiting;
   waiting.clear();
   said = std::exchange(dropped, 0);
-  if (said > 0) batch += say_dropped(said);
+  if (said > 0) batch += say_dropped(said, error);
   return batch;
 }
 
@@ -101,7 +103,10 @@ void LineWriter::State::account(std::string_view batch, std::uint64_t said, std:
   const std::uint64_t ends = written == 0 && is_cut ? 1 : 0;  // of what was cut before
   if (written > 0) is_cut = batch[written - 1] != '\n';
   has_failed = written < batch.size();
-  if (!has_failed) return;
+  if (!has_failed) {
+    if (said > 0) error = 0;
+    return;
+  }
   dropped += lines_in(batch.substr(written)) - ends;
   // The line about the others was among them: they are still to be said, and it is none of them.
   if (said > 0) dropped += said - 1;
@@ -117,8 +122,10 @@ void LineWriter::State::run() {
     const std::string batch = next_batch(said);
     writing_bytes = batch.size();
     lock.unlock();
-    const std::size_t written = write_all(fd, batch);
+    int failure = 0;
+    const std::size_t written = write_all(fd, batch, failure);
     lock.lock();
+    if (failure != 0) error = failure;
     writing_bytes = 0;
     account(batch, said, written);
     if (is_all_written()) is_done.notify_all();
@@ -133,7 +140,7 @@ void LineWriter::State::write_now(std::string_view text) {
   std::size_t written = 0;
   while (written < batch.size() && has_room(fd, 0)) {
     const auto part = std::string_view(batch).substr(written, PIPE_BUF);
-    const std::size_t count = write_all(fd, part);
+    const std::size_t count = write_all(fd, part, error);
     written += count;
     if (count < part.size()) break;
   }

@@ -27,8 +27,9 @@ class LineWriter {
   /// The destructor waits so long for what is still to be written.
   static constexpr std::chrono::milliseconds end_wait_max{250};
 
-  /// A line, with its end, that says how many were dropped. Called from any thread.
-  using SayDropped = std::function<std::string(std::uint64_t lines)>;
+  /// A line, with its end, that says how many were dropped. `error`: the errno of the last write
+  /// that failed meanwhile; 0: nobody has read them in time. Called from any thread.
+  using SayDropped = std::function<std::string(std::uint64_t lines, int error)>;
 
   LineWriter(int fd, SayDropped say_dropped);
   ~LineWriter();

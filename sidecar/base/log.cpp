@@ -1,4 +1,5 @@
 #include <mutex>
+#include <system_error>
 
 #include <spdlog/pattern_formatter.h>
 
@@ -93,11 +94,13 @@ class StderrLog::Formatter {
 
 StderrLog::StderrLog(LogLevel level, LogFormat format, int fd)
     : level_(level),
-      formatter_(std::make_shared<Formatter>(format, is_journal(fd))),
-      writer_(fd, [formatter = formatter_](std::uint64_t lines) {
-        return formatter->line(LogLevel::warn,
-                               "log lines were dropped, for nobody read them in time",
-                               {{"lines", std::to_string(lines)}});
+      formatter_(
+          std::make_shared<Formatter>(format, is_journal(fd, std::getenv("JOURNAL_STREAM")))),
+      writer_(fd, [formatter = formatter_](std::uint64_t lines, int error) {
+        return formatter->line(LogLevel::warn, "log lines were dropped",
+                               {{"lines", std::to_string(lines)},
+                                {"because", error == 0 ? "nobody read them in time"
+                                                       : std::generic_category().message(error)}});
       }) {}
 
 void StderrLog::write(LogLevel level, std::string_view message, LogFields fields) {

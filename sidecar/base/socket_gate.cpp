@@ -62,6 +62,7 @@ struct Registry {
 };
 
 std::atomic<std::uint64_t> refused = 0;
+std::atomic<std::uint64_t> open_now = 0;
 std::atomic<std::uint64_t> cut_off = 0;
 std::atomic<std::uint64_t> oversubscribed = 0;
 std::atomic<std::uint64_t> stalled = 0;
@@ -191,6 +192,7 @@ class Connections {
     Unfinished* const unfinished = &by_intake_[intake.get()];
     const ScanLimits limits = intake->limits();
     by_fd_.emplace(fd, Connection{ZmtpScanner(limits), std::move(intake), unfinished});
+    open_now.fetch_add(1, std::memory_order_relaxed);
   }
   Connection* find(int fd) {
     const auto found = by_fd_.find(fd);
@@ -217,6 +219,7 @@ thread_local Connections* connections_here = nullptr;
 
 Connections::~Connections() {
   connections_here = nullptr;
+  open_now.fetch_sub(by_fd_.size(), std::memory_order_relaxed);
 }
 
 Connections& connections_of_this_thread() {
@@ -232,6 +235,7 @@ void Connections::forget(int fd) {
   all.bytes -= found->second.scanner.unfinished_bytes();
   lose_place(fd, found->second);
   by_fd_.erase(found);
+  open_now.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void Connections::lose_place(int fd, Connection& connection) {
@@ -344,18 +348,23 @@ void Connections::rest_a_moment() {
 // Accepting ---------------------------------------------------------------------------------------
 
 /// Nothing is left, not even for deliveries: takes the connection out of the queue all the same,
-/// for it would make libzmq's thread spin, or end the process.
-void refuse_with_spare(int listener_fd) {
+/// for it would make libzmq's thread spin, or end the process. False: not even so, for the limit is
+/// lower than what was open before.
+bool refuse_with_spare(int listener_fd) {
   Registry& all = registry();
   const std::lock_guard guard(all.mutex);
   if (all.spare_fd >= 0) close_now(all.spare_fd);
   const int fd = accept_now(listener_fd, nullptr, nullptr, SOCK_CLOEXEC);
+  const bool is_stuck = fd < 0 && (errno == EMFILE || errno == ENFILE);
   if (fd >= 0) close_now(fd);
   all.spare_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+  return !is_stuck;
 }
 
 int accept_watched(int listener_fd, sockaddr* address, socklen_t* bytes, int flags,
                    std::shared_ptr<Intake> intake) {
+  // A connection that stays in the queue counts once.
+  thread_local bool was_stuck = false;
   const int fd = accept_now(listener_fd, address, bytes, flags);
   if (fd < 0 && errno != EMFILE && errno != ENFILE) return -1;
   // Linux gives the lowest number that is free: if it is high, few are left below the limit.
@@ -366,14 +375,17 @@ int accept_watched(int listener_fd, sockaddr* address, socklen_t* bytes, int fla
       all.connection_fd_max = std::max(all.connection_fd_max, fd);
     }
     connections_of_this_thread().open(fd, std::move(intake));
+    was_stuck = false;
     return fd;
   }
+  bool is_stuck = false;
   if (fd >= 0) {
     close_now(fd);
   } else {
-    refuse_with_spare(listener_fd);
+    is_stuck = !refuse_with_spare(listener_fd);
   }
-  refused.fetch_add(1, std::memory_order_relaxed);
+  if (is_stuck) connections_of_this_thread().rest_a_moment();
+  if (!std::exchange(was_stuck, is_stuck)) refused.fetch_add(1, std::memory_order_relaxed);
   errno = ECONNABORTED;
   return -1;
 }
@@ -438,8 +450,9 @@ void SocketGate::keep_from_children(int fd) {
 }
 
 SocketGate::Counts SocketGate::counts() {
-  return {refused.load(std::memory_order_relaxed), cut_off.load(std::memory_order_relaxed),
-          oversubscribed.load(std::memory_order_relaxed), stalled.load(std::memory_order_relaxed)};
+  return {open_now.load(std::memory_order_relaxed), refused.load(std::memory_order_relaxed),
+          cut_off.load(std::memory_order_relaxed), oversubscribed.load(std::memory_order_relaxed),
+          stalled.load(std::memory_order_relaxed)};
 }
 
 int SocketGate::descriptors_for_clients_max() {

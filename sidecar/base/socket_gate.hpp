@@ -87,6 +87,7 @@ class Intake {
 class SocketGate {
  public:
   struct Counts {
+    std::uint64_t open = 0;            ///< connections, just now
     std::uint64_t refused = 0;         ///< connections, for want of descriptors
     std::uint64_t cut_off = 0;         ///< connections, for what they sent
     std::uint64_t oversubscribed = 0;  ///< connections, for too many or too long subscriptions

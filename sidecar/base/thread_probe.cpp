@@ -13,13 +13,13 @@ namespace {
 
 constexpr int settle_ms_max = 100;
 
-/// Of this process; 0 if it cannot be seen.
-nlink_t threads_now() {
-  struct stat tasks {};
-  return stat("/proc/self/task", &tasks) == 0 ? tasks.st_nlink : 0;
-}
-
 }  // namespace
+
+std::size_t threads_now() {
+  constexpr nlink_t links_of_empty = 2;
+  struct stat tasks {};
+  return stat("/proc/self/task", &tasks) == 0 ? tasks.st_nlink - links_of_empty : 0;
+}
 
 Error no_threads(const char* reason) {
   return {std::string("the system gives no more threads (") + reason +
@@ -27,7 +27,7 @@ Error no_threads(const char* reason) {
 }
 
 Status probe_threads(std::size_t count) {
-  const nlink_t before = threads_now();
+  const std::size_t before = threads_now();
   std::atomic<bool> is_over = false;
   std::vector<std::thread> threads;
   Status status = Nothing{};

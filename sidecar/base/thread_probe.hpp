@@ -13,6 +13,9 @@ namespace outrider::sidecar {
 
 Status probe_threads(std::size_t count);
 
+/// Those of this process; 0 if they cannot be seen.
+std::size_t threads_now();
+
 /// What to say when a thread could not be made, whoever made it.
 Error no_threads(const char* reason);
 

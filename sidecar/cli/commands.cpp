@@ -58,13 +58,13 @@ int refuse_command(std::string_view name) {
   return exit_usage;
 }
 
-/// A descriptor 0, 1 or 2 that is closed would be given to the next socket, and be written to.
+/// A descriptor 0, 1 or 2 that is closed would be given to the next socket, and be written to. Each
+/// is opened the wrong way round, so that a read of 0 and a write to 1 or 2 fail as they would.
 static void fill_standard_descriptors() {
-  for (int fd = open("/dev/null", O_RDWR); fd >= 0; fd = open("/dev/null", O_RDWR)) {
-    if (fd > STDERR_FILENO) {
-      close(fd);
-      return;
-    }
+  constexpr int modes[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    // Those below are open, so that this one is given.
+    if (fcntl(fd, F_GETFD) < 0) open("/dev/null", modes[fd]);
   }
 }
 

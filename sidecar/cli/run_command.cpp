@@ -12,6 +12,7 @@
 #include "sidecar/base/stderr_log.hpp"
 #include "sidecar/cli/commands.hpp"
 #include "sidecar/cli/config_arguments.hpp"
+#include "sidecar/cli/last_words.hpp"
 #include "sidecar/cli/process_signals.hpp"
 #include "sidecar/cli/service_notify.hpp"
 #include "sidecar/cli/startup_pages.hpp"
@@ -58,6 +59,7 @@ int run_command(const std::vector<std::string>& arguments) {
   const LoadResult result = load_config(given.file, given.settings);
   if (!result.ok()) return refuse(result.errors);
   const Config& config = result.loaded.config;
+  install_last_words(config.log_format);
   StderrLog log(config.log_level, config.log_format);
   for (const std::string& warning : result.loaded.warnings) log.warn(warning);
   // What is in use is found by opening it.

@@ -53,6 +53,7 @@ Destination::Destination(const DestinationConfig& config, std::unique_ptr<Encode
       lane_(lane),
       failures_(config.name, log),
       drops_(config.name, log),
+      stalls_(config, log),
       pacer_(config, seed),
       backlog_(config, *encoder_, lane, ledger_, ~seed) {
   if (lane_ != nullptr) lane_->attach(ledger_);
@@ -105,6 +106,7 @@ int Destination::do_work(const Now& now) {
   }
   failures_.do_work(now);
   drops_.look(ledger_, now);
+  stalls_.do_work(ledger_.queued + ledger_.in_flight, now);
   return batches + refilled + static_cast<int>(completions_.size());
 }
 
@@ -146,6 +148,7 @@ void Destination::start(BatchPtr batch, bool is_retry, const Now& now) {
   attempt.headers = &batch->body.headers;
   attempt.wants_answer = encoder_->has_item_answers();
   if (encoder_->is_single()) attempt.event = read_record(batch->records.data());
+  stalls_.started(in_flight_.empty(), now);
   in_flight_.push_back(std::move(batch));
   transport_->start(attempt, now);
 }
@@ -174,6 +177,7 @@ void Destination::settle(const Completion& completion, const Now& now) {
   if (found == in_flight_.end()) return;
   BatchPtr batch = std::move(*found);
   in_flight_.erase(found);
+  stalls_.settled(in_flight_.empty(), now);
   ledger_.in_flight -= batch->events;
   if (completion.result == AttemptResult::sent_some) {
     sent_some(std::move(batch), completion, now);
@@ -440,8 +444,8 @@ void Destination::bury_unsent(std::uint64_t events) {
 // Time and shutdown -------------------------------------------------------------------------------
 
 MonoTime Destination::next_deadline() const {
-  MonoTime deadline =
-      std::min({transport_->next_deadline(), failures_.next_deadline(), drops_.next_deadline()});
+  MonoTime deadline = std::min({transport_->next_deadline(), failures_.next_deadline(),
+                                drops_.next_deadline(), stalls_.next_deadline()});
   if (is_disabled_ || (lane_ != nullptr && lane_->is_busy())) return deadline;
   // Events that expired have made room since the last refill.
   if (backlog_.can_refill()) return MonoTime::min();

@@ -26,6 +26,7 @@
 #include "sidecar/deliver/failure_log.hpp"
 #include "sidecar/deliver/outcome.hpp"
 #include "sidecar/deliver/pacer.hpp"
+#include "sidecar/deliver/stall_log.hpp"
 #include "sidecar/deliver/transport.hpp"
 #include "sidecar/encode/encoder.hpp"
 
@@ -118,6 +119,7 @@ class Destination final : public Agent {
   Lane* lane_;
   FailureLog failures_;
   DropLog drops_;
+  StallLog stalls_;
   Pacer pacer_;
   Ledger ledger_;
   Backlog backlog_;

@@ -113,14 +113,12 @@ void FailureLog::buried(const Batch& batch, std::uint32_t events, DeadReason rea
                         const Completion& completion, const Now& now) {
   Buried& row = untold(reason);
   row.events += events;
+  row.status = completion.status;
+  row.attempts = batch.attempts;
+  row.batch_id = batch.id;
+  row.detail = detail_of(completion);
   if (now.mono < row.next_line) return;
-  log_.error("dead letters", {{"destination", destination_},
-                              {"reason", std::string(name_of(reason))},
-                              {"events", std::to_string(std::exchange(row.events, 0))},
-                              {"status", std::to_string(completion.status)},
-                              {"attempts", std::to_string(batch.attempts)},
-                              {"batch_id", batch.id},
-                              {"detail", detail_of(completion)}});
+  write_buried(reason);
   row.next_line = now.mono + interval;
 }
 
@@ -129,7 +127,7 @@ void FailureLog::do_work(const Now& now) {
   for (const DeadReasonRow& row : dead_reasons) {
     Buried& buried = untold(row.reason);
     if (buried.events == 0 || now.mono < buried.next_line) continue;
-    write_buried(row);
+    write_buried(row.reason);
     buried.next_line = now.mono + interval;
   }
 }
@@ -146,15 +144,19 @@ MonoTime FailureLog::next_deadline() const {
 void FailureLog::finish() {
   if (has_untold_state()) write_state();
   for (const DeadReasonRow& row : dead_reasons) {
-    if (untold(row.reason).events > 0) write_buried(row);
+    if (untold(row.reason).events > 0) write_buried(row.reason);
   }
 }
 
-void FailureLog::write_buried(const DeadReasonRow& row) {
-  log_.error("dead letters",
-             {{"destination", destination_},
-              {"reason", std::string(row.name)},
-              {"events", std::to_string(std::exchange(untold(row.reason).events, 0))}});
+void FailureLog::write_buried(DeadReason reason) {
+  const Buried told = std::exchange(untold(reason), {.next_line = untold(reason).next_line});
+  log_.error("dead letters", {{"destination", destination_},
+                              {"reason", std::string(name_of(reason))},
+                              {"events", std::to_string(told.events)},
+                              {"status", std::to_string(told.status)},
+                              {"attempts", std::to_string(told.attempts)},
+                              {"batch_id", told.batch_id},
+                              {"detail", told.detail}});
 }
 
 }  // namespace outrider::sidecar

@@ -55,6 +55,11 @@ class FailureLog {
   struct Buried {
     std::uint64_t events = 0;  ///< untold
     MonoTime next_line{};
+    // Of the newest batch among them; empty for events that were in none.
+    int status = 0;
+    std::uint32_t attempts = 0;
+    std::string batch_id{};
+    std::string detail{};
   };
 
   Buried& untold(DeadReason reason) { return buried_[static_cast<std::size_t>(reason)]; }
@@ -62,7 +67,7 @@ class FailureLog {
   bool has_untold_state() const;
   void tell_state(const Now& now);
   void write_state();
-  void write_buried(const DeadReasonRow& row);
+  void write_buried(DeadReason reason);
 
   std::string destination_;
   Log& log_;

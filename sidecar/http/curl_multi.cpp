@@ -1,8 +1,11 @@
 #include "sidecar/http/curl_multi.hpp"
 
+#include <algorithm>
+#include <climits>
 #include <utility>
 
 #include <sys/epoll.h>
+#include <sys/resource.h>
 
 #include "sidecar/base/read_budget.hpp"
 
@@ -12,6 +15,9 @@ namespace {
 /// Connections that are kept beyond those that the destinations may use at a time. libcurl counts
 /// all together: with too few, one destination's hanging requests cost the others their keep-alive.
 constexpr long spare_connections_max = 256;
+
+/// What the rest of the sidecar has open at least: see app/probe.cpp.
+constexpr std::size_t other_descriptors = 32;
 
 /// What one call of libcurl reads; more comes in the next turn, after everybody else's.
 constexpr std::int64_t turn_bytes_max = 64 << 10;
@@ -39,7 +45,89 @@ CurlMulti::CurlMulti(Reactor& reactor)
 
 void CurlMulti::expect_connections(std::uint64_t more) {
   connections_max_ += static_cast<long>(more);
-  curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, connections_max_ + spare_connections_max);
+  if (more > 0) ++senders_;
+  requests_max_ = own_requests_max();
+  const auto total_max = static_cast<long>(std::min<std::size_t>(requests_max_, INT_MAX));
+  curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS,
+                    std::min(connections_max_ + spare_connections_max, total_max));
+  // An idle connection makes room for a new one.
+  curl_multi_setopt(multi_, CURLMOPT_MAX_TOTAL_CONNECTIONS, total_max);
+}
+
+std::size_t CurlMulti::requests_max() {
+  constexpr std::size_t least = 2;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return INT_MAX;
+  const std::size_t open_max = std::min<rlim_t>(limit.rlim_cur, INT_MAX);
+  const std::size_t half = open_max / 2;
+  return std::max({least, half - std::min(half, other_descriptors), open_max / 8});
+}
+
+std::size_t CurlMulti::own_requests_max() const {
+  return std::max<std::size_t>(1, requests_max() / (has_half_ ? 2 : 1));
+}
+
+void CurlMulti::share_with(CurlMulti& other) {
+  if (senders_ == 0 || other.senders_ == 0) return;
+  for (CurlMulti* one : {this, &other}) {
+    one->has_half_ = true;
+    one->expect_connections(0);
+  }
+}
+
+bool CurlMulti::add(CURL* easy, const void* sender) {
+  if (requests_max_ != own_requests_max()) expect_connections(0);
+  if (may_begin(sender)) return begin(easy, sender);
+  waiting_.push_back({easy, sender});
+  return true;
+}
+
+/// A sender without any may always begin; one that has some leaves room for those that have none,
+/// so that slow receivers do not hold up the others.
+bool CurlMulti::may_begin(const void* sender) const {
+  if (under_way_.size() >= requests_max_) return false;
+  if (!shares_.contains(sender)) return true;
+  const std::size_t idle = senders_ - std::min(senders_, shares_.size());
+  return requests_max_ - under_way_.size() > idle;
+}
+
+bool CurlMulti::begin(CURL* easy, const void* sender) {
+  if (curl_multi_add_handle(multi_, easy) != CURLM_OK) return false;
+  under_way_.emplace(easy, sender);
+  ++shares_[sender];
+  return true;
+}
+
+void CurlMulti::remove(CURL* easy) {
+  const auto found = under_way_.find(easy);
+  if (found == under_way_.end()) {
+    std::erase_if(waiting_, [easy](const Waiting& one) { return one.easy == easy; });
+    return;
+  }
+  if (--shares_[found->second] == 0) shares_.erase(found->second);
+  under_way_.erase(found);
+  curl_multi_remove_handle(multi_, easy);
+}
+
+/// Of those that wait, the first of the sender that has the least under way.
+std::deque<CurlMulti::Waiting>::const_iterator CurlMulti::next_waiting() const {
+  if (under_way_.size() >= requests_max_) return waiting_.end();
+  const auto next = std::ranges::min_element(waiting_, {}, [this](const Waiting& one) {
+    const auto share = shares_.find(one.sender);
+    return share == shares_.end() ? 0 : share->second;
+  });
+  return next != waiting_.end() && may_begin(next->sender) ? next : waiting_.end();
+}
+
+void CurlMulti::begin_waiting(const Now& now) {
+  for (auto next = next_waiting(); next != waiting_.end(); next = next_waiting()) {
+    const Waiting chosen = *next;
+    waiting_.erase(next);
+    if (begin(chosen.easy, chosen.sender)) continue;
+    CurlListener* listener = nullptr;
+    curl_easy_getinfo(chosen.easy, CURLINFO_PRIVATE, &listener);
+    listener->done(CURLE_FAILED_INIT, now);
+  }
 }
 
 CurlMulti::~CurlMulti() {
@@ -85,6 +173,7 @@ void CurlMulti::on_ready(int fd, std::uint32_t events) {
 
 void CurlMulti::do_work(const Now& now) {
   last_turn_ = now.mono;
+  begin_waiting(now);
   if (new_timeout_) deadline_ = now.mono + *std::exchange(new_timeout_, std::nullopt);
   if (deadline_ <= now.mono) {
     deadline_ = never;
@@ -93,10 +182,11 @@ void CurlMulti::do_work(const Now& now) {
     curl_multi_socket_action(multi_, CURL_SOCKET_TIMEOUT, 0, &running);
   }
   tell_done(now);
+  begin_waiting(now);
 }
 
 MonoTime CurlMulti::next_deadline() const {
-  return new_timeout_ ? last_turn_ : deadline_;
+  return new_timeout_ || next_waiting() != waiting_.end() ? last_turn_ : deadline_;
 }
 
 void CurlMulti::tell_done(const Now& now) {

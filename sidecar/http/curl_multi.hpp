@@ -2,10 +2,14 @@
 // its one timer. What becomes of its connections between requests: connections.hpp.
 //
 // Used by CurlDriver, which turns it, and by CurlRequest. Thread: the sidecar's one thread; never
-// blocks. Owns: the multi handle and its connections. Borrows: the reactor.
+// blocks. Owns: the multi handle and its connections. Borrows: the reactor. Limits: requests_max()
+// of all senders together; what is beyond waits, and is no failure.
 #pragma once
 
+#include <cstddef>
+#include <deque>
 #include <optional>
+#include <unordered_map>
 
 #include <curl/curl.h>
 
@@ -34,10 +38,19 @@ class CurlMulti {
   CurlMulti(const CurlMulti&) = delete;
   CurlMulti& operator=(const CurlMulti&) = delete;
 
-  bool add(CURL* easy) { return curl_multi_add_handle(multi_, easy) == CURLM_OK; }
-  void remove(CURL* easy) { curl_multi_remove_handle(multi_, easy); }
+  /// Begins now, or when descriptors are left for it; its timeout begins then. `sender`: who shares
+  /// the descriptors with others.
+  bool add(CURL* easy, const void* sender);
+  void remove(CURL* easy);
 
-  /// So many more connections may be in use at a time.
+  /// If both have senders, each has half of requests_max().
+  void share_with(CurlMulti& other);
+
+  /// Requests under way at a time, so that a quarter of all descriptors is left for clients
+  /// (socket_gate.hpp).
+  static std::size_t requests_max();
+
+  /// Of one more sender; so many more connections may be in use at a time.
   void expect_connections(std::uint64_t more);
 
   Connections& connections() { return connections_; }
@@ -52,10 +65,27 @@ class CurlMulti {
   void on_ready(int fd, std::uint32_t events);
   void tell_done(const Now& now);
 
+  struct Waiting {
+    CURL* easy;
+    const void* sender;
+  };
+
+  std::size_t own_requests_max() const;
+  bool may_begin(const void* sender) const;
+  bool begin(CURL* easy, const void* sender);
+  std::deque<Waiting>::const_iterator next_waiting() const;
+  void begin_waiting(const Now& now);
+
   Reactor& reactor_;
   Connections connections_;
   CURLM* multi_;
   long connections_max_ = 0;
+  std::size_t requests_max_ = 0;
+  bool has_half_ = false;
+  std::size_t senders_ = 0;
+  std::unordered_map<CURL*, const void*> under_way_;     ///< with their senders
+  std::unordered_map<const void*, std::size_t> shares_;  ///< of senders that have any under way
+  std::deque<Waiting> waiting_;
   /// Set by libcurl since the last turn. It counts from the next turn on, for a callback does not
   /// know what time it is; so that turn comes at once.
   std::optional<Duration> new_timeout_;

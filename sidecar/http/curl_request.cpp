@@ -139,7 +139,7 @@ bool CurlRequest::send() {
   set_sockets();
   set_proxy();
   set_tls();
-  return multi_.add(easy_);
+  return multi_.add(easy_, &settings_);
 }
 
 /// The url as libcurl is told it: with the name that the receiver's certificate must have.
@@ -476,6 +476,7 @@ std::string CurlRequest::explain(CURLcode code) const {
     case CURLE_COULDNT_CONNECT:
       if (!refused_address_.empty()) return refused_address_;
       curl_easy_getinfo(easy_, CURLINFO_OS_ERRNO, &os_error);
+      if (open_error_ != 0) os_error = open_error_;
       return "cannot connect to " + peer + ": " +
              (os_error != 0 ? std::generic_category().message(static_cast<int>(os_error)) : reason);
     case CURLE_COULDNT_RESOLVE_HOST:

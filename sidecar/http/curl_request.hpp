@@ -156,6 +156,7 @@ class CurlRequest final : public CurlListener {
   bool needs_new_connection_ = false;
   PeerKey opened_peer_ = 0;  ///< the last one that a connection was made to
   int opened_fd_ = -1;
+  int open_error_ = 0;  ///< errno of the socket that could not be had
   bool avoids_ = true;  ///< addresses that do not answer
   bool has_avoided_ = false;
   List header_list_;

@@ -1,5 +1,6 @@
 // How a request comes by its connection, and when it leaves one for another.
 
+#include <cerrno>
 #include <utility>
 
 #include <netinet/in.h>
@@ -15,6 +16,7 @@ void CurlRequest::set_sockets() {
   look_ = {};
   opened_peer_ = 0;
   opened_fd_ = -1;
+  open_error_ = 0;
   has_avoided_ = false;
   is_early_answer_ = false;
   request_end_bytes_ = 0;
@@ -47,7 +49,9 @@ curl_socket_t CurlRequest::on_open_socket(void* self, curlsocktype /*purpose*/,
     return CURL_SOCKET_BAD;
   }
   request.opened_peer_ = peer;
-  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  const int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  request.open_error_ = fd < 0 ? errno : 0;
+  return fd;
 }
 
 /// A peer that is gone without a word ends its connections: nothing that it was sent is

@@ -131,6 +131,7 @@ Result<std::unique_ptr<Transport>> CurlDriver::make_transport(const DestinationC
   if (!credentials.ok()) return credentials.error();
   CurlMulti& multi = config.deny_private_addresses ? *guarded_multi_ : *multi_;
   multi.expect_connections(config.concurrency_max * config.urls.size());
+  multi_->share_with(*guarded_multi_);
   return std::unique_ptr<Transport>(std::make_unique<CurlTransport>(
       multi, std::move(settings.value()), std::move(credentials.value()),
       BackoffLimits{config.retry_initial, config.retry_max}, seeds_.next(),

@@ -13,12 +13,19 @@ void GateLog::tick() {
   if (now.refused > said_.refused && refused_quiet_ == 0) {
     rlimit limit{};
     getrlimit(RLIMIT_NOFILE, &limit);
+    const auto for_clients = static_cast<std::uint64_t>(SocketGate::descriptors_for_clients_max());
+    // Those for clients are the lowest numbers, which others may have taken before.
+    const bool are_clients = now.open >= for_clients / 2;
     log_.error(
-        "new clients are refused: descriptors run out; raise the limit of open files "
-        "(LimitNOFILE in the unit), or look for clients that connect too often",
+        are_clients
+            ? "new clients are refused: descriptors run out; raise the limit of open files "
+              "(LimitNOFILE in the unit), or look for clients that connect too often"
+            : "new clients are refused: descriptors run out, and it is not clients that hold "
+              "them; raise the limit of open files (LimitNOFILE in the unit)",
         {{"connections", std::to_string(now.refused - said_.refused)},
          {"open_files_limit", std::to_string(limit.rlim_cur)},
-         {"for_clients", std::to_string(SocketGate::descriptors_for_clients_max())}});
+         {"for_clients", std::to_string(for_clients)},
+         {"clients", std::to_string(now.open)}});
     said_.refused = now.refused;
     refused_quiet_ = quiet_ticks;
   }

@@ -178,5 +178,53 @@ TEST(ProcessThreads, WithTooFewItSaysWhatIsMissing) {
   }
 }
 
+// A sanitizer's shadow is no address space that a limit could bound.
+#ifndef OUTRIDER_SANITIZED
+
+/// Sends more than fits until the sidecar is gone.
+void fill(const std::string& endpoint) {
+  run({"/bin/sh", "-c",
+       "yes '{\"topic\":\"a.b\",\"data\":\"" + std::string(4000, 'y') +
+           "\"}' | head -n 60000 | \"$0\" emit --stdin --timeout 1s --endpoint " + endpoint,
+       outrider_binary()},
+      {}, 60s);
+}
+
+TEST(ProcessMemory, WithoutItTheLastLineSaysSo) {
+  for (const std::string format : {"text", "json"}) {
+    const TempDir dir;
+    write_file(dir.file("outrider.conf"),
+               "[log]\nformat = " + format + "\n[ingest]\nendpoint = ipc://" + dir.file("o.sock") +
+                   "\n[destination.down]\nurl = http://127.0.0.1:9/\nqueue_bytes_max = 1GiB\n");
+    const std::vector<std::string> tight = {"/bin/sh", "-c", "ulimit -v 150000; exec \"$0\" \"$@\"",
+                                            outrider_binary()};
+    std::vector<std::string> words = tight;
+    words.insert(words.end(), {"check", "--config", dir.file("outrider.conf")});
+    const Finished checked = run(words);
+    EXPECT_EQ(checked.status, 0) << checked.err;
+    EXPECT_NE(checked.out.find("ulimit -v allows 146MiB of memory"), std::string::npos)
+        << checked.out;
+
+    words = tight;
+    words.insert(words.end(), {"run", "--config", dir.file("outrider.conf")});
+    Process sidecar(words);
+    ASSERT_TRUE(sidecar.wait_for_line("ready", Process::Stream::err));
+    fill("ipc://" + dir.file("o.sock"));
+    EXPECT_EQ(sidecar.wait(), 4);
+    const std::string said = sidecar.text(Process::Stream::err);
+    const std::string last = said.substr(said.rfind('\n', said.size() - 2) + 1);
+    EXPECT_NE(last.find(format == "json" ? "\"level\":\"error\",\"message\":\"the process ends"
+                                         : "Z error the process ends"),
+              std::string::npos)
+        << said;
+    // Whoever asks last for memory: our code, or libzmq, which aborts.
+    EXPECT_TRUE(said.find("out of memory") != std::string::npos ||
+                said.find("OUT OF MEMORY") != std::string::npos)
+        << said;
+  }
+}
+
+#endif
+
 }  // namespace
 }  // namespace outrider::test

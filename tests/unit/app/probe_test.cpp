@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "sidecar/app/host.hpp"
+#include "sidecar/app/limit_probe.hpp"
 #include "sidecar/schedule/recurrence.hpp"
 #include "sidecar/spool/store.hpp"
 #include "support/memory_log.hpp"
@@ -259,6 +260,40 @@ TEST_F(ProbeTest, MoreMemoryThanThereIs) {
                    socket() + "\n")
                   .warnings,
               ElementsAre(HasSubstr("the queues may take 1024GiB together")));
+}
+
+TEST_F(ProbeTest, LessMemoryThanTheQueuesAndClientsMayTake) {
+  const Config config =
+      load("[destination.a]\ntype = stdout\nqueue_bytes_max = 64MiB\n[ingest]\nendpoint = " +
+           socket() + "\n")
+          .config;
+  constexpr std::uint64_t mib = 1U << 20U;
+  EXPECT_THAT(probe_memory(config, {228 * mib, "ulimit -v allows", "it"}), IsEmpty());
+  const Findings found = probe_memory(config, {227 * mib, "ulimit -v allows", "it"});
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].kind, Finding::Kind::warning);
+  EXPECT_THAT(found[0].text, HasSubstr("about 228MiB, and ulimit -v allows 227MiB of memory"));
+  EXPECT_THAT(found[0].text, HasSubstr(", or raise it"));
+}
+
+TEST_F(ProbeTest, ACgroupHasTheLimitOfAllAboveIt) {
+  fs::create_directories(dir_.file("a/b"));
+  fs::create_directories(dir_.file("memory/a/b"));
+  const std::string v2 = "0::/a/b\n";
+  EXPECT_EQ(cgroup_memory_limit(v2, dir_.path()).bytes, 0U);
+  write("a/b/memory.max", "max\n");
+  write("a/memory.max", "300000000\n");
+  EXPECT_EQ(cgroup_memory_limit(v2, dir_.path()).bytes, 300'000'000U);
+  write("memory.max", "200000000\n");  // as in a container
+  EXPECT_EQ(cgroup_memory_limit(v2, dir_.path()).bytes, 200'000'000U);
+  EXPECT_EQ(cgroup_memory_limit(v2, dir_.path()).owner, dir_.file("memory.max") + " allows");
+  const std::string v1 = "9:name=systemd:/x\n4:cpu,memory:/a/b\n0::/\n";
+  write("memory/a/b/memory.limit_in_bytes", "9223372036854771712\n");
+  write("memory/a/memory.limit_in_bytes", "100000000\n");
+  EXPECT_EQ(cgroup_memory_limit(v1, dir_.path()).bytes, 100'000'000U);
+  for (const char* nonsense : {"", "x", "::", "1:memory:", "\n\n"}) {
+    EXPECT_EQ(cgroup_memory_limit(nonsense, dir_.file("none")).bytes, 0U) << nonsense;
+  }
 }
 
 TEST_F(ProbeTest, FoldersThatAreOpenToAll) {

@@ -1,24 +1,30 @@
 #include "sidecar/base/line_writer.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
+#include <fstream>
+#include <sstream>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "sidecar/base/journal.hpp"
 #include "sidecar/base/stderr_log.hpp"
+#include "support/temp_dir.hpp"
 
 namespace outrider::sidecar {
 namespace {
 
 using std::chrono::steady_clock;
 
-std::string say(std::uint64_t lines) {
-  return "dropped " + std::to_string(lines) + "\n";
+std::string say(std::uint64_t lines, int error = 0) {
+  return "dropped " + std::to_string(lines) + (error == 0 ? "" : " " + std::to_string(error)) +
+         "\n";
 }
 
 class LineWriterTest : public testing::Test {
@@ -119,6 +125,28 @@ TEST_F(LineWriterTest, AReaderThatHasGoneAndAFullDiskEndNothing) {
   }
   close(full);
   fds_[0] = -1;
+}
+
+TEST_F(LineWriterTest, WhatCouldNotBeWrittenIsSaidWithItsCause) {
+  const test::TempDir dir;
+  std::signal(SIGXFSZ, SIG_IGN);
+  const int file = open(dir.file("log").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  const rlimit none{0, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &none), 0);
+  {
+    LineWriter writer(file, say);
+    writer.add("one\n");
+    EXPECT_TRUE(writer.wait_until_written(in(std::chrono::seconds(20))));
+    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+    writer.add("two\n");
+    EXPECT_TRUE(writer.wait_until_written(in(std::chrono::seconds(20))));
+  }
+  close(file);
+  std::stringstream text;
+  text << std::ifstream(dir.file("log")).rdbuf();
+  EXPECT_EQ(text.str(), "two\ndropped 1 " + std::to_string(EFBIG) + "\n");
 }
 
 TEST_F(LineWriterTest, ADescriptorThatSomebodyMadeNonBlockingLosesNothing) {

@@ -1,10 +1,14 @@
 #include "sidecar/cli/commands.hpp"
 
+#include <fstream>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <zmq.hpp>
 
 #include "support/places.hpp"
 #include "support/process.hpp"
+#include "support/temp_dir.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -86,6 +90,45 @@ TEST(Commands, WrongUsageIsOneLineThatNamesWhatWasMeant) {
     EXPECT_THAT(result.err, StartsWith("outrider"));
     EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
     EXPECT_EQ(result.out, "");
+  }
+}
+
+/// With `redirection` of a shell, such as `>&-`.
+test::Finished redirected(const std::string& redirection, std::vector<std::string> words) {
+  words.insert(words.begin(),
+               {"/bin/sh", "-c", "exec \"$0\" \"$@\" " + redirection, test::outrider_binary()});
+  return test::run(std::move(words));
+}
+
+TEST(Commands, AClosedOutputIsOneThatCannotBeWrittenTo) {
+  for (const char* redirection : {">&-", ">/dev/full"}) {
+    const auto version = redirected(redirection, {"version"});
+    EXPECT_EQ(version.status, exit_failed) << redirection;
+    EXPECT_EQ(version.err, "outrider: cannot write to standard output\n") << redirection;
+  }
+  EXPECT_EQ(redirected("<&- >&- 2>&-", {"version"}).status, exit_failed);
+}
+
+TEST(Commands, AClosedInputIsNoEmptyOne) {
+  const test::TempDir dir;
+  const std::string endpoint = "ipc://" + dir.file("in.sock");
+  zmq::context_t context;
+  zmq::socket_t sidecar(context, zmq::socket_type::pull);
+  sidecar.bind(endpoint);
+  const auto emit = redirected("<&-", {"emit", "--stdin", "--endpoint", endpoint});
+  EXPECT_EQ(emit.status, exit_failed);
+  EXPECT_THAT(emit.err, HasSubstr("stdin cannot be read: Bad file descriptor"));
+}
+
+TEST(Commands, ADestinationStdoutNeedsAnOutput) {
+  const test::TempDir dir;
+  const std::string file = dir.file("a.conf");
+  std::ofstream(file) << "[ingest]\nendpoint = ipc://" << dir.file("o.sock")
+                      << "\n[destination.a]\ntype = stdout\n";
+  for (const char* command : {"check", "run"}) {
+    const auto refused = redirected(">&-", {command, "--config", file});
+    EXPECT_EQ(refused.status, exit_failed) << command;
+    EXPECT_THAT(refused.err, HasSubstr("type: standard output is closed")) << command;
   }
 }
 

@@ -191,5 +191,17 @@ TEST(Commands, WhatCannotBeWrittenIsNeverStatusZero) {
   }
 }
 
+// A sanitizer has address space without end.
+#ifndef OUTRIDER_SANITIZED
+TEST(Sink, WithoutThreadsItSaysSoAndDoesNotListen) {
+  const auto ended =
+      test::run({"/bin/sh", "-c", "ulimit -s 100000; ulimit -v 2000000; exec \"$0\" \"$@\"",
+                 test::outrider_binary(), "sink", "--plain", "--listen", "127.0.0.1:0"});
+  EXPECT_EQ(ended.status, 1);
+  EXPECT_EQ(ended.out, "");
+  EXPECT_THAT(ended.err, HasSubstr("the system gives no more threads"));
+}
+#endif
+
 }  // namespace
 }  // namespace outrider::sidecar

@@ -23,7 +23,12 @@ if systemd-analyze security --help | grep -q -- --offline &&
   echo "the exposure is more than 1.5"
   exit 1
 fi
-for setting in LimitCORE=0 UMask=0077 StartLimitIntervalSec=0 'MemoryMax=[0-9]' 'TasksMax=[0-9]'; do
+# RestartPreventExitStatus= has no effect on it: a wrong configuration would be tried for ever.
+if grep -q '^ExecStartPre' "$1"; then
+  echo "$1 has an ExecStartPre=, whose status never prevents a restart"
+  exit 1
+fi
+for setting in RestartPreventExitStatus=2 'RestartSec=[2-9]s' LimitCORE=0 UMask=0077 StartLimitIntervalSec=0 'MemoryMax=[0-9]' 'TasksMax=[0-9]'; do
   grep -q "^$setting" "$1" || { echo "$1 has no line $setting"; exit 1; }
 done
 if command -v systemd-sysusers >/dev/null; then

@@ -140,12 +140,20 @@ TEST_F(FailureLogTest, DeadLettersThatWereLeftOutAreToldTenSecondsLater) {
   for (std::uint64_t number = 1; number <= 3; ++number) {
     accept(number, number);
     turn();
-    transport->answer(400);
+    Completion refusal;
+    refusal.id = transport->open.begin()->first;
+    refusal.result = AttemptResult::answered;
+    refusal.status = 400;
+    refusal.detail = "no such topic";
+    transport->complete(refusal);
     turn();
   }
   EXPECT_EQ(log.count("dead letters destination=audit reason=refused events=1"), 1);
   sleep_until_due();
-  EXPECT_EQ(log.count("dead letters destination=audit reason=refused events=2"), 1);
+  EXPECT_EQ(log.count("dead letters destination=audit reason=refused events=2 status=400 "
+                      "attempts=1 batch_id="),
+            1);
+  EXPECT_EQ(log.count("detail=no such topic"), 2);
   EXPECT_EQ(destination->next_deadline(), never);
 }
 

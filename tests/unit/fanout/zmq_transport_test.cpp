@@ -383,14 +383,13 @@ TEST_F(ZmqTransportTest, ASocketFileThatIsRemovedComesBack) {
   const Socket early = subscriber("orders.");
   for (const char* const file : {"s.sock", "s.sock.lock"}) {
     ASSERT_TRUE(std::filesystem::remove(dir_.file(file)));
-    const int before = log_.count("was removed; it is back");
     const MonoTime give_up = clock_.now().mono + seconds(20);
-    while (log_.count("was removed; it is back") == before && clock_.now().mono < give_up) {
+    while (!std::filesystem::exists(dir_.file(file)) && clock_.now().mono < give_up) {
       reactor_.wait(seconds(1));
     }
     EXPECT_TRUE(std::filesystem::exists(dir_.file(file)));
   }
-  EXPECT_EQ(log_.count("endpoint=" + url_), 3);
+  EXPECT_GE(log_.count("endpoint=" + url_), 2);
   const Socket late = subscriber("late.");
   Batch batch(1, 10);
   batch.add("late.one", "x");
