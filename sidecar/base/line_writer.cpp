@@ -72,11 +72,14 @@ struct LineWriter::State {
   std::string waiting;
   std::size_t writing_bytes = 0;
   std::uint64_t dropped = 0;
-  bool is_cut = false;  ///< the last line went out in part
+  bool is_cut = false;      ///< the last line went out in part
+  bool has_failed = false;  ///< the last write; with the next line it is tried again
   bool is_ending = false;
   bool has_thread = false;
 
-  bool is_all_written() const { return waiting.empty() && writing_bytes == 0; }
+  /// Lines, or how many were dropped, also when none follows.
+  bool has_to_say() const { return !waiting.empty() || (dropped > 0 && !has_failed); }
+  bool is_all_written() const { return !has_to_say() && writing_bytes == 0; }
   void run();
   void write_now(std::string_view text);
   void account(std::string_view batch, std::uint64_t said, std::size_t written);
@@ -97,7 +100,8 @@ std::string LineWriter::State::next_batch(std::uint64_t& said) {
 void LineWriter::State::account(std::string_view batch, std::uint64_t said, std::size_t written) {
   const std::uint64_t ends = written == 0 && is_cut ? 1 : 0;  // of what was cut before
   if (written > 0) is_cut = batch[written - 1] != '\n';
-  if (written == batch.size()) return;
+  has_failed = written < batch.size();
+  if (!has_failed) return;
   dropped += lines_in(batch.substr(written)) - ends;
   // The line about the others was among them: they are still to be said, and it is none of them.
   if (said > 0) dropped += said - 1;
@@ -107,8 +111,8 @@ void LineWriter::State::run() {
   pthread_setname_np(pthread_self(), "log");
   std::unique_lock lock(mutex);
   for (;;) {
-    has_work.wait(lock, [this] { return !waiting.empty() || is_ending; });
-    if (waiting.empty()) return;
+    has_work.wait(lock, [this] { return has_to_say() || is_ending; });
+    if (!has_to_say()) return;
     std::uint64_t said = 0;
     const std::string batch = next_batch(said);
     writing_bytes = batch.size();
@@ -117,7 +121,7 @@ void LineWriter::State::run() {
     lock.lock();
     writing_bytes = 0;
     account(batch, said, written);
-    if (waiting.empty()) is_done.notify_all();
+    if (is_all_written()) is_done.notify_all();
   }
 }
 
@@ -167,6 +171,7 @@ void LineWriter::add(std::string_view line) {
     state.write_now(line);
   } else if (state.waiting.size() + state.writing_bytes + line.size() > waiting_bytes_max) {
     ++state.dropped;
+    state.has_work.notify_one();
   } else {
     state.waiting += line;
     state.has_work.notify_one();
@@ -182,8 +187,7 @@ void LineWriter::add_last(std::string_view text) {
 
 bool LineWriter::wait_until_written(std::chrono::steady_clock::time_point deadline) {
   std::unique_lock lock(state_->mutex);
-  return state_->is_done.wait_until(
-      lock, deadline, [this] { return state_->waiting.empty() && state_->writing_bytes == 0; });
+  return state_->is_done.wait_until(lock, deadline, [this] { return state_->is_all_written(); });
 }
 
 }  // namespace outrider::sidecar

@@ -24,6 +24,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "sidecar/base/read_budget.hpp"
+
 namespace outrider::sidecar {
 namespace {
 
@@ -472,10 +474,10 @@ extern "C" {
     errno = EAGAIN;
     return -1;
   }
-  const ssize_t got = connection != nullptr && connection->is_cut
-                          ? 0
-                          : syscall(SYS_recvfrom, fd, data, size, flags, nullptr, nullptr);
-  if (connection == nullptr || got <= 0) return got;
+  if (connection == nullptr) return gate::ReadBudget::recv(fd, data, size, flags);
+  const ssize_t got =
+      connection->is_cut ? 0 : syscall(SYS_recvfrom, fd, data, size, flags, nullptr, nullptr);
+  if (got <= 0) return got;
   if (connections->note(fd, *connection, static_cast<const std::uint8_t*>(data), got)) return got;
   (connection->scanner.is_oversubscribed() ? gate::oversubscribed : gate::cut_off)
       .fetch_add(1, std::memory_order_relaxed);

@@ -26,6 +26,9 @@ using std::chrono::milliseconds;
 /// The kernel counts in ticks of up to ten milliseconds.
 constexpr Duration tick_max = milliseconds(20);
 
+/// An answer has a mebibyte at most, and heads; TLS and HTTP/2 add to it.
+constexpr int long_turns_max = 64;
+
 std::uint64_t mixed(std::uint64_t hash, std::uint64_t value) {
   return (hash ^ value) * 0x9e3779b97f4a7c15U + (hash >> 29U);
 }
@@ -46,14 +49,15 @@ std::optional<tcp_info> tcp_info_of(int fd) {
   return info;
 }
 
-/// How many bytes the socket took so far; nothing where the kernel does not count.
-std::optional<std::uint64_t> sent_bytes(int fd) {
+/// Nothing where the kernel does not count.
+std::optional<Connections::Sent> sent_on(int fd) {
   const std::optional<tcp_info> info = tcp_info_of(fd);
   int unacknowledged = 0;
   if (!info || info->tcpi_bytes_acked == 0 || ioctl(fd, SIOCOUTQ, &unacknowledged) != 0) {
     return std::nullopt;
   }
-  return info->tcpi_bytes_acked + static_cast<std::uint64_t>(unacknowledged);
+  return Connections::Sent{info->tcpi_bytes_acked + static_cast<std::uint64_t>(unacknowledged),
+                           info->tcpi_bytes_acked};
 }
 
 /// Bytes, the end of the connection, or an error.
@@ -68,6 +72,12 @@ std::optional<Duration> silence(int fd) {
   const std::optional<tcp_info> info = tcp_info_of(fd);
   if (!info) return std::nullopt;
   return milliseconds(info->tcpi_last_data_recv);
+}
+
+/// At once: what a peer's kernel holds back until then comes before the next request is written.
+void acknowledge(int fd) {
+  const int on = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
 }
 
 MonoTime mono_now() {
@@ -191,9 +201,16 @@ bool Connections::rest(int fd, Use use) {
   if (is_in_doubt(fd, connection)) {
     end(fd, connection);
   } else {
+    if (connection.use == Use::http1) acknowledge(fd);
     watch(fd, connection, connection.use == Use::http1 ? EPOLLIN : EPOLLRDHUP);
   }
   return true;
+}
+
+void Connections::had_more(int fd) {
+  const auto found = connections_.find(fd);
+  if (found == connections_.end() || found->second.state == State::ended) return;
+  if (++found->second.long_turns >= long_turns_max) end(fd, found->second);
 }
 
 void Connections::heard(int fd, std::uint32_t events) {
@@ -224,11 +241,14 @@ Connections::Look Connections::look(const Place& place) {
     return look;
   }
   Connection& connection = connections_.at(look.fd);
+  connection.long_turns = 0;
   look.peer = connection.peer;
   look.key = connection.key;
   look.is_kept = connection.state != State::fresh;
   look.verdict = look_at(look.fd, connection, place);
-  if (!look.is_kept || connection.use == Use::http1) look.sent = sent_bytes(look.fd);
+  if (!look.is_kept || connection.use == Use::http1) {
+    if (const std::optional<Sent> before = sent_on(look.fd)) look.sent = before->bytes;
+  }
   return look;
 }
 
@@ -273,10 +293,19 @@ void Connections::settled(const Look& look, Use use) {
   if (found->second.state == State::idle) rest(look.fd, use);
 }
 
-bool Connections::has_acknowledged_more(const Look& look) {
-  if (!look.sent) return true;
+Connections::Received Connections::received(const Look& look) {
+  if (!look.sent) return Received::all;
   const std::optional<tcp_info> info = tcp_info_of(look.fd);
-  return !info || info->tcpi_bytes_acked > *look.sent;
+  if (!info) return Received::all;
+  if (info->tcpi_bytes_acked <= *look.sent) return Received::nothing;
+  return info->tcpi_unacked == 0 && info->tcpi_notsent_bytes == 0 ? Received::all : Received::some;
+}
+
+std::optional<Connections::Sent> Connections::sent(const Look& look) const {
+  const auto found = connections_.find(look.fd);
+  if (found == connections_.end() || found->second.key != look.key) return std::nullopt;
+  if (found->second.state == State::ended) return std::nullopt;
+  return sent_on(look.fd);
 }
 
 /// Bytes that came since are proof enough.

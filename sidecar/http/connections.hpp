@@ -4,13 +4,17 @@
 // An answer belongs to a request only if it came after the request on that connection (RFC 9112,
 // 9.2). libcurl 7.88 does not look: it takes what lies on an idle connection for the next answer.
 // So an idle connection of HTTP/1 that has anything to say - bytes, an end, an error - ends as soon
-// as the reactor sees it, and is looked at once more right before a request is written to it. What
+// as the reactor sees it, and is looked at once more right before a request is written to it. An
+// answer is acknowledged at once, for a peer's kernel may hold what is behind it until then. What
 // crosses a request on its way is told by TCP: the receiver had acknowledged none of the request
 // when its answer came. HTTP/2 numbers its answers; there only an end ends an idle connection.
 //
 // After a timeout all connections to that address that have said nothing since the request was
 // written are in doubt: an idle one ends; one that carries other requests gets no new one, until
 // bytes come, and ends with the last.
+//
+// A receiver that sends on and on without answering is ended too: libcurl bounds no more of that
+// than the time, and on HTTP/2 not even that.
 //
 // To end a connection, its descriptor is made one of a dead socket, which libcurl then finds
 // closed: it has no call for this.
@@ -58,6 +62,9 @@ class Connections {
   /// A request is on it, or it is being made, and waits for `events`. False: it is no connection.
   bool use(int fd, std::uint32_t events);
 
+  /// So much came that a turn was too short for it. No answer takes many such turns.
+  void had_more(int fd);
+
   /// Where a request is about to be written. libcurl says it without the descriptor.
   struct Place {
     std::string_view peer_ip;
@@ -83,8 +90,19 @@ class Connections {
   /// The request that was there is over. libcurl does not say so of one that was answered at once.
   void settled(const Look& look, Use use);
 
-  /// False: the receiver had not received any of what was sent after `look` when it answered.
-  static bool has_acknowledged_more(const Look& look);
+  /// How much of what was sent after `look` has reached the receiver's kernel; all, where nobody
+  /// counts.
+  enum class Received : std::uint8_t { nothing, some, all };
+  /// For an answer that is there. An answer to nothing is none.
+  static Received received(const Look& look);
+
+  /// Bytes that were sent on that connection until now, and of these, those that have arrived.
+  /// Nothing: it has ended, or nobody counts.
+  struct Sent {
+    std::uint64_t bytes = 0;
+    std::uint64_t arrived_bytes = 0;
+  };
+  std::optional<Sent> sent(const Look& look) const;
 
   /// A request waited so long for an answer in vain.
   void doubt(PeerKey peer, Duration waited);
@@ -99,6 +117,7 @@ class Connections {
     std::uint32_t watched = 0;  ///< what the reactor waits for; 0: nothing
     std::uint64_t key = 0;      ///< what libcurl knows of its ends; 0: not known yet
     PeerKey peer = 0;
+    int long_turns = 0;  ///< since the last request was written
     std::optional<MonoTime> doubted_at{};
   };
 

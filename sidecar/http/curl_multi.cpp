@@ -4,12 +4,17 @@
 
 #include <sys/epoll.h>
 
+#include "sidecar/base/read_budget.hpp"
+
 namespace outrider::sidecar {
 namespace {
 
 /// Connections that are kept beyond those that the destinations may use at a time. libcurl counts
 /// all together: with too few, one destination's hanging requests cost the others their keep-alive.
 constexpr long spare_connections_max = 256;
+
+/// What one call of libcurl reads; more comes in the next turn, after everybody else's.
+constexpr std::int64_t turn_bytes_max = 64 << 10;
 
 }  // namespace
 
@@ -38,6 +43,8 @@ void CurlMulti::expect_connections(std::uint64_t more) {
 }
 
 CurlMulti::~CurlMulti() {
+  // To say goodbye, TLS reads what is there.
+  const ReadBudget budget(turn_bytes_max);
   curl_multi_cleanup(multi_);
   curl_global_cleanup();
 }
@@ -71,7 +78,9 @@ void CurlMulti::on_ready(int fd, std::uint32_t events) {
   if ((events & EPOLLOUT) != 0) mask |= CURL_CSELECT_OUT;
   if ((events & (EPOLLERR | EPOLLHUP)) != 0) mask |= CURL_CSELECT_ERR;
   int running = 0;
+  const ReadBudget budget(turn_bytes_max);
   curl_multi_socket_action(multi_, fd, mask, &running);
+  if (budget.is_spent()) connections_.had_more(fd);
 }
 
 void CurlMulti::do_work(const Now& now) {
@@ -80,6 +89,7 @@ void CurlMulti::do_work(const Now& now) {
   if (deadline_ <= now.mono) {
     deadline_ = never;
     int running = 0;
+    const ReadBudget budget(turn_bytes_max);
     curl_multi_socket_action(multi_, CURL_SOCKET_TIMEOUT, 0, &running);
   }
   tell_done(now);

@@ -16,6 +16,8 @@ constexpr std::size_t answer_head_bytes_max = 1024;
 /// After the final head: how long nothing may come, and how long anything may.
 constexpr Duration quiet_max = std::chrono::milliseconds(200);
 constexpr Duration drain_max = std::chrono::seconds(1);
+/// How often it is looked whether a receiver that answered early has read on.
+constexpr Duration reading_interval = std::chrono::milliseconds(10);
 constexpr long upload_buffer_bytes = 64L * 1024;
 constexpr long name_seconds_max = 60;
 constexpr long trust_seconds_max = 3600;
@@ -342,6 +344,7 @@ bool CurlRequest::has_outcome() const {
 }
 
 MonoTime CurlRequest::drained_at(const Now& now) {
+  if (done_code_) return next_reading_at_;
   if (!has_outcome() || wants_answer_) return never;
   if (drained_at_ == never) drained_at_ = now.mono + drain_max;
   if (quiet_at_ == never || answer_.bytes() != heard_bytes_) quiet_at_ = now.mono + quiet_max;
@@ -350,9 +353,17 @@ MonoTime CurlRequest::drained_at(const Now& now) {
 }
 
 void CurlRequest::done(CURLcode code, const Now& now) {
-  if (sends_again(code) || follow_redirect(code)) return;
-  learn_of_peer(code, now);
-  owner_.finished(*this, completion(code, now), now);
+  if (!done_code_) {
+    if (sends_again(code) || follow_redirect(code)) return;
+    done_code_ = code;
+  }
+  const Reading how_far = reading(now);
+  if (how_far == Reading::under_way) {
+    next_reading_at_ = now.mono + reading_interval;
+    return;
+  }
+  learn_of_peer(*done_code_, now);
+  owner_.finished(*this, completion(*done_code_, how_far, now), now);
 }
 
 /// 303 asks for a GET, which delivers nothing; so it is an answer like others. One that does not
@@ -408,10 +419,13 @@ Status CurlRequest::set_redirect(const std::string& location) {
   return Nothing{};
 }
 
-Completion CurlRequest::completion(CURLcode code, const Now& now) {
+Completion CurlRequest::completion(CURLcode code, Reading reading, const Now& now) {
   Completion completion;
   completion.id = id_;
-  if (const long status = final_status(); status != 0) {
+  if (reading == Reading::cut) {
+    completion.detail = url_.peer() + " answers " + std::to_string(final_status()) +
+                        " and has not read the whole request";
+  } else if (const long status = final_status(); status != 0) {
     completion.result = AttemptResult::answered;
     completion.status = static_cast<int>(status);
     completion.detail = refused_redirect_.empty()

@@ -107,6 +107,9 @@ class CurlRequest final : public CurlListener {
   bool is_head() const { return method_ == "HEAD"; }
   /// Its head has come; it may be one that was not asked for.
   bool is_own_answer();
+  /// How much of the request the receiver can have read. Only a success needs all of it.
+  enum class Reading : std::uint8_t { whole, under_way, cut };
+  Reading reading(const Now& now);
   bool sends_again(CURLcode code);
   void add_spent();
   void learn_of_peer(CURLcode code, const Now& now);
@@ -115,7 +118,7 @@ class CurlRequest final : public CurlListener {
   bool follow_redirect(CURLcode code);
   std::string resolved_location() const;
   Status set_redirect(const std::string& location);
-  Completion completion(CURLcode code, const Now& now);
+  Completion completion(CURLcode code, Reading reading, const Now& now);
   void add_retry_after(unsigned origin, const Now& now, Completion& completion) const;
   std::string header(const char* name, unsigned origin) const;
   std::string explain(CURLcode code) const;
@@ -147,7 +150,9 @@ class CurlRequest final : public CurlListener {
   std::uint64_t redirects_ = 0;
   Duration spent_{};  ///< on what was redirected, or had to take another connection
   MonoTime started_at_{};
-  Connections::Look look_;  ///< at the connection, right before the request was written to it
+  Connections::Look look_;        ///< at the connection, right before the request was written to it
+  bool is_early_answer_ = false;  ///< it began before all of the request had arrived
+  std::uint64_t request_end_bytes_ = 0;  ///< of what was sent on the connection; for early answers
   bool needs_new_connection_ = false;
   PeerKey opened_peer_ = 0;  ///< the last one that a connection was made to
   int opened_fd_ = -1;
@@ -157,7 +162,9 @@ class CurlRequest final : public CurlListener {
   List connect_to_list_;
 
   Answer answer_{0};
-  std::uint64_t heard_bytes_ = 0;  ///< of the answer, when it was looked at last
+  std::uint64_t heard_bytes_ = 0;      ///< of the answer, when it was looked at last
+  std::optional<CURLcode> done_code_;  ///< libcurl is done; what is missing is `reading`
+  MonoTime next_reading_at_ = never;
   MonoTime quiet_at_ = never;
   MonoTime drained_at_ = never;
   std::string refused_redirect_;

@@ -16,6 +16,8 @@ void CurlRequest::set_sockets() {
   opened_peer_ = 0;
   opened_fd_ = -1;
   has_avoided_ = false;
+  is_early_answer_ = false;
+  request_end_bytes_ = 0;
   curl_easy_setopt(easy_, CURLOPT_OPENSOCKETDATA, this);
   curl_easy_setopt(easy_, CURLOPT_OPENSOCKETFUNCTION, &CurlRequest::on_open_socket);
   curl_easy_setopt(easy_, CURLOPT_SOCKOPTDATA, this);
@@ -78,11 +80,29 @@ int CurlRequest::on_sending(void* self, char* peer_ip, char* /*local_ip*/, int /
 
 bool CurlRequest::is_own_answer() {
   if (!look_.sent) return true;
-  const bool is_own = Connections::has_acknowledged_more(look_);
+  using Received = Connections::Received;
+  const Received received = Connections::received(look_);
   look_.sent.reset();
+  is_early_answer_ = received == Received::some;
+  if (received != Received::nothing) return true;
   using Verdict = Connections::Verdict;
-  if (!is_own) look_.verdict = look_.is_kept ? Verdict::spoke : Verdict::spoke_first;
-  return is_own;
+  look_.verdict = look_.is_kept ? Verdict::spoke : Verdict::spoke_first;
+  return false;
+}
+
+/// Whoever has read a request has all its bytes. A success that was said before that is none until
+/// they have arrived; if the connection ends first, or the time does, it never was one.
+CurlRequest::Reading CurlRequest::reading(const Now& now) {
+  if (final_status() / 100 != 2) return Reading::whole;
+  curl_off_t sent_bytes = 0;
+  curl_easy_getinfo(easy_, CURLINFO_SIZE_UPLOAD_T, &sent_bytes);
+  if (sent_bytes < static_cast<curl_off_t>(body_.size())) return Reading::cut;
+  if (!is_early_answer_ || use_of(easy_) != Connections::Use::http1) return Reading::whole;
+  const std::optional<Connections::Sent> sent = multi_.connections().sent(look_);
+  if (!sent) return Reading::cut;
+  if (request_end_bytes_ == 0) request_end_bytes_ = sent->bytes;
+  if (sent->arrived_bytes >= request_end_bytes_) return Reading::whole;
+  return now.mono < started_at_ + settings_.timeout ? Reading::under_way : Reading::cut;
 }
 
 /// Neither is the receiver's failure, and no attempt is spent: a connection that could not be used,

@@ -73,18 +73,9 @@ void CurlTransport::finished(CurlRequest& request, Completion completion, const 
   const std::string peer = settings_.urls[url].parts.peer();
   if (completion.status == misdirected_status) is_misdirected_[url] = true;
   const Outcome outcome = outcome_of(completion, settings_.status_actions);
-  if (outcome == Outcome::retry || outcome == Outcome::hold) {
-    completion.has_alternative = urls_.failed(request.ticket(), completion.retry_after, now);
-    // It was asked of this url; the others rest for as long as they must.
-    if (completion.retry_after) {
-      completion.retry_after = std::min(*completion.retry_after, urls_.wait(now));
-    }
-    if (completion.has_alternative) completion.retry_after.reset();
-    if (!urls_.is_healthy(url)) url_log_.failed(url, peer, completion, now);
-  } else {
-    urls_.succeeded(request.ticket());
-    if (urls_.is_healthy(url)) url_log_.healthy(url, peer);
-  }
+  const bool is_well = urls_.settle(request.ticket(), outcome, completion, now);
+  if (is_well && urls_.is_healthy(url)) url_log_.healthy(url, peer);
+  if (!is_well && !urls_.is_healthy(url)) url_log_.failed(url, peer, completion, now);
   completions_.push_back(std::move(completion));
   std::erase_if(requests_, [&](const auto& other) { return other.get() == &request; });
 }

@@ -35,8 +35,9 @@
 // Connections are not used any more connection_age_max after they were made, as soon as nothing is
 // on them; a name that was found is looked up again after as long, 60 s at the latest. So a changed
 // address is found. What becomes of idle ones that speak, and of those in doubt after a timeout, is
-// said in connections.hpp; which address of a name is avoided, in address_health.hpp. HTTP/2 puts requests side by side on one connection; without TLS, and with a
-// libcurl before 8.0, it takes a connection for each.
+// said in connections.hpp; which address of a name is avoided, in address_health.hpp. HTTP/2 puts
+// requests side by side on one connection; without TLS, and with a libcurl before 8.0, it takes a
+// connection for each.
 //
 // Completions: an attempt is `answered` as soon as a status line has come, whatever breaks after
 // it, and completes at the latest a moment after the head of its answer (curl_request.hpp). A proxy

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 namespace outrider::sidecar {
 
@@ -10,8 +11,11 @@ std::size_t UrlSet::choose(const Now& now) const {
   const auto order = [&](std::size_t url) {
     const Url& it = urls_[url];
     const bool is_due = it.in_flight == 0 && it.ill_until <= now.mono;
-    const Rank rank = it.failures == 0 ? healthy : is_due ? due_for_a_probe : ill;
-    return std::tuple(rank, rank == ill ? it.ill_until : MonoTime{}, it.in_flight);
+    // Even a healthy one rests: an answer of before its last failure may ask for it.
+    const bool rests = it.rests_until > now.mono;
+    const bool is_healthy = it.failures == 0 && !rests;
+    const Rank rank = is_healthy ? healthy : is_due ? due_for_a_probe : ill;
+    return std::tuple(rank, rests, rank == ill ? it.ill_until : MonoTime{}, it.in_flight);
   };
   std::size_t best = (last_taken_ + 1) % urls_.size();
   for (std::size_t i = 2; i <= urls_.size(); ++i) {
@@ -27,9 +31,10 @@ UrlSet::Ticket UrlSet::take(const Now& now) {
   return {last_taken_, ++last_number_};
 }
 
-bool UrlSet::has_healthy_but(std::size_t url) const {
+bool UrlSet::has_healthy_but(std::size_t url, const Now& now) const {
   for (std::size_t other = 0; other < urls_.size(); ++other) {
-    if (other != url && urls_[other].failures == 0) return true;
+    const Url& it = urls_[other];
+    if (other != url && it.failures == 0 && it.rests_until <= now.mono) return true;
   }
   return false;
 }
@@ -37,6 +42,12 @@ bool UrlSet::has_healthy_but(std::size_t url) const {
 Duration UrlSet::wait(const Now& now) const {
   Duration shortest = Duration::max();
   for (const Url& url : urls_) shortest = std::min(shortest, url.ill_until - now.mono);
+  return std::max(shortest, Duration::zero());
+}
+
+Duration UrlSet::rest(const Now& now) const {
+  Duration shortest = Duration::max();
+  for (const Url& url : urls_) shortest = std::min(shortest, url.rests_until - now.mono);
   return std::max(shortest, Duration::zero());
 }
 
@@ -50,12 +61,27 @@ bool UrlSet::failed(Ticket ticket, std::optional<Duration> retry_after, const No
   Url& url = urls_[ticket.url];
   --url.in_flight;
   Duration pause = retry_after.value_or(Duration::zero());
+  url.rests_until = std::max(url.rests_until, now.mono + pause);
   if (ticket.number > url.last_before_failure) {
     url.last_before_failure = last_number_;
     pause = std::max(pause, backoff(backoff_, ++url.failures, random_));
   }
   url.ill_until = std::max(url.ill_until, now.mono + pause);
-  return has_healthy_but(ticket.url);
+  return has_healthy_but(ticket.url, now);
+}
+
+bool UrlSet::settle(Ticket ticket, Outcome outcome, Completion& completion, const Now& now) {
+  if (outcome != Outcome::retry && outcome != Outcome::hold) {
+    succeeded(ticket);
+    return true;
+  }
+  const std::optional<Duration> asked = std::exchange(completion.retry_after, std::nullopt);
+  completion.has_alternative = failed(ticket, asked, now);
+  if (completion.has_alternative) return false;
+  // It was asked of this url; the others rest for as long as they must.
+  const Duration pause = std::max(rest(now), std::min(asked.value_or(Duration::zero()), wait(now)));
+  if (asked || pause > Duration::zero()) completion.retry_after = pause;
+  return false;
 }
 
 }  // namespace outrider::sidecar

@@ -5,8 +5,8 @@
 // jitter; at least Retry-After where the answer asks for it); when that is over, one request probes
 // it, for as long as any request may take: one that is cut short arrives twice. Its success makes
 // the url healthy again. Requests that were on their way when a url fell ill tell nothing new. If
-// no url is healthy, the one whose backoff is over soonest is taken at once: waiting is the
-// destination's part.
+// no url is healthy, the one whose backoff is over soonest is taken at once, and one that asked for
+// a rest only if all did: waiting is the destination's part, and settle() tells it for how long.
 // Thread: one set, one thread. Plain state, no I/O.
 #pragma once
 
@@ -17,6 +17,8 @@
 #include "sidecar/base/clock.hpp"
 #include "sidecar/base/random.hpp"
 #include "sidecar/deliver/backoff.hpp"
+#include "sidecar/deliver/outcome.hpp"
+#include "sidecar/deliver/transport.hpp"
 
 namespace outrider::sidecar {
 
@@ -39,8 +41,16 @@ class UrlSet {
   /// It did not. Returns whether another url is healthy.
   bool failed(Ticket ticket, std::optional<Duration> retry_after, const Now& now);
 
+  /// What the completion of a request says of its url, by one of the two above; and what the other
+  /// urls say of the completion: whether there is an alternative, and how long all must rest.
+  /// Returns whether the url did its part.
+  bool settle(Ticket ticket, Outcome outcome, Completion& completion, const Now& now);
+
   /// How long it takes until some url may be tried again; zero if one may now.
   Duration wait(const Now& now) const;
+
+  /// How long it takes until some url has had the rest that it asked for.
+  Duration rest(const Now& now) const;
 
   bool is_healthy(std::size_t url) const { return urls_[url].failures == 0; }
 
@@ -52,11 +62,12 @@ class UrlSet {
     std::size_t in_flight = 0;
     std::uint32_t failures = 0;  ///< in a row; 0: healthy
     MonoTime ill_until{};
+    MonoTime rests_until{};                 ///< by Retry-After; not beyond ill_until
     std::uint64_t last_before_failure = 0;  ///< tickets up to this one tell nothing new
   };
 
   std::size_t choose(const Now& now) const;
-  bool has_healthy_but(std::size_t url) const;
+  bool has_healthy_but(std::size_t url, const Now& now) const;
 
   std::vector<Url> urls_;
   BackoffLimits backoff_;

@@ -135,19 +135,23 @@ class Copier {
   int rows_ = 0;
 };
 
-bool make_copy(const std::string& path, Disk& disk, BlockId next_block, Salvaged& salvaged) {
+/// False: there is no room for one. An error passes: whoever finds no descriptor now may find one
+/// later, and until then everything stays where it is.
+Result<bool> make_copy(const std::string& path, Disk& disk, BlockId next_block,
+                       Salvaged& salvaged) {
   const std::string partial = partial_path(path);
   remove_database(disk, partial);
   try {
-    if (!disk.prepare(partial).ok()) return false;
+    if (Status status = disk.prepare(partial); !status.ok()) return status.error();
     Store to(Database(partial, OpenMode::create, disk.vfs()));
     Database from(path, OpenMode::read_write, disk.vfs());
     // What fails here is the copy: an incomplete one must not take the place of the original.
     Copier(from, to, salvaged).copy(next_block);
     // One file without a log: it takes its place by one renaming.
     to.close_without_log();
-  } catch (const SqliteError&) {
+  } catch (const SqliteError& error) {
     remove_database(disk, partial);
+    if (error.trouble() == StorageTrouble::failing) return Error{error.what()};
     return false;
   }
   return true;
@@ -158,7 +162,9 @@ bool make_copy(const std::string& path, Disk& disk, BlockId next_block, Salvaged
 Result<Salvaged> replace_damaged(const std::string& path, Disk& disk, BlockId next_block,
                                  const Now& now) {
   Salvaged salvaged;
-  salvaged.has_copy = make_copy(path, disk, next_block, salvaged);
+  const Result<bool> copied = make_copy(path, disk, next_block, salvaged);
+  if (!copied.ok()) return copied.error();
+  salvaged.has_copy = copied.value();
   if (salvaged.has_copy) {
     Status status = disk.rename(partial_path(path), recovered_path(path));
     if (!status.ok()) return status.error();

@@ -91,10 +91,13 @@ void StorageAgent::read_state() {
 Status StorageAgent::replace_store(const std::string& reason, const Now& now) {
   const BlockId next_block = store_ ? store_->next_block() : 0;
   store_.reset();
-  log_.error("the spool is damaged; what can be read of it is copied into a new one",
-             {{"path", settings_.path}, {"because", reason}});
+  if (!std::exchange(is_damage_told_, true)) {
+    log_.error("the spool is damaged; what can be read of it is copied into a new one",
+               {{"path", settings_.path}, {"because", reason}});
+  }
   const auto replaced = replace_damaged(settings_.path, *disk_, next_block, now);
   if (!replaced.ok()) return replaced.error();
+  is_damage_told_ = false;
   const Salvaged& salvaged = replaced.value();
   log_.error(salvaged.has_copy
                  ? "the damaged spool was set aside; keep it until you know that nothing is missing"

@@ -126,6 +126,7 @@ class StorageAgent final : public Agent {
   bool has_room_ = true;
   bool has_reserve_ = false;
   bool is_in_trouble_ = false;
+  bool is_damage_told_ = false;  ///< and it is not replaced yet
   /// What was written to it unsynced may never become safe; also by the process before this one.
   bool is_log_in_doubt_ = true;
 };

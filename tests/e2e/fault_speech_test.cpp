@@ -82,5 +82,29 @@ TEST_P(FaultSpeech, CountsForNoRequest) {
 INSTANTIATE_TEST_SUITE_P(Faults, FaultSpeech, testing::ValuesIn(make_speeches()),
                          [](const auto& test) { return test.param.name; });
 
+class FaultSpeechHeld : public FaultTest, public testing::WithParamInterface<int> {};
+
+/// A second answer right behind the first is held by the receiver's kernel until the first is
+/// acknowledged; our kernel would do that with the next request, and so acknowledge both in one.
+TEST_P(FaultSpeechHeld, CountsForNoRequest) {
+  FaultReceiver::Options options;
+  options.holds_small_writes = true;
+  FaultReceiver receiver(options);
+  const Script speech = {read_all(), send_text(answer_text(200)), speak(answer_text(GetParam()))};
+  // Kernels acknowledge at once what comes first on a connection.
+  receiver.script_requests(std::vector<Script>(events / 2, answer(200)), speech);
+  start(audit(receiver.url()));
+  for (long n = 1; n <= events; ++n) {
+    emit(n, n);
+    ASSERT_TRUE(wait_until_taken(receiver, n));
+  }
+  expect_all_delivered("behind the answer, held until that is acknowledged: a second answer, " +
+                           std::to_string(GetParam()),
+                       receiver, Duplicates::none);
+  EXPECT_EQ(sidecar_->err().find("destination is down"), std::string::npos);
+}
+
+INSTANTIATE_TEST_SUITE_P(Faults, FaultSpeechHeld, testing::Values(200, 410));
+
 }  // namespace
 }  // namespace outrider::test

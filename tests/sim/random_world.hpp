@@ -1,16 +1,20 @@
-// Random destinations and weather for the simulations, and how many of them there are to be.
+// Random destinations for the simulations, and how many seeds there are to be.
 #pragma once
 
+#include <array>
+#include <csignal>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <iostream>
 #include <string>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "sidecar/base/random.hpp"
 #include "sidecar/config/destination_config.hpp"
-#include "sim/receiver.hpp"
 
 namespace outrider::test {
 
@@ -47,30 +51,17 @@ inline sidecar::DestinationConfig random_destination(sidecar::Random& random, st
   destination.retry_initial = std::chrono::milliseconds(1 + random.below(500));
   destination.retry_max = destination.retry_initial * 16;
   destination.retry_attempts_max = random.below(4) == 0 ? 1 + random.below(5) : 0;
+  // What answers nothing, and what has several urls.
+  if (random.chance(0.1)) {
+    destination.type = sidecar::DestinationType::file;
+  } else if (random.chance(0.5)) {
+    for (std::uint64_t left = 1 + random.below(4); left > 0; --left) {
+      destination.urls.push_back("https://receiver-" + std::to_string(left) + ".example/in");
+    }
+  }
   if (random.chance(0.3)) destination.topics = {"orders.>"};
   if (random.chance(0.2)) destination.exclude = {"orders.paid"};
   return destination;
-}
-
-inline Weather random_weather(sidecar::Random& random) {
-  Weather weather;
-  const auto unit = [&] { return static_cast<double>(random.below(1000)) / 1000.0; };
-  const auto sometimes = [&] { return random.chance(0.3) ? 0.9 * unit() : 0.0; };
-  weather.failure = random.chance(0.2) ? 1.0 : sometimes();
-  weather.lost_answer = sometimes();
-  weather.other_url = sometimes();
-  weather.overloaded = sometimes();
-  weather.unsendable = 0.2 * sometimes();
-  weather.conflict = sometimes();
-  weather.refused = sometimes();
-  weather.unauthorised = sometimes();
-  weather.gone = random.chance(0.02) ? 0.5 : 0.0;
-  weather.too_large = sometimes();
-  weather.hates_sevens = random.chance(0.2);
-  weather.congested = sometimes();
-  weather.subscriber_full = 0.5;
-  weather.latency_max = std::chrono::milliseconds(random.below(2000));
-  return weather;
 }
 
 inline std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
@@ -78,9 +69,17 @@ inline std::uint64_t from_environment(const char* name, std::uint64_t otherwise)
   return value == nullptr ? otherwise : std::strtoull(value, nullptr, 10);
 }
 
+/// What is said of a seed that has not ended after hang_s, in place of an end without a word.
+inline std::array<char, 80> hang_text;
+inline constexpr unsigned hang_s = 60;
+inline void end_hang(int /*signal*/) {
+  [[maybe_unused]] const auto said = ::write(2, hang_text.data(), std::strlen(hang_text.data()));
+  std::_Exit(1);
+}
+
 /// Runs `run(seed)` for the seeds 1 to `seeds`, a tenth of them under a sanitizer, which is ten
 /// times as slow; prints which. OUTRIDER_SIM_SEEDS and OUTRIDER_SIM_FIRST give others,
-/// OUTRIDER_SIM_SEED one alone. Stops at the first that fails, and says which it was.
+/// OUTRIDER_SIM_SEED one alone. Stops at the first that fails or hangs, and says which it was.
 template <typename Run>
 void for_each_seed(std::uint64_t seeds, Run&& run) {
 #ifdef OUTRIDER_SANITIZED
@@ -90,8 +89,13 @@ void for_each_seed(std::uint64_t seeds, Run&& run) {
   const std::uint64_t first = only != 0 ? only : from_environment("OUTRIDER_SIM_FIRST", 1);
   const std::uint64_t count = only != 0 ? 1 : from_environment("OUTRIDER_SIM_SEEDS", seeds);
   std::cout << "seeds " << first << " to " << first + count - 1 << std::endl;
+  std::signal(SIGALRM, end_hang);
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
+    std::snprintf(hang_text.data(), hang_text.size(), "it hangs with OUTRIDER_SIM_SEED=%llu\n",
+                  static_cast<unsigned long long>(seed));
+    alarm(hang_s);
     run(seed);
+    alarm(0);
     ASSERT_FALSE(testing::Test::HasFailure()) << "run it again with OUTRIDER_SIM_SEED=" << seed;
   }
 }

@@ -1,75 +1,82 @@
 // The false outside world of one destination in the simulation: it answers the attempts of a fake
-// transport as the weather says, and remembers what a real receiver would have got.
+// transport as the weather at each of its urls says, and remembers what a real receiver would have
+// got. Which url an attempt goes to is decided as CurlTransport does it, by a UrlSet.
 #pragma once
 
 #include <algorithm>
 #include <functional>
-#include <initializer_list>
 #include <limits>
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "sidecar/base/random.hpp"
 #include "sidecar/config/destination_config.hpp"
+#include "sidecar/deliver/outcome.hpp"
+#include "sidecar/http/retry_after.hpp"
+#include "sidecar/http/url_set.hpp"
+#include "sim/weather.hpp"
 #include "support/fake_transport.hpp"
 
 namespace outrider::test {
 
-/// How the outside world treats one destination, for a while: probabilities of what an attempt
-/// meets.
-struct Weather {
-  double failure = 0;          ///< no answer: refused, reset
-  double other_url = 0;        ///< of the failures: another url is up
-  double lost_answer = 0;      ///< received, but the answer never came
-  double overloaded = 0;       ///< 408, 425, 429 or 5xx, sometimes with Retry-After
-  double refused = 0;          ///< 400, 404 or a redirect
-  double unsendable = 0;       ///< no request can be made of it
-  double conflict = 0;         ///< 409, which the configuration may call delivered
-  double unauthorised = 0;     ///< 401 or 403
-  double gone = 0;             ///< 410
-  double too_large = 0;        ///< 413 for batches of more than one event
-  bool hates_sevens = false;   ///< 413 for whatever holds an event whose number ends in 7
-  double congested = 0;        ///< takes only a part
-  double subscriber_full = 0;  ///< and of that one is lost
-  sidecar::Duration latency_max = std::chrono::milliseconds(1);
-};
-
 class Receiver {
  public:
   Receiver(const sidecar::DestinationConfig& config, std::uint64_t seed)
-      : config_(config), random_(seed) {}
+      : weather(std::max<std::size_t>(config.urls.size(), 1)), config_(config), random_(seed) {}
 
   /// From here on it is behind this transport, of a sidecar that has begun to run.
   void attach(FakeTransport& transport) {
     transport_ = &transport;
-    due_.clear();
+    urls_ =
+        sidecar::UrlSet(weather.size(), {config_.retry_initial, config_.retry_max}, random_.next());
+    open_.clear();
+    late_.clear();
     started_events_ = 0;
     first_start_ = {};
-    resting_until_ = {};
+    rests_until_.assign(weather.size(), {});
+    requests_.assign(weather.size(), 0);
+    is_gone_ = false;
     is_stopping = false;
     transport.on_start = [this](const SeenAttempt& attempt, const sidecar::Now& now) {
-      const auto latency = static_cast<std::uint64_t>(weather.latency_max.count());
-      due_[attempt.id] =
-          now.mono + sidecar::Duration(static_cast<std::int64_t>(random_.below(latency + 1)));
-      const std::vector<Event> events = events_of(attempt.body);
-      started_events_ += events.size();
-      check_starts(events);
-      if (first_start_ == sidecar::MonoTime{}) first_start_ = now.mono;
-      check_rate(now);
-      EXPECT_TRUE(is_stopping || now.mono >= resting_until_)
-          << config_.name << " sends though Retry-After asked it not to";
+      start(attempt, now);
     };
-    transport.on_cancel = [this](const SeenAttempt& attempt) { cut_off(attempt); };
-    transport.on_collect = [this](const sidecar::Now& now) { answer_due(now); };
+    transport.on_cancel = [this](const SeenAttempt& attempt) {
+      cut_off(attempt);
+      urls_.cancelled(open_.at(attempt.id).ticket);
+      open_.erase(attempt.id);
+    };
+    transport.on_collect = [this](const sidecar::Now& now) {
+      answer_due(now);
+      answer_late(now);
+    };
     transport.on_next_deadline = [this] {
       sidecar::MonoTime next = sidecar::never;
-      for (const auto& [id, due] : due_) next = std::min(next, due);
+      for (const auto& [id, open] : open_) next = std::min(next, open.due);
+      for (const auto& [due, completion] : late_) next = std::min(next, due);
       return next;
     };
+  }
+
+  void change_weather(const Weather& next) { weather[random_.below(weather.size())] = next; }
+  /// All is well at last.
+  void clear_up() {
+    weather.assign(weather.size(), {});
+    has_descriptors = true;
+    requests_.assign(weather.size(), 0);
+  }
+  /// Since it has cleared up, and for long enough, every url got its part of the requests.
+  void check_urls() const {
+    std::uint64_t requests = 0;
+    for (const std::uint64_t of_url : requests_) requests += of_url;
+    if (is_gone_ || requests < 4 * requests_.size()) return;
+    for (std::size_t url = 0; url < requests_.size(); ++url) {
+      EXPECT_GT(requests_[url], 0U) << config_.name << " has forgotten its url " << url;
+    }
   }
 
   /// The sidecar has died: what was on its way has arrived, or has not.
@@ -107,7 +114,8 @@ class Receiver {
   std::function<void(std::uint64_t number, const std::string& id)> on_receive =
       [](std::uint64_t, const std::string&) {};
 
-  Weather weather;
+  std::vector<Weather> weather;  ///< by url
+  bool has_descriptors = true;   ///< the process has some left for a request
   bool is_stopping = false;
 
  private:
@@ -162,82 +170,209 @@ class Receiver {
     }
   }
 
-  int one_of(std::initializer_list<int> statuses) {
-    return statuses.begin()[random_.below(statuses.size())];
+  int one_of(const std::vector<int>& statuses) { return statuses[random_.below(statuses.size())]; }
+
+  static bool is_overload(int status) {
+    return status == 408 || status == 421 || status == 425 || status == 429 || status / 100 == 5;
+  }
+  /// The receiver has taken the events, or has had them before.
+  bool is_yes(int status) const {
+    const bool is_taken = std::ranges::any_of(
+        config_.status_actions, [](const auto& action) { return action.first == 409; });
+    return status / 100 == 2 || (status == 409 && is_taken);
   }
 
   static bool has_seven(const std::vector<Event>& events) {
     return std::ranges::any_of(events, [](const Event& event) { return event.number % 10 == 7; });
   }
 
+  struct Open {
+    sidecar::MonoTime due;
+    sidecar::UrlSet::Ticket ticket;
+    bool is_sent = true;
+  };
+
+  void start(const SeenAttempt& attempt, const sidecar::Now& now) {
+    const std::vector<Event> events = events_of(attempt.body);
+    started_events_ += events.size();
+    check_starts(events);
+    if (first_start_ == sidecar::MonoTime{}) first_start_ = now.mono;
+    check_rate(now);
+    Open open{now.mono, urls_.take(now), has_descriptors};
+    const std::size_t url = open.ticket.url;
+    ++requests_[url];
+    EXPECT_TRUE(is_stopping || now.mono >= rests_until_[url])
+        << config_.name << " sends to url " << url << " though Retry-After asked it not to";
+    if (!has_descriptors && random_.chance(0.5)) {
+      // There is not even a request, so it is not the url's fault.
+      urls_.cancelled(open.ticket);
+      transport_->complete(failure(attempt.id, "libcurl does not take the request"));
+      return;
+    }
+    const auto latency = static_cast<std::uint64_t>(weather[url].latency_max.count());
+    if (has_descriptors) {
+      open.due += sidecar::Duration(static_cast<std::int64_t>(random_.below(latency + 1)));
+    }
+    open_[attempt.id] = open;
+  }
+
   void answer_due(const sidecar::Now& now) {
-    for (auto it = due_.begin(); it != due_.end();) {
-      const auto open = transport_->open.find(it->first);
-      if (open == transport_->open.end()) {
-        it = due_.erase(it);
-      } else if (it->second <= now.mono) {
-        answer(open->second, now);
-        it = due_.erase(it);
+    for (auto it = open_.begin(); it != open_.end();) {
+      if (it->second.due <= now.mono) {
+        answer(transport_->open.at(it->first), it->second, now);
+        it = open_.erase(it);
       } else {
         ++it;
       }
     }
   }
 
-  void answer(const SeenAttempt& attempt, const sidecar::Now& now) {
+  void answer_late(const sidecar::Now& now) {
+    std::erase_if(late_, [&](const auto& late) {
+      if (late.first > now.mono) return false;
+      transport_->ready.push_back(late.second);
+      return true;
+    });
+  }
+
+  static sidecar::Completion failure(sidecar::AttemptId id, const char* why) {
     sidecar::Completion completion;
-    completion.id = attempt.id;
-    completion.result = sidecar::AttemptResult::answered;
-    completion.status = 200;
+    completion.id = id;
+    completion.detail = why;
+    return completion;
+  }
+
+  void answer(const SeenAttempt& attempt, const Open& open, const sidecar::Now& now) {
+    const Weather& here = weather[open.ticket.url];
     const std::vector<Event> events = events_of(attempt.body);
-    if (random_.chance(weather.failure)) {
-      completion.result = sidecar::AttemptResult::failed;
-      completion.detail = "connection reset";
-      completion.has_alternative = random_.chance(weather.other_url);
-    } else if (random_.chance(weather.lost_answer)) {
-      completion.result = sidecar::AttemptResult::failed;
-      completion.detail = "timeout";
+    sidecar::Completion completion;
+    if (!open.is_sent) {
+      completion = failure(attempt.id, "Too many open files");
+    } else if (random_.chance(here.failure)) {
+      completion = failure(attempt.id, "connection reset");
+      add_late(completion, here, events, now);
+    } else if (random_.chance(here.lost_answer)) {
+      completion = failure(attempt.id, "timeout");
       receive(events, events.size());
       for (const Event& event : events) unknown_.insert(event.id);
-    } else if (random_.chance(weather.overloaded)) {
-      completion.status = one_of({408, 425, 429, 500, 502, 503, 504});
-      if (random_.chance(0.5)) {
-        completion.retry_after = std::chrono::seconds(random_.below(4));
-        // With another url up only that url rests.
-        completion.has_alternative = random_.chance(weather.other_url);
-      }
-      // A destination that stops does not wait for long, whatever it is asked for.
-      if (!completion.has_alternative && completion.retry_after && !is_stopping) {
-        resting_until_ = std::max(resting_until_, now.mono + *completion.retry_after);
-      }
-    } else if (random_.chance(weather.refused)) {
-      completion.status = one_of({301, 307, 400, 404, 422});
-    } else if (random_.chance(weather.unsendable)) {
+      add_late(completion, here, events, now);
+    } else {
+      completion = speak(attempt.id, here, events, now);
+    }
+    if (random_.chance(here.garbled)) garble(completion);
+    settle(completion, open.ticket, now);
+    transport_->complete(completion);
+  }
+
+  /// It has read the request, and answers.
+  sidecar::Completion speak(sidecar::AttemptId id, const Weather& here,
+                            const std::vector<Event>& events, const sidecar::Now& now) {
+    sidecar::Completion completion;
+    completion.id = id;
+    if (config_.type == sidecar::DestinationType::file) {
+      completion.result = sidecar::AttemptResult::sent;
+      receive(events, events.size());
+    } else if (random_.chance(here.unsendable)) {
       completion.result = sidecar::AttemptResult::unsendable;
-    } else if (random_.chance(weather.conflict)) {
-      completion.status = 409;
-      const bool is_taken = std::ranges::any_of(
-          config_.status_actions, [](const auto& action) { return action.first == 409; });
-      if (is_taken) receive(events, events.size());
-    } else if (random_.chance(weather.unauthorised)) {
-      completion.status = one_of({401, 403});
-    } else if (random_.chance(weather.gone)) {
-      completion.status = 410;
-    } else if (weather.hates_sevens && has_seven(events)) {
-      completion.status = 413;
-    } else if (events.size() > 1 && random_.chance(weather.too_large)) {
-      completion.status = 413;
-    } else if (random_.chance(weather.congested)) {
+    } else if (random_.chance(here.congested)) {
       completion.result = sidecar::AttemptResult::sent_some;
       completion.events_sent = static_cast<std::uint32_t>(random_.below(events.size() + 1));
-      const bool has_lost = completion.events_sent > 0 && random_.chance(weather.subscriber_full);
+      const bool has_lost = completion.events_sent > 0 && random_.chance(here.subscriber_full);
       if (has_lost) completion.events_lost = 1;
       lost_ += completion.events_lost;
       receive(events, completion.events_sent - completion.events_lost);
     } else {
-      receive(events, events.size());
+      completion.result = sidecar::AttemptResult::answered;
+      completion.status = status_for(events, here);
+      if (is_yes(completion.status)) receive(events, events.size());
+      if (completion.status == 410) is_gone_ = true;
+      add_pause(completion, here, now);
     }
-    transport_->complete(completion);
+    return completion;
+  }
+
+  int status_for(const std::vector<Event>& events, const Weather& here) {
+    struct Row {
+      double Weather::*chance;
+      std::vector<int> statuses;
+    };
+    static const Row rows[] = {
+        {&Weather::overloaded, {408, 421, 425, 429, 500, 502, 503, 504, 599}},
+        {&Weather::refused, {300, 301, 303, 304, 307, 400, 404, 405, 422, 451, 600, 999}},
+        {&Weather::conflict, {409}},
+        {&Weather::unauthorised, {401, 403, 407}},
+        {&Weather::gone, {410}},
+    };
+    for (const Row& row : rows) {
+      if (random_.chance(here.*row.chance)) return one_of(row.statuses);
+    }
+    if (here.hates_sevens && has_seven(events)) return 413;
+    if (events.size() > 1 && random_.chance(here.too_large)) return 413;
+    return one_of({200, 201, 202, 204, 206, 299});
+  }
+
+  /// Retry-After, as text.
+  void add_pause(sidecar::Completion& completion, const Weather& here, const sidecar::Now& now) {
+    static const std::vector<std::string> odd = {
+        "-1",
+        "-9223372036854775808",
+        "0",
+        "1.5",
+        "soon",
+        "86400",
+        "9223372036854775807",
+        "99999999999999999999999",
+        "Thu, 01 Jan 1970 00:00:00 GMT",
+        "Fri, 31 Dec 2261 23:59:59 GMT",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+    };
+    std::string text;
+    if (random_.chance(here.odd_pause)) {
+      text = odd[random_.below(odd.size())];
+    } else if (is_overload(completion.status) && random_.chance(0.5)) {
+      text = std::to_string(random_.below(4));
+    }
+    completion.retry_after = sidecar::parse_retry_after(text, "", now.wall);
+    completion.is_for_now = completion.retry_after.has_value();
+    if (!completion.retry_after) return;
+    EXPECT_GE(*completion.retry_after, sidecar::Duration::zero()) << text;
+    EXPECT_LE(*completion.retry_after, sidecar::retry_after_max) << text;
+  }
+
+  /// What no receiver should say, and what makes no difference.
+  void garble(sidecar::Completion& completion) {
+    completion.is_cut = random_.chance(0.5);
+    completion.detail = std::string(random_.below(1024), static_cast<char>(random_.next()));
+    const bool is_answer = completion.result == sidecar::AttemptResult::answered;
+    if (!is_answer) completion.status = one_of({200, 401, 410, 413, 500});
+  }
+
+  /// An answer for which nobody waits any more.
+  void add_late(const sidecar::Completion& failed, const Weather& here,
+                const std::vector<Event>& events, const sidecar::Now& now) {
+    if (!random_.chance(here.late)) return;
+    sidecar::Completion late;
+    late.id = failed.id;
+    late.result = sidecar::AttemptResult::answered;
+    late.status = status_for(events, here);
+    late_.emplace_back(now.mono + std::chrono::milliseconds(random_.below(5000)), late);
+  }
+
+  /// As CurlTransport does it.
+  void settle(sidecar::Completion& completion, sidecar::UrlSet::Ticket ticket,
+              const sidecar::Now& now) {
+    if (completion.result == sidecar::AttemptResult::unsendable) {
+      urls_.cancelled(ticket);
+      return;
+    }
+    const sidecar::Outcome outcome = sidecar::outcome_of(completion, config_.status_actions);
+    const bool is_retried = outcome == sidecar::Outcome::retry || outcome == sidecar::Outcome::hold;
+    // A destination that stops does not wait for long, whatever it is asked for.
+    if (is_retried && completion.retry_after && !is_stopping) {
+      sidecar::MonoTime& until = rests_until_[ticket.url];
+      until = std::max(until, now.mono + *completion.retry_after);
+    }
+    urls_.settle(ticket, outcome, completion, now);
   }
 
   /// Nobody will ever know what the receiver said to it.
@@ -267,7 +402,9 @@ class Receiver {
   const sidecar::DestinationConfig& config_;
   FakeTransport* transport_ = nullptr;
   sidecar::Random random_;
-  std::map<sidecar::AttemptId, sidecar::MonoTime> due_;
+  sidecar::UrlSet urls_{1, {}, 0};
+  std::map<sidecar::AttemptId, Open> open_;
+  std::vector<std::pair<sidecar::MonoTime, sidecar::Completion>> late_;
   std::map<std::string, int> received_;
   std::map<std::uint64_t, std::string> ids_;  ///< of the numbers received
   std::map<std::string, std::uint64_t> last_of_key_;
@@ -277,7 +414,9 @@ class Receiver {
   std::uint64_t lost_ = 0;
   std::uint64_t started_events_ = 0;
   sidecar::MonoTime first_start_{};
-  sidecar::MonoTime resting_until_{};
+  std::vector<sidecar::MonoTime> rests_until_;  ///< by url
+  std::vector<std::uint64_t> requests_;         ///< by url
+  bool is_gone_ = false;
 };
 
 }  // namespace outrider::test

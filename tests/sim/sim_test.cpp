@@ -1,10 +1,12 @@
 // The whole App under a false clock, false clients and a false outside world, from a seed.
 //
-// Hostile clients send beside polite ones, and must cost them nothing. Every turn the ledger's
-// equation must hold and no destination may hold more than its limits; at the end every event must
-// be where the ledger says: what receivers got is compared id by id. Nothing overtakes in a queue:
-// by priority and then by arrival, or by key. A failure prints its seed; OUTRIDER_SIM_SEED=N runs
-// that one alone, OUTRIDER_SIM_SEEDS=N that many.
+// Hostile clients send beside polite ones, and must cost them nothing. Receivers have several urls,
+// some of them down, and speak out of turn; descriptors run out; in some histories nobody reads the
+// log for a while. Half of them end in a time when all is well: everything must go then, and no url
+// be forgotten. Every turn the ledger's equation must hold and no destination may hold more than
+// its limits; at the end every event must be where the ledger says: what receivers got is compared
+// id by id. Nothing overtakes in a queue: by priority and then by arrival, or by key. A failure
+// prints its seed; OUTRIDER_SIM_SEED=N runs that one alone, OUTRIDER_SIM_SEEDS=N that many.
 
 #include <algorithm>
 #include <map>
@@ -19,6 +21,7 @@
 #include "sim/hostile_client.hpp"
 #include "sim/random_world.hpp"
 #include "sim/receiver.hpp"
+#include "sim/unread_log.hpp"
 #include "support/app_fixture.hpp"
 
 namespace outrider::sidecar {
@@ -34,6 +37,10 @@ class Simulation {
         config_(make_config()),
         fake_(config_, random_.next()),
         hostile_(random_.next()) {
+    if (random_.chance(0.1)) {
+      unread_log_ = std::make_unique<test::UnreadLog>();
+      fake_.log.next = unread_log_.get();
+    }
     for (std::size_t i = 0; i < fake_.transports.size(); ++i) {
       receivers_.push_back(std::make_unique<Receiver>(config_.destinations[i], random_.next()));
       receivers_.back()->priority_of = [this](std::uint64_t number) {
@@ -48,6 +55,7 @@ class Simulation {
       act();
       if (::testing::Test::HasFailure()) return;
     }
+    if (random_.chance(0.5)) recover();
     stop();
     check_end();
   }
@@ -68,6 +76,8 @@ class Simulation {
     switch (random_.below(10)) {
       case 0:
         change_weather();
+        if (random_.chance(0.1)) set_descriptors(false);
+        if (random_.chance(0.3)) set_descriptors(true);
         break;
       case 1:
         fake_.clock.jump_wall(std::chrono::minutes(60) * (random_.chance(0.5) ? 1 : -1));
@@ -78,6 +88,7 @@ class Simulation {
         break;
       case 3:
         pass(std::chrono::seconds(random_.below(10)));
+        if (unread_log_) use_log();
         break;
       default:
         send_frame();
@@ -110,7 +121,46 @@ class Simulation {
   }
 
   void change_weather() {
-    receivers_[random_.below(receivers_.size())]->weather = test::random_weather(random_);
+    receivers_[random_.below(receivers_.size())]->change_weather(test::random_weather(random_));
+  }
+
+  /// The whole process has some left, or has not.
+  void set_descriptors(bool has_some) {
+    for (const auto& receiver : receivers_) receiver->has_descriptors = has_some;
+  }
+
+  /// All is well again: everything goes, and every url gets its part of it.
+  void recover() {
+    for (const auto& receiver : receivers_) receiver->clear_up();
+    pass(retry_after_max + 10s);
+    for (const auto& receiver : receivers_) receiver->clear_up();
+    for (int i = 0; i < 40 && !::testing::Test::HasFailure(); ++i) {
+      send_frame();
+      pass(1s);
+    }
+    for (int i = 0; i < 100 && !is_idle() && !::testing::Test::HasFailure(); ++i) pass(100s);
+    EXPECT_TRUE(is_idle()) << format_report(fake_.app->report());
+    for (const auto& receiver : receivers_) receiver->check_urls();
+  }
+
+  bool is_idle() {
+    const Report report = fake_.app->report();
+    return std::ranges::all_of(report.destinations, [](const DestinationReport& destination) {
+      return destination.ledger.queued + destination.ledger.in_flight == 0;
+    });
+  }
+
+  /// By a part that talks a lot, while it is read now and then.
+  void use_log() {
+    for (std::uint64_t left = random_.below(6); left > 0; --left) {
+      if (random_.chance(0.5)) {
+        unread_log_->read_some(random_.below(400'000));
+        continue;
+      }
+      for (std::uint64_t lines = random_.below(300); lines > 0; --lines) {
+        unread_log_->warn("somebody is talkative", {{"text", std::string(2000, 'x')}});
+      }
+    }
   }
 
   void send_frame() {
@@ -236,10 +286,12 @@ class Simulation {
       }
       EXPECT_EQ(receivers_[i]->lost(), ledger.dropped_for(DropReason::subscriber_full));
     }
+    if (unread_log_) unread_log_->read_all();
   }
 
   Random random_;
   Config config_;
+  std::unique_ptr<test::UnreadLog> unread_log_;  ///< in some histories
   test::FakeApp fake_;
   std::vector<std::unique_ptr<Receiver>> receivers_;
   test::HostileClient hostile_;

@@ -31,6 +31,7 @@ struct SentEvent {
   std::uint64_t due_ns = 0;
   bool may_expire = false;
   bool is_emitted = false;
+  bool is_put_back = false;      ///< from the dead letters, so behind what was sent meanwhile
   bool is_confirmed = false;     ///< the frame it is in was answered with 0
   std::uint64_t order = 0;       ///< among the confirmed ones, as they were taken
   std::size_t sent_at_peak = 0;  ///< in History::peaks, when it was sent

@@ -116,7 +116,7 @@ void SpoolSimulation::finish() {
     fault_points_left_ = 0;
     disarm_crash();
     life_->storage_stalled_until = {};
-    for (const auto& receiver : receivers_) receiver->weather = {};
+    for (const auto& receiver : receivers_) receiver->clear_up();
     // The clock may have gone back by hours.
     jump_wall(1000h);
     restart();

@@ -2,11 +2,11 @@
 // false outside world, through many lives of the sidecar, from a seed.
 //
 // Both agents are turned by one loop in random order, and the storage agent may lag. The sidecar is
-// stopped, killed at any point, and loses its power; the disk fails, is full and is damaged;
-// clients send again what was not answered. The oracle knows every event ever sent: what was
-// confirmed is delivered, dead, expired or on disk, at every quiet moment and at the end; nothing
-// is taken twice. A failure prints its seed; OUTRIDER_SIM_SEED=N runs that one alone,
-// OUTRIDER_SIM_SEEDS=N that many.
+// stopped, killed at any point, and loses its power; the disk fails, is full, damaged, or cannot be
+// opened for want of descriptors; clients send again what was not answered. The oracle knows every
+// event ever sent: what was confirmed is delivered, dead, expired or on disk, at every quiet moment
+// and at the end; nothing is taken twice. A failure prints its seed; OUTRIDER_SIM_SEED=N runs that
+// one alone, OUTRIDER_SIM_SEEDS=N that many.
 
 #include "sim/spool_simulation.hpp"
 

@@ -1,7 +1,7 @@
 // SpoolSimulation: one world, from a seed, in which the sidecar lives many lives.
 //
-// Used by spool_sim_test.cpp, which tells what it is for. What happens stands here, what must hold
-// in spool_sim_checks.cpp. Thread: one.
+// Used by spool_sim_test.cpp, which tells what it is for. What happens stands here, what happens to
+// the disk in spool_sim_disk.cpp, what must hold in spool_sim_checks.cpp. Thread: one.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -58,7 +58,7 @@ class SpoolSimulation {
       receiver.place_of = [this, is_kept = destination.spool_order == SpoolOrder::oldest_first](
                               std::uint64_t number) -> Receiver::Place {
         const SentEvent& event = history_.event(number);
-        if (!is_kept || event.due_ns != 0) return {};
+        if (!is_kept || event.due_ns != 0 || event.is_put_back) return {};
         // Which of an emitted and a confirmed event was taken first, nobody outside knows.
         if (event.is_emitted) return {'e', number > unordered_number_ ? number : 0};
         return {'c', event.order > unordered_up_to_ ? event.order : 0};
@@ -222,6 +222,7 @@ class SpoolSimulation {
     for (const auto& client : clients_) client->note_crash();
     end_life();
     twin_.restart();
+    if (random_.chance(0.1)) start_in_vain();
     if (random_.chance(0.05)) fault_points_left_ = 1 + random_.below(5);
     start_life();
     fault_points_left_ = 0;
@@ -281,6 +282,7 @@ class SpoolSimulation {
     if (failed()) return;
     if (random_.chance(0.2)) damage_block();
     advance(std::chrono::milliseconds(random_.below(5000)));
+    if (random_.chance(0.1)) start_in_vain();
     start_life();
     note_unsettled();
   }
@@ -304,7 +306,9 @@ class SpoolSimulation {
       send_again();
       send_hostile();
     } else if (dice < 640) {
-      receivers_[random_.below(receivers_.size())]->weather = spool_weather();
+      receivers_[random_.below(receivers_.size())]->change_weather(spool_weather());
+      if (random_.chance(0.1)) set_descriptors(false);
+      if (random_.chance(0.3)) set_descriptors(true);
     } else if (dice < 680) {
       jump_wall(std::chrono::minutes(random_.below(60)) * (random_.chance(0.5) ? 1 : -1));
     } else if (dice < 780) {
@@ -342,6 +346,11 @@ class SpoolSimulation {
     test::Weather weather = test::random_weather(random_);
     weather.subscriber_full = 0;
     return weather;
+  }
+
+  /// The whole process has some left for requests, or has not.
+  void set_descriptors(bool has_some) {
+    for (const auto& receiver : receivers_) receiver->has_descriptors = has_some;
   }
 
   void jump_wall(Duration by) {
@@ -389,92 +398,17 @@ class SpoolSimulation {
     life_->is_app_woken = true;
   }
 
-  void break_disk() {
-    struct Kind {
-      StorageOperation operation;
-      int code;
-    };
-    static constexpr Kind kinds[] = {{StorageOperation::write, SQLITE_IOERR_WRITE},
-                                     {StorageOperation::write, SQLITE_FULL},
-                                     {StorageOperation::sync, SQLITE_IOERR_FSYNC},
-                                     {StorageOperation::read, SQLITE_IOERR_READ},
-                                     {StorageOperation::truncate, SQLITE_IOERR_TRUNCATE}};
-    const Kind& kind = kinds[random_.below(std::size(kinds))];
-    twin_.fail({.operation = kind.operation,
-                .code = kind.code,
-                .nth = 1 + random_.below(30),
-                .times = random_.chance(0.5) ? 1 + random_.below(5) : test::StorageFault::forever,
-                .is_torn = random_.chance(0.5)});
-  }
-
-  void fill_disk() {
-    twin_.set_bytes_max(UINT64_MAX);
-    twin_.set_bytes_max(UINT64_MAX - twin_.free_bytes() + random_.below(200'000));
-  }
-
-  void disarm_crash() { twin_.crash_at(UINT64_MAX / 2, StorageCrash::process); }
-
-  void heal_disk() {
-    twin_.clear_faults();
-    twin_.set_bytes_max(UINT64_MAX);
-  }
-
+  // The disk, in spool_sim_disk.cpp.
+  void break_disk();
+  /// A life that ends at once, for want of descriptors, and leaves everything as it is.
+  void start_in_vain();
+  void fill_disk();
+  void disarm_crash();
+  void heal_disk();
   /// A bit of one block is not what was written; its events are lost, and that is counted.
-  void damage_block() {
-    Bytes records;
-    {
-      Database database(spool_path, OpenMode::read_write, twin_.vfs_name());
-      Statement pick(database, "SELECT records FROM block ORDER BY id LIMIT 1 OFFSET ?");
-      const std::int64_t blocks = database.number("SELECT count(*) FROM block");
-      pick.bind(1, static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(blocks))));
-      const StatementReset reset(pick);
-      if (!pick.step()) return;
-      records.assign(pick.bytes(0).begin(), pick.bytes(0).end());
-    }
-    const std::string content = twin_.content(spool_path);
-    const std::string first(
-        records.begin(),
-        records.begin() + static_cast<std::ptrdiff_t>(record_bytes_at(records.data())));
-    const std::size_t at = content.find(first);
-    if (at == std::string::npos || content.find(first, at + 1) != std::string::npos) return;
-    twin_.flip_bit(spool_path, at + first.size() - 1, 3);
-    proto::ByteView rest = records;
-    while (!rest.empty()) {
-      const test::StoredEvent event = test::stored_event(rest);
-      damaged_.insert(event.number);
-      rest = rest.subspan(event.bytes);
-    }
-  }
-
+  void damage_block();
   /// What a person does meanwhile, in another process.
-  void inspect() {
-    heal_disk();
-    try {
-      Database database(spool_path, OpenMode::read_write, twin_.vfs_name());
-      if (random_.chance(0.3)) {
-        database.checkpoint();
-        return;
-      }
-      Store store(std::move(database));
-      store.begin(true);
-      const std::int64_t dead = store.database().number("SELECT coalesce(min(id),0) FROM dead");
-      if (dead != 0) {
-        {
-          Statement read(store.database(), "SELECT record FROM dead WHERE id=?");
-          read.bind(1, dead);
-          const StatementReset reset(read);
-          if (read.step()) history_.event(test::stored_event(read.bytes(0)).number).order = 0;
-        }
-        store.put_back_dead(dead, now());
-      }
-      store.commit();
-      app().look_at_spool();
-      life_->is_app_woken = true;
-    } catch (const SqliteError& error) {
-      if (!twin_.is_down()) FAIL() << error.what();
-    }
-    if (twin_.is_down()) throw ProcessCrash{};
-  }
+  void inspect();
 
   // Turning ---------------------------------------------------------------------------------------
 
@@ -563,8 +497,7 @@ class SpoolSimulation {
     if (twin_.is_down()) throw ProcessCrash{};
   }
 
-  // What must hold, and the end
-  // --------------------------------------------------------------------
+  // What must hold, and the end -------------------------------------------------------------------
 
   void check_turn();
   /// What stands on disk, which is in order.

@@ -69,7 +69,9 @@ FaultReceiver::FaultReceiver(Options options)
     : unix_path_(options.unix_path),
       capacity_(options.capacity),
       latency_(options.latency),
-      keeps_arrivals_(options.keeps_arrivals) {
+      keeps_arrivals_(options.keeps_arrivals),
+      receive_buffer_bytes_(options.receive_buffer_bytes),
+      holds_small_writes_(options.holds_small_writes) {
   std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes without MSG_NOSIGNAL
   if (options.tls) tls_ = make_tls_context(*options.tls);
   if (unix_path_.empty()) {
@@ -122,6 +124,10 @@ void FaultReceiver::script_connections(std::vector<Script> first, Script then) {
 
 void FaultReceiver::open_listener() {
   listener_ = unix_path_.empty() ? bound_socket(port_) : unix_socket(unix_path_);
+  if (receive_buffer_bytes_ > 0) {
+    setsockopt(listener_, SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes_,
+               sizeof receive_buffer_bytes_);
+  }
   check(::listen(listener_, backlog), "listen");
   epoll_event event{.events = EPOLLIN, .data = {.u64 = listener_number}};
   epoll_ctl(epoll_, EPOLL_CTL_ADD, listener_, &event);
@@ -275,8 +281,8 @@ void FaultReceiver::accept_all() {
     const int fd = accept4(listener_, reinterpret_cast<sockaddr*>(&peer), &bytes,
                            SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) return;
-    const int on = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    const int at_once = holds_small_writes_ ? 0 : 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
     ++counts_.connections;
     auto made = std::make_unique<Connection>(++connections_made_, fd);
     Connection& connection = *made;

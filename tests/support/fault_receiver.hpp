@@ -67,6 +67,8 @@ class FaultReceiver {
     std::size_t capacity = 0;             ///< requests in service at a time; 0: no limit
     std::chrono::milliseconds latency{};  ///< how long each is in service
     bool keeps_arrivals = true;           ///< false: only counts
+    int receive_buffer_bytes = 0;         ///< of a connection's socket; 0: the system's choice
+    bool holds_small_writes = false;      ///< until those before are acknowledged, as kernels do
   };
 
   struct Counts {
@@ -168,6 +170,8 @@ class FaultReceiver {
   std::size_t capacity_;
   std::chrono::milliseconds latency_;
   const bool keeps_arrivals_;
+  const int receive_buffer_bytes_;
+  const bool holds_small_writes_;
   std::vector<std::shared_ptr<Arrival>> arrivals_;
   Counts counts_;
   bool is_stopped_ = false;

@@ -42,6 +42,7 @@ struct Step {
   std::size_t bytes = 0;
   std::chrono::milliseconds time{};
   Choose choose{};
+  bool is_endless = false;  ///< send: `text` again and again, until the other side closes
 };
 
 inline Step read_bytes(std::size_t bytes) {
@@ -71,6 +72,11 @@ inline Step send_slowly(std::string text, std::chrono::milliseconds each_byte) {
 }
 inline Step send_filler(std::size_t bytes) {
   return {.kind = Step::Kind::send, .bytes = bytes};
+}
+inline Step send_endlessly(const std::string& text) {
+  Step step{.kind = Step::Kind::send, .is_endless = true};
+  while (step.text.size() < (64U << 10U)) step.text += text;
+  return step;
 }
 inline Step choose(Step::Choose function) {
   return {.kind = Step::Kind::choose, .choose = std::move(function)};

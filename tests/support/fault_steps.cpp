@@ -196,6 +196,10 @@ bool FaultReceiver::send_step(Connection& connection, const Step& step) {
     if (result == SocketStream::Result::closed) end(connection, Fate::abandoned);
     connection.is_blocked = result == SocketStream::Result::again;
     if (result != SocketStream::Result::done) return false;
+    if (step.is_endless) {
+      connection.unsent = connection.out;
+      continue;
+    }
     if (connection.filler_left == 0) break;
     const std::size_t piece = std::min(connection.filler_left, filler_piece_bytes);
     connection.out.assign(piece, 'x');

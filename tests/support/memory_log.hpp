@@ -1,4 +1,4 @@
-// A log that keeps its lines, as "level message key=value".
+// A log that keeps its lines, as "level message key=value", and may hand them on to another one.
 #pragma once
 
 #include <string>
@@ -12,6 +12,7 @@ class MemoryLog final : public sidecar::Log {
  public:
   void write(sidecar::LogLevel level, std::string_view message,
              sidecar::LogFields fields) override {
+    if (next != nullptr) next->write(level, message, fields);
     static constexpr const char* names[] = {"debug", "info", "warn", "error"};
     std::string line = names[static_cast<int>(level)];
     line += ' ';
@@ -35,6 +36,7 @@ class MemoryLog final : public sidecar::Log {
   }
 
   std::vector<std::string> lines;
+  Log* next = nullptr;
 };
 
 }  // namespace outrider::test

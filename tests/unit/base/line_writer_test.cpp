@@ -60,6 +60,18 @@ TEST_F(LineWriterTest, WritesLinesInTheirOrder) {
   EXPECT_EQ(read_until("two\n"), "one\ntwo\n");
 }
 
+TEST_F(LineWriterTest, WhatIsDroppedIsSaidThoughNoLineFollows) {
+  LineWriter writer(fds_[1], say);
+  const std::string large = std::string(LineWriter::waiting_bytes_max - 1, 'x') + "\n";
+  writer.add(large);
+  pollfd ready = {fds_[0], POLLIN, 0};
+  ASSERT_EQ(poll(&ready, 1, 20'000), 1) << "it is being written, and nothing waits behind it";
+  writer.add("one\n");
+  writer.add("two\n");
+  EXPECT_EQ(read_until(say(2)), large + say(2));
+  EXPECT_TRUE(writer.wait_until_written(in(std::chrono::seconds(20))));
+}
+
 TEST_F(LineWriterTest, WhatNobodyReadsIsDroppedAndSaidWhereItIsMissing) {
   LineWriter writer(fds_[1], say);
   const std::string line = std::string(999, 'x') + "\n";

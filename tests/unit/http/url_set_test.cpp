@@ -142,5 +142,47 @@ TEST_F(UrlSetTest, TheWaitIsThatOfTheUrlThatIsDueSoonest) {
   EXPECT_EQ(urls_.wait(now_), seconds(5));
 }
 
+TEST_F(UrlSetTest, AUrlRestsAsItAskedWhateverBecomesOfTheOthers) {
+  const Ticket tickets[] = {take_of(0), take_of(1), take_of(2)};
+  EXPECT_TRUE(fail(tickets[0], seconds(5)));
+  EXPECT_TRUE(fail(tickets[1], seconds(7)));
+  // This one asks for nothing, and its backoff may end after the others' rest.
+  EXPECT_FALSE(fail(tickets[2]));
+  for (int i = 0; i < 10; ++i) EXPECT_FALSE(fail(take_of(2)));
+  EXPECT_EQ(take().url, 2U);
+}
+
+TEST_F(UrlSetTest, AnAnswerOfBeforeTheFailureMayAskAHealthyUrlForARest) {
+  const Ticket early = take_of(1);
+  fail(take_of(1));
+  for (const std::size_t other : {0U, 2U}) fail(take_of(other), seconds(5));
+  pass(seconds(1));
+  urls_.succeeded(take_of(1));
+  pass(seconds(4));
+  for (int i = 0; i < 2; ++i) urls_.succeeded(take());
+  for (const std::size_t url : {0U, 1U, 2U}) ASSERT_TRUE(urls_.is_healthy(url));
+  fail(early, seconds(5));
+  EXPECT_EQ(share_of(1, 30), 0);
+  pass(seconds(5));
+  EXPECT_EQ(share_of(1, 30), 10);
+}
+
+TEST_F(UrlSetTest, WhereAllRestTheDestinationIsToldForHowLong) {
+  const auto settle = [this](Ticket ticket, std::optional<Duration> retry_after) {
+    Completion completion;
+    completion.retry_after = retry_after;
+    EXPECT_FALSE(urls_.settle(ticket, Outcome::retry, completion, now_));
+    return completion;
+  };
+  const Ticket tickets[] = {take_of(0), take_of(1), take_of(2), take_of(2)};
+  EXPECT_EQ(settle(tickets[0], seconds(5)).retry_after, std::nullopt) << "others are well";
+  EXPECT_EQ(settle(tickets[1], seconds(9)).retry_after, std::nullopt);
+  const Completion last = settle(tickets[2], seconds(7));
+  EXPECT_FALSE(last.has_alternative);
+  EXPECT_EQ(last.retry_after, seconds(5));
+  pass(seconds(1));
+  EXPECT_EQ(settle(tickets[3], std::nullopt).retry_after, seconds(4)) << "though it does not ask";
+}
+
 }  // namespace
 }  // namespace outrider::sidecar

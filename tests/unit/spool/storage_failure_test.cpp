@@ -177,6 +177,27 @@ TEST_F(StorageFailureTest, ADamagedSpoolIsSetAsideAndWhatCanBeReadIsKept) {
   EXPECT_GE(set_aside, 1);
 }
 
+TEST_F(StorageFailureTest, ADamagedSpoolStaysWhereItIsWhileNoFileCanBeOpenedForTheCopy) {
+  Numbers64 expected = fill(300);
+  agent.reset();
+  damage(twin, "client");
+  open();
+  twin.fail({.operation = StorageOperation::open,
+             .code = SQLITE_CANTOPEN,
+             .times = StorageFault::forever,
+             .path_end = ".partial"});
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_FALSE(ask(frame(1, 1000))->frames[0].is_new);
+    clock.advance(1s);
+  }
+  EXPECT_EQ(log.count("the damaged spool was set aside"), 0);
+  EXPECT_EQ(log.count("the spool is damaged"), 1);
+  twin.clear_faults();
+  EXPECT_TRUE(ask(frame(1, 1000))->frames[0].is_new);
+  expected.push_back(1000);
+  EXPECT_EQ(waiting(), expected);
+}
+
 TEST_F(StorageFailureTest, AFileThatIsNoDatabaseIsSetAside) {
   fill(3);
   agent.reset();

@@ -1,0 +1,39 @@
+// ReadBudget: how much the libraries that a thread calls may read before they return.
+//
+// libcurl and OpenSSL read a socket until nothing is left. A peer that never stops sending - empty
+// records, frames that mean nothing, an answer of a proxy without an end - would keep them from
+// returning, and with them all other deliveries, every timeout and the stop. So recv(), which
+// socket_gate.cpp defines for the whole program, reads no more than the budget of its thread; after
+// that it says that nothing is there. Who waits by level, as our reactor does, is called again.
+//
+// Used by CurlMulti, a budget a call; inside of another one it counts alone. Thread: counts for the
+// one that made it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <sys/types.h>
+
+namespace outrider::sidecar {
+
+class ReadBudget {
+ public:
+  /// A read costs as much as so many bytes more.
+  static constexpr std::int64_t read_cost_bytes = 64;
+
+  explicit ReadBudget(std::int64_t bytes);
+  ~ReadBudget();
+  ReadBudget(const ReadBudget&) = delete;
+  ReadBudget& operator=(const ReadBudget&) = delete;
+
+  bool is_spent() const;
+
+  /// recv(), within the budget of this thread if it has one.
+  static ssize_t recv(int fd, void* data, std::size_t bytes, int flags);
+
+ private:
+  const std::int64_t outer_;
+};
+
+}  // namespace outrider::sidecar
