@@ -94,7 +94,7 @@ TEST_P(CrowdAtTheDoor, CostsNeitherTheProcessNorDeliveriesNorThoseInside) {
     if (param.has_spool) crowd.join(confirm, ZMQ_DEALER, i);
     crowd.join(endpoint, ZMQ_PUSH, i);
   }
-  EXPECT_TRUE(sidecar->wait_for_line("new clients are refused", Process::Stream::err));
+  EXPECT_TRUE(sidecar->wait_for_line("or look for clients that connect", Process::Stream::err));
   // Who was inside goes on; and there is a descriptor for a receiver that nobody has sent to yet.
   emit_numbers(inside, 100'002, 100'100);
   emit_numbers(inside, 100'101, 100'101, "late.one");
