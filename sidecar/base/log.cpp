@@ -94,8 +94,7 @@ class StderrLog::Formatter {
 
 StderrLog::StderrLog(LogLevel level, LogFormat format, int fd)
     : level_(level),
-      formatter_(
-          std::make_shared<Formatter>(format, is_journal(fd, std::getenv("JOURNAL_STREAM")))),
+      formatter_(std::make_shared<Formatter>(format, is_journal(fd))),
       writer_(fd, [formatter = formatter_](std::uint64_t lines, int error) {
         return formatter->line(LogLevel::warn, "log lines were dropped",
                                {{"lines", std::to_string(lines)},

@@ -10,7 +10,7 @@
 
 #include <unistd.h>
 
-#include "sidecar/base/stderr_log.hpp"
+#include "sidecar/base/journal.hpp"
 #include "sidecar/cli/commands.hpp"
 
 namespace outrider::sidecar {
@@ -73,7 +73,7 @@ void on_abort(int /*signal*/) {
 
 void install_last_words(LogFormat format) {
   is_json = format == LogFormat::json;
-  has_priority = is_journal(STDERR_FILENO, std::getenv("JOURNAL_STREAM"));
+  has_priority = is_journal(STDERR_FILENO);
   std::set_terminate(on_terminate);
   std::signal(SIGABRT, on_abort);
 }
