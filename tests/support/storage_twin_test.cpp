@@ -117,7 +117,7 @@ TEST(StorageTwin, FailsTheNthOperationAsOftenAsItIsTold) {
   StorageTwin twin;
   twin.put("/a", "a");
   twin.put("/b", "b");
-  twin.fail({StorageOperation::remove, SQLITE_IOERR_DELETE, 2, 2, false, "/a"});
+  twin.fail({StorageOperation::remove, SQLITE_IOERR_DELETE, 2, 2, 0, false, "/a"});
   EXPECT_EQ(twin.remove("/b"), SQLITE_OK) << "another path does not count";
   EXPECT_EQ(twin.remove("/a"), SQLITE_OK);
   twin.put("/a", "a");
@@ -150,11 +150,11 @@ TEST(StorageTwin, DoesAFirstPartOfATornWrite) {
   constexpr std::size_t frame_header = 24;
   constexpr std::size_t page = 4096;
   EXPECT_EQ(growths_of_wal([](StorageTwin& twin) {
-              twin.fail({StorageOperation::write, SQLITE_IOERR_WRITE, 2, 1, false, "-wal"});
+              twin.fail({StorageOperation::write, SQLITE_IOERR_WRITE, 2, 1, 0, false, "-wal"});
             }),
             std::set<std::size_t>{frame_header});
   const auto by_fault = growths_of_wal([](StorageTwin& twin) {
-    twin.fail({StorageOperation::write, SQLITE_IOERR_WRITE, 2, 1, true, "-wal"});
+    twin.fail({StorageOperation::write, SQLITE_IOERR_WRITE, 2, 1, 0, true, "-wal"});
   });
   const auto by_crash =
       growths_of_wal([](StorageTwin& twin) { twin.crash_at(2, StorageCrash::process); });
