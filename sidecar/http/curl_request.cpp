@@ -337,10 +337,7 @@ bool CurlRequest::has_outcome() const {
   const int status = answer_.whole_status();
   if (status < 200) return false;
   if (status != final_status()) return status >= 300 && status == refused_connect_status();
-  if (status >= 300) return true;
-  curl_off_t sent_bytes = 0;
-  curl_easy_getinfo(easy_, CURLINFO_SIZE_UPLOAD_T, &sent_bytes);
-  return !wants_answer_ && sent_bytes >= static_cast<curl_off_t>(body_.size());
+  return status >= 300 || (!wants_answer_ && is_sent());
 }
 
 MonoTime CurlRequest::drained_at(const Now& now) {

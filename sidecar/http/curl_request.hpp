@@ -107,6 +107,7 @@ class CurlRequest final : public CurlListener {
   bool is_head() const { return method_ == "HEAD"; }
   /// Its head has come; it may be one that was not asked for.
   bool is_own_answer();
+  bool is_sent() const;
   /// How much of the request the receiver can have read. Only a success needs all of it.
   enum class Reading : std::uint8_t { whole, under_way, cut };
   Reading reading(const Now& now);

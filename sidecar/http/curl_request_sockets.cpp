@@ -87,11 +87,18 @@ bool CurlRequest::is_own_answer() {
   using Received = Connections::Received;
   const Received received = Connections::received(look_);
   look_.sent.reset();
-  is_early_answer_ = received == Received::some;
+  is_early_answer_ = received == Received::some || !is_sent();
   if (received != Received::nothing) return true;
   using Verdict = Connections::Verdict;
   look_.verdict = look_.is_kept ? Verdict::spoke : Verdict::spoke_first;
   return false;
+}
+
+/// To the kernel.
+bool CurlRequest::is_sent() const {
+  curl_off_t sent_bytes = 0;
+  curl_easy_getinfo(easy_, CURLINFO_SIZE_UPLOAD_T, &sent_bytes);
+  return sent_bytes >= static_cast<curl_off_t>(body_.size());
 }
 
 /// Whoever has read a request has all its bytes. A success that was said before that is none until
@@ -101,9 +108,7 @@ CurlRequest::Reading CurlRequest::reading(const Now& now) {
   if (final_status() / 100 != 2) return Reading::whole;
   const bool is_http2 = use_of(easy_) == Connections::Use::http2;
   if (is_http2 && done_code_ == CURLE_OK) return Reading::whole;
-  curl_off_t sent_bytes = 0;
-  curl_easy_getinfo(easy_, CURLINFO_SIZE_UPLOAD_T, &sent_bytes);
-  if (sent_bytes < static_cast<curl_off_t>(body_.size())) return Reading::cut;
+  if (!is_sent()) return Reading::cut;
   if (!is_early_answer_ || is_http2) return Reading::whole;
   const std::optional<Connections::Sent> sent = multi_.connections().sent(look_);
   if (!sent) return Reading::cut;

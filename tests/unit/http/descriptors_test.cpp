@@ -121,6 +121,8 @@ TEST_F(DescriptorsTest, WhatWaitsCanBeCancelled) {
   EXPECT_EQ(server.received().size(), 7U);
 }
 
+// The undefined-behaviour sanitizer looks at memory through a pipe.
+#ifndef OUTRIDER_SANITIZED
 TEST_F(DescriptorsTest, ASocketThatCannotBeMadeIsNamed) {
   open(to("http://127.0.0.1:9/"));
   const int lowest = dup(STDIN_FILENO);
@@ -130,6 +132,7 @@ TEST_F(DescriptorsTest, ASocketThatCannotBeMadeIsNamed) {
   const Completion completion = finish_one();
   EXPECT_EQ(completion.detail, "cannot connect to 127.0.0.1:9: Too many open files");
 }
+#endif
 
 }  // namespace
 }  // namespace outrider::sidecar
