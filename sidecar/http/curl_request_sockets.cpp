@@ -103,13 +103,13 @@ bool CurlRequest::is_sent() const {
 
 /// Whoever has read a request has all its bytes. A success that was said before that is none until
 /// they have arrived; if the connection ends first, or the time does, it never was one. On HTTP/2 a
-/// receiver may end its answer first, and say so that it needs no more (RFC 9113, 8.1).
+/// receiver may answer, and then reset the stream to say that it needs no more (RFC 9113, 8.1);
+/// libcurl does not tell that from other resets.
 CurlRequest::Reading CurlRequest::reading(const Now& now) {
   if (final_status() / 100 != 2) return Reading::whole;
-  const bool is_http2 = use_of(easy_) == Connections::Use::http2;
-  if (is_http2 && done_code_ == CURLE_OK) return Reading::whole;
+  if (use_of(easy_) == Connections::Use::http2) return Reading::whole;
   if (!is_sent()) return Reading::cut;
-  if (!is_early_answer_ || is_http2) return Reading::whole;
+  if (!is_early_answer_) return Reading::whole;
   const std::optional<Connections::Sent> sent = multi_.connections().sent(look_);
   if (!sent) return Reading::cut;
   if (request_end_bytes_ == 0) request_end_bytes_ = sent->bytes;
