@@ -34,7 +34,9 @@ void lower(MemoryLimit& least, MemoryLimit limit) {
 void look_upwards(const std::string& mount, std::string path, const std::string& name,
                   MemoryLimit& least) {
   for (;;) {
-    const std::string file = mount + path + (path.ends_with('/') ? "" : "/") + name;
+    std::string file = mount + path;
+    if (!path.ends_with('/')) file += '/';
+    file += name;
     lower(least, {number_in(file), file + " allows", "it, or MemoryMax= of the unit"});
     if (path.size() <= 1) return;
     path.resize(path.rfind('/'));

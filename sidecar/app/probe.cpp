@@ -236,9 +236,9 @@ std::vector<std::string> schedules_ahead(const Config& config, const Now& now) {
   });
   if (!read.ok()) return lines;
   for (const auto& [name, until] : recurrence.value().find_ahead(now)) {
-    lines.push_back("schedule " + name +
-                    " has its last run ahead of the clock and makes nothing until " + until +
-                    "; if a clock was wrong, give the schedule another name");
+    std::string& line = lines.emplace_back("schedule ");
+    line.append(name).append(" has its last run ahead of the clock and makes nothing until ");
+    line.append(until).append("; if a clock was wrong, give the schedule another name");
   }
   return lines;
 }

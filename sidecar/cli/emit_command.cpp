@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstring>
 #include <iostream>
+#include <system_error>
 
 #include <unistd.h>
 
@@ -205,7 +206,8 @@ int emit_stdin(EventSender& sender, const EmitOptions& options, const ArgumentTa
   report += std::to_string(counts.bad_lines) + " lines refused\n";
   std::fputs(report.c_str(), stderr);
   if (counts.read_error != 0) {
-    print_error(table, std::string("stdin cannot be read: ") + std::strerror(counts.read_error));
+    print_error(table,
+                "stdin cannot be read: " + std::generic_category().message(counts.read_error));
     return exit_failed;
   }
   if (counts.is_stuck || outcome.sent + outcome.refused < counts.events) {

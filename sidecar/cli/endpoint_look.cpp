@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstring>
 #include <memory>
+#include <system_error>
 
 #include <netdb.h>
 #include <poll.h>
@@ -58,7 +59,7 @@ std::string why_no_socket(const std::string& path) {
     case EACCES:
       return "permission denied; ingest.socket_group and ingest.socket_mode say who may";
     default:
-      return std::strerror(error);
+      return std::generic_category().message(error);
   }
 }
 
@@ -76,7 +77,7 @@ std::string why_no_host(const Endpoint& endpoint) {
     if (error == 0) return {};
   }
   if (error == ECONNREFUSED) return "nobody listens there; is the sidecar running?";
-  return std::strerror(error);
+  return std::generic_category().message(error);
 }
 
 }  // namespace

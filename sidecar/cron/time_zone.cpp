@@ -42,7 +42,7 @@ Instant instant_of(const cctz::civil_second& civil, seconds offset) {
 /// What the machine is set to; nothing if $TZ is set to what cctz cannot read, of which it would
 /// make UTC without a word. Empty is UTC by POSIX; so is a machine without /etc/localtime.
 std::optional<cctz::time_zone> local_zone() {
-  const char* setting = std::getenv("TZ");
+  const char* setting = std::getenv("TZ");  // NOLINT(concurrency-mt-unsafe): never set here
   std::string_view name = setting == nullptr ? "localtime" : setting;
   if (name.starts_with(':')) name.remove_prefix(1);
   cctz::time_zone zone;
@@ -62,7 +62,8 @@ Result<TimeZone> TimeZone::load(std::string_view name) {
   if (name == "local") {
     if (const auto zone = local_zone()) return TimeZone(std::make_shared<Data>(Data{*zone}));
     return Error{"local is what $TZ says, and there is no time zone \"" +
-                 printable(std::getenv("TZ"), zone_name_bytes_max) +
+                 printable(std::getenv("TZ"),  // NOLINT(concurrency-mt-unsafe)
+                           zone_name_bytes_max) +
                  "\" on this machine (package tzdata); write a name as in Europe/Berlin instead "
                  "of local, or set $TZ to one; rules as in CET-1CEST are not read"};
   }

@@ -307,7 +307,7 @@ void Backlog::recycle(BatchPtr batch) {
   spare_ = std::move(batch);
 }
 
-void Backlog::put_back(std::vector<BatchPtr> taken, const std::vector<BatchPtr>& staying,
+void Backlog::put_back(const std::vector<BatchPtr>& taken, const std::vector<BatchPtr>& staying,
                        const Now& now) {
   // Whoever holds an event gives it up, once; the lane knows what that means on disk.
   PutBack all;

@@ -70,7 +70,8 @@ class Backlog {
   /// With a spool, at the end: gives up all that waits, and before it the batches that were on
   /// their way; it is on disk for the next run, in this order. `staying` are still on their way,
   /// and are settled one by one; so is what follows them.
-  void put_back(std::vector<BatchPtr> taken, const std::vector<BatchPtr>& staying, const Now& now);
+  void put_back(const std::vector<BatchPtr>& taken, const std::vector<BatchPtr>& staying,
+                const Now& now);
 
   bool is_empty() const;
 

@@ -8,8 +8,8 @@
 //
 // The latency without a queue is measured now and then by halving the limit for a moment. Only the
 // times when the limit was what held requests back count, and only answers that took events: a
-// refusal is quick however busy the receiver is. A failure makes the limit smaller, once a window. After an outage it
-// begins at 1 and doubles (slow start).
+// refusal is quick however busy the receiver is. A failure makes the limit smaller, once a window.
+// After an outage it begins at 1 and doubles (slow start).
 //
 // Thread: one limit, one thread. Plain state. Limits: between min and max.
 #pragma once

@@ -475,7 +475,7 @@ void Destination::abandon(const Now& now) {
     ledger_.in_flight -= batch->events;
   }
   if (lane_ != nullptr) {
-    backlog_.put_back(std::move(cut_off), {}, now);
+    backlog_.put_back(cut_off, {}, now);
   } else {
     for (BatchPtr& batch : cut_off) {
       ledger_.drop(DropReason::linger, batch->events);

@@ -16,8 +16,7 @@ TEST(Units, DurationsAreWrittenAsInTheContract) {
 }
 
 TEST(Units, WhatIsNoDurationIsRefusedWithAnExample) {
-  for (const char* bad :
-       {"", "5", "5 s", "-1s", "1.5s", "5S", "s", "5d", "99999999999999999999"}) {
+  for (const char* bad : {"", "5", "5 s", "-1s", "1.5s", "5S", "s", "5d", "99999999999999999999"}) {
     const auto result = parse_duration(bad);
     ASSERT_FALSE(result.ok()) << bad;
     EXPECT_NE(result.error().message.find("250ms"), std::string::npos);
