@@ -267,7 +267,8 @@ TEST_F(ZmqTransportTest, APullSocketThatSendsIsCutOff) {
         subscription(true, "orders.")}) {
     const test::ZmtpClient talker(dir_.file("s.sock"));
     ASSERT_TRUE(talker.greet("PULL"));
-    ASSERT_TRUE(talker.write_all(bytes));
+    // It may be cut off before its last byte is out.
+    static_cast<void>(talker.write_all(bytes));
     EXPECT_TRUE(talker.wait_for_end());
   }
   EXPECT_EQ(SocketGate::counts().cut_off, before + 3);
