@@ -121,21 +121,26 @@ void App::note_unrouted(std::string_view topic, const Now& now) {
   unrouted_log_.note(topic, now);
 }
 
+/// In wanted_by_ and sampled_out_by_. False: it goes nowhere.
+bool App::find_takers(std::string_view topic, const RecordView& record, const Now& now) {
+  wanted_by_.clear();
+  sampled_out_by_.clear();
+  const auto targets = router_.route(topic);
+  for (const std::uint32_t target : targets) {
+    const bool is_out = destinations_[target]->is_sampled_out(record);
+    (is_out ? sampled_out_by_ : wanted_by_).push_back(target);
+  }
+  if (targets.empty()) unrouted_log_.note(topic, now);
+  return !targets.empty();
+}
+
 /// What it adds to the counters is added when the frame is stored: it may be refused yet, or have
 /// been stored before.
 proto::Refusal App::add_event(const ArrivedEvent& event, const Now& now) {
   const RecordView record = read_record(event.record.data());
-  const auto targets = router_.route(event.topic);
-  if (targets.empty()) {
-    unrouted_log_.note(event.topic, now);
+  if (!find_takers(event.topic, record, now)) {
     if (unrouted_policy_ == Unrouted::refuse) return proto::Refusal::event_unrouted;
     ++frame_counts_.unrouted;
-  }
-  wanted_by_.clear();
-  sampled_out_by_.clear();
-  for (const std::uint32_t target : targets) {
-    const bool is_out = destinations_[target]->is_sampled_out(record);
-    (is_out ? sampled_out_by_ : wanted_by_).push_back(target);
   }
   const proto::Refusal refusal = spool_->add_to_frame(wanted_by_, record, event.due_ns, now);
   if (refusal != proto::Refusal::none) return refusal;
@@ -227,23 +232,12 @@ proto::Refusal App::add_run(const Recurrence::Run& run, const Now& now) {
   std::vector<std::uint8_t> bytes(record_bytes(event, context));
   write_record(event, context, bytes.data());
   const RecordView record = read_record(bytes.data());
-  const auto targets = router_.route(event.topic);
   ConfirmedFrame frame;
   frame.mark = {run.mark, run.due_ns};
   frame.counts.events = 1;
-  if (targets.empty()) {
-    unrouted_log_.note(event.topic, now);
-    frame.counts.unrouted = 1;
-  }
-  std::vector<LaneIndex> wanted_by;
-  for (const std::uint32_t target : targets) {
-    if (destinations_[target]->is_sampled_out(record)) {
-      frame.counts.sampled.push_back({target, 1});
-    } else {
-      wanted_by.push_back(target);
-    }
-  }
-  return spool_->add_run(wanted_by, record, std::move(frame), now);
+  if (!find_takers(event.topic, record, now)) frame.counts.unrouted = 1;
+  for (const LaneIndex lane : sampled_out_by_) frame.counts.sampled.push_back({lane, 1});
+  return spool_->add_run(wanted_by_, record, std::move(frame), now);
 }
 
 /// What became of a run, or of a mark alone.

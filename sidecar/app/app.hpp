@@ -97,6 +97,7 @@ class App final : public Agent, private RecordSink, private ConfirmSink {
   void note_unrouted(std::string_view topic, const Now& now);
   void run_schedules(const Now& now);
   void write_marks(const Now& now);
+  bool find_takers(std::string_view topic, const RecordView& record, const Now& now);
   proto::Refusal add_run(const Recurrence::Run& run, const Now& now);
   void note_run(const ConfirmedFrame& frame, const FrameAnswer& answer);
   void keep_run(std::string_view mark, std::uint64_t due_ns, proto::Refusal refusal);

@@ -455,16 +455,20 @@ SocketGate::Counts SocketGate::counts() {
           stalled.load(std::memory_order_relaxed)};
 }
 
-int SocketGate::descriptors_for_clients_max() {
+int SocketGate::descriptors_max() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return INT_MAX;
-  const rlim_t open_max = std::min<rlim_t>(limit.rlim_cur, INT_MAX);
-  return static_cast<int>(open_max - open_max / reserve_share);
+  return static_cast<int>(std::min<rlim_t>(limit.rlim_cur, INT_MAX));
+}
+
+int SocketGate::descriptors_for_clients_max() {
+  const int open_max = descriptors_max();
+  return open_max - open_max / reserve_share;
 }
 
 }  // namespace outrider::sidecar
 
-// The three calls, for the whole program ----------------------------------------------------------
+// The calls, for the whole program ----------------------------------------------------------------
 
 namespace gate = outrider::sidecar;
 

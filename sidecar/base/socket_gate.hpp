@@ -105,6 +105,8 @@ class SocketGate {
 
   /// Since the process began.
   static Counts counts();
+  /// The process's limit now; INT_MAX: none.
+  static int descriptors_max();
   /// Connections get descriptors below this number.
   static int descriptors_for_clients_max();
 };

@@ -5,9 +5,9 @@
 #include <utility>
 
 #include <sys/epoll.h>
-#include <sys/resource.h>
 
 #include "sidecar/base/read_budget.hpp"
+#include "sidecar/base/socket_gate.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -56,9 +56,7 @@ void CurlMulti::expect_connections(std::uint64_t more) {
 
 std::size_t CurlMulti::requests_max() {
   constexpr std::size_t least = 2;
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return INT_MAX;
-  const std::size_t open_max = std::min<rlim_t>(limit.rlim_cur, INT_MAX);
+  const auto open_max = static_cast<std::size_t>(SocketGate::descriptors_max());
   const std::size_t half = open_max / 2;
   return std::max({least, half - std::min(half, other_descriptors), open_max / 8});
 }
@@ -106,6 +104,7 @@ void CurlMulti::remove(CURL* easy) {
   }
   if (--shares_[found->second] == 0) shares_.erase(found->second);
   under_way_.erase(found);
+  const ReadBudget budget(turn_bytes_max);  // as for the end of all, below
   curl_multi_remove_handle(multi_, easy);
 }
 
@@ -165,10 +164,15 @@ void CurlMulti::on_ready(int fd, std::uint32_t events) {
   if ((events & EPOLLIN) != 0) mask |= CURL_CSELECT_IN;
   if ((events & EPOLLOUT) != 0) mask |= CURL_CSELECT_OUT;
   if ((events & (EPOLLERR | EPOLLHUP)) != 0) mask |= CURL_CSELECT_ERR;
+  if (!act(fd, mask)) connections_.had_more(fd);
+}
+
+/// False: there was more to read than a turn has time for.
+bool CurlMulti::act(curl_socket_t fd, int mask) {
   int running = 0;
   const ReadBudget budget(turn_bytes_max);
   curl_multi_socket_action(multi_, fd, mask, &running);
-  if (budget.is_spent()) connections_.had_more(fd);
+  return !budget.is_spent();
 }
 
 void CurlMulti::do_work(const Now& now) {
@@ -177,9 +181,7 @@ void CurlMulti::do_work(const Now& now) {
   if (new_timeout_) deadline_ = now.mono + *std::exchange(new_timeout_, std::nullopt);
   if (deadline_ <= now.mono) {
     deadline_ = never;
-    int running = 0;
-    const ReadBudget budget(turn_bytes_max);
-    curl_multi_socket_action(multi_, CURL_SOCKET_TIMEOUT, 0, &running);
+    act(CURL_SOCKET_TIMEOUT, 0);
   }
   tell_done(now);
   begin_waiting(now);

@@ -63,6 +63,7 @@ class CurlMulti {
   static int on_socket_change(CURL* easy, curl_socket_t fd, int what, void* self, void* socket);
   static int on_timer_change(CURLM* multi, long timeout_ms, void* self);
   void on_ready(int fd, std::uint32_t events);
+  bool act(curl_socket_t fd, int mask);
   void tell_done(const Now& now);
 
   struct Waiting {

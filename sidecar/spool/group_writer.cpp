@@ -76,8 +76,7 @@ void GroupWriter::add_record(Reply& answer, LaneIndex lane, proto::ByteView reco
                              const Now& now) {
   Builder& builder = builders_[lane];
   Bytes& records = builder.block.records;
-  const bool is_full = builder.block.events >= Store::block_events_max ||
-                       records.size() + record.size() > Store::block_bytes_max;
+  const bool is_full = !Store::has_room(builder.block, record.size());
   if (builder.block.events > 0 && (is_full || builder.is_wanted != is_wanted)) {
     finish_block(answer, lane, builder, now);
   }

@@ -45,9 +45,8 @@ class PutBack {
  private:
   static bool has_room(const Block& block, std::size_t bytes, std::uint64_t created_ns) {
     constexpr std::uint64_t second_ns = 1'000'000'000;
-    return block.events < Store::block_events_max &&
-           block.records.size() + bytes <= Store::block_bytes_max &&
-           created_ns >= block.created_ns && created_ns - block.created_ns < second_ns;
+    return Store::has_room(block, bytes) && created_ns >= block.created_ns &&
+           created_ns - block.created_ns < second_ns;
   }
 };
 

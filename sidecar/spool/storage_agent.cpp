@@ -106,7 +106,6 @@ std::optional<Reply> StorageAgent::do_group(const Question& question, const Now&
 /// All of it; or else what can be done without room.
 std::optional<Reply> StorageAgent::write(const Question& question, const Now& now) {
   Reply answer;
-  std::optional<StorageTrouble> trouble;
   GroupScope scope;
   scope.releases = may_release(now);
   scope.sends_back = exchange_.uncollected() < uncollected_max;
@@ -116,7 +115,7 @@ std::optional<Reply> StorageAgent::write(const Question& question, const Now& no
   std::optional<StorageTrouble> lack;
   if (question.has_intake() && !is_stop) lack = keeper_.lack_of_room(question.bytes.size(), now);
   scope.takes_in = question.has_intake() && !lack;
-  trouble = attempt(question, scope, answer, now);
+  const std::optional<StorageTrouble> trouble = attempt(question, scope, answer, now);
   if (trouble == StorageTrouble::busy) return std::nullopt;
   const bool can_do_less = (scope.takes_in && !is_stop) || scope.releases;
   if (trouble && can_do_less && !question.is_empty() && keeper_.is_open()) {

@@ -62,6 +62,11 @@ class Store {
   static constexpr std::uint64_t page_bytes = 4096;
   static constexpr std::uint32_t block_events_max = 4096;
   static constexpr std::size_t block_bytes_max = 256U << 10U;
+  /// For a record of so many bytes more.
+  static bool has_room(const Block& block, std::size_t record_bytes) {
+    return block.events < block_events_max &&
+           block.records.size() + record_bytes <= block_bytes_max;
+  }
   static constexpr std::int64_t clients_max = 65'536;
   static constexpr Duration client_age_max = std::chrono::hours(7 * 24);
   /// Before that, no client is forgotten in favour of one that came later.

@@ -130,7 +130,7 @@ void StoreKeeper::replace_store(const std::string& reason, const Now& now) {
                {{"path", settings_.path}, {"because", reason}});
   }
   const auto replaced = replace_damaged(settings_.path, *disk_, now);
-  if (!replaced.ok()) throw SqliteError::other(replaced.error().message);
+  finish(replaced);
   is_damage_told_ = false;
   const Salvaged& salvaged = replaced.value();
   log_.error(salvaged.has_copy
@@ -210,10 +210,7 @@ void StoreKeeper::make_log_safe() {
     stretch_log();
   } else {
     // Somebody reads it. Inside of a transaction nobody else writes to it.
-    store_->commit_mark([this] {
-      const Status status = disk_->write_again(log_path(settings_.path));
-      if (!status.ok()) throw SqliteError::other(status.error().message);
-    });
+    store_->commit_mark([this] { finish(disk_->write_again(log_path(settings_.path))); });
   }
   is_log_in_doubt_ = false;
 }

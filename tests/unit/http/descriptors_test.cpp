@@ -19,19 +19,6 @@ using test::HttpsServer;
 using test::ReceivedRequest;
 using test::ServerAnswer;
 
-class DescriptorsTest : public test::CurlFixture {
- protected:
-  DescriptorsTest() { getrlimit(RLIMIT_NOFILE, &before_); }
-  ~DescriptorsTest() override { setrlimit(RLIMIT_NOFILE, &before_); }
-
-  void set_limit(rlim_t files) const {
-    const rlimit limit{files, before_.rlim_max};
-    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
-  }
-
-  rlimit before_{};
-};
-
 /// Answers nobody until it is opened.
 struct Door {
   std::mutex mutex;
@@ -57,12 +44,29 @@ struct Door {
   }
 };
 
+class DescriptorsTest : public test::CurlFixture {
+ protected:
+  DescriptorsTest() { getrlimit(RLIMIT_NOFILE, &before_); }
+  ~DescriptorsTest() override { setrlimit(RLIMIT_NOFILE, &before_); }
+
+  void set_limit(rlim_t files) const {
+    const rlimit limit{files, before_.rlim_max};
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  }
+
+  HttpsServer& serve_behind(const std::shared_ptr<Door>& door) {
+    return serve([door](const ReceivedRequest&) {
+      door->pass();
+      return ServerAnswer{};
+    });
+  }
+
+  rlimit before_{};
+};
+
 TEST_F(DescriptorsTest, WhatIsBeyondTheShareOfDeliveriesWaitsAndIsNoFailure) {
   const auto door = std::make_shared<Door>();
-  HttpsServer& server = serve([door](const ReceivedRequest&) {
-    door->pass();
-    return ServerAnswer{};
-  });
+  HttpsServer& server = serve_behind(door);
   set_limit(72);
   ASSERT_EQ(CurlMulti::requests_max(), 9U);
   set_limit(64);
@@ -81,10 +85,7 @@ TEST_F(DescriptorsTest, WhatIsBeyondTheShareOfDeliveriesWaitsAndIsNoFailure) {
 
 TEST_F(DescriptorsTest, SlowReceiversLeaveSomethingToTheOthers) {
   const auto door = std::make_shared<Door>();
-  HttpsServer& slow = serve([door](const ReceivedRequest&) {
-    door->pass();
-    return ServerAnswer{};
-  });
+  HttpsServer& slow = serve_behind(door);
   HttpsServer& quick = serve();
   set_limit(48);
   open(to(slow.url()));
@@ -108,10 +109,7 @@ TEST_F(DescriptorsTest, SlowReceiversLeaveSomethingToTheOthers) {
 
 TEST_F(DescriptorsTest, WhatWaitsCanBeCancelled) {
   const auto door = std::make_shared<Door>();
-  HttpsServer& server = serve([door](const ReceivedRequest&) {
-    door->pass();
-    return ServerAnswer{};
-  });
+  HttpsServer& server = serve_behind(door);
   set_limit(48);
   open(to(server.url()));
   for (AttemptId id = 1; id <= 8; ++id) start(id);
