@@ -295,13 +295,21 @@ void FaultReceiver::accept_all() {
   }
 }
 
-/// False if the connection is over.
+/// False if the connection is over. A script that asks for some bytes leaves the others, however
+/// fast they come; and the first ones choose the script.
 bool FaultReceiver::read_input(Connection& connection) {
+  std::size_t bytes_max = input_bytes_max;
+  if (connection.is_served && !connection.arrival) bytes_max = 1;
+  if (connection.at < connection.script.size()) {
+    const Step& step = connection.script[connection.at];
+    if (step.kind == Step::Kind::read_bytes) bytes_max = step.bytes;
+  }
   SocketStream::Result result = SocketStream::Result::done;
-  while (result == SocketStream::Result::done && connection.in.size() < input_bytes_max) {
+  while (result == SocketStream::Result::done && connection.in.size() < bytes_max) {
     result = connection.stream.read(connection.in);
   }
-  return result == SocketStream::Result::again;
+  return result == SocketStream::Result::again ||
+         (result == SocketStream::Result::done && connection.in.size() < input_bytes_max);
 }
 
 /// Below TLS only what the script asks for is read.
