@@ -26,6 +26,12 @@ using std::chrono::milliseconds;
 /// The kernel counts in ticks of up to ten milliseconds.
 constexpr Duration tick_max = milliseconds(20);
 
+/// TCP_CLOSE of <netinet/tcp.h>, which cannot be included beside <linux/tcp.h>.
+constexpr int tcp_closed = 7;
+
+/// Calls for room to write before it is asked whether they write anything.
+constexpr unsigned idle_writes_max = 16;
+
 /// An answer has a mebibyte at most, and heads; TLS and HTTP/2 add to it.
 constexpr int long_turns_max = 64;
 
@@ -49,15 +55,14 @@ std::optional<tcp_info> tcp_info_of(int fd) {
   return info;
 }
 
-/// Nothing where the kernel does not count.
-std::optional<Connections::Sent> sent_on(int fd) {
+/// Bytes that were sent until now; nothing where the kernel does not count.
+std::optional<std::uint64_t> sent_on(int fd) {
   const std::optional<tcp_info> info = tcp_info_of(fd);
   int unacknowledged = 0;
   if (!info || info->tcpi_bytes_acked == 0 || ioctl(fd, SIOCOUTQ, &unacknowledged) != 0) {
     return std::nullopt;
   }
-  return Connections::Sent{info->tcpi_bytes_acked + static_cast<std::uint64_t>(unacknowledged),
-                           info->tcpi_bytes_acked};
+  return info->tcpi_bytes_acked + static_cast<std::uint64_t>(unacknowledged);
 }
 
 /// Bytes, the end of the connection, or an error.
@@ -184,6 +189,7 @@ bool Connections::use(int fd, std::uint32_t events) {
   const auto found = connections_.find(fd);
   if (found == connections_.end()) return false;
   if (found->second.state == State::idle) found->second.state = State::busy;
+  found->second.is_stuck = false;
   watch(fd, found->second, events);
   return true;
 }
@@ -216,11 +222,28 @@ void Connections::had_more(int fd) {
 void Connections::heard(int fd, std::uint32_t events) {
   const auto found = connections_.find(fd);
   if (found == connections_.end() || found->second.state != State::idle) {
+    if (found != connections_.end() && std::exchange(found->second.is_stuck, false)) {
+      watch(fd, found->second, found->second.watched | EPOLLOUT);
+    }
     on_ready_(fd, events);
+    if (events == EPOLLOUT) look_for_progress(fd);
     return;
   }
   const bool is_over = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
   if (is_over || (found->second.use == Use::http1 && has_input(fd))) end(fd, found->second);
+}
+
+void Connections::look_for_progress(int fd) {
+  const auto found = connections_.find(fd);
+  if (found == connections_.end() || found->second.state == State::idle) return;
+  Connection& connection = found->second;
+  if (++connection.writes % idle_writes_max != 0 || (connection.watched & EPOLLOUT) == 0) return;
+  const std::optional<std::uint64_t> sent_bytes = sent_on(fd);
+  if (!sent_bytes) return;
+  if (*sent_bytes == std::exchange(connection.written_bytes, *sent_bytes)) {
+    watch(fd, connection, EPOLLIN);
+    connection.is_stuck = true;
+  }
 }
 
 void Connections::end(int fd, Connection& connection) {
@@ -246,9 +269,7 @@ Connections::Look Connections::look(const Place& place) {
   look.key = connection.key;
   look.is_kept = connection.state != State::fresh;
   look.verdict = look_at(look.fd, connection, place);
-  if (!look.is_kept || connection.use == Use::http1) {
-    if (const std::optional<Sent> before = sent_on(look.fd)) look.sent = before->bytes;
-  }
+  if (!look.is_kept || connection.use == Use::http1) look.sent = sent_on(look.fd);
   return look;
 }
 
@@ -293,19 +314,21 @@ void Connections::settled(const Look& look, Use use) {
   if (found->second.state == State::idle) rest(look.fd, use);
 }
 
-Connections::Received Connections::received(const Look& look) {
+/// The kernel forgets with a connection that was reset what is still on its way, and then only the
+/// length of the request says whether that was anything.
+Connections::Received Connections::received(const Look& look,
+                                            std::uint64_t request_bytes_min) const {
   if (!look.sent) return Received::all;
+  const auto found = connections_.find(look.fd);
+  if (found == connections_.end() || found->second.key != look.key) return Received::cut;
+  if (found->second.state == State::ended) return Received::cut;
   const std::optional<tcp_info> info = tcp_info_of(look.fd);
   if (!info) return Received::all;
   if (info->tcpi_bytes_acked <= *look.sent) return Received::nothing;
+  if (info->tcpi_state == tcp_closed) {
+    return info->tcpi_bytes_acked - *look.sent >= request_bytes_min ? Received::all : Received::cut;
+  }
   return info->tcpi_unacked == 0 && info->tcpi_notsent_bytes == 0 ? Received::all : Received::some;
-}
-
-std::optional<Connections::Sent> Connections::sent(const Look& look) const {
-  const auto found = connections_.find(look.fd);
-  if (found == connections_.end() || found->second.key != look.key) return std::nullopt;
-  if (found->second.state == State::ended) return std::nullopt;
-  return sent_on(look.fd);
 }
 
 /// Bytes that came since are proof enough.

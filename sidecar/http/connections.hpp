@@ -16,6 +16,10 @@
 // A receiver that sends on and on without answering is ended too: libcurl bounds no more of that
 // than the time, and on HTTP/2 not even that.
 //
+// On HTTP/2 libcurl waits for room in a socket also where the receiver's window is closed, and
+// would be called without a pause. Such a socket is watched for what comes alone, which opens the
+// window.
+//
 // To end a connection, its descriptor is made one of a dead socket, which libcurl then finds
 // closed: it has no call for this.
 //
@@ -91,18 +95,10 @@ class Connections {
   void settled(const Look& look, Use use);
 
   /// How much of what was sent after `look` has reached the receiver's kernel; all, where nobody
-  /// counts.
-  enum class Received : std::uint8_t { nothing, some, all };
-  /// For an answer that is there. An answer to nothing is none.
-  static Received received(const Look& look);
-
-  /// Bytes that were sent on that connection until now, and of these, those that have arrived.
-  /// Nothing: it has ended, or nobody counts.
-  struct Sent {
-    std::uint64_t bytes = 0;
-    std::uint64_t arrived_bytes = 0;
-  };
-  std::optional<Sent> sent(const Look& look) const;
+  /// counts. Cut: not all has, and the connection has ended.
+  enum class Received : std::uint8_t { nothing, some, cut, all };
+  /// `request_bytes_min`: of the whole request; what is on its way is forgotten with a connection.
+  Received received(const Look& look, std::uint64_t request_bytes_min) const;
 
   /// A request waited so long for an answer in vain.
   void doubt(PeerKey peer, Duration waited);
@@ -117,7 +113,10 @@ class Connections {
     std::uint32_t watched = 0;  ///< what the reactor waits for; 0: nothing
     std::uint64_t key = 0;      ///< what libcurl knows of its ends; 0: not known yet
     PeerKey peer = 0;
-    int long_turns = 0;  ///< since the last request was written
+    int long_turns = 0;               ///< since the last request was written
+    int writes = 0;                   ///< calls in a row for room to write, and for nothing else
+    std::uint64_t written_bytes = 0;  ///< as of some such call
+    bool is_stuck = false;            ///< is not watched for room to write
     std::optional<MonoTime> doubted_at{};
   };
 
@@ -125,6 +124,7 @@ class Connections {
   void forget_key(int fd, std::uint64_t key);
   void watch(int fd, Connection& connection, std::uint32_t events);
   void heard(int fd, std::uint32_t events);
+  void look_for_progress(int fd);
   Verdict look_at(int fd, Connection& connection, const Place& place);
   Verdict look_at_all_unix();
   int find(const Place& place) const;

@@ -108,6 +108,7 @@ class CurlRequest final : public CurlListener {
   /// Its head has come; it may be one that was not asked for.
   bool is_own_answer();
   bool is_sent() const;
+  std::uint64_t request_bytes_min() const;
   /// How much of the request the receiver can have read. Only a success needs all of it.
   enum class Reading : std::uint8_t { whole, under_way, cut };
   Reading reading(const Now& now);
@@ -152,8 +153,8 @@ class CurlRequest final : public CurlListener {
   Duration spent_{};  ///< on what was redirected, or had to take another connection
   MonoTime started_at_{};
   Connections::Look look_;        ///< at the connection, right before the request was written to it
+  bool has_answer_ = false;       ///< something came after the request
   bool is_early_answer_ = false;  ///< it began before all of the request had arrived
-  std::uint64_t request_end_bytes_ = 0;  ///< of what was sent on the connection; for early answers
   bool needs_new_connection_ = false;
   PeerKey opened_peer_ = 0;  ///< the last one that a connection was made to
   int opened_fd_ = -1;

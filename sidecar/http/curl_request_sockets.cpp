@@ -18,8 +18,7 @@ void CurlRequest::set_sockets() {
   opened_fd_ = -1;
   open_error_ = 0;
   has_avoided_ = false;
-  is_early_answer_ = false;
-  request_end_bytes_ = 0;
+  has_answer_ = is_early_answer_ = false;
   curl_easy_setopt(easy_, CURLOPT_OPENSOCKETDATA, this);
   curl_easy_setopt(easy_, CURLOPT_OPENSOCKETFUNCTION, &CurlRequest::on_open_socket);
   curl_easy_setopt(easy_, CURLOPT_SOCKOPTDATA, this);
@@ -83,15 +82,22 @@ int CurlRequest::on_sending(void* self, char* peer_ip, char* /*local_ip*/, int /
 }
 
 bool CurlRequest::is_own_answer() {
-  if (!look_.sent) return true;
+  if (!look_.sent || std::exchange(has_answer_, true)) return true;
   using Received = Connections::Received;
-  const Received received = Connections::received(look_);
-  look_.sent.reset();
-  is_early_answer_ = received == Received::some || !is_sent();
+  const Received received = multi_.connections().received(look_, request_bytes_min());
+  is_early_answer_ = received != Received::all || !is_sent();
   if (received != Received::nothing) return true;
   using Verdict = Connections::Verdict;
   look_.verdict = look_.is_kept ? Verdict::spoke : Verdict::spoke_first;
   return false;
+}
+
+/// On the connection, in HTTP/1: of the body, to each record of which TLS adds so much at least.
+std::uint64_t CurlRequest::request_bytes_min() const {
+  constexpr std::uint64_t record_bytes_max = 16 << 10;
+  constexpr std::uint64_t record_overhead_bytes = 21;
+  const std::uint64_t bytes = body_.size();
+  return bytes + (url_.is_tls ? bytes / record_bytes_max * record_overhead_bytes : 0);
 }
 
 /// To the kernel.
@@ -110,11 +116,12 @@ CurlRequest::Reading CurlRequest::reading(const Now& now) {
   if (use_of(easy_) == Connections::Use::http2) return Reading::whole;
   if (!is_sent()) return Reading::cut;
   if (!is_early_answer_) return Reading::whole;
-  const std::optional<Connections::Sent> sent = multi_.connections().sent(look_);
-  if (!sent) return Reading::cut;
-  if (request_end_bytes_ == 0) request_end_bytes_ = sent->bytes;
-  if (sent->arrived_bytes >= request_end_bytes_) return Reading::whole;
-  return now.mono < started_at_ + settings_.timeout ? Reading::under_way : Reading::cut;
+  using Received = Connections::Received;
+  const Received received = multi_.connections().received(look_, request_bytes_min());
+  if (received == Received::all) return Reading::whole;
+  const bool is_under_way =
+      received == Received::some && now.mono < started_at_ + settings_.timeout;
+  return is_under_way ? Reading::under_way : Reading::cut;
 }
 
 /// Neither is the receiver's failure, and no attempt is spent: a connection that could not be used,

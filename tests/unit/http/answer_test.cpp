@@ -160,6 +160,30 @@ TEST_F(AnswerTest, AYesBeforeTheWholeRequestIsSentIsNoOutcomeYet) {
   EXPECT_TRUE(run_until([&] { return received == body.size(); }));
 }
 
+/// The kernel then holds no trace of what was not sent.
+TEST_F(AnswerTest, AYesThatIsReadAfterTheConnectionWasResetIsNone) {
+  const std::string body(600'000, 'x');
+  std::latch may_answer(1);
+  std::latch is_reset(1);
+  TcpPeer peer([&](int fd) {
+    if (TcpPeer::read_head(fd).empty()) return;
+    may_answer.wait();
+    TcpPeer::write_all(fd, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    const sockaddr nowhere{.sa_family = AF_UNSPEC, .sa_data = {}};
+    connect(fd, &nowhere, sizeof nowhere);  // resets the connection
+    is_reset.count_down();
+  });
+  open(patient(peer.url()));
+  start(1, body);
+  // Until all of it is with our kernel.
+  for (int turns = 0; turns < 30; ++turns) turn();
+  may_answer.count_down();
+  is_reset.wait();
+  const Completion completion = finish_one();
+  EXPECT_EQ(completion.result, AttemptResult::failed) << completion.detail;
+  EXPECT_THAT(completion.detail, HasSubstr("answers 200 and has not read the whole request"));
+}
+
 TEST_F(AnswerTest, ARedirectThatDoesNotEndLeadsOn) {
   test::HttpsServer& server = serve();
   TcpPeer peer(says("HTTP/1.1 307 Go\r\nLocation: " + server.url() + "\r\n\r\n"));

@@ -20,10 +20,12 @@ using testing::HasSubstr;
 // A frame is a head of nine bytes (length, type, flags, stream) and its payload.
 constexpr std::size_t frame_head_bytes = 9;
 constexpr std::size_t preface_bytes = 24;
+constexpr char data_frame = 0;
 constexpr char headers_frame = 1;
 constexpr char reset_frame = 3;
 constexpr char settings_frame = 4;
 constexpr char goaway_frame = 7;
+constexpr char window_frame = 8;
 constexpr char end_of_headers_and_stream = 5;
 constexpr char internal_error = 2;
 constexpr char refused_stream = 7;
@@ -80,6 +82,53 @@ class Http2Peer {
   std::atomic<int> requests_{0};
   int bad_left_;
   std::function<std::string(char)> first_;
+  TcpPeer peer_;
+};
+
+/// A peer that takes no more of a body than the window that each connection begins with, until it
+/// is told to.
+class ClosedWindow {
+ public:
+  static constexpr std::size_t window_bytes = 65'535;
+
+  explicit ClosedWindow(std::size_t body_bytes)
+      : body_bytes_(body_bytes), peer_([this](int fd) { serve(fd); }) {}
+  ~ClosedWindow() { open(); }
+
+  std::string url() const { return peer_.url(); }
+  std::size_t received_bytes() const { return received_bytes_; }
+
+  void open() {
+    is_open_ = true;
+    is_open_.notify_all();
+  }
+
+ private:
+  void serve(int fd) {
+    read_bytes(fd, preface_bytes);
+    TcpPeer::write_all(fd, frame(settings_frame, 0, 0, ""));
+    for (;;) {
+      const std::string head = read_bytes(fd, frame_head_bytes);
+      if (head.empty()) return;
+      const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(head[at]); };
+      const auto bytes = static_cast<std::size_t>(byte(0) << 16U | byte(1) << 8U | byte(2));
+      read_bytes(fd, bytes);
+      if (head[3] != data_frame) continue;
+      received_bytes_ += bytes;
+      if (received_bytes_ == window_bytes) {
+        is_open_.wait(false);
+        const std::string more = {0, 16, 0, 0};
+        TcpPeer::write_all(fd, frame(window_frame, 0, 0, more));
+        TcpPeer::write_all(fd, frame(window_frame, 0, head[8], more));
+      }
+      if (received_bytes_ < body_bytes_) continue;
+      TcpPeer::write_all(fd, frame(headers_frame, end_of_headers_and_stream, head[8], {'\x88'}));
+    }
+  }
+
+  const std::size_t body_bytes_;
+  std::atomic<std::size_t> received_bytes_ = 0;
+  std::atomic<bool> is_open_ = false;
   TcpPeer peer_;
 };
 
@@ -267,6 +316,22 @@ TEST_F(Http2Test, AResetStreamIsAFailedAttempt) {
   EXPECT_THAT(first.detail, HasSubstr("HTTP/2 stream"));
   start(2);
   EXPECT_EQ(finish_one().status, 200);
+}
+
+/// libcurl alone would have the loop run without a pause.
+TEST_F(Http2Test, AClosedWindowCostsNothing) {
+  const std::string body(200'000, 'x');
+  ClosedWindow receiver(body.size());
+  open(over_http2(receiver.url()));
+  start(1, body);
+  ASSERT_TRUE(run_until([&] { return receiver.received_bytes() == ClosedWindow::window_bytes; }));
+  int turns = 0;
+  const MonoTime end = clock_.now().mono + std::chrono::milliseconds(500);
+  for (; clock_.now().mono < end; ++turns) turn();
+  EXPECT_LT(turns, 300);
+  receiver.open();
+  EXPECT_EQ(finish_one().status, 200);
+  EXPECT_EQ(receiver.received_bytes(), body.size());
 }
 
 }  // namespace
