@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <unordered_set>
 
 #include "sidecar/base/reactor.hpp"
@@ -30,6 +31,10 @@ class ConnectionMonitor {
   std::size_t count();
   /// As of the last count().
   bool has_seen_any() const { return has_seen_any_; }
+  /// As of the last count(), of a socket that connects: the connection to an endpoint has ended,
+  /// and no try to make another has begun. If that lasts, libzmq has given it up for good: another
+  /// kind of socket listens there, or something that is none.
+  bool has_given_up() const { return !ended_.empty(); }
 
  private:
   Reactor& reactor_;
@@ -38,6 +43,7 @@ class ConnectionMonitor {
   int fd_ = -1;
   bool has_seen_any_ = false;
   std::unordered_set<int> descriptors_;
+  std::unordered_set<std::string> ended_;  ///< endpoints, until a try begins
 };
 
 }  // namespace outrider::sidecar

@@ -39,11 +39,22 @@ constexpr ScanLimits push_limits{
     .message_bytes_max = 0, .message_parts_max = 0, .peer_types = "PULL"};
 /// A connection that says nothing does not hold a descriptor for longer.
 constexpr int handshake_max_ms = 5000;
+/// How long after a socket of another kind was met the next try comes.
+constexpr Duration retry_interval = std::chrono::seconds(1);
+/// What a socket that is replaced still holds for peers that are healthy.
+constexpr int replaced_linger_ms = 1000;
+/// One line that another kind of socket was met in so long.
+constexpr Duration line_interval = std::chrono::minutes(1);
 
 class ZmqTransport final : public Transport {
  public:
   ZmqTransport(const DestinationConfig& config, Reactor& reactor, Log& log)
-      : reactor_(reactor),
+      : name_(config.name),
+        urls_(config.urls),
+        binds_(config.zmq_bind),
+        send_events_max_(static_cast<int>(
+            std::min<std::uint64_t>(config.zmq_send_events_max, std::numeric_limits<int>::max()))),
+        reactor_(reactor),
         log_(log),
         ipcs_(log,
               [this](const std::string& endpoint, int fd) { return bind_listener(endpoint, fd); }),
@@ -74,6 +85,11 @@ class ZmqTransport final : public Transport {
   bool set(int option, int value) {
     return zmq_setsockopt(socket_, option, &value, sizeof value) == 0;
   }
+  Status open_socket();
+  void close_socket(int linger_ms);
+  void replace_socket(const Now& now);
+  void look_at_connections(const Now& now);
+  std::string last_endpoint();
   Status bind(const std::string& url);
   Status bind_listener(const std::string& url, int fd);
   Status connect(const std::string& url);
@@ -82,14 +98,19 @@ class ZmqTransport final : public Transport {
   Sent send_event(std::string_view topic, std::string_view event);
   bool send_parts(std::string_view topic, std::string_view event);
 
+  const std::string name_;
+  const std::vector<std::string> urls_;
+  const bool binds_;
+  const int send_events_max_;
   std::unique_ptr<OwnContext> own_context_;
-  void* socket_ = nullptr;
+  void* context_ = nullptr;
+  void* socket_ = nullptr;  ///< null: closed, or it could not be made anew
   Reactor& reactor_;
   Log& log_;
   int fd_ = -1;
   IpcEndpoints ipcs_;
   std::optional<Ticker> ticker_;   ///< of ipcs_
-  ConnectionMonitor connections_;  ///< of a PUB socket
+  ConnectionMonitor connections_;  ///< not of a PUSH socket that binds
   const bool is_pub_;
   // A peer sends subscriptions or nothing, and they are read at once.
   const std::shared_ptr<Intake> intake_ =
@@ -99,21 +120,21 @@ class ZmqTransport final : public Transport {
   const Duration timeout_;
   std::deque<Waiting> waiting_;
   bool has_sent_any_ = false;
+  bool is_closed_ = false;
   MonoTime last_turn_{};
+  MonoTime next_socket_ = never;  ///< when this one, which has given up, is replaced
+  MonoTime next_line_{};
 };
 
 /// All of them end at a time: who is closed first does not wait, the destructor of a context does.
 void ZmqTransport::close(MonoTime deadline) {
-  if (socket_ == nullptr) return;
+  if (std::exchange(is_closed_, true)) return;
   ticker_.reset();
-  if (fd_ >= 0) reactor_.remove(fd_);
   const auto linger = std::chrono::ceil<std::chrono::milliseconds>(deadline - last_turn_);
-  set(ZMQ_LINGER, static_cast<int>(std::clamp<std::int64_t>(linger.count(), 0, 3'600'000)));
   // Nothing waits to be sent to peers that were never there.
-  if (is_pub_) connections_.count();
+  if (is_pub_ && socket_ != nullptr) connections_.count();
   const bool has_met_any = is_pub_ ? connections_.has_seen_any() : has_sent_any_;
-  connections_.close();
-  zmq_close(std::exchange(socket_, nullptr));
+  close_socket(static_cast<int>(std::clamp<std::int64_t>(linger.count(), 0, 3'600'000)));
   if (own_context_) own_context_->end(last_turn_, has_met_any ? deadline : MonoTime{});
 }
 
@@ -122,41 +143,87 @@ Status ZmqTransport::open(const DestinationConfig& config, void* context) {
     own_context_ = std::make_unique<OwnContext>();
     context = own_context_->get();
   }
-  socket_ = zmq_socket(context, is_pub_ ? ZMQ_PUB : ZMQ_PUSH);
+  context_ = context;
+  if (Status status = open_socket(); !status.ok()) return status;
+  if (!ipcs_.empty()) {
+    ticker_.emplace(reactor_, IpcEndpoints::upkeep_period, [this] { ipcs_.look_after(); });
+  }
+  return Nothing{};
+}
+
+Status ZmqTransport::open_socket() {
+  socket_ = zmq_socket(context_, is_pub_ ? ZMQ_PUB : ZMQ_PUSH);
   if (socket_ == nullptr) {
     return Error{std::string("cannot create a socket: ") + zmq_strerror(zmq_errno())};
   }
-  set(ZMQ_SNDHWM, static_cast<int>(std::min<std::uint64_t>(config.zmq_send_events_max,
-                                                           std::numeric_limits<int>::max())));
+  set(ZMQ_SNDHWM, send_events_max_);
   set(ZMQ_HANDSHAKE_IVL, handshake_max_ms);
   set(ZMQ_IPV6, 1);
   set(ZMQ_TCP_KEEPALIVE, 1);
   zmq_setsockopt(socket_, ZMQ_MAXMSGSIZE, &peer_message_bytes_max, sizeof peer_message_bytes_max);
+  if (is_pub_ || !binds_) {
+    if (Status status = connections_.open(context_, socket_); !status.ok()) return status;
+  }
   if (is_pub_) {
     set(ZMQ_XPUB_NODROP, 1);
-    if (Status status = connections_.open(context, socket_); !status.ok()) return status;
   } else {
     // Nothing is entrusted to a peer that is not there.
     set(ZMQ_IMMEDIATE, 1);
   }
-  for (const std::string& url : config.urls) {
-    Status status = config.zmq_bind ? bind(url) : connect(url);
+  for (const std::string& url : urls_) {
+    Status status = binds_ ? bind(url) : connect(url);
     if (!status.ok()) return status;
-    char bound[256] = "";
-    std::size_t bytes = sizeof bound;
-    zmq_getsockopt(socket_, ZMQ_LAST_ENDPOINT, bound, &bytes);
-    log_.info(config.zmq_bind ? "fan-out listens" : "fan-out connects",
-              {{"destination", config.name}, {"endpoint", bound}});
+    if (next_line_ != MonoTime{}) continue;  // not the first socket
+    log_.info(binds_ ? "fan-out listens" : "fan-out connects",
+              {{"destination", name_}, {"endpoint", last_endpoint()}});
   }
   std::size_t bytes = sizeof fd_;
   if (zmq_getsockopt(socket_, ZMQ_FD, &fd_, &bytes) != 0) {
     return Error{std::string("cannot watch the socket: ") + zmq_strerror(zmq_errno())};
   }
   reactor_.set(fd_, EPOLLIN, [](std::uint32_t) {});
-  if (!ipcs_.empty()) {
-    ticker_.emplace(reactor_, IpcEndpoints::upkeep_period, [this] { ipcs_.look_after(); });
-  }
   return Nothing{};
+}
+
+void ZmqTransport::close_socket(int linger_ms) {
+  if (socket_ == nullptr) return;
+  if (fd_ >= 0) reactor_.remove(std::exchange(fd_, -1));
+  connections_.close();
+  set(ZMQ_LINGER, linger_ms);
+  zmq_close(std::exchange(socket_, nullptr));
+}
+
+/// libzmq connects no more where it has met another kind of socket; a new socket does. It also
+/// connects to the peers that are well, which lose nothing: the old one sends what it holds.
+void ZmqTransport::replace_socket(const Now& now) {
+  next_socket_ = never;
+  if (socket_ != nullptr && !connections_.has_given_up()) return;
+  if (now.mono >= next_line_) {
+    next_line_ = now.mono + line_interval;
+    log_.warn(is_pub_ ? "something that is no SUB socket answers a fan-out; trying on"
+                      : "something that is no PULL socket answers a fan-out; trying on",
+              {{"destination", name_}});
+  }
+  close_socket(replaced_linger_ms);
+  if (Status status = open_socket(); !status.ok()) {
+    close_socket(0);
+    next_socket_ = now.mono + retry_interval;
+  }
+}
+
+void ZmqTransport::look_at_connections(const Now& now) {
+  if (socket_ == nullptr || (binds_ && !is_pub_)) return;
+  connections_.count();
+  if (!binds_ && connections_.has_given_up() && next_socket_ == never) {
+    next_socket_ = now.mono + retry_interval;
+  }
+}
+
+std::string ZmqTransport::last_endpoint() {
+  char endpoint[256] = "";
+  std::size_t bytes = sizeof endpoint;
+  zmq_getsockopt(socket_, ZMQ_LAST_ENDPOINT, endpoint, &bytes);
+  return endpoint;
 }
 
 Status ZmqTransport::bind(const std::string& url) {
@@ -164,10 +231,7 @@ Status ZmqTransport::bind(const std::string& url) {
   if (zmq_bind(socket_, url.c_str()) != 0) {
     return Error{"cannot listen on " + url + ": " + zmq_strerror(zmq_errno())};
   }
-  char bound[256] = "";
-  std::size_t bytes = sizeof bound;
-  zmq_getsockopt(socket_, ZMQ_LAST_ENDPOINT, bound, &bytes);
-  SocketGate::watch_endpoint(bound, intake_);
+  SocketGate::watch_endpoint(last_endpoint(), intake_);
   return Nothing{};
 }
 
@@ -195,10 +259,11 @@ void ZmqTransport::cancel(AttemptId id) {
 
 void ZmqTransport::collect(const Now& now, std::vector<Completion>& completions) {
   last_turn_ = now.mono;
-  if (socket_ == nullptr) return;
+  if (is_closed_) return;
+  look_at_connections(now);
+  if (now.mono >= next_socket_) replace_socket(now);
   // This also lets libzmq take note of its peers, without which its descriptor stays ready.
   const bool writable = is_writable();
-  if (is_pub_) connections_.count();
   while (!waiting_.empty()) {
     Waiting& first = waiting_.front();
     Completion completion;
@@ -217,16 +282,17 @@ void ZmqTransport::collect(const Now& now, std::vector<Completion>& completions)
 }
 
 MonoTime ZmqTransport::next_deadline() const {
-  if (waiting_.empty()) return never;
+  if (waiting_.empty()) return next_socket_;
   // What has never been tried is due at once.
   const MonoTime gives_up_at = waiting_.front().gives_up_at;
-  return gives_up_at == never ? last_turn_ : gives_up_at;
+  return gives_up_at == never ? last_turn_ : std::min(gives_up_at, next_socket_);
 }
 
 bool ZmqTransport::is_writable() const {
   int events = 0;
   std::size_t bytes = sizeof events;
-  return zmq_getsockopt(socket_, ZMQ_EVENTS, &events, &bytes) == 0 && (events & ZMQ_POLLOUT) != 0;
+  return socket_ != nullptr && zmq_getsockopt(socket_, ZMQ_EVENTS, &events, &bytes) == 0 &&
+         (events & ZMQ_POLLOUT) != 0;
 }
 
 Completion ZmqTransport::try_attempt(const Attempt& attempt) {

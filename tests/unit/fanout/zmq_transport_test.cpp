@@ -337,6 +337,37 @@ TEST_F(ZmqTransportTest, PushGivesUpAfterItsTimeoutAndForgetsWhatIsCancelled) {
   EXPECT_EQ(transport_->next_deadline(), never);
 }
 
+/// libzmq itself never tries again after it.
+TEST_F(ZmqTransportTest, FindsItsPeerWhereAnotherKindOfSocketWas) {
+  for (const ZmqPattern pattern : {ZmqPattern::push, ZmqPattern::pub}) {
+    const bool is_pub = pattern == ZmqPattern::pub;
+    Socket other = peer(is_pub ? ZMQ_PULL : ZMQ_SUB, 10, true);
+    ASSERT_EQ(open(pattern, false), "");
+    const std::string line = std::string("something that is no ") + (is_pub ? "SUB" : "PULL") +
+                             " socket answers a fan-out";
+    const MonoTime deadline = clock_.now().mono + seconds(60);
+    while (log_.count(line) == 0 && clock_.now().mono < deadline) finish_one(milliseconds(50));
+    EXPECT_EQ(log_.count(line), 1);
+    other.reset();
+    Socket right(zmq_socket(peers_.get(), is_pub ? ZMQ_SUB : ZMQ_PULL));
+    set(right, ZMQ_LINGER, 0);
+    set(right, ZMQ_RCVTIMEO, 10);
+    if (is_pub) zmq_setsockopt(right.get(), ZMQ_SUBSCRIBE, "", 0);
+    while (zmq_bind(right.get(), url_.c_str()) != 0 && clock_.now().mono < deadline) {
+    }
+    const Batch batch(1, 10);
+    Message received;
+    while (received.topic.empty() && clock_.now().mono < deadline) {
+      transport_->start(batch.attempt(1), {});
+      finish_one();
+      received = receive(right);
+    }
+    EXPECT_EQ(received.event.size(), 10U);
+    EXPECT_EQ(log_.count(line), 1);
+    transport_.reset();
+  }
+}
+
 TEST_F(ZmqTransportTest, LingersForWhatWasHandedOver) {
   ASSERT_EQ(open(ZmqPattern::push), "");
   // With room for all: libzmq's receiver loses what it has no room for when the sender ends.
