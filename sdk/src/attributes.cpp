@@ -63,6 +63,8 @@ std::uint32_t attribute_count(const outrider_event& event) {
 bool are_valid_attributes(const outrider_event& event) {
   if (event.priority < -1 || event.priority > 1) return false;
   if (event.at_ns > time_ns_max || event.ttl_ms > time_ns_max) return false;
+  // In another unit, which the sidecar would refuse.
+  if (event.at_ns > 0 && event.at_ns < proto::year_2000_ns) return false;
   if (event.delay_ms > delay_ms_max || (event.delay_ms > 0 && event.at_ns > 0)) return false;
   if (!is_sized(event.id, event.id_bytes, proto::id_text_bytes_max)) return false;
   if (event.id_bytes > 0 && event.id_is_text != 0 &&

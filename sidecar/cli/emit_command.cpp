@@ -55,7 +55,7 @@ ArgumentTable emit_arguments(EmitOptions& options) {
                store_endpoint(options.sender.confirm_endpoint)},
               {"at", "TIME", "not to be delivered before, as in 2026-01-31T12:00:00Z",
                [&options](const std::string& value) -> Status {
-                 const auto time = parse_time(value);
+                 const auto time = parse_date(value);
                  if (!time.ok()) return time.error();
                  options.at_ns = time.value();
                  return Nothing{};
@@ -77,7 +77,9 @@ ArgumentTable emit_arguments(EmitOptions& options) {
       .notes =
           "A line is {\"topic\": \"orders.paid\", \"data\": ...} and may have \"time\", "
           "\"id\", \"key\",\n\"trace\", \"at\", \"ttl\" and \"pri\". A bad line is reported "
-          "with its number and passed\nover; the exit status is 1 then.\n",
+          "with its number and passed\nover; the exit status is 1 then.\n"
+          "A later date needs a sidecar with a [spool]. Only with --confirm does it answer whether "
+          "it\ntook the event.\n",
   };
 }
 
@@ -257,7 +259,7 @@ int emit_command(const std::vector<std::string>& arguments) {
   if (sender.status() != OUTRIDER_OK) {
     print_error(table,
                 options.sender.used_endpoint() + ": " + outrider_status_text(sender.status()));
-    return exit_usage;
+    return sender.status() == OUTRIDER_NO_MEMORY ? exit_failed : exit_usage;
   }
   const std::string obstacle = options.sender.wait ? std::string() : sender.obstacle();
   if (!obstacle.empty()) {

@@ -6,6 +6,7 @@
 #include <limits>
 #include <vector>
 
+#include "proto/event.hpp"
 #include "sidecar/base/json_document.hpp"
 #include "sidecar/base/text.hpp"
 
@@ -113,6 +114,12 @@ Status take_time(const Value& value, std::uint64_t& to) {
   return Error{"must be nanoseconds since 1970, or a time as in \"2026-01-31T12:00:00.5Z\""};
 }
 
+/// A date that is not before 2000, which the sidecar would refuse; 0 is none.
+Status check_date(std::uint64_t at_ns) {
+  if (at_ns == 0 || at_ns >= proto::year_2000_ns) return Nothing{};
+  return Error{"is before the year 2000; a number is nanoseconds since 1970"};
+}
+
 struct LineKey {
   std::string_view name;
   Status (*take)(const Value& value, EmitEvent& event);
@@ -133,7 +140,11 @@ constexpr std::array line_keys = {
     LineKey{"id", [](const Value& v, EmitEvent& e) { return take_text(v, e.id); }},
     LineKey{"key", [](const Value& v, EmitEvent& e) { return take_text(v, e.key); }},
     LineKey{"trace", [](const Value& v, EmitEvent& e) { return take_text(v, e.trace); }},
-    LineKey{"at", [](const Value& v, EmitEvent& e) { return take_time(v, e.at_ns); }},
+    LineKey{"at",
+            [](const Value& v, EmitEvent& e) {
+              Status taken = take_time(v, e.at_ns);
+              return taken.ok() ? check_date(e.at_ns) : taken;
+            }},
     LineKey{"ttl", [](const Value& v, EmitEvent& e) { return take_count(v, any_count, e.ttl_ms); }},
     LineKey{"pri", [](const Value& v, EmitEvent& e) { return take_count(v, 2, e.priority); }},
 };
@@ -155,10 +166,15 @@ Status take_member(std::string_view name, const Value& value, EmitEvent& event) 
 
 }  // namespace
 
-Result<std::uint64_t> parse_time(std::string_view text) {
-  std::uint64_t time_ns = 0;
-  if (parse_rfc3339(text, time_ns)) return time_ns;
-  return Error{"\"" + printable(text, 64) + "\" is not a time as in 2026-01-31T12:00:00Z"};
+Result<std::uint64_t> parse_date(std::string_view text) {
+  std::uint64_t at_ns = 0;
+  if (!parse_rfc3339(text, at_ns)) {
+    return Error{"\"" + printable(text, 64) + "\" is not a time as in 2026-01-31T12:00:00Z"};
+  }
+  if (Status checked = check_date(at_ns); !checked.ok()) {
+    return checked.error().with_prefix(std::string(text));
+  }
+  return at_ns;
 }
 
 Result<EmitEvent> read_emit_line(std::string_view line) {

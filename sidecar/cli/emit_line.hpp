@@ -24,9 +24,9 @@ struct EmitEvent {
   std::uint64_t priority = 1;  ///< 0 low, 1 normal, 2 high
 };
 
-/// A time as RFC 3339 writes it, "2026-01-31T12:00:00.5Z" or with an offset as "+01:00", as
-/// nanoseconds since 1970; from then until 2553.
-Result<std::uint64_t> parse_time(std::string_view text);
+/// A date as RFC 3339 writes it, "2026-01-31T12:00:00.5Z" or with an offset as "+01:00", as
+/// nanoseconds since 1970; from 2000 until 2553.
+Result<std::uint64_t> parse_date(std::string_view text);
 
 /// One line of `outrider emit --stdin`: {"topic": TEXT, "data": ANYTHING}, and if wanted "time" and
 /// "at" (nanoseconds since 1970, or text as above), "id", "key", "trace" (text),

@@ -25,10 +25,15 @@ constexpr int connect_ms_max = 1000;
 /// this one, ZeroMQ tries again.
 constexpr int again_ms = 10;
 
+/// It is not the sidecar that is missing.
+constexpr const char* no_means =
+    "this process gets no descriptors or no threads for a connection: raise `ulimit -n`, "
+    "`ulimit -u` or `ulimit -v`";
+
 /// What connect() came to: 0, or an error; one that says nothing is 0 too.
 int connect_error(int family, const sockaddr* address, socklen_t bytes) {
   const int fd = ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return 0;
+  if (fd < 0) return errno;
   int error = ::connect(fd, address, bytes) == 0 ? 0 : errno;
   if (error == EINPROGRESS) {
     pollfd waiting{.fd = fd, .events = POLLOUT, .revents = 0};
@@ -42,7 +47,11 @@ int connect_error(int family, const sockaddr* address, socklen_t bytes) {
   return error == EAGAIN ? 0 : error;
 }
 
-std::string why_no_socket(const std::string& path) {
+std::string error_text(int error) {
+  return error == EMFILE ? no_means : std::generic_category().message(error);
+}
+
+std::string why_no_socket(const std::string& path, EndpointUse use) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path) return {};
@@ -53,13 +62,14 @@ std::string why_no_socket(const std::string& path) {
     case 0:
       return {};
     case ENOENT:
-      return "there is no socket; is the sidecar running, and does it listen there?";
+      return std::string("there is no socket; is the sidecar running, and does it listen there?") +
+             (use == EndpointUse::confirm ? " Only one with a [spool] confirms" : "");
     case ECONNREFUSED:
       return "nobody listens there any more; is the sidecar running?";
     case EACCES:
       return "permission denied; ingest.socket_group and ingest.socket_mode say who may";
     default:
-      return std::generic_category().message(error);
+      return error_text(error);
   }
 }
 
@@ -69,6 +79,7 @@ std::string why_no_host(const Endpoint& endpoint) {
   addrinfo* found = nullptr;
   const int failure =
       ::getaddrinfo(endpoint.host.c_str(), std::to_string(endpoint.port).c_str(), &hints, &found);
+  if (failure == EAI_SYSTEM) return error_text(errno);
   if (failure != 0) return "the host is not found: " + std::string(::gai_strerror(failure));
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, &::freeaddrinfo);
   int error = 0;
@@ -77,17 +88,17 @@ std::string why_no_host(const Endpoint& endpoint) {
     if (error == 0) return {};
   }
   if (error == ECONNREFUSED) return "nobody listens there; is the sidecar running?";
-  return std::generic_category().message(error);
+  return error_text(error);
 }
 
 }  // namespace
 
-std::string why_unreachable(const std::string& endpoint) {
+std::string why_unreachable(const std::string& endpoint, EndpointUse use) {
   const Result<Endpoint> parsed = parse_connect_endpoint(endpoint);
   if (!parsed.ok()) return {};
   switch (parsed.value().kind) {
     case Endpoint::Kind::ipc:
-      return why_no_socket(parsed.value().path);
+      return why_no_socket(parsed.value().path, use);
     case Endpoint::Kind::tcp:
       return why_no_host(parsed.value());
     case Endpoint::Kind::inproc:
@@ -106,17 +117,16 @@ std::string why_unfit(const std::string& endpoint, EndpointUse use) {
   const int nobody_wakes = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   const auto deadline =
       std::chrono::steady_clock::now() + std::chrono::milliseconds(connect_ms_max);
-  bool is_another = false;
-  if (nobody_wakes >= 0 && link.open()) {
-    while (!link.is_connected() && !link.is_given_up()) {
-      const long left_ms = sdk::left_ms(deadline);
-      if (left_ms == 0) break;
-      link.wait(nobody_wakes, false, left_ms);
-    }
-    is_another = link.is_given_up();
+  if (nobody_wakes < 0) return no_means;
+  const bool is_open = link.open();
+  while (is_open && !link.is_connected() && !link.is_given_up()) {
+    const long left_ms = sdk::left_ms(deadline);
+    if (left_ms == 0) break;
+    link.wait(nobody_wakes, false, left_ms);
   }
   ::close(nobody_wakes);
-  if (!is_another) return {};
+  if (!is_open) return no_means;
+  if (!link.is_given_up()) return {};
   return is_confirm ? "it is not a sidecar's ingest.confirm_endpoint; the one without --confirm "
                       "confirms nothing"
                     : "it is not a sidecar's ingest endpoint; ingest.confirm_endpoint is for "

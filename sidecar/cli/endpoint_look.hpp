@@ -13,11 +13,12 @@ namespace outrider::sidecar {
 /// The two endpoints of a sidecar, which are sockets of different kinds.
 enum class EndpointUse : std::uint8_t { ingest, confirm };
 
-/// Why events cannot get there now: nobody listens, or this user may not connect. Empty: somebody
-/// listens, or nobody knows.
-std::string why_unreachable(const std::string& endpoint);
+/// Why events cannot get there now: nobody listens, or this user or this process may not connect.
+/// Empty: somebody listens, or nobody knows.
+std::string why_unreachable(const std::string& endpoint, EndpointUse use);
 
-/// That it is another kind of socket who listens there. Empty: it is not, or nobody knows.
+/// That another kind of socket listens there, or that this process may not connect. Empty: neither,
+/// or nobody knows.
 std::string why_unfit(const std::string& endpoint, EndpointUse use);
 
 }  // namespace outrider::sidecar

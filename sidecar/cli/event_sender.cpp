@@ -144,10 +144,10 @@ std::string EventSender::last_refusal() const {
 }
 
 std::string EventSender::obstacle() {
-  std::string why = why_unreachable(options_.used_endpoint());
+  const EndpointUse use = options_.confirm ? EndpointUse::confirm : EndpointUse::ingest;
+  std::string why = why_unreachable(options_.used_endpoint(), use);
   if (!why.empty() || std::exchange(is_looked_at_, true)) return why;
-  return why_unfit(options_.used_endpoint(),
-                   options_.confirm ? EndpointUse::confirm : EndpointUse::ingest);
+  return why_unfit(options_.used_endpoint(), use);
 }
 
 }  // namespace outrider::sidecar

@@ -79,7 +79,7 @@ struct Attributes {
   std::string_view key{};                        ///< ordering key
   std::string_view trace{};                      ///< W3C traceparent
   std::chrono::system_clock::time_point time{};  ///< when it happened, if not now
-  std::chrono::system_clock::time_point at{};    ///< not to be delivered before
+  std::chrono::system_clock::time_point at{};    ///< not to be delivered before; 2000 or later
   std::chrono::milliseconds ttl{};               ///< not after time + ttl, or at + ttl; 0: for ever
   Priority priority = Priority::normal;
   std::chrono::milliseconds delay{};  ///< not to be delivered before now + delay; not beside `at`

@@ -118,7 +118,7 @@ typedef struct outrider_event {
   size_t key_bytes;
   const char* trace; /* W3C traceparent, at most 255 bytes */
   size_t trace_bytes;
-  uint64_t at_ns;     /* not before, since the Unix epoch */
+  uint64_t at_ns;     /* not before, since the Unix epoch; in the year 2000 or later, or 0 */
   uint64_t ttl_ms;    /* counted from the event's time, or from at_ns if later; 0: never */
   int32_t priority;   /* -1 low, 0 normal, 1 high */
   int32_t id_is_text; /* 0 or 1 */

@@ -28,14 +28,14 @@ TEST(EmitLine, HasATopicAndDataAndWhateverAnEventCanCarry) {
 
   const auto full = read_emit_line(
       R"({"data":null,"time":1769860800123456789,"id":"x1","key":"k","trace":"00-aa",)"
-      R"("at":"1970-01-01T00:00:01Z","ttl":5000,"pri":2,"topic":"t"})");
+      R"("at":"2000-01-01T00:00:01Z","ttl":5000,"pri":2,"topic":"t"})");
   ASSERT_TRUE(full.ok()) << full.error().message;
   EXPECT_EQ(hex(full.value().data), "c0");
   EXPECT_EQ(full.value().time_ns, 1769860800123456789U);
   EXPECT_EQ(full.value().id, "x1");
   EXPECT_EQ(full.value().key, "k");
   EXPECT_EQ(full.value().trace, "00-aa");
-  EXPECT_EQ(full.value().at_ns, 1'000'000'000U);
+  EXPECT_EQ(full.value().at_ns, 946'684'801'000'000'000U);
   EXPECT_EQ(full.value().ttl_ms, 5000U);
   EXPECT_EQ(full.value().priority, 2U);
 }

@@ -138,6 +138,42 @@ TEST(Emit, WithoutASidecarItSaysTheCauseAtOnce) {
   }
 }
 
+TEST(Emit, AProcessThatMayNotConnectDoesNotBlameTheSidecar) {
+  Receiver receiver;
+  const std::string no_others = "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; ";
+  for (const char* const descriptors : {"5", "10", "20"}) {
+    for (const bool confirm : {false, true}) {
+      std::vector<std::string> words = {
+          "sh",
+          "-c",
+          no_others + "ulimit -n " + descriptors + R"(; exec "$0" emit "$@")",
+          test::outrider_binary(),
+          confirm ? "--confirm-endpoint" : "--endpoint",
+          receiver.endpoint(),
+          "--timeout",
+          "1h",
+          "a.b",
+          "1"};
+      if (confirm) words.emplace_back("--confirm");
+      const auto finished = test::run(std::move(words));
+      EXPECT_EQ(finished.status, 1);
+      EXPECT_THAT(finished.err, HasSubstr("this process gets no descriptors or no threads"));
+    }
+  }
+}
+
+TEST(Emit, ADateThatTheSidecarWouldRefuseIsRefusedHere) {
+  Receiver receiver;
+  const auto finished =
+      emit({"--endpoint", receiver.endpoint(), "--at", "1999-12-31T23:59:59Z", "a.b", "1"});
+  EXPECT_EQ(finished.status, 2);
+  EXPECT_THAT(finished.err, HasSubstr("1999-12-31T23:59:59Z: is before the year 2000"));
+  const auto line = emit({"--endpoint", receiver.endpoint(), "--stdin"},
+                         R"({"topic":"a.b","data":1,"at":1767225600})");
+  EXPECT_EQ(line.status, 1);
+  EXPECT_THAT(line.err, HasSubstr("line 1: \"at\": is before the year 2000"));
+}
+
 TEST(Emit, WithoutASidecarOverTcpItSaysTheCauseAtOnceToo) {
   zmq::context_t context;
   zmq::socket_t socket(context, zmq::socket_type::pull);

@@ -475,12 +475,14 @@ TEST(Emit, OptionsThatCannotWorkAreRefused) {
 
 TEST_F(EmitTest, TimesThatCannotBeAreRefused) {
   const std::chrono::system_clock::time_point before_1970(-1h);
+  const std::chrono::system_clock::time_point before_2000(std::chrono::seconds(946684799));
   EXPECT_EQ(client.emit("t", 1, {.ttl = -1ms}), Status::bad_attributes);
   EXPECT_EQ(client.emit("t", 1, {.delay = -1ms}), Status::bad_attributes);
   EXPECT_EQ(client.emit("t", 1, {.time = before_1970}), Status::bad_attributes);
   EXPECT_EQ(client.emit("t", 1, {.at = before_1970}), Status::bad_attributes);
+  EXPECT_EQ(client.emit("t", 1, {.at = before_2000}), Status::bad_attributes);
   EXPECT_EQ(client.emit("t", 1, {.ttl = 0ms}), Status::ok) << "never expires";
-  EXPECT_EQ(client.stats().dropped[OUTRIDER_DROPPED_EVENT_ATTRIBUTES], 4U);
+  EXPECT_EQ(client.stats().dropped[OUTRIDER_DROPPED_EVENT_ATTRIBUTES], 5U);
 }
 
 }  // namespace
