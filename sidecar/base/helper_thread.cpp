@@ -41,7 +41,8 @@ struct HelperThread::State {
   }
 };
 
-HelperThread::HelperThread(const char* name) : state_(std::make_shared<State>()) {
+HelperThread::HelperThread(const char* name, std::chrono::milliseconds wait_max)
+    : state_(std::make_shared<State>()), wait_max_(wait_max) {
   state_->name = name;
 }
 
@@ -80,7 +81,7 @@ bool HelperThread::run(Job job) {
   state_->jobs.push_back(std::move(job));
   state_->has_work.notify_one();
   if (!was_idle) return true;
-  state_->is_idle.wait_for(lock, wait_max, [this] { return state_->is_done(); });
+  state_->is_idle.wait_for(lock, wait_max_, [this] { return state_->is_done(); });
   return true;
 }
 

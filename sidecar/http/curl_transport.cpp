@@ -4,7 +4,6 @@
 #include <utility>
 #include <vector>
 
-#include "sidecar/base/helper_thread.hpp"
 #include "sidecar/deliver/outcome.hpp"
 #include "sidecar/http/address_health.hpp"
 #include "sidecar/http/credentials.hpp"
@@ -113,11 +112,11 @@ void CurlTransport::collect(const Now& now, std::vector<Completion>& completions
 
 }  // namespace
 
-CurlDriver::CurlDriver(Reactor& reactor)
+CurlDriver::CurlDriver(Reactor& reactor, std::chrono::milliseconds file_wait_max)
     : multi_(std::make_unique<CurlMulti>(reactor)),
       guarded_multi_(std::make_unique<CurlMulti>(reactor)),
       trust_stores_(std::make_shared<TrustStores>()),
-      files_(std::make_unique<HelperThread>()),
+      files_(std::make_unique<HelperThread>("files", file_wait_max)),
       seeds_(system_seed()) {}
 
 CurlDriver::~CurlDriver() = default;

@@ -52,6 +52,7 @@
 
 #include <memory>
 
+#include "sidecar/base/helper_thread.hpp"
 #include "sidecar/base/log.hpp"
 #include "sidecar/base/random.hpp"
 #include "sidecar/base/reactor.hpp"
@@ -62,12 +63,13 @@
 namespace outrider::sidecar {
 
 class CurlMulti;
-class HelperThread;
 class TrustStores;
 
 class CurlDriver {
  public:
-  explicit CurlDriver(Reactor& reactor);
+  /// `file_wait_max`: how long a request waits for a look at the files of its credentials.
+  explicit CurlDriver(Reactor& reactor,
+                      std::chrono::milliseconds file_wait_max = HelperThread::default_wait_max);
   ~CurlDriver();
   CurlDriver(const CurlDriver&) = delete;
   CurlDriver& operator=(const CurlDriver&) = delete;

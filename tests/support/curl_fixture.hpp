@@ -112,7 +112,8 @@ class CurlFixture : public testing::Test {
   MemoryLog log_;
   sidecar::Duration later_{};  ///< by how much starts are ahead, so that files are looked at again
   sidecar::Reactor reactor_;
-  sidecar::CurlDriver driver_{reactor_};
+  /// Files that have changed are seen by the next request, however busy the machine is.
+  sidecar::CurlDriver driver_{reactor_, std::chrono::seconds(20)};
   std::unique_ptr<sidecar::Transport> transport_;
   std::vector<sidecar::Completion> done_;
 };

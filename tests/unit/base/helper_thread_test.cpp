@@ -25,14 +25,18 @@ TEST(HelperThread, RunsJobsInTheirOrder) {
 TEST(HelperThread, AJobThatHangsHoldsUpNeitherTheCallerNorTheEnd) {
   const auto go_on = std::make_shared<std::promise<void>>();
   const auto has_ended = std::make_shared<std::promise<void>>();
+  const auto has_begun = std::make_shared<std::promise<void>>();
   auto ended = has_ended->get_future();
+  auto begun = has_begun->get_future();
   {
     HelperThread helper;
-    EXPECT_TRUE(helper.run([go_on, has_ended] {
+    EXPECT_TRUE(helper.run([go_on, has_begun, has_ended] {
+      has_begun->set_value();
       go_on->get_future().wait();
       has_ended->set_value();
     }));
     EXPECT_TRUE(helper.run([] {})) << "it has returned though the first one hangs";
+    begun.wait();  // what has not begun when the helper ends never does
     EXPECT_FALSE(helper.wait_until(std::chrono::steady_clock::now()));
   }
   go_on->set_value();
