@@ -108,8 +108,10 @@ std::optional<Finding> lock_trouble(const std::string& path) {
   }
   const int error = try_to_open(name, O_RDWR | O_NOFOLLOW);
   if (error == 0) return std::nullopt;
-  return Finding{Kind::error, "cannot open " + name + ": " + reason(error) + "; it was left by " +
-                                  "another user than " + this_user() + ": remove it"};
+  return Finding{Kind::error,
+                 "cannot open " + name + ": " + reason(error) +
+                     "; it belongs to another user than " + this_user() +
+                     ": stop the sidecar of that one if it runs, else remove the file"};
 }
 
 /// 0 if somebody accepts connections there, else the errno that connect() gave.

@@ -170,11 +170,6 @@ Result<std::unique_ptr<Certificate>> prepare_certificate(const SinkOptions& opti
                          ? Certificate::make_self_signed()
                          : Certificate::read(options.cert_file, options.key_file);
   if (!certificate.ok()) return certificate.error();
-  if (!options.cert_out.empty()) {
-    if (Status written = certificate.value().write(options.cert_out); !written.ok()) {
-      return written.error();
-    }
-  }
   return std::make_unique<Certificate>(std::move(certificate.value()));
 }
 
@@ -252,8 +247,13 @@ int sink_command(const std::vector<std::string>& arguments) {
   const auto server = SinkServer::listen(
       options.host, options.port, certificate.value().get(),
       [&](const SinkRequest& request) { return handle(request, options, tally); });
-  if (!server.ok()) {
-    print_error(table, server.error().message);
+  ready = server.ok() ? Status(Nothing{}) : server.error();
+  // Not before: another sink may listen there, and its clients may trust the file that is there.
+  if (ready.ok() && !options.cert_out.empty()) {
+    ready = certificate.value()->write(options.cert_out);
+  }
+  if (!ready.ok()) {
+    print_error(table, ready.error().message);
     return exit_failed;
   }
 

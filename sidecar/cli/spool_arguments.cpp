@@ -30,7 +30,10 @@ std::optional<int> read_spool_arguments(const ArgumentTable& table,
   if (choice.config_file.empty()) return std::nullopt;
   const LoadResult result = load_config(choice.config_file);
   for (const Error& error : result.errors) print_errors(error.message + "\n");
-  if (!result.ok()) return exit_usage;
+  if (!result.ok()) {
+    print_error(table, "the spool can be had without the configuration: --spool PATH");
+    return exit_usage;
+  }
   const Config& config = result.loaded.config;
   choice.path = config.spool.path;
   if (choice.path.empty()) {

@@ -25,7 +25,7 @@ std::string dead_text(const DestinationInfo& destination) {
   return text;
 }
 
-/// The name of a schedule, which has no blanks, and what its last run was of.
+/// The name of a schedule, which has no blanks, and what it made its runs of.
 std::pair<std::string, std::string> parts_of(const ScheduleMark& mark) {
   const std::size_t end = std::min(mark.name.find(' '), mark.name.size());
   return {mark.name.substr(0, end), mark.name.substr(std::min(end + 1, mark.name.size()))};
@@ -58,7 +58,7 @@ std::string info_text(const SpoolInfo& info, const SpoolChoice& choice, bool is_
   }
   text += "\n" + destinations.text();
   if (info.schedules.empty()) return text;
-  TextTable schedules({"schedule", "last run", "of"});
+  TextTable schedules({"schedule", "runs made until", "of"});
   for (const ScheduleMark& mark : info.schedules) {
     const auto [name, made_for] = parts_of(mark);
     schedules.add({name, short_time(mark.last_ns), made_for});

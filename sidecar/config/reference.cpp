@@ -16,8 +16,8 @@ constexpr std::string_view page_head = R"(# Configuration
 One file, given as `--config FILE`. `outrider check --config FILE` explains every effective setting
 and where it comes from, and names every error with its line.
 
-* A section is `[ingest]`, `[destination.NAME]`, `[schedule.NAME]`, `[shutdown]` or `[log]`; a
-  setting is `key = value`. Blanks around keys and values are cut off.
+* A section is `[ingest]`, `[destination.NAME]`, `[spool]`, `[schedule.NAME]`, `[shutdown]` or
+  `[log]`; a setting is `key = value`. Blanks around keys and values are cut off.
 * A comment has a line of its own that begins with `#` or `;`. Anywhere else these two, `=`, quotes
   and any other character are part of the value. Nothing in a value is expanded: no environment
   variables, no escapes.

@@ -488,7 +488,10 @@ std::string CurlRequest::explain(CURLcode code) const {
     case CURLE_PEER_FAILED_VERIFICATION:
       return "certificate of " + peer + " not trusted: " + reason;
     case CURLE_SSL_CONNECT_ERROR:
-      return "TLS handshake with " + peer + " failed: " + reason;
+      return "TLS handshake with " + peer + " failed: " + reason +
+             (reason.find("wrong version number") == std::string::npos
+                  ? ""
+                  : "; does it speak http, and not https?");
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
     case CURLE_GOT_NOTHING:
