@@ -52,6 +52,7 @@ class SystemDisk final : public Disk {
     ::close(fd);
     if (!is_file) return Error{"the spool " + path + " is not a file"};
     if (!is_ours) return Error{"cannot give the spool " + path + " the mode 0600: " + reason()};
+    sync_folder(path);
     return Nothing{};
   }
 

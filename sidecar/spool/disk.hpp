@@ -31,7 +31,7 @@ class Disk {
   /// must be there.
   virtual Status lock(const std::string& path) = 0;
 
-  /// Makes the database's file with mode 0600 if there is none.
+  /// Makes the database's file with mode 0600 if there is none; its name is safe then.
   virtual Status prepare(const std::string& path) = 0;
 
   /// Bytes that this process may still write to the folder of `path`.

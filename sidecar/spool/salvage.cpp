@@ -46,20 +46,32 @@ struct Table {
   const char* key;         ///< a whole number
   const char* second_key;  ///< likewise; or null
   int columns;
+  /// Of its columns from `first` on: whether the row is what was written. Null: nothing tells.
+  bool (*is_intact)(const Statement& row, int first);
 };
 constexpr std::array integer_keyed = {
-    Table{"destination", "id", nullptr, 6},
-    Table{"block", "id", nullptr, 6},
-    Table{"settled", "block", nullptr, 3},
-    Table{"scheduled", "due_ns", "id", 5},
-    Table{"dead", "id", nullptr, 11},
-    Table{"damaged", "id", nullptr, 4},
-    Table{"returned", "destination", nullptr, 3},
+    Table{"destination", "id", nullptr, 6, nullptr},
+    Table{"block", "id", nullptr, 6,
+          [](const Statement& row, int first) {
+            const proto::ByteView records = row.bytes(first + 5);
+            return checksum(records) == row.number(first + 4) &&
+                   is_sound(records, static_cast<std::uint32_t>(row.number(first + 2)));
+          }},
+    Table{"settled", "block", nullptr, 3, nullptr},
+    Table{"scheduled", "due_ns", "id", 5,
+          [](const Statement& row, int first) {
+            const proto::ByteView record = row.bytes(first + 4);
+            return checksum(record) == row.number(first + 3) && is_sound(record, 1);
+          }},
+    Table{"dead", "id", nullptr, 11,
+          [](const Statement& row, int first) { return is_sound(row.bytes(first + 10), 1); }},
+    Table{"damaged", "id", nullptr, 4, nullptr},
+    Table{"returned", "destination", nullptr, 3, nullptr},
 };
 /// Their keys leave no gaps to jump over: they are read up to the first error.
 constexpr std::array others = {
-    Table{"client", nullptr, nullptr, 4},
-    Table{"schedule", nullptr, nullptr, 2},
+    Table{"client", nullptr, nullptr, 4, nullptr},
+    Table{"schedule", nullptr, nullptr, 2, nullptr},
 };
 
 class Copier {
@@ -113,7 +125,11 @@ class Copier {
   }
 
   /// `first`: the column of the row that is the table's first.
-  void copy_row(Statement& row, int first, Statement& write, const Table& table) {
+  void copy_row(const Statement& row, int first, Statement& write, const Table& table) {
+    if (table.is_intact != nullptr && !table.is_intact(row, first)) {
+      ++salvaged_.unreadable;
+      return;
+    }
     for (int i = 0; i < table.columns; ++i) write.bind_column(i + 1, row, first + i);
     write.run();
     if (++rows_ % commit_rows != 0) return;

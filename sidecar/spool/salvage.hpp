@@ -2,7 +2,8 @@
 //
 // Used by StoreKeeper. It goes through each table by its key and steps over what cannot be read,
 // in ever larger steps, so that it ends in any case; blocks and scheduled events are kept only if
-// their checksum is right. The damaged files are renamed and never deleted.
+// their checksum is right, dead letters if they are whole. The damaged files are renamed and never
+// deleted.
 //
 // A crash at any point is harmless: the copy is made beside the damaged spool, gets a name that
 // says that it is whole, and only then takes the other's place; finish_replacement() at the next

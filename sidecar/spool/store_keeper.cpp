@@ -60,6 +60,7 @@ void StoreKeeper::open(const Now& now) {
       prepare_log();
       take_reserve();
       store_->database().wait_for_locks(lock_wait);
+      is_state_told_ = true;
       return;
     } catch (const std::exception& error) {
       store_.reset();
@@ -97,8 +98,8 @@ void StoreKeeper::read_state() {
   destinations_.clear();
   for (const std::string& lane : settings_.lanes)
     destinations_.push_back(store_->destination(lane));
-  // What a person had put back is among the totals.
-  store_->take_returned();
+  // What a person had put back is among the totals, which are told once.
+  if (!is_state_told_) store_->take_returned();
   if (used_ids_) store_->use_ids_beyond(*used_ids_);
   store_->commit();
   state_ = {};

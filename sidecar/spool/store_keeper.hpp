@@ -16,8 +16,8 @@
 //   - The reserve lies on the disk, as large as the log may become, or was given back for what
 //     makes room: a spool on a full disk opens, and lets go what is settled.
 //   - Ids of blocks that were given out in this run are not given out again, whatever was lost.
-//   - What is told of the disk (state) is read anew by every opening, the first one and each after
-//     damage, by the same lines.
+//   - What is told of the disk (state) is what the first opening read; later ones, after damage,
+//     leave what has changed since to be noticed by the next group.
 #pragma once
 
 #include <algorithm>
@@ -142,6 +142,7 @@ class StoreKeeper {
   FileMark file_;             ///< the database that is open
   std::optional<FileMark> log_file_;
   bool is_in_trouble_ = false;
+  bool is_state_told_ = false;   ///< by the first opening
   bool is_damage_told_ = false;  ///< and it is not replaced yet
   /// What was written to it unsynced may never become safe; also by the process before this one.
   bool is_log_in_doubt_ = true;

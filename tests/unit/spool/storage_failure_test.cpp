@@ -187,6 +187,51 @@ TEST_F(StorageFailureTest, ADamagedSpoolIsSetAsideAndWhatCanBeReadIsKept) {
   EXPECT_GE(set_aside, 1);
 }
 
+TEST_F(StorageFailureTest, WhatWasPutBackJustBeforeDamageIsToldAfterIt) {
+  Question group;
+  group.dead.push_back(
+      {0, DeadReason::refused, 0, 1, 1, clock.now().wall_ns(), "", stored_record(1)});
+  ask(std::move(group));
+  forget_pages();
+  {
+    Store store(Database(spool_path, OpenMode::read_write, twin.vfs_name()));
+    store.begin(true);
+    EXPECT_TRUE(store.put_back_dead(store.database().number("SELECT id FROM dead"), clock.now()));
+    store.commit();
+  }
+  damage(twin, "client");
+  EXPECT_EQ(ask(frame(1, 2))->returned.size(), 1U);
+  EXPECT_EQ(log.count("the damaged spool was set aside"), 1);
+}
+
+TEST_F(StorageFailureTest, OnlyWhatIsWhatWasWrittenIsCopied) {
+  const std::uint64_t now_ns = clock.now().wall_ns();
+  Question group;
+  for (const std::uint64_t number : {1U, 2U}) {
+    group.dead.push_back({0, DeadReason::refused, 0, 1, 1, now_ns, "", stored_record(number)});
+    group.spilled.push_back(add_bytes(group, 0, number + 2, now_ns + 10'000'000'000));
+  }
+  ask(std::move(group));
+  fill(2);
+  agent.reset();
+  {
+    Database database(spool_path, OpenMode::read_write, twin.vfs_name());
+    for (const char* table : {"block", "scheduled"}) {
+      database.execute(std::string("UPDATE ") + table +
+                       " SET crc=crc+1 WHERE id=(SELECT min(id) FROM " + table + ")");
+    }
+    database.execute("UPDATE dead SET record=x'00' WHERE id=(SELECT min(id) FROM dead)");
+  }
+  damage(twin, "client");
+  open();
+  ask(frame(1, 9));
+  auto audit = tables()["audit"];
+  EXPECT_EQ(numbers_of(audit.waiting), (Numbers64{2, 9}));
+  EXPECT_EQ(numbers_of(audit.scheduled), (Numbers64{4}));
+  EXPECT_EQ(numbers_of(audit.dead), (Numbers64{2}));
+  EXPECT_EQ(log.count("unreadable=4"), 1) << "and the page of the clients";
+}
+
 TEST_F(StorageFailureTest, ADamagedSpoolStaysWhereItIsWhileNoFileCanBeOpenedForTheCopy) {
   Numbers64 expected = fill(300);
   agent.reset();
