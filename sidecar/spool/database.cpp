@@ -85,6 +85,7 @@ StorageTrouble SqliteError::trouble() const {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
     case SQLITE_FORMAT:
+    case SQLITE_CONSTRAINT:  // what is given out once is there already
       return StorageTrouble::damaged;
     default:
       return StorageTrouble::failing;

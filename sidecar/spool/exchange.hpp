@@ -114,6 +114,7 @@ struct ReadRequest {
   LaneIndex lane = 0;
   BlockId after = 0;
   std::uint64_t bytes_max = 0;
+  bool is_doubted = false;  ///< what was read before is not what was known: look at everything anew
 };
 
 struct ReadAnswer {

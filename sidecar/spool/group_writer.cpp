@@ -152,7 +152,9 @@ void GroupWriter::note_returned(Reply& answer) {
 ReadAnswer GroupWriter::read(const ReadRequest& request, const Now& now) {
   const DestinationId destination = keeper_.destination(request.lane);
   Store& store = keeper_.store();
+  if (request.is_doubted) keeper_.count_anew();
   ReadBlocks read = store.read(destination, request);
+  if (read.is_settled_wrong) keeper_.count_anew();
   ReadAnswer answer;
   answer.blocks = std::move(read.blocks);
   answer.is_end = read.is_end;

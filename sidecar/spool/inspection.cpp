@@ -354,7 +354,7 @@ std::optional<Removed> count_destination(Database& database, const std::string& 
   Statement find(database,
                  "SELECT events, scheduled_events, "
                  "(SELECT count(*) FROM dead WHERE dead.destination=destination.id) "
-                 "FROM destination WHERE name=?");
+                 "FROM destination NOT INDEXED WHERE name=?");
   find.bind(1, std::string_view(name));
   const StatementReset reset(find);
   if (!find.step()) return std::nullopt;
@@ -382,9 +382,10 @@ void remove_rows(Store& store, const std::string& select,
 }  // namespace
 
 void remove_destination(Store& store, const std::string& name) {
-  store.begin(false);
-  const DestinationId destination = store.destination(name);
-  store.commit();
+  const auto known = store.destinations();
+  const auto found = std::ranges::find(known, name, [](const auto& row) { return row.second.name; });
+  if (found == known.end()) return;
+  const DestinationId destination = found->first;
   const std::string whose = " WHERE destination=" + std::to_string(destination);
   remove_rows(store,
               "SELECT b.id, b.events, b.records, s.events FROM block b LEFT JOIN settled s "

@@ -108,7 +108,7 @@ void LaneOrder::take_front(const Amount& stored) {
 
 void LaneOrder::take_stored(Block block) {
   const Amount amount{block.events, block.records.size()};
-  const bool is_next = at(Place::unread).events == 0 && !is_reading_;
+  const bool is_next = at(Place::unread).events == 0 && !is_reading_ && !is_in_doubt_;
   const bool may_overtake = is_fresh_first_ && read_early_.size() < early_max;
   const bool has_room = arrived_memory_ + amount.bytes <= read_ahead_bytes_max;
   if (is_closed_ || !has_room || !(is_next || may_overtake)) {
@@ -135,10 +135,12 @@ void LaneOrder::take_stored(Block block) {
 // From disk ---------------------------------------------------------------------------------------
 
 std::optional<ReadRequest> LaneOrder::begin_read(LaneIndex lane) {
-  if (is_reading_ || is_closed_ || at(Place::unread).events == 0) return std::nullopt;
+  if (is_reading_ || is_closed_) return std::nullopt;
+  if (at(Place::unread).events == 0 && !is_in_doubt_) return std::nullopt;
   if (arrived_memory_ >= read_ahead_bytes_max) return std::nullopt;
   is_reading_ = true;
-  return ReadRequest{lane, read_up_to_, read_ahead_bytes_max - arrived_memory_};
+  return ReadRequest{lane, read_up_to_, read_ahead_bytes_max - arrived_memory_,
+                     is_in_doubt_ && read_up_to_ == INT64_MIN};
 }
 
 LaneOrder::Surprise LaneOrder::take_read(ReadAnswer answer) {
@@ -153,7 +155,7 @@ LaneOrder::Surprise LaneOrder::take_read(ReadAnswer answer) {
   }
   for (Block& block : answer.blocks) {
     read_up_to_ = std::max(read_up_to_, block.id);
-    if (read_early_.erase(block.id) > 0) continue;
+    if (read_early_.erase(block.id) > 0 || (is_in_doubt_ && is_in_memory(block.id))) continue;
     const Amount amount = unsettled_of(block);
     const std::uint64_t known = at(Place::unread).events;
     if (amount.events > known) surprise.found += amount.events - known;
@@ -163,11 +165,26 @@ LaneOrder::Surprise LaneOrder::take_read(ReadAnswer answer) {
   }
   skip_settled();
   read_early_.erase(read_early_.begin(), read_early_.upper_bound(read_up_to_));
-  // What should be there and is not has gone with a damaged database.
+  const bool was_in_doubt = is_in_doubt_;
   const std::uint64_t unread = at(Place::unread).events;
-  surprise.missing = answer.is_end ? unread : std::min(answer.damaged_events, unread);
+  surprise.missing = std::min(answer.damaged_events, unread);
+  if (answer.is_end) is_in_doubt_ = false;
+  if (answer.is_end && was_in_doubt) surprise.missing = unread;
   remove(Place::unread, {surprise.missing, 0});
+  const bool is_odd = surprise.found > 0 || (answer.is_end && unread > surprise.missing);
+  if (is_odd && !was_in_doubt) begin_anew();
   return surprise;
+}
+
+void LaneOrder::begin_anew() {
+  is_in_doubt_ = true;
+  read_up_to_ = INT64_MIN;
+}
+
+bool LaneOrder::is_in_memory(BlockId block) const {
+  return open_.contains(block) ||
+         std::any_of(arrived_.begin(), arrived_.end(),
+                     [block](const Block& other) { return other.id == block; });
 }
 
 proto::ByteView LaneOrder::next() const {

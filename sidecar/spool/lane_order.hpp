@@ -16,7 +16,9 @@
 //    `read_early_`, have been in memory; all others are unread. So a block that was stored just now
 //    may come at once if nothing is unread, or if what is fresh overtakes.
 // 3. Each block in `arrived_` has an event that is neither settled nor taken.
-// 4. A block is open from its first event that is taken until the last of its events is settled.
+// 4. When there are other events on disk than were known, everything is read once more from the
+//    beginning, with what the storage thread keeps made anew; what is missing then is gone.
+// 5. A block is open from its first event that is taken until the last of its events is settled.
 #pragma once
 
 #include <array>
@@ -150,6 +152,8 @@ class LaneOrder {
   void take_stored(Block block);
   void take_front(const Amount& stored);
   Surprise take_read(ReadAnswer answer);
+  void begin_anew();
+  bool is_in_memory(BlockId block) const;
   void skip_settled();
 
   bool is_fresh_first_;
@@ -158,6 +162,7 @@ class LaneOrder {
   BlockId read_up_to_ = INT64_MIN;
   std::set<BlockId> read_early_;  ///< beyond read_up_to_
   bool is_reading_ = false;
+  bool is_in_doubt_ = false;
   bool is_closed_ = false;
 
   std::deque<Block> arrived_;

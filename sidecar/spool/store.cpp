@@ -30,6 +30,8 @@ constexpr std::int64_t our_application_id = 0x4f757472;  // "Outr"
 constexpr std::int64_t schema_version = 1;
 /// Leaves room in front: what a stop puts back gets lower ids.
 constexpr std::int64_t first_block = std::int64_t{1} << 40U;
+/// A hash has this bit and lower ones: six bytes on disk.
+constexpr DestinationId hashed_ids = DestinationId{1} << 46U;
 constexpr std::size_t windows_cached_max = 1024;
 constexpr std::size_t newest_clients_max = 16'384;
 /// To look for silent clients takes a walk through all.
@@ -179,28 +181,55 @@ void Store::write_totals() {
 
 // Destinations ------------------------------------------------------------------------------------
 
-DestinationId Store::destination(const std::string& name) {
-  Statement find(database_, "SELECT id FROM destination WHERE name=?");
-  find.bind(1, std::string_view(name));
-  {
-    const StatementReset reset(find);
-    if (find.step()) return find.number(0);
-  }
-  Statement insert(database_, "INSERT INTO destination(name) VALUES(?)");
-  insert.bind(1, std::string_view(name)).run();
-  return database_.number("SELECT last_insert_rowid()");
+DestinationId destination_id(std::string_view name) {
+  std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
+  for (const char c : name) hash = (hash ^ static_cast<std::uint8_t>(c)) * 0x100000001b3;
+  return hashed_ids | static_cast<DestinationId>((hash ^ hash >> 32U) & (hashed_ids - 1));
 }
 
-std::map<std::string, std::pair<DestinationId, StoredTotals>> Store::destinations() {
-  std::map<std::string, std::pair<DestinationId, StoredTotals>> found;
+DestinationId Store::destination(const std::string& name) {
+  const DestinationId id = destination_id(name);
+  bool is_damaged = false;
+  {
+    Statement find(database_, "SELECT name FROM destination WHERE id=?");
+    find.bind(1, id);
+    const StatementReset reset(find);
+    is_damaged = find.step();
+    if (is_damaged && find.text(0) == name) return id;
+  }
+  // By the table, for the index may be what is damaged.
+  Statement namesake(database_, "SELECT id FROM destination NOT INDEXED WHERE name=?");
+  namesake.bind(1, std::string_view(name));
+  while (namesake.step()) {
+    const DestinationId other = namesake.number(0);
+    if (other < hashed_ids && !is_damaged) {
+      namesake.reset();
+      return other;
+    }
+    is_damaged = true;
+  }
+  if (is_damaged) {
+    database_.execute("REINDEX destination");
+    Statement rename(database_, "UPDATE destination SET name='recovered-' || id WHERE name=?");
+    rename.bind(1, std::string_view(name)).run();
+  }
+  Statement insert(database_,
+                   "INSERT INTO destination(id, name) VALUES(?1,?2) "
+                   "ON CONFLICT(id) DO UPDATE SET name=?2");
+  insert.bind(1, id).bind(2, std::string_view(name)).run();
+  return id;
+}
+
+std::map<DestinationId, Store::Destination> Store::destinations() {
+  std::map<DestinationId, Destination> found;
   Statement all(database_,
-                "SELECT name, id, events, bytes, scheduled_events, scheduled_bytes "
-                "FROM destination");
+                "SELECT id, name, events, bytes, scheduled_events, scheduled_bytes "
+                "FROM destination NOT INDEXED");
   const auto count = [&all](int column) {
     return static_cast<std::uint64_t>(std::max<std::int64_t>(all.number(column), 0));
   };
   while (all.step()) {
-    found[std::string(all.text(0))] = {all.number(1), {count(2), count(3), count(4), count(5)}};
+    found[all.number(0)] = {std::string(all.text(1)), {count(2), count(3), count(4), count(5)}};
   }
   return found;
 }
@@ -289,7 +318,11 @@ ReadBlocks Store::read(DestinationId destination, const ReadRequest& request) {
     }
     block.records.assign(records.begin(), records.end());
     const proto::ByteView settled = read.bytes(5);
-    block.settled.assign(settled.begin(), settled.end());
+    if (is_settled_sound(records, settled, read.number(6))) {
+      block.settled.assign(settled.begin(), settled.end());
+    } else {
+      result.is_settled_wrong = true;
+    }
     bytes += block.records.size();
     result.blocks.push_back(std::move(block));
   }
@@ -519,6 +552,11 @@ SettledPart settled_part(proto::ByteView records, proto::ByteView settled) {
     records = records.subspan(record_bytes);
   }
   return part;
+}
+
+bool is_settled_sound(proto::ByteView records, proto::ByteView settled, std::int64_t bytes) {
+  const SettledPart part = settled_part(records, settled);
+  return part.bytes == bytes && part.events == count_bits(settled);
 }
 
 std::uint32_t count_bits(proto::ByteView bits) {

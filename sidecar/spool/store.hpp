@@ -22,7 +22,10 @@
 
 namespace outrider::sidecar {
 
+/// A hash of its name, so that a name which is damaged or lost is told by whoever knows it, and
+/// with it the rows of its events. Spools of old counted from 1.
 using DestinationId = std::int64_t;
+DestinationId destination_id(std::string_view name);
 
 /// What a destination has on disk.
 struct StoredTotals {
@@ -54,6 +57,7 @@ struct BlockIds {
 struct ReadBlocks {
   std::vector<Block> blocks;
   std::vector<BlockId> damaged;
+  bool is_settled_wrong = false;  ///< of some of them; all their events count as not settled
   bool is_end = false;
 };
 
@@ -101,9 +105,14 @@ class Store {
 
   // Destinations ----------------------------------------------------------------------------------
 
-  /// The id of a destination; a new one if it has none yet. Inside of a transaction.
+  struct Destination {
+    std::string name;
+    StoredTotals totals;
+  };
+  /// The id of a destination; a new one if it has none yet. Its name is mended. Inside of a
+  /// transaction.
   DestinationId destination(const std::string& name);
-  std::map<std::string, std::pair<DestinationId, StoredTotals>> destinations();
+  std::map<DestinationId, Destination> destinations();
 
   // Events ----------------------------------------------------------------------------------------
 
@@ -149,7 +158,12 @@ class Store {
 
   // Repair ----------------------------------------------------------------------------------------
 
-  /// Works out all totals and counters from what there is; for a copy of a damaged spool.
+  /// What shows without counting: totals and counters are not those of what there is.
+  bool has_wrong_totals();
+  /// Makes all indexes anew, and then settle_accounts(). Inside of a transaction.
+  void count_anew();
+  /// Works out all totals and counters from what there is; finds an owner for each row, and removes
+  /// what says wrongly which events are done: those are sent again. Inside of a transaction.
   void settle_accounts();
   /// Ids between these have been used, and are not given out again. Inside of a transaction.
   BlockIds block_ids() const { return {counters_.front_block, counters_.next_block}; }
@@ -187,6 +201,8 @@ class Store {
     std::int64_t scheduled_bytes = 0;
   };
 
+  void adopt_strays();
+  void settle_parts();
   void make_tables();
   void write_totals();
   void note_new_client(const ClientId& client);
@@ -220,6 +236,8 @@ struct SettledPart {
   std::int64_t bytes = 0;
 };
 SettledPart settled_part(proto::ByteView records, proto::ByteView settled);
+/// What stands beside the bits is their checksum: the bytes of the records that they name.
+bool is_settled_sound(proto::ByteView records, proto::ByteView settled, std::int64_t bytes);
 
 /// Bits of a bitmap that are set.
 std::uint32_t count_bits(proto::ByteView bits);

@@ -1,5 +1,6 @@
 // What keeps the database in shape: its size, and its accounts after damage.
 #include <algorithm>
+#include <bit>
 
 #include "sidecar/base/record.hpp"
 #include "sidecar/spool/store.hpp"
@@ -50,10 +51,36 @@ std::uint64_t Store::used_bytes() {
   return pages * page_bytes - std::min(pages * page_bytes, others);
 }
 
+bool Store::has_wrong_totals() {
+  return database_.number(R"(
+WITH RECURSIVE owner(id) AS (SELECT min(destination) FROM block UNION ALL
+  SELECT (SELECT min(destination) FROM block WHERE destination>owner.id) FROM owner
+  WHERE owner.id IS NOT NULL)
+SELECT EXISTS(SELECT 1 FROM owner WHERE id NOT IN (SELECT id FROM destination))
+  OR EXISTS(SELECT id, name FROM destination NOT INDEXED
+    EXCEPT SELECT id, name FROM destination INDEXED BY sqlite_autoindex_destination_1)
+  OR EXISTS(SELECT 1 FROM destination d WHERE min(events, bytes, scheduled_events, scheduled_bytes)<0
+    OR (events>0)<>EXISTS(SELECT 1 FROM block b WHERE b.destination=d.id)
+    OR (events>0)<>(bytes>0) OR (scheduled_events>0)<>(scheduled_bytes>0))
+  OR (SELECT coalesce(max(scheduled_events),0)>0 FROM destination)<>EXISTS(SELECT 1 FROM scheduled)
+  OR EXISTS(SELECT 1 FROM counters WHERE
+    next_block<=(SELECT coalesce(max(id),0) FROM block)
+    OR front_block>(SELECT coalesce(min(id),next_block) FROM block)
+    OR next_row<=(SELECT coalesce(max(id),0) FROM dead)
+    OR (dead_events>0)<>EXISTS(SELECT 1 FROM dead) OR (dead_events>0)<>(dead_bytes>0))
+)") != 0;
+}
+
+void Store::count_anew() {
+  database_.execute("REINDEX");
+  settle_accounts();
+}
+
 void Store::settle_accounts() {
   deltas_.clear();
+  database_.execute("DELETE FROM settled WHERE block NOT IN (SELECT id FROM block)");
+  adopt_strays();
   database_.execute(R"(
-DELETE FROM settled WHERE block NOT IN (SELECT id FROM block);
 INSERT OR IGNORE INTO destination(id, name) SELECT destination, 'recovered-' || destination FROM
   (SELECT destination FROM block UNION SELECT destination FROM scheduled
    UNION SELECT destination FROM dead);
@@ -64,15 +91,10 @@ UPDATE destination SET
   scheduled_events=(SELECT count(*) FROM scheduled s WHERE s.destination=destination.id),
   scheduled_bytes=(SELECT coalesce(sum(length(s.record)),0) FROM scheduled s
                    WHERE s.destination=destination.id);
+DELETE FROM destination WHERE name='recovered-' || id AND events+scheduled_events=0
+  AND id NOT IN (SELECT destination FROM dead);
 )");
-  Statement partly(database_,
-                   "SELECT b.destination, s.events, s.bytes FROM settled s "
-                   "JOIN block b ON b.id=s.block");
-  while (partly.step()) {
-    Delta& delta = deltas_[partly.number(0)];
-    delta.events -= count_bits(partly.bytes(1));
-    delta.bytes -= partly.number(2);
-  }
+  settle_parts();
   const auto number = [this](const char* sql) { return database_.number(sql); };
   counters_.next_block =
       std::max(counters_.next_block, number("SELECT coalesce(max(id),0)+1 FROM block"));
@@ -84,6 +106,47 @@ UPDATE destination SET
   counters_.dead_bytes =
       number("SELECT coalesce(sum(length(record)+length(CAST(answer AS BLOB))),0) FROM dead");
   counters_.clients = number("SELECT count(*) FROM client");
+}
+
+/// Rows that name nobody are those of the one whose id differs in one bit.
+void Store::adopt_strays() {
+  std::vector<std::pair<DestinationId, DestinationId>> found;
+  const auto known = destinations();
+  Statement strays(database_,
+                   "SELECT destination FROM block UNION SELECT destination FROM scheduled "
+                   "UNION SELECT destination FROM dead EXCEPT SELECT id FROM destination");
+  while (strays.step()) {
+    for (const auto& [id, destination] : known) {
+      const bool is_near = std::popcount(static_cast<std::uint64_t>(id ^ strays.number(0))) == 1;
+      if (is_near && id == destination_id(destination.name))
+        found.push_back({strays.number(0), id});
+    }
+  }
+  for (const auto& [stray, id] : found) {
+    for (const char* table : {"block", "scheduled", "dead"}) {
+      Statement adopt(database_,
+                      std::string("UPDATE ") + table + " SET destination=? WHERE destination=?");
+      adopt.bind(1, id).bind(2, stray).run();
+    }
+  }
+}
+
+/// What is settled is not among the totals. Which that is can be told, or nothing of it is.
+void Store::settle_parts() {
+  std::vector<BlockId> wrong;
+  Statement partly(database_,
+                   "SELECT b.id, b.destination, b.records, s.events, s.bytes FROM settled s "
+                   "JOIN block b ON b.id=s.block");
+  while (partly.step()) {
+    if (!is_settled_sound(partly.bytes(2), partly.bytes(3), partly.number(4))) {
+      wrong.push_back(partly.number(0));
+      continue;
+    }
+    Delta& delta = deltas_[partly.number(1)];
+    delta.events -= count_bits(partly.bytes(3));
+    delta.bytes -= partly.number(4);
+  }
+  for (const BlockId block : wrong) statements_->delete_settled.bind(1, block).run();
 }
 
 void Store::use_ids_beyond(const BlockIds& used) {

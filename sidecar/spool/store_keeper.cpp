@@ -96,31 +96,50 @@ bool StoreKeeper::mend(const std::string& reason, const Now& now) {
 void StoreKeeper::read_state() {
   store_->begin(true);
   destinations_.clear();
-  for (const std::string& lane : settings_.lanes)
+  const auto before = store_->destinations();
+  for (const std::string& lane : settings_.lanes) {
     destinations_.push_back(store_->destination(lane));
+    const auto old = before.find(destinations_.back());
+    if (old == before.end() || old->second.name == lane) continue;
+    log_.error("the name of a destination in the spool was damaged; it is mended",
+               {{"destination", lane}, {"was", old->second.name}});
+  }
   // What a person had put back is among the totals, which are told once.
   if (!is_state_told_) store_->take_returned();
   if (used_ids_) store_->use_ids_beyond(*used_ids_);
+  if (store_->has_wrong_totals()) {
+    store_->count_anew();
+    say_counted_anew();
+  }
   store_->commit();
   state_ = {};
   const auto known = store_->destinations();
-  for (const std::string& lane : settings_.lanes) {
-    const auto found = known.find(lane);
-    if (found == known.end()) {
-      throw SqliteError::damaged("the index of the destinations is not that of their table");
-    }
-    state_.lanes.push_back(found->second.second);
-  }
-  for (const auto& [name, destination] : known) {
-    const StoredTotals& totals = destination.second;
-    const bool is_configured =
-        std::find(settings_.lanes.begin(), settings_.lanes.end(), name) != settings_.lanes.end();
-    if (is_configured || totals.events + totals.scheduled_events == 0) continue;
+  for (const DestinationId id : destinations_) state_.lanes.push_back(known.at(id).totals);
+  for (const auto& [id, destination] : known) {
+    const StoredTotals& totals = destination.totals;
+    if (lane_of(id) || totals.events + totals.scheduled_events == 0) continue;
     log_.warn("the spool holds events for a destination that is not configured; they stay there",
-              {{"destination", name},
+              {{"destination", destination.name},
                {"events", std::to_string(totals.events + totals.scheduled_events)}});
   }
   state_.marks = store_->marks();
+}
+
+void StoreKeeper::count_anew() {
+  try {
+    store_->begin(false);
+    store_->count_anew();
+    store_->commit();
+    say_counted_anew();
+  } catch (const SqliteError& error) {
+    if (error.trouble() != StorageTrouble::full) throw;
+    store_->roll_back();
+  }
+}
+
+void StoreKeeper::say_counted_anew() {
+  log_.error("the spool's totals or indexes were not those of its events; they are made anew",
+             {{"path", settings_.path}});
 }
 
 void StoreKeeper::replace_store(const std::string& reason, const Now& now) {

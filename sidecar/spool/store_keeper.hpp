@@ -91,6 +91,8 @@ class StoreKeeper {
   std::optional<StorageTrouble> lack_of_room(std::uint64_t bytes, const Now& now);
   void note_written(std::uint64_t bytes) { written_since_look_ += bytes; }
   void say_damaged(LaneIndex lane, std::uint64_t events);
+  /// After what may be damage. Outside of a transaction. Without room it is left as it is.
+  void count_anew();
 
   /// Undoes what is open of a transaction, and sees to what may help the next one.
   void note_trouble(const std::exception& error, const Now& now);
@@ -107,6 +109,7 @@ class StoreKeeper {
   void replace_store(const std::string& reason, const Now& now);
   bool check_empty();
   void read_state();
+  void say_counted_anew();
   void check_files();
   void make_log_safe();
   void prepare_log();

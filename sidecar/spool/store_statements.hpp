@@ -31,7 +31,8 @@ struct Store::Statements {
                      "INSERT INTO block(id, destination, events, created_ns, crc, records) "
                      "VALUES(?,?,?,?,?,?)"),
         read_blocks(db,
-                    "SELECT b.id, b.events, b.created_ns, b.crc, b.records, s.events FROM block b "
+                    "SELECT b.id, b.events, b.created_ns, b.crc, b.records, s.events, s.bytes "
+                    "FROM block b "
                     "LEFT JOIN settled s ON s.block=b.id "
                     "WHERE b.destination=? AND b.id>? AND b.id<? ORDER BY b.id"),
         delete_block(db, "DELETE FROM block WHERE id=?"),

@@ -318,7 +318,7 @@ TEST_F(SpoolCommand, ExportGoesOnWithoutCountersAndNames) {
   const Outcome rest = outrider({"spool", "export"});
   EXPECT_EQ(rest.status, exit_failed);
   EXPECT_THAT(numbers_of(rest.out), ElementsAre(2, 3, 4, 5, 6));
-  EXPECT_THAT(rest.out, HasSubstr(R"("destination":"#1")"));
+  EXPECT_THAT(rest.out, HasSubstr(R"("destination":"#)" + std::to_string(destination_id("a"))));
 }
 
 TEST_F(SpoolCommand, SalvageLosesOnlyWhatIsOnADamagedPage) {

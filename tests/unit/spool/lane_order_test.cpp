@@ -127,15 +127,47 @@ TEST(LaneOrder, WhatIsNotOnDiskGivesItsBytesBack) {
   const Block first = block_at(1, {1});
   LaneOrder order({5, 5000, 0, 0}, false);
   ASSERT_TRUE(order.begin_read(0));
+  EXPECT_EQ(order.take(read({first})).missing, 0U) << "before all was looked at anew";
+  const auto again = order.begin_read(0);
+  ASSERT_TRUE(again);
+  EXPECT_TRUE(again->is_doubted);
+  EXPECT_EQ(again->after, INT64_MIN);
   EXPECT_EQ(order.take(read({first})).missing, 4U);
   EXPECT_EQ(order.bytes(), first.records.size());
+  EXPECT_FALSE(order.begin_read(0));
+  EXPECT_EQ(take_all(order), (Numbers64{1}));
+}
+
+TEST(LaneOrder, WhatWasPassedOverIsFoundWhenAllIsLookedAtAnew) {
+  const Block first = block_at(1, {1});
+  const Block second = block_at(2, {2, 3});
+  const Block third = block_at(3, {4});
+  const std::uint64_t bytes = first.records.size() + second.records.size() + third.records.size();
+  LaneOrder order({4, bytes, 0, 0}, false);
+  ASSERT_TRUE(order.begin_read(0));
+  order.take(read({first, third}));
+  order.take_next();
+  ASSERT_TRUE(order.begin_read(0));
+  order.take(read({first, second}, false));
+  const auto rest = order.begin_read(0);
+  ASSERT_TRUE(rest);
+  EXPECT_FALSE(rest->is_doubted);
+  EXPECT_EQ(rest->after, 2);
+  const auto surprise = order.take(read({third}));
+  EXPECT_EQ(surprise.missing + surprise.found, 0U);
+  EXPECT_FALSE(order.begin_read(0));
+  EXPECT_EQ(take_all(order), (Numbers64{4, 2, 3}));
 }
 
 TEST(LaneOrder, WhatNobodyKnewOfIsFound) {
   LaneOrder order({1, 50, 0, 0}, false);
   ASSERT_TRUE(order.begin_read(0));
-  EXPECT_EQ(order.take(read({block_at(1, {1, 2, 3})})).found, 2U);
+  EXPECT_EQ(order.take(read({block_at(1, {1, 2, 3})}, false)).found, 2U);
   EXPECT_EQ(order.spooled(), 3U);
+  const auto again = order.begin_read(0);
+  ASSERT_TRUE(again) << "there may be more";
+  EXPECT_TRUE(again->is_doubted);
+  EXPECT_EQ(order.take(read({block_at(1, {1, 2, 3})})).found, 0U);
   EXPECT_EQ(take_all(order), (Numbers64{1, 2, 3}));
   EXPECT_EQ(order.bytes(), 0U);
 }

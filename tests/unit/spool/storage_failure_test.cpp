@@ -300,18 +300,153 @@ TEST_F(StorageFailureTest, WhatWasSetAsideIsNotOverwritten) {
   EXPECT_EQ(set_aside, 2);
 }
 
-TEST_F(StorageFailureTest, AFlippedBitInANameEndsNoStart) {
+TEST_F(StorageFailureTest, AFlippedBitInANameOrphansNothing) {
+  settings.lanes = {"audit", "backup", "audi4"};  // the last but for a bit the first
+  agent.reset();
+  open();
   ask(frame(1, 1));
   agent.reset();
   const std::string content = twin.content(spool_path);
   std::size_t found = 0;
   for (std::size_t at = 0; (at = content.find("audit", at)) != std::string::npos; ++at, ++found) {
-    for (const std::string& path : twin.list()) twin.remove(path);
-    twin.put(spool_path, content);
-    twin.flip_bit(spool_path, at + 1, 2);
-    EXPECT_TRUE(try_open().ok()) << at;
+    for (unsigned bit = 0; bit < 40; bit += 3) {
+      for (const std::string& path : twin.list()) twin.remove(path);
+      twin.put(spool_path, content);
+      twin.flip_bit(spool_path, at + bit / 8, bit % 8);
+      open();
+      EXPECT_EQ(agent->state().lanes.at(0).events, 1U) << at << " bit " << bit;
+      EXPECT_EQ(agent->state().lanes.at(2).events, 0U);
+      EXPECT_EQ(waiting(), (Numbers64{1}));
+      agent.reset();
+    }
   }
   EXPECT_EQ(found, 2U) << "in the table and in its index";
+  EXPECT_GE(log.count("the name of a destination in the spool was damaged; it is mended "
+                      "destination=audit was="),
+            12);
+  EXPECT_EQ(log.count("not configured"), 0);
+}
+
+TEST_F(StorageFailureTest, WithoutItsNameADestinationHasItsEvents) {
+  ask(frame(1, 1));
+  forget_pages();
+  agent.reset();
+  damage(twin, "destination");
+  open();
+  EXPECT_EQ(agent->state().lanes.at(0).events, 1U);
+  EXPECT_EQ(waiting(), (Numbers64{1}));
+}
+
+TEST_F(StorageFailureTest, DestinationsOfASpoolOfOldKeepTheirIds) {
+  ask(frame(1, 1));
+  agent.reset();
+  {
+    Database database(spool_path, OpenMode::read_write, twin.vfs_name());
+    const std::string hashed = std::to_string(destination_id("audit"));
+    for (const char* what :
+         {"destination SET id=1 WHERE id=", "block SET destination=1 WHERE destination="}) {
+      database.execute("UPDATE " + (what + hashed));
+    }
+  }
+  open();
+  EXPECT_EQ(agent->state().lanes.at(0).events, 1U);
+  ask(frame(2, 2));
+  EXPECT_EQ(waiting(), (Numbers64{1, 2}));
+}
+
+TEST_F(StorageFailureTest, AnEventOfNobodyIsHisWhoseNameIsNearest) {
+  ask(frame(1, 1));
+  agent.reset();
+  {
+    Database database(spool_path, OpenMode::read_write, twin.vfs_name());
+    database.execute("UPDATE block SET destination=destination + (1 << 47)");
+  }
+  open();
+  EXPECT_EQ(agent->state().lanes.at(0).events, 1U);
+  EXPECT_EQ(waiting(), (Numbers64{1}));
+  EXPECT_EQ(log.count("they are made anew"), 1);
+}
+
+/// What shows at a start.
+TEST_F(StorageFailureTest, TotalsThatAreNotThoseOfWhatThereIsAreCountedAnew) {
+  const Numbers64 all = fill(3);
+  agent.reset();
+  for (const char* wrong :
+       {"destination SET events=0", "destination SET bytes=-1", "destination SET events=-1",
+        "destination SET scheduled_events=1", "counters SET next_block=1",
+        "counters SET dead_events=1", "destination SET events=7 WHERE name='backup'"}) {
+    {
+      Database database(spool_path, OpenMode::read_write, twin.vfs_name());
+      database.execute(std::string("UPDATE ") + wrong);
+    }
+    log.lines.clear();
+    open();
+    EXPECT_EQ(agent->state().lanes.at(0).events, 3U) << wrong;
+    EXPECT_EQ(log.count("they are made anew"), 1) << wrong;
+    EXPECT_EQ(waiting(), all);
+    agent.reset();
+  }
+  log.lines.clear();
+  open();
+  EXPECT_EQ(log.count("made anew"), 0);
+}
+
+/// What shows when all was read.
+TEST_F(StorageFailureTest, EventsThatTheIndexDoesNotNameAreFound) {
+  fill(5);
+  agent.reset();
+  {
+    // The row is gone from the index, and not from the table.
+    Database database(spool_path, OpenMode::read_write, twin.vfs_name());
+    database.execute(
+        "PRAGMA writable_schema=ON;"
+        "UPDATE sqlite_schema SET sql='CREATE INDEX block_of_destination ON block(destination) "
+        "WHERE events<>1' WHERE name='block_of_destination'");
+  }
+  {
+    Database database(spool_path, OpenMode::read_write, twin.vfs_name());
+    database.execute(
+        "REINDEX; PRAGMA writable_schema=ON;"
+        "UPDATE sqlite_schema SET sql='CREATE INDEX block_of_destination ON block(destination)' "
+        "WHERE name='block_of_destination'");
+  }
+  open();
+  EXPECT_EQ(agent->state().lanes.at(0).events, 5U);
+  EXPECT_EQ(log.count("they are made anew"), 1);
+  Question group;
+  group.reads.push_back({0, INT64_MIN, 1U << 20U});
+  EXPECT_EQ(ask(std::move(group))->reads.at(0).blocks.size(), 5U);
+}
+
+TEST_F(StorageFailureTest, WhatIsDoubtedIsLookedAtAnew) {
+  fill(3);
+  {
+    Database database(spool_path, OpenMode::read_write, twin.vfs_name());
+    database.execute("UPDATE destination SET events=5");
+  }
+  Question group;
+  group.reads.push_back({0, INT64_MIN, 1U << 20U, true});
+  EXPECT_EQ(ask(std::move(group))->reads.at(0).blocks.size(), 3U);
+  EXPECT_EQ(waiting(), (Numbers64{1, 2, 3}));
+}
+
+TEST_F(StorageFailureTest, WhatSaysWronglyThatEventsAreDoneIsNotBelieved) {
+  Question group = spill({1, 2, 3});
+  ask(std::move(group));
+  Question read;
+  read.reads.push_back({0, INT64_MIN, 1U << 20U});
+  const Block block = ask(std::move(read))->reads.at(0).blocks.at(0);
+  Question settle;
+  settle.settlements.push_back({block.id, 0, 1, stored_record(1).size(), false, {0b001}});
+  ask(std::move(settle));
+  {
+    Database database(spool_path, OpenMode::read_write, twin.vfs_name());
+    database.execute("UPDATE settled SET events=x'03'");
+  }
+  read.reads.push_back({0, INT64_MIN, 1U << 20U});
+  EXPECT_TRUE(ask(std::move(read))->reads.at(0).blocks.at(0).settled.empty());
+  EXPECT_EQ(waiting(), (Numbers64{1, 2, 3}));
+  EXPECT_EQ(log.count("they are made anew"), 1);
 }
 
 TEST_F(StorageFailureTest, AFileThatIsNoDatabaseIsSetAside) {
