@@ -15,10 +15,11 @@ namespace {
 
 // verify ------------------------------------------------------------------------------------------
 
-void print_problems(const SpoolCheck& check) {
+void print_problems(const SpoolCheck& check, bool has_cure) {
   std::string text;
   for (const SpoolProblem& problem : check.problems) {
-    text += problem.what + "\n    " + problem.cure + "\n";
+    text += problem.what + "\n";
+    if (has_cure) text += "    " + problem.cure + "\n";
   }
   if (check.more_problems > 0) {
     text += "and " + counted(check.more_problems, "problem") + " more\n";
@@ -36,7 +37,7 @@ int verify_command(const std::vector<std::string>& arguments) {
   if (const auto status = read_spool_arguments(table, arguments, choice)) return *status;
   return with_spool(table, choice, [&](Database& database) {
     const SpoolCheck check = check_spool(database);
-    print_problems(check);
+    print_problems(check, true);
     const bool is_sound = check.problems.empty();
     std::printf("%s: %s, %s in %s, %s, %s\n", choice.path.c_str(),
                 is_sound ? "everything is as it should be"
@@ -47,6 +48,61 @@ int verify_command(const std::vector<std::string>& arguments) {
                 counted(check.dead, "dead letter").c_str());
     return is_sound ? exit_done : exit_failed;
   });
+}
+
+// repair ------------------------------------------------------------------------------------------
+
+int say_repair(const std::string& path, const SpoolRepair& repair) {
+  const SpoolCheck& after = repair.after;
+  if (repair.before.problems.empty()) {
+    std::printf("%s: everything is as it should be, nothing was changed\n", path.c_str());
+    return exit_done;
+  }
+  std::fputs("found:\n", stdout);
+  print_problems(repair.before, false);
+  std::uint64_t unreadable = 0;
+  if (repair.replaced) {
+    unreadable = repair.replaced->unreadable;
+    std::printf("replaced by what can be read of it; it was set aside as %s\n",
+                repair.replaced->damaged_path.c_str());
+  }
+  if (!after.problems.empty()) {
+    std::fputs("and still there:\n", stdout);
+    print_problems(after, true);
+  }
+  std::printf("%s: %s, %s and %s are there; %s\n", path.c_str(),
+              counted(after.events, "spooled event").c_str(),
+              counted(after.scheduled, "scheduled event").c_str(),
+              counted(after.dead, "dead letter").c_str(),
+              unreadable == 0
+                  ? "nothing was lost"
+                  : (counted(unreadable, "row") + " could not be read").c_str());
+  return after.problems.empty() && unreadable == 0 ? exit_done : exit_failed;
+}
+
+int repair_command(const std::vector<std::string>& arguments) {
+  SpoolChoice choice;
+  const ArgumentTable table{
+      .usage = "outrider spool repair --config FILE | --spool PATH",
+      .rows = with_spool_rows(choice, {}),
+      .notes =
+          "Mends what `outrider spool verify` finds. Totals and indexes are made anew where they\n"
+          "are; if that is not all, the spool is replaced by what can be read of it, and set "
+          "aside.\n"
+          "No sidecar may use the spool. Status 1: something was lost, or could not be mended.\n",
+  };
+  if (const auto status = read_spool_arguments(table, arguments, choice)) return *status;
+  Status done = check_writable(choice.path);
+  if (done.ok()) {
+    const auto lock = SpoolLock::take(choice.path);
+    const auto disk = open_disk();
+    const auto repair = lock.ok() ? repair_spool(choice.path, *disk, SystemClock().now())
+                                  : Result<SpoolRepair>(lock.error());
+    if (repair.ok()) return say_repair(choice.path, repair.value());
+    done = lock.ok() ? repair.error().with_prefix("the spool " + choice.path) : repair.error();
+  }
+  print_error(table, done.error().message);
+  return exit_failed;
 }
 
 // drop --------------------------------------------------------------------------------------------
@@ -114,6 +170,7 @@ int spool_command(const std::vector<std::string>& arguments) {
       {"info", "what it holds, by destination; costs the same whatever that is",
        spool_info_command},
       {"verify", "reads all of it and says what is wrong", verify_command},
+      {"repair", "mends what verify finds, and says what was lost", repair_command},
       {"export", "the events as lines of JSON", spool_export_command},
       {"drop", "removes what lies there for a destination that is no longer configured",
        drop_command},

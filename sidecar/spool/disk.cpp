@@ -127,6 +127,28 @@ class SystemDisk final : public Disk {
 
   void remove(const std::string& path) override { ::unlink(path.c_str()); }
 
+  std::string read_start(const std::string& path, std::size_t bytes) override {
+    std::string start(bytes, '\0');
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) return {};
+    const ssize_t got = ::pread(fd, start.data(), bytes, 0);
+    ::close(fd);
+    start.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+    return start;
+  }
+
+  Status write_start(const std::string& path, const std::string& bytes) override {
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) return Error{"cannot open " + path + ": " + reason()};
+    const bool is_done =
+        ::pwrite(fd, bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()) &&
+        ::fsync(fd) == 0;
+    const std::string because = reason();
+    ::close(fd);
+    if (!is_done) return Error{"cannot write " + path + ": " + because};
+    return Nothing{};
+  }
+
  private:
   int lock_fd_ = -1;
 };

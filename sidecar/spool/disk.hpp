@@ -49,6 +49,10 @@ class Disk {
   /// Nothing to rename is not an error.
   virtual Status rename(const std::string& from, const std::string& to) = 0;
   virtual void remove(const std::string& path) = 0;
+
+  /// As many bytes of the file's beginning as there are, `bytes` at most.
+  virtual std::string read_start(const std::string& path, std::size_t bytes) = 0;
+  virtual Status write_start(const std::string& path, const std::string& bytes) = 0;
 };
 
 std::unique_ptr<Disk> open_disk();

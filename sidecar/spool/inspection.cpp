@@ -58,8 +58,8 @@ Error as_error(const std::string& path, const SqliteError& error) {
   const std::string message = "the spool " + path + ": " + error.what();
   if (error.trouble() != StorageTrouble::damaged) return {message};
   return {message +
-          "; `outrider spool export` gives what can be read, and a sidecar that comes upon "
-          "the damage sets the file aside"};
+          "; `outrider spool export` gives what can be read, and `outrider spool repair`, or a "
+          "sidecar that comes upon the damage, goes on with that"};
 }
 
 Database open_database(const std::string& path) {
@@ -162,12 +162,17 @@ Status check_first_page(const std::string& path, bool& is_damaged) {
     Store::check_kind(number_at(application_at, 4), number_at(version_at, 4));
     return Nothing{};
   } catch (const SqliteError& error) {
-    return Error{error.what()};
+    is_damaged = error.trouble() == StorageTrouble::damaged;
+    return is_damaged ? Status(Nothing{}) : Error{error.what()};
   }
 }
 
+Status check_writable(const std::string& path) {
+  return check_file(path, R_OK | W_OK);
+}
+
 Result<std::unique_ptr<Store>> open_to_write(const std::string& path) {
-  if (Status status = check_file(path, R_OK | W_OK); !status.ok()) return status.error();
+  if (Status status = check_writable(path); !status.ok()) return status.error();
   try {
     Database database(path, OpenMode::read_write);
     Store::check_kind(database);
@@ -383,7 +388,8 @@ void remove_rows(Store& store, const std::string& select,
 
 void remove_destination(Store& store, const std::string& name) {
   const auto known = store.destinations();
-  const auto found = std::ranges::find(known, name, [](const auto& row) { return row.second.name; });
+  const auto found =
+      std::ranges::find(known, name, [](const auto& row) { return row.second.name; });
   if (found == known.end()) return;
   const DestinationId destination = found->first;
   const std::string whose = " WHERE destination=" + std::to_string(destination);

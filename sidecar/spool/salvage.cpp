@@ -154,15 +154,63 @@ class Copier {
   int rows_ = 0;
 };
 
-/// False: there is no room for one. An error passes: whoever finds no descriptor now may find one
-/// later, and until then everything stays where it is.
-Result<bool> make_copy(const std::string& path, Disk& disk, Salvaged& salvaged) {
+/// The tables and indexes, and where they begin: after a VACUUM these are the same pages, each of
+/// another table.
+std::string schema_of(Database& database) {
+  return database.text(
+             "SELECT group_concat(type || name || coalesce(sql,'')) FROM "
+             "(SELECT * FROM sqlite_schema ORDER BY name)") +
+         database.text(
+             "SELECT group_concat(rootpage) FROM "
+             "(SELECT rootpage FROM sqlite_schema ORDER BY rootpage)");
+}
+
+/// The tables of each spool begin at the same pages, for they are made in the same order: where the
+/// first page, which says so, is damaged, that of a new spool is in its place as good. The second
+/// one tells whose file it is.
+void mend_first_page(const std::string& path, const std::string& fresh, Disk& disk) {
+  constexpr std::size_t whose_bytes = 50;
+  std::string schema;
+  {
+    Store store(Database(fresh, OpenMode::create, disk.vfs()));
+    schema = schema_of(store.database());
+  }
+  try {
+    Database database(path, OpenMode::read_write, disk.vfs());
+    Store::check_kind(database);
+    if (schema_of(database) == schema) return;
+  } catch (const SqliteError& error) {
+    if (error.trouble() != StorageTrouble::damaged) throw;
+  }
+  const auto start_of = [&disk](const std::string& file) {
+    std::string start = disk.read_start(file, Store::page_bytes + whose_bytes);
+    start.resize(Store::page_bytes + whose_bytes);
+    return start;
+  };
+  std::string page = start_of(fresh);
+  if (start_of(path).substr(Store::page_bytes) != page.substr(Store::page_bytes)) return;
+  page.resize(Store::page_bytes);
+  // It belongs to a file of another length; so that SQLite does not believe it, the number of
+  // changes is not the one that the length is valid for.
+  constexpr std::size_t change_counter_end = 27;
+  page[change_counter_end] ^= '\x40';
+  if (Status status = disk.write_start(path, page); !status.ok()) {
+    throw SqliteError::other(status.error().message);
+  }
+}
+
+/// Otherwise `because` says why there is none. An error passes: whoever finds no descriptor now may
+/// find one later, and until then everything stays where it is.
+Status make_copy(const std::string& path, Disk& disk, WithoutCopy without, Salvaged& salvaged,
+                 std::string& because) {
   const std::string partial = partial_path(path);
   remove_database(disk, partial);
   try {
     if (Status status = disk.prepare(partial); !status.ok()) return status.error();
+    mend_first_page(path, partial, disk);
     Store to(Database(partial, OpenMode::create, disk.vfs()));
     Database from(path, OpenMode::read_write, disk.vfs());
+    if (without == WithoutCopy::fail) Store::check_kind(from);
     // What fails here is the copy: an incomplete one must not take the place of the original.
     Copier(from, to, salvaged).copy();
     // One file without a log: it takes its place by one renaming.
@@ -170,9 +218,11 @@ Result<bool> make_copy(const std::string& path, Disk& disk, Salvaged& salvaged) 
   } catch (const SqliteError& error) {
     remove_database(disk, partial);
     if (error.trouble() == StorageTrouble::failing) return Error{error.what()};
-    return false;
+    because = error.what();
+    return Nothing{};
   }
-  return true;
+  salvaged.has_copy = true;
+  return Nothing{};
 }
 
 }  // namespace
@@ -189,11 +239,15 @@ void give_first_pages(const std::string& path, Disk& disk) {
   if (!status.ok()) throw SqliteError::other(status.error().message);
 }
 
-Result<Salvaged> replace_damaged(const std::string& path, Disk& disk, const Now& now) {
+Result<Salvaged> replace_damaged(const std::string& path, Disk& disk, WithoutCopy without,
+                                 const Now& now) {
   Salvaged salvaged;
-  const Result<bool> copied = make_copy(path, disk, salvaged);
+  std::string because;
+  const Status copied = make_copy(path, disk, without, salvaged, because);
   if (!copied.ok()) return copied.error();
-  salvaged.has_copy = copied.value();
+  if (!salvaged.has_copy && without == WithoutCopy::fail) {
+    return Error{"it cannot be copied: " + because};
+  }
   if (salvaged.has_copy) {
     Status status = disk.rename(partial_path(path), recovered_path(path));
     if (!status.ok()) return status.error();

@@ -3,7 +3,7 @@
 // Used by StoreKeeper. It goes through each table by its key and steps over what cannot be read,
 // in ever larger steps, so that it ends in any case; blocks and scheduled events are kept only if
 // their checksum is right, dead letters if they are whole. The damaged files are renamed and never
-// deleted.
+// deleted; only a first page that says nothing any more is overwritten with that of a new spool.
 //
 // A crash at any point is harmless: the copy is made beside the damaged spool, gets a name that
 // says that it is whole, and only then takes the other's place; finish_replacement() at the next
@@ -34,7 +34,14 @@ struct Salvaged {
 /// removes the log of an empty one. Throws SqliteError.
 void give_first_pages(const std::string& path, Disk& disk);
 
-Result<Salvaged> replace_damaged(const std::string& path, Disk& disk, const Now& now);
+/// What becomes of a spool of which no copy can be made.
+enum class WithoutCopy : std::uint8_t {
+  begin_empty,  ///< it is set aside whole
+  fail,         ///< it stays
+};
+
+Result<Salvaged> replace_damaged(const std::string& path, Disk& disk, WithoutCopy without,
+                                 const Now& now);
 
 /// True if a replacement was under way and is complete now.
 Result<bool> finish_replacement(const std::string& path, Disk& disk, const Now& now);

@@ -12,21 +12,20 @@ namespace outrider::sidecar {
 namespace {
 
 constexpr const char* cure_file =
-    "`outrider spool export` gives what can be read; a sidecar that comes upon the damage sets the "
-    "file aside and goes on with what can be read of it";
+    "stop the sidecar and run `outrider spool repair`: it goes on with what can be read; a sidecar "
+    "that comes upon the damage does the same";
 constexpr const char* cure_block =
-    "the sidecar sets it aside in the table `damaged` when its turn comes, and counts its events "
-    "as "
-    "dropped: damaged";
-constexpr const char* cure_scheduled =
-    "the sidecar sets it aside in the table `damaged` when it is due";
-constexpr const char* cure_dead = "remove it with `outrider dead drop ID`";
-constexpr const char* cure_total =
-    "no event is lost by that, but limits and reports are off by the difference until the "
-    "destination's events are delivered; please report it";
-constexpr const char* cure_counter = "no event is lost by that; please report it";
-constexpr const char* cure_ids =
-    "stop the sidecar, save the file and please report it: new events could get used ids";
+    "a sidecar sets it aside when its turn comes, and counts its events as dropped: damaged; "
+    "`outrider spool repair` does it now";
+constexpr const char* cure_dead =
+    "remove it with `outrider dead drop ID`, or with `outrider spool repair`";
+constexpr const char* cure_count =
+    "no event is lost by that; limits and reports are off until `outrider spool repair`";
+constexpr const char* cure_settled = "no event is lost by that; those of the block are sent again";
+constexpr const char* cure_name =
+    "no event is lost by that; a sidecar in which the destination is configured mends it, and "
+    "`outrider spool repair` if it is one bit";
+constexpr const char* cure_ids = "stop the sidecar and run `outrider spool repair`";
 
 struct Totals {
   std::int64_t events = 0;
@@ -42,7 +41,7 @@ class Checker {
 
   SpoolCheck run() {
     attempt([this] { check_file(); });
-    attempt([this] { names_ = destination_names(database_); });
+    attempt([this] { check_names(); });
     check_blocks();
     check_scheduled();
     check_dead();
@@ -93,6 +92,14 @@ class Checker {
     }
   }
 
+  void check_names() {
+    names_ = destination_names(database_);
+    for (const auto& [id, name] : names_) {
+      if (is_name_of(name, id)) continue;
+      note("the name of destination " + name + " is not what was written", cure_name);
+    }
+  }
+
   void check_owner(DestinationId destination, const std::string& what) {
     if (names_.contains(destination)) return;
     note(what + " belongs to no destination", cure_ids);
@@ -118,7 +125,7 @@ class Checker {
       } else if (!is_whole) {
         note(what + " is not made of whole events", cure_block);
       }
-      const SettledPart part = settled_part(records, settled_of(id, what, events));
+      const SettledPart part = settled_part(records, settled_of(id, what, records));
       if (!is_whole) totals.is_exact = false;
       totals.events += events - part.events;
       totals.bytes += static_cast<std::int64_t>(records.size()) - part.bytes;
@@ -126,21 +133,20 @@ class Checker {
     });
   }
 
-  Bytes settled_of(BlockId id, const std::string& what, std::int64_t events) {
+  Bytes settled_of(BlockId id, const std::string& what, proto::ByteView records) {
     Bytes settled;
     attempt([&] {
-      Statement find(database_, "SELECT events FROM settled WHERE block=?");
+      Statement find(database_, "SELECT events, bytes FROM settled WHERE block=?");
       find.bind(1, id);
       const StatementReset reset(find);
       if (!find.step()) return;
       const proto::ByteView bits = find.bytes(0);
-      settled.assign(bits.begin(), bits.end());
+      if (is_settled_sound(records, bits, find.number(1))) {
+        settled.assign(bits.begin(), bits.end());
+      } else {
+        note("which events of " + what + " are done cannot be told", cure_settled);
+      }
     });
-    for (auto i = static_cast<std::uint32_t>(events); i < settled.size() * 8; ++i) {
-      if (!has_bit(settled, i)) continue;
-      note(what + " has more settled events than events", cure_counter);
-      break;
-    }
     return settled;
   }
 
@@ -154,9 +160,9 @@ class Checker {
       last_row_ = std::max(last_row_, row.number(1));
       check_owner(destination, what);
       if (checksum(record) != row.number(3)) {
-        note(what + " is not what was written: its checksum is wrong", cure_scheduled);
+        note(what + " is not what was written: its checksum is wrong", cure_block);
       } else if (!is_sound(record, 1)) {
-        note(what + " is not a whole event", cure_scheduled);
+        note(what + " is not a whole event", cure_block);
       }
       Totals& totals = totals_[destination];
       totals.scheduled_events += 1;
@@ -182,7 +188,7 @@ class Checker {
         database_.number("SELECT count(*) FROM settled WHERE block NOT IN (SELECT id FROM block)");
     if (orphans == 0) return;
     note("table settled: " + std::to_string(orphans) + " rows of blocks that are not there",
-         cure_counter);
+         cure_count);
   }
 
   void compare(const std::string& what, std::int64_t kept, std::int64_t counted, const char* cure) {
@@ -199,12 +205,12 @@ class Checker {
     while (kept.step()) {
       const Totals& counted = totals_[kept.number(0)];
       const std::string whose = "destination " + std::string(kept.text(1)) + ": the number of ";
-      compare(whose + "spooled events", kept.number(2), counted.events, cure_total);
+      compare(whose + "spooled events", kept.number(2), counted.events, cure_count);
       if (counted.is_exact) {
-        compare(whose + "spooled bytes", kept.number(3), counted.bytes, cure_total);
+        compare(whose + "spooled bytes", kept.number(3), counted.bytes, cure_count);
       }
-      compare(whose + "scheduled events", kept.number(4), counted.scheduled_events, cure_total);
-      compare(whose + "scheduled bytes", kept.number(5), counted.scheduled_bytes, cure_total);
+      compare(whose + "scheduled events", kept.number(4), counted.scheduled_events, cure_count);
+      compare(whose + "scheduled bytes", kept.number(5), counted.scheduled_bytes, cure_count);
     }
   }
 
@@ -225,10 +231,10 @@ class Checker {
            cure_ids);
     }
     compare("the number of dead letters", kept.number(3), static_cast<std::int64_t>(found_.dead),
-            cure_counter);
-    compare("the number of bytes of dead letters", kept.number(4), dead_bytes_, cure_counter);
+            cure_count);
+    compare("the number of bytes of dead letters", kept.number(4), dead_bytes_, cure_count);
     compare("the number of clients", kept.number(5),
-            database_.number("SELECT count(*) FROM client"), cure_counter);
+            database_.number("SELECT count(*) FROM client"), cure_count);
   }
 
   Database& database_;
@@ -246,6 +252,56 @@ class Checker {
 
 SpoolCheck check_spool(Database& database) {
   return Checker(database).run();
+}
+
+namespace {
+
+SpoolCheck check_file(const std::string& path, Disk& disk) {
+  try {
+    Database database(path, OpenMode::read_write, disk.vfs());
+    Store::check_kind(database);
+    const ReadTransaction moment(database);
+    return check_spool(database);
+  } catch (const SqliteError& error) {
+    if (error.trouble() != StorageTrouble::damaged) throw;
+    SpoolCheck check;
+    check.problems.push_back({std::string("the file cannot be read: ") + error.what(), cure_file});
+    return check;
+  }
+}
+
+void count_anew(const std::string& path, Disk& disk) {
+  try {
+    Store store(Database(path, OpenMode::read_write, disk.vfs()));
+    store.begin(true);
+    store.count_anew();
+    store.commit();
+  } catch (const SqliteError& error) {
+    if (error.trouble() != StorageTrouble::damaged) throw;
+  }
+}
+
+}  // namespace
+
+Result<SpoolRepair> repair_spool(const std::string& path, Disk& disk, const Now& now) {
+  try {
+    const auto finished = finish_replacement(path, disk, now);
+    if (!finished.ok()) return finished.error();
+    SpoolRepair repair;
+    repair.before = check_file(path, disk);
+    repair.after = repair.before;
+    if (repair.before.problems.empty()) return repair;
+    count_anew(path, disk);
+    repair.after = check_file(path, disk);
+    if (repair.after.problems.empty()) return repair;
+    const auto replaced = replace_damaged(path, disk, WithoutCopy::fail, now);
+    if (!replaced.ok()) return replaced.error();
+    repair.replaced = replaced.value();
+    repair.after = check_file(path, disk);
+    return repair;
+  } catch (const SqliteError& error) {
+    return Error{error.what()};
+  }
 }
 
 }  // namespace outrider::sidecar

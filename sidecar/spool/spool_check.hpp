@@ -1,8 +1,8 @@
-// check_spool: whether a spool is what it should be.
+// check_spool: whether a spool is what it should be; repair_spool: makes it so.
 //
-// Used by `outrider spool verify`. Reads everything once: SQLite's own check of the file, the
-// checksum and the structure of each block and each event, and whether the totals that are kept
-// are those of what is there. Call it within one ReadTransaction.
+// Used by `outrider spool verify` and `repair`. Reads everything once: SQLite's own check of the
+// file, the checksum and the structure of each block and each event, and whether the totals that
+// are kept are those of what is there. Call it within one ReadTransaction.
 //
 // Thread: the database's. Fails with: nothing; what cannot be read is a problem like others.
 // Limits: names the first problems_max problems and counts the rest. Memory: one block's.
@@ -10,10 +10,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "sidecar/spool/database.hpp"
+#include "sidecar/spool/salvage.hpp"
 
 namespace outrider::sidecar {
 
@@ -34,5 +36,16 @@ struct SpoolCheck {
 };
 
 SpoolCheck check_spool(Database& database);
+
+struct SpoolRepair {
+  SpoolCheck before;
+  SpoolCheck after;
+  std::optional<Salvaged> replaced;  ///< it was not enough to count anew
+};
+
+/// Mends what check_spool() finds, as a sidecar that starts would: makes indexes and totals anew,
+/// and if that does not cure all of it replaces the spool by what can be read of it. Nobody else
+/// may use the spool meanwhile. Fails with: an Error, after which the spool is as it was.
+Result<SpoolRepair> repair_spool(const std::string& path, Disk& disk, const Now& now);
 
 }  // namespace outrider::sidecar

@@ -100,6 +100,10 @@ void Store::check_kind(Database& database) {
 }
 
 void Store::check_kind(std::int64_t application_id, std::int64_t version) {
+  const auto wrong_bits = static_cast<std::uint64_t>(application_id ^ our_application_id);
+  if (std::popcount(wrong_bits) == 1 && version == schema_version) {
+    throw SqliteError::damaged("its first page is damaged");
+  }
   if (application_id != our_application_id) {
     throw SqliteError::other("it is a database of another program; use another path");
   }
@@ -185,6 +189,10 @@ DestinationId destination_id(std::string_view name) {
   std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
   for (const char c : name) hash = (hash ^ static_cast<std::uint8_t>(c)) * 0x100000001b3;
   return hashed_ids | static_cast<DestinationId>((hash ^ hash >> 32U) & (hashed_ids - 1));
+}
+
+bool is_name_of(std::string_view name, DestinationId id) {
+  return id < hashed_ids || id == destination_id(name) || name == "recovered-" + std::to_string(id);
 }
 
 DestinationId Store::destination(const std::string& name) {

@@ -26,6 +26,8 @@ namespace outrider::sidecar {
 /// with it the rows of its events. Spools of old counted from 1.
 using DestinationId = std::int64_t;
 DestinationId destination_id(std::string_view name);
+/// It may be; of one that damage has left without a name: what stands for that.
+bool is_name_of(std::string_view name, DestinationId id);
 
 /// What a destination has on disk.
 struct StoredTotals {
@@ -201,6 +203,7 @@ class Store {
     std::int64_t scheduled_bytes = 0;
   };
 
+  void mend_names();
   void adopt_strays();
   void settle_parts();
   void make_tables();

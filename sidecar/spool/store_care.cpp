@@ -79,6 +79,7 @@ void Store::count_anew() {
 void Store::settle_accounts() {
   deltas_.clear();
   database_.execute("DELETE FROM settled WHERE block NOT IN (SELECT id FROM block)");
+  mend_names();
   adopt_strays();
   database_.execute(R"(
 INSERT OR IGNORE INTO destination(id, name) SELECT destination, 'recovered-' || destination FROM
@@ -106,6 +107,24 @@ DELETE FROM destination WHERE name='recovered-' || id AND events+scheduled_event
   counters_.dead_bytes =
       number("SELECT coalesce(sum(length(record)+length(CAST(answer AS BLOB))),0) FROM dead");
   counters_.clients = number("SELECT count(*) FROM client");
+}
+
+/// One bit of a name that is wrong can be told; one in which more is wrong is none.
+void Store::mend_names() {
+  for (const auto& [id, destination] : destinations()) {
+    if (is_name_of(destination.name, id)) continue;
+    std::string name = destination.name;
+    bool is_found = false;
+    for (std::size_t bit = 0; bit < 8 * name.size() && !is_found; ++bit) {
+      const auto flipped = static_cast<char>(1U << bit % 8);
+      name[bit / 8] ^= flipped;
+      is_found = destination_id(name) == id;
+      if (!is_found) name[bit / 8] ^= flipped;
+    }
+    Statement rename(database_, "UPDATE OR IGNORE destination SET name=? WHERE id=?");
+    if (!is_found) name = "recovered-" + std::to_string(id);
+    rename.bind(1, std::string_view(name)).bind(2, id).run();
+  }
 }
 
 /// Rows that name nobody are those of the one whose id differs in one bit.

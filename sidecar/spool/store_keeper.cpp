@@ -149,7 +149,7 @@ void StoreKeeper::replace_store(const std::string& reason, const Now& now) {
     log_.error("the spool is damaged; what can be read of it is copied into a new one",
                {{"path", settings_.path}, {"because", reason}});
   }
-  const auto replaced = replace_damaged(settings_.path, *disk_, now);
+  const auto replaced = replace_damaged(settings_.path, *disk_, WithoutCopy::begin_empty, now);
   finish(replaced);
   is_damage_told_ = false;
   const Salvaged& salvaged = replaced.value();

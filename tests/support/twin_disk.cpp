@@ -34,6 +34,12 @@ sidecar::Status TwinDisk::write_again(const std::string& path) {
   return sidecar::Nothing{};
 }
 
+sidecar::Status TwinDisk::write_start(const std::string& path, const std::string& bytes) {
+  if (twin_.is_down()) return sidecar::Error{"the twin is down"};
+  twin_.overwrite(path, 0, bytes);
+  return sidecar::Nothing{};
+}
+
 sidecar::Status TwinDisk::rename(const std::string& from, const std::string& to) {
   const int code = twin_.rename(from, to);
   if (code != SQLITE_OK && code != SQLITE_NOTFOUND) {

@@ -140,10 +140,11 @@ TEST_F(SpoolCommand, ReadingLeavesTheFilesAsTheyWere) {
 TEST_F(SpoolCommand, WhatIsNoSpoolStaysAsItIs) {
   close();
   const std::vector<std::vector<std::string>> commands = {
-      {"spool", "info"},          {"spool", "verify"},
-      {"spool", "export"},        {"spool", "drop", "--destination", "a"},
-      {"dead", "list"},           {"dead", "show", "1"},
-      {"dead", "retry", "--all"}, {"dead", "drop", "1"}};
+      {"spool", "info"},     {"spool", "verify"},
+      {"spool", "export"},   {"spool", "drop", "--destination", "a"},
+      {"spool", "repair"},   {"dead", "list"},
+      {"dead", "show", "1"}, {"dead", "retry", "--all"},
+      {"dead", "drop", "1"}, {"spool", "repair"}};  // which leaves its lock
   for (const auto& words : commands) {
     std::filesystem::remove(path);
     const Outcome none = outrider(words);
@@ -202,13 +203,14 @@ TEST_F(SpoolCommand, VerifyFindsAFlippedByte) {
   flip_byte_of(2);
   const Outcome block = outrider({"spool", "verify"});
   EXPECT_EQ(block.status, exit_failed);
-  EXPECT_THAT(block.out, AllOf(HasSubstr("of a (3 events) is not what was written"),
-                               HasSubstr("`damaged`"), HasSubstr(": 1 problem, ")));
+  EXPECT_THAT(block.out,
+              AllOf(HasSubstr("of a (3 events) is not what was written"),
+                    HasSubstr("`outrider spool repair` does it now"), HasSubstr(": 1 problem, ")));
   flip_byte_of(5);
   EXPECT_THAT(outrider({"spool", "verify"}).out, HasSubstr("scheduled event 1 of a is not what"));
 }
 
-TEST_F(SpoolCommand, VerifyFindsWrongTotalsAndOrphans) {
+TEST_F(SpoolCommand, VerifyFindsWrongTotalsAndOrphansAndRepairMendsThem) {
   struct Case {
     const char* damage;
     const char* problem;
@@ -224,7 +226,9 @@ TEST_F(SpoolCommand, VerifyFindsWrongTotalsAndOrphans) {
       {"UPDATE counters SET next_block=0", "the ids of the blocks"},
       {"UPDATE counters SET next_row=1", "the ids of scheduled events and dead letters"},
       {"INSERT INTO settled VALUES(1, x'01', 0)", "table settled: 1 rows"},
-      {"UPDATE settled SET events=x'81'", "more settled events than events"},
+      {"UPDATE settled SET events=x'81'", "are done cannot be told"},
+      {"UPDATE settled SET events=x'03'", "are done cannot be told"},
+      {"UPDATE destination SET name='A' WHERE name='a'", "the name of destination A is not what"},
       {"UPDATE dead SET record=x'00'", "dead letter 2 is not a whole event"},
       {"DELETE FROM destination WHERE name='a'", "belongs to no destination"},
       {"DELETE FROM counters", "table counters has no row"},
@@ -237,11 +241,55 @@ TEST_F(SpoolCommand, VerifyFindsWrongTotalsAndOrphans) {
     EXPECT_EQ(found.status, exit_failed) << wrong.damage;
     EXPECT_THAT(found.out, HasSubstr(wrong.problem));
     close();
+    const Outcome repaired = outrider({"spool", "repair"});
+    EXPECT_THAT(repaired.out, HasSubstr(wrong.problem));
+    const bool is_lost = std::string_view(wrong.damage).starts_with("UPDATE dead");
+    EXPECT_EQ(repaired.status, is_lost ? exit_failed : exit_done) << repaired.out;
+    EXPECT_THAT(repaired.out, HasSubstr(is_lost ? "1 row could not be read" : "nothing was lost"));
+    EXPECT_EQ(outrider({"spool", "verify"}).status, exit_done) << wrong.damage;
     std::filesystem::rename(dir.file("saved"), path);
     open();
     store->database().execute("PRAGMA journal_mode=WAL");
   }
   EXPECT_EQ(outrider({"spool", "verify"}).status, exit_done);
+}
+
+TEST_F(SpoolCommand, RepairSetsAsideWhatIsDamagedAndSaysWhatIsLost) {
+  fill();
+  close();
+  flip_byte_of(4);
+  const int fd = lock();
+  const Outcome used = outrider({"spool", "repair"});
+  EXPECT_EQ(used.status, exit_failed);
+  EXPECT_THAT(used.err, HasSubstr("a sidecar uses the spool"));
+  ::close(fd);
+  const std::string before = read_file();
+  const Outcome repaired = outrider({"spool", "repair"});
+  EXPECT_EQ(repaired.status, exit_failed);
+  EXPECT_THAT(repaired.out,
+              AllOf(HasSubstr("found:\nblock "), HasSubstr("set aside as " + path),
+                    HasSubstr("2 spooled events, 1 scheduled event and 1 dead letter"),
+                    HasSubstr("1 row could not be read")));
+  EXPECT_EQ(outrider({"spool", "verify"}).status, exit_done);
+  EXPECT_THAT(numbers_of(outrider({"spool", "export"}).out), ElementsAre(2, 3, 5, 6));
+  const Outcome again = outrider({"spool", "repair"});
+  EXPECT_EQ(again.status, exit_done);
+  EXPECT_THAT(again.out, HasSubstr("everything is as it should be, nothing was changed"));
+}
+
+TEST_F(SpoolCommand, RepairGoesOnWithoutTheFirstPage) {
+  fill();
+  close();
+  const std::string whole = read_file();
+  for (const std::size_t at : {0, 18, 103, 4000}) {
+    std::string file = whole;
+    file.replace(at, 40, 40, '\0');
+    write_file(file);
+    const Outcome repaired = outrider({"spool", "repair"});
+    EXPECT_EQ(repaired.status, exit_done) << at << repaired.out << repaired.err;
+    EXPECT_THAT(numbers_of(outrider({"spool", "export"}).out), ElementsAre(2, 3, 4, 5, 6));
+    EXPECT_EQ(outrider({"spool", "verify"}).status, exit_done);
+  }
 }
 
 TEST_F(SpoolCommand, ExportGivesEveryEventThatIsNotDoneAsALineOfJson) {
@@ -334,7 +382,7 @@ TEST_F(SpoolCommand, SalvageLosesOnlyWhatIsOnADamagedPage) {
     file.replace(at / 4096 * 4096, 64, 64, '\xff');
     write_file(file);
     const auto disk = open_disk();
-    const auto salvaged = replace_damaged(path, *disk, now);
+    const auto salvaged = replace_damaged(path, *disk, WithoutCopy::fail, now);
     ASSERT_TRUE(salvaged.ok());
     EXPECT_TRUE(salvaged.value().has_copy);
     EXPECT_EQ(salvaged.value().events, (blocks - 1) * events) << damaged;
