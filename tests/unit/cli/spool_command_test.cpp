@@ -140,11 +140,11 @@ TEST_F(SpoolCommand, ReadingLeavesTheFilesAsTheyWere) {
 TEST_F(SpoolCommand, WhatIsNoSpoolStaysAsItIs) {
   close();
   const std::vector<std::vector<std::string>> commands = {
-      {"spool", "info"},     {"spool", "verify"},
-      {"spool", "export"},   {"spool", "drop", "--destination", "a"},
-      {"spool", "repair"},   {"dead", "list"},
-      {"dead", "show", "1"}, {"dead", "retry", "--all"},
-      {"dead", "drop", "1"}, {"spool", "repair"}};  // which leaves its lock
+      {"spool", "info"},          {"spool", "verify"},
+      {"spool", "export"},        {"spool", "drop", "--destination", "a"},
+      {"dead", "list"},           {"dead", "show", "1"},
+      {"dead", "retry", "--all"}, {"dead", "drop", "1"},
+      {"spool", "repair"}};  // which leaves its lock
   for (const auto& words : commands) {
     std::filesystem::remove(path);
     const Outcome none = outrider(words);
