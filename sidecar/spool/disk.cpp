@@ -127,14 +127,14 @@ class SystemDisk final : public Disk {
 
   void remove(const std::string& path) override { ::unlink(path.c_str()); }
 
-  std::string read_start(const std::string& path, std::size_t bytes) override {
-    std::string start(bytes, '\0');
+  std::string read(const std::string& path, std::uint64_t offset, std::size_t bytes) override {
+    std::string read(bytes, '\0');
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0) return {};
-    const ssize_t got = ::pread(fd, start.data(), bytes, 0);
+    const ssize_t got = ::pread(fd, read.data(), bytes, static_cast<off_t>(offset));
     ::close(fd);
-    start.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
-    return start;
+    read.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+    return read;
   }
 
   Status write_start(const std::string& path, const std::string& bytes) override {

@@ -50,8 +50,8 @@ class Disk {
   virtual Status rename(const std::string& from, const std::string& to) = 0;
   virtual void remove(const std::string& path) = 0;
 
-  /// As many bytes of the file's beginning as there are, `bytes` at most.
-  virtual std::string read_start(const std::string& path, std::size_t bytes) = 0;
+  /// As many bytes as there are, `bytes` at most.
+  virtual std::string read(const std::string& path, std::uint64_t offset, std::size_t bytes) = 0;
   virtual Status write_start(const std::string& path, const std::string& bytes) = 0;
 };
 

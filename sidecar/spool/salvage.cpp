@@ -1,8 +1,11 @@
 #include "sidecar/spool/salvage.hpp"
 
 #include <array>
+#include <map>
+#include <memory>
 
 #include "sidecar/base/fault_point.hpp"
+#include "sidecar/spool/page_walk.hpp"
 #include "sidecar/spool/store.hpp"
 #include "sidecar/spool/table_walk.hpp"
 
@@ -46,38 +49,45 @@ struct Table {
   const char* key;         ///< a whole number
   const char* second_key;  ///< likewise; or null
   int columns;
+  /// The kinds of its columns (StoredValue); null: its rows are not looked for in the pages.
+  const char* shape;
   /// Of its columns from `first` on: whether the row is what was written. Null: nothing tells.
   bool (*is_intact)(const Statement& row, int first);
 };
 constexpr std::array integer_keyed = {
-    Table{"destination", "id", nullptr, 6, nullptr},
-    Table{"block", "id", nullptr, 6,
+    Table{"destination", "id", nullptr, 6, ".tiiii", nullptr},
+    Table{"block", "id", nullptr, 6, ".iiiib",
           [](const Statement& row, int first) {
             const proto::ByteView records = row.bytes(first + 5);
             return checksum(records) == row.number(first + 4) &&
                    is_sound(records, static_cast<std::uint32_t>(row.number(first + 2)));
           }},
-    Table{"settled", "block", nullptr, 3, nullptr},
-    Table{"scheduled", "due_ns", "id", 5,
+    Table{"settled", "block", nullptr, 3, ".bi", nullptr},
+    Table{"scheduled", "due_ns", "id", 5, "iiiib",
           [](const Statement& row, int first) {
             const proto::ByteView record = row.bytes(first + 4);
             return checksum(record) == row.number(first + 3) && is_sound(record, 1);
           }},
-    Table{"dead", "id", nullptr, 11,
+    Table{"dead", "id", nullptr, 11, ".itttiiiitb",
           [](const Statement& row, int first) { return is_sound(row.bytes(first + 10), 1); }},
-    Table{"damaged", "id", nullptr, 4, nullptr},
-    Table{"returned", "destination", nullptr, 3, nullptr},
+    Table{"damaged", "id", nullptr, 4, nullptr, nullptr},
+    Table{"returned", "destination", nullptr, 3, nullptr, nullptr},
 };
 /// Their keys leave no gaps to jump over: they are read up to the first error.
 constexpr std::array others = {
-    Table{"client", nullptr, nullptr, 4, nullptr},
-    Table{"schedule", nullptr, nullptr, 2, nullptr},
+    Table{"client", nullptr, nullptr, 4, nullptr, nullptr},
+    Table{"schedule", nullptr, nullptr, 2, nullptr, nullptr},
 };
 
 class Copier {
  public:
-  Copier(Database& from, Store& to, Salvaged& salvaged)
-      : from_(from), to_(to.database()), store_(to), salvaged_(salvaged) {}
+  Copier(Disk& disk, const std::string& path, Database& from, Store& to, Salvaged& salvaged)
+      : disk_(disk),
+        path_(path),
+        from_(from),
+        to_(to.database()),
+        store_(to),
+        salvaged_(salvaged) {}
 
   void copy() {
     store_.begin(true);
@@ -94,6 +104,7 @@ class Copier {
         while (read.step()) copy_row(read, 0, write, table);
       });
     }
+    copy_from_pages();
     store_.commit();
     store_.begin(true);
     store_.settle_accounts();
@@ -118,10 +129,15 @@ class Copier {
     }
   }
 
-  static std::string insert_into(const Table& table) {
-    std::string sql = std::string("INSERT OR IGNORE INTO ") + table.name + " VALUES(?";
+  static std::string more_values(const Table& table) {
+    std::string sql;
     for (int i = 1; i < table.columns; ++i) sql += ",?";
-    return sql + ")";
+    return sql;
+  }
+
+  static std::string insert_into(const Table& table) {
+    return std::string("INSERT OR IGNORE INTO ") + table.name + " VALUES(?" + more_values(table) +
+           ")";
   }
 
   /// `first`: the column of the row that is the table's first.
@@ -147,6 +163,51 @@ class Copier {
         });
   }
 
+  /// What the trees do not lead to any more.
+  void copy_from_pages() {
+    try {
+      from_.empty_log();
+    } catch (const SqliteError&) {
+      // Then what is in the file is all there is.
+    }
+    std::map<std::string, std::unique_ptr<RowCopy>> by_shape;
+    for (const Table& table : integer_keyed) {
+      if (table.shape != nullptr) by_shape[table.shape] = std::make_unique<RowCopy>(to_, table);
+    }
+    walk_pages(disk_, path_, [&](const std::vector<StoredValue>& row) {
+      std::string shape;
+      for (const StoredValue& value : row) shape += value.kind;
+      const auto found = by_shape.find(shape);
+      if (found == by_shape.end()) return;
+      auto& [values, write, table] = *found->second;
+      for (std::size_t i = 0; i < row.size(); ++i) bind(values, static_cast<int>(i) + 1, row[i]);
+      const StatementReset reset(values);
+      const bool is_intact =
+          values.step() && (table.is_intact == nullptr || table.is_intact(values, 0));
+      if (is_intact) copy_row(values, 0, write, table);
+    });
+  }
+
+  struct RowCopy {
+    RowCopy(Database& to, const Table& of)
+        : values(to, "SELECT ?" + more_values(of)), write(to, insert_into(of)), table(of) {}
+    Statement values;
+    Statement write;
+    const Table& table;
+  };
+
+  static void bind(Statement& to, int index, const StoredValue& value) {
+    if (value.kind == 't') {
+      to.bind(index, std::string_view(value.bytes));
+    } else if (value.kind == 'b') {
+      to.bind(index, proto::as_bytes(value.bytes));
+    } else {
+      to.bind(index, value.number);
+    }
+  }
+
+  Disk& disk_;
+  const std::string& path_;
   Database& from_;
   Database& to_;
   Store& store_;
@@ -183,7 +244,7 @@ void mend_first_page(const std::string& path, const std::string& fresh, Disk& di
     if (error.trouble() != StorageTrouble::damaged) throw;
   }
   const auto start_of = [&disk](const std::string& file) {
-    std::string start = disk.read_start(file, Store::page_bytes + whose_bytes);
+    std::string start = disk.read(file, 0, Store::page_bytes + whose_bytes);
     start.resize(Store::page_bytes + whose_bytes);
     return start;
   };
@@ -212,7 +273,7 @@ Status make_copy(const std::string& path, Disk& disk, WithoutCopy without, Salva
     Database from(path, OpenMode::read_write, disk.vfs());
     if (without == WithoutCopy::fail) Store::check_kind(from);
     // What fails here is the copy: an incomplete one must not take the place of the original.
-    Copier(from, to, salvaged).copy();
+    Copier(disk, path, from, to, salvaged).copy();
     // One file without a log: it takes its place by one renaming.
     to.close_without_log();
   } catch (const SqliteError& error) {

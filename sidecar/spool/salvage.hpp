@@ -1,7 +1,8 @@
 // Salvage: replaces a damaged spool by a new one with what can still be read of it.
 //
-// Used by StoreKeeper. It goes through each table by its key and steps over what cannot be read,
-// in ever larger steps, so that it ends in any case; blocks and scheduled events are kept only if
+// Used by StoreKeeper and repair_spool(). It goes through each table by its key and steps over what
+// cannot be read, in ever larger steps, so that it ends in any case, and then through all pages for
+// rows that the tables do not lead to any more; blocks and scheduled events are kept only if
 // their checksum is right, dead letters if they are whole. The damaged files are renamed and never
 // deleted; only a first page that says nothing any more is overwritten with that of a new spool.
 //

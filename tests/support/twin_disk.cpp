@@ -1,5 +1,7 @@
 #include "support/twin_disk.hpp"
 
+#include <algorithm>
+
 #include <sqlite3.h>
 
 namespace outrider::test {
@@ -32,6 +34,11 @@ std::optional<sidecar::FileMark> TwinDisk::look_at(const std::string& path) {
 sidecar::Status TwinDisk::write_again(const std::string& path) {
   if (twin_.write_again(path) != SQLITE_OK) return sidecar::Error{"cannot write " + path};
   return sidecar::Nothing{};
+}
+
+std::string TwinDisk::read(const std::string& path, std::uint64_t offset, std::size_t bytes) {
+  const std::string content = twin_.content(path);
+  return content.substr(std::min<std::size_t>(offset, content.size()), bytes);
 }
 
 sidecar::Status TwinDisk::write_start(const std::string& path, const std::string& bytes) {

@@ -28,9 +28,7 @@ class TwinDisk final : public sidecar::Disk {
   sidecar::Status write_again(const std::string& path) override;
   sidecar::Status rename(const std::string& from, const std::string& to) override;
   void remove(const std::string& path) override { twin_.remove(path); }
-  std::string read_start(const std::string& path, std::size_t bytes) override {
-    return twin_.content(path).substr(0, bytes);
-  }
+  std::string read(const std::string& path, std::uint64_t offset, std::size_t bytes) override;
   sidecar::Status write_start(const std::string& path, const std::string& bytes) override;
 
  private:

@@ -1,0 +1,245 @@
+// Flips bits and empties pages of a spool, at rest and while it is used, by seeds: no start fails,
+// no event is lost of which the bytes are what was written, what is lost is said, and after a
+// repair nothing is wrong.
+//
+// OUTRIDER_DAMAGE_SEEDS says how many seeds, OUTRIDER_DAMAGE_FIRST the first of them.
+
+#include <cstdlib>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "sidecar/base/random.hpp"
+#include "sidecar/spool/spool_check.hpp"
+#include "unit/spool/spool_fixture.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t page_bytes = Store::page_bytes;
+
+std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
+  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): one thread
+  return value == nullptr ? otherwise : std::strtoull(value, nullptr, 10);
+}
+
+class DamageTest : public SpoolFixture {
+ protected:
+  DamageTest() {
+    settings.lanes = {"audit", "backup", "archive"};
+    open();
+    fill();
+    agent.reset();
+    content_ = twin.content(spool_path);
+    note_pages();
+    // Its destination is not configured any more.
+    settings.lanes.pop_back();
+    spool_settings_.bytes_max = 1U << 30U;
+    spool_settings_.lanes = {{1U << 30U, 10'000h, false}, {1U << 30U, 10'000h, false}};
+  }
+
+  /// Events in every state, over several pages of each table; what rows go together.
+  void fill() {
+    std::uint64_t number = 0;
+    const std::uint64_t now_ns = clock.now().wall_ns();
+    for (std::uint64_t i = 0; i < 120; ++i) {
+      const auto lane = static_cast<LaneIndex>(i % 3);
+      Numbers64 row;
+      for (std::uint64_t left = i % 20 == 7 ? 100 : 1 + i % 6; left > 0; --left) {
+        row.push_back(++number);
+      }
+      ask(spill(row, lane));
+      rows_.push_back(row);
+      Question more;
+      more.spilled.push_back(add_bytes(more, lane, ++number, now_ns + 3'600'000'000'000 + i));
+      rows_.push_back({number});
+      more.dead.push_back(
+          {lane, DeadReason::refused, 400, 1, now_ns, now_ns, "no", stored_record(++number)});
+      rows_.push_back({number});
+      dead_.insert(number);
+      add_frame(more, static_cast<std::uint8_t>(i), 1, ++number);
+      rows_.push_back({number});
+      ask(std::move(more));
+    }
+    settle_some();
+  }
+
+  /// The first event of each fourth block.
+  void settle_some() {
+    Question read;
+    read.reads.push_back({0, INT64_MIN, 1U << 20U});
+    Question settle;
+    const auto answer = ask(std::move(read));
+    const std::vector<Block>& blocks = answer->reads.at(0).blocks;
+    for (std::size_t i = 0; i < blocks.size(); i += 4) {
+      const test::StoredEvent event = test::stored_event(blocks[i].records);
+      settle.settlements.push_back({blocks[i].id, 0, 1, event.bytes, blocks[i].events == 1, {0b1}});
+      done_.insert(event.number);
+    }
+    ask(std::move(settle));
+  }
+
+  /// Of each event the pages that its row is in.
+  void note_pages() {
+    for (const Numbers64& row : rows_) {
+      std::set<std::size_t> pages;
+      for (const std::uint64_t number : row) {
+        const Bytes record = stored_record(number);
+        // The end of a record may be on the next page.
+        for (const std::size_t from : {std::size_t{0}, record.size() / 2}) {
+          const std::string half(
+              record.begin() + static_cast<std::ptrdiff_t>(from),
+              record.begin() +
+                  static_cast<std::ptrdiff_t>(from == 0 ? record.size() / 2 : record.size()));
+          for (std::size_t at = 0; (at = content_.find(half, at)) != std::string::npos; ++at) {
+            pages.insert(at / page_bytes);
+          }
+        }
+      }
+      for (const std::uint64_t number : row) pages_[number] = pages;
+    }
+  }
+
+  void begin() {
+    clock = test::ManualClock();
+    for (const std::string& path : twin.list()) twin.remove(path);
+    twin.put(spool_path, content_);
+    exchange.collect();
+    log.lines.clear();
+    seen_.clear();
+    lost_ = 0;
+  }
+
+  void start() {
+    open();
+    ledgers_ = {};
+    spool_ = std::make_unique<Spool>(spool_settings_, agent->state().lanes, exchange, log);
+    for (LaneIndex i = 0; i < 2; ++i) spool_->lane(i).attach(ledgers_[i]);
+  }
+  void turn() {
+    spool_->hand_over(clock.now());
+    agent->do_work(clock.now());
+    spool_->do_work(clock.now());
+    clock.advance(300ms);
+  }
+  /// Delivers what comes, one lane all of it and the other the half.
+  void deliver(int turns) {
+    for (int i = 0; i < turns; ++i) {
+      for (LaneIndex index = 0; index < 2; ++index) {
+        Lane& lane = spool_->lane(index);
+        while (lane.has_next() && (index == 0 || i % 2 == 0)) {
+          const proto::ByteView stored = lane.next();
+          std::vector<std::uint8_t> bytes(restored_record_bytes(stored));
+          restore_record(stored, lane.next_origin(), clock.now(), bytes.data());
+          const RecordView record = read_record(bytes.data());
+          seen_.insert(test::number_in(record.data));
+          lane.take_next();
+          lane.settle(record);
+        }
+        lane.read_ahead();
+      }
+      turn();
+    }
+  }
+  void end() {
+    for (const Ledger& ledger : ledgers_) lost_ += ledger.dropped_total();
+    spool_.reset();
+    agent.reset();
+    exchange.collect();
+  }
+
+  /// What is still there, when it was repaired.
+  void look(const std::string& what) {
+    test::TwinDisk disk(twin);
+    const auto repair = repair_spool(spool_path, disk, clock.now());
+    ASSERT_TRUE(repair.ok()) << what << ": " << repair.error().message;
+    for (const SpoolProblem& problem : repair.value().after.problems) {
+      ADD_FAILURE() << what << ": after the repair " << problem.what;
+    }
+    is_said_ = lost_ > 0 || !repair.value().before.problems.empty() || log.count("error ") > 0;
+    Database database(spool_path, OpenMode::read_write, twin.vfs_name());
+    test::check_totals(database);
+    for (const auto& [name, events] : test::read_tables(database)) {
+      for (const auto* list : {&events.waiting, &events.scheduled, &events.dead}) {
+        for (const test::StoredEvent& event : *list) seen_.insert(event.number);
+      }
+    }
+  }
+
+  /// `damaged`: the pages.
+  void check(const std::set<std::size_t>& damaged, const std::string& what) {
+    std::uint64_t missing = 0;
+    // Dead letters have no checksum: one that is another one now is not noticed.
+    bool is_dead_only = true;
+    for (const auto& [number, pages] : pages_) {
+      if (seen_.contains(number) || done_.contains(number)) continue;
+      ++missing;
+      is_dead_only = is_dead_only && dead_.contains(number);
+      const bool is_own =
+          std::ranges::any_of(pages, [&](std::size_t page) { return damaged.contains(page); });
+      EXPECT_TRUE(is_own) << what << ": event " << number << " is lost";
+    }
+    EXPECT_TRUE(missing == 0 || is_said_ || is_dead_only)
+        << what << ": " << missing << " are lost without a word";
+    if (!HasFailure()) return;
+    for (const std::string& line : log.lines) std::cout << line << "\n";
+  }
+
+  std::string content_;
+  std::vector<Numbers64> rows_;
+  std::set<std::uint64_t> done_;
+  std::set<std::uint64_t> dead_;
+  std::map<std::uint64_t, std::set<std::size_t>> pages_;
+  std::set<std::uint64_t> seen_;
+  std::uint64_t lost_ = 0;
+  bool is_said_ = false;
+  SpoolSettings spool_settings_;
+  std::unique_ptr<Spool> spool_;
+  std::array<Ledger, 2> ledgers_;
+};
+
+TEST_F(DamageTest, NothingIsLostButWhatTheDamageLiesIn) {
+  constexpr std::uint64_t first_pages = 16;  // the roots
+  constexpr std::size_t version_at = 60;     // a newer spool must be left alone
+  const std::uint64_t first = from_environment("OUTRIDER_DAMAGE_FIRST", 1);
+  const std::uint64_t seeds = from_environment("OUTRIDER_DAMAGE_SEEDS", 60);
+  for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
+    Random random(seed);
+    begin();
+    const bool is_used = random.chance(0.3);
+    if (is_used) {
+      start();
+      deliver(static_cast<int>(random.below(3)));
+    }
+    const std::uint64_t pages = content_.size() / page_bytes;
+    const std::size_t page = random.below(random.chance(0.4) ? first_pages : pages);
+    std::string what = "seed " + std::to_string(seed) + ", page " + std::to_string(page + 1);
+    if (random.chance(0.2)) {
+      twin.overwrite(spool_path, page * page_bytes, std::string(page_bytes, '\0'));
+      what += " empty";
+    } else {
+      const std::size_t at =
+          page * page_bytes + random.below(random.chance(0.3) ? 120 : page_bytes);
+      if (at >= version_at && at < version_at + 4) continue;
+      twin.flip_bit(spool_path, at, static_cast<unsigned>(random.below(8)));
+      what += " byte " + std::to_string(at % page_bytes);
+    }
+    if (is_used) what += " in use";
+    if (!is_used && random.chance(0.5)) start();
+    if (spool_) {
+      deliver(8);
+      clock.advance(2h);
+      deliver(8);
+      end();
+    }
+    look(what);
+    check({page}, what);
+    if (HasFatalFailure()) return;
+    if (HasFailure() && from_environment("OUTRIDER_DAMAGE_GO_ON", 0) == 0) return;
+  }
+}
+
+}  // namespace
+}  // namespace outrider::sidecar
