@@ -156,14 +156,14 @@ int list_command(const std::vector<std::string>& arguments) {
       .notes = "The newest is the last.\n",
   };
   if (const auto status = read_spool_arguments(table, arguments, options.spool)) return *status;
-  return with_spool(table, options.spool, [&](Database& database) {
+  return with_spool(table, options.spool, [&](Database& database, std::string& text) {
     if (Status known = check_destination(database, options.filter.destination); !known.ok()) {
       print_error(table, known.error().message);
       return exit_failed;
     }
     const std::vector<DeadHead> letters = find_dead(database, options.filter);
     if (!is_json) {
-      std::fputs(letters_text(letters).c_str(), stdout);
+      text = letters_text(letters);
       return exit_done;
     }
     JsonWriter out;
@@ -172,7 +172,7 @@ int list_command(const std::vector<std::string>& arguments) {
       out.put('{');
       write_head(letter, out);
       out.raw("}");
-      std::fputs((printable_json(out.text()) + "\n").c_str(), stdout);
+      text += printable_json(out.text()) + "\n";
     }
     return exit_done;
   });
@@ -215,13 +215,13 @@ int show_command(const std::vector<std::string>& arguments) {
     print_error(table, "give the ID that `outrider dead list` shows");
     return exit_usage;
   }
-  return with_spool(table, options.spool, [&](Database& database) {
+  return with_spool(table, options.spool, [&](Database& database, std::string& out) {
     const auto letter = read_dead(database, options.filter.ids.front());
     if (!letter) {
       print_error(table, "there is no dead letter " + std::to_string(options.filter.ids.front()));
       return exit_failed;
     }
-    std::fputs(letter_text(*letter).c_str(), stdout);
+    out = letter_text(*letter);
     return letter->record.empty() ? exit_failed : exit_done;
   });
 }
@@ -271,7 +271,7 @@ Status apply(const Change& change, const std::string& path, const std::vector<De
 
 /// Those that are wanted; an id that is not among them is an error.
 int select(const ArgumentTable& table, const DeadOptions& options, std::vector<DeadHead>& letters) {
-  return with_spool(table, options.spool, [&](Database& database) {
+  return with_spool(table, options.spool, [&](Database& database, std::string&) {
     Status status = check_destination(database, options.filter.destination);
     letters = find_dead(database, options.filter);
     for (const std::int64_t id : options.filter.ids) {

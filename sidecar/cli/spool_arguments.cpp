@@ -1,5 +1,6 @@
 #include "sidecar/cli/spool_arguments.hpp"
 
+#include <cstdio>
 #include <utility>
 
 #include "proto/topic.hpp"
@@ -47,20 +48,28 @@ std::optional<int> read_spool_arguments(const ArgumentTable& table,
   return std::nullopt;
 }
 
-int with_spool(const ArgumentTable& table, const SpoolChoice& choice,
-               const std::function<int(Database&)>& action) {
+int with_database(const ArgumentTable& table, const SpoolChoice& choice,
+                  const std::function<int(Database&)>& action) {
   auto database = open_to_read(choice.path);
   Status done = database.ok() ? Status(Nothing{}) : database.error();
   int status = exit_failed;
   if (done.ok()) {
-    done = guarded(choice.path, [&] {
-      const ReadTransaction moment(database.value());
-      status = action(database.value());
-    });
+    done = guarded(choice.path, [&] { status = action(database.value()); });
   }
   if (done.ok()) return status;
   print_error(table, done.error().message);
   return exit_failed;
+}
+
+int with_spool(const ArgumentTable& table, const SpoolChoice& choice,
+               const std::function<int(Database&, std::string& out)>& action) {
+  std::string out;
+  const int status = with_database(table, choice, [&](Database& database) {
+    const ReadTransaction moment(database);
+    return action(database, out);
+  });
+  std::fputs(out.c_str(), stdout);
+  return status;
 }
 
 Status check_destination(Database& database, const std::string& name) {

@@ -30,9 +30,14 @@ std::optional<int> read_spool_arguments(const ArgumentTable& table,
                                         const std::vector<std::string>& arguments,
                                         SpoolChoice& choice);
 
-/// Opens the spool to read, and runs `action` at one moment of it; what goes wrong is printed.
+/// Opens the spool to read and runs `action`; what goes wrong is printed.
+int with_database(const ArgumentTable& table, const SpoolChoice& choice,
+                  const std::function<int(Database&)>& action);
+
+/// The same at one moment of the spool. What `action` writes to `out` is printed when nothing is
+/// held any more: whoever reads it may take his time.
 int with_spool(const ArgumentTable& table, const SpoolChoice& choice,
-               const std::function<int(Database&)>& action);
+               const std::function<int(Database&, std::string& out)>& action);
 
 /// Says so if the spool knows no destination of this name.
 Status check_destination(Database& database, const std::string& name);

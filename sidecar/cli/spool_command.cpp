@@ -15,7 +15,7 @@ namespace {
 
 // verify ------------------------------------------------------------------------------------------
 
-void print_problems(const SpoolCheck& check, bool has_cure) {
+std::string problems_text(const SpoolCheck& check, bool has_cure) {
   std::string text;
   for (const SpoolProblem& problem : check.problems) {
     text += problem.what + "\n";
@@ -24,7 +24,7 @@ void print_problems(const SpoolCheck& check, bool has_cure) {
   if (check.more_problems > 0) {
     text += "and " + counted(check.more_problems, "problem") + " more\n";
   }
-  std::fputs(text.c_str(), stdout);
+  return text;
 }
 
 int verify_command(const std::vector<std::string>& arguments) {
@@ -35,18 +35,15 @@ int verify_command(const std::vector<std::string>& arguments) {
       .notes = "Reads all of it. Status 0: everything is as it should be; 1: it is not.\n",
   };
   if (const auto status = read_spool_arguments(table, arguments, choice)) return *status;
-  return with_spool(table, choice, [&](Database& database) {
+  return with_spool(table, choice, [&](Database& database, std::string& out) {
     const SpoolCheck check = check_spool(database);
-    print_problems(check, true);
-    const bool is_sound = check.problems.empty();
-    std::printf("%s: %s, %s in %s, %s, %s\n", choice.path.c_str(),
-                is_sound ? "everything is as it should be"
-                         : counted(check.problems.size() + check.more_problems, "problem").c_str(),
-                counted(check.events, "spooled event").c_str(),
-                counted(check.blocks, "block").c_str(),
-                counted(check.scheduled, "scheduled event").c_str(),
-                counted(check.dead, "dead letter").c_str());
-    return is_sound ? exit_done : exit_failed;
+    const std::uint64_t problems = check.problems.size() + check.more_problems;
+    out = problems_text(check, true) + choice.path + ": " +
+          (problems == 0 ? "everything is as it should be" : counted(problems, "problem")) + ", " +
+          counted(check.events, "spooled event") + " in " + counted(check.blocks, "block") + ", " +
+          counted(check.scheduled, "scheduled event") + ", " + counted(check.dead, "dead letter") +
+          "\n";
+    return problems == 0 ? exit_done : exit_failed;
   });
 }
 
@@ -54,29 +51,27 @@ int verify_command(const std::vector<std::string>& arguments) {
 
 int say_repair(const std::string& path, const SpoolRepair& repair) {
   const SpoolCheck& after = repair.after;
+  std::string text;
   if (repair.before.problems.empty()) {
-    std::printf("%s: everything is as it should be, nothing was changed\n", path.c_str());
+    text = path + ": everything is as it should be, nothing was changed\n";
+    std::fputs(text.c_str(), stdout);
     return exit_done;
   }
-  std::fputs("found:\n", stdout);
-  print_problems(repair.before, false);
+  text = "found:\n" + problems_text(repair.before, false);
   std::uint64_t unreadable = 0;
   if (repair.replaced) {
     unreadable = repair.replaced->unreadable;
-    std::printf("replaced by what can be read of it; it was set aside as %s\n",
-                repair.replaced->damaged_path.c_str());
+    text += "replaced by what can be read of it; it was set aside as " +
+            repair.replaced->damaged_path + "\n";
   }
-  if (!after.problems.empty()) {
-    std::fputs("and still there:\n", stdout);
-    print_problems(after, true);
-  }
-  std::printf("%s: %s, %s and %s are there; %s\n", path.c_str(),
-              counted(after.events, "spooled event").c_str(),
-              counted(after.scheduled, "scheduled event").c_str(),
-              counted(after.dead, "dead letter").c_str(),
-              unreadable == 0
-                  ? "nothing was lost"
-                  : (counted(unreadable, "row") + " could not be read").c_str());
+  if (!after.problems.empty()) text += "and still there:\n" + problems_text(after, true);
+  text +=
+      path + ": " + counted(after.events, "spooled event") + ", " +
+      counted(after.scheduled, "scheduled event") + " and " + counted(after.dead, "dead letter") +
+      " are there; " +
+      (unreadable == 0 ? "nothing was lost" : counted(unreadable, "row") + " could not be read") +
+      "\n";
+  std::fputs(text.c_str(), stdout);
   return after.problems.empty() && unreadable == 0 ? exit_done : exit_failed;
 }
 
@@ -142,7 +137,7 @@ int drop_command(const std::vector<std::string>& arguments) {
     return exit_usage;
   }
   std::string what;
-  const int found = with_spool(table, choice, [&](Database& database) {
+  const int found = with_spool(table, choice, [&](Database& database, std::string&) {
     if (Status known = check_destination(database, destination); !known.ok()) {
       print_error(table, known.error().message);
       return exit_failed;

@@ -60,15 +60,30 @@ class LineWriter {
   TimeText time_;
 };
 
-/// `line` ends with its newline. Files get the events as they are, terminals what is safe to show.
-bool print(std::string_view line) {
-  static const bool is_shown = isatty(STDOUT_FILENO) != 0;
-  if (is_shown) {
-    return std::fputs((printable_json(line.substr(0, line.size() - 1)) + "\n").c_str(), stdout) >=
-           0;
+/// Lines that wait until nothing of the spool is held: whoever reads them may take his time.
+class Output {
+ public:
+  /// `line` ends with its newline. Files get the events as they are, terminals what is safe to
+  /// show.
+  void add(std::string_view line) {
+    if (is_shown_) {
+      waiting_ += printable_json(line.substr(0, line.size() - 1)) + "\n";
+    } else {
+      waiting_ += line;
+    }
   }
-  return std::fwrite(line.data(), 1, line.size(), stdout) == line.size();
-}
+  void print() {
+    is_written_ =
+        is_written_ && std::fwrite(waiting_.data(), 1, waiting_.size(), stdout) == waiting_.size();
+    waiting_.clear();
+  }
+  bool is_written() const { return is_written_; }
+
+ private:
+  const bool is_shown_ = isatty(STDOUT_FILENO) != 0;
+  std::string waiting_;
+  bool is_written_ = true;
+};
 
 }  // namespace
 
@@ -86,16 +101,21 @@ int spool_export_command(const std::vector<std::string>& arguments) {
                                 store_topic_pattern(filter.topic)}}),
       .notes =
           "One event a line, as in a body of format json, and where and in which state it\n"
-          "is. Status 1: something could not be read; stderr says how much.\n",
+          "is. Status 1: something could not be read; stderr says how much. Beside a running\n"
+          "sidecar it is not one moment of the spool: what is stored or settled meanwhile may or\n"
+          "may not be in it, and what changes its state may be in it twice.\n",
   };
   if (const auto status = read_spool_arguments(table, arguments, choice)) return *status;
-  return with_spool(table, choice, [&](Database& database) {
+  return with_database(table, choice, [&](Database& database) {
     LineWriter writer;
-    bool is_written = true;
-    const Unreadable unreadable = for_each_event(database, filter, [&](const ExportedEvent& event) {
-      return is_written = print(writer.line(event));
-    });
-    if (!is_written) return exit_failed;
+    Output output;
+    const auto take = [&](const ExportedEvent& event) {
+      output.add(writer.line(event));
+      return output.is_written();
+    };
+    const Unreadable unreadable =
+        for_each_event(database, filter, take, [&output] { output.print(); });
+    if (!output.is_written()) return exit_failed;
     if (unreadable.events + unreadable.stretches == 0) return exit_done;
     print_error(table, counted(unreadable.events, "event") + " and " +
                            counted(unreadable.stretches, "place") +

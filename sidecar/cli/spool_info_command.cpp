@@ -162,12 +162,10 @@ int spool_info_command(const std::vector<std::string>& arguments) {
           choice, {{"json", "", "one JSON object instead of text", store_switch(is_json)}}),
   };
   if (const auto status = read_spool_arguments(table, arguments, choice)) return *status;
-  return with_spool(table, choice, [&](Database& database) {
+  return with_spool(table, choice, [&](Database& database, std::string& out) {
     const SpoolInfo info = read_info(database, choice.path);
     const bool is_used = is_in_use(choice.path);
-    const std::string text =
-        is_json ? info_json(info, choice, is_used) : info_text(info, choice, is_used);
-    std::fputs(text.c_str(), stdout);
+    out = is_json ? info_json(info, choice, is_used) : info_text(info, choice, is_used);
     return exit_done;
   });
 }

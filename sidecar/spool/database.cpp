@@ -195,6 +195,8 @@ Statement::Statement(Database& database, const std::string& sql) : database_(dat
   errno = 0;
   const int code = sqlite3_prepare_v3(database_, sql.c_str(), static_cast<int>(sql.size()),
                                       SQLITE_PREPARE_PERSISTENT, &statement_, nullptr);
+  // All statements are right for the tables that the store makes: then it is these that are not.
+  if (code == SQLITE_ERROR) throw SqliteError::damaged(sqlite3_errmsg(database_));
   if (code != SQLITE_OK) fail(database_, code);
 }
 

@@ -10,8 +10,9 @@ namespace {
 class Exporter {
  public:
   Exporter(Database& database, const EventFilter& filter,
-           const std::function<bool(const ExportedEvent&)>& take)
-      : database_(database), filter_(filter), take_(take) {
+           const std::function<bool(const ExportedEvent&)>& take,
+           const std::function<void()>& between)
+      : database_(database), filter_(filter), take_(take), between_(between) {
     try {
       names_ = destination_names(database_);
     } catch (const SqliteError&) {
@@ -20,13 +21,13 @@ class Exporter {
   }
 
   Unreadable run() {
-    if (wants(EventState::spooled)) {
-      walk({"block", "id", nullptr}, "destination, events, crc, records",
-           [this](Statement& row) { take_block(row); });
-    }
     if (wants(EventState::scheduled)) {
       walk({"scheduled", "due_ns", "id"}, "destination, crc, record",
            [this](Statement& row) { take_scheduled(row); });
+    }
+    if (wants(EventState::spooled)) {
+      walk({"block", "id", nullptr}, "destination, events, crc, records",
+           [this](Statement& row) { take_block(row); });
     }
     if (wants(EventState::dead)) {
       walk({"dead", "id", nullptr}, "destination, record, reason, status, attempts",
@@ -42,11 +43,12 @@ class Exporter {
 
   void walk(const KeyedTable& table, const char* columns,
             const std::function<void(Statement&)>& take_row) {
-    unreadable_.stretches += walk_table(database_, table, columns, [&](Statement& row) {
+    const auto take = [&](Statement& row) {
       destination_ = name_of(names_, row.number(2));
       if (filter_.destination.empty() || destination_ == filter_.destination) take_row(row);
       return !is_stopped_;
-    });
+    };
+    unreadable_.stretches += walk_table(database_, table, columns, take, between_);
   }
 
   void take_block(Statement& row) {
@@ -114,6 +116,7 @@ class Exporter {
   Database& database_;
   const EventFilter& filter_;
   const std::function<bool(const ExportedEvent&)>& take_;
+  const std::function<void()>& between_;
   DestinationNames names_;
   std::string destination_;
   Unreadable unreadable_;
@@ -123,8 +126,9 @@ class Exporter {
 }  // namespace
 
 Unreadable for_each_event(Database& database, const EventFilter& filter,
-                          const std::function<bool(const ExportedEvent&)>& take) {
-  return Exporter(database, filter, take).run();
+                          const std::function<bool(const ExportedEvent&)>& take,
+                          const std::function<void()>& between) {
+  return Exporter(database, filter, take, between).run();
 }
 
 }  // namespace outrider::sidecar

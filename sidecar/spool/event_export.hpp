@@ -2,6 +2,8 @@
 //
 // Used by `outrider spool export`, beside a running sidecar too, and on what is left of a damaged
 // spool: what cannot be read is stepped over and counted. Events that are done are not among them.
+// It is not one moment of the spool: a few rows are read at a time, scheduled events first, for
+// these become spooled ones, and dead letters last. What moves meanwhile may come twice.
 //
 // Thread: the database's. Fails with: SqliteError, if not even the first page can be read. Memory:
 // one block's.
@@ -51,8 +53,10 @@ struct Unreadable {
   std::uint64_t stretches = 0;  ///< of the file, with nobody knows how many
 };
 
-/// Calls `take` with each event that matches, until it returns false. Steps over what is damaged.
+/// Calls `take` with each event that matches, until it returns false, and `between` when some were
+/// taken and nothing is held, which may then take its time. Steps over what is damaged.
 Unreadable for_each_event(Database& database, const EventFilter& filter,
-                          const std::function<bool(const ExportedEvent&)>& take);
+                          const std::function<bool(const ExportedEvent&)>& take,
+                          const std::function<void()>& between);
 
 }  // namespace outrider::sidecar

@@ -121,7 +121,11 @@ void GroupWriter::release_due(Reply& answer, const Now& now) {
       block.events = 1;
       block.created_ns = now.wall_ns();
       block.records = std::move(event.record);
-      if (!block.records.empty()) store.insert_block(event.destination, block);
+      if (block.records.empty()) {
+        keeper_.say_damaged(event.destination, 1);
+      } else {
+        store.insert_block(event.destination, block);
+      }
       continue;
     }
     Moved& moved = released[*lane];
@@ -165,7 +169,7 @@ ReadAnswer GroupWriter::read(const ReadRequest& request, const Now& now) {
     fault_point("quarantine_block");
   }
   store.commit();
-  keeper_.say_damaged(request.lane, answer.damaged_events);
+  keeper_.say_damaged(destination, answer.damaged_events);
   return answer;
 }
 

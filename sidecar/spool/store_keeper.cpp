@@ -195,9 +195,10 @@ void StoreKeeper::note_recovery() {
   log_.info("the spool can be written again", {{"path", settings_.path}});
 }
 
-void StoreKeeper::say_damaged(LaneIndex lane, std::uint64_t events) {
+void StoreKeeper::say_damaged(DestinationId destination, std::uint64_t events) {
   log_.error("blocks in the spool are damaged; they were set aside in its table `damaged`",
-             {{"destination", settings_.lanes[lane]}, {"events", std::to_string(events)}});
+             {{"destination", store_->destinations()[destination].name},
+              {"events", std::to_string(events)}});
 }
 
 // The log and the room ----------------------------------------------------------------------------

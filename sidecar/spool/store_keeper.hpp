@@ -90,7 +90,7 @@ class StoreKeeper {
   /// Why so much may not be taken in; nothing: it may.
   std::optional<StorageTrouble> lack_of_room(std::uint64_t bytes, const Now& now);
   void note_written(std::uint64_t bytes) { written_since_look_ += bytes; }
-  void say_damaged(LaneIndex lane, std::uint64_t events);
+  void say_damaged(DestinationId destination, std::uint64_t events);
   /// After what may be damage. Outside of a transaction. Without room it is left as it is.
   void count_anew();
 

@@ -1,6 +1,7 @@
 #include "sidecar/spool/table_walk.hpp"
 
 #include <compare>
+#include <optional>
 
 namespace outrider::sidecar {
 namespace {
@@ -16,8 +17,11 @@ constexpr Place behind_all{INT64_MAX, INT64_MAX};
 class Walk {
  public:
   Walk(Database& database, const KeyedTable& table, const std::string& columns,
-       const std::function<bool(Statement&)>& take)
-      : database_(database), take_(take), has_second_(table.second_key != nullptr) {
+       const std::function<bool(Statement&)>& take, const std::function<void()>& between)
+      : database_(database),
+        take_(take),
+        between_(between),
+        has_second_(table.second_key != nullptr) {
     const std::string key = table.key;
     const std::string second = table.second_key != nullptr ? table.second_key : "0";
     const auto sql = [&](const char* direction) {
@@ -54,22 +58,33 @@ class Walk {
  private:
   /// The rows between begin_ and end_, upwards or downwards; moves that end to where it has come.
   bool read(bool is_up) {
+    std::optional<bool> is_done;
+    while (!is_done) {
+      is_done = read_some(is_up);
+      between_();
+    }
+    return *is_done;
+  }
+
+  /// Nothing: there may be more.
+  std::optional<bool> read_some(bool is_up) {
     Place& last = is_up ? begin_ : end_;
     try {
       Statement rows(database_, is_up ? up_ : down_);
       rows.bind(1, begin_.key).bind(3, end_.key);
       if (has_second_) rows.bind(2, begin_.second).bind(4, end_.second);
-      while (rows.step()) {
+      for (int i = 0; i < rows_at_once; ++i) {
+        if (!rows.step()) return true;
         const Place place{rows.number(0), rows.number(1)};
         // In a damaged table a row may come twice.
         if (is_up ? place <= last : place >= last) return false;
         last = place;
         is_taking_ = true;
-        is_stopped_ = !take_(rows);
+        const bool is_stopped = !take_(rows);
         is_taking_ = false;
-        if (is_stopped_) return true;
+        if (is_stopped) return true;
       }
-      return true;
+      return std::nullopt;
     } catch (const SqliteError&) {
       if (is_taking_) throw;
       return false;
@@ -78,11 +93,11 @@ class Walk {
 
   Database& database_;
   const std::function<bool(Statement&)>& take_;
+  const std::function<void()>& between_;
   const bool has_second_;
   std::string up_;
   std::string down_;
   bool is_taking_ = false;
-  bool is_stopped_ = false;
   Place begin_ = before_all;
   Place end_ = behind_all;
 };
@@ -90,8 +105,9 @@ class Walk {
 }  // namespace
 
 std::uint64_t walk_table(Database& database, const KeyedTable& table, const std::string& columns,
-                         const std::function<bool(Statement& row)>& take) {
-  return Walk(database, table, columns, take).run();
+                         const std::function<bool(Statement& row)>& take,
+                         const std::function<void()>& between) {
+  return Walk(database, table, columns, take, between).run();
 }
 
 }  // namespace outrider::sidecar

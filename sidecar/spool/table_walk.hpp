@@ -1,6 +1,8 @@
 // walk_table: every row of a table that can be read, of a damaged one too.
 //
-// Used by Salvage and the inspection commands. From the first row up to what cannot be read, then
+// Used by Salvage and the inspection commands. Reads rows_at_once at a time, each time anew from
+// where it was: a reader holds up the write-ahead log only so long, unless the caller has begun a
+// transaction around it all. From the first row up to what cannot be read, then
 // from the last row down to it, and in between in steps that double, so that it ends in any case
 // and one damaged page costs only its own rows.
 //
@@ -21,10 +23,13 @@ struct KeyedTable {
   const char* second_key;  ///< likewise; or null
 };
 
+inline constexpr int rows_at_once = 16;
+
 /// Calls `take` with each row: its key, its second key or 0, then `columns`; ascending by key as
 /// long as everything can be read, and until it returns false. Returns how many stretches could not
-/// be read.
-std::uint64_t walk_table(Database& database, const KeyedTable& table, const std::string& columns,
-                         const std::function<bool(Statement& row)>& take);
+/// be read. Calls `between` when some were taken and nothing is held.
+std::uint64_t walk_table(
+    Database& database, const KeyedTable& table, const std::string& columns,
+    const std::function<bool(Statement& row)>& take, const std::function<void()>& between = [] {});
 
 }  // namespace outrider::sidecar
