@@ -85,6 +85,7 @@ StorageTrouble SqliteError::trouble() const {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
     case SQLITE_FORMAT:
+    case SQLITE_MISMATCH:
     case SQLITE_CONSTRAINT:  // what is given out once is there already
       return StorageTrouble::damaged;
     default:
@@ -243,6 +244,21 @@ void Statement::run() {
 
 void Statement::reset() {
   sqlite3_reset(statement_);
+}
+
+char Statement::kind(int column) const {
+  switch (sqlite3_column_type(statement_, column)) {
+    case SQLITE_INTEGER:
+      return 'i';
+    case SQLITE_TEXT:
+      return 't';
+    case SQLITE_BLOB:
+      return 'b';
+    case SQLITE_FLOAT:
+      return 'f';
+    default:
+      return '.';
+  }
 }
 
 std::int64_t Statement::number(int column) const {

@@ -111,6 +111,8 @@ class Statement {
   void run();
   void reset();
 
+  /// i: number, t: text, b: bytes, f: fraction; '.': nothing
+  char kind(int column) const;
   std::int64_t number(int column) const;
   std::string_view text(int column) const;  ///< valid until the next step
   proto::ByteView bytes(int column) const;  ///< valid until the next step

@@ -49,10 +49,10 @@ struct Table {
   const char* key;         ///< a whole number
   const char* second_key;  ///< likewise; or null
   int columns;
-  /// The kinds of its columns (StoredValue); null: its rows are not looked for in the pages.
+  /// The kinds of its columns, of the key '.'; null: its rows are not looked for in the pages.
   const char* shape;
   /// Of its columns from `first` on: whether the row is what was written. Null: nothing tells.
-  bool (*is_intact)(const Statement& row, int first);
+  bool (*is_sound)(const Statement& row, int first);
 };
 constexpr std::array integer_keyed = {
     Table{"destination", "id", nullptr, 6, ".tiiii", nullptr},
@@ -78,6 +78,15 @@ constexpr std::array others = {
     Table{"client", nullptr, nullptr, 4, nullptr, nullptr},
     Table{"schedule", nullptr, nullptr, 2, nullptr, nullptr},
 };
+
+/// Of the table's columns from `first` on.
+bool is_intact(const Table& table, const Statement& row, int first) {
+  for (int i = 0; table.shape != nullptr && i < table.columns; ++i) {
+    const char kind = table.shape[i] == '.' ? 'i' : table.shape[i];
+    if (row.kind(first + i) != kind) return false;
+  }
+  return table.is_sound == nullptr || table.is_sound(row, first);
+}
 
 class Copier {
  public:
@@ -142,7 +151,7 @@ class Copier {
 
   /// `first`: the column of the row that is the table's first.
   void copy_row(const Statement& row, int first, Statement& write, const Table& table) {
-    if (table.is_intact != nullptr && !table.is_intact(row, first)) {
+    if (!is_intact(table, row, first)) {
       ++salvaged_.unreadable;
       return;
     }
@@ -182,9 +191,7 @@ class Copier {
       auto& [values, write, table] = *found->second;
       for (std::size_t i = 0; i < row.size(); ++i) bind(values, static_cast<int>(i) + 1, row[i]);
       const StatementReset reset(values);
-      const bool is_intact =
-          values.step() && (table.is_intact == nullptr || table.is_intact(values, 0));
-      if (is_intact) copy_row(values, 0, write, table);
+      if (values.step() && is_intact(table, values, 0)) copy_row(values, 0, write, table);
     });
   }
 
