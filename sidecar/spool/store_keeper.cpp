@@ -5,6 +5,7 @@
 
 #include "sidecar/base/fault_point.hpp"
 #include "sidecar/base/units.hpp"
+#include "sidecar/spool/log_check.hpp"
 #include "sidecar/spool/salvage.hpp"
 
 namespace outrider::sidecar {
@@ -52,6 +53,7 @@ void StoreKeeper::open(const Now& now) {
       finish(finish_replacement(settings_.path, *disk_, now));
       finish(disk_->prepare(settings_.path));
       const bool is_new = check_empty();
+      check_log();
       store_ = std::make_unique<Store>(Database(settings_.path, OpenMode::create, disk_->vfs()));
       file_ = disk_->look_at(settings_.path).value_or(FileMark{});
       log_file_.reset();
@@ -80,6 +82,16 @@ bool StoreKeeper::check_empty() {
   if (!log || log->bytes == 0) return true;
   give_first_pages(settings_.path, *disk_);
   throw SqliteError::damaged("it is empty, and its write-ahead log is not");
+}
+
+void StoreKeeper::check_log() {
+  const std::uint64_t behind = transactions_behind_damage(*disk_, log_path(settings_.path));
+  if (behind == 0) return;
+  log_.error(
+      "the spool's write-ahead log is damaged; what was stored behind that is lost, or was not "
+      "safe "
+      "when the power was lost",
+      {{"path", log_path(settings_.path)}, {"transactions", std::to_string(behind)}});
 }
 
 bool StoreKeeper::mend(const std::string& reason, const Now& now) {

@@ -108,6 +108,7 @@ class StoreKeeper {
  private:
   void replace_store(const std::string& reason, const Now& now);
   bool check_empty();
+  void check_log();
   void read_state();
   void say_counted_anew();
   void check_files();
