@@ -100,7 +100,7 @@ void Store::check_kind(Database& database) {
 }
 
 void Store::check_kind(std::int64_t application_id, std::int64_t version) {
-  const auto wrong_bits = static_cast<std::uint64_t>(application_id ^ our_application_id);
+  const auto wrong_bits = static_cast<std::uint32_t>(application_id ^ our_application_id);
   if (std::popcount(wrong_bits) == 1 && version == schema_version) {
     throw SqliteError::damaged("its first page is damaged");
   }

@@ -282,6 +282,11 @@ TEST_F(SpoolCommand, RepairGoesOnWithoutTheFirstPage) {
   fill();
   close();
   const std::string whole = read_file();
+  std::string flipped = whole;
+  flipped[68] ^= '\x80';  // whose database it is
+  write_file(flipped);
+  EXPECT_EQ(outrider({"spool", "repair"}).status, exit_done);
+  EXPECT_THAT(numbers_of(outrider({"spool", "export"}).out), ElementsAre(5, 2, 3, 4, 6));
   for (const std::size_t at : {0, 18, 103, 4000}) {
     std::string file = whole;
     file.replace(at, 40, 40, '\0');
