@@ -252,9 +252,9 @@ class DamageTest : public SpoolFixture {
 TEST_F(DamageTest, NothingIsLostButWhatTheDamageLiesIn) {
   const std::uint64_t first = from_environment("OUTRIDER_DAMAGE_FIRST", 1);
 #ifdef OUTRIDER_SANITIZED
-  constexpr std::uint64_t seeds_by_default = 15;
+  constexpr std::uint64_t seeds_by_default = 10;
 #else
-  constexpr std::uint64_t seeds_by_default = 150;
+  constexpr std::uint64_t seeds_by_default = 100;
 #endif
   const std::uint64_t seeds = from_environment("OUTRIDER_DAMAGE_SEEDS", seeds_by_default);
   const bool goes_on = from_environment("OUTRIDER_DAMAGE_GO_ON", 0) != 0;
