@@ -10,6 +10,7 @@ namespace outrider::sidecar {
 Reply GroupWriter::write(const Question& question, const GroupScope& scope, const Now& now) {
   Reply answer;
   builders_.clear();
+  scheduled_.clear();
   sends_back_ = scope.sends_back;
   if (scope.takes_in) keeper_.prepare_promise();
   Store& store = keeper_.store();
@@ -58,18 +59,28 @@ void GroupWriter::take_intake(const Question& question, Reply& answer, const Now
     }
   }
   add_spilled_before(question.bytes.size());
+  insert_scheduled(question);
+}
+
+/// By date, so that those whose pages are beside each other follow each other.
+void GroupWriter::insert_scheduled(const Question& question) {
+  std::ranges::stable_sort(scheduled_, {}, &Entry::due_ns);
+  for (const Entry* const entry : scheduled_) {
+    const proto::ByteView record(question.bytes.data() + entry->offset, entry->record_bytes);
+    keeper_.store().insert_scheduled(keeper_.destination(entry->lane), entry->due_ns, record);
+    keeper_.note_written(record.size());
+  }
+  if (!scheduled_.empty()) next_due_ns_ = std::min(next_due_ns_, scheduled_.front()->due_ns);
 }
 
 void GroupWriter::add(const Question& question, Reply& answer, const Entry& entry, bool is_wanted,
                       const Now& now) {
-  const proto::ByteView record(question.bytes.data() + entry.offset, entry.record_bytes);
-  if (entry.due_ns == 0) {
-    add_record(answer, entry.lane, record, is_wanted, now);
+  if (entry.due_ns != 0) {
+    scheduled_.push_back(&entry);
     return;
   }
-  keeper_.store().insert_scheduled(keeper_.destination(entry.lane), entry.due_ns, record);
-  keeper_.note_written(record.size());
-  next_due_ns_ = std::min(next_due_ns_, entry.due_ns);
+  const proto::ByteView record(question.bytes.data() + entry.offset, entry.record_bytes);
+  add_record(answer, entry.lane, record, is_wanted, now);
 }
 
 void GroupWriter::add_record(Reply& answer, LaneIndex lane, proto::ByteView record, bool is_wanted,

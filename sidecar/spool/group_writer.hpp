@@ -58,12 +58,14 @@ class GroupWriter {
   void add_record(Reply& answer, LaneIndex lane, proto::ByteView record, bool is_wanted,
                   const Now& now);
   void finish_block(Reply& answer, LaneIndex lane, Builder& builder, const Now& now);
+  void insert_scheduled(const Question& question);
   void take_front(const Question& question, const Now& now);
   void release_due(Reply& answer, const Now& now);
   void note_returned(Reply& answer);
 
   StoreKeeper& keeper_;
   std::map<LaneIndex, Builder> builders_;
+  std::vector<const Entry*> scheduled_;  ///< of the question, in the order in which they came
   bool sends_back_ = false;
   std::uint64_t next_due_ns_ = 0;
 };
