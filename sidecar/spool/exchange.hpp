@@ -178,8 +178,12 @@ class Exchange {
   void ask(std::unique_ptr<Question> question);
   std::vector<std::unique_ptr<Reply>> collect();
 
-  // The storage thread.
+  /// What was asked, if nobody has it; the sidecar's thread takes it back so.
   std::unique_ptr<Question> take();
+
+  // The storage thread.
+  /// It could not be begun, and waits here.
+  void put_back(std::unique_ptr<Question> question);
   void answer(std::unique_ptr<Reply> answer);
   /// Answers that nobody has collected yet.
   std::size_t uncollected() const;

@@ -96,6 +96,8 @@ class Lane {
   /// Dead letters wait to be written: no more requests that might make new ones.
   bool is_busy() const { return question_.has_many_dead(); }
   bool has_room(std::uint64_t bytes) const { return order_.bytes() + bytes <= settings_.bytes_max; }
+  /// On disk or on the way there.
+  std::uint64_t bytes() const { return order_.bytes(); }
   std::uint64_t bytes_max() const { return settings_.bytes_max; }
 
   // For Spool -------------------------------------------------------------------------------------

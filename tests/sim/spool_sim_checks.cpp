@@ -61,54 +61,67 @@ void SpoolSimulation::check_quiet() {
   if (failed()) return;
   const Tables tables = read_disk();
   const Report report = app().report();
-  for (std::size_t i = 0; i < receivers_.size(); ++i) {
-    const Ledger& ledger = report.destinations[i].ledger;
-    const StoredEvents& stored = tables.at(report.destinations[i].name);
-    EXPECT_EQ(ledger.scheduled, stored.scheduled.size());
+  for (std::size_t i = 0; i < report.destinations.size(); ++i) {
+    const auto& [name, ledger] = report.destinations[i];
+    const StoredEvents& stored = tables.at(name);
+    EXPECT_EQ(ledger.scheduled, stored.scheduled.size()) << name;
     EXPECT_LE(ledger.spooled, stored.waiting.size() + (stored.damaged_blocks > 0 ? 1U << 20U : 0));
-    EXPECT_LE(stored.waiting.size(), ledger.spooled + ledger.queued + ledger.in_flight);
-    check_settled(*receivers_[i], stored);
+    EXPECT_LE(stored.waiting.size(), ledger.spooled + ledger.queued + ledger.in_flight) << name;
+    if (stored.damaged_blocks == 0) {
+      EXPECT_EQ(app().spool()->lane(i).bytes(),
+                bytes_of(stored.waiting) + bytes_of(stored.scheduled))
+          << name;
+    }
+    check_settled(receiver(i), stored);
     const std::uint64_t late_ns = now().wall_ns() - 1'000'000'000;
     if (stored.scheduled.empty()) continue;
     EXPECT_GE(stored.scheduled.front().due_ns, late_ns);
   }
-  check_confirmed(tables);
+  check_ids(tables);
 }
 
-bool SpoolSimulation::is_for(const DestinationConfig& destination, const SentEvent& event) const {
-  const bool is_wanted = destination.topics.front() == ">" || event.topic.starts_with("orders.");
-  const bool is_excluded = !destination.exclude.empty() && event.topic == "orders.paid";
-  return is_wanted && !is_excluded;
-}
-
-void SpoolSimulation::check_confirmed(const Tables& tables) {
-  std::uint64_t missing = 0;
-  for (std::size_t i = 0; i < receivers_.size(); ++i) {
-    std::set<std::uint64_t> known = receivers_[i]->numbers();
-    const StoredEvents& stored = tables.at(config_.destinations[i].name);
-    for (const auto* events : {&stored.waiting, &stored.scheduled, &stored.dead}) {
-      for (const auto& event : *events) known.insert(event.number);
-    }
-    for (const SentEvent& event : history_.events()) {
-      if (!event.is_confirmed || !is_for(config_.destinations[i], event)) continue;
-      if (known.contains(event.number) || damaged_.contains(event.number)) continue;
-      EXPECT_TRUE(event.may_expire)
-          << config_.destinations[i].name << " has lost event " << event.number;
-      ++missing;
-    }
-  }
-  std::uint64_t expired = expired_;
-  if (life_) {
-    for (const auto& destination : app().report().destinations) {
-      expired += destination.ledger.dropped_for(DropReason::expired);
-    }
-  }
-  EXPECT_LE(missing, expired);
-  for (const auto& receiver : receivers_) {
+void SpoolSimulation::check_ids(const Tables& tables) {
+  for (const auto& [name, receiver] : receivers_) {
+    const auto stored = tables.find(name);
+    check_ids_of(name, stored == tables.end() ? StoredEvents{} : stored->second);
     for (const auto& [id, count] : receiver->received()) {
       EXPECT_TRUE(count == 1 || receiver->unknown().contains(id)) << id << " came twice";
     }
   }
+}
+
+void SpoolSimulation::check_ids_of(const std::string& name, const StoredEvents& stored) {
+  auto& seen = seen_[name];
+  std::set<std::uint64_t> known = receivers_.at(name)->numbers();
+  for (const auto* events : {&stored.waiting, &stored.scheduled, &stored.dead}) {
+    for (const auto& event : *events) {
+      known.insert(event.number);
+      seen[event.id] = event.number;
+    }
+  }
+  std::set<std::uint64_t> wanted;
+  for (const auto& [id, number] : seen) wanted.insert(number);
+  for (const SentEvent& event : history_.events()) {
+    if (event.is_confirmed && is_for(name, event)) wanted.insert(event.number);
+    EXPECT_FALSE(known.contains(event.number) && is_sampled_out(name, event.id))
+        << name << " has event " << event.number << ", which is not in its sample";
+  }
+  std::uint64_t gone = 0;
+  for (const std::uint64_t number : wanted) {
+    if (number == 0 || known.contains(number) || damaged_.contains(number)) continue;
+    EXPECT_TRUE(history_.may_have_expired(history_.event(number), now()))
+        << name << " has lost event " << number
+        << (history_.event(number).is_confirmed ? "" : ", which it had on disk");
+    ++gone;
+  }
+  // Those that were only emitted would hide a loss.
+  if (style_.emitted_may_expire) return;
+  std::uint64_t expired = expired_[name];
+  for (std::size_t i = 0; life_ && i < config_.destinations.size(); ++i) {
+    if (config_.destinations[i].name != name) continue;
+    expired += app().report().destinations[i].ledger.dropped_for(DropReason::expired);
+  }
+  EXPECT_LE(gone, expired) << name << " has lost events that may have expired, and did not";
 }
 
 void SpoolSimulation::finish() {
@@ -116,10 +129,20 @@ void SpoolSimulation::finish() {
     fault_points_left_ = 0;
     disarm_crash();
     life_->storage_stalled_until = {};
-    for (const auto& receiver : receivers_) receiver->clear_up();
-    // The clock may have gone back by hours.
-    jump_wall(1000h);
+    for (const auto& [name, receiver] : receivers_) receiver->clear_up();
     restart();
+  });
+  // All destinations that there ever were get what is theirs.
+  survive([this] {
+    stop();
+    for (const auto& [name, destination] : ever_) {
+      if (!plans_.back().contains(name)) config_.destinations.push_back(destination);
+    }
+    begin_plan();
+    // The clock may have gone back.
+    jump_wall(Duration(history_.highest_time() - now().wall_ns()) + 1000h);
+    start_life();
+    note_unsettled();
   });
   for (int i = 0; i < 500 && unanswered() > 0 && !failed(); ++i) {
     for (std::uint64_t client = 0; client < clients_.size(); ++client) {
@@ -135,7 +158,7 @@ void SpoolSimulation::finish() {
   if (failed()) return;
   stop();
   Database database(spool_path, OpenMode::read_write, twin_.vfs_name());
-  check_confirmed(test::read_tables(database));
+  check_ids(test::read_tables(database));
 }
 
 std::size_t SpoolSimulation::unanswered() const {

@@ -279,6 +279,38 @@ TEST_F(LaneTest, WhatCannotBePutBackInTimeIsCounted) {
   EXPECT_EQ(waiting(), (Numbers64{1})) << "it stands where it stood";
 }
 
+TEST_F(LaneTest, WhatWaitsForAnotherProgramsLockAtTheEndIsCounted) {
+  append(1);
+  turn();
+  Database foreigner(spool_path, OpenMode::read_write, twin.vfs_name());
+  foreigner.execute("BEGIN IMMEDIATE");
+  append(2);
+  const auto later = record(3);
+  ASSERT_TRUE(lane().schedule(read_record(later.data()), UINT64_MAX, clock.now()));
+  ++ledger.accepted;
+  turn();
+  append(4);
+  EXPECT_EQ(ledger.spooled, 3U);
+  spool->give_up(clock.now());
+  EXPECT_EQ(ledger.dropped_for(DropReason::spool_failed), 3U);
+  EXPECT_EQ(ledger.spooled, 1U);
+  EXPECT_EQ(ledger.scheduled, 0U);
+  foreigner.execute("ROLLBACK");
+  clock.advance(1s);
+  agent->do_work(clock.now());
+  EXPECT_EQ(waiting(), (Numbers64{1})) << "what was counted is not stored after all";
+}
+
+TEST_F(LaneTest, WhatIsBeingWrittenAtTheEndIsCounted) {
+  append(1);
+  spool->hand_over(clock.now());
+  const auto in_work = exchange.take();
+  append(2);
+  spool->give_up(clock.now());
+  EXPECT_EQ(ledger.dropped_for(DropReason::spool_failed), 2U);
+  EXPECT_EQ(ledger.spooled, 0U);
+}
+
 TEST_F(LaneTest, WhatIsPutBackLaterIsCountedByItself) {
   put_back({record(1)});
   ledger.accepted += 1;
@@ -287,7 +319,7 @@ TEST_F(LaneTest, WhatIsPutBackLaterIsCountedByItself) {
   put_back({record(2)});
   ledger.accepted += 1;
   spool->do_work(clock.now());
-  spool->give_up();
+  spool->give_up(clock.now());
   EXPECT_EQ(ledger.dropped_for(DropReason::spool_failed), 1U) << "the second one is not stored";
   EXPECT_EQ(ledger.spooled, 1U);
 }
