@@ -54,16 +54,19 @@ int Spool::do_work(const Now& now) {
 }
 
 void Spool::hand_over(const Now& now) {
-  if (asked_ != nullptr || now.mono < retry_at_ || gathered_.is_empty()) return;
+  if (asked_ != nullptr || now.mono < retry_at_ || !has_question()) return;
   for (const LaneIndex lane : gathered_.take_settled_lanes()) {
     lanes_[lane]->take_settlements(gathered_.question().settlements);
+  }
+  if (std::exchange(is_store_new_, false)) {
+    for (const auto& lane : lanes_) lane->look_anew();
   }
   asked_ = &gathered_.question();
   exchange_.ask(gathered_.take());
 }
 
 MonoTime Spool::next_deadline() const {
-  return asked_ == nullptr && !gathered_.is_empty() ? retry_at_ : never;
+  return asked_ == nullptr && has_question() ? retry_at_ : never;
 }
 
 void Spool::take_answer(Reply& answer, const Now& now) {
@@ -77,6 +80,10 @@ void Spool::take_answer(Reply& answer, const Now& now) {
     note_question(*answer.question, answer);
   }
   tell_lanes(answer);
+  if (answer.is_store_new) {
+    is_store_new_ = true;
+    for (const auto& lane : lanes_) lane->distrust();
+  }
   if (answer.question) answer_frames(*answer.question, answer);
   if (answer.dead_trimmed > 0) {
     log_.warn("the oldest dead letters were removed, for there are too many",
@@ -113,7 +120,13 @@ void Spool::note_question(const Question& question, Reply& answer) {
     }
   }
   for (std::size_t i = 0; i < answer.reads.size(); ++i) {
-    answer_for(question.reads[i].lane).read = std::move(answer.reads[i]);
+    const ReadRequest& request = question.reads[i];
+    LaneAnswer& lane = answer_for(request.lane);
+    if (request.is_anew) {
+      is_store_new_ = is_store_new_ || answer.reads[i].has_failed;
+      lane.scheduling = gathered_.scheduling(request.lane);
+    }
+    lane.read = std::move(answer.reads[i]);
   }
 }
 

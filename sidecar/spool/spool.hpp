@@ -58,7 +58,7 @@ class Spool final : public Agent {
     return gathered_.question().spilled.size() + (asked_ != nullptr ? asked_->spilled.size() : 0);
   }
   /// Nothing waits to be written, and nothing is being written.
-  bool is_idle() const { return asked_ == nullptr && gathered_.is_empty(); }
+  bool is_idle() const { return asked_ == nullptr && !has_question(); }
 
   /// The time to stop is over: new events that are not known to be stored by now are counted as
   /// dropped. Of what is just being written, some may turn out to be stored.
@@ -87,6 +87,7 @@ class Spool final : public Agent {
   void look_again() { gathered_.question().wants_look = true; }
 
  private:
+  bool has_question() const { return is_store_new_ || !gathered_.is_empty(); }
   proto::Refusal refusal_of(std::span<const LaneIndex> lanes, std::uint64_t bytes);
   void take_answer(Reply& answer, const Now& now);
   void note_question(const Question& question, Reply& answer);
@@ -111,6 +112,7 @@ class Spool final : public Agent {
   std::vector<LaneIndex> answered_;       ///< lanes to which a group has something to say
   std::vector<bool> is_answered_;
   const Question* asked_ = nullptr;  ///< the group that is being written; the exchange's
+  bool is_store_new_ = false;        ///< and the lanes have not asked for it anew
   MonoTime retry_at_{};
 };
 

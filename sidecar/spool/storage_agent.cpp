@@ -53,7 +53,9 @@ int StorageAgent::do_work(const Now& now) {
     std::optional<Reply> answer = do_group(question ? *question : nothing, now);
     if (answer) {
       answer->question = std::move(question);
-      const bool has_news = !answer->released.empty() || !answer->returned.empty();
+      answer->is_store_new = keeper_.take_is_store_new();
+      const bool has_news =
+          !answer->released.empty() || !answer->returned.empty() || answer->is_store_new;
       if (answer->question || has_news) {
         exchange_.answer(std::make_unique<Reply>(std::move(*answer)));
       }
@@ -146,7 +148,7 @@ std::optional<StorageTrouble> StorageAgent::attempt(const Question& question,
         keeper_.open(now);
       }
       answer = writer_.write(question, scope, now);
-      if (scope.takes_in) keeper_.note_recovery();
+      if (scope.takes_in) keeper_.note_recovery(now);
       return std::nullopt;
     } catch (const std::exception& error) {
       answer = {};

@@ -90,6 +90,29 @@ TEST_F(StorageFailureTest, ADiskThatFailsUndoesAllAndIsTriedAgain) {
   EXPECT_EQ(waiting(), (Numbers64{1, 2}));
 }
 
+TEST_F(StorageFailureTest, ADiskThatComesAndGoesMakesOneLineOfAKindInTenSeconds) {
+  std::uint64_t sequence = 0;
+  for (int i = 0; i < 100; ++i) {
+    twin.fail({.operation = StorageOperation::write, .code = SQLITE_IOERR, .times = 2});
+    ++sequence;
+    EXPECT_TRUE(ask(frame(sequence, sequence))->intake_trouble);
+    clock.advance(100ms);
+    twin.clear_faults();
+    EXPECT_FALSE(ask(frame(sequence, sequence))->intake_trouble);
+    clock.advance(100ms);
+  }
+  EXPECT_LE(log.count("the spool cannot be written"), 3);
+  EXPECT_LE(log.count("the spool can be written again"), 3);
+  EXPECT_LE(agent->next_deadline(), clock.now().mono + 10s);
+  clock.advance(10s);
+  agent->do_work(clock.now());
+  EXPECT_NE(log.lines.back().find("the spool can be written again"), std::string::npos)
+      << "what was left out is said at last";
+  clock.advance(1min);
+  agent->do_work(clock.now());
+  EXPECT_EQ(log.count("the spool can be written again"), log.count("the spool cannot be written"));
+}
+
 TEST_F(StorageFailureTest, AGapThatAFailedSyncLeftTakesNothingConfirmedWithIt) {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     const std::uint64_t first = seed * 10;

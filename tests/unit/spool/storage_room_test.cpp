@@ -156,6 +156,21 @@ TEST_F(StorageRoomTest, DeadLettersThatHousekeepingRemovesAreSaid) {
   EXPECT_EQ(log.count("the oldest dead letters were removed"), 1);
 }
 
+TEST_F(StorageRoomTest, NothingBecomesADeadLetterAndIsRemovedInOneStep) {
+  settings.dead.events_max = 2;
+  open();
+  agent->do_work(clock.now());
+  const auto bury = [&](int letters) {
+    Question question;
+    for (; letters > 0; --letters) question.dead.push_back(dead_letter(clock.now()));
+    return ask(std::move(question))->dead_trimmed;
+  };
+  EXPECT_EQ(bury(5), 0U);
+  EXPECT_EQ(tables()["audit"].dead.size(), 5U) << "somebody may see each of them";
+  EXPECT_EQ(bury(1), 3U);
+  EXPECT_EQ(tables()["audit"].dead.size(), 3U);
+}
+
 TEST_F(StorageRoomTest, NoExceptionLeavesATurn) {
   open();
   Question question = frame(1, 1);
@@ -292,6 +307,12 @@ TEST_F(StorageRoomTest, NothingIsPromisedInFilesThatTheNextStartDoesNotFind) {
     for (const std::string& path : twin.list()) twin.remove(path);
     log.lines.clear();
   }
+}
+
+TEST_F(StorageRoomTest, NothingIsPromisedInALogThatWasDeletedBeforeTheFirstPromise) {
+  open();
+  twin.remove(log_name);
+  EXPECT_EQ(ask(frame(1, 1))->intake_trouble, StorageTrouble::failing);
 }
 
 TEST_F(StorageRoomTest, AnEmptyDatabaseBesideALogIsDamageAndTheLogIsRead) {
