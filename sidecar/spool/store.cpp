@@ -91,6 +91,10 @@ void Store::make_tables() {
   }
   check_kind(database_);
   database_.execute("PRAGMA synchronous=FULL");
+  // A copy that took the place of a damaged spool has no log, and may have kept none until now.
+  if (database_.text("PRAGMA journal_mode=WAL") != "wal") {
+    throw SqliteError::other("it cannot be given a write-ahead log");
+  }
 }
 
 void Store::check_kind(Database& database) {

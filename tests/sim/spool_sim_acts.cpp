@@ -24,7 +24,8 @@ void SpoolSimulation::act() {
       Row{30, &SpoolSimulation::break_disk},      Row{12, &SpoolSimulation::fill_disk},
       Row{40, &SpoolSimulation::heal_disk},       Row{15, &SpoolSimulation::restart},
       Row{15, &SpoolSimulation::check_quiet},     Row{10, &SpoolSimulation::inspect},
-      Row{10, &SpoolSimulation::disturb_disk},
+      Row{10, &SpoolSimulation::disturb_disk},    Row{4, &SpoolSimulation::replace_store},
+      Row{3, &SpoolSimulation::delete_files},
   };
   std::uint64_t dice = random_.below(1000);
   for (const Row& row : rows) {
@@ -68,6 +69,7 @@ void SpoolSimulation::jump_some() {
 }
 
 void SpoolSimulation::stall_storage() {
+  schedules_.note(now());
   life_->storage_stalled_until = now().mono + std::chrono::milliseconds(random_.below(2000));
 }
 
@@ -161,7 +163,9 @@ void SpoolSimulation::turn() {
       turn_storage();
     }
   }
-  if (!failed()) ADD_FAILURE() << "never comes to rest: a run loop would spin";
+  if (failed()) return;
+  ADD_FAILURE() << "never comes to rest: the run loop of the "
+                << (is_storage_due() ? "storage" : "app") << " would spin";
 }
 
 void SpoolSimulation::pass(Duration duration) {

@@ -31,6 +31,7 @@ constexpr std::array no_descriptors = {Trouble{StorageOperation::open, SQLITE_CA
 }  // namespace
 
 void SpoolSimulation::break_disk() {
+  schedules_.begin_trouble(now());
   const Trouble& trouble = troubles[random_.below(troubles.size())];
   twin_.fail({.operation = trouble.operation,
               .code = trouble.code,
@@ -57,6 +58,7 @@ void SpoolSimulation::start_in_vain() {
 }
 
 void SpoolSimulation::fill_disk() {
+  schedules_.begin_trouble(now());
   twin_.set_bytes_max(UINT64_MAX);
   twin_.set_bytes_max(UINT64_MAX - twin_.free_bytes() + random_.below(200'000),
                       random_.chance(0.5) ? EDQUOT : 0);
@@ -75,12 +77,14 @@ void SpoolSimulation::disarm_crash() {
 }
 
 void SpoolSimulation::heal_disk() {
+  schedules_.end_trouble(now());
   foreigner_.reset();
   twin_.clear_faults();
   twin_.set_bytes_max(UINT64_MAX);
 }
 
 void SpoolSimulation::disturb_disk() {
+  schedules_.begin_trouble(now());
   foreigner_.reset();
   try {
     foreigner_ = std::make_unique<Database>(spool_path, OpenMode::read_write, twin_.vfs_name());

@@ -18,6 +18,8 @@ void SpoolSimulation::start_life() {
     receiver(i).attach(*life_->fake->transports[i]);
   }
   listen();
+  schedules_.note(now());
+  if (is_flipped_) return;
   // What stands on disk is what the new life knows of.
   const Tables tables = read_disk();
   const Report report = app().report();
@@ -55,6 +57,7 @@ void SpoolSimulation::listen() {
 
 void SpoolSimulation::end_life() {
   if (!life_) return;
+  schedules_.note(now());
   if (life_->fake) note_report();
   life_.reset();
 }
@@ -80,6 +83,7 @@ void SpoolSimulation::come_back() {
     start_life();
   }
   fault_points_left_ = 0;
+  end_loss();
   note_unsettled();
 }
 
@@ -118,7 +122,7 @@ void SpoolSimulation::stop() {
   if (twin_.is_down()) throw ProcessCrash{};
   disarm_crash();
   for (const auto& client : clients_) client->note_crash();
-  if (!twin_.exists(spool_path)) return;
+  if (before_loss_ || is_flipped_) return;
   Database database(spool_path, OpenMode::read_write, twin_.vfs_name());
   const Tables tables = test::read_tables(database);
   for (const auto& [name, ledger] : report.destinations) {
@@ -138,7 +142,7 @@ void SpoolSimulation::stop() {
 void SpoolSimulation::restart() {
   stop();
   if (failed()) return;
-  if (random_.chance(0.2)) damage_block();
+  if (!before_loss_ && random_.chance(0.2)) damage_block();
   advance(std::chrono::milliseconds(random_.below(5000)));
   if (random_.chance(0.1)) advance(std::chrono::hours(24 * random_.below(60)));
   // A clock without a battery, or set by a wrong hand.
@@ -151,12 +155,16 @@ void SpoolSimulation::restart() {
   } else {
     start_life();
   }
+  end_loss();
   note_unsettled();
 }
 
 void SpoolSimulation::note_report() {
   for (const auto& [name, ledger] : app().report().destinations) {
     expired_[name] += ledger.dropped_for(DropReason::expired);
+  }
+  if (life_->fake->log.count("the run of a schedule cannot be stored") > 0) {
+    schedules_.note_refusal();
   }
 }
 

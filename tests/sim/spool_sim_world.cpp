@@ -6,6 +6,7 @@ namespace outrider::sidecar {
 
 SpoolSimulation::SpoolSimulation(std::uint64_t seed) : random_(seed), twin_(random_.next()) {
   style_.have_ids = random_.chance(0.5);
+  has_disasters_ = random_.chance(0.4);
   style_.emitted_may_expire = random_.chance(0.3);
   history_.note_time(clock_.now());
   config_ = make_config();
@@ -39,6 +40,9 @@ Config SpoolSimulation::make_config() {
   config.spool.dead_age_max = std::chrono::hours(100'000);
   for (std::uint64_t left = 1 + random_.below(4); left > 0; --left) {
     config.destinations.push_back(make_destination());
+  }
+  for (std::uint64_t left = random_.below(3); left > 0; --left) {
+    config.schedules.push_back(test::random_schedule(random_, left));
   }
   return config;
 }
@@ -76,6 +80,11 @@ void SpoolSimulation::edit_config() {
   } else if (ever_.size() < 6) {
     there.insert(at, make_destination());
   }
+  if (random_.chance(0.3) && !config_.schedules.empty()) {
+    if (random_.chance(0.5)) config_.schedules.pop_back();
+  } else if (random_.chance(0.3) && config_.schedules.size() < 3) {
+    config_.schedules.push_back(test::random_schedule(random_, 10 + plans_.size()));
+  }
   begin_plan();
 }
 
@@ -100,6 +109,11 @@ void SpoolSimulation::begin_plan() {
     probes_[name] =
         std::make_unique<Destination>(destination, make_encoder({.format = "ndjson"}),
                                       std::make_unique<test::FakeTransport>(), nullptr, log_, 1);
+  }
+  const auto began_ns = std::chrono::nanoseconds(history_.highest_time());
+  plan_began_.push_back(Instant(std::chrono::ceil<std::chrono::seconds>(began_ns)));
+  for (const ScheduleConfig& schedule : config_.schedules) {
+    schedule_began_.try_emplace(schedule.name, plan_began_.back());
   }
   history_.plan = plans_.size();
   plans_.push_back(std::move(names));
@@ -127,10 +141,13 @@ bool SpoolSimulation::is_for(const std::string& name, const SentEvent& event) co
   for (std::size_t plan = event.first_plan; plan <= event.last_plan; ++plan) {
     if (!plans_[plan].contains(name)) return false;
   }
+  return wants(name, event.topic) && !is_sampled_out(name, event.id);
+}
+
+bool SpoolSimulation::wants(const std::string& name, std::string_view topic) const {
   const DestinationConfig& destination = ever_.at(name);
-  const bool is_wanted = destination.topics.front() == ">" || event.topic.starts_with("orders.");
-  const bool is_excluded = !destination.exclude.empty() && event.topic == "orders.paid";
-  return is_wanted && !is_excluded && !is_sampled_out(name, event.id);
+  const bool is_wanted = destination.topics.front() == ">" || topic.starts_with("orders.");
+  return is_wanted && (destination.exclude.empty() || topic != "orders.paid");
 }
 
 bool SpoolSimulation::is_sampled_out(const std::string& name, std::string_view id) const {
@@ -145,7 +162,9 @@ void SpoolSimulation::advance(Duration by) {
 }
 
 void SpoolSimulation::jump_wall(Duration by) {
+  schedules_.note(now());
   clock_.jump_wall(by);
+  schedules_.note(now());
   history_.note_time(now());
   if (life_) life_->has_wall_jumped = true;
 }

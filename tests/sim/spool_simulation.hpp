@@ -16,6 +16,7 @@
 #include "sim/random_world.hpp"
 #include "sim/receiver.hpp"
 #include "sim/spool_history.hpp"
+#include "sim/spool_schedules.hpp"
 #include "support/app_fixture.hpp"
 #include "support/spool_tables.hpp"
 #include "support/twin_disk.hpp"
@@ -74,6 +75,7 @@ class SpoolSimulation {
   /// It was a destination from when the event was sent until it was known to be taken, and wants
   /// it.
   bool is_for(const std::string& name, const SentEvent& event) const;
+  bool wants(const std::string& name, std::string_view topic) const;
   bool is_sampled_out(const std::string& name, std::string_view id) const;
 
   Now now() const { return clock_.now(); }
@@ -146,6 +148,16 @@ class SpoolSimulation {
   /// What a person does meanwhile, in another process.
   void inspect();
 
+  // Its files, in spool_sim_files.cpp.
+  void begin_loss();
+  void end_loss();
+  /// The database is found damaged while it is in use: all, some or none of it can be copied.
+  void replace_store();
+  /// Somebody deletes a file that is in use, or puts another in its place.
+  void delete_files();
+  /// Any bit of the database; at the very end, for nobody can say what it may cost.
+  void flip_bit();
+
   // Turning ---------------------------------------------------------------------------------------
 
   bool is_stalled() const { return now().mono < life_->storage_stalled_until; }
@@ -167,12 +179,14 @@ class SpoolSimulation {
   /// What stands on disk, which is in order.
   Tables read_disk();
   /// What is known to have arrived need not be on disk.
+  bool may_come_again(const Receiver& receiver, const std::string& id) const;
   void check_settled(const Receiver& receiver, const StoredEvents& stored);
   void check_quiet();
   /// Every event that was confirmed, or was ever seen on disk, has arrived, or is on disk, or has
   /// expired by its own wish and is counted.
   void check_ids(const Tables& tables);
   void check_ids_of(const std::string& name, const StoredEvents& stored);
+  void check_runs_of(const std::string& name, const StoredEvents& stored);
   /// All is well at last: everything goes.
   void finish();
   std::size_t unanswered() const;
@@ -200,6 +214,14 @@ class SpoolSimulation {
   std::uint64_t fault_points_left_ = 0;  ///< until the process dies at one
   std::uint64_t unordered_up_to_ = 0;
   std::set<std::uint64_t> damaged_;
+  std::optional<Tables> before_loss_;  ///< what was on disk before some of it was lost
+  std::uint64_t sent_before_loss_ = 0;
+  bool has_disasters_ = false;  ///< in this world
+  bool is_flipped_ = false;     ///< a bit is: what stands on disk proves nothing
+  test::ScheduleOracle schedules_;
+  std::map<std::string, Instant> marks_;  ///< the last runs, as they stand on disk
+  std::map<std::string, Instant> schedule_began_;
+  std::vector<Instant> plan_began_;
 };
 
 }  // namespace outrider::sidecar

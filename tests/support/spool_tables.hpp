@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -29,6 +30,9 @@ struct StoredEvents {
   std::vector<StoredEvent> scheduled;
   std::vector<StoredEvent> dead;
   std::vector<std::string> dead_reasons;
+  std::array<const std::vector<StoredEvent>*, 3> all() const {
+    return {&waiting, &scheduled, &dead};
+  }
   std::uint64_t damaged_blocks = 0;  ///< whose checksum is wrong; their events are not in `waiting`
 };
 

@@ -210,6 +210,21 @@ TEST_F(StorageFailureTest, ADamagedSpoolIsSetAsideAndWhatCanBeReadIsKept) {
   EXPECT_GE(set_aside, 1);
 }
 
+TEST_F(StorageFailureTest, TheCopyOfADamagedSpoolHasALogAndLosesNothingWithThePower) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    ask(frame(10 * seed, 1));
+    agent.reset();
+    damage(twin, "counters");
+    open();
+    ask(frame(10 * seed + 1, 2));
+    EXPECT_TRUE(twin.exists(std::string(spool_path) + "-wal"));
+    crash(StorageCrash::power);
+    open();
+    ASSERT_FALSE(ask(frame(10 * seed + 1, 2))->frames[0].is_new)
+        << "it was confirmed and is gone, seed " << seed;
+  }
+}
+
 TEST_F(StorageFailureTest, ADamagedSpoolStaysWhereItIsWhileNoFileCanBeOpenedForTheCopy) {
   Numbers64 expected = fill(300);
   agent.reset();
