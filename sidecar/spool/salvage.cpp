@@ -38,6 +38,7 @@ Result<std::string> put_in_place(const std::string& path, Disk& disk, const Now&
     fault_point("quarantine_renaming");
   }
   if (Status status = disk.rename(recovered_path(path), path); !status.ok()) return status.error();
+  disk.remove(emptied_path(path));
   return damaged;
 }
 
@@ -161,6 +162,10 @@ Result<bool> make_copy(const std::string& path, Disk& disk, Salvaged& salvaged) 
 
 }  // namespace
 
+std::string emptied_path(const std::string& path) {
+  return path + ".emptied";
+}
+
 void give_first_pages(const std::string& path, Disk& disk) {
   const std::string partial = partial_path(path);
   remove_database(disk, partial);
@@ -169,6 +174,7 @@ void give_first_pages(const std::string& path, Disk& disk) {
   if (status.ok()) {
     const Store fresh(Database(partial, OpenMode::create, disk.vfs()));
   }
+  if (status.ok()) status = disk.prepare(emptied_path(path));
   if (status.ok()) status = disk.rename(partial, path);
   if (!status.ok()) throw SqliteError::other(status.error().message);
 }

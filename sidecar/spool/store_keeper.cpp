@@ -78,9 +78,13 @@ void StoreKeeper::open(const Now& now) {
 bool StoreKeeper::check_empty() {
   const auto file = disk_->look_at(settings_.path);
   const auto log = disk_->look_at(log_path(settings_.path));
-  if (file && file->bytes > 0) return false;
-  if (!log || log->bytes == 0) return true;
-  give_first_pages(settings_.path, *disk_);
+  const bool is_emptied = disk_->exists(emptied_path(settings_.path));
+  if (file && file->bytes > 0) {
+    if (!is_emptied) return false;
+  } else {
+    if (!log || log->bytes == 0) return true;
+    give_first_pages(settings_.path, *disk_);
+  }
   throw SqliteError::damaged("it is empty, and its write-ahead log is not");
 }
 

@@ -138,9 +138,8 @@ void SpoolSimulation::inspect() {
         Statement read(store.database(), "SELECT record FROM dead WHERE id=?");
         read.bind(1, dead);
         const StatementReset reset(read);
-        if (read.step()) {
-          history_.event(test::stored_event(read.bytes(0)).number).is_put_back = true;
-        }
+        const std::uint64_t number = read.step() ? test::stored_event(read.bytes(0)).number : 0;
+        if (number != 0) history_.event(number).is_put_back = true;
       }
       store.put_back_dead(dead, now());
     }

@@ -327,5 +327,29 @@ TEST_F(StorageRoomTest, AnEmptyDatabaseBesideALogIsDamageAndTheLogIsRead) {
   EXPECT_EQ(log.count("a new spool was made"), 1) << "the first";
 }
 
+TEST_F(StorageRoomTest, ACrashAtAnyPointOfMendingAnEmptiedDatabaseLosesNothing) {
+  open();
+  ask(frame(1, 1));
+  ask(spill({2, 3}));
+  crash();
+  const std::string content = twin.content(log_name);
+  bool has_crashed = true;
+  for (std::uint64_t nth = 1; has_crashed; ++nth) {
+    for (const std::string& path : twin.list()) twin.remove(path);
+    twin.put(spool_path, "");
+    twin.put(log_name, content);
+    twin.crash_at(nth, test::StorageCrash::process);
+    const bool is_open = try_open().ok();  // and closed again
+    has_crashed = twin.is_down();
+    EXPECT_TRUE(is_open || has_crashed);
+    twin.crash_at(UINT64_MAX / 2, test::StorageCrash::process);
+    twin.restart();
+    open();
+    ASSERT_EQ(waiting(), (Numbers64{1, 2, 3})) << "crash at change " << nth;
+    agent.reset();
+    ASSERT_LT(nth, 2000U);
+  }
+}
+
 }  // namespace
 }  // namespace outrider::sidecar
