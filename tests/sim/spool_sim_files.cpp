@@ -9,7 +9,7 @@ void SpoolSimulation::begin_loss() {
   schedules_.note(now());
   heal_disk();
   life_->storage_stalled_until = {};
-  turn();
+  pass(1s);
   if (failed()) return;
   before_loss_ = read_disk();
   sent_before_loss_ = history_.events().size();
