@@ -195,6 +195,12 @@ DestinationId Store::destination(const std::string& name) {
   return database_.number("SELECT last_insert_rowid()");
 }
 
+void Store::name_again(DestinationId destination, const std::string& name) {
+  Statement update(
+      database_, "UPDATE OR IGNORE destination SET name=?1 WHERE id=?2 AND name='recovered-'||?2");
+  update.bind(1, std::string_view(name)).bind(2, destination).run();
+}
+
 std::map<std::string, std::pair<DestinationId, StoredTotals>> Store::destinations() {
   std::map<std::string, std::pair<DestinationId, StoredTotals>> found;
   Statement all(database_,

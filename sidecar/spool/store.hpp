@@ -95,6 +95,8 @@ class Store {
 
   /// The id of a destination; a new one if it has none yet. Inside of a transaction.
   DestinationId destination(const std::string& name);
+  /// A destination whose name was lost with damage has this one. Inside of a transaction.
+  void name_again(DestinationId destination, const std::string& name);
   std::map<std::string, std::pair<DestinationId, StoredTotals>> destinations();
   StoredTotals totals(DestinationId destination);
 

@@ -101,6 +101,9 @@ bool StoreKeeper::mend(const std::string& reason, const Now& now) {
 
 void StoreKeeper::read_state() {
   store_->begin(true);
+  for (std::size_t i = 0; i < destinations_.size(); ++i) {
+    store_->name_again(destinations_[i], settings_.lanes[i]);
+  }
   destinations_.clear();
   for (const std::string& lane : settings_.lanes)
     destinations_.push_back(store_->destination(lane));

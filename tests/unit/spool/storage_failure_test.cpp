@@ -225,6 +225,18 @@ TEST_F(StorageFailureTest, TheCopyOfADamagedSpoolHasALogAndLosesNothingWithThePo
   }
 }
 
+TEST_F(StorageFailureTest, NamesThatWereLostWithDamageAreKnownWhileTheSidecarRuns) {
+  ask(frame(1, 1));
+  ask(spill({2}, 1));
+  forget_pages();
+  damage(twin, "destination");
+  twin.fail({.operation = StorageOperation::write, .code = SQLITE_CORRUPT, .path_end = "-wal"});
+  ask(frame(2, 3));
+  EXPECT_EQ(log.count("the damaged spool was set aside"), 1);
+  EXPECT_EQ(waiting("audit"), (Numbers64{1, 3}));
+  EXPECT_EQ(waiting("backup"), (Numbers64{2}));
+}
+
 TEST_F(StorageFailureTest, ADamagedSpoolStaysWhereItIsWhileNoFileCanBeOpenedForTheCopy) {
   Numbers64 expected = fill(300);
   agent.reset();
