@@ -319,8 +319,9 @@ void StoreKeeper::say_room(std::optional<StorageTrouble> lack) {
 // Keeping house -----------------------------------------------------------------------------------
 
 MonoTime StoreKeeper::next_deadline() const {
-  MonoTime deadline = next_house_keeping_;
-  if (is_log_long_) deadline = std::min(deadline, next_log_look_);
+  // While no store is open there is no house to keep, however long ago that was due.
+  MonoTime deadline = store_ ? next_house_keeping_ : never;
+  if (store_ && is_log_long_) deadline = std::min(deadline, next_log_look_);
   if (is_recovery_to_be_said()) deadline = std::min(deadline, next_recovery_line_);
   return deadline;
 }
@@ -337,6 +338,9 @@ void StoreKeeper::keep_house(const Now& now) {
     if (!has_reserve_) take_reserve();
   } catch (const std::exception& error) {
     note_trouble(error, now);
+    // What fails at once is not tried again at once.
+    next_house_keeping_ = std::max(next_house_keeping_, now.mono + log_look_interval);
+    next_log_look_ = std::max(next_log_look_, now.mono + log_look_interval);
   }
 }
 
