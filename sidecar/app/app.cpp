@@ -342,8 +342,15 @@ void App::flush(const Now& now) {
 void App::store(const Now& now) {
   if (spool_ && !spool_->is_idle()) {
     if (now.mono < stop_until()) return;
-    log_.error("the spool did not take what was left in time");
-    spool_->give_up();
+    const auto dropped = [this] {
+      std::uint64_t events = 0;
+      for (const auto& destination : destinations_) events += destination->ledger().dropped_total();
+      return events;
+    };
+    const std::uint64_t before = dropped();
+    spool_->give_up(now);
+    log_.error("the spool did not take what was left in time",
+               {{"events", std::to_string(dropped() - before)}});
   }
   finish();
 }

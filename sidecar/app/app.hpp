@@ -71,6 +71,9 @@ class App final : public Agent, private RecordSink, private ConfirmSink {
 
   Report report() const;
 
+  /// What it believes of the disk; null without a spool.
+  Spool* spool() { return spool_.get(); }
+
   /// When the shutdown will be over; only once it has begun.
   MonoTime stop_until() const { return spool_ ? linger_until_ + storing_max : linger_until_; }
 

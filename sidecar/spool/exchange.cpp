@@ -5,11 +5,13 @@
 namespace outrider::sidecar {
 
 void Exchange::ask(std::unique_ptr<Question> question) {
-  {
-    const std::lock_guard guard(mutex_);
-    asked_ = std::move(question);
-  }
+  put_back(std::move(question));
   wake_storage();
+}
+
+void Exchange::put_back(std::unique_ptr<Question> question) {
+  const std::lock_guard guard(mutex_);
+  asked_ = std::move(question);
 }
 
 std::vector<std::unique_ptr<Reply>> Exchange::collect() {

@@ -12,6 +12,7 @@
 // Thread: both belong to whoever holds them; Exchange is safe from both threads.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -33,6 +34,23 @@ namespace outrider::sidecar {
 using LaneIndex = std::uint32_t;
 using BlockId = std::int64_t;
 using Bytes = std::vector<std::uint8_t>;
+
+struct Amount {
+  std::uint64_t events = 0;
+  std::uint64_t bytes = 0;
+
+  Amount& operator+=(const Amount& more) {
+    events += more.events;
+    bytes += more.bytes;
+    return *this;
+  }
+  /// Never below nothing.
+  Amount& operator-=(const Amount& less) {
+    events -= std::min(less.events, events);
+    bytes -= std::min(less.bytes, bytes);
+    return *this;
+  }
+};
 
 /// Stored records of one destination that lie together on disk.
 struct Block {
@@ -110,17 +128,31 @@ struct DeadLetter {
   Bytes record;        ///< stored
 };
 
+/// What a destination has on disk.
+struct StoredTotals {
+  std::uint64_t events = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t scheduled_events = 0;
+  std::uint64_t scheduled_bytes = 0;
+};
+
 struct ReadRequest {
   LaneIndex lane = 0;
   BlockId after = 0;
   std::uint64_t bytes_max = 0;
   bool is_doubted = false;  ///< what was read before is not what was known: look at everything anew
+  /// The store is another one: what the lane holds is to be there, and it asks for its totals
+  /// instead of blocks.
+  bool is_anew = false;
+  std::vector<Block> held = {};  ///< with its records, if the lane still has them
 };
 
 struct ReadAnswer {
   std::vector<Block> blocks;
-  std::uint64_t damaged_events = 0;  ///< of blocks that could not be read and were set aside
-  bool is_end = false;               ///< there are no more
+  std::optional<StoredTotals> totals;  ///< of a request that is anew
+  std::vector<BlockId> gone;           ///< of its blocks
+  std::uint64_t damaged_events = 0;    ///< of blocks that could not be read and were set aside
+  bool is_end = false;                 ///< there are no more
   bool has_failed = false;
 };
 
@@ -160,6 +192,8 @@ struct Reply {
   std::optional<StorageTrouble> intake_trouble;
   /// Nothing was done at all: settlements and dead letters are to be asked for again.
   bool has_failed = false;
+  /// The database is another one than before this answer: what was known of it is to be confirmed.
+  bool is_store_new = false;
   std::vector<FrameAnswer> frames;  ///< one for each of the question's, or none: intake_trouble
   std::vector<ReadAnswer> reads;    ///< one for each of the question's
   std::vector<Block> stored;    ///< of `confirmed` and of what was released, for delivery at once
@@ -179,8 +213,12 @@ class Exchange {
   void ask(std::unique_ptr<Question> question);
   std::vector<std::unique_ptr<Reply>> collect();
 
-  // The storage thread.
+  /// What was asked, if nobody has it; the sidecar's thread takes it back so.
   std::unique_ptr<Question> take();
+
+  // The storage thread.
+  /// It could not be begun, and waits here.
+  void put_back(std::unique_ptr<Question> question);
   void answer(std::unique_ptr<Reply> answer);
   /// Answers that nobody has collected yet.
   std::size_t uncollected() const;

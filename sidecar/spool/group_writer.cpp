@@ -24,13 +24,12 @@ Reply GroupWriter::write(const Question& question, const GroupScope& scope, cons
     store.settle(keeper_.destination(settlement.lane), settlement);
   }
   if (!question.settlements.empty()) fault_point("mid_settle");
+  // First what was there: nothing becomes a dead letter and is removed in one step.
+  if (!question.dead.empty()) answer.dead_trimmed = keeper_.trim_dead(now);
   for (const DeadLetter& letter : question.dead) {
     store.insert_dead(keeper_.destination(letter.lane), letter);
   }
-  if (!question.dead.empty()) {
-    fault_point("mid_bury");
-    answer.dead_trimmed = keeper_.trim_dead(now);
-  }
+  if (!question.dead.empty()) fault_point("mid_bury");
   // Also of what has just come in.
   if (scope.releases && has_due(now)) release_due(answer, now);
   for (auto& [lane, builder] : builders_) {
@@ -167,10 +166,19 @@ void GroupWriter::note_returned(Reply& answer) {
 ReadAnswer GroupWriter::read(const ReadRequest& request, const Now& now) {
   const DestinationId destination = keeper_.destination(request.lane);
   Store& store = keeper_.store();
+  ReadAnswer answer;
+  if (request.is_anew) {
+    store.begin(keeper_.is_synced());
+    for (const Block& block : request.held) {
+      if (!store.hold(destination, block)) answer.gone.push_back(block.id);
+    }
+    store.commit();
+    answer.totals = store.totals(destination);
+    return answer;
+  }
   if (request.is_doubted) keeper_.count_anew();
   ReadBlocks read = store.read(destination, request);
   if (read.is_settled_wrong) keeper_.count_anew();
-  ReadAnswer answer;
   answer.blocks = std::move(read.blocks);
   answer.is_end = read.is_end;
   if (read.damaged.empty()) return answer;

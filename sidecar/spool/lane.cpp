@@ -60,6 +60,9 @@ void Lane::withdraw(std::uint64_t bytes) {
 }
 
 void Lane::put_back(PutBack events) {
+  for (const PutBack::Saved& event : events.saved) {
+    if (!order_.is_on_disk(event.origin)) ++events.unsaved;
+  }
   if (events.unsaved == 0) {
     Amount saved;
     for (const PutBack::Saved& event : events.saved) saved += {1, event.bytes};

@@ -81,8 +81,10 @@ class Lane {
   std::uint64_t created_ns(const RecordView& record, const Now& now) const;
   /// It has stood there for longer than age_max.
   bool is_too_old(const RecordView& record, const Now& now) const;
-  /// Events that were taken and are not settled.
-  std::uint64_t events_in_memory() const { return order_.at(Place::taken).events; }
+  /// Events that were taken, are not settled, and stand on disk.
+  std::uint64_t events_in_memory() const {
+    return order_.at(Place::taken).events - order_.adrift();
+  }
   /// Asks for more blocks, if there are and too few have been read.
   void read_ahead();
 
@@ -96,6 +98,8 @@ class Lane {
   /// Dead letters wait to be written: no more requests that might make new ones.
   bool is_busy() const { return question_.has_many_dead(); }
   bool has_room(std::uint64_t bytes) const { return order_.bytes() + bytes <= settings_.bytes_max; }
+  /// On disk or on the way there.
+  std::uint64_t bytes() const { return order_.bytes(); }
   std::uint64_t bytes_max() const { return settings_.bytes_max; }
 
   // For Spool -------------------------------------------------------------------------------------
@@ -105,6 +109,9 @@ class Lane {
   void withdraw(std::uint64_t bytes);
   /// What the disk has made of this lane's part of a group; `reason`: why, if it was not stored.
   void take(LaneAnswer&& answer, DropReason reason);
+  /// The store is another one; and what the lane knows of the disk is asked for anew.
+  void distrust() { order_.distrust(); }
+  void look_anew() { question_.read_anew(order_.begin_anew(index_)); }
   /// What was settled since this was last called.
   void take_settlements(std::vector<Settlement>& out) { order_.take_settlements(index_, out); }
 

@@ -14,9 +14,7 @@ Amount unsettled_of(const Block& block) {
   for (std::uint32_t index = 0; index < block.events; ++index) {
     const std::size_t bytes = record_bytes_at(block.records.data() + at);
     at += bytes;
-    if (!has_bit(block.settled, index)) continue;
-    --amount.events;
-    amount.bytes -= bytes;
+    if (has_bit(block.settled, index)) amount -= {1, bytes};
   }
   return amount;
 }
@@ -33,20 +31,19 @@ LaneOrder::LaneOrder(const StoredTotals& totals, bool is_fresh_first)
 
 std::uint64_t LaneOrder::spooled() const {
   return at(Place::storing).events + at(Place::returning).events + at(Place::unread).events +
-         at(Place::arrived).events + at(Place::kept).events;
+         at(Place::arrived).events;
 }
 
 std::uint64_t LaneOrder::bytes() const {
   std::uint64_t bytes = 0;
   for (const Amount& amount : places_) bytes += amount.bytes;
-  return bytes;
+  return bytes - std::min(adrift_.bytes, bytes);
 }
 
 void LaneOrder::remove(Place from, const Amount& amount) {
   Amount& place = at_mutable(from);
   assert(from == Place::unread || from == Place::scheduled || place.events >= amount.events);
-  place.events -= std::min(amount.events, place.events);
-  place.bytes -= std::min(amount.bytes, place.bytes);
+  place -= amount;
   // What damage has taken away without saying how much it was.
   if (place.events == 0) place.bytes = 0;
 }
@@ -66,15 +63,15 @@ void LaneOrder::put_back(const Amount& events, std::uint64_t unsaved) {
 
 void LaneOrder::leave(const Amount& events) {
   is_closed_ = true;
-  move(Place::taken, Place::kept, events);
+  move(Place::taken, Place::unread, events);
 }
 
 std::uint64_t LaneOrder::give_up() {
   std::uint64_t unsaved = 0;
   for (const PutBack& part : put_back_) unsaved += part.unsaved;
   put_back_.clear();
-  move(Place::returning, Place::kept, at(Place::returning));
-  remove(Place::kept, {unsaved, 0});
+  move(Place::returning, Place::unread, at(Place::returning));
+  remove(Place::unread, {unsaved, 0});
   return unsaved;
 }
 
@@ -92,11 +89,13 @@ LaneOrder::Surprise LaneOrder::take(LaneAnswer&& answer) {
   move(Place::storing, Place::unread, answer.left);
   for (Block& block : answer.stored) take_stored(std::move(block));
   // A read saw all that its group has stored.
-  return answer.read ? take_read(std::move(*answer.read)) : Surprise{};
+  if (!answer.read) return {};
+  return answer.read->totals ? take_anew(*answer.read, answer.scheduling)
+                             : take_read(std::move(*answer.read));
 }
 
 void LaneOrder::take_front(const Amount& stored) {
-  move(Place::returning, Place::kept, stored);
+  move(Place::returning, Place::unread, stored);
   for (std::uint64_t left = stored.events; left > 0 && !put_back_.empty();) {
     PutBack& part = put_back_.front();
     const std::uint64_t events = std::min(left, part.events);
@@ -135,7 +134,7 @@ void LaneOrder::take_stored(Block block) {
 // From disk ---------------------------------------------------------------------------------------
 
 std::optional<ReadRequest> LaneOrder::begin_read(LaneIndex lane) {
-  if (is_reading_ || is_closed_) return std::nullopt;
+  if (is_reading_ || is_closed_ || is_distrusted_) return std::nullopt;
   if (at(Place::unread).events == 0 && !is_in_doubt_) return std::nullopt;
   if (arrived_memory_ >= read_ahead_bytes_max) return std::nullopt;
   is_reading_ = true;
@@ -172,11 +171,11 @@ LaneOrder::Surprise LaneOrder::take_read(ReadAnswer answer) {
   if (answer.is_end && was_in_doubt) surprise.missing = unread;
   remove(Place::unread, {surprise.missing, 0});
   const bool is_odd = surprise.found > 0 || (answer.is_end && unread > surprise.missing);
-  if (is_odd && !was_in_doubt) begin_anew();
+  if (is_odd && !was_in_doubt) doubt();
   return surprise;
 }
 
-void LaneOrder::begin_anew() {
+void LaneOrder::doubt() {
   is_in_doubt_ = true;
   read_up_to_ = INT64_MIN;
 }
@@ -185,6 +184,69 @@ bool LaneOrder::is_in_memory(BlockId block) const {
   return open_.contains(block) ||
          std::any_of(arrived_.begin(), arrived_.end(),
                      [block](const Block& other) { return other.id == block; });
+}
+
+ReadRequest LaneOrder::begin_anew(LaneIndex lane) {
+  is_reading_ = true;
+  ReadRequest request{.lane = lane, .is_anew = true, .held = {arrived_.begin(), arrived_.end()}};
+  std::set<BlockId> arrived;
+  for (Block& block : request.held) {
+    arrived.insert(block.id);
+    if (const auto open = open_.find(block.id); open != open_.end()) {
+      block.settled = open->second.settled;
+    }
+  }
+  for (const auto& [id, open] : open_) {
+    if (arrived.contains(id)) continue;
+    Block& block = request.held.emplace_back();
+    block.id = id;
+    block.settled = open.settled;
+  }
+  return request;
+}
+
+bool LaneOrder::is_on_disk(const RecordOrigin& origin) const {
+  const auto found = open_.find(origin.block);
+  return !is_distrusted_ && found != open_.end() && !found->second.is_gone;
+}
+
+LaneOrder::Surprise LaneOrder::take_anew(const ReadAnswer& answer, const Amount& scheduling) {
+  is_reading_ = is_distrusted_ = is_in_doubt_ = false;
+  // What one replacement lost, the next may have found.
+  for (auto& [id, open] : open_) open.is_gone = false;
+  for (const BlockId id : answer.gone) {
+    if (const auto open = open_.find(id); open != open_.end()) open->second.is_gone = true;
+  }
+  // All else that is on disk is unread, and is read from the beginning.
+  read_up_to_ = INT64_MIN;
+  read_early_.clear();
+  for (const Block& block : arrived_) read_early_.insert(block.id);
+  Amount held = at(Place::arrived);
+  held += at(Place::taken);
+  adrift_ = {};
+  for (const auto& [id, open] : open_) {
+    if (open.is_gone) {
+      adrift_ += open.unsettled;
+    } else {
+      held += open.newly_settled;
+      read_early_.insert(id);
+    }
+  }
+  held -= adrift_;
+  Amount unread{answer.totals->events, answer.totals->bytes};
+  unread -= held;
+  Amount scheduled{answer.totals->scheduled_events, answer.totals->scheduled_bytes};
+  scheduled += scheduling;
+  Surprise surprise;
+  const auto replace = [&](Place place, const Amount& there) {
+    const std::uint64_t known = at(place).events;
+    surprise.found += there.events - std::min(known, there.events);
+    surprise.missing += known - std::min(known, there.events);
+    at_mutable(place) = there;
+  };
+  replace(Place::unread, unread);
+  replace(Place::scheduled, scheduled);
+  return surprise;
 }
 
 proto::ByteView LaneOrder::next() const {
@@ -197,7 +259,7 @@ void LaneOrder::take_next() {
   Open& open = open_[block.id];
   if (open.settled.empty()) {
     open.created_ns = block.created_ns;
-    open.unsettled = block.events - count_bits(block.settled);
+    open.unsettled = unsettled_of(block);
     open.settled = block.settled;
     open.settled.resize((block.events + 7) / 8);
   }
@@ -239,11 +301,11 @@ bool LaneOrder::settle(const RecordOrigin& origin, std::uint64_t bytes) {
   if (found == open_.end()) return false;
   Open& open = found->second;
   const bool is_first = touched_.empty();
-  if (open.newly_settled == 0) touched_.push_back(found->first);
+  if (open.newly_settled.events == 0) touched_.push_back(found->first);
   open.settled[origin.index / 8] |= static_cast<std::uint8_t>(1U << (origin.index % 8));
-  --open.unsettled;
-  ++open.newly_settled;
-  open.newly_settled_bytes += bytes;
+  open.unsettled -= {1, bytes};
+  open.newly_settled += {1, bytes};
+  if (open.is_gone) adrift_ -= {1, bytes};
   remove(Place::taken, {1, bytes});
   return is_first;
 }
@@ -252,11 +314,12 @@ void LaneOrder::take_settlements(LaneIndex lane, std::vector<Settlement>& out) {
   for (const BlockId id : touched_) {
     const auto found = open_.find(id);
     Open& open = found->second;
+    const Amount settled = std::exchange(open.newly_settled, {});
     Settlement settlement{id,
                           lane,
-                          std::exchange(open.newly_settled, 0),
-                          std::exchange(open.newly_settled_bytes, 0),
-                          open.unsettled == 0,
+                          static_cast<std::uint32_t>(settled.events),
+                          settled.bytes,
+                          open.unsettled.events == 0,
                           {}};
     if (settlement.is_whole) {
       open_.erase(found);

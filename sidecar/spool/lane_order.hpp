@@ -9,8 +9,8 @@
 // 1. Every event is in exactly one place, and its bytes with it:
 //
 //     confirming ──> storing ──> unread ──> arrived ──> taken ──> settled: forgotten
-//                       ^ └────────────────────^          └─────> kept
-//        scheduled ─────┘                returning ───────────────^
+//                       ^ └────────────────────^          └─────> unread, for the next run
+//        scheduled ─────┘                returning ──> unread, for the next run
 //
 // 2. On disk the blocks are in the order of sending. Those up to `read_up_to_`, and those in
 //    `read_early_`, have been in memory; all others are unread. So a block that was stored just now
@@ -35,17 +35,6 @@
 
 namespace outrider::sidecar {
 
-struct Amount {
-  std::uint64_t events = 0;
-  std::uint64_t bytes = 0;
-
-  Amount& operator+=(const Amount& more) {
-    events += more.events;
-    bytes += more.bytes;
-    return *this;
-  }
-};
-
 /// What the disk has made of a lane's part of one group. Taken as a whole: only together do its
 /// parts say what is still unread.
 struct LaneAnswer {
@@ -61,6 +50,7 @@ struct LaneAnswer {
   Amount left;                 ///< stored, and on disk only
   std::vector<Block> stored;   ///< and in memory again
   std::optional<ReadAnswer> read;
+  Amount scheduling;  ///< with it: for later, and asked for since
 };
 
 class LaneOrder {
@@ -76,7 +66,6 @@ class LaneOrder {
     unread,      ///< on disk only
     arrived,     ///< in memory again, next() comes to it
     taken,       ///< its destination holds it
-    kept,        ///< on disk only, until the next run
   };
 
   /// What take() finds besides: events on disk that nobody knew, or that are not there.
@@ -114,6 +103,15 @@ class LaneOrder {
 
   /// What to read next; nothing if that has been asked for, or there is nothing, or no room.
   std::optional<ReadRequest> begin_read(LaneIndex lane);
+  /// The store is another one: nothing is known of the disk until begin_anew() was answered, in the
+  /// place of any other read. From then on all is known, by ids: what is held is there again or
+  /// known to be in memory only, and all else that is there is unread.
+  void distrust() { is_distrusted_ = true; }
+  ReadRequest begin_anew(LaneIndex lane);
+  /// An event that was taken stands on disk, too.
+  bool is_on_disk(const RecordOrigin& origin) const;
+  /// How many do not.
+  std::uint64_t adrift() const { return adrift_.events; }
   bool has_next() const { return !arrived_.empty(); }
   /// The next event as a stored record; valid until take_next().
   proto::ByteView next() const;
@@ -134,11 +132,10 @@ class LaneOrder {
   /// A block of which events are taken.
   struct Open {
     std::uint64_t created_ns = 0;
-    std::uint32_t unsettled = 0;
+    Amount unsettled;
     Bytes settled;
-    // Since the last settlement that was asked for.
-    std::uint32_t newly_settled = 0;
-    std::uint64_t newly_settled_bytes = 0;
+    Amount newly_settled;  ///< since the last settlement that was asked for
+    bool is_gone = false;  ///< from disk
   };
   /// What one put_back() has put back and is not stored.
   struct PutBack {
@@ -152,18 +149,21 @@ class LaneOrder {
   void take_stored(Block block);
   void take_front(const Amount& stored);
   Surprise take_read(ReadAnswer answer);
-  void begin_anew();
+  void doubt();
   bool is_in_memory(BlockId block) const;
+  Surprise take_anew(const ReadAnswer& answer, const Amount& scheduling);
   void skip_settled();
 
   bool is_fresh_first_;
-  std::array<Amount, 8> places_{};
+  std::array<Amount, 7> places_{};
   std::deque<PutBack> put_back_;
   BlockId read_up_to_ = INT64_MIN;
   std::set<BlockId> read_early_;  ///< beyond read_up_to_
   bool is_reading_ = false;
   bool is_in_doubt_ = false;
   bool is_closed_ = false;
+  bool is_distrusted_ = false;
+  Amount adrift_;  ///< taken, of blocks that are gone
 
   std::deque<Block> arrived_;
   std::uint32_t next_index_ = 0;  ///< in the first of them

@@ -26,6 +26,19 @@ void QuestionBuilder::spill(LaneIndex lane, const RecordView& record, std::uint6
   bytes_gathered_ += entry.record_bytes + sizeof(Entry);
 }
 
+void QuestionBuilder::read_anew(ReadRequest request) {
+  std::erase_if(question_->reads, [&](const auto& read) { return read.lane == request.lane; });
+  question_->reads.push_back(std::move(request));
+}
+
+Amount QuestionBuilder::scheduling(LaneIndex lane) const {
+  Amount amount;
+  for (const Entry& entry : question_->spilled) {
+    if (entry.lane == lane && entry.due_ns != 0) amount += {1, entry.record_bytes};
+  }
+  return amount;
+}
+
 void QuestionBuilder::bury(DeadLetter letter) {
   dead_bytes_ += bytes_of(letter);
   question_->dead.push_back(std::move(letter));

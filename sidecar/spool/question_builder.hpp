@@ -38,6 +38,8 @@ class QuestionBuilder {
   void spill(LaneIndex lane, const RecordView& record, std::uint64_t due_ns, const Now& now);
   void put_front(Block block) { question_->front.push_back(std::move(block)); }
   void read(const ReadRequest& request) { question_->reads.push_back(request); }
+  /// In the place of what the lane asked to be read.
+  void read_anew(ReadRequest request);
   void bury(DeadLetter letter);
   /// It has settlements, which it will be asked for when the question goes.
   void note_settled(LaneIndex lane) { settled_lanes_.push_back(lane); }
@@ -50,6 +52,8 @@ class QuestionBuilder {
   bool is_empty() const { return question_->is_empty() && settled_lanes_.empty(); }
   void add_frame(ConfirmedFrame frame, const std::vector<Entry>& entries, const Bytes& bytes);
   std::vector<LaneIndex> take_settled_lanes() { return std::exchange(settled_lanes_, {}); }
+  /// A lane's events with a date that are on their way to disk.
+  Amount scheduling(LaneIndex lane) const;
   /// What has grown until now.
   std::unique_ptr<Question> take();
   /// The disk failed: what must not be forgotten is asked for again, before all others.

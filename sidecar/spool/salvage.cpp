@@ -41,6 +41,7 @@ Result<std::string> put_in_place(const std::string& path, Disk& disk, const Now&
     fault_point("quarantine_renaming");
   }
   if (Status status = disk.rename(recovered_path(path), path); !status.ok()) return status.error();
+  disk.remove(emptied_path(path));
   return damaged;
 }
 
@@ -172,12 +173,14 @@ class Copier {
         });
   }
 
-  /// What the trees do not lead to any more.
+  /// What the trees do not lead to any more. Not while the log has what the file has not: rows that
+  /// were settled there would come back.
   void copy_from_pages() {
     try {
-      from_.empty_log();
-    } catch (const SqliteError&) {
-      // Then what is in the file is all there is.
+      if (!from_.empty_log()) return;
+    } catch (const SqliteError& error) {
+      if (error.trouble() == StorageTrouble::failing) throw;
+      return;
     }
     std::map<std::string, std::unique_ptr<RowCopy>> by_shape;
     for (const Table& table : integer_keyed) {
@@ -295,6 +298,10 @@ Status make_copy(const std::string& path, Disk& disk, WithoutCopy without, Salva
 
 }  // namespace
 
+std::string emptied_path(const std::string& path) {
+  return path + ".emptied";
+}
+
 void give_first_pages(const std::string& path, Disk& disk) {
   const std::string partial = partial_path(path);
   remove_database(disk, partial);
@@ -303,6 +310,7 @@ void give_first_pages(const std::string& path, Disk& disk) {
   if (status.ok()) {
     const Store fresh(Database(partial, OpenMode::create, disk.vfs()));
   }
+  if (status.ok()) status = disk.prepare(emptied_path(path));
   if (status.ok()) status = disk.rename(partial, path);
   if (!status.ok()) throw SqliteError::other(status.error().message);
 }

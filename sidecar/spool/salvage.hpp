@@ -32,8 +32,10 @@ struct Salvaged {
 };
 
 /// Gives a database that was emptied the pages of a new one, so that its log can be read: SQLite
-/// removes the log of an empty one. Throws SqliteError.
+/// removes the log of an empty one. Throws SqliteError. Until it is replaced, a file beside it says
+/// that it is damaged: by itself it does not look so.
 void give_first_pages(const std::string& path, Disk& disk);
+std::string emptied_path(const std::string& path);
 
 /// What becomes of a spool of which no copy can be made.
 enum class WithoutCopy : std::uint8_t {

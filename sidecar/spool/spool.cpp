@@ -54,17 +54,19 @@ int Spool::do_work(const Now& now) {
 }
 
 void Spool::hand_over(const Now& now) {
-  if (is_asking_ || now.mono < retry_at_ || gathered_.is_empty()) return;
+  if (asked_ != nullptr || now.mono < retry_at_ || !has_question()) return;
   for (const LaneIndex lane : gathered_.take_settled_lanes()) {
     lanes_[lane]->take_settlements(gathered_.question().settlements);
   }
-  is_asking_ = true;
-  asked_spilled_ = gathered_.question().spilled.size();
+  if (std::exchange(is_store_new_, false)) {
+    for (const auto& lane : lanes_) lane->look_anew();
+  }
+  asked_ = &gathered_.question();
   exchange_.ask(gathered_.take());
 }
 
 MonoTime Spool::next_deadline() const {
-  return !is_asking_ && !gathered_.is_empty() ? retry_at_ : never;
+  return asked_ == nullptr && has_question() ? retry_at_ : never;
 }
 
 void Spool::take_answer(Reply& answer, const Now& now) {
@@ -74,11 +76,14 @@ void Spool::take_answer(Reply& answer, const Now& now) {
                              (answer.intake_trouble && !has_no_room(*answer.intake_trouble));
   if (is_in_trouble) retry_at_ = now.mono + retry_interval;
   if (answer.question) {
-    is_asking_ = false;
-    asked_spilled_ = 0;
+    asked_ = nullptr;
     note_question(*answer.question, answer);
   }
   tell_lanes(answer);
+  if (answer.is_store_new) {
+    is_store_new_ = true;
+    for (const auto& lane : lanes_) lane->distrust();
+  }
   if (answer.question) answer_frames(*answer.question, answer);
   if (answer.dead_trimmed > 0) {
     log_.warn("the oldest dead letters were removed, for there are too many",
@@ -115,7 +120,13 @@ void Spool::note_question(const Question& question, Reply& answer) {
     }
   }
   for (std::size_t i = 0; i < answer.reads.size(); ++i) {
-    answer_for(question.reads[i].lane).read = std::move(answer.reads[i]);
+    const ReadRequest& request = question.reads[i];
+    LaneAnswer& lane = answer_for(request.lane);
+    if (request.is_anew) {
+      is_store_new_ = is_store_new_ || answer.reads[i].has_failed;
+      lane.scheduling = gathered_.scheduling(request.lane);
+    }
+    lane.read = std::move(answer.reads[i]);
   }
 }
 
@@ -164,7 +175,13 @@ void Spool::answer_frames(const Question& question, const Reply& answer) {
   }
 }
 
-void Spool::give_up() {
+void Spool::give_up(const Now& now) {
+  Reply undone;
+  undone.has_failed = true;
+  undone.intake_trouble = StorageTrouble::failing;
+  undone.question = exchange_.take();
+  if (undone.question) take_answer(undone, now);
+  if (asked_ != nullptr) note_unstored(asked_->spilled);
   note_unstored(gathered_.question().spilled);
   end_answers(DropReason::spool_failed);
   gathered_.question().spilled.clear();

@@ -55,13 +55,14 @@ class Spool final : public Agent {
   bool is_busy() const { return gathered_.is_busy(); }
   /// Events that are to be written and have not been promised to anybody.
   std::uint64_t unwritten_events() const {
-    return gathered_.question().spilled.size() + asked_spilled_;
+    return gathered_.question().spilled.size() + (asked_ != nullptr ? asked_->spilled.size() : 0);
   }
   /// Nothing waits to be written, and nothing is being written.
-  bool is_idle() const { return !is_asking_ && gathered_.is_empty(); }
+  bool is_idle() const { return asked_ == nullptr && !has_question(); }
 
-  /// The time to stop is over: new events that are not stored by now are counted as dropped.
-  void give_up();
+  /// The time to stop is over: new events that are not known to be stored by now are counted as
+  /// dropped. Of what is just being written, some may turn out to be stored.
+  void give_up(const Now& now);
 
   // Frames to be confirmed ------------------------------------------------------------------------
 
@@ -86,6 +87,7 @@ class Spool final : public Agent {
   void look_again() { gathered_.question().wants_look = true; }
 
  private:
+  bool has_question() const { return is_store_new_ || !gathered_.is_empty(); }
   proto::Refusal refusal_of(std::span<const LaneIndex> lanes, std::uint64_t bytes);
   void take_answer(Reply& answer, const Now& now);
   void note_question(const Question& question, Reply& answer);
@@ -106,11 +108,11 @@ class Spool final : public Agent {
   Bytes frame_bytes_;                 ///< of the frame that is not complete yet
   std::vector<Entry> frame_entries_;  ///< in frame_bytes_
   LaneIndex full_lane_ = 0;
-  std::size_t asked_spilled_ = 0;         ///< in the group that is being written
   std::vector<LaneAnswer> lane_answers_;  ///< one a lane; empty but while a group is taken apart
   std::vector<LaneIndex> answered_;       ///< lanes to which a group has something to say
   std::vector<bool> is_answered_;
-  bool is_asking_ = false;
+  const Question* asked_ = nullptr;  ///< the group that is being written; the exchange's
+  bool is_store_new_ = false;        ///< and the lanes have not asked for it anew
   MonoTime retry_at_{};
 };
 

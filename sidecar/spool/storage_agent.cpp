@@ -44,28 +44,30 @@ Result<std::unique_ptr<StorageAgent>> StorageAgent::open(StorageSettings setting
 int StorageAgent::do_work(const Now& now) {
   static const Question nothing;
   std::unique_ptr<Question> question;
-  if (!waiting_) {
+  if (!is_waiting_ || now.mono >= retry_at_) {
+    is_waiting_ = false;
     question = exchange_.take();
-  } else if (now.mono >= retry_at_) {
-    question = std::move(waiting_);
   }
   const bool has_work = question || (writer_.has_due(now) && may_release(now));
   if (has_work) {
     std::optional<Reply> answer = do_group(question ? *question : nothing, now);
     if (answer) {
       answer->question = std::move(question);
-      const bool has_news = !answer->released.empty() || !answer->returned.empty();
+      answer->is_store_new = keeper_.take_is_store_new();
+      const bool has_news =
+          !answer->released.empty() || !answer->returned.empty() || answer->is_store_new;
       if (answer->question || has_news) {
         exchange_.answer(std::make_unique<Reply>(std::move(*answer)));
       }
       fault_point("after_answer");
-    } else {
-      waiting_ = std::move(question);
+    } else if (question) {
+      is_waiting_ = true;
+      exchange_.put_back(std::move(question));
     }
   }
   keeper_.keep_house(now);
   look_ahead(now);
-  return has_work && !waiting_ ? 1 : 0;
+  return has_work && !is_waiting_ ? 1 : 0;
 }
 
 bool StorageAgent::may_release(const Now& now) const {
@@ -75,7 +77,7 @@ bool StorageAgent::may_release(const Now& now) const {
 void StorageAgent::look_ahead(const Now& now) {
   wake_at_ = keeper_.next_deadline();
   const std::uint64_t next_due_ns = writer_.next_due_ns();
-  if (waiting_) wake_at_ = std::min(wake_at_, retry_at_);
+  if (is_waiting_) wake_at_ = std::min(wake_at_, retry_at_);
   if (next_due_ns == nothing_due) return;
   if (exchange_.uncollected() >= uncollected_max) {
     wake_at_ = now.mono + std::chrono::milliseconds(1);
@@ -146,7 +148,7 @@ std::optional<StorageTrouble> StorageAgent::attempt(const Question& question,
         keeper_.open(now);
       }
       answer = writer_.write(question, scope, now);
-      if (scope.takes_in) keeper_.note_recovery();
+      if (scope.takes_in) keeper_.note_recovery(now);
       return std::nullopt;
     } catch (const std::exception& error) {
       answer = {};

@@ -9,8 +9,8 @@
 // room, its new events and what is due, so that what is settled can leave the disk even when it is
 // full (a reserve is kept for that); if that fails too, the group comes back undone. A damaged
 // database is replaced by what can be read of it, and the group is tried again there. While another
-// program has locked the database the question waits here, and what comes after it in memory as
-// long as there is room. No exception leaves a turn.
+// program has locked the database the question waits in the exchange, where a stop takes it back,
+// and what comes after it in memory as long as there is room. No exception leaves a turn.
 //
 // Thread: after open(), the one that calls do_work(). Owns: the keeper and the writer.
 // Limits: a turn does one group.
@@ -61,8 +61,8 @@ class StorageAgent final : public Agent {
   GroupWriter writer_{keeper_};
   Exchange& exchange_;
   MonoTime wake_at_ = never;
-  std::unique_ptr<Question> waiting_;  ///< for another program's lock
-  MonoTime retry_at_{};                ///< after trouble
+  bool is_waiting_ = false;  ///< the question is, for another program's lock
+  MonoTime retry_at_{};      ///< after trouble
 };
 
 }  // namespace outrider::sidecar

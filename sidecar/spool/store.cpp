@@ -93,6 +93,10 @@ void Store::make_tables() {
   }
   check_kind(database_);
   database_.execute("PRAGMA synchronous=FULL");
+  // A copy that took the place of a damaged spool has no log, and may have kept none until now.
+  if (database_.text("PRAGMA journal_mode=WAL") != "wal") {
+    throw SqliteError::other("it cannot be given a write-ahead log");
+  }
 }
 
 void Store::check_kind(Database& database) {
@@ -242,6 +246,10 @@ std::map<DestinationId, Store::Destination> Store::destinations() {
   return found;
 }
 
+StoredTotals Store::totals(DestinationId destination) {
+  return destinations()[destination].totals;
+}
+
 // Events ------------------------------------------------------------------------------------------
 
 void Store::insert_block_as(BlockId id, DestinationId destination, const Block& block,
@@ -300,6 +308,35 @@ void Store::settle(DestinationId destination, const Settlement& settlement) {
   if (database_.changes() == 0) return;
   deltas_[destination].events -= settlement.events;
   deltas_[destination].bytes -= as_number(settlement.bytes);
+}
+
+bool Store::hold(DestinationId destination, const Block& held) {
+  Statement find(database_,
+                 "SELECT b.records, s.events FROM block b LEFT JOIN settled s ON s.block=b.id "
+                 "WHERE b.id=?");
+  find.bind(1, held.id);
+  Bytes records = held.records;
+  Bytes settled = held.settled;
+  SettledPart before;
+  {
+    const StatementReset reset(find);
+    if (find.step()) {
+      records.assign(find.bytes(0).begin(), find.bytes(0).end());
+      const proto::ByteView known = find.bytes(1);
+      before = settled_part(records, known);
+      settled.resize(std::max(settled.size(), known.size()));
+      for (std::size_t i = 0; i < known.size(); ++i) settled[i] |= known[i];
+    } else if (records.empty()) {
+      return false;
+    } else {
+      insert_block_as(held.id, destination, held, held.created_ns);
+    }
+  }
+  const SettledPart after = settled_part(records, settled);
+  if (after.events == before.events) return true;
+  settle(destination, {held.id, held.lane, static_cast<std::uint32_t>(after.events - before.events),
+                       static_cast<std::uint64_t>(after.bytes - before.bytes), false, settled});
+  return true;
 }
 
 ReadBlocks Store::read(DestinationId destination, const ReadRequest& request) {

@@ -29,14 +29,6 @@ DestinationId destination_id(std::string_view name);
 /// It may be; of one that damage has left without a name: what stands for that.
 bool is_name_of(std::string_view name, DestinationId id);
 
-/// What a destination has on disk.
-struct StoredTotals {
-  std::uint64_t events = 0;
-  std::uint64_t bytes = 0;
-  std::uint64_t scheduled_events = 0;
-  std::uint64_t scheduled_bytes = 0;
-};
-
 struct DeadLimits {
   std::uint64_t events_max = 0;
   std::uint64_t bytes_max = 0;
@@ -115,6 +107,7 @@ class Store {
   /// transaction.
   DestinationId destination(const std::string& name);
   std::map<DestinationId, Destination> destinations();
+  StoredTotals totals(DestinationId destination);
 
   // Events ----------------------------------------------------------------------------------------
 
@@ -124,6 +117,9 @@ class Store {
                     const Now& now);
   void insert_scheduled(DestinationId destination, std::uint64_t due_ns, proto::ByteView record);
   void settle(DestinationId destination, const Settlement& settlement);
+  /// A block that somebody holds is there, and what he has settled of it is settled. False: it is
+  /// not there, and he does not have its records any more.
+  bool hold(DestinationId destination, const Block& held);
   ReadBlocks read(DestinationId destination, const ReadRequest& request);
   /// Moves a block that cannot be read out of the way, and returns how many events that were.
   std::uint64_t quarantine(DestinationId destination, BlockId block, const Now& now);

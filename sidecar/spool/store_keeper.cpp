@@ -12,6 +12,8 @@ namespace outrider::sidecar {
 namespace {
 
 constexpr Duration trouble_line_interval = std::chrono::minutes(1);
+/// A disk that comes and goes makes a line of a kind in this time.
+constexpr Duration line_interval = std::chrono::seconds(10);
 constexpr Duration room_look_interval = std::chrono::seconds(1);
 constexpr std::uint64_t room_look_bytes = 8U << 20U;
 /// What a transaction takes besides its records, and what the reserve leaves free.
@@ -56,13 +58,13 @@ void StoreKeeper::open(const Now& now) {
       check_log();
       store_ = std::make_unique<Store>(Database(settings_.path, OpenMode::create, disk_->vfs()));
       file_ = disk_->look_at(settings_.path).value_or(FileMark{});
-      log_file_.reset();
       if (is_new) log_.info("a new spool was made", {{"path", settings_.path}});
       read_state();
       prepare_log();
+      log_file_ = disk_->look_at(log_path(settings_.path));
       take_reserve();
       store_->database().wait_for_locks(lock_wait);
-      is_state_told_ = true;
+      is_store_new_ = std::exchange(was_open_, true);
       return;
     } catch (const std::exception& error) {
       store_.reset();
@@ -78,9 +80,13 @@ void StoreKeeper::open(const Now& now) {
 bool StoreKeeper::check_empty() {
   const auto file = disk_->look_at(settings_.path);
   const auto log = disk_->look_at(log_path(settings_.path));
-  if (file && file->bytes > 0) return false;
-  if (!log || log->bytes == 0) return true;
-  give_first_pages(settings_.path, *disk_);
+  const bool is_emptied = disk_->exists(emptied_path(settings_.path));
+  if (file && file->bytes > 0) {
+    if (!is_emptied) return false;
+  } else {
+    if (!log || log->bytes == 0) return true;
+    give_first_pages(settings_.path, *disk_);
+  }
   throw SqliteError::damaged("it is empty, and its write-ahead log is not");
 }
 
@@ -117,7 +123,7 @@ void StoreKeeper::read_state() {
                {{"destination", lane}, {"was", old->second.name}});
   }
   // What a person had put back is among the totals, which are told once.
-  if (!is_state_told_) store_->take_returned();
+  if (!was_open_) store_->take_returned();
   if (used_ids_) store_->use_ids_beyond(*used_ids_);
   if (store_->has_wrong_totals()) {
     store_->count_anew();
@@ -194,16 +200,22 @@ void StoreKeeper::note_trouble(const std::exception& error, const Now& now) {
   }
   if (now.mono < next_trouble_line_) return;
   next_trouble_line_ = now.mono + trouble_line_interval;
+  trouble_said_at_ = now.mono;
   log_.error(trouble == StorageTrouble::full
                  ? "the spool's disk is full; nothing new is stored until there is room"
                  : "the spool cannot be written; it is tried again",
              {{"path", settings_.path}, {"because", error.what()}});
 }
 
-void StoreKeeper::note_recovery() {
-  if (!is_in_trouble_) return;
+void StoreKeeper::note_recovery(const Now& now) {
   is_in_trouble_ = false;
-  next_trouble_line_ = {};
+  say_recovery(now);
+}
+
+void StoreKeeper::say_recovery(const Now& now) {
+  if (!is_recovery_to_be_said() || now.mono < next_recovery_line_) return;
+  next_recovery_line_ = now.mono + line_interval;
+  next_trouble_line_ = *std::exchange(trouble_said_at_, std::nullopt) + line_interval;
   log_.info("the spool can be written again", {{"path", settings_.path}});
 }
 
@@ -335,7 +347,16 @@ void StoreKeeper::say_room(std::optional<StorageTrouble> lack) {
 
 // Keeping house -----------------------------------------------------------------------------------
 
+MonoTime StoreKeeper::next_deadline() const {
+  // While no store is open there is no house to keep, however long ago that was due.
+  MonoTime deadline = store_ ? next_house_keeping_ : never;
+  if (store_ && is_log_long_) deadline = std::min(deadline, next_log_look_);
+  if (is_recovery_to_be_said()) deadline = std::min(deadline, next_recovery_line_);
+  return deadline;
+}
+
 void StoreKeeper::keep_house(const Now& now) {
+  say_recovery(now);
   if (!store_) return;
   try {
     keep_log(now);
@@ -346,6 +367,9 @@ void StoreKeeper::keep_house(const Now& now) {
     if (!has_reserve_) take_reserve();
   } catch (const std::exception& error) {
     note_trouble(error, now);
+    // What fails at once is not tried again at once.
+    next_house_keeping_ = std::max(next_house_keeping_, now.mono + log_look_interval);
+    next_log_look_ = std::max(next_log_look_, now.mono + log_look_interval);
   }
 }
 

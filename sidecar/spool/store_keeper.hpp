@@ -25,6 +25,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sidecar/base/log.hpp"
@@ -96,14 +97,14 @@ class StoreKeeper {
 
   /// Undoes what is open of a transaction, and sees to what may help the next one.
   void note_trouble(const std::exception& error, const Now& now);
+  /// Another store was opened since this was last asked.
+  bool take_is_store_new() { return std::exchange(is_store_new_, false); }
   /// Something new was stored.
-  void note_recovery();
+  void note_recovery(const Now& now);
 
   /// Between transactions.
   void keep_house(const Now& now);
-  MonoTime next_deadline() const {
-    return is_log_long_ ? std::min(next_log_look_, next_house_keeping_) : next_house_keeping_;
-  }
+  MonoTime next_deadline() const;
 
  private:
   void replace_store(const std::string& reason, const Now& now);
@@ -121,6 +122,8 @@ class StoreKeeper {
   bool give_back_reserve();
   void look_for_room();
   void say_room(std::optional<StorageTrouble> lack);
+  bool is_recovery_to_be_said() const { return trouble_said_at_ && !is_in_trouble_; }
+  void say_recovery(const Now& now);
   /// What the log has beyond what it always has.
   std::uint64_t log_bytes_more();
   void trim(const Now& now);
@@ -135,6 +138,8 @@ class StoreKeeper {
 
   MonoTime next_house_keeping_{};
   MonoTime next_trouble_line_{};
+  MonoTime next_recovery_line_{};
+  std::optional<MonoTime> trouble_said_at_;  ///< and not that it is over
   MonoTime next_room_look_{};
   MonoTime next_log_look_{};
   std::uint64_t written_since_look_ = 0;
@@ -146,7 +151,8 @@ class StoreKeeper {
   FileMark file_;             ///< the database that is open
   std::optional<FileMark> log_file_;
   bool is_in_trouble_ = false;
-  bool is_state_told_ = false;   ///< by the first opening
+  bool was_open_ = false;
+  bool is_store_new_ = false;
   bool is_damage_told_ = false;  ///< and it is not replaced yet
   /// What was written to it unsynced may never become safe; also by the process before this one.
   bool is_log_in_doubt_ = true;

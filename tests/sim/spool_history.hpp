@@ -28,23 +28,28 @@ struct SentEvent {
   std::uint64_t number = 0;
   std::string topic;
   std::string key;
+  std::string id;  ///< empty: the sidecar gives it one
   std::uint64_t due_ns = 0;
-  bool may_expire = false;
-  bool is_emitted = false;
-  bool is_put_back = false;      ///< from the dead letters, so behind what was sent meanwhile
-  bool is_confirmed = false;     ///< the frame it is in was answered with 0
-  std::uint64_t order = 0;       ///< among the confirmed ones, as they were taken
+  std::uint64_t ttl_ns = 0;   ///< 0: it lives for ever
+  bool is_put_back = false;   ///< from the dead letters, so behind what was sent meanwhile
+  bool is_confirmed = false;  ///< the frame it is in was answered with 0
+  std::uint64_t order = 0;    ///< as they came to the sidecar, emitted or not; 0: nobody knows
+  sidecar::Now sent_at{};
   std::size_t sent_at_peak = 0;  ///< in History::peaks, when it was sent
+  std::size_t first_plan = 0;    ///< which configuration was in force when it was sent,
+  std::size_t last_plan = 0;     ///< and when it was known to be taken
 };
 
 /// Every event, and the highest wall time between any two moments.
 class History {
  public:
-  SentEvent& add(std::string topic) {
+  SentEvent& add(std::string topic, const sidecar::Now& now) {
     SentEvent event;
     event.number = events_.size() + 1;
     event.topic = std::move(topic);
+    event.sent_at = now;
     event.sent_at_peak = peaks_.size() - 1;
+    event.first_plan = event.last_plan = plan;
     events_.push_back(std::move(event));
     return events_.back();
   }
@@ -54,52 +59,86 @@ class History {
   void note_time(const sidecar::Now& now) {
     if (peaks_.empty() || peaks_.back() != now.wall_ns()) peaks_.push_back(now.wall_ns());
   }
+  std::uint64_t highest_time(std::size_t since_peak = 0) const {
+    const auto since = peaks_.begin() + static_cast<std::ptrdiff_t>(since_peak);
+    return *std::max_element(since, peaks_.end());
+  }
   /// It is not sent before the wall clock has shown its date.
   void check_not_early(std::uint64_t number) const {
     const SentEvent& event = events_.at(number - 1);
     if (event.due_ns == 0) return;
-    const auto since = peaks_.begin() + static_cast<std::ptrdiff_t>(event.sent_at_peak);
-    EXPECT_GE(*std::max_element(since, peaks_.end()), event.due_ns)
+    EXPECT_GE(highest_time(event.sent_at_peak), event.due_ns)
         << "event " << number << " was sent before its time";
   }
+  /// Its ttl may be over, by the one clock or the other.
+  bool may_have_expired(const SentEvent& event, const sidecar::Now& now) const {
+    if (event.ttl_ns == 0) return false;
+    const auto lived_ns = static_cast<std::uint64_t>((now.mono - event.sent_at.mono).count());
+    const std::uint64_t since_ns = event.sent_at.wall_ns();
+    return lived_ns >= event.ttl_ns || highest_time(event.sent_at_peak) - since_ns >= event.ttl_ns;
+  }
 
-  std::uint64_t next_order() { return ++orders_; }
-  std::uint64_t last_order() const { return orders_; }
+  /// Events of one frame, which come to the sidecar in this order, and now.
+  std::uint64_t next_order() { return orders_ += orders_of_frame; }
+  std::uint64_t last_order() const { return orders_ + orders_of_frame; }
+
+  std::size_t plan = 0;  ///< the configuration that is in force
 
  private:
+  static constexpr std::uint64_t orders_of_frame = 64;
+
   std::vector<SentEvent> events_;
   std::vector<std::uint64_t> peaks_;
   std::uint64_t orders_ = 0;
 };
 
+/// What the events of a history have in common.
+struct EventStyle {
+  bool have_ids = false;  ///< of their clients
+  bool emitted_may_expire = true;
+};
+
 /// Events as they are on the wire, with all that the spool makes a difference for.
-inline std::string random_event(History& history, sidecar::Random& random,
-                                const sidecar::Now& now) {
+inline std::string random_event(History& history, sidecar::Random& random, const sidecar::Now& now,
+                                const EventStyle& style, bool may_expire) {
   static constexpr std::array topics = {"orders.paid", "orders.open", "users.new", "a.b.c"};
-  SentEvent& event = history.add(topics[random.below(topics.size())]);
+  SentEvent& event = history.add(topics[random.below(topics.size())], now);
   std::string fields;
   char count = 0;
-  const auto add_number = [&](const char* name, std::uint64_t value) {
-    fields += static_cast<char>(0xa0 + std::string_view(name).size());
+  const auto add_name = [&](std::string_view name) {
+    fields += static_cast<char>(0xa0 + name.size());
     fields += name;
+    ++count;
+  };
+  const auto add_number = [&](const char* name, std::uint64_t value) {
+    add_name(name);
     fields += '\xcf';
     for (int shift = 56; shift >= 0; shift -= 8) {
       fields += static_cast<char>(value >> static_cast<unsigned>(shift) & 0xffU);
     }
-    ++count;
   };
+  const auto add_text = [&](const char* name, const std::string& text) {
+    add_name(name);
+    fields += static_cast<char>(0xa0 + text.size());
+    fields += text;
+  };
+  if (style.have_ids) {
+    event.id = "e" + std::to_string(event.number);
+    add_text("id", event.id);
+  }
   if (random.chance(0.1)) {
-    event.may_expire = random.chance(0.5);
-    add_number("ttl", event.may_expire ? random.below(5000) : 1'000'000'000'000U);
+    const std::uint64_t ttl_ms =
+        may_expire && random.chance(0.5) ? random.below(5000) : 1'000'000'000'000U;
+    if (ttl_ms < 5000) event.ttl_ns = std::max<std::uint64_t>(ttl_ms, 1) * 1'000'000;
+    add_number("ttl", std::max<std::uint64_t>(ttl_ms, 1));
   }
   if (random.chance(0.5)) {
     event.key = std::string(1, static_cast<char>('a' + random.below(5)));
-    fields += "\xa3key\xa1" + event.key;
-    ++count;
+    add_text("key", event.key);
   }
   if (random.chance(0.3)) {
-    fields += std::string("\xa3pri") + static_cast<char>(random.below(3));
-    ++count;
+    add_name("pri");
+    fields += static_cast<char>(random.below(3));
   }
   if (random.chance(0.15)) {
     event.due_ns =
@@ -117,7 +156,7 @@ class ModelClient {
   }
 
   /// A new frame, to be kept until it is answered.
-  const std::string& make_frame(const sidecar::Now& now) {
+  const std::string& make_frame(const sidecar::Now& now, const EventStyle& style) {
     Frame frame;
     for (std::uint64_t left = 1 + random_.below(20); left > 0; --left) {
       if (random_.chance(0.02)) {
@@ -125,7 +164,7 @@ class ModelClient {
         frame.numbers.push_back(refused);
         continue;
       }
-      frame.events.push_back(random_event(history_, random_, now));
+      frame.events.push_back(random_event(history_, random_, now, style, true));
       frame.numbers.push_back(history_.events().size());
     }
     return keep(std::move(frame)).bytes;
@@ -146,12 +185,11 @@ class ModelClient {
 
   void take(const proto::ConfirmAnswer& answer) {
     const auto found = kept_.find(answer.sequence);
+    if (found == kept_.end()) return;
     if (answer.status != 0) {
-      if (found == kept_.end()) return;
       EXPECT_TRUE(proto::is_for_later(answer.status)) << "status " << answer.status;
       return;
     }
-    if (found == kept_.end()) return;
     Frame frame = std::move(found->second);
     kept_.erase(found);
     last_answered_ = std::move(frame.bytes);
@@ -168,20 +206,43 @@ class ModelClient {
     if (!left_out.events.empty()) keep(std::move(left_out));
   }
 
-  /// The sidecar says that it has taken the frame, whether or not the client hears of it.
-  void note_taken(const proto::ConfirmAnswer& answer) {
+  /// The sidecar has begun to read a frame.
+  void note_read(std::string_view bytes) {
+    for (auto& [sequence, frame] : kept_) {
+      if (frame.bytes != bytes) continue;
+      frame.order = history_.next_order();
+      ++frame.reads;
+    }
+  }
+
+  /// The sidecar says what has become of a frame, whether or not the client hears of it.
+  void note_answer(const proto::ConfirmAnswer& answer) {
     const auto found = kept_.find(answer.sequence);
-    if (found == kept_.end() || found->second.has_order) return;
-    found->second.has_order = true;
-    for (std::uint32_t index = 0; index < found->second.numbers.size(); ++index) {
-      const std::uint64_t number = found->second.numbers[index];
-      if (refusal_of(answer, index) == 0) history_.event(number).order = history_.next_order();
+    if (found == kept_.end() || found->second.is_taken) return;
+    Frame& frame = found->second;
+    if (answer.status != 0) {
+      // Of two that were read nobody knows which this is of.
+      if (frame.reads == 1) frame.reads = 0;
+      return;
+    }
+    frame.is_taken = true;
+    for (std::uint32_t index = 0; index < frame.numbers.size(); ++index) {
+      if (frame.numbers[index] == refused || refusal_of(answer, index) != 0) continue;
+      SentEvent& event = history_.event(frame.numbers[index]);
+      event.last_plan = history_.plan;
+      if (frame.reads == 1) event.order = frame.order + index;
     }
   }
 
   /// The sidecar has died: what it may have taken without saying so has no place in the order.
   void note_crash() {
-    for (auto& [sequence, frame] : kept_) frame.has_order = true;
+    for (auto& [sequence, frame] : kept_) frame.reads = 2;
+  }
+
+  /// The spool is lost, and with it what was taken of this client: nothing is sent again.
+  void give_up() {
+    kept_.clear();
+    last_answered_.clear();
   }
 
   std::size_t unanswered() const { return kept_.size(); }
@@ -191,7 +252,9 @@ class ModelClient {
     std::string bytes;
     std::vector<std::string> events;
     std::vector<std::uint64_t> numbers;
-    bool has_order = false;
+    std::uint64_t order = 0;  ///< of its first event, when it was read last
+    int reads = 0;  ///< that may have been taken; with more than one nobody knows the order
+    bool is_taken = false;
   };
   /// The number of an event that breaks a rule.
   static constexpr std::uint64_t refused = 0;

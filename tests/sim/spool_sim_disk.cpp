@@ -1,5 +1,6 @@
 // What happens to the disk: it fails, is full or damaged, and a person looks at it.
 #include <array>
+#include <cerrno>
 
 #include "sim/spool_simulation.hpp"
 
@@ -10,12 +11,17 @@ namespace {
 struct Trouble {
   StorageOperation operation;
   int code;
+  int error = 0;
 };
 constexpr std::array troubles = {Trouble{StorageOperation::write, SQLITE_IOERR_WRITE},
                                  Trouble{StorageOperation::write, SQLITE_FULL},
+                                 Trouble{StorageOperation::write, SQLITE_IOERR_WRITE, EDQUOT},
+                                 Trouble{StorageOperation::sync, SQLITE_IOERR_FSYNC, EDQUOT},
                                  Trouble{StorageOperation::sync, SQLITE_IOERR_FSYNC},
                                  Trouble{StorageOperation::read, SQLITE_IOERR_READ},
                                  Trouble{StorageOperation::truncate, SQLITE_IOERR_TRUNCATE},
+                                 Trouble{StorageOperation::remove, SQLITE_IOERR_DELETE},
+                                 Trouble{StorageOperation::rename, SQLITE_IOERR},
                                  Trouble{StorageOperation::open, SQLITE_CANTOPEN}};
 /// As SQLite says that no descriptor is to be had.
 constexpr std::array no_descriptors = {Trouble{StorageOperation::open, SQLITE_CANTOPEN},
@@ -25,11 +31,13 @@ constexpr std::array no_descriptors = {Trouble{StorageOperation::open, SQLITE_CA
 }  // namespace
 
 void SpoolSimulation::break_disk() {
+  schedules_.begin_trouble(now());
   const Trouble& trouble = troubles[random_.below(troubles.size())];
   twin_.fail({.operation = trouble.operation,
               .code = trouble.code,
               .nth = 1 + random_.below(30),
               .times = random_.chance(0.5) ? 1 + random_.below(5) : test::StorageFault::forever,
+              .error = trouble.error,
               .is_torn = random_.chance(0.5)});
 }
 
@@ -50,8 +58,18 @@ void SpoolSimulation::start_in_vain() {
 }
 
 void SpoolSimulation::fill_disk() {
+  schedules_.begin_trouble(now());
   twin_.set_bytes_max(UINT64_MAX);
-  twin_.set_bytes_max(UINT64_MAX - twin_.free_bytes() + random_.below(200'000));
+  twin_.set_bytes_max(UINT64_MAX - twin_.free_bytes() + random_.below(200'000),
+                      random_.chance(0.5) ? EDQUOT : 0);
+}
+
+void SpoolSimulation::start_full() {
+  // Of a process that died there may be no reserve: then it may find no room at all.
+  const bool has_reserve = twin_.exists(reserve_path(spool_path));
+  fill_disk();
+  if (!has_reserve) heal_disk();
+  start_life();
 }
 
 void SpoolSimulation::disarm_crash() {
@@ -59,8 +77,24 @@ void SpoolSimulation::disarm_crash() {
 }
 
 void SpoolSimulation::heal_disk() {
+  schedules_.end_trouble(now());
+  foreigner_.reset();
   twin_.clear_faults();
   twin_.set_bytes_max(UINT64_MAX);
+}
+
+void SpoolSimulation::disturb_disk() {
+  schedules_.begin_trouble(now());
+  foreigner_.reset();
+  try {
+    foreigner_ = std::make_unique<Database>(spool_path, OpenMode::read_write, twin_.vfs_name());
+    foreigner_->execute(random_.chance(0.5) ? "BEGIN IMMEDIATE" : "BEGIN");
+    foreigner_->number("SELECT count(*) FROM block");
+  } catch (const SqliteError&) {
+    // The disk fails it, too.
+    foreigner_.reset();
+  }
+  if (twin_.is_down()) throw ProcessCrash{};
 }
 
 void SpoolSimulation::damage_block() {
@@ -104,9 +138,8 @@ void SpoolSimulation::inspect() {
         Statement read(store.database(), "SELECT record FROM dead WHERE id=?");
         read.bind(1, dead);
         const StatementReset reset(read);
-        if (read.step()) {
-          history_.event(test::stored_event(read.bytes(0)).number).is_put_back = true;
-        }
+        const std::uint64_t number = read.step() ? test::stored_event(read.bytes(0)).number : 0;
+        if (number != 0) history_.event(number).is_put_back = true;
       }
       store.put_back_dead(dead, now());
     }

@@ -2,11 +2,14 @@
 // false outside world, through many lives of the sidecar, from a seed.
 //
 // Both agents are turned by one loop in random order, and the storage agent may lag. The sidecar is
-// stopped, killed at any point, and loses its power; the disk fails, is full, damaged, or cannot be
-// opened for want of descriptors; clients send again what was not answered. The oracle knows every
-// event ever sent: what was confirmed is delivered, dead, expired or on disk, at every quiet moment
-// and at the end; nothing is taken twice. A failure prints its seed; OUTRIDER_SIM_SEED=N runs that
-// one alone, OUTRIDER_SIM_SEEDS=N that many.
+// stopped, killed at any point, and loses its power; the disk fails, is full, over its quota,
+// damaged, locked or read by others, or cannot be opened for want of descriptors; files are deleted
+// and replaced; weeks pass and clocks are wrong between two runs, and the configuration is another;
+// schedules make their runs; clients send again what was not answered. The oracle knows every event
+// by its id: what was confirmed, or was ever seen on disk, is delivered, dead, expired or on disk,
+// at every quiet moment and at the end; nothing is taken twice; what has one key comes in the order
+// in which it came to the sidecar; each run of a schedule comes once, or was missed for a reason. A
+// failure prints its seed; OUTRIDER_SIM_SEED=N runs that one alone, OUTRIDER_SIM_SEEDS=N that many.
 
 #include "sim/spool_simulation.hpp"
 

@@ -19,6 +19,7 @@ class FakeConfirmSource final : public sidecar::ConfirmSource {
     if (is_closed || frames.empty()) return std::nullopt;
     current_ = std::move(frames.front());
     frames.pop_front();
+    if (on_read) on_read(current_.first, current_.second);
     return sidecar::PeerFrame{current_.first, proto::as_bytes(current_.second)};
   }
   void answer(std::string_view peer, std::string_view bytes) override {
@@ -32,6 +33,7 @@ class FakeConfirmSource final : public sidecar::ConfirmSource {
 
   std::deque<std::pair<std::string, std::string>> frames;  ///< peer and frame
   std::deque<std::pair<std::string, proto::ConfirmAnswer>> answers;
+  std::function<void(const std::string& peer, const std::string& frame)> on_read;
   std::function<void(const std::string& peer, const proto::ConfirmAnswer&)> on_answer;
   bool is_listening = true;
   bool is_closed = false;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -29,6 +30,9 @@ struct StoredEvents {
   std::vector<StoredEvent> scheduled;
   std::vector<StoredEvent> dead;
   std::vector<std::string> dead_reasons;
+  std::array<const std::vector<StoredEvent>*, 3> all() const {
+    return {&waiting, &scheduled, &dead};
+  }
   std::uint64_t damaged_blocks = 0;  ///< whose checksum is wrong; their events are not in `waiting`
 };
 
@@ -53,21 +57,22 @@ inline std::map<std::string, StoredEvents> read_tables(sidecar::Database& databa
     while (names.step()) found[std::string(names.text(0))];
   }
   sidecar::Statement blocks(database,
-                            "SELECT d.name, b.events, b.records, s.events FROM block b "
+                            "SELECT d.name, b.crc, b.records, s.events FROM block b "
                             "JOIN destination d ON d.id=b.destination "
                             "LEFT JOIN settled s ON s.block=b.id ORDER BY b.id");
   while (blocks.step()) {
     StoredEvents& events = found[std::string(blocks.text(0))];
     proto::ByteView records = blocks.bytes(2);
     const proto::ByteView settled = blocks.bytes(3);
-    std::vector<StoredEvent> waiting;
+    if (sidecar::checksum(records) != blocks.number(1)) {
+      ++events.damaged_blocks;
+      continue;
+    }
     for (std::uint32_t i = 0; sidecar::sound_record_bytes(records) != 0; ++i) {
       const StoredEvent event = stored_event(records);
-      if (!sidecar::has_bit(settled, i)) waiting.push_back(event);
+      if (!sidecar::has_bit(settled, i)) events.waiting.push_back(event);
       records = records.subspan(event.bytes);
     }
-    events.damaged_blocks += records.empty() ? 0 : 1;
-    events.waiting.insert(events.waiting.end(), waiting.begin(), waiting.end());
   }
   sidecar::Statement scheduled(database,
                                "SELECT d.name, s.due_ns, s.record FROM scheduled s "

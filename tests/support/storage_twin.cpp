@@ -47,9 +47,10 @@ std::uint64_t StorageTwin::changes() const {
   return changes_;
 }
 
-void StorageTwin::set_bytes_max(std::uint64_t bytes_max) {
+void StorageTwin::set_bytes_max(std::uint64_t bytes_max, int error) {
   const Guard guard(mutex_);
   bytes_max_ = bytes_max;
+  no_room_error_ = error;
 }
 
 std::uint64_t StorageTwin::free_bytes() const {
@@ -294,7 +295,10 @@ int StorageTwin::write(StorageHandle& handle, std::string_view bytes, std::size_
       handle.file->content().size() + std::min<std::uint64_t>(free_now(), std::size_t{1} << 40);
   if (offset + done > end_max) {
     done = end_max - std::min<std::uint64_t>(end_max, offset);
-    if (verdict.code == SQLITE_OK) verdict.code = SQLITE_FULL;
+    if (verdict.code == SQLITE_OK) {
+      verdict.code = no_room_error_ == 0 ? SQLITE_FULL : SQLITE_IOERR_WRITE;
+      errno = no_room_error_;
+    }
   }
   handle.file->write(offset, bytes.substr(0, done));
   return end(verdict);

@@ -92,8 +92,9 @@ class StorageTwin {
   /// Those that change what is stored: everything but read and shm_map, and every sync.
   std::uint64_t changes() const;
 
-  // Space. A write that does not fit is done as far as it fits, and is SQLITE_FULL.
-  void set_bytes_max(std::uint64_t bytes_max);
+  // Space. A write that does not fit is done as far as it fits, and is SQLITE_FULL; or, if `error`
+  // is given (EDQUOT, EFBIG), SQLITE_IOERR_WRITE with this errno, as SQLite has it.
+  void set_bytes_max(std::uint64_t bytes_max, int error = 0);
   std::uint64_t free_bytes() const;
 
   // Crashes.
@@ -182,6 +183,7 @@ class StorageTwin {
   std::array<std::uint64_t, storage_operations> counts_{};
   std::uint64_t changes_ = 0;
   std::uint64_t bytes_max_ = std::numeric_limits<std::uint64_t>::max();
+  int no_room_error_ = 0;
   bool ignores_syncs_ = false;
   bool is_down_ = false;
   std::uint64_t crash_change_ = 0;  ///< the count at which it crashes; 0 is never

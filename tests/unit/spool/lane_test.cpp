@@ -3,6 +3,7 @@
 #include "sidecar/spool/lane.hpp"
 
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 
 #include "unit/spool/spool_fixture.hpp"
 
@@ -86,6 +87,13 @@ class LaneTest : public SpoolFixture {
     lane().put_back(std::move(events));
   }
   void settle(const std::vector<std::uint8_t>& bytes) { lane().settle(read_record(bytes.data())); }
+  /// The next that is written finds the database damaged, and no room for a copy.
+  void replace_by_an_empty_store() {
+    twin.fail(
+        {.operation = test::StorageOperation::open, .code = SQLITE_FULL, .path_end = ".partial"});
+    twin.fail(
+        {.operation = test::StorageOperation::write, .code = SQLITE_CORRUPT, .path_end = "-wal"});
+  }
   Numbers64 take_all() {
     Numbers64 numbers;
     for (int i = 0; i < 100; ++i) {
@@ -279,6 +287,92 @@ TEST_F(LaneTest, WhatCannotBePutBackInTimeIsCounted) {
   EXPECT_EQ(waiting(), (Numbers64{1})) << "it stands where it stood";
 }
 
+/// The database was replaced, and nothing of it could be kept.
+TEST_F(LaneTest, WhatIsHeldIsOnDiskAgainWhenTheStoreIsAnother) {
+  for (const std::uint64_t number : {1, 2, 3}) {
+    confirm(number);
+    turn();
+  }
+  const auto later = record(9);
+  ASSERT_TRUE(lane().schedule(read_record(later.data()), UINT64_MAX, clock.now()));
+  ++ledger.accepted;
+  turn();
+  const auto first = take();
+  replace_by_an_empty_store();
+  append(4);
+  spool->hand_over(clock.now());
+  agent->do_work(clock.now());
+  const auto coming = record(5);
+  ASSERT_TRUE(lane().schedule(read_record(coming.data()), UINT64_MAX, clock.now()));
+  ++ledger.accepted;
+  turn();
+  ASSERT_EQ(log.count("there was no room for a copy"), 1);
+  EXPECT_EQ(ledger.scheduled, 1U) << "9 is gone and 5 has come";
+  EXPECT_EQ(ledger.dropped_for(DropReason::damaged), 1U);
+  EXPECT_EQ(waiting(), (Numbers64{2, 3, 4})) << "2 and 3 were in memory, whole";
+  EXPECT_EQ(lane().events_in_memory(), 0U) << "1 stands nowhere on disk";
+  EXPECT_EQ(lane().bytes(),
+            bytes_of(tables()["audit"].waiting) + bytes_of(tables()["audit"].scheduled));
+  put_back({first});
+  --taken;
+  turn();
+  EXPECT_EQ(waiting(), (Numbers64{1, 2, 3, 4})) << "so it is written before all others";
+  EXPECT_EQ(ledger.spooled, 4U);
+}
+
+TEST_F(LaneTest, WhatIsAskedAnewIsAskedUntilTheDiskAnswers) {
+  confirm(1);
+  turn();
+  replace_by_an_empty_store();
+  append(2);
+  spool->hand_over(clock.now());
+  agent->do_work(clock.now());
+  twin.fail({.operation = test::StorageOperation::write,
+             .code = SQLITE_IOERR,
+             .times = test::StorageFault::forever});
+  turn();
+  EXPECT_FALSE(spool->is_idle());
+  EXPECT_EQ(waiting(), (Numbers64{2}));
+  twin.clear_faults();
+  clock.advance(1s);
+  turn();
+  EXPECT_TRUE(spool->is_idle());
+  EXPECT_EQ(waiting(), (Numbers64{1, 2}));
+  EXPECT_EQ(take_all(), (Numbers64{1, 2}));
+}
+
+TEST_F(LaneTest, WhatWaitsForAnotherProgramsLockAtTheEndIsCounted) {
+  append(1);
+  turn();
+  Database foreigner(spool_path, OpenMode::read_write, twin.vfs_name());
+  foreigner.execute("BEGIN IMMEDIATE");
+  append(2);
+  const auto later = record(3);
+  ASSERT_TRUE(lane().schedule(read_record(later.data()), UINT64_MAX, clock.now()));
+  ++ledger.accepted;
+  turn();
+  append(4);
+  EXPECT_EQ(ledger.spooled, 3U);
+  spool->give_up(clock.now());
+  EXPECT_EQ(ledger.dropped_for(DropReason::spool_failed), 3U);
+  EXPECT_EQ(ledger.spooled, 1U);
+  EXPECT_EQ(ledger.scheduled, 0U);
+  foreigner.execute("ROLLBACK");
+  clock.advance(1s);
+  agent->do_work(clock.now());
+  EXPECT_EQ(waiting(), (Numbers64{1})) << "what was counted is not stored after all";
+}
+
+TEST_F(LaneTest, WhatIsBeingWrittenAtTheEndIsCounted) {
+  append(1);
+  spool->hand_over(clock.now());
+  const auto in_work = exchange.take();
+  append(2);
+  spool->give_up(clock.now());
+  EXPECT_EQ(ledger.dropped_for(DropReason::spool_failed), 2U);
+  EXPECT_EQ(ledger.spooled, 0U);
+}
+
 TEST_F(LaneTest, WhatIsPutBackLaterIsCountedByItself) {
   put_back({record(1)});
   ledger.accepted += 1;
@@ -287,7 +381,7 @@ TEST_F(LaneTest, WhatIsPutBackLaterIsCountedByItself) {
   put_back({record(2)});
   ledger.accepted += 1;
   spool->do_work(clock.now());
-  spool->give_up();
+  spool->give_up(clock.now());
   EXPECT_EQ(ledger.dropped_for(DropReason::spool_failed), 1U) << "the second one is not stored";
   EXPECT_EQ(ledger.spooled, 1U);
 }

@@ -90,6 +90,29 @@ TEST_F(StorageFailureTest, ADiskThatFailsUndoesAllAndIsTriedAgain) {
   EXPECT_EQ(waiting(), (Numbers64{1, 2}));
 }
 
+TEST_F(StorageFailureTest, ADiskThatComesAndGoesMakesOneLineOfAKindInTenSeconds) {
+  std::uint64_t sequence = 0;
+  for (int i = 0; i < 100; ++i) {
+    twin.fail({.operation = StorageOperation::write, .code = SQLITE_IOERR, .times = 2});
+    ++sequence;
+    EXPECT_TRUE(ask(frame(sequence, sequence))->intake_trouble);
+    clock.advance(100ms);
+    twin.clear_faults();
+    EXPECT_FALSE(ask(frame(sequence, sequence))->intake_trouble);
+    clock.advance(100ms);
+  }
+  EXPECT_LE(log.count("the spool cannot be written"), 3);
+  EXPECT_LE(log.count("the spool can be written again"), 3);
+  EXPECT_LE(agent->next_deadline(), clock.now().mono + 10s);
+  clock.advance(10s);
+  agent->do_work(clock.now());
+  EXPECT_NE(log.lines.back().find("the spool can be written again"), std::string::npos)
+      << "what was left out is said at last";
+  clock.advance(1min);
+  agent->do_work(clock.now());
+  EXPECT_EQ(log.count("the spool can be written again"), log.count("the spool cannot be written"));
+}
+
 TEST_F(StorageFailureTest, AGapThatAFailedSyncLeftTakesNothingConfirmedWithIt) {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     const std::uint64_t first = seed * 10;
@@ -230,6 +253,33 @@ TEST_F(StorageFailureTest, OnlyWhatIsWhatWasWrittenIsCopied) {
   EXPECT_EQ(numbers_of(audit.scheduled), (Numbers64{4}));
   EXPECT_EQ(numbers_of(audit.dead), (Numbers64{2}));
   EXPECT_EQ(log.count("unreadable=4"), 1) << "and the page of the clients";
+}
+
+TEST_F(StorageFailureTest, TheCopyOfADamagedSpoolHasALogAndLosesNothingWithThePower) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    ask(frame(10 * seed, 1));
+    agent.reset();
+    damage(twin, "counters");
+    open();
+    ask(frame(10 * seed + 1, 2));
+    EXPECT_TRUE(twin.exists(std::string(spool_path) + "-wal"));
+    crash(StorageCrash::power);
+    open();
+    ASSERT_FALSE(ask(frame(10 * seed + 1, 2))->frames[0].is_new)
+        << "it was confirmed and is gone, seed " << seed;
+  }
+}
+
+TEST_F(StorageFailureTest, NamesThatWereLostWithDamageAreKnownWhileTheSidecarRuns) {
+  ask(frame(1, 1));
+  ask(spill({2}, 1));
+  forget_pages();
+  damage(twin, "destination");
+  twin.fail({.operation = StorageOperation::write, .code = SQLITE_CORRUPT, .path_end = "-wal"});
+  ask(frame(2, 3));
+  EXPECT_EQ(log.count("the damaged spool was set aside"), 1);
+  EXPECT_EQ(waiting("audit"), (Numbers64{1, 3}));
+  EXPECT_EQ(waiting("backup"), (Numbers64{2}));
 }
 
 TEST_F(StorageFailureTest, ADamagedSpoolStaysWhereItIsWhileNoFileCanBeOpenedForTheCopy) {

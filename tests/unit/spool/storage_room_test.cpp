@@ -156,6 +156,21 @@ TEST_F(StorageRoomTest, DeadLettersThatHousekeepingRemovesAreSaid) {
   EXPECT_EQ(log.count("the oldest dead letters were removed"), 1);
 }
 
+TEST_F(StorageRoomTest, NothingBecomesADeadLetterAndIsRemovedInOneStep) {
+  settings.dead.events_max = 2;
+  open();
+  agent->do_work(clock.now());
+  const auto bury = [&](int letters) {
+    Question question;
+    for (; letters > 0; --letters) question.dead.push_back(dead_letter(clock.now()));
+    return ask(std::move(question))->dead_trimmed;
+  };
+  EXPECT_EQ(bury(5), 0U);
+  EXPECT_EQ(tables()["audit"].dead.size(), 5U) << "somebody may see each of them";
+  EXPECT_EQ(bury(1), 3U);
+  EXPECT_EQ(tables()["audit"].dead.size(), 3U);
+}
+
 TEST_F(StorageRoomTest, NoExceptionLeavesATurn) {
   open();
   Question question = frame(1, 1);
@@ -294,6 +309,12 @@ TEST_F(StorageRoomTest, NothingIsPromisedInFilesThatTheNextStartDoesNotFind) {
   }
 }
 
+TEST_F(StorageRoomTest, NothingIsPromisedInALogThatWasDeletedBeforeTheFirstPromise) {
+  open();
+  twin.remove(log_name);
+  EXPECT_EQ(ask(frame(1, 1))->intake_trouble, StorageTrouble::failing);
+}
+
 TEST_F(StorageRoomTest, AnEmptyDatabaseBesideALogIsDamageAndTheLogIsRead) {
   open();
   ask(frame(1, 1));
@@ -304,6 +325,30 @@ TEST_F(StorageRoomTest, AnEmptyDatabaseBesideALogIsDamageAndTheLogIsRead) {
   EXPECT_EQ(waiting(), (Numbers64{1, 2, 3})) << "the log has all of it";
   EXPECT_EQ(log.count("the spool is damaged"), 1);
   EXPECT_EQ(log.count("a new spool was made"), 1) << "the first";
+}
+
+TEST_F(StorageRoomTest, ACrashAtAnyPointOfMendingAnEmptiedDatabaseLosesNothing) {
+  open();
+  ask(frame(1, 1));
+  ask(spill({2, 3}));
+  crash();
+  const std::string content = twin.content(log_name);
+  bool has_crashed = true;
+  for (std::uint64_t nth = 1; has_crashed; ++nth) {
+    for (const std::string& path : twin.list()) twin.remove(path);
+    twin.put(spool_path, "");
+    twin.put(log_name, content);
+    twin.crash_at(nth, test::StorageCrash::process);
+    const bool is_open = try_open().ok();  // and closed again
+    has_crashed = twin.is_down();
+    EXPECT_TRUE(is_open || has_crashed);
+    twin.crash_at(UINT64_MAX / 2, test::StorageCrash::process);
+    twin.restart();
+    open();
+    ASSERT_EQ(waiting(), (Numbers64{1, 2, 3})) << "crash at change " << nth;
+    agent.reset();
+    ASSERT_LT(nth, 2000U);
+  }
 }
 
 }  // namespace
