@@ -70,8 +70,8 @@ static void fill_standard_descriptors() {
 
 int run_command_line(const std::vector<std::string>& arguments) {
   fill_standard_descriptors();
-  // A reader that has gone away is an error to report, not a reason to die.
-  std::signal(SIGPIPE, SIG_IGN);
+  // A reader that has gone away is an error to report, and so is a file that may not grow.
+  for (const int signal : {SIGPIPE, SIGXFSZ}) std::signal(signal, SIG_IGN);
   if (arguments.empty()) {
     print_errors("outrider: a command is missing (outrider help lists them)\n");
     return exit_usage;

@@ -69,6 +69,11 @@ void on_abort(int /*signal*/) {
   _exit(exit_broken);
 }
 
+void on_bus_error(int /*signal*/) {
+  say("a mapped file was emptied or cannot be read: the spool's -shm, or the program's own");
+  _exit(exit_broken);
+}
+
 }  // namespace
 
 void install_last_words(LogFormat format) {
@@ -76,6 +81,7 @@ void install_last_words(LogFormat format) {
   has_priority = is_journal(STDERR_FILENO);
   std::set_terminate(on_terminate);
   std::signal(SIGABRT, on_abort);
+  std::signal(SIGBUS, on_bus_error);
 }
 
 }  // namespace outrider::sidecar

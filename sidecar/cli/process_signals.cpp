@@ -64,8 +64,6 @@ std::string signal_name(int signal) {
 }  // namespace
 
 void block_signals() {
-  // A write to a reader that has gone, or beyond a limit, is an error to report.
-  for (const int signal : {SIGPIPE, SIGXFSZ}) std::signal(signal, SIG_IGN);
   const sigset_t signals = taken_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 }

@@ -1,6 +1,11 @@
 #include "sidecar/cli/spool_command.hpp"
 
 #include <cstdio>
+#include <filesystem>
+#include <system_error>
+
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "sidecar/base/text.hpp"
 #include "sidecar/cli/spool_arguments.hpp"
@@ -8,6 +13,9 @@
 #include "sidecar/cli/spool_info_command.hpp"
 #include "sidecar/cli/subcommands.hpp"
 #include "sidecar/cli/text_table.hpp"
+#include "sidecar/spool/disk.hpp"
+#include "sidecar/spool/inspection.hpp"
+#include "sidecar/spool/log_check.hpp"
 #include "sidecar/spool/spool_check.hpp"
 
 namespace outrider::sidecar {
@@ -27,6 +35,14 @@ std::string problems_text(const SpoolCheck& check, bool has_cure) {
   return text;
 }
 
+/// What SQLite will pass over; empty: nothing. Of a log that nobody writes.
+std::string log_damage(const std::string& path) {
+  const std::uint64_t behind = transactions_behind_damage(*open_disk(), path + "-wal");
+  if (behind == 0) return {};
+  return "the write-ahead log is damaged: what " + counted(behind, "transaction") +
+         " behind that stored is lost, or was not safe when the power was lost\n";
+}
+
 int verify_command(const std::vector<std::string>& arguments) {
   SpoolChoice choice;
   const ArgumentTable table{
@@ -35,10 +51,12 @@ int verify_command(const std::vector<std::string>& arguments) {
       .notes = "Reads all of it. Status 0: everything is as it should be; 1: it is not.\n",
   };
   if (const auto status = read_spool_arguments(table, arguments, choice)) return *status;
+  const std::string log = is_in_use(choice.path) ? "" : log_damage(choice.path);
   return with_spool(table, choice, [&](Database& database, std::string& out) {
     const SpoolCheck check = check_spool(database);
-    const std::uint64_t problems = check.problems.size() + check.more_problems;
-    out = problems_text(check, true) + choice.path + ": " +
+    const std::uint64_t problems =
+        check.problems.size() + check.more_problems + (log.empty() ? 0 : 1);
+    out = log + problems_text(check, true) + choice.path + ": " +
           (problems == 0 ? "everything is as it should be" : counted(problems, "problem")) + ", " +
           counted(check.events, "spooled event") + " in " + counted(check.blocks, "block") + ", " +
           counted(check.scheduled, "scheduled event") + ", " + counted(check.dead, "dead letter") +
@@ -49,9 +67,29 @@ int verify_command(const std::vector<std::string>& arguments) {
 
 // repair ------------------------------------------------------------------------------------------
 
-int say_repair(const std::string& path, const SpoolRepair& repair) {
+/// Of a log that nobody writes; what is in it, or was, goes with the repair.
+std::string keep_damaged_log(const std::string& path) {
+  std::string text = log_damage(path);
+  if (text.empty()) return text;
+  const std::string kept = path + ".damaged-wal";
+  std::error_code error;
+  std::filesystem::copy_file(path + "-wal", kept, std::filesystem::copy_options::overwrite_existing,
+                             error);
+  return text + (error ? "it cannot be kept: " + error.message() : "it is kept as " + kept) + "\n";
+}
+
+/// Files that root has made go to whoever the spool belongs to, for his sidecar could not use them.
+void give_to(const struct stat& owner, const std::string& path) {
+  for (const char* end : {"", "-wal", "-shm"}) {
+    [[maybe_unused]] const int done = ::chown((path + end).c_str(), owner.st_uid, owner.st_gid);
+  }
+}
+
+int say_repair(const std::string& path, const SpoolRepair& repair, const std::string& log) {
   const SpoolCheck& after = repair.after;
   std::string text;
+  std::fputs(log.c_str(), stdout);
+  if (!log.empty() && repair.before.problems.empty()) return exit_failed;
   if (repair.before.problems.empty()) {
     text = path + ": everything is as it should be, nothing was changed\n";
     std::fputs(text.c_str(), stdout);
@@ -72,7 +110,7 @@ int say_repair(const std::string& path, const SpoolRepair& repair) {
       (unreadable == 0 ? "nothing was lost" : counted(unreadable, "row") + " could not be read") +
       "\n";
   std::fputs(text.c_str(), stdout);
-  return after.problems.empty() && unreadable == 0 ? exit_done : exit_failed;
+  return after.problems.empty() && unreadable == 0 && log.empty() ? exit_done : exit_failed;
 }
 
 int repair_command(const std::vector<std::string>& arguments) {
@@ -91,9 +129,13 @@ int repair_command(const std::vector<std::string>& arguments) {
   if (done.ok()) {
     const auto lock = SpoolLock::take(choice.path);
     const auto disk = open_disk();
+    const std::string log = lock.ok() ? keep_damaged_log(choice.path) : "";
+    struct stat owner {};
+    const bool has_owner = ::stat(choice.path.c_str(), &owner) == 0;
     const auto repair = lock.ok() ? repair_spool(choice.path, *disk, SystemClock().now())
                                   : Result<SpoolRepair>(lock.error());
-    if (repair.ok()) return say_repair(choice.path, repair.value());
+    if (has_owner && ::geteuid() == 0) give_to(owner, choice.path);
+    if (repair.ok()) return say_repair(choice.path, repair.value(), log);
     done = lock.ok() ? repair.error().with_prefix("the spool " + choice.path) : repair.error();
   }
   print_error(table, done.error().message);

@@ -58,6 +58,7 @@ class SystemDisk final : public Disk {
 
   Status lock(const std::string& path) override {
     const std::string name = lock_path(path);
+    if (lock_fd_ >= 0) ::close(lock_fd_);
     lock_fd_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (lock_fd_ < 0) {
       // Never made here: it would end up beside a volume that is not mounted yet.

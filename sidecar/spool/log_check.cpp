@@ -56,7 +56,12 @@ std::uint64_t transactions_behind_damage(Disk& disk, const std::string& path) {
     const std::string frames = disk.read(path, at, frames_at_once * frame_bytes);
     for (std::size_t i = 0; i + frame_bytes <= frames.size(); i += frame_bytes) {
       const std::string_view frame = std::string_view(frames).substr(i, frame_bytes);
-      if (frame.substr(8, 8) != salts) return found;
+      if (frame.substr(8, 8) != salts) {
+        // The end, with what an older log has left; or damage, with frames of this one behind it.
+        is_damaged = true;
+        before = stored_at(frame, 16);
+        continue;
+      }
       before.add(frame.substr(0, 8), is_big);
       before.add(frame.substr(frame_head_bytes), is_big);
       const bool is_sound = before == stored_at(frame, 16);

@@ -45,7 +45,9 @@ StorageTrouble trouble_of(const std::exception& error) {
 // Opening and mending -----------------------------------------------------------------------------
 
 Status StoreKeeper::take() {
-  return disk_->lock(settings_.path);
+  Status status = disk_->lock(settings_.path);
+  if (status.ok()) lock_file_ = disk_->look_at(lock_path(settings_.path));
+  return status;
 }
 
 void StoreKeeper::open(const Now& now) {
@@ -243,6 +245,11 @@ void StoreKeeper::check_files() {
         "its files were deleted, replaced or emptied while they are in use; restart the sidecar");
   }
   log_file_ = log;
+  // Without it another sidecar may take the spool: it is taken again, or that one has it.
+  const auto lock = disk_->look_at(lock_path(settings_.path));
+  if (lock.has_value() != lock_file_.has_value() || (lock && lock->id != lock_file_->id)) {
+    finish(take());
+  }
 }
 
 /// A sync that failed is not made good by the next one: the system has forgotten what it could not

@@ -150,6 +150,7 @@ class StoreKeeper {
   bool is_log_long_ = false;  ///< longer than it need be
   FileMark file_;             ///< the database that is open
   std::optional<FileMark> log_file_;
+  std::optional<FileMark> lock_file_;
   bool is_in_trouble_ = false;
   bool was_open_ = false;
   bool is_store_new_ = false;

@@ -278,6 +278,45 @@ TEST_F(SpoolCommand, RepairSetsAsideWhatIsDamagedAndSaysWhatIsLost) {
   EXPECT_THAT(again.out, HasSubstr("everything is as it should be, nothing was changed"));
 }
 
+TEST_F(SpoolCommand, ADamagedLogIsFoundSaidAndKept) {
+  fill();
+  close();
+  open();
+  // As a sidecar that was killed leaves it: what is new has not left the log.
+  for (std::uint64_t number = 20; number < 25; ++number) spool("a", number, number);
+  const auto read_of = [](const std::string& name) {
+    std::ifstream in(name, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  };
+  const auto write_to = [](const std::string& name, const std::string& content) {
+    std::ofstream(name, std::ios::binary) << content;
+  };
+  const std::string log = read_of(path + "-wal");
+  const std::string file = read_of(path);
+  close();
+  constexpr std::size_t head_bytes = 32;
+  constexpr std::size_t frame_bytes = 24 + Store::page_bytes;
+  ASSERT_GT(log.size(), head_bytes + 4 * frame_bytes);
+  // In a page, in the salts of a frame, and a stretch of zeroes.
+  for (const auto& [at, bytes] : {std::pair<std::size_t, std::size_t>{head_bytes + 1000, 1},
+                                  {head_bytes + frame_bytes + 10, 1},
+                                  {head_bytes + frame_bytes - 2000, 4096}}) {
+    std::string damaged = log;
+    damaged.replace(at, bytes, bytes, '\x5a');
+    write_to(path, file);
+    write_to(path + "-wal", damaged);
+    std::filesystem::remove(path + "-shm");
+    const Outcome verified = outrider({"spool", "verify"});
+    EXPECT_EQ(verified.status, exit_failed) << at;
+    EXPECT_THAT(verified.out, HasSubstr("the write-ahead log is damaged")) << at;
+    const Outcome repaired = outrider({"spool", "repair"});
+    EXPECT_EQ(repaired.status, exit_failed) << at;
+    EXPECT_THAT(repaired.out, HasSubstr("it is kept as " + path + ".damaged-wal")) << at;
+    EXPECT_EQ(read_of(path + ".damaged-wal"), damaged) << at;
+    EXPECT_EQ(outrider({"spool", "verify"}).status, exit_done) << at;
+  }
+}
+
 TEST_F(SpoolCommand, RepairGoesOnWithoutTheFirstPage) {
   fill();
   close();

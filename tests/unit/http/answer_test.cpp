@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <future>
 #include <latch>
 #include <string>
 
@@ -300,14 +301,15 @@ TEST_F(AnswerTest, WhatIsMisdirectedGoesAgainOnAnotherConnection) {
 }
 
 TEST_F(AnswerTest, SendsAHeaderWithoutAValue) {
-  std::string head;
+  std::promise<std::string> heard;
   TcpPeer peer([&](int fd) {
-    head = TcpPeer::read_head(fd);
+    heard.set_value(TcpPeer::read_head(fd));
     TcpPeer::write_all(fd, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
   });
   DestinationConfig config = to(peer.url());
   config.headers = {"X-Empty:", "X-Blank:  ", "X-Full: 1"};
   EXPECT_EQ(send(config).status, 200);
+  const std::string head = heard.get_future().get();
   EXPECT_THAT(head, HasSubstr("\r\nX-Empty:\r\n"));
   EXPECT_THAT(head, HasSubstr("\r\nX-Blank:\r\n"));
   EXPECT_THAT(head, HasSubstr("\r\nX-Full: 1\r\n"));
@@ -315,13 +317,14 @@ TEST_F(AnswerTest, SendsAHeaderWithoutAValue) {
 }
 
 TEST_F(AnswerTest, SendsNoCharacterThatAPathCannotHave) {
-  std::string head;
+  std::promise<std::string> heard;
   TcpPeer peer([&](int fd) {
-    head = TcpPeer::read_head(fd);
+    heard.set_value(TcpPeer::read_head(fd));
     TcpPeer::write_all(fd, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
   });
   EXPECT_EQ(send(to(peer.url() + "a\"<b>|\\^`{{%zz%41/\xc3\xa9?x[0]='\"%")).status, 200);
-  EXPECT_THAT(head, HasSubstr("POST /a%22%3Cb%3E%7C%5C%5E%60%7B%25zz%41/%C3%A9?x%5B0%5D='%22%25 "));
+  EXPECT_THAT(heard.get_future().get(),
+              HasSubstr("POST /a%22%3Cb%3E%7C%5C%5E%60%7B%25zz%41/%C3%A9?x%5B0%5D='%22%25 "));
 }
 
 }  // namespace
