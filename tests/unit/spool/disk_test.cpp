@@ -1,5 +1,8 @@
 #include "sidecar/spool/disk.hpp"
 
+#include <chrono>
+#include <memory>
+
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -27,6 +30,20 @@ class DiskTest : public ::testing::Test {
     return StorageAgent::open(settings, open_disk(), exchange, log, clock.now());
   }
 
+  /// Whether a frame that is to be confirmed is taken.
+  bool takes_a_frame(StorageAgent& agent) {
+    auto question = std::make_unique<Question>();
+    ConfirmedFrame frame;
+    frame.sequence = ++frames_;
+    question->frames.push_back(frame);
+    exchange.ask(std::move(question));
+    clock.advance(std::chrono::seconds(10));
+    agent.do_work(clock.now());
+    const auto replies = exchange.collect();
+    return !replies.empty() && !replies.back()->intake_trouble;
+  }
+
+  std::uint64_t frames_ = 0;
   test::TempDir folder;
   std::string path = folder.file("outrider.db");
   Exchange exchange;
@@ -67,6 +84,28 @@ TEST_F(DiskTest, ASecondProcessIsRefusedUntilTheFirstHasGone) {
     EXPECT_NE(second.error().message.find("in use by another sidecar"), std::string::npos);
   }
   EXPECT_TRUE(open().ok());
+}
+
+TEST_F(DiskTest, ALockThatWasRemovedIsTakenAgain) {
+  const auto agent = open();
+  ASSERT_TRUE(agent.ok());
+  EXPECT_TRUE(takes_a_frame(*agent.value()));
+  ASSERT_EQ(::unlink(lock_path(path).c_str()), 0);
+  EXPECT_TRUE(takes_a_frame(*agent.value()));
+  EXPECT_FALSE(open().ok()) << "a second sidecar finds it locked";
+}
+
+TEST_F(DiskTest, WhoeverHasTheLockNowHasTheSpool) {
+  const auto agent = open();
+  ASSERT_TRUE(agent.ok());
+  ASSERT_EQ(::unlink(lock_path(path).c_str()), 0);
+  {
+    const auto other = open_disk();
+    ASSERT_TRUE(other->lock(path).ok());
+    EXPECT_FALSE(takes_a_frame(*agent.value()));
+    EXPECT_EQ(log.count("in use by another sidecar"), 1);
+  }
+  EXPECT_TRUE(takes_a_frame(*agent.value()));
 }
 
 }  // namespace
