@@ -1,6 +1,7 @@
 // What is in memory only, and what is on disk, when a sidecar ends.
 
 #include <cstring>
+#include <filesystem>
 
 #include "e2e/spool_fixture.hpp"
 
@@ -40,6 +41,24 @@ TEST_F(SpoolEnd, TheNextRunSaysHowManyEventsACrashHasCost) {
             std::string::npos)
       << sidecar.err();
   EXPECT_EQ(sidecar.ledger("audit").delivered, 30U);
+}
+
+TEST_F(SpoolEnd, AMappedFileThatIsEmptiedEndsItWithALastLine) {
+  FaultReceiver receiver;
+  {
+    Sidecar sidecar(dir_, config(receiver.url()));
+    Client client(client_options());
+    deliver(client, 1, 10);
+    ASSERT_TRUE(eventually([&] { return confirmed_.size() == 10; }));
+    std::filesystem::resize_file(spool_.path() + "-shm", 0);
+    deliver(client, 11, 20);
+    EXPECT_EQ(sidecar.process().wait(), 4);
+    EXPECT_NE(sidecar.err().find("the process ends in the middle"), std::string::npos);
+    EXPECT_NE(sidecar.err().find("a mapped file was emptied"), std::string::npos);
+  }
+  Sidecar sidecar(dir_, config(receiver.url()));
+  wait_until_received(receiver, confirmed_.all());
+  EXPECT_EQ(sidecar.stop(), 0);
 }
 
 TEST_F(SpoolEnd, WhatAStopLeavesIsSentByTheNextRunAndNothingIsSaidToBeLost) {
