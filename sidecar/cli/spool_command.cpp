@@ -37,7 +37,7 @@ std::string problems_text(const SpoolCheck& check, bool has_cure) {
 
 /// What SQLite will pass over; empty: nothing. Of a log that nobody writes.
 std::string log_damage(const std::string& path) {
-  const std::uint64_t behind = transactions_behind_damage(*open_disk(), path + "-wal");
+  const std::uint64_t behind = transactions_behind_damage(*open_disk(), wal_path(path));
   if (behind == 0) return {};
   return "the write-ahead log is damaged: what " + counted(behind, "transaction") +
          " behind that stored is lost, or was not safe when the power was lost\n";
@@ -73,8 +73,8 @@ std::string keep_damaged_log(const std::string& path) {
   if (text.empty()) return text;
   const std::string kept = path + ".damaged-wal";
   std::error_code error;
-  std::filesystem::copy_file(path + "-wal", kept, std::filesystem::copy_options::overwrite_existing,
-                             error);
+  std::filesystem::copy_file(wal_path(path), kept,
+                             std::filesystem::copy_options::overwrite_existing, error);
   return text + (error ? "it cannot be kept: " + error.message() : "it is kept as " + kept) + "\n";
 }
 

@@ -168,4 +168,8 @@ std::string reserve_path(const std::string& path) {
   return path + ".reserve";
 }
 
+std::string wal_path(const std::string& path) {
+  return path + "-wal";
+}
+
 }  // namespace outrider::sidecar

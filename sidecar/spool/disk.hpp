@@ -60,5 +60,6 @@ std::unique_ptr<Disk> open_disk();
 /// The files beside the database.
 std::string lock_path(const std::string& path);
 std::string reserve_path(const std::string& path);
+std::string wal_path(const std::string& path);
 
 }  // namespace outrider::sidecar

@@ -22,10 +22,6 @@ namespace fs = std::filesystem;
 
 constexpr std::int64_t rows_at_once = 256;
 
-std::string log_file(const std::string& path) {
-  return path + "-wal";
-}
-
 std::uint64_t file_bytes(const std::string& path) {
   std::error_code error;
   const auto bytes = fs::file_size(path, error);
@@ -64,14 +60,14 @@ Error as_error(const std::string& path, const SqliteError& error) {
 
 Database open_database(const std::string& path) {
   std::error_code error;
-  const bool has_log = fs::exists(log_file(path), error);
+  const bool has_log = fs::exists(wal_path(path), error);
   if (!has_log && is_writable(path)) {
     // A reader leaves its empty log behind; a connection that could write takes it away.
     Database database(path, OpenMode::read_write);
     database.execute("PRAGMA query_only=ON");
     return database;
   }
-  const bool is_frozen = file_bytes(log_file(path)) == 0 && !is_writable(path) && !is_in_use(path);
+  const bool is_frozen = file_bytes(wal_path(path)) == 0 && !is_writable(path) && !is_in_use(path);
   return {path, is_frozen ? OpenMode::frozen : OpenMode::read_only};
 }
 
@@ -120,13 +116,13 @@ Result<Database> open_to_read(const std::string& path) {
       return checked(open_database(path));
     } catch (const SqliteError& error) {
       // No room for SQLite's own files, and nobody else who has some.
-      const bool is_whole = file_bytes(log_file(path)) == 0 && !is_in_use(path);
+      const bool is_whole = file_bytes(wal_path(path)) == 0 && !is_in_use(path);
       if (error.trouble() != StorageTrouble::full || !is_whole) throw;
       return checked({path, OpenMode::frozen});
     }
   } catch (const SqliteError& error) {
     if (error.trouble() == StorageTrouble::failing && !is_writable(path) &&
-        file_bytes(log_file(path)) > 0) {
+        file_bytes(wal_path(path)) > 0) {
       return Error{"the spool " + path + " has a write-ahead log, which cannot be read where " +
                    "nothing may be written (" + error.what() + "); copy both to another place"};
     }
@@ -145,7 +141,7 @@ Status check_first_page(const std::string& path, bool& is_damaged) {
   const ssize_t got = ::read(fd, head.data(), head.size());
   ::close(fd);
   // What was made and never checkpointed is still in the write-ahead log.
-  if (got == 0 || file_bytes(log_file(path)) > 0) return Nothing{};
+  if (got == 0 || file_bytes(wal_path(path)) > 0) return Nothing{};
   is_damaged = got < static_cast<ssize_t>(head.size()) ||
                !std::string_view(head.data(), 16).starts_with(magic);
   if (is_damaged) return Nothing{};
@@ -287,7 +283,7 @@ SpoolInfo read_info(Database& database, const std::string& path) {
   info.dead_bytes = number("SELECT dead_bytes FROM counters");
   info.clients = number("SELECT clients FROM counters");
   info.file_bytes = file_bytes(path);
-  info.log_bytes = file_bytes(log_file(path));
+  info.log_bytes = file_bytes(wal_path(path));
   info.page_bytes = number("PRAGMA page_size");
   info.pages = number("PRAGMA page_count");
   info.free_pages = number("PRAGMA freelist_count");

@@ -154,7 +154,7 @@ LaneOrder::Surprise LaneOrder::take_read(ReadAnswer answer) {
   }
   for (Block& block : answer.blocks) {
     read_up_to_ = std::max(read_up_to_, block.id);
-    if (read_early_.erase(block.id) > 0 || (is_in_doubt_ && is_in_memory(block.id))) continue;
+    if (read_early_.erase(block.id) > 0) continue;
     const Amount amount = unsettled_of(block);
     const std::uint64_t known = at(Place::unread).events;
     if (amount.events > known) surprise.found += amount.events - known;
@@ -177,13 +177,14 @@ LaneOrder::Surprise LaneOrder::take_read(ReadAnswer answer) {
 
 void LaneOrder::doubt() {
   is_in_doubt_ = true;
-  read_up_to_ = INT64_MIN;
+  read_from_the_beginning();
 }
 
-bool LaneOrder::is_in_memory(BlockId block) const {
-  return open_.contains(block) ||
-         std::any_of(arrived_.begin(), arrived_.end(),
-                     [block](const Block& other) { return other.id == block; });
+/// All but what is held.
+void LaneOrder::read_from_the_beginning() {
+  read_up_to_ = INT64_MIN;
+  for (const Block& block : arrived_) read_early_.insert(block.id);
+  for (const auto& [id, open] : open_) read_early_.insert(id);
 }
 
 ReadRequest LaneOrder::begin_anew(LaneIndex lane) {
@@ -218,9 +219,8 @@ LaneOrder::Surprise LaneOrder::take_anew(const ReadAnswer& answer, const Amount&
     if (const auto open = open_.find(id); open != open_.end()) open->second.is_gone = true;
   }
   // All else that is on disk is unread, and is read from the beginning.
-  read_up_to_ = INT64_MIN;
   read_early_.clear();
-  for (const Block& block : arrived_) read_early_.insert(block.id);
+  read_from_the_beginning();
   Amount held = at(Place::arrived);
   held += at(Place::taken);
   adrift_ = {};
@@ -229,7 +229,6 @@ LaneOrder::Surprise LaneOrder::take_anew(const ReadAnswer& answer, const Amount&
       adrift_ += open.unsettled;
     } else {
       held += open.newly_settled;
-      read_early_.insert(id);
     }
   }
   held -= adrift_;

@@ -150,7 +150,7 @@ class LaneOrder {
   void take_front(const Amount& stored);
   Surprise take_read(ReadAnswer answer);
   void doubt();
-  bool is_in_memory(BlockId block) const;
+  void read_from_the_beginning();
   Surprise take_anew(const ReadAnswer& answer, const Amount& scheduling);
   void skip_settled();
 

@@ -9,6 +9,14 @@ namespace {
 /// A hash has this bit and lower ones: six bytes on disk.
 constexpr DestinationId hashed_ids = DestinationId{1} << 46U;
 
+/// The first four columns.
+StoredTotals totals_in(const Statement& row) {
+  const auto count = [&row](int column) {
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(row.number(column), 0));
+  };
+  return {count(0), count(1), count(2), count(3)};
+}
+
 }  // namespace
 
 DestinationId destination_id(std::string_view name) {
@@ -57,19 +65,18 @@ DestinationId Store::destination(const std::string& name) {
 std::map<DestinationId, Store::Destination> Store::destinations() {
   std::map<DestinationId, Destination> found;
   Statement all(database_,
-                "SELECT id, name, events, bytes, scheduled_events, scheduled_bytes "
+                "SELECT events, bytes, scheduled_events, scheduled_bytes, id, name "
                 "FROM destination NOT INDEXED");
-  const auto count = [&all](int column) {
-    return static_cast<std::uint64_t>(std::max<std::int64_t>(all.number(column), 0));
-  };
-  while (all.step()) {
-    found[all.number(0)] = {std::string(all.text(1)), {count(2), count(3), count(4), count(5)}};
-  }
+  while (all.step()) found[all.number(4)] = {std::string(all.text(5)), totals_in(all)};
   return found;
 }
 
 StoredTotals Store::totals(DestinationId destination) {
-  return destinations()[destination].totals;
+  Statement one(database_,
+                "SELECT events, bytes, scheduled_events, scheduled_bytes "
+                "FROM destination WHERE id=?");
+  one.bind(1, destination);
+  return one.step() ? totals_in(one) : StoredTotals{};
 }
 
 }  // namespace outrider::sidecar

@@ -31,10 +31,6 @@ void finish(const Result<Value>& result) {
   if (!result.ok()) throw SqliteError::other(result.error().message);
 }
 
-std::string log_path(const std::string& path) {
-  return path + "-wal";
-}
-
 }  // namespace
 
 StorageTrouble trouble_of(const std::exception& error) {
@@ -63,7 +59,7 @@ void StoreKeeper::open(const Now& now) {
       if (is_new) log_.info("a new spool was made", {{"path", settings_.path}});
       read_state();
       prepare_log();
-      log_file_ = disk_->look_at(log_path(settings_.path));
+      log_file_ = disk_->look_at(wal_path(settings_.path));
       take_reserve();
       store_->database().wait_for_locks(lock_wait);
       is_store_new_ = std::exchange(was_open_, true);
@@ -81,7 +77,7 @@ void StoreKeeper::open(const Now& now) {
 /// True: there is nothing yet.
 bool StoreKeeper::check_empty() {
   const auto file = disk_->look_at(settings_.path);
-  const auto log = disk_->look_at(log_path(settings_.path));
+  const auto log = disk_->look_at(wal_path(settings_.path));
   const bool is_emptied = disk_->exists(emptied_path(settings_.path));
   if (file && file->bytes > 0) {
     if (!is_emptied) return false;
@@ -93,13 +89,13 @@ bool StoreKeeper::check_empty() {
 }
 
 void StoreKeeper::check_log() {
-  const std::uint64_t behind = transactions_behind_damage(*disk_, log_path(settings_.path));
+  const std::uint64_t behind = transactions_behind_damage(*disk_, wal_path(settings_.path));
   if (behind == 0) return;
   log_.error(
       "the spool's write-ahead log is damaged; what was stored behind that is lost, or was not "
       "safe "
       "when the power was lost",
-      {{"path", log_path(settings_.path)}, {"transactions", std::to_string(behind)}});
+      {{"path", wal_path(settings_.path)}, {"transactions", std::to_string(behind)}});
 }
 
 bool StoreKeeper::mend(const std::string& reason, const Now& now) {
@@ -237,7 +233,7 @@ void StoreKeeper::prepare_promise() {
 /// What is written to a file without a name is gone with this process.
 void StoreKeeper::check_files() {
   const auto file = disk_->look_at(settings_.path);
-  const auto log = disk_->look_at(log_path(settings_.path));
+  const auto log = disk_->look_at(wal_path(settings_.path));
   const bool is_same = file && file->id == file_.id && file->bytes > 0 &&
                        (!log_file_ || (log && log->id == log_file_->id));
   if (!is_same) {
@@ -262,7 +258,7 @@ void StoreKeeper::make_log_safe() {
     stretch_log();
   } else {
     // Somebody reads it. Inside of a transaction nobody else writes to it.
-    store_->commit_mark([this] { finish(disk_->write_again(log_path(settings_.path))); });
+    store_->commit_mark([this] { finish(disk_->write_again(wal_path(settings_.path))); });
   }
   is_log_in_doubt_ = false;
 }
@@ -303,7 +299,7 @@ bool StoreKeeper::give_back_reserve() {
 }
 
 std::uint64_t StoreKeeper::log_bytes_more() {
-  const auto log = disk_->look_at(log_path(settings_.path));
+  const auto log = disk_->look_at(wal_path(settings_.path));
   const std::uint64_t always = std::max(settings_.log_bytes, log_bytes);
   return log && log->bytes > always ? log->bytes - always : 0;
 }

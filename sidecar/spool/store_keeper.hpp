@@ -16,8 +16,8 @@
 //   - The reserve lies on the disk, as large as the log may become, or was given back for what
 //     makes room: a spool on a full disk opens, and lets go what is settled.
 //   - Ids of blocks that were given out in this run are not given out again, whatever was lost.
-//   - What is told of the disk (state) is what the first opening read; later ones, after damage,
-//     leave what has changed since to be noticed by the next group.
+//   - What is told of the disk (state) is what the first opening read; after each later one the
+//     lanes ask for their own anew (take_is_store_new).
 #pragma once
 
 #include <algorithm>
