@@ -6,6 +6,7 @@
 #include "sidecar/base/journal.hpp"
 #include "sidecar/cli/commands.hpp"
 #include "sidecar/cli/config_arguments.hpp"
+#include "sidecar/cli/text_table.hpp"
 #include "sidecar/config/explain.hpp"
 
 namespace outrider::sidecar {
@@ -19,8 +20,10 @@ int refuse(const std::vector<Error>& errors) {
 /// The status with which `run` would end too.
 int print_probe(const ProbeReport& report) {
   for (const std::string& line : report.warnings) std::printf("warning: %s\n", line.c_str());
-  for (const std::string& line : report.in_use) {
-    std::printf("warning: %s (a sidecar runs with this configuration now)\n", line.c_str());
+  if (!report.in_use.empty()) {
+    std::printf("note: a sidecar runs with this configuration now; %s that it uses %s not tried\n",
+                counted(report.in_use.size(), "place").c_str(),
+                report.in_use.size() == 1 ? "was" : "were");
   }
   for (const std::string& line : report.errors) print_errors(line + "\n");
   return report.errors.empty() ? exit_done : exit_failed;

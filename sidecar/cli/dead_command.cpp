@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <set>
 #include <thread>
 
 #include "sidecar/base/ledger.hpp"
@@ -230,19 +231,21 @@ int show_command(const std::vector<std::string>& arguments) {
 
 struct Change {
   const char* name;
-  const char* done;  ///< "dropped"
+  bool needs_sender;  ///< a sidecar must be configured to send what was changed
+  const char* done;   ///< "dropped"
   const char* notes;
   bool (*apply)(Store& store, std::int64_t id, const Now& now);
 };
 
 constexpr Change retry_change = {
-    "retry", "put back",
+    "retry", true, "put back",
     "They go behind the other events of their destination, with the ids they had, and count no\n"
     "attempts. A running sidecar sends them now, another one when it starts.\n",
     [](Store& store, std::int64_t id, const Now& now) { return store.put_back_dead(id, now); }};
 
 constexpr Change drop_change = {
-    "drop", "dropped", "They are gone for good; `outrider spool export --state dead` saves them.\n",
+    "drop", false, "dropped",
+    "They are gone for good; `outrider spool export --state dead` saves them.\n",
     [](Store& store, std::int64_t id, const Now&) { return store.remove_dead(id); }};
 
 /// `done` counts what is committed.
@@ -285,6 +288,18 @@ int select(const ArgumentTable& table, const DeadOptions& options, std::vector<D
   });
 }
 
+void warn_of_unconfigured(const ArgumentTable& table, const SpoolChoice& spool,
+                          const std::vector<DeadHead>& letters) {
+  std::set<std::string> names;
+  for (const DeadHead& letter : letters) {
+    if (!is_configured(spool, letter.destination).value_or(true)) names.insert(letter.destination);
+  }
+  for (const std::string& name : names) {
+    print_error(table, "warning: " + name + " is not configured in " + spool.config_file +
+                           "; its events stay in the spool until it is");
+  }
+}
+
 int change_command(const Change& change, const std::vector<std::string>& arguments) {
   DeadOptions options;
   bool is_dry = false;
@@ -307,6 +322,7 @@ int change_command(const Change& change, const std::vector<std::string>& argumen
   }
   std::vector<DeadHead> letters;
   if (const int status = select(table, options, letters); status != exit_done) return status;
+  if (change.needs_sender) warn_of_unconfigured(table, options.spool, letters);
   if (is_dry) {
     std::printf("%swould %s %s\n", letters_text(letters).c_str(), change.name,
                 counted(letters.size(), "dead letter").c_str());

@@ -26,6 +26,7 @@ namespace {
 struct EmitOptions {
   SenderOptions sender;
   bool reads_stdin = false;
+  std::string confirm_endpoint{};  ///< empty: the default
   Duration delay{};
   std::uint64_t at_ns = 0;
   std::vector<std::string> words{};
@@ -52,7 +53,7 @@ ArgumentTable emit_arguments(EmitOptions& options) {
               {"confirm-endpoint", "ENDPOINT",
                "the sidecar's ingest.confirm_endpoint, for --confirm (" +
                    options.sender.confirm_endpoint + ")",
-               store_endpoint(options.sender.confirm_endpoint)},
+               store_endpoint(options.confirm_endpoint)},
               {"at", "TIME", "not to be delivered before, as in 2026-01-31T12:00:00Z",
                [&options](const std::string& value) -> Status {
                  const auto time = parse_date(value);
@@ -226,6 +227,9 @@ std::string misuse(const EmitOptions& options) {
       (!options.reads_stdin && options.words.size() != 2)) {
     return "give TOPIC and JSON, or --stdin";
   }
+  if (!options.confirm_endpoint.empty() && !options.sender.confirm) {
+    return "--confirm-endpoint is for --confirm; without it, events go to --endpoint";
+  }
   if (options.at_ns != 0 && options.delay != Duration{}) return "give --at or --delay, not both";
   if (options.reads_stdin && (options.at_ns != 0 || options.delay != Duration{})) {
     return "--at and --delay are for one event; with --stdin, a line has its own \"at\"";
@@ -246,6 +250,7 @@ int emit_command(const std::vector<std::string>& arguments) {
     print_error(table, message);
     return exit_usage;
   }
+  if (!options.confirm_endpoint.empty()) options.sender.confirm_endpoint = options.confirm_endpoint;
   EmitEvent event;
   if (!options.reads_stdin) {
     Result<EmitEvent> read = read_event(options);

@@ -1,5 +1,6 @@
 #include "sidecar/cli/spool_arguments.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <utility>
 
@@ -18,6 +19,11 @@ std::vector<ArgumentRow> with_spool_rows(SpoolChoice& choice, std::vector<Argume
   };
   for (ArgumentRow& row : rows) all.push_back(std::move(row));
   return all;
+}
+
+std::optional<bool> is_configured(const SpoolChoice& choice, const std::string& destination) {
+  if (!choice.configured) return std::nullopt;
+  return std::ranges::find(*choice.configured, destination) != choice.configured->end();
 }
 
 std::optional<int> read_spool_arguments(const ArgumentTable& table,

@@ -19,8 +19,11 @@ struct SpoolChoice {
   std::string config_file;
   std::string path;
   /// The destinations of the configuration; nothing without one.
-  std::optional<std::vector<std::string>> configured;
+  std::optional<std::vector<std::string>> configured{};
 };
+
+/// Nothing: there is no configuration to tell.
+std::optional<bool> is_configured(const SpoolChoice& choice, const std::string& destination);
 
 /// The rows of these options, and behind them those of the command.
 std::vector<ArgumentRow> with_spool_rows(SpoolChoice& choice, std::vector<ArgumentRow> rows);

@@ -97,20 +97,24 @@ int say_repair(const std::string& path, const SpoolRepair& repair, const std::st
   }
   text = "found:\n" + problems_text(repair.before, false);
   std::uint64_t unreadable = 0;
+  const std::uint64_t lost = repair.lost_events();
   if (repair.replaced) {
     unreadable = repair.replaced->unreadable;
     text += "replaced by what can be read of it; it was set aside as " +
             repair.replaced->damaged_path + "\n";
   }
   if (!after.problems.empty()) text += "and still there:\n" + problems_text(after, true);
-  text +=
-      path + ": " + counted(after.events, "spooled event") + ", " +
-      counted(after.scheduled, "scheduled event") + " and " + counted(after.dead, "dead letter") +
-      " are there; " +
-      (unreadable == 0 ? "nothing was lost" : counted(unreadable, "row") + " could not be read") +
-      "\n";
+  if (lost > 0) {
+    text += "the totals that were kept name " + counted(lost, "event") + " more than are there\n";
+  }
+  text += path + ": " + counted(after.events, "spooled event") + ", " +
+          counted(after.scheduled, "scheduled event") + " and " +
+          counted(after.dead, "dead letter") + " are there; " +
+          (unreadable + lost == 0 ? "nothing was lost"
+                                  : counted(unreadable, "row") + " could not be read") +
+          "\n";
   std::fputs(text.c_str(), stdout);
-  return after.problems.empty() && unreadable == 0 && log.empty() ? exit_done : exit_failed;
+  return after.problems.empty() && unreadable + lost == 0 && log.empty() ? exit_done : exit_failed;
 }
 
 int repair_command(const std::vector<std::string>& arguments) {
@@ -191,6 +195,9 @@ int drop_command(const std::vector<std::string>& arguments) {
     return exit_done;
   });
   if (found != exit_done) return found;
+  if (is_configured(choice, destination).value_or(false)) {
+    print_error(table, "warning: " + destination + " is still configured in " + choice.config_file);
+  }
   if (!is_dry) {
     if (const int status = drop_all(table, choice.path, destination); status != exit_done) {
       return status;

@@ -12,11 +12,6 @@
 namespace outrider::sidecar {
 namespace {
 
-bool is_configured(const SpoolChoice& choice, const std::string& name) {
-  return !choice.configured ||
-         std::ranges::find(*choice.configured, name) != choice.configured->end();
-}
-
 std::string dead_text(const DestinationInfo& destination) {
   std::string text;
   for (const auto& [reason, events] : destination.dead) {
@@ -47,14 +42,15 @@ std::string info_text(const SpoolInfo& info, const SpoolChoice& choice, bool is_
                           "bytes", "dead letters", "damaged", "configured"});
   for (const DestinationInfo& destination : info.destinations) {
     const StoredTotals& totals = destination.totals;
+    const auto is_known = is_configured(choice, destination.name);
     destinations.add({destination.name, std::to_string(totals.events), rough_size(totals.bytes),
                       short_time(destination.oldest_ns.value_or(0)),
                       short_time(destination.newest_ns.value_or(0)),
                       std::to_string(totals.scheduled_events), rough_size(totals.scheduled_bytes),
                       dead_text(destination), std::to_string(destination.damaged),
-                      !choice.configured                        ? "?"
-                      : is_configured(choice, destination.name) ? "yes"
-                                                                : "no"});
+                      !is_known   ? "?"
+                      : *is_known ? "yes"
+                                  : "no"});
   }
   text += "\n" + destinations.text();
   if (info.schedules.empty()) return text;
@@ -109,7 +105,8 @@ void write_destination(const DestinationInfo& destination, const SpoolChoice& ch
                        JsonWriter& out) {
   Object object(out);
   object.text("name", destination.name);
-  if (choice.configured) object.flag("configured", is_configured(choice, destination.name));
+  const auto is_known = is_configured(choice, destination.name);
+  if (is_known) object.flag("configured", *is_known);
   object.number("spooled_events", destination.totals.events);
   object.number("spooled_bytes", destination.totals.bytes);
   object.time("oldest", destination.oldest_ns);

@@ -42,6 +42,7 @@ class Checker {
   SpoolCheck run() {
     attempt([this] { check_file(); });
     attempt([this] { check_names(); });
+    attempt([this] { read_kept_events(); });
     check_blocks();
     check_scheduled();
     check_dead();
@@ -98,6 +99,12 @@ class Checker {
       if (is_name_of(name, id)) continue;
       note("the name of destination " + name + " is not what was written", cure_name);
     }
+  }
+
+  void read_kept_events() {
+    const std::int64_t kept = database_.number(
+        "SELECT coalesce(sum(max(events,0)+max(scheduled_events,0)),0) FROM destination");
+    found_.kept_events = static_cast<std::uint64_t>(kept);
   }
 
   void check_owner(DestinationId destination, const std::string& what) {
@@ -252,6 +259,13 @@ class Checker {
 
 SpoolCheck check_spool(Database& database) {
   return Checker(database).run();
+}
+
+std::uint64_t SpoolRepair::lost_events() const {
+  // Where everything could be read, it is the totals that were wrong.
+  if (!replaced || !before.kept_events) return 0;
+  const std::uint64_t there = after.events + after.scheduled;
+  return *before.kept_events - std::min(*before.kept_events, there);
 }
 
 namespace {

@@ -31,6 +31,8 @@ struct SpoolCheck {
   std::uint64_t events = 0;  ///< spooled
   std::uint64_t scheduled = 0;
   std::uint64_t dead = 0;
+  /// Spooled and scheduled events by the totals that are kept; nothing if they cannot be read.
+  std::optional<std::uint64_t> kept_events;
   std::vector<SpoolProblem> problems;
   std::uint64_t more_problems = 0;
 };
@@ -41,6 +43,8 @@ struct SpoolRepair {
   SpoolCheck before;
   SpoolCheck after;
   std::optional<Salvaged> replaced;  ///< it was not enough to count anew
+  /// Those that were kept and are not there any more, if the totals are right.
+  std::uint64_t lost_events() const;
 };
 
 /// Mends what check_spool() finds, as a sidecar that starts would: makes indexes and totals anew,

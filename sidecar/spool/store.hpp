@@ -158,7 +158,8 @@ class Store {
 
   /// What shows without counting: totals and counters are not those of what there is.
   bool has_wrong_totals();
-  /// Makes all indexes anew, and then settle_accounts(). Inside of a transaction.
+  /// Makes all indexes anew, and then settle_accounts(). Throws `damaged` if that is not all that
+  /// is wrong: only a copy keeps what is whole then. Inside of a transaction.
   void count_anew();
   /// Works out all totals and counters from what there is; finds an owner for each row, and removes
   /// what says wrongly which events are done: those are sent again. Inside of a transaction.

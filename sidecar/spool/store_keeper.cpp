@@ -50,7 +50,12 @@ void StoreKeeper::open(const Now& now) {
   for (bool is_mended = false;;) {
     try {
       // Of a replacement that could not be finished there may be a copy that nobody must pass over.
-      finish(finish_replacement(settings_.path, *disk_, now));
+      const auto finished = finish_replacement(settings_.path, *disk_, now);
+      finish(finished);
+      if (finished.value()) {
+        log_.error("the replacement of a damaged spool, which was interrupted, is complete now",
+                   {{"path", settings_.path}});
+      }
       finish(disk_->prepare(settings_.path));
       const bool is_new = check_empty();
       check_log();

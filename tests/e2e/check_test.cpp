@@ -86,7 +86,12 @@ TEST(Check, SaysYesBesideTheSidecarThatRuns) {
   Sidecar sidecar(dir, config);
   const Finished checked = check(dir.file("outrider.conf"));
   EXPECT_EQ(checked.status, 0) << checked.err;
-  EXPECT_NE(checked.out.find("a sidecar runs with this configuration now"), std::string::npos);
+  EXPECT_NE(checked.out.find("note: a sidecar runs with this configuration now; 3 places that it "
+                             "uses were not tried\n"),
+            std::string::npos)
+      << checked.out;
+  // Nobody should stop a sidecar that is as it should be.
+  EXPECT_EQ(checked.out.find("stop it"), std::string::npos) << checked.out;
   EXPECT_EQ(sidecar.stop(), 0);
 }
 

@@ -72,6 +72,8 @@ TEST(Commands, WrongUsageIsOneLineThatNamesWhatWasMeant) {
       {{"emit"}, "give TOPIC and JSON, or --stdin"},
       {{"emit", "a.b"}, "give TOPIC and JSON, or --stdin"},
       {{"emit", "--stdin", "a.b", "1"}, "give TOPIC and JSON, or --stdin"},
+      {{"emit", "--confirm-endpoint", "ipc:///tmp/c.sock", "a.b", "1"},
+       "--confirm-endpoint is for --confirm; without it, events go to --endpoint"},
       {{"emit", "a.b", "1", "2"}, "\"2\" is one word too many"},
       {{"emit", "a.b", "{"}, "invalid JSON at byte 1"},
       {{"emit", "a..b", "1"}, "the topic is not"},

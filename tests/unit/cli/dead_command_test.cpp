@@ -104,6 +104,14 @@ TEST_F(DeadCommand, RetryAndDropTakeIdsToo) {
   EXPECT_THAT(spooled(), ElementsAre(2, 4));
 }
 
+TEST_F(DeadCommand, RetryWarnsOfADestinationThatIsNotConfigured) {
+  const Outcome retried = outrider_with_config({"dead", "retry", "--all"});
+  EXPECT_EQ(retried.status, exit_done);
+  EXPECT_THAT(retried.err, AllOf(HasSubstr("warning: b is not configured in "),
+                                 Not(HasSubstr("a is not configured"))));
+  EXPECT_EQ(outrider_with_config({"dead", "drop", "--all"}).err, "");
+}
+
 TEST_F(DeadCommand, DryRunChangesNothing) {
   close();
   const std::string before = read_file();

@@ -116,13 +116,10 @@ TEST_F(SpoolCommand, InfoShowsWhatIsThere) {
 
 TEST_F(SpoolCommand, InfoSaysWhatIsNotConfiguredAnyMore) {
   fill();
-  const std::string config = dir.file("o.conf");
-  std::ofstream(config) << "[spool]\npath = " << path << "\n[destination.a]\ntype = stdout\n";
-  testing::internal::CaptureStdout();
-  EXPECT_EQ(run_command_line({"spool", "info", "--json", "--config", config}), exit_done);
-  EXPECT_THAT(testing::internal::GetCapturedStdout(),
-              AllOf(HasSubstr(R"({"name":"a","configured":true,)"),
-                    HasSubstr(R"({"name":"b","configured":false,)")));
+  const Outcome info = outrider_with_config({"spool", "info", "--json"});
+  EXPECT_EQ(info.status, exit_done) << info.err;
+  EXPECT_THAT(info.out, AllOf(HasSubstr(R"({"name":"a","configured":true,)"),
+                              HasSubstr(R"({"name":"b","configured":false,)")));
 }
 
 TEST_F(SpoolCommand, ReadingLeavesTheFilesAsTheyWere) {
@@ -276,6 +273,23 @@ TEST_F(SpoolCommand, RepairSetsAsideWhatIsDamagedAndSaysWhatIsLost) {
   const Outcome again = outrider({"spool", "repair"});
   EXPECT_EQ(again.status, exit_done);
   EXPECT_THAT(again.out, HasSubstr("everything is as it should be, nothing was changed"));
+}
+
+TEST_F(SpoolCommand, RepairCountsEventsThatAreGone) {
+  fill();
+  close();
+  // The page of the only scheduled event: nothing of it can be read.
+  std::string file = read_file();
+  const std::size_t at = file.find(test::numbered_data(5));
+  ASSERT_NE(at, std::string::npos);
+  const std::size_t page = at / Store::page_bytes * Store::page_bytes;
+  file.replace(page, Store::page_bytes, Store::page_bytes, '\0');
+  write_file(file);
+  const Outcome repaired = outrider({"spool", "repair"});
+  EXPECT_EQ(repaired.status, exit_failed);
+  EXPECT_THAT(repaired.out,
+              HasSubstr("the totals that were kept name 1 event more than are there"));
+  EXPECT_THAT(repaired.out, Not(HasSubstr("nothing was lost")));
 }
 
 TEST_F(SpoolCommand, ADamagedLogIsFoundSaidAndKept) {
@@ -480,6 +494,17 @@ TEST_F(SpoolCommand, DropRemovesWhatLiesThereForOneDestination) {
   const Outcome again = outrider({"spool", "drop", "--destination", "b"});
   EXPECT_EQ(again.status, exit_failed);
   EXPECT_THAT(again.err, HasSubstr("no destination \"b\"; it has a"));
+}
+
+TEST_F(SpoolCommand, DropWarnsOfADestinationThatIsStillConfigured) {
+  fill();
+  close();
+  const auto drop = [this](const char* name) {
+    return outrider_with_config({"spool", "drop", "--destination", name, "--dry-run"});
+  };
+  EXPECT_EQ(drop("a").status, exit_done);
+  EXPECT_THAT(drop("a").err, HasSubstr("warning: a is still configured in "));
+  EXPECT_EQ(drop("b").err, "");
 }
 
 TEST_F(SpoolCommand, AFrozenDatabaseIsReadWithoutAnyOtherFile) {

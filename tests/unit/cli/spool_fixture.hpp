@@ -93,6 +93,16 @@ class SpoolFixture : public ::testing::Test {
   /// `outrider WORDS --spool PATH`
   Outcome outrider(std::vector<std::string> words) {
     words.insert(words.end(), {"--spool", path});
+    return run(words);
+  }
+  /// `outrider WORDS --config FILE`, where destination a is the only one.
+  Outcome outrider_with_config(std::vector<std::string> words) {
+    const std::string config = dir.file("o.conf");
+    std::ofstream(config) << "[spool]\npath = " << path << "\n[destination.a]\ntype = stdout\n";
+    words.insert(words.end(), {"--config", config});
+    return run(words);
+  }
+  static Outcome run(const std::vector<std::string>& words) {
     testing::internal::CaptureStdout();
     testing::internal::CaptureStderr();
     const int status = run_command_line(words);

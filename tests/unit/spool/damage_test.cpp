@@ -282,5 +282,21 @@ TEST_F(DamageTest, NothingIsLostButWhatTheDamageLiesIn) {
   }
 }
 
+// The first byte of a page says of which kind it is; its rows are whole none the less.
+TEST_F(DamageTest, APageOfAWrongKindLosesNothing) {
+  for (std::size_t page = 1; page < content_.size() / page_bytes; ++page) {
+    const char kind = content_[page * page_bytes];
+    if (kind != 0x0d && kind != 0x0a && kind != 0x02) continue;
+    for (unsigned bit = 0; bit < 8; ++bit) {
+      begin();
+      what_ = "page " + std::to_string(page + 1) + ", bit " + std::to_string(bit);
+      twin.flip_bit(spool_path, page * page_bytes, bit);
+      look();
+      check(SIZE_MAX);
+      if (HasFailure()) return;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace outrider::sidecar
