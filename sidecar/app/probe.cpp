@@ -238,7 +238,8 @@ std::vector<std::string> schedules_ahead(const Config& config, const Now& now) {
   for (const auto& [name, until] : recurrence.value().find_ahead(now)) {
     std::string& line = lines.emplace_back("schedule ");
     line.append(name).append(" has its last run ahead of the clock and makes nothing until ");
-    line.append(until).append("; if a clock was wrong, give the schedule another name");
+    line.append(until).append(
+        "; if a clock was wrong, stop the sidecar and run `outrider spool reset-schedule`");
   }
   return lines;
 }

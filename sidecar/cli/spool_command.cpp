@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <system_error>
 
 #include <sys/stat.h>
@@ -71,10 +72,11 @@ int verify_command(const std::vector<std::string>& arguments) {
 std::string keep_damaged_log(const std::string& path) {
   std::string text = log_damage(path);
   if (text.empty()) return text;
-  const std::string kept = path + ".damaged-wal";
+  const std::string name = path + ".damaged-wal";
+  std::string kept = name;
   std::error_code error;
-  std::filesystem::copy_file(wal_path(path), kept,
-                             std::filesystem::copy_options::overwrite_existing, error);
+  for (int i = 2; std::filesystem::exists(kept, error); ++i) kept = name + "-" + std::to_string(i);
+  std::filesystem::copy_file(wal_path(path), kept, error);
   return text + (error ? "it cannot be kept: " + error.message() : "it is kept as " + kept) + "\n";
 }
 
@@ -148,16 +150,16 @@ int repair_command(const std::vector<std::string>& arguments) {
 
 // drop --------------------------------------------------------------------------------------------
 
-int drop_all(const ArgumentTable& table, const std::string& path, const std::string& destination) {
+/// On a spool that no sidecar uses meanwhile.
+int change_spool(const ArgumentTable& table, const std::string& path,
+                 const std::function<Status(Store&)>& change) {
   const auto lock = SpoolLock::take(path);
-  if (!lock.ok()) {
-    print_error(table, lock.error().message);
-    return exit_failed;
-  }
-  auto store = open_to_write(path);
+  auto store = lock.ok() ? open_to_write(path) : Result<std::unique_ptr<Store>>(lock.error());
   Status done = store.ok() ? Status(Nothing{}) : store.error();
   if (done.ok()) {
-    done = guarded(path, [&] { remove_destination(*store.value(), destination); });
+    Status changed = Nothing{};
+    done = guarded(path, [&] { changed = change(*store.value()); });
+    if (done.ok()) done = changed;
   }
   if (done.ok()) return exit_done;
   print_error(table, done.error().message);
@@ -199,12 +201,41 @@ int drop_command(const std::vector<std::string>& arguments) {
     print_error(table, "warning: " + destination + " is still configured in " + choice.config_file);
   }
   if (!is_dry) {
-    if (const int status = drop_all(table, choice.path, destination); status != exit_done) {
-      return status;
-    }
+    const int status = change_spool(table, choice.path, [&](Store& store) -> Status {
+      remove_destination(store, destination);
+      return Nothing{};
+    });
+    if (status != exit_done) return status;
   }
   std::printf("%s %s\n", is_dry ? "would drop" : "dropped", what.c_str());
   return exit_done;
+}
+
+// reset-schedule ----------------------------------------------------------------------------------
+
+int reset_schedule_command(const std::vector<std::string>& arguments) {
+  SpoolChoice choice;
+  std::string schedule;
+  const ArgumentTable table{
+      .usage = "outrider spool reset-schedule --config FILE | --spool PATH --schedule NAME",
+      .rows = with_spool_rows(
+          choice, {{"schedule", "NAME", "whose last run is forgotten", store_text(schedule)}}),
+      .notes =
+          "It begins anew at the next start: after a clock that was wrong, for example. No\n"
+          "sidecar may use the spool.\n",
+  };
+  if (const auto status = read_spool_arguments(table, arguments, choice)) return *status;
+  if (schedule.empty()) {
+    print_error(table, "--schedule NAME is missing");
+    return exit_usage;
+  }
+  const int status = change_spool(table, choice.path, [&](Store& store) -> Status {
+    if (forget_schedule(store, schedule)) return Nothing{};
+    return Error{"the spool knows no run of \"" + printable(schedule, 64) +
+                 "\"; `outrider spool info` shows those it knows"};
+  });
+  if (status == exit_done) std::printf("schedule %s begins anew\n", schedule.c_str());
+  return status;
 }
 
 }  // namespace
@@ -218,6 +249,8 @@ int spool_command(const std::vector<std::string>& arguments) {
       {"export", "the events as lines of JSON", spool_export_command},
       {"drop", "removes what lies there for a destination that is no longer configured",
        drop_command},
+      {"reset-schedule", "forgets the last run of a schedule, which then begins anew",
+       reset_schedule_command},
   };
   return run_subcommand("spool", rows, arguments);
 }

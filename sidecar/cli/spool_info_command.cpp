@@ -20,10 +20,10 @@ std::string dead_text(const DestinationInfo& destination) {
   return text;
 }
 
-/// The name of a schedule, which has no blanks, and what it made its runs of.
+/// The name of a schedule, and what it made its runs of.
 std::pair<std::string, std::string> parts_of(const ScheduleMark& mark) {
-  const std::size_t end = std::min(mark.name.find(' '), mark.name.size());
-  return {mark.name.substr(0, end), mark.name.substr(std::min(end + 1, mark.name.size()))};
+  const std::string name = schedule_of(mark);
+  return {name, mark.name.substr(std::min(name.size() + 1, mark.name.size()))};
 }
 
 std::string info_text(const SpoolInfo& info, const SpoolChoice& choice, bool is_used) {

@@ -84,9 +84,13 @@ class SystemDisk final : public Disk {
     const int fd =
         ::open(reserve_path(path).c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) return false;
+    struct stat before {};
+    const bool has_some = ::fstat(fd, &before) == 0 && before.st_size > 0;
     const bool is_taken = ::posix_fallocate(fd, 0, static_cast<off_t>(bytes)) == 0;
+    // A small one is better than none.
+    const bool is_kept = is_taken || (has_some && ::ftruncate(fd, before.st_size) == 0);
     ::close(fd);
-    if (!is_taken) give_back_reserve(path);
+    if (!is_kept) give_back_reserve(path);
     return is_taken;
   }
 

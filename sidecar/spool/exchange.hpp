@@ -151,7 +151,7 @@ struct ReadAnswer {
   std::vector<Block> blocks;
   std::optional<StoredTotals> totals;  ///< of a request that is anew
   std::vector<BlockId> gone;           ///< of its blocks
-  std::uint64_t damaged_events = 0;    ///< of blocks that could not be read and were set aside
+  Amount damaged;                      ///< of blocks that could not be read and were set aside
   bool is_end = false;                 ///< there are no more
   bool has_failed = false;
 };

@@ -184,11 +184,11 @@ ReadAnswer GroupWriter::read(const ReadRequest& request, const Now& now) {
   if (read.damaged.empty()) return answer;
   store.begin(false);
   for (const BlockId block : read.damaged) {
-    answer.damaged_events += store.quarantine(destination, block, now);
+    answer.damaged += store.quarantine(destination, block, now);
     fault_point("quarantine_block");
   }
   store.commit();
-  keeper_.say_damaged(destination, answer.damaged_events);
+  keeper_.say_damaged(destination, answer.damaged.events);
   return answer;
 }
 

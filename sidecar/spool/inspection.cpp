@@ -238,6 +238,10 @@ std::string name_of(const DestinationNames& names, DestinationId destination) {
   return found != names.end() ? found->second : "#" + std::to_string(destination);
 }
 
+std::string schedule_of(const ScheduleMark& mark) {
+  return mark.name.substr(0, mark.name.find(' '));
+}
+
 SpoolInfo read_info(Database& database, const std::string& path) {
   SpoolInfo info;
   std::map<DestinationId, DestinationInfo> destinations;
@@ -381,6 +385,18 @@ void remove_rows(Store& store, const std::string& select,
 }
 
 }  // namespace
+
+bool forget_schedule(Store& store, const std::string& name) {
+  bool is_found = false;
+  store.begin(true);
+  for (const ScheduleMark& mark : store.marks()) {
+    if (schedule_of(mark) != name) continue;
+    store.mark({mark.name, 0});
+    is_found = true;
+  }
+  store.commit();
+  return is_found;
+}
 
 void remove_destination(Store& store, const std::string& name) {
   const auto known = store.destinations();

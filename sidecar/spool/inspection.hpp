@@ -102,6 +102,9 @@ struct SpoolInfo {
   std::uint64_t free_pages = 0;
 };
 
+/// The schedule that a mark is of: the mark names what its runs were made of, too.
+std::string schedule_of(const ScheduleMark& mark);
+
 /// Costs the same whatever the number of events.
 SpoolInfo read_info(Database& database, const std::string& path);
 
@@ -151,6 +154,10 @@ struct Removed {
 
 /// What lies there for a destination; nullopt if there is none of that name.
 std::optional<Removed> count_destination(Database& database, const std::string& name);
+
+/// Forgets the last run of a schedule, which begins anew then. False: none of it is known. No
+/// sidecar may use the spool.
+bool forget_schedule(Store& store, const std::string& name);
 
 /// Removes all of it and the destination, in many small transactions. No sidecar may use the spool.
 void remove_destination(Store& store, const std::string& name);

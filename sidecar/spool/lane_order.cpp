@@ -148,8 +148,8 @@ LaneOrder::Surprise LaneOrder::take_read(ReadAnswer answer) {
   Surprise surprise;
   if (is_closed_) {
     // It may have seen what was put back. What it read stays where it is.
-    surprise.missing = std::min(answer.damaged_events, at(Place::unread).events);
-    remove(Place::unread, {surprise.missing, 0});
+    surprise.missing = std::min(answer.damaged.events, at(Place::unread).events);
+    remove(Place::unread, {surprise.missing, answer.damaged.bytes});
     return surprise;
   }
   for (Block& block : answer.blocks) {
@@ -166,10 +166,10 @@ LaneOrder::Surprise LaneOrder::take_read(ReadAnswer answer) {
   read_early_.erase(read_early_.begin(), read_early_.upper_bound(read_up_to_));
   const bool was_in_doubt = is_in_doubt_;
   const std::uint64_t unread = at(Place::unread).events;
-  surprise.missing = std::min(answer.damaged_events, unread);
+  surprise.missing = std::min(answer.damaged.events, unread);
   if (answer.is_end) is_in_doubt_ = false;
   if (answer.is_end && was_in_doubt) surprise.missing = unread;
-  remove(Place::unread, {surprise.missing, 0});
+  remove(Place::unread, {surprise.missing, answer.damaged.bytes});
   const bool is_odd = surprise.found > 0 || (answer.is_end && unread > surprise.missing);
   if (is_odd && !was_in_doubt) doubt();
   return surprise;

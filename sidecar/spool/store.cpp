@@ -309,7 +309,7 @@ ReadBlocks Store::read(DestinationId destination, const ReadRequest& request) {
   return result;
 }
 
-std::uint64_t Store::quarantine(DestinationId destination, BlockId id, const Now& now) {
+Amount Store::quarantine(DestinationId destination, BlockId id, const Now& now) {
   Statement find(database_,
                  "SELECT b.events, b.records, s.events, s.bytes FROM block b "
                  "LEFT JOIN settled s ON s.block=b.id WHERE b.id=?");
@@ -318,7 +318,7 @@ std::uint64_t Store::quarantine(DestinationId destination, BlockId id, const Now
   std::int64_t bytes = 0;
   {
     const StatementReset reset(find);
-    if (!find.step()) return 0;
+    if (!find.step()) return {};
     events = find.number(0) - count_bits(find.bytes(2));
     const proto::ByteView records = find.bytes(1);
     bytes = static_cast<std::int64_t>(records.size()) - find.number(3);
@@ -328,7 +328,8 @@ std::uint64_t Store::quarantine(DestinationId destination, BlockId id, const Now
   statements_->delete_settled.bind(1, id).run();
   deltas_[destination].events -= events;
   deltas_[destination].bytes -= bytes;
-  return static_cast<std::uint64_t>(std::max<std::int64_t>(events, 0));
+  return {static_cast<std::uint64_t>(std::max<std::int64_t>(events, 0)),
+          static_cast<std::uint64_t>(std::max<std::int64_t>(bytes, 0))};
 }
 
 void Store::remove_scheduled(DestinationId destination, std::uint64_t due_ns, std::int64_t id) {

@@ -42,10 +42,12 @@ struct DueEvent {
   Bytes record;
 };
 
-/// Used ones: from `front` up to before `next`.
-struct BlockIds {
-  BlockId front = 0;
-  BlockId next = 0;
+/// Ids that were given out: of blocks from `front` up to before `next_block`; of scheduled events
+/// and dead letters up to before `next_row`.
+struct UsedIds {
+  BlockId front_block = 0;
+  BlockId next_block = 0;
+  std::int64_t next_row = 0;
 };
 
 struct ReadBlocks {
@@ -121,8 +123,8 @@ class Store {
   /// not there, and he does not have its records any more.
   bool hold(DestinationId destination, const Block& held);
   ReadBlocks read(DestinationId destination, const ReadRequest& request);
-  /// Moves a block that cannot be read out of the way, and returns how many events that were.
-  std::uint64_t quarantine(DestinationId destination, BlockId block, const Now& now);
+  /// Moves a block that cannot be read out of the way, and returns what is gone with it.
+  Amount quarantine(DestinationId destination, BlockId block, const Now& now);
 
   void remove_scheduled(DestinationId destination, std::uint64_t due_ns, std::int64_t id);
 
@@ -164,9 +166,11 @@ class Store {
   /// Works out all totals and counters from what there is; finds an owner for each row, and removes
   /// what says wrongly which events are done: those are sent again. Inside of a transaction.
   void settle_accounts();
-  /// Ids between these have been used, and are not given out again. Inside of a transaction.
-  BlockIds block_ids() const { return {counters_.front_block, counters_.next_block}; }
-  void use_ids_beyond(const BlockIds& used);
+  UsedIds used_ids() const {
+    return {counters_.front_block, counters_.next_block, counters_.next_row};
+  }
+  /// These are not given out again. Inside of a transaction.
+  void use_ids_beyond(const UsedIds& used);
   /// The end: everything into the database's one file.
   void close_without_log();
 
@@ -175,6 +179,8 @@ class Store {
   void insert_dead(DestinationId destination, const DeadLetter& letter);
   /// Removes the oldest beyond the limits and returns how many that were.
   std::uint64_t trim_dead(const DeadLimits& limits, const Now& now);
+  /// Removes what was moved out of the way so long ago, and returns how many rows that were.
+  std::uint64_t trim_damaged(Duration age_max, const Now& now);
   /// Moves the dead letter back among its destination's events. False: it is not there any more.
   bool put_back_dead(std::int64_t id, const Now& now);
   bool remove_dead(std::int64_t id);

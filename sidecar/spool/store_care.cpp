@@ -172,9 +172,10 @@ void Store::settle_parts() {
   for (const BlockId block : wrong) statements_->delete_settled.bind(1, block).run();
 }
 
-void Store::use_ids_beyond(const BlockIds& used) {
-  counters_.front_block = std::min(counters_.front_block, used.front);
-  counters_.next_block = std::max(counters_.next_block, used.next);
+void Store::use_ids_beyond(const UsedIds& used) {
+  counters_.front_block = std::min(counters_.front_block, used.front_block);
+  counters_.next_block = std::max(counters_.next_block, used.next_block);
+  counters_.next_row = std::max(counters_.next_row, used.next_row);
 }
 
 void Store::close_without_log() {

@@ -52,6 +52,12 @@ std::uint64_t Store::trim_dead(const DeadLimits& limits, const Now& now) {
   }
 }
 
+std::uint64_t Store::trim_damaged(Duration age_max, const Now& now) {
+  Statement trim(database_, "DELETE FROM damaged WHERE noted_ns<?");
+  trim.bind(1, as_number(now.wall_ns()) - age_max.count()).run();
+  return static_cast<std::uint64_t>(database_.changes());
+}
+
 bool Store::put_back_dead(std::int64_t id, const Now& now) {
   DestinationId destination = 0;
   Block block;

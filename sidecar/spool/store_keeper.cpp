@@ -40,6 +40,15 @@ StorageTrouble trouble_of(const std::exception& error) {
 
 // Opening and mending -----------------------------------------------------------------------------
 
+StoreKeeper::~StoreKeeper() {
+  // With the last connection goes the log, and its room.
+  store_.reset();
+  if (!was_open_ || has_reserve_) return;
+  for (const std::uint64_t bytes : {reserve_bytes(), reserve_bytes_min}) {
+    if (disk_->take_reserve(settings_.path, bytes)) return;
+  }
+}
+
 Status StoreKeeper::take() {
   Status status = disk_->lock(settings_.path);
   if (status.ok()) lock_file_ = disk_->look_at(lock_path(settings_.path));
@@ -164,7 +173,7 @@ void StoreKeeper::say_counted_anew() {
 }
 
 void StoreKeeper::replace_store(const std::string& reason, const Now& now) {
-  if (store_) used_ids_ = store_->block_ids();
+  if (store_) used_ids_ = store_->used_ids();
   store_.reset();
   if (!std::exchange(is_damage_told_, true)) {
     log_.error("the spool is damaged; what can be read of it is copied into a new one",
@@ -399,7 +408,12 @@ void StoreKeeper::keep_log(const Now& now) {
 void StoreKeeper::trim(const Now& now) {
   store_->begin(false);
   const std::uint64_t removed = trim_dead(now);
+  const std::uint64_t damaged = store_->trim_damaged(settings_.dead.age_max, now);
   store_->commit();
+  if (damaged > 0) {
+    log_.warn("damaged blocks that were set aside long ago were removed",
+              {{"blocks", std::to_string(damaged)}});
+  }
   if (removed == 0) return;
   log_.warn("the oldest dead letters were removed, for there are too many or they are too old",
             {{"events", std::to_string(removed)}});

@@ -15,7 +15,7 @@
 //     a spool that was drained takes in again, however full the disk is.
 //   - The reserve lies on the disk, as large as the log may become, or was given back for what
 //     makes room: a spool on a full disk opens, and lets go what is settled.
-//   - Ids of blocks that were given out in this run are not given out again, whatever was lost.
+//   - Ids that were given out in this run are not given out again, whatever was lost.
 //   - What is told of the disk (state) is what the first opening read; after each later one the
 //     lanes ask for their own anew (take_is_store_new).
 #pragma once
@@ -68,6 +68,10 @@ class StoreKeeper {
 
   StoreKeeper(StorageSettings settings, std::unique_ptr<Disk> disk, Log& log)
       : settings_(std::move(settings)), disk_(std::move(disk)), log_(log) {}
+  /// Leaves a reserve behind if there is room, without which no start would open on a full disk.
+  ~StoreKeeper();
+  StoreKeeper(const StoreKeeper&) = delete;
+  StoreKeeper& operator=(const StoreKeeper&) = delete;
 
   /// Makes the spool its own, once; then open().
   Status take();
@@ -134,7 +138,7 @@ class StoreKeeper {
   std::unique_ptr<Store> store_;
   std::vector<DestinationId> destinations_;  ///< by lane
   SpoolState state_;
-  std::optional<BlockIds> used_ids_;  ///< of the store that was replaced last
+  std::optional<UsedIds> used_ids_;  ///< of the store that was replaced last
 
   MonoTime next_house_keeping_{};
   MonoTime next_trouble_line_{};

@@ -311,6 +311,7 @@ TEST_F(SpoolCommand, ADamagedLogIsFoundSaidAndKept) {
   constexpr std::size_t head_bytes = 32;
   constexpr std::size_t frame_bytes = 24 + Store::page_bytes;
   ASSERT_GT(log.size(), head_bytes + 4 * frame_bytes);
+  std::string kept = path + ".damaged-wal";
   // In a page, in the salts of a frame, and a stretch of zeroes.
   for (const auto& [at, bytes] : {std::pair<std::size_t, std::size_t>{head_bytes + 1000, 1},
                                   {head_bytes + frame_bytes + 10, 1},
@@ -325,8 +326,10 @@ TEST_F(SpoolCommand, ADamagedLogIsFoundSaidAndKept) {
     EXPECT_THAT(verified.out, HasSubstr("the write-ahead log is damaged")) << at;
     const Outcome repaired = outrider({"spool", "repair"});
     EXPECT_EQ(repaired.status, exit_failed) << at;
-    EXPECT_THAT(repaired.out, HasSubstr("it is kept as " + path + ".damaged-wal")) << at;
-    EXPECT_EQ(read_of(path + ".damaged-wal"), damaged) << at;
+    EXPECT_THAT(repaired.out, HasSubstr("it is kept as " + kept)) << at;
+    EXPECT_EQ(read_of(kept), damaged) << at;
+    // The next one does not take its place.
+    kept = path + ".damaged-wal-" + (kept.ends_with("-2") ? "3" : "2");
     EXPECT_EQ(outrider({"spool", "verify"}).status, exit_done) << at;
   }
 }
@@ -505,6 +508,25 @@ TEST_F(SpoolCommand, DropWarnsOfADestinationThatIsStillConfigured) {
   EXPECT_EQ(drop("a").status, exit_done);
   EXPECT_THAT(drop("a").err, HasSubstr("warning: a is still configured in "));
   EXPECT_EQ(drop("b").err, "");
+}
+
+TEST_F(SpoolCommand, ResetScheduleForgetsItsLastRun) {
+  fill();
+  transact([&] { store->mark({"nightly-2 0 2 * * *", now.wall_ns()}); });
+  transact([&] { store->mark({"nightly 0 3 * * *", now.wall_ns()}); });
+  const auto reset = [this](const char* name) {
+    return outrider({"spool", "reset-schedule", "--schedule", name});
+  };
+  const Outcome unknown = reset("weekly");
+  EXPECT_EQ(unknown.status, exit_failed);
+  EXPECT_THAT(unknown.err, HasSubstr("knows no run of \"weekly\""));
+  const int fd = lock();
+  EXPECT_THAT(reset("nightly").err, HasSubstr("a sidecar uses the spool"));
+  EXPECT_EQ(number("SELECT count(*) FROM schedule"), 3);
+  ::close(fd);
+  EXPECT_EQ(reset("nightly").out, "schedule nightly begins anew\n");
+  ASSERT_EQ(store->marks().size(), 1U);
+  EXPECT_EQ(store->marks()[0].name, "nightly-2 0 2 * * *");
 }
 
 TEST_F(SpoolCommand, AFrozenDatabaseIsReadWithoutAnyOtherFile) {

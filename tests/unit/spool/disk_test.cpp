@@ -1,9 +1,11 @@
 #include "sidecar/spool/disk.hpp"
 
 #include <chrono>
+#include <csignal>
 #include <memory>
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -65,6 +67,24 @@ TEST_F(DiskTest, ItsFolderIsNeverMade) {
   ASSERT_FALSE(agent.ok());
   EXPECT_NE(agent.error().message.find("mount its volume first"), std::string::npos);
   EXPECT_NE(::access(folder.file("volume").c_str(), F_OK), 0);
+}
+
+TEST_F(DiskTest, ASmallReserveStaysWhereThereIsNoRoomForALargeOne) {
+  const auto disk = open_disk();
+  constexpr std::uint64_t small_bytes = 4096;
+  ASSERT_TRUE(disk->take_reserve(path, small_bytes));
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  auto* const handler = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit small{small_bytes, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const bool is_taken = disk->take_reserve(path, 2 * small_bytes);
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_FALSE(is_taken);
+  const auto reserve = disk->look_at(reserve_path(path));
+  ASSERT_TRUE(reserve);
+  EXPECT_EQ(reserve->bytes, small_bytes);
 }
 
 TEST_F(DiskTest, AModeThatIsTooWideIsNarrowed) {

@@ -123,6 +123,16 @@ TEST(LaneOrder, WhatOvertookIsNotReadAgain) {
   EXPECT_EQ(order.bytes(), 0U);
 }
 
+TEST(LaneOrder, WhatIsDamagedGivesItsBytesBackAtOnce) {
+  LaneOrder order({5, 5000, 0, 0}, false);
+  ASSERT_TRUE(order.begin_read(0));
+  LaneAnswer answer;
+  answer.read.emplace();
+  answer.read->damaged = {2, 1500};
+  EXPECT_EQ(order.take(std::move(answer)).missing, 2U);
+  EXPECT_EQ(order.bytes(), 3500U);
+}
+
 TEST(LaneOrder, WhatIsNotOnDiskGivesItsBytesBack) {
   const Block first = block_at(1, {1});
   LaneOrder order({5, 5000, 0, 0}, false);

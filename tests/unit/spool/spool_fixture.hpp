@@ -30,6 +30,10 @@ inline Bytes stored_record(std::uint64_t number, std::size_t more_bytes = 0) {
   return stored;
 }
 
+inline DeadLetter dead_letter(const Now& now) {
+  return {0, DeadReason::refused, 400, 1, 1, now.wall_ns(), "", stored_record(5)};
+}
+
 inline Block block_of(const std::vector<std::uint64_t>& numbers) {
   Block block;
   for (const std::uint64_t number : numbers) {

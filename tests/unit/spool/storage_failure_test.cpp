@@ -326,6 +326,26 @@ TEST_F(StorageFailureTest, IdsAreNotGivenOutAgainWhereThereWasNoRoomForACopy) {
   EXPECT_EQ(waiting(), (Numbers64{3, 4, 2})) << "what is settled late is of the old spool";
 }
 
+TEST_F(StorageFailureTest, ADeadLetterNeverGetsTheIdOfOneThatWasLost) {
+  forget_pages();
+  const auto bury = [this] {
+    Question question;
+    question.dead.push_back(dead_letter(clock.now()));
+    ask(std::move(question));
+    Database database(spool_path, OpenMode::read_write, twin.vfs_name());
+    return database.number("SELECT max(id) FROM dead");
+  };
+  const std::int64_t lost = bury();
+  damage(twin, "client");
+  twin.fail({.operation = StorageOperation::open,
+             .code = SQLITE_FULL,
+             .times = StorageFault::forever,
+             .path_end = ".partial"});
+  ask(frame(2, 2));
+  ASSERT_EQ(log.count("there was no room for a copy"), 1);
+  EXPECT_GT(bury(), lost) << "somebody may have noted it";
+}
+
 TEST_F(StorageFailureTest, ACopyThatCouldNotTakeItsPlaceAtOnceTakesItLater) {
   forget_pages();
   fill(3);

@@ -44,10 +44,6 @@ class StorageRoomTest : public SpoolFixture {
       ASSERT_FALSE(ask(std::move(question))->has_failed);
     }
   }
-
-  static DeadLetter dead_letter(const Now& now) {
-    return {0, DeadReason::refused, 400, 1, 1, now.wall_ns(), "", stored_record(5)};
-  }
 };
 
 TEST_F(StorageRoomTest, PagesOfTheDatabaseThatNothingUsesAreRoom) {
@@ -111,6 +107,34 @@ TEST_F(StorageRoomTest, AFullDiskOpensByItsReserve) {
   question.settlements.push_back(whole(block));
   EXPECT_FALSE(ask(std::move(question))->has_failed);
   EXPECT_TRUE(waiting().empty());
+}
+
+TEST_F(StorageRoomTest, AStopLeavesAReserveToTheNextStart) {
+  open();
+  leave_free(0);
+  ask(frame(1, 1));
+  ASSERT_FALSE(twin.exists(reserve_path(spool_path)));
+  // As much as a log that goes with the last connection.
+  leave_free(StoreKeeper::reserve_bytes_min);
+  agent.reset();
+  EXPECT_TRUE(twin.exists(reserve_path(spool_path)));
+}
+
+TEST_F(StorageRoomTest, WhatWasSetAsideLongAgoIsRemoved) {
+  settings.dead.age_max = std::chrono::hours(24);
+  open();
+  for (const std::uint64_t hours_old : {25U, 23U}) {
+    Database database(spool_path, OpenMode::read_write, twin.vfs_name());
+    const std::uint64_t noted_ns = clock.now().wall_ns() - hours_old * 3'600'000'000'000;
+    database.execute("INSERT INTO damaged(destination, noted_ns, data) VALUES(1," +
+                     std::to_string(noted_ns) + ", x'00')");
+  }
+  agent.reset();
+  open();
+  agent->do_work(clock.now());
+  Database database(spool_path, OpenMode::read_write, twin.vfs_name());
+  EXPECT_EQ(database.number("SELECT count(*) FROM damaged"), 1);
+  EXPECT_EQ(log.count("damaged blocks that were set aside long ago were removed"), 1);
 }
 
 TEST_F(StorageRoomTest, TheReserveIsAsLargeAsTheLog) {

@@ -92,8 +92,8 @@ TEST_F(StoreTest, SetsADamagedBlockAsideAndCountsWhatWasNotSettled) {
   const ReadBlocks read = store->read(audit, {0, INT64_MIN, 1U << 20U});
   EXPECT_EQ(read.damaged, std::vector<BlockId>{id});
   EXPECT_EQ(read.blocks.size(), 1U);
-  commit([&] { EXPECT_EQ(store->quarantine(audit, id, clock.now()), 2U); });
-  commit([&] { EXPECT_EQ(store->quarantine(audit, id, clock.now()), 0U); });
+  commit([&] { EXPECT_EQ(store->quarantine(audit, id, clock.now()).events, 2U); });
+  commit([&] { EXPECT_EQ(store->quarantine(audit, id, clock.now()).events, 0U); });
   EXPECT_EQ(waiting(), (Numbers64{4}));
   EXPECT_EQ(store->database().number("SELECT count(*) FROM damaged"), 1);
 }
