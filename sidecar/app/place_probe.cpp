@@ -18,7 +18,7 @@
 
 #include "sidecar/base/units.hpp"
 #include "sidecar/spool/disk.hpp"
-#include "sidecar/spool/inspection.hpp"
+#include "sidecar/inspect/inspection.hpp"
 
 namespace outrider::sidecar {
 namespace {

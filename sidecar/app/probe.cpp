@@ -12,7 +12,7 @@
 #include "sidecar/http/http_settings.hpp"
 #include "sidecar/schedule/recurrence.hpp"
 #include "sidecar/spool/disk.hpp"
-#include "sidecar/spool/inspection.hpp"
+#include "sidecar/inspect/inspection.hpp"
 
 namespace outrider::sidecar {
 namespace {

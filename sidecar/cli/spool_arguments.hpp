@@ -11,7 +11,7 @@
 #include "sidecar/base/result.hpp"
 #include "sidecar/cli/arguments.hpp"
 #include "sidecar/cli/commands.hpp"
-#include "sidecar/spool/inspection.hpp"
+#include "sidecar/inspect/inspection.hpp"
 
 namespace outrider::sidecar {
 

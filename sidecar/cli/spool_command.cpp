@@ -15,9 +15,9 @@
 #include "sidecar/cli/subcommands.hpp"
 #include "sidecar/cli/text_table.hpp"
 #include "sidecar/spool/disk.hpp"
-#include "sidecar/spool/inspection.hpp"
+#include "sidecar/inspect/inspection.hpp"
 #include "sidecar/spool/log_check.hpp"
-#include "sidecar/spool/spool_check.hpp"
+#include "sidecar/inspect/spool_check.hpp"
 
 namespace outrider::sidecar {
 namespace {

@@ -10,7 +10,7 @@
 #include "sidecar/cli/spool_arguments.hpp"
 #include "sidecar/cli/text_table.hpp"
 #include "sidecar/encode/json_writer.hpp"
-#include "sidecar/spool/event_export.hpp"
+#include "sidecar/inspect/event_export.hpp"
 
 namespace outrider::sidecar {
 namespace {

@@ -5,8 +5,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "sidecar/spool/event_export.hpp"
-#include "sidecar/spool/inspection.hpp"
+#include "sidecar/inspect/event_export.hpp"
+#include "sidecar/inspect/inspection.hpp"
 #include "sidecar/spool/salvage.hpp"
 #include "sidecar/spool/table_walk.hpp"
 #include "spool_fixture.hpp"

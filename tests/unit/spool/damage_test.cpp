@@ -10,7 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "sidecar/base/random.hpp"
-#include "sidecar/spool/spool_check.hpp"
+#include "sidecar/inspect/spool_check.hpp"
 #include "unit/spool/spool_fixture.hpp"
 
 namespace outrider::sidecar {

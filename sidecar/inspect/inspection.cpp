@@ -1,4 +1,4 @@
-#include "sidecar/spool/inspection.hpp"
+#include "sidecar/inspect/inspection.hpp"
 
 #include <algorithm>
 #include <cerrno>

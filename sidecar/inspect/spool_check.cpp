@@ -1,11 +1,11 @@
-#include "sidecar/spool/spool_check.hpp"
+#include "sidecar/inspect/spool_check.hpp"
 
 #include <algorithm>
 #include <map>
 #include <optional>
 
 #include "sidecar/base/record.hpp"
-#include "sidecar/spool/inspection.hpp"
+#include "sidecar/inspect/inspection.hpp"
 #include "sidecar/spool/table_walk.hpp"
 
 namespace outrider::sidecar {

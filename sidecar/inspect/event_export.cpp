@@ -1,7 +1,7 @@
-#include "sidecar/spool/event_export.hpp"
+#include "sidecar/inspect/event_export.hpp"
 
 #include "proto/topic.hpp"
-#include "sidecar/spool/inspection.hpp"
+#include "sidecar/inspect/inspection.hpp"
 #include "sidecar/spool/table_walk.hpp"
 
 namespace outrider::sidecar {
