@@ -307,32 +307,32 @@ void Backlog::recycle(BatchPtr batch) {
   spare_ = std::move(batch);
 }
 
-void Backlog::put_back(const std::vector<BatchPtr>& taken, const std::vector<BatchPtr>& staying,
-                       const Now& now) {
+void Backlog::put_back(const std::vector<BatchPtr>& taken, const Now& now) {
   // Whoever holds an event gives it up, once; the lane knows what that means on disk.
   PutBack all;
   const auto add = [&](const RecordView& record) {
     all.add(record, lane_->created_ns(record, now), now);
   };
-  const auto add_batches = [&](const BatchPtr& first) {
+  const auto add_queued = [&](const RecordView& record) {
+    add(record);
+    --ledger_.queued;
+  };
+  const auto add_waiting = [&](const BatchPtr& first) {
     for (const Batch* batch = first.get(); batch != nullptr; batch = batch->follower.get()) {
-      batch->for_each(add);
+      batch->for_each(add_queued);
     }
   };
-  // Oldest first: what was on its way, what waits for another attempt, what waits for those.
-  for (const BatchPtr& batch : taken) add_batches(batch);
-  for (const auto& [due, batch] : waiting_) add_batches(batch);
-  lanes_.clear([&](proto::ByteView record) { add(read_record(record.data())); });
-  for (; !queue_.is_empty(); queue_.pop()) add(read_record(queue_.front().data()));
+  // Oldest first: what was on its way, what waits for another attempt, what waits for those. What
+  // follows a batch that is still on its way stays with it.
+  for (const BatchPtr& batch : taken) {
+    batch->for_each(add);
+    add_waiting(batch->follower);
+  }
+  for (const auto& [due, batch] : waiting_) add_waiting(batch);
+  lanes_.clear([&](proto::ByteView record) { add_queued(read_record(record.data())); });
+  for (; !queue_.is_empty(); queue_.pop()) add_queued(read_record(queue_.front().data()));
   waiting_.clear();
   lane_->put_back(std::move(all));
-  // What follows a batch that stays, stays with it.
-  ledger_.queued = 0;
-  for (const BatchPtr& first : staying) {
-    for (const Batch* batch = first->follower.get(); batch; batch = batch->follower.get()) {
-      ledger_.queued += batch->events;
-    }
-  }
 }
 
 std::uint64_t Backlog::clear() {

@@ -68,10 +68,9 @@ class Backlog {
   /// Forgets all that waits and returns how many events that were.
   std::uint64_t clear();
   /// With a spool, at the end: gives up all that waits, and before it the batches that were on
-  /// their way; it is on disk for the next run, in this order. `staying` are still on their way,
-  /// and are settled one by one; so is what follows them.
-  void put_back(const std::vector<BatchPtr>& taken, const std::vector<BatchPtr>& staying,
-                const Now& now);
+  /// their way; it is on disk for the next run, in this order. Batches that are still on their way
+  /// are settled one by one; so is what follows them.
+  void put_back(const std::vector<BatchPtr>& taken, const Now& now);
 
   bool is_empty() const;
 

@@ -429,7 +429,7 @@ void Destination::keep_dead(const RecordView& record, DeadReason reason, const B
 /// A destination that is gone keeps what it has on disk, for a run with another configuration.
 void Destination::leave_queue(const Now& now) {
   if (lane_ != nullptr) {
-    backlog_.put_back({}, in_flight_, now);
+    backlog_.put_back({}, now);
   } else {
     bury_unsent(backlog_.clear());
   }
@@ -475,7 +475,7 @@ void Destination::abandon(const Now& now) {
     ledger_.in_flight -= batch->events;
   }
   if (lane_ != nullptr) {
-    backlog_.put_back(cut_off, {}, now);
+    backlog_.put_back(cut_off, now);
   } else {
     for (BatchPtr& batch : cut_off) {
       ledger_.drop(DropReason::linger, batch->events);
