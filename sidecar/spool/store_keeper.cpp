@@ -343,12 +343,14 @@ std::optional<StorageTrouble> StoreKeeper::lack_of_room(std::uint64_t bytes, con
     lack = StorageTrouble::at_limit;
   // A record takes a row, which may take a page more than it fills.
   if (2 * written + room_slack > room_) lack = StorageTrouble::full;
-  say_room(lack);
+  say_room(lack, now);
   return lack;
 }
 
-void StoreKeeper::say_room(std::optional<StorageTrouble> lack) {
-  if (lack == std::exchange(lack_, lack)) return;
+void StoreKeeper::say_room(std::optional<StorageTrouble> lack, const Now& now) {
+  if (lack == lack_said_ || now.mono < next_room_line_) return;
+  lack_said_ = lack;
+  next_room_line_ = now.mono + line_interval;
   if (!lack) {
     log_.info("the spool's disk has room again");
   } else if (*lack == StorageTrouble::full) {

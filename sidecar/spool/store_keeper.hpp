@@ -125,7 +125,7 @@ class StoreKeeper {
   void take_reserve();
   bool give_back_reserve();
   void look_for_room();
-  void say_room(std::optional<StorageTrouble> lack);
+  void say_room(std::optional<StorageTrouble> lack, const Now& now);
   bool is_recovery_to_be_said() const { return trouble_said_at_ && !is_in_trouble_; }
   void say_recovery(const Now& now);
   /// What the log has beyond what it always has.
@@ -149,7 +149,8 @@ class StoreKeeper {
   std::uint64_t written_since_look_ = 0;
   std::uint64_t room_ = 0;  ///< then
   std::uint64_t used_ = 0;  ///< then
-  std::optional<StorageTrouble> lack_;
+  std::optional<StorageTrouble> lack_said_;
+  MonoTime next_room_line_{};
   bool has_reserve_ = false;
   bool is_log_long_ = false;  ///< longer than it need be
   FileMark file_;             ///< the database that is open
