@@ -40,6 +40,7 @@ class Checker {
   explicit Checker(Database& database) : database_(database) {}
 
   SpoolCheck run() {
+    attempt([this] { check_schema(); });
     attempt([this] { check_file(); });
     attempt([this] { check_names(); });
     attempt([this] { read_kept_events(); });
@@ -91,6 +92,11 @@ class Checker {
     while (lines.step()) {
       if (lines.text(0) != "ok") note("the file: " + std::string(lines.text(0)), cure_file);
     }
+  }
+
+  void check_schema() {
+    if (!has_our_schema(database_))
+      note("the file: its tables are not those of a spool", cure_file);
   }
 
   void check_names() {

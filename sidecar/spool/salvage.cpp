@@ -241,15 +241,11 @@ std::string schema_of(Database& database) {
 /// one tells whose file it is.
 void mend_first_page(const std::string& path, const std::string& fresh, Disk& disk) {
   constexpr std::size_t whose_bytes = 50;
-  std::string schema;
-  {
-    Store store(Database(fresh, OpenMode::create, disk.vfs()));
-    schema = schema_of(store.database());
-  }
+  { const Store store(Database(fresh, OpenMode::create, disk.vfs())); }
   try {
     Database database(path, OpenMode::read_write, disk.vfs());
     Store::check_kind(database);
-    if (schema_of(database) == schema) return;
+    if (has_our_schema(database)) return;
   } catch (const SqliteError& error) {
     if (error.trouble() != StorageTrouble::damaged) throw;
   }
@@ -297,6 +293,11 @@ Status make_copy(const std::string& path, Disk& disk, WithoutCopy without, Salva
 }
 
 }  // namespace
+
+bool has_our_schema(Database& database) {
+  Store fresh(Database(":memory:", OpenMode::create));
+  return schema_of(database) == schema_of(fresh.database());
+}
 
 std::string emptied_path(const std::string& path) {
   return path + ".emptied";

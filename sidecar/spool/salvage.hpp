@@ -18,6 +18,7 @@
 
 #include "sidecar/base/clock.hpp"
 #include "sidecar/base/result.hpp"
+#include "sidecar/spool/database.hpp"
 #include "sidecar/spool/disk.hpp"
 #include "sidecar/spool/exchange.hpp"
 
@@ -36,6 +37,9 @@ struct Salvaged {
 /// that it is damaged: by itself it does not look so.
 void give_first_pages(const std::string& path, Disk& disk);
 std::string emptied_path(const std::string& path);
+
+/// Its tables and indexes are those of a spool, and begin at the same pages as those of each.
+bool has_our_schema(Database& database);
 
 /// What becomes of a spool of which no copy can be made.
 enum class WithoutCopy : std::uint8_t {

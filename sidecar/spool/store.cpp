@@ -28,6 +28,7 @@ namespace {
 
 constexpr std::int64_t our_application_id = 0x4f757472;  // "Outr"
 constexpr std::int64_t schema_version = 1;
+constexpr std::int64_t version_max = 255;
 /// Leaves room in front: what a stop puts back gets lower ids.
 constexpr std::int64_t first_block = std::int64_t{1} << 40U;
 constexpr std::size_t windows_cached_max = 1024;
@@ -103,7 +104,10 @@ void Store::check_kind(Database& database) {
 
 void Store::check_kind(std::int64_t application_id, std::int64_t version) {
   const auto wrong_bits = static_cast<std::uint32_t>(application_id ^ our_application_id);
-  if (std::popcount(wrong_bits) == 1 && version == schema_version) {
+  const bool is_other = std::popcount(wrong_bits) == 1 && version == schema_version;
+  // Both are written in one transaction, and versions are counted from 1.
+  const bool is_no_version = wrong_bits == 0 && (version <= 0 || version > version_max);
+  if (is_other || is_no_version) {
     throw SqliteError::damaged("its first page is damaged");
   }
   if (application_id != our_application_id) {

@@ -343,6 +343,19 @@ TEST_F(SpoolCommand, RepairGoesOnWithoutTheFirstPage) {
   write_file(flipped);
   EXPECT_EQ(outrider({"spool", "repair"}).status, exit_done);
   EXPECT_THAT(numbers_of(outrider({"spool", "export"}).out), ElementsAre(5, 2, 3, 4, 6));
+  flipped = whole;
+  flipped[60] ^= '\x01';  // the version: no newer program's
+  write_file(flipped);
+  EXPECT_EQ(outrider({"spool", "repair"}).status, exit_done);
+  EXPECT_THAT(numbers_of(outrider({"spool", "export"}).out), ElementsAre(5, 2, 3, 4, 6));
+  flipped = whole;
+  flipped[flipped.find("record BLOB")] ^= '\x01';  // the name of a column
+  write_file(flipped);
+  const Outcome found = outrider({"spool", "verify"});
+  EXPECT_EQ(found.status, exit_failed);
+  EXPECT_THAT(found.out, HasSubstr("its tables are not those of a spool"));
+  EXPECT_EQ(outrider({"spool", "repair"}).status, exit_done);
+  EXPECT_THAT(numbers_of(outrider({"spool", "export"}).out), ElementsAre(5, 2, 3, 4, 6));
   for (const std::size_t at : {0, 18, 103, 4000}) {
     std::string file = whole;
     file.replace(at, 40, 40, '\0');

@@ -113,24 +113,6 @@ TEST_F(StorageFailureTest, ADiskThatComesAndGoesMakesOneLineOfAKindInTenSeconds)
   EXPECT_EQ(log.count("the spool can be written again"), log.count("the spool cannot be written"));
 }
 
-TEST_F(StorageFailureTest, RoomThatComesAndGoesMakesOneLineInTenSeconds) {
-  agent.reset();
-  settings.free_bytes_min = 100U << 20U;
-  open();
-  std::uint64_t sequence = 0;
-  for (int i = 0; i < 60; ++i) {
-    twin.set_bytes_max(UINT64_MAX - (i % 2 == 0 ? twin.free_bytes() : 0));
-    ++sequence;
-    EXPECT_EQ(ask(frame(sequence, sequence))->intake_trouble.has_value(), i % 2 == 0);
-    clock.advance(1s);
-  }
-  EXPECT_LE(log.count("too little room") + log.count("has room again"), 7);
-  twin.set_bytes_max(UINT64_MAX);
-  clock.advance(10s);
-  EXPECT_FALSE(ask(frame(1000, 1000))->intake_trouble);
-  EXPECT_EQ(log.count("too little room"), log.count("has room again"));
-}
-
 TEST_F(StorageFailureTest, AGapThatAFailedSyncLeftTakesNothingConfirmedWithIt) {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     const std::uint64_t first = seed * 10;

@@ -93,6 +93,23 @@ TEST_F(StorageRoomTest, EveryErrorThatMeansNoRoomIsOne) {
   EXPECT_FALSE(ask(frame(1, 1))->intake_trouble);
 }
 
+TEST_F(StorageRoomTest, RoomThatComesAndGoesMakesOneLineInTenSeconds) {
+  settings.free_bytes_min = 100U << 20U;
+  open();
+  std::uint64_t sequence = 0;
+  for (int i = 0; i < 60; ++i) {
+    twin.set_bytes_max(UINT64_MAX - (i % 2 == 0 ? twin.free_bytes() : 0));
+    ++sequence;
+    EXPECT_EQ(ask(frame(sequence, sequence))->intake_trouble.has_value(), i % 2 == 0);
+    clock.advance(std::chrono::seconds(1));
+  }
+  EXPECT_LE(log.count("too little room") + log.count("has room again"), 7);
+  twin.set_bytes_max(UINT64_MAX);
+  clock.advance(std::chrono::seconds(10));
+  EXPECT_FALSE(ask(frame(1000, 1000))->intake_trouble);
+  EXPECT_EQ(log.count("too little room"), log.count("has room again"));
+}
+
 TEST_F(StorageRoomTest, AFullDiskOpensByItsReserve) {
   open();
   ask(frame(1, 1));
