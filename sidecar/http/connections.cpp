@@ -204,7 +204,7 @@ bool Connections::rest(int fd, Use use) {
     return true;
   }
   connection.state = State::idle;
-  if (is_in_doubt(fd, connection)) {
+  if (connection.is_left || is_in_doubt(fd, connection)) {
     end(fd, connection);
   } else {
     if (connection.use == Use::http1) acknowledge(fd);
@@ -287,7 +287,8 @@ Connections::Verdict Connections::look_at(int fd, Connection& connection, const 
     connection.state = State::idle;
     return !place.may_speak_first && has_input(fd) ? Verdict::spoke_first : Verdict::quiet;
   }
-  if (connection.state == State::ended || is_in_doubt(fd, connection)) return Verdict::spoke;
+  const bool is_over = connection.state == State::ended || connection.is_left;
+  if (is_over || is_in_doubt(fd, connection)) return Verdict::spoke;
   const bool is_http1 = connection.use == Use::http1 || !place.may_speak_first;
   if (!is_http1 || !has_input(fd)) return Verdict::quiet;
   end(fd, connection);
@@ -312,6 +313,12 @@ void Connections::settled(const Look& look, Use use) {
   // Another connection may have the number by now.
   if (found == connections_.end() || found->second.key != look.key) return;
   if (found->second.state == State::idle) rest(look.fd, use);
+}
+
+void Connections::leave(const Look& look) {
+  const auto found = connections_.find(look.fd);
+  if (found == connections_.end() || found->second.key != look.key) return;
+  found->second.is_left = true;
 }
 
 /// The kernel forgets with a connection that was reset what is still on its way, and then only the

@@ -13,6 +13,9 @@
 // written are in doubt: an idle one ends; one that carries other requests gets no new one, until
 // bytes come, and ends with the last.
 //
+// A connection that a receiver calls the wrong one (421) gets no new request either, and ends with
+// the last. libcurl forbids the reuse of one alone that nothing else is on.
+//
 // A receiver that sends on and on without answering is ended too: libcurl bounds no more of that
 // than the time, and on HTTP/2 not even that.
 //
@@ -100,6 +103,9 @@ class Connections {
   /// `request_bytes_min`: of the whole request; what is on its way is forgotten with a connection.
   Received received(const Look& look, std::uint64_t request_bytes_min) const;
 
+  /// The request that was there should have taken another one, says the receiver.
+  void leave(const Look& look);
+
   /// A request waited so long for an answer in vain.
   void doubt(PeerKey peer, Duration waited);
 
@@ -117,6 +123,7 @@ class Connections {
     int writes = 0;                   ///< calls in a row for room to write, and for nothing else
     std::uint64_t written_bytes = 0;  ///< as of some such call
     bool is_stuck = false;            ///< is not watched for room to write
+    bool is_left = false;             ///< gets no new request
     std::optional<MonoTime> doubted_at{};
   };
 

@@ -310,6 +310,7 @@ std::size_t CurlRequest::on_head(char* data, std::size_t /*one*/, std::size_t by
   if (!request.answer_.add_head({data, bytes})) return 0;
   if (request.answer_.whole_status() == misdirected_status) {
     curl_easy_setopt(request.easy_, CURLOPT_FORBID_REUSE, 1L);
+    request.multi_.connections().leave(request.look_);
   }
   return bytes;
 }

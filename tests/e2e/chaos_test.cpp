@@ -151,10 +151,10 @@ TEST_F(Chaos, TenRestartsWithTheDestinationDownKeepTheCount) {
     Sidecar sidecar(dir_, config(receiver_.url(), "queue_events_max = 25\n", "200ms"));
     for (long i = 0; i < 20; ++i) deliver(client, next++);
     for (long i = 0; i < 40; ++i) emit(client, next++);
-    EXPECT_TRUE(client.flush(20s));
+    ASSERT_TRUE(client.flush(20s)) << sidecar.err();
     for (long i = 0; i < 10; ++i) deliver(client, next++);
-    EXPECT_TRUE(client.flush(20s));
-    EXPECT_EQ(sidecar.stop(), 0) << sidecar.err();
+    ASSERT_TRUE(client.flush(20s)) << sidecar.err();
+    ASSERT_EQ(sidecar.stop(), 0) << sidecar.err();
     ASSERT_EQ(spool_.events(), 70 * life) << sidecar.err();
     EXPECT_EQ(sidecar.ledger("audit").spooled, static_cast<std::uint64_t>(70 * life));
   }

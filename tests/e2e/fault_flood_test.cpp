@@ -32,8 +32,7 @@ class FaultEarly : public FaultTest, public testing::WithParamInterface<Early> {
   std::string early_audit(const FaultReceiver& receiver, const Certificate* certificate) {
     return audit(receiver.url(),
                  "batch_bytes_max = 8MiB\nconcurrency_max = 1\n" +
-                     (certificate == nullptr ? "" : "ca_file = " + certificate->cert_file),
-                 {.request = "2s"});
+                     (certificate == nullptr ? "" : "ca_file = " + certificate->cert_file));
   }
 };
 

@@ -178,6 +178,61 @@ TEST(ProcessThreads, WithTooFewItSaysWhatIsMissing) {
   }
 }
 
+/// The words for it: root becomes somebody else, and others stay who they are.
+std::vector<std::string> as_another_user(std::vector<std::string> words) {
+  words.insert(words.begin(),
+               {"/usr/bin/python3", "-c",
+                "import os,sys\nif os.getuid() == 0:\n os.setgroups([])\n os.setgid(54321)\n"
+                " os.setuid(54321)\nos.execv(sys.argv[1], sys.argv[1:])\n"});
+  return words;
+}
+
+bool may_everybody_run_it() {
+  return run(as_another_user({outrider_binary(), "--version"})).status == 0;
+}
+
+/// Whose /proc says that its memory is: root's where nobody else may read it or dump it.
+uid_t owner_of_memory(const Process& process) {
+  struct stat memory {};
+  EXPECT_EQ(stat(("/proc/" + std::to_string(process.pid()) + "/mem").c_str(), &memory), 0);
+  return memory.st_uid;
+}
+
+TEST(ProcessUsers, NobodyButRootReadsTheMemoryWithItsSecrets) {
+  if (!may_everybody_run_it()) GTEST_SKIP() << "the binary's folder is not everybody's";
+  const TempDir dir;
+  write_file(dir.file("outrider.conf"), "[destination.out]\ntype = stdout\n");
+  ASSERT_EQ(chmod(dir.path().c_str(), 0777), 0);
+  Process other(as_another_user({"/bin/sh", "-c", "echo runs; read line"}));
+  ASSERT_TRUE(other.wait_for_line("runs"));
+  ASSERT_NE(owner_of_memory(other), 0U) << "then this test can see nothing";
+  Process sidecar(as_another_user({outrider_binary(), "run", "--config", dir.file("outrider.conf"),
+                                   "--ingest.endpoint=ipc://" + dir.file("o.sock")}));
+  ASSERT_TRUE(sidecar.wait_for_line(" ready ", Process::Stream::err))
+      << sidecar.text(Process::Stream::err);
+  EXPECT_EQ(owner_of_memory(sidecar), 0U);
+  sidecar.signal(SIGTERM);
+  EXPECT_EQ(sidecar.wait(), 0);
+}
+
+TEST(ProcessUsers, EmitSaysAtOnceThatItMayNotConnect) {
+  if (!may_everybody_run_it()) GTEST_SKIP() << "the binary's folder is not everybody's";
+  const TempDir dir;
+  Sidecar sidecar(dir, "[ingest]\nsocket_mode = 0600\n[destination.out]\ntype = stdout\n");
+  ASSERT_EQ(chmod(dir.path().c_str(), 0755), 0);
+  if (geteuid() != 0) {
+    ASSERT_EQ(chmod(dir.file("o.sock").c_str(), 0), 0);
+  }
+  // The timeout is longer than the test may take.
+  const Finished ended = run(as_another_user({outrider_binary(), "emit", "--endpoint",
+                                              sidecar.endpoint(), "--timeout", "1h", "a.b", "1"}));
+  EXPECT_EQ(ended.status, 1);
+  EXPECT_NE(ended.err.find("permission denied; ingest.socket_group and ingest.socket_mode say"),
+            std::string::npos)
+      << ended.err;
+  EXPECT_EQ(sidecar.stop(), 0) << sidecar.err();
+}
+
 // A sanitizer's shadow is no address space that a limit could bound.
 #ifndef OUTRIDER_SANITIZED
 

