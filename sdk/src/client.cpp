@@ -214,8 +214,7 @@ Append Client::append_evicting(const WireEvent& event) {
   Append result = Append::full;
   for (int i = 0; i < evictions_max && result == Append::full; ++i) {
     const std::uint64_t events = buffer_.make_room(event.bytes());
-    evicted_events_.fetch_add(events);
-    drops_.count(OUTRIDER_DROPPED_BUFFER_FULL, events);
+    drops_.count_accepted(OUTRIDER_DROPPED_BUFFER_FULL, events);
     result = append(event);
     if (events == 0) break;
   }
@@ -237,7 +236,7 @@ outrider_status Client::conclude(Append result) {
 }
 
 outrider_status Client::refuse(outrider_status status) {
-  drops_.count(drop_reason(status));
+  drops_.count_refused(drop_reason(status));
   if (Shipper* running = shipper_.load(std::memory_order_acquire)) running->wake_if_asleep();
   return status;
 }
@@ -356,7 +355,7 @@ outrider_status Client::finish_close() {
     is_complete = shipper->close_wait();
   } else {
     const std::uint64_t left_events = buffer_.clear();
-    drops_.count(OUTRIDER_DROPPED_LINGER, left_events);
+    drops_.count_accepted(OUTRIDER_DROPPED_LINGER, left_events);
     is_complete = left_events == 0;
   }
   if (courier != nullptr && !courier->close_wait()) is_complete = false;
@@ -373,25 +372,26 @@ bool Client::can_be_freed() {
 outrider_stats Client::stats() {
   outrider_stats stats{};
   stats.struct_bytes = sizeof stats;
-  // Dropped after they had been accepted: evicted, malformed, or left over at the end.
-  std::uint64_t dropped_later = evicted_events_.load() + drops_.of(OUTRIDER_DROPPED_LINGER);
-  std::uint64_t dropped_total = 0;
-  for (int i = 0; i < OUTRIDER_DROP_REASONS; ++i) {
-    stats.dropped[i] = drops_.of(static_cast<outrider_drop_reason>(i));
-    dropped_total += stats.dropped[i];
+  // Each number is read once: what two looks at it see would be two different sums.
+  std::uint64_t refused = 0;
+  std::uint64_t dropped_later = 0;
+  for (std::size_t i = 0; i < OUTRIDER_DROP_REASONS; ++i) {
+    const std::uint64_t accepted = drops_.accepted(i);
+    stats.dropped[i] = drops_.refused(i) + accepted;
+    dropped_later += accepted;
+    refused += stats.dropped[i] - accepted;
   }
   if (const Shipper* running = shipper_.load(std::memory_order_acquire)) {
     stats.handed_over_events = running->handed_over_events();
     stats.unknown_events = running->unknown_events();
     stats.shipped_events = running->shipped_events();
     stats.shipped_frames = running->shipped_frames();
-    dropped_later += running->malformed_events();
     stats.connected = running->is_connected() ? 1 : 0;
   }
-  // Last, so that it holds whatever the other numbers have seen; the sum is right by its making.
+  // Last, so that it holds whatever the other numbers have seen.
   const std::uint64_t accepted = buffer_.accepted_events();
   stats.buffered_events = accepted - std::min(accepted, stats.shipped_events + dropped_later);
-  stats.emitted = stats.shipped_events + stats.buffered_events + dropped_total;
+  stats.emitted = stats.shipped_events + stats.buffered_events + dropped_later + refused;
   stats.buffered_bytes = buffer_.waiting_bytes();
 
   stats.rejected_deliveries = rejected_deliveries_.load();
@@ -430,7 +430,6 @@ void Client::after_fork_in_child() {
   rejected_deliveries_.store(0);
   buffer_.restart();
   drops_.restart();
-  evicted_events_.store(0);
   is_forked_.store(is_inproc_endpoint(options_.shipper.link.endpoint) ||
                    is_inproc_endpoint(options_.courier.link.endpoint));
   if (is_closed_ || is_forked_.load()) buffer_.close();

@@ -93,7 +93,6 @@ class Client {
 
   const ClientOptions options_;
   Drops drops_;
-  std::atomic<std::uint64_t> evicted_events_ = 0;
   Buffer buffer_;
   std::atomic<Shipper*> shipper_ = nullptr;
   std::atomic<Courier*> courier_ = nullptr;

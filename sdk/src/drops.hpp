@@ -21,31 +21,41 @@ inline constexpr std::array<const char*, OUTRIDER_DROP_REASONS> drop_reason_name
 
 class Drops {
  public:
-  void count(outrider_drop_reason reason, std::uint64_t events = 1) {
-    counts_[reason].fetch_add(events);
+  /// An event that emit refuses.
+  void count_refused(outrider_drop_reason reason) { refused_[reason].fetch_add(1); }
+  /// Events that the buffer had accepted.
+  void count_accepted(outrider_drop_reason reason, std::uint64_t events) {
+    accepted_[reason].fetch_add(events);
   }
-  std::uint64_t of(outrider_drop_reason reason) const { return counts_[reason].load(); }
+  std::uint64_t refused(std::size_t reason) const { return refused_[reason].load(); }
+  std::uint64_t accepted(std::size_t reason) const { return accepted_[reason].load(); }
+
   std::uint64_t total() const {
     std::uint64_t events = 0;
-    for (const auto& count : counts_) events += count.load();
+    for (std::size_t i = 0; i < refused_.size(); ++i) events += refused(i) + accepted(i);
     return events;
   }
 
   /// As a frame's header carries them: only reasons that occurred.
   std::map<std::string, std::uint64_t, std::less<>> by_name() const {
     std::map<std::string, std::uint64_t, std::less<>> drops;
-    for (std::size_t i = 0; i < counts_.size(); ++i) {
-      if (const std::uint64_t events = counts_[i].load()) drops[drop_reason_names[i]] = events;
+    for (std::size_t i = 0; i < refused_.size(); ++i) {
+      if (const std::uint64_t events = refused(i) + accepted(i))
+        drops[drop_reason_names[i]] = events;
     }
     return drops;
   }
 
   void restart() {
-    for (auto& count : counts_) count.store(0);
+    for (auto& count : refused_) count.store(0);
+    for (auto& count : accepted_) count.store(0);
   }
 
  private:
-  std::array<std::atomic<std::uint64_t>, OUTRIDER_DROP_REASONS> counts_{};
+  using Counts = std::array<std::atomic<std::uint64_t>, OUTRIDER_DROP_REASONS>;
+
+  Counts refused_{};
+  Counts accepted_{};
 };
 
 }  // namespace outrider::sdk

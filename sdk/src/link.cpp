@@ -110,7 +110,7 @@ bool Link::is_open() const {
 
 bool Link::open() {
   // A context starts its threads with its first socket, and aborts the process where it cannot.
-  if (!are_descriptors_left() || (context_ == nullptr && !are_threads_left())) return false;
+  if (!are_descriptors_left() || (!has_threads_ && !are_threads_left())) return false;
   auto sockets = std::make_unique<Sockets>();
   if (context_ == nullptr) {
     context_ = is_inproc_endpoint(options_.endpoint) ? options_.inproc_context : zmq_ctx_new();
@@ -119,6 +119,7 @@ bool Link::open() {
   const int type = options_.kind == LinkKind::push ? ZMQ_PUSH : ZMQ_DEALER;
   sockets->socket = zmq_socket(context_, type);
   void* const socket = sockets->socket;
+  has_threads_ |= socket != nullptr;
   // Not ZMQ_IMMEDIATE: a frame in the pipe must survive a reconnect.
   if (socket == nullptr || !set_int(socket, ZMQ_SNDHWM, options_.send_frames_max) ||
       !set_int(socket, ZMQ_LINGER, 0) ||
@@ -243,6 +244,7 @@ void Link::close(int linger_ms) {
     }
   }
   context_ = nullptr;
+  has_threads_ = false;
 }
 
 }  // namespace outrider::sdk

@@ -95,6 +95,7 @@ class Link {
 
   const LinkOptions options_;
   void* context_ = nullptr;
+  bool has_threads_ = false;  ///< the context, from its first socket on
   std::unique_ptr<Frame> frame_;
   std::unique_ptr<Sockets> sockets_;
   bool is_connected_ = false;

@@ -267,7 +267,7 @@ Shipper::Progress Shipper::ship_frame() {
   const auto queued_frames_max = static_cast<std::size_t>(options_.link.send_frames_max);
   if (recent_frames_.size() > queued_frames_max + encoded_frames_max) recent_frames_.pop_front();
   shipped_frames_.fetch_add(1, std::memory_order_relaxed);
-  shipped_events_.fetch_add(frame_events_, std::memory_order_relaxed);
+  shipped_events_.fetch_add(frame_events_, std::memory_order_release);
   held_events_.fetch_sub(frame_events_, std::memory_order_relaxed);
   return Progress::shipped;
 }
@@ -275,8 +275,7 @@ Shipper::Progress Shipper::ship_frame() {
 void Shipper::stage(Chunk* chunk) {
   const std::uint32_t bad_events = chunk->remove_unless(is_whole_event);
   if (bad_events > 0) {
-    malformed_events_.fetch_add(bad_events);
-    drops_.count(OUTRIDER_DROPPED_EVENT_DATA, bad_events);
+    drops_.count_accepted(OUTRIDER_DROPPED_EVENT_DATA, bad_events);
     if (chunk->event_count == 0) return buffer_.give_back(chunk);
   }
   (staged_last_ == nullptr ? staged_first_ : staged_last_->next) = chunk;
@@ -357,7 +356,7 @@ void Shipper::finish() {
     staged_first_ = chunk->next;
     buffer_.give_back(chunk);
   }
-  drops_.count(OUTRIDER_DROPPED_LINGER, left_events);
+  drops_.count_accepted(OUTRIDER_DROPPED_LINGER, left_events);
   const SteadyTime deadline = read_orders().deadline;
   link_.close(static_cast<int>(left_ms(deadline)));
   is_connected_.store(false, std::memory_order_relaxed);

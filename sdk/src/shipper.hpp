@@ -73,12 +73,9 @@ class Shipper {
   bool is_finished();
 
   bool is_connected() const { return is_connected_.load(std::memory_order_relaxed); }
-  std::uint64_t shipped_events() const { return shipped_events_.load(std::memory_order_relaxed); }
+  /// The buffer had accepted them before.
+  std::uint64_t shipped_events() const { return shipped_events_.load(std::memory_order_acquire); }
   std::uint64_t shipped_frames() const { return shipped_frames_.load(std::memory_order_relaxed); }
-  /// Events that turned out not to be msgpack, and are counted as dropped.
-  std::uint64_t malformed_events() const {
-    return malformed_events_.load(std::memory_order_relaxed);
-  }
   /// Of the shipped events, those that are with the operating system, as of the last hand-over.
   std::uint64_t handed_over_events() const {
     return handed_over_events_.load(std::memory_order_relaxed);
@@ -149,7 +146,6 @@ class Shipper {
   std::atomic<std::uint64_t> shipped_events_ = 0;
   std::atomic<std::uint64_t> shipped_frames_ = 0;
   std::atomic<std::uint64_t> held_events_ = 0;
-  std::atomic<std::uint64_t> malformed_events_ = 0;
   std::atomic<std::uint64_t> handed_over_events_ = 0;
   std::atomic<std::uint64_t> unknown_events_ = 0;
   std::atomic<int> watchers_ = 0;

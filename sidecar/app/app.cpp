@@ -283,15 +283,15 @@ int App::do_work(const Now& now) {
   if (phase_ == Phase::flushing) flush(now);
   if (spool_) spool_->hand_over(now);
   if (phase_ == Phase::storing) store(now);
-  if (memory_mark_ != nullptr) mark_memory();
+  if (memory_mark_ != nullptr) mark_memory(now);
   return work;
 }
 
 /// What a crash would cost from here on.
-void App::mark_memory() {
+void App::mark_memory(const Now& now) {
   std::uint64_t events = spool_->unwritten_events();
   for (const auto& destination : destinations_) events += destination->events_in_memory_only();
-  memory_mark_->set(events);
+  memory_mark_->set(events, now.mono);
 }
 
 MonoTime App::next_deadline() const {
@@ -303,6 +303,7 @@ MonoTime App::next_deadline() const {
   if (phase_ == Phase::flushing) deadline = std::min(deadline, linger_until_);
   if (phase_ == Phase::storing) deadline = stop_until();
   if (spool_) deadline = std::min(deadline, spool_->next_deadline());
+  if (memory_mark_ != nullptr) deadline = std::min(deadline, memory_mark_->next_deadline());
   if (spool_ && phase_ == Phase::running) {
     deadline = std::min(deadline, recurrence_.next_deadline());
   }

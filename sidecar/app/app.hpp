@@ -104,7 +104,7 @@ class App final : public Agent, private RecordSink, private ConfirmSink {
   proto::Refusal add_run(const Recurrence::Run& run, const Now& now);
   void note_run(const ConfirmedFrame& frame, const FrameAnswer& answer);
   void keep_run(std::string_view mark, std::uint64_t due_ns, proto::Refusal refusal);
-  void mark_memory();
+  void mark_memory(const Now& now);
 
   void begin_stop(const Now& now);
   void drain(int frames, const Now& now);

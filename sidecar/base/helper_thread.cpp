@@ -90,4 +90,9 @@ bool HelperThread::wait_until(std::chrono::steady_clock::time_point deadline) {
   return state_->is_idle.wait_until(lock, deadline, [this] { return state_->is_done(); });
 }
 
+bool HelperThread::wait_for(std::chrono::milliseconds wait_max) {
+  std::unique_lock lock(state_->mutex);
+  return state_->is_idle.wait_for(lock, wait_max, [this] { return state_->is_done(); });
+}
+
 }  // namespace outrider::sidecar

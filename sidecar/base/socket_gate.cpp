@@ -1,21 +1,22 @@
 #include "sidecar/base/socket_gate.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
-#include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <functional>
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include <fcntl.h>
-#include <netinet/in.h>
+#include <netdb.h>
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -53,12 +54,12 @@ int accept_now(int fd, sockaddr* address, socklen_t* bytes, int flags) {
 struct Registry {
   std::mutex mutex;
   std::vector<std::pair<int, std::shared_ptr<Intake>>> listeners;
-  std::vector<int> kept;  ///< from children
+  std::unordered_set<int> connections;  ///< accepted there
+  std::vector<int> kept;                ///< from children
   int spare_fd = open(
       "/dev/null",
       O_RDWR |
           O_CLOEXEC);  ///< given up for a moment, to accept and close when nothing else is left
-  int connection_fd_max = -1;
 };
 
 std::atomic<std::uint64_t> refused = 0;
@@ -88,20 +89,28 @@ void forget(int closed_fd) {
   const std::lock_guard guard(all->mutex);
   std::erase_if(all->listeners, [=](const auto& one) { return one.first == closed_fd; });
   std::erase(all->kept, closed_fd);
+  all->connections.erase(closed_fd);
 }
 
-/// Of a tcp socket; else -1.
-int port_of(int fd) {
+/// Of a tcp socket, as libzmq writes it; else nothing.
+std::string endpoint_of(int fd) {
   sockaddr_storage name{};
   socklen_t bytes = sizeof name;
-  if (getsockname(fd, reinterpret_cast<sockaddr*>(&name), &bytes) != 0) return -1;
-  if (name.ss_family == AF_INET) {
-    return ntohs(reinterpret_cast<const sockaddr_in&>(name).sin_port);
+  auto* const address = reinterpret_cast<sockaddr*>(&name);
+  std::array<char, NI_MAXHOST> host;
+  std::array<char, NI_MAXSERV> port;
+  if (getsockname(fd, address, &bytes) != 0 ||
+      (name.ss_family != AF_INET && name.ss_family != AF_INET6) ||
+      getnameinfo(address, bytes, host.data(), host.size(), port.data(), port.size(),
+                  NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
+    return {};
   }
-  if (name.ss_family == AF_INET6) {
-    return ntohs(reinterpret_cast<const sockaddr_in6&>(name).sin6_port);
-  }
-  return -1;
+  const std::string shown = host.data();
+  return "tcp://" + (name.ss_family == AF_INET6 ? "[" + shown + "]" : shown) + ":" + port.data();
+}
+
+std::string_view port_of(std::string_view endpoint) {
+  return endpoint.substr(endpoint.rfind(':') + 1);
 }
 
 std::shared_ptr<Intake> find_intake(int listener_fd) {
@@ -121,15 +130,6 @@ void give_up(int fd, int null_fd) {
   if (fd >= 0 && null_fd >= 0) dup3(null_fd, fd, O_CLOEXEC);
 }
 
-/// Its listening socket, or a connection that was accepted there.
-bool is_of_listener(int fd, const sockaddr_storage& name, socklen_t name_bytes, int port) {
-  if (port >= 0) return port_of(fd) == port;
-  sockaddr_storage own{};
-  socklen_t own_bytes = sizeof own;
-  return getsockname(fd, reinterpret_cast<sockaddr*>(&own), &own_bytes) == 0 &&
-         own_bytes == name_bytes && std::memcmp(&own, &name, own_bytes) == 0;
-}
-
 void lock_before_fork() {
   registry().mutex.lock();
 }
@@ -141,18 +141,11 @@ void unlock_in_parent() {
 /// Connections too: while a child holds them, a client does not see that the sidecar has died.
 void give_up_in_child() {
   Registry& all = registry();
-  for (const auto& [listener, intake] : all.listeners) {
-    sockaddr_storage name{};
-    socklen_t name_bytes = sizeof name;
-    if (getsockname(listener, reinterpret_cast<sockaddr*>(&name), &name_bytes) != 0) continue;
-    const int port = port_of(listener);
-    for (int fd = 0; fd <= all.connection_fd_max; ++fd) {
-      if (fd != listener && is_of_listener(fd, name, name_bytes, port)) give_up(fd, all.spare_fd);
-    }
-    give_up(listener, all.spare_fd);
-  }
+  for (const auto& [listener, intake] : all.listeners) give_up(listener, all.spare_fd);
+  for (const int fd : all.connections) give_up(fd, all.spare_fd);
   for (const int fd : all.kept) give_up(fd, all.spare_fd);
   all.listeners.clear();
+  all.connections.clear();
   all.kept.clear();
   all.mutex.unlock();
 }
@@ -372,7 +365,7 @@ int accept_watched(int listener_fd, sockaddr* address, socklen_t* bytes, int fla
     Registry& all = registry();
     {
       const std::lock_guard guard(all.mutex);
-      all.connection_fd_max = std::max(all.connection_fd_max, fd);
+      all.connections.insert(fd);
     }
     connections_of_this_thread().open(fd, std::move(intake));
     was_stuck = false;
@@ -429,18 +422,24 @@ void SocketGate::watch(int listener_fd, std::shared_ptr<Intake> intake) {
 
 void SocketGate::watch_endpoint(std::string_view endpoint, const std::shared_ptr<Intake>& intake) {
   if (!endpoint.starts_with("tcp://")) return;
-  const std::string digits(endpoint.substr(endpoint.rfind(':') + 1));
-  const int port = std::atoi(digits.c_str());  // NOLINT(cert-err34-c): libzmq wrote it
+  std::vector<int> same;
+  std::vector<int> same_port;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", error)) {
     const int fd = std::atoi(entry.path().filename().c_str());  // NOLINT(cert-err34-c)
     int is_listening = 0;
     socklen_t bytes = sizeof is_listening;
-    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &bytes) == 0 &&
-        is_listening != 0 && port_of(fd) == port) {
-      watch(fd, intake);
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &bytes) != 0 ||
+        is_listening == 0) {
+      continue;
     }
+    const std::string own = endpoint_of(fd);
+    if (own == endpoint) same.push_back(fd);
+    if (port_of(own) == port_of(endpoint)) same_port.push_back(fd);
   }
+  // A host's own socket may have the port at another address. But rather that one is watched too
+  // than none is, where somebody writes addresses in another way.
+  for (const int fd : same.empty() ? same_port : same) watch(fd, intake);
 }
 
 void SocketGate::keep_from_children(int fd) {

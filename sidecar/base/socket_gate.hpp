@@ -21,7 +21,8 @@
 //   - A peer that has sent and gone is read to its end. libzmq drops what the kernel holds of it if
 //     it hears of the end while the socket's high-water mark keeps it from reading; so it does not
 //     hear of it until it reads again.
-//   - A forked child gives up its copies of all these sockets, and of what else is registered.
+//   - A forked child gives up its copies of all these sockets, and of what else is registered; no
+//     other socket of an embedding host.
 //
 // Used by EndpointGuard and Disk (descriptors that a child gives up), ZmqListener and ZmqTransport.
 // Thread: watch and Intake are safe from any thread; connections belong to the I/O thread

@@ -1,76 +1,84 @@
 #include "sidecar/spool/memory_mark.hpp"
 
+#include <atomic>
 #include <cerrno>
 #include <system_error>
 #include <utility>
 
 #include <fcntl.h>
-#include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 namespace outrider::sidecar {
-namespace {
 
-constexpr std::size_t file_bytes = sizeof(std::uint64_t);
+/// What the mark and its thread share; lives as long as either of them.
+struct MemoryMark::File {
+  const int fd;
+  const Write write;
+  std::atomic<std::uint64_t> events = 0;
+  std::atomic<bool> is_asked = false;  ///< the thread is to write, and has not begun
+  std::atomic<int> error = 0;
 
-/// 0, or the errno. `left`: what stands in the file, 0 if it is new.
-int map_file(const std::string& path, void*& mapped, std::uint64_t& left) {
-  // Non-blocking for the case that it is a pipe.
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-  if (fd < 0) return errno;
-  int error = ::posix_fallocate(fd, 0, file_bytes);
-  if (error == 0 && ::pread(fd, &left, file_bytes, 0) != file_bytes) error = EIO;
-  if (error == 0) {
-    void* const at = ::mmap(nullptr, file_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (at == MAP_FAILED) {
-      error = errno;
-    } else {
-      mapped = at;
-    }
+  File(const std::string& path, Write write_now)
+      // Non-blocking for the case that it is a pipe.
+      : fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600)),
+        write(write_now) {
+    if (fd < 0) error = errno;
   }
-  ::close(fd);
-  return error;
-}
-
-}  // namespace
-
-MemoryMark::MemoryMark(const std::string& path, Log& log) : path_(path + ".memory"), log_(log) {
-  std::uint64_t left = 0;
-  if (const int error = map_file(path_, mapped_, left); error != 0) {
-    give_up(error);
-    return;
+  ~File() {
+    if (fd >= 0) ::close(fd);
   }
-  counter_fd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (counter_fd_ < 0) {
-    give_up(errno);
-    return;
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+
+  /// Nothing in a file that is new.
+  std::uint64_t read() const {
+    std::uint64_t value = 0;
+    return ::pread(fd, &value, sizeof value, 0) == sizeof value && value > 0 ? value - 1 : 0;
   }
-  left_by_last_run_ = left > 0 ? left - 1 : 0;
-  store(0);
+
+  void store() {
+    // Before the number is read: what is noted after that is asked for again.
+    is_asked = false;
+    // One more than there are: the file of a mark that was never set holds zeroes.
+    const std::uint64_t value = events + 1;
+    const ssize_t written = write(fd, &value, sizeof value, 0);
+    if (written != sizeof value) error = written < 0 ? errno : EIO;
+  }
+};
+
+MemoryMark::MemoryMark(const std::string& path, Log& log) : MemoryMark(path, log, ::pwrite) {}
+
+MemoryMark::MemoryMark(const std::string& path, Log& log, Write write)
+    : path_(path + ".memory"),
+      log_(log),
+      file_(std::make_shared<File>(path_, write)),
+      thread_("mark", std::chrono::milliseconds(0)) {
+  if (file_->error == 0) {
+    left_by_last_run_ = file_->read();
+    // Also takes the room that it needs.
+    file_->store();
+  }
+  if (const int error = file_->error; error != 0) give_up(error);
 }
 
 MemoryMark::~MemoryMark() {
-  if (mapped_ != nullptr) ::munmap(mapped_, file_bytes);
-  if (counter_fd_ >= 0) ::close(counter_fd_);
+  if (next_deadline() != never) hand_over(may_write_at_);
+  thread_.wait_for(end_wait);
 }
 
-void MemoryMark::store(std::uint64_t events) {
-  // One more than there are, for a counter of zero cannot be read.
-  const std::uint64_t value = events + 1;
-  if (::write(counter_fd_, &value, sizeof value) != sizeof value ||
-      ::read(counter_fd_, mapped_, file_bytes) != file_bytes) {
-    return give_up(errno);
-  }
-  events_ = events;
+void MemoryMark::hand_over(MonoTime now) {
+  if (const int error = file_->error; error != 0) return give_up(error);
+  may_write_at_ = now + period;
+  handed_over_ = events_;
+  file_->events = events_;
+  if (file_->is_asked.exchange(true)) return;
+  if (!thread_.run([file = file_] { file->store(); })) give_up(EAGAIN);
 }
 
 void MemoryMark::give_up(int error) {
-  if (mapped_ != nullptr) ::munmap(std::exchange(mapped_, nullptr), file_bytes);
-  const std::string reason = error == EFAULT ? "the file was cut off, or its disk has no room"
-                                             : std::generic_category().message(error);
+  file_.reset();
   log_.warn("what a crash would cost cannot be counted until the next start",
-            {{"file", path_}, {"because", reason}});
+            {{"file", path_}, {"because", std::generic_category().message(error)}});
 }
 
 }  // namespace outrider::sidecar

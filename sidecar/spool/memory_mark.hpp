@@ -2,28 +2,41 @@
 // the next run can say how many the crash has cost.
 //
 // Used by Host, which opens it beside the spool, and App, which sets it each turn: eight bytes of a
-// mapped file. After SIGKILL it is as of the last turn; after a loss of power it may be older.
+// file. A disk may hang or be frozen, and then even a store into a mapped page waits. So set() only
+// notes the number, and a thread of the mark's own writes it, once in `period` at most. After
+// SIGKILL the number is up to `period` old, and older if the disk had not taken it for longer; the
+// kernel still has what it took. After a loss of power it may be older, or gone.
 //
-// A store into a mapped file ends the process with SIGBUS when the disk is full or somebody has cut
-// the file off. So its bytes are allocated first, and the kernel stores them for us, by a read()
-// into the mapping: what cannot be stored is an error then. It costs two system calls in a turn
-// that has changed the number, which touch no file.
-//
-// Thread: the sidecar's one. Owns: the mapping. Borrows: the log. Fails with: a line in the log;
-// what a crash costs is not counted then.
+// Thread: the sidecar's one. Waits for the disk when it is made, as all that is opened does, and
+// for `end_wait` at most at its end. Owns: the file, together with its thread, which one that hangs
+// is left to. Borrows: the log. Fails with: a line in the log; what a crash costs is not counted
+// then.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 
+#include <sys/types.h>
+
+#include "sidecar/base/clock.hpp"
+#include "sidecar/base/helper_thread.hpp"
 #include "sidecar/base/log.hpp"
 
 namespace outrider::sidecar {
 
 class MemoryMark {
  public:
+  static constexpr Duration period = std::chrono::milliseconds(10);
+  static constexpr std::chrono::milliseconds end_wait{1000};
+
+  /// As pwrite(); tests give one that hangs.
+  using Write = ssize_t (*)(int fd, const void* data, std::size_t bytes, off_t offset);
+
   /// Beside the spool at `path`.
   MemoryMark(const std::string& path, Log& log);
+  MemoryMark(const std::string& path, Log& log, Write write);
   ~MemoryMark();
   MemoryMark(const MemoryMark&) = delete;
   MemoryMark& operator=(const MemoryMark&) = delete;
@@ -31,19 +44,29 @@ class MemoryMark {
   /// What the last run had in memory when it ended; 0 if it has ended in good order.
   std::uint64_t left_by_last_run() const { return left_by_last_run_; }
 
-  void set(std::uint64_t events) {
-    if (mapped_ != nullptr && events != events_) store(events);
+  void set(std::uint64_t events, MonoTime now) {
+    events_ = events;
+    if (now >= next_deadline()) hand_over(now);
+  }
+
+  /// When set() is to be called again, though the number may be the same.
+  MonoTime next_deadline() const {
+    return file_ == nullptr || events_ == handed_over_ ? never : may_write_at_;
   }
 
  private:
-  void store(std::uint64_t events);
+  struct File;
+
+  void hand_over(MonoTime now);
   void give_up(int error);
 
   const std::string path_;
   Log& log_;
-  void* mapped_ = nullptr;
-  int counter_fd_ = -1;
+  std::shared_ptr<File> file_;  ///< none: given up
+  HelperThread thread_;
   std::uint64_t events_ = 0;
+  std::uint64_t handed_over_ = 0;  ///< to the thread
+  MonoTime may_write_at_{};
   std::uint64_t left_by_last_run_ = 0;
 };
 

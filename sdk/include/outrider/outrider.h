@@ -125,10 +125,12 @@ typedef struct outrider_event {
   uint64_t delay_ms;  /* not before so long from now, at most a century; not together with at_ns */
 } outrider_event;
 
-/* When no call is under way:
+/* When no call is under way; while calls are, an event that is offered is in both sides or in none:
  *     emitted = shipped_events + buffered_events + the sum of dropped[]
  *     delivered = confirmed_events + refused_events + expired_events + unconfirmed_events +
- *                 rejected_deliveries */
+ *                 rejected_deliveries
+ * An emitting client does not ask whether a sidecar lives, for a full one cannot answer, and to
+ * leave it would lose what it is being sent: one that hangs is `connected` until it is full. */
 typedef struct outrider_stats {
   size_t struct_bytes;
   uint64_t emitted; /* every event offered, dropped ones too */

@@ -316,6 +316,10 @@ TEST_F(ConfirmTest, TheLogNamesADiskThatIsFullAndNotALimitThatWasNotReached) {
   ask(1, {event("a.x")});
   twin_.fail({.operation = test::StorageOperation::write, .code = 13, .times = 1'000'000});
   EXPECT_EQ(ask(2, {event("a.x")}).status, number_of(Refusal::disk_full));
+  EXPECT_EQ(log_.count("error the spool's disk is full; nothing new is stored until there is room"),
+            1);
+  EXPECT_EQ(log_.count("free_bytes_min") + log_.count("bytes_max"), 0) << "there is room for both";
+  EXPECT_EQ(fake_->log.count("destination_full"), 0);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "sidecar/base/endpoint_guard.hpp"
 
+#include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -18,16 +19,22 @@
 namespace {
 
 constexpr const char* known_group = "known-group";
+constexpr const char* large_group = "large-group";
+constexpr std::size_t large_group_bytes = 64U << 10U;
 int group_lookups = 0;
 
 }  // namespace
 
-/// The name service of this program: it knows one group, which is the program's own.
+/// The name service of this program: it knows the program's own group, by two names, and as one
+/// that has many members.
 extern "C" [[gnu::visibility("default")]] int getgrnam_r(const char* name, group* entry,
-                                                         char* /*buffer*/, size_t /*size*/,
-                                                         group** found) {
+                                                         char* buffer, size_t size, group** found) {
   ++group_lookups;
-  *found = std::strcmp(name, known_group) == 0 ? entry : nullptr;
+  *found = nullptr;
+  const bool is_large = std::strcmp(name, large_group) == 0;
+  if (is_large && size < large_group_bytes) return ERANGE;
+  if (is_large) std::memset(buffer, 'm', large_group_bytes);
+  if (is_large || std::strcmp(name, known_group) == 0) *found = entry;
   entry->gr_gid = getgid();
   return 0;
 }
@@ -163,6 +170,12 @@ TEST_F(EndpointGuardTest, AsksForItsGroupOnceOnly) {
   EXPECT_TRUE(can_connect());
   EXPECT_EQ(mode(), 0660U);
   EXPECT_EQ(group_lookups, 1);
+}
+
+TEST_F(EndpointGuardTest, AGroupOfManyMembersIsReadWhole) {
+  Result<EndpointGuard> guard = claim(0660, large_group);
+  ASSERT_TRUE(guard.ok()) << guard.error().message;
+  EXPECT_TRUE(can_connect());
 }
 
 TEST_F(EndpointGuardTest, RemovesNoSocketButItsOwn) {

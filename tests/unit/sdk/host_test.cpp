@@ -1,4 +1,4 @@
-// What a host process does that libzmq does not survive: it has no threads left, or closes
+// What a host process does that libzmq does not survive: it can have no more threads, or closes
 // descriptors that are not its own. Each in a child process, whose limits and descriptors are its
 // own.
 #include <chrono>
@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "outrider/client.hpp"
+#include "unit/sdk/address_space.hpp"
 #include "unit/sdk/receiver.hpp"
 
 namespace outrider::test {
@@ -66,6 +67,29 @@ TEST(Host, WithoutThreadsNothingIsConnectedAndTheEventIsSentLater) {
   if (status == skipped) GTEST_SKIP() << "needs root, for a user of its own";
   EXPECT_EQ(status, 0);
   EXPECT_TRUE(receiver.receive(1));
+}
+
+/// None for the client's own thread, or for that one and none of libzmq's.
+TEST(Host, WithoutAddressSpaceForThreadsTheEventIsSentLater) {
+  for (const std::uint64_t threads : {0U, 1U, 2U}) {
+    ScratchFolder folder;
+    const std::string endpoint = folder.endpoint();
+    Receiver receiver(endpoint);
+    ASSERT_EQ(status_of(fork_and([&] {
+                const AddressSpace space;
+                Client client(quick(endpoint));
+                if (!space.leave_room_for(threads)) return 2;
+                if (client.emit("t", 1) != Status::ok) return 3;
+                if (client.flush(100ms)) return 4;
+                const outrider_stats stats = client.stats();
+                if (stats.connected != 0 || stats.buffered_events != 1) return 5;
+                if (!space.end()) return 6;
+                return client.flush(patience) ? 0 : 7;
+              })),
+              0)
+        << "room for " << threads;
+    EXPECT_TRUE(receiver.receive(1));
+  }
 }
 
 /// Closes them all, and takes their numbers for a file.

@@ -157,6 +157,7 @@ TEST(Outage, StuckSidecarFillsTheBufferAndNeverBlocks) {
   for (int i = 0; i < 1'000; ++i) client.emit("t", text);
   const outrider_stats stats = client.stats();
   EXPECT_GE(stats.dropped[OUTRIDER_DROPPED_BUFFER_FULL], 900U);
+  EXPECT_TRUE(eventually([&] { return client.stats().connected == 0; }));
   ASSERT_TRUE(receiver.receive(stats.emitted - stats.dropped[OUTRIDER_DROPPED_BUFFER_FULL]));
   EXPECT_TRUE(client.flush(patience));
 }
