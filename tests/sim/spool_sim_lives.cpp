@@ -10,6 +10,7 @@ void SpoolSimulation::start_life() {
   if (twin_.is_down()) throw ProcessCrash{};
   ASSERT_TRUE(opened.ok()) << opened.error().message;
   life_->storage = std::move(opened.value());
+  if (!is_flipped_) check_ages(read_disk());
   life_->fake = std::make_unique<test::FakeApp>(config_, random_.next(), &life_->exchange,
                                                 life_->storage->state());
   life_->exchange.wake_sidecar = [this] { life_->is_app_woken = true; };

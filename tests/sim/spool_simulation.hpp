@@ -186,6 +186,8 @@ class SpoolSimulation {
   /// expired by its own wish and is counted.
   void check_ids(const Tables& tables);
   void check_ids_of(const std::string& name, const StoredEvents& stored);
+  /// What has died of age since this was last asked had a reason to, in this run.
+  void check_ages(const Tables& tables);
   void check_runs_of(const std::string& name, const StoredEvents& stored);
   /// All is well at last: everything goes.
   void finish();
@@ -204,6 +206,7 @@ class SpoolSimulation {
   std::map<std::string, std::unique_ptr<Receiver>> receivers_;
   std::map<std::string, std::unique_ptr<Destination>> probes_;  ///< they only tell who is sampled
   std::map<std::string, std::map<std::string, std::uint64_t>> seen_;  ///< on disk: id and number
+  std::map<std::string, std::set<std::string>> aged_;                 ///< ids of the dead by age
   std::map<std::string, std::uint64_t> expired_;                      ///< in earlier lives
   std::vector<std::set<std::string>> plans_;  ///< names in each configuration that was in force
   std::vector<std::unique_ptr<test::ModelClient>> clients_;
