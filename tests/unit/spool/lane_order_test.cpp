@@ -198,6 +198,26 @@ TEST(LaneOrder, OnlyWhatIsNowhereElseIsLostIfItIsNotPutBackInTime) {
   EXPECT_EQ(order.give_up(), 0U);
 }
 
+TEST(LaneOrder, WhatAStopHasLeftIsNotHeldWhenTheStoreIsAnotherOne) {
+  LaneOrder order({}, false);
+  const Block first = block_at(1, {1, 2});
+  const Block second = block_at(2, {3, 4});
+  confirm(order, {1, 2, 3, 4});
+  order.take(stored({first, second}));
+  order.take_next();
+  order.take_next();
+  order.leave(amount_of(first));
+  order.distrust();
+  EXPECT_EQ(order.begin_anew(0).held.size(), 2U);
+  LaneAnswer answer;
+  answer.read.emplace();
+  answer.read->totals = StoredTotals{second.events, second.records.size(), 0, 0};
+  answer.read->gone = {1};
+  EXPECT_EQ(order.take(std::move(answer)).missing, 2U);
+  EXPECT_EQ(order.spooled(), 2U);
+  EXPECT_EQ(order.bytes(), second.records.size());
+}
+
 /// The disk, the group that grows and the one that is written, and every event by itself.
 class Model {
  public:
