@@ -209,6 +209,19 @@ TEST_F(StorageRoomTest, BytesMaxBoundsWhatIsThereForDestinationsOfOldToo) {
   EXPECT_EQ(ask(frame(1, 1))->intake_trouble, StorageTrouble::at_limit);
 }
 
+TEST_F(StorageRoomTest, DeadLettersTakeNothingOfBytesMax) {
+  settings.bytes_max = 1U << 20U;
+  settings.dead.events_max = 20'000;
+  open();
+  for (int i = 0; i < 20; ++i) {
+    Question question;
+    question.dead.assign(1000, dead_letter(clock.now()));
+    ASSERT_FALSE(ask(std::move(question))->has_failed);
+  }
+  clock.advance(2s);
+  EXPECT_FALSE(ask(frame(1, 1))->intake_trouble) << "only a person can make room among them";
+}
+
 // What others do to the files -------------------------------------------------------------------
 
 const std::string log_name = std::string(spool_path) + "-wal";
