@@ -199,6 +199,7 @@ class SpoolSimulation {
   test::StorageTwin twin_;
   test::EventStyle style_;
   Config config_;
+  std::uint64_t log_bytes_ = 0;
   test::MemoryLog log_;
   test::History history_;
   // By the names of the destinations that there ever were.

@@ -282,6 +282,29 @@ TEST_F(StorageRoomTest, TheLogIsShortAgainWhenAReaderHasEnded) {
   EXPECT_EQ(waiting().size(), 160U * 2000U);
 }
 
+TEST_F(StorageRoomTest, BytesMaxBoundsALogThatSomebodyReads) {
+  settings.bytes_max = 2U << 20U;
+  open();
+  auto reader = std::make_unique<Database>(spool_path, OpenMode::read_write, twin.vfs_name());
+  reader->execute("BEGIN");
+  reader->number("SELECT count(*) FROM block");
+  std::optional<StorageTrouble> trouble;
+  for (int i = 0; i < 400 && !trouble; ++i) {
+    clock.advance(100ms);
+    trouble = ask(spill(Numbers64(2000, 1)))->intake_trouble;
+    settle_all();
+  }
+  EXPECT_EQ(trouble, StorageTrouble::at_limit) << "though hardly an event is there";
+  EXPECT_GT(twin.file_bytes(log_name), StoreKeeper::log_bytes);
+  EXPECT_LT(twin.file_bytes(log_name), StoreKeeper::log_bytes + settings.bytes_max + 2'000'000);
+  reader.reset();
+  for (int i = 0; i < 2; ++i) {
+    clock.advance(2s);
+    agent->do_work(clock.now());
+  }
+  EXPECT_FALSE(ask(frame(1, 1))->intake_trouble);
+}
+
 TEST_F(StorageRoomTest, WaitsInMemoryForAnotherProgramsLock) {
   open();
   Database other(spool_path, OpenMode::read_write, twin.vfs_name());
@@ -326,6 +349,22 @@ TEST_F(StorageRoomTest, NothingIsPromisedInALogThatWasDeletedBeforeTheFirstPromi
   open();
   twin.remove(log_name);
   EXPECT_EQ(ask(frame(1, 1))->intake_trouble, StorageTrouble::failing);
+}
+
+TEST_F(StorageRoomTest, NothingIsPromisedInADatabaseThatWasEmptiedInItsPlace) {
+  open();
+  ask(frame(1, 1));
+  const auto file = twin.file_id(spool_path);
+  twin.put(spool_path, "");
+  ASSERT_EQ(twin.file_id(spool_path), file);
+  const auto answer = ask(frame(2, 2));
+  EXPECT_EQ(answer->intake_trouble, StorageTrouble::failing);
+  EXPECT_FALSE(answer->has_failed);
+  EXPECT_EQ(log.count("emptied while they are in use"), 1);
+  crash();
+  open();
+  EXPECT_TRUE(ask(frame(2, 2))->frames.at(0).is_new);
+  EXPECT_EQ(waiting(), (Numbers64{1, 2})) << "the log had the first";
 }
 
 TEST_F(StorageRoomTest, AnEmptyDatabaseBesideALogIsDamageAndTheLogIsRead) {
