@@ -143,6 +143,7 @@ class SpoolSimulation {
   void heal_disk();
   /// Another program holds a lock, or reads, for a while.
   void disturb_disk();
+  void begin_foreign(bool is_reader);
   /// A bit of one block is not what was written; its events are lost, and that is counted.
   void damage_block();
   /// What a person does meanwhile, in another process.
@@ -214,6 +215,7 @@ class SpoolSimulation {
   std::map<std::string, std::vector<std::uint64_t>> emitted_;  ///< frames, until they are read
   test::HostileClient hostile_{random_.next()};
   std::unique_ptr<Database> foreigner_;  ///< another program's
+  bool is_foreigner_reader_ = false;
   std::unique_ptr<Life> life_;
   std::uint64_t fault_points_left_ = 0;  ///< until the process dies at one
   std::uint64_t unordered_up_to_ = 0;
