@@ -231,6 +231,8 @@ LaneOrder::Surprise LaneOrder::take_anew(const ReadAnswer& answer, const Amount&
       held += open.newly_settled;
     }
   }
+  // What a stop has left where it was is not held any more, whatever has become of its block.
+  if (adrift_.events > at(Place::taken).events) adrift_ = at(Place::taken);
   held -= adrift_;
   Amount unread{answer.totals->events, answer.totals->bytes};
   unread -= held;

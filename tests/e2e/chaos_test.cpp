@@ -1,6 +1,8 @@
 // The application and the sidecar are killed under load, in random order, while the receiver has
-// its moods; and the sidecar is restarted in peace, again and again. Every confirmed event arrives.
+// its moods, the disk fills and drains, and the sidecar starts with a clock that is hours or days
+// off; and the sidecar is restarted in peace, again and again. Every confirmed event arrives.
 //
+// Only root can mount a small disk; for others the disk has room, and a line says so.
 // OUTRIDER_CHAOS_SECONDS (10) says for how long, OUTRIDER_CHAOS_SEED (1) in what order. A run
 // prints both. The waits behind the load are shorter than ctest's limit, so that a failure says
 // what it saw.
@@ -10,6 +12,7 @@
 #include <random>
 
 #include "e2e/spool_fixture.hpp"
+#include "support/small_disk.hpp"
 
 namespace outrider::test {
 namespace {
@@ -30,14 +33,87 @@ class Chaos : public SpoolTest {
  protected:
   static constexpr long events_per_second = 2000;
   static constexpr long numbers_per_life = 1'000'000;
+  static constexpr std::uint64_t disk_bytes = 96U << 20U;
+  static constexpr long free_bytes_min = 4L << 20U;
+  /// From the one to the other is less than the age at which events on disk die.
+  static constexpr long clock_off_max_h = 72;
+
+  Chaos() : SpoolTest("disk/spool.db") {}
 
   void start_sidecar() {
+    // A process that died on a full disk may have left no reserve: then it finds no room at all.
+    if (!std::filesystem::exists(spool_.path() + ".reserve")) disk_.drain();
+    std::vector<std::string> environment;
+    if (clock_off_h_ != 0) {
+      environment = {"LD_PRELOAD=" OUTRIDER_WRONG_CLOCK,
+                     "OUTRIDER_WRONG_CLOCK_S=" + std::to_string(clock_off_h_ * 3600)};
+    }
     // Short timeouts: a receiver that hangs must not take the whole time.
     sidecar_ = std::make_unique<Sidecar>(
-        dir_, config(receiver_.url(),
-                     "topics = orders.>\ntimeout = 300ms\nconnect_timeout = 300ms\n"
-                     "queue_events_max = 500\n") +
-                  "[destination.noise]\ntype = stdout\ntopics = noise.>\nwhen_full = spool\n");
+        dir_,
+        config(receiver_.url(),
+               "topics = orders.>\ntimeout = 300ms\nconnect_timeout = 300ms\n"
+               "queue_events_max = 500\n") +
+            "[destination.noise]\ntype = stdout\ntopics = noise.>\nwhen_full = spool\n",
+        true, std::move(environment));
+  }
+
+  void kill_sidecar() {
+    sidecar_->process().signal(SIGKILL);
+    ASSERT_EQ(sidecar_->process().wait(), 128 + SIGKILL) << sidecar_->err();
+    ++sidecar_kills_;
+    fills_ += values_of(sidecar_->err(), "disk has too little room", "\n").size();
+  }
+
+  /// Each life of the sidecar has the wall clock that it has.
+  void set_clock() {
+    clock_off_h_ = random(2) == 0 ? 0 : random(2 * clock_off_max_h + 1) - clock_off_max_h;
+    if (clock_off_h_ != 0) ++wrong_clocks_;
+  }
+
+  bool wait_until_more_is_confirmed() const {
+    const auto bytes = [this] {
+      std::error_code none;
+      const auto size = std::filesystem::file_size(confirmed_file_, none);
+      return none ? 0 : size;
+    };
+    const auto before = bytes();
+    return eventually([&] { return bytes() > before; });
+  }
+
+  /// Nothing leaves and nothing fits, until that is said; and then it does.
+  void fill_and_drain() {
+    if (!disk_.is_small()) {
+      std::cout << "only root can mount a small disk: this one has room\n";
+      return;
+    }
+    receiver_.refuse();
+    // Also what the sidecar had kept in reserve.
+    EXPECT_TRUE(eventually([this] {
+      disk_.fill(0);
+      return sidecar_->err().find("disk has too little room") != std::string::npos;
+    })) << sidecar_->err();
+    disk_.drain();
+    EXPECT_TRUE(wait_until_more_is_confirmed()) << sidecar_->err();
+    be_well();
+  }
+
+  /// What stands on disk since another clock's time fails with an answer: only then could it be too
+  /// old.
+  void go_through_wrong_clocks() {
+    receiver_.script_requests({}, answer(503));
+    std::set<std::string> days;
+    for (const long hours : {-clock_off_max_h, clock_off_max_h, 0L}) {
+      clock_off_h_ = hours;
+      kill_sidecar();
+      start_sidecar();
+      EXPECT_TRUE(wait_until_more_is_confirmed()) << sidecar_->err();
+      EXPECT_TRUE(sidecar_->process().wait_for_line("status=503", Process::Stream::err))
+          << sidecar_->err();
+      EXPECT_TRUE(days.insert(sidecar_->err().substr(0, sizeof "2026-01-31" - 1)).second);
+    }
+    wrong_clocks_ += 2;
+    be_well();
   }
 
   void start_app() {
@@ -79,16 +155,18 @@ class Chaos : public SpoolTest {
   void print_table(const std::set<long>& issued, const std::set<long>& confirmed,
                    const std::vector<long>& received, const std::set<long>& lost) const {
     std::cout << "| issued | confirmed | received | duplicates | dead letters | lost | "
-                 "kills of the app | kills of the sidecar |\n"
-                 "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n| "
+                 "kills of the app | kills of the sidecar | starts with a wrong clock | "
+                 "times the disk was full |\n"
+                 "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n| "
               << issued.size() << " | " << confirmed.size() << " | " << distinct(received).size()
               << " | " << received.size() - distinct(received).size() << " | "
               << spool_.dead().size() << " | " << lost.size() << " | " << app_kills_ << " | "
-              << sidecar_kills_ << " |\n";
+              << sidecar_kills_ << " | " << wrong_clocks_ << " | " << fills_ << " |\n";
   }
 
   const long seed_ = number_from_environment("OUTRIDER_CHAOS_SEED", 1);
   std::mt19937_64 random_{static_cast<std::uint64_t>(seed_)};
+  SmallDisk disk_{dir_.file("disk"), disk_bytes};
   FaultReceiver receiver_;
   const std::string issued_file_ = dir_.file("issued");
   const std::string confirmed_file_ = dir_.file("confirmed");
@@ -97,17 +175,24 @@ class Chaos : public SpoolTest {
   long lives_ = 0;
   long app_kills_ = 0;
   long sidecar_kills_ = 0;
+  long clock_off_h_ = 0;
+  long wrong_clocks_ = 0;
+  std::size_t fills_ = 0;
 };
 
 TEST_F(Chaos, KillsOfTheAppAndOfTheSidecarUnderLoadLoseNothingThatWasConfirmed) {
   const std::chrono::seconds time(number_from_environment("OUTRIDER_CHAOS_SECONDS", 10));
   std::cout << "seed " << seed_ << ", " << time.count() << " s\n";
+  free_bytes_min_ = std::to_string(free_bytes_min);
   start_sidecar();
   start_app();
+  // Each of these once for certain, before chance takes over.
+  fill_and_drain();
+  go_through_wrong_clocks();
   const auto end = std::chrono::steady_clock::now() + time;
   while (std::chrono::steady_clock::now() < end && !HasFailure()) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20 + random(600)));
-    switch (random(4)) {
+    switch (random(5)) {
       case 0:
         app_->signal(SIGKILL);
         ASSERT_EQ(app_->wait(), 128 + SIGKILL);
@@ -115,17 +200,28 @@ TEST_F(Chaos, KillsOfTheAppAndOfTheSidecarUnderLoadLoseNothingThatWasConfirmed) 
         start_app();
         break;
       case 1:
-        sidecar_->process().signal(SIGKILL);
-        ASSERT_EQ(sidecar_->process().wait(), 128 + SIGKILL) << sidecar_->err();
-        ++sidecar_kills_;
+        kill_sidecar();
         std::this_thread::sleep_for(std::chrono::milliseconds(random(100)));
+        set_clock();
         start_sidecar();
+        break;
+      case 2:
+        if (disk_.is_filled()) {
+          disk_.drain();
+        } else {
+          disk_.fill(static_cast<std::uint64_t>(random(2) * random(2 * free_bytes_min)));
+        }
         break;
       default:
         change_mood();
     }
   }
   be_well();
+  disk_.drain();
+  // By a clock that is behind, events with a date would wait for days.
+  clock_off_h_ = 0;
+  kill_sidecar();
+  start_sidecar();
   app_->close_input();
   EXPECT_EQ(app_->wait(60s), 0) << "something was not confirmed\n" << sidecar_->err();
   EXPECT_TRUE(eventually([&] { return spool_.rows() == 0; }, 60s)) << sidecar_->err();
@@ -137,6 +233,7 @@ TEST_F(Chaos, KillsOfTheAppAndOfTheSidecarUnderLoadLoseNothingThatWasConfirmed) 
   const std::vector<long> received = received_by(receiver_);
   const std::set<long> lost = without(confirmed, {distinct(received), distinct(spool_.dead())});
   print_table(issued, confirmed, received, lost);
+  EXPECT_EQ(spool_.dead(), std::vector<long>{}) << "a wrong clock ages nothing";
   EXPECT_EQ(lost, std::set<long>{});
   EXPECT_EQ(without(distinct(received), {issued}), std::set<long>{});
   EXPECT_GT(confirmed.size(), 0U);

@@ -143,12 +143,15 @@ class SpoolFile {
 
 class SpoolTest : public testing::Test {
  protected:
+  /// `spool`: its file, in the test's own folder.
+  explicit SpoolTest(const std::string& spool = "spool.db") : spool_(dir_.file(spool)) {}
+
   /// One destination, `audit`, with a spool behind it; quick to try again, and soon tired of it.
   std::string config(const std::string& url, const std::string& destination = {},
                      const std::string& linger = "10s") const {
     return "[ingest]\nconfirm_endpoint = " + confirm_endpoint_ +
-           "\n[spool]\npath = " + spool_.path() +
-           "\nfree_bytes_min = 0\n[shutdown]\nlinger = " + linger + "\n" +
+           "\n[spool]\npath = " + spool_.path() + "\nfree_bytes_min = " + free_bytes_min_ +
+           "\n[shutdown]\nlinger = " + linger + "\n" +
            "[destination.audit]\ntype = http\nurl = " + url +
            "\nwhen_full = spool\nretry_initial = 20ms\nretry_max = 100ms\nbatch_events_max = 10\n" +
            destination + "\n";
@@ -199,7 +202,8 @@ class SpoolTest : public testing::Test {
   const TempDir dir_;
   const std::string endpoint_ = "ipc://" + dir_.file("o.sock");
   const std::string confirm_endpoint_ = "ipc://" + dir_.file("c.sock");
-  const SpoolFile spool_{dir_.file("spool.db")};
+  const SpoolFile spool_;
+  std::string free_bytes_min_ = "0";
   NumberSet issued_;
   NumberSet confirmed_;
 };

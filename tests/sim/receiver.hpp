@@ -38,6 +38,8 @@ class Receiver {
     late_.clear();
     started_events_ = 0;
     first_start_ = {};
+    tried_since_.clear();
+    heard_of_.clear();
     rests_until_.assign(weather.size(), {});
     requests_.assign(weather.size(), 0);
     is_gone_ = false;
@@ -97,6 +99,14 @@ class Receiver {
   /// Of those received, the ones whose answer was lost at least once.
   const std::set<std::string>& unknown() const { return unknown_; }
   void note_unknown(const std::string& id) { unknown_.insert(id); }
+
+  /// Since the sidecar has begun to run the event was tried for as long as it may be, or the
+  /// destination has answered an attempt with it, and not taken it.
+  bool may_be_too_old(const std::string& id, const sidecar::Now& now) const {
+    const auto tried = tried_since_.find(id);
+    return heard_of_.contains(id) ||
+           (tried != tried_since_.end() && now.mono - tried->second >= config_.retry_age_max);
+  }
 
   /// An event's place in the order of its key: events of one stream are compared with each other.
   struct Place {
@@ -195,6 +205,7 @@ class Receiver {
   void start(const SeenAttempt& attempt, const sidecar::Now& now) {
     const std::vector<Event> events = events_of(attempt.body);
     started_events_ += events.size();
+    for (const Event& event : events) tried_since_.try_emplace(event.id, now.mono);
     check_starts(events);
     if (first_start_ == sidecar::MonoTime{}) first_start_ = now.mono;
     check_rate(now);
@@ -261,6 +272,11 @@ class Receiver {
     }
     if (random_.chance(here.garbled)) garble(completion);
     settle(completion, open.ticket, now);
+    const bool is_heard =
+        completion.result == sidecar::AttemptResult::answered && !completion.has_alternative;
+    for (const Event& event : events) {
+      if (is_heard && !is_yes(completion.status)) heard_of_.insert(event.id);
+    }
     transport_->complete(completion);
   }
 
@@ -415,8 +431,10 @@ class Receiver {
   std::uint64_t lost_ = 0;
   std::uint64_t started_events_ = 0;
   sidecar::MonoTime first_start_{};
-  std::vector<sidecar::MonoTime> rests_until_;  ///< by url
-  std::vector<std::uint64_t> requests_;         ///< by url
+  std::map<std::string, sidecar::MonoTime> tried_since_;  ///< ids, in this run
+  std::set<std::string> heard_of_;                        ///< the same, that failed with an answer
+  std::vector<sidecar::MonoTime> rests_until_;            ///< by url
+  std::vector<std::uint64_t> requests_;                   ///< by url
   bool is_gone_ = false;
 };
 

@@ -94,7 +94,20 @@ void SpoolSimulation::check_quiet() {
   check_ids(tables);
 }
 
+void SpoolSimulation::check_ages(const Tables& tables) {
+  for (const auto& [name, stored] : tables) {
+    for (std::size_t i = 0; i < stored.dead.size(); ++i) {
+      if (stored.dead_reasons[i] != "age") continue;
+      const std::string& id = stored.dead[i].id;
+      if (!aged_[name].insert(id).second) continue;
+      EXPECT_TRUE(receivers_.at(name)->may_be_too_old(id, now()))
+          << name << " has given up event " << stored.dead[i].number << " for its age alone";
+    }
+  }
+}
+
 void SpoolSimulation::check_ids(const Tables& tables) {
+  check_ages(tables);
   for (const auto& [name, receiver] : receivers_) {
     const auto stored = tables.find(name);
     check_ids_of(name, stored == tables.end() ? StoredEvents{} : stored->second);

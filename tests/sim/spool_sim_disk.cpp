@@ -85,10 +85,15 @@ void SpoolSimulation::heal_disk() {
 
 void SpoolSimulation::disturb_disk() {
   schedules_.begin_trouble(now());
+  begin_foreign(random_.chance(0.5));
+}
+
+void SpoolSimulation::begin_foreign(bool is_reader) {
   foreigner_.reset();
+  is_foreigner_reader_ = is_reader;
   try {
     foreigner_ = std::make_unique<Database>(spool_path, OpenMode::read_write, twin_.vfs_name());
-    foreigner_->execute(random_.chance(0.5) ? "BEGIN IMMEDIATE" : "BEGIN");
+    foreigner_->execute(is_reader ? "BEGIN" : "BEGIN IMMEDIATE");
     foreigner_->number("SELECT count(*) FROM block");
   } catch (const SqliteError&) {
     // The disk fails it, too.

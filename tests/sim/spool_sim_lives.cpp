@@ -10,6 +10,7 @@ void SpoolSimulation::start_life() {
   if (twin_.is_down()) throw ProcessCrash{};
   ASSERT_TRUE(opened.ok()) << opened.error().message;
   life_->storage = std::move(opened.value());
+  if (!is_flipped_) check_ages(read_disk());
   life_->fake = std::make_unique<test::FakeApp>(config_, random_.next(), &life_->exchange,
                                                 life_->storage->state());
   life_->exchange.wake_sidecar = [this] { life_->is_app_woken = true; };
@@ -117,7 +118,11 @@ void SpoolSimulation::stop() {
   for (const auto& [name, receiver] : receivers_) {
     if (!is_stored) receiver->forget_order();
   }
+  // Somebody may go on reading, through the end of this process and into the next one.
+  const bool is_read_on = is_foreigner_reader_ && random_.chance(0.8);
+  auto reader = is_read_on ? std::move(foreigner_) : nullptr;
   heal_disk();
+  foreigner_ = std::move(reader);
   end_life();
   if (twin_.is_down()) throw ProcessCrash{};
   disarm_crash();
@@ -140,9 +145,11 @@ void SpoolSimulation::stop() {
 }
 
 void SpoolSimulation::restart() {
+  if (!before_loss_ && random_.chance(0.15)) begin_foreign(true);
   stop();
   if (failed()) return;
-  if (!before_loss_ && random_.chance(0.2)) damage_block();
+  // What somebody reads is in the log, and not where it is looked for.
+  if (!before_loss_ && !foreigner_ && random_.chance(0.2)) damage_block();
   advance(std::chrono::milliseconds(random_.below(5000)));
   if (random_.chance(0.1)) advance(std::chrono::hours(24 * random_.below(60)));
   // A clock without a battery, or set by a wrong hand.

@@ -8,6 +8,7 @@ SpoolSimulation::SpoolSimulation(std::uint64_t seed) : random_(seed), twin_(rand
   style_.have_ids = random_.chance(0.5);
   has_disasters_ = random_.chance(0.4);
   style_.emitted_may_expire = random_.chance(0.3);
+  if (random_.chance(0.3)) log_bytes_ = 50'000 + random_.below(500'000);
   history_.note_time(clock_.now());
   config_ = make_config();
   begin_plan();
@@ -123,7 +124,9 @@ StorageSettings SpoolSimulation::storage_settings() const {
   StorageSettings settings;
   settings.path = config_.spool.path;
   settings.is_synced = config_.spool.sync == SpoolSync::full;
+  settings.bytes_max = config_.spool.bytes_max;
   settings.free_bytes_min = config_.spool.free_bytes_min;
+  settings.log_bytes = log_bytes_;
   settings.dead = {config_.spool.dead_events_max, config_.spool.dead_bytes_max,
                    config_.spool.dead_age_max};
   for (const DestinationConfig& destination : config_.destinations) {

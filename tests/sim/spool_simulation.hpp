@@ -143,6 +143,7 @@ class SpoolSimulation {
   void heal_disk();
   /// Another program holds a lock, or reads, for a while.
   void disturb_disk();
+  void begin_foreign(bool is_reader);
   /// A bit of one block is not what was written; its events are lost, and that is counted.
   void damage_block();
   /// What a person does meanwhile, in another process.
@@ -186,6 +187,8 @@ class SpoolSimulation {
   /// expired by its own wish and is counted.
   void check_ids(const Tables& tables);
   void check_ids_of(const std::string& name, const StoredEvents& stored);
+  /// What has died of age since this was last asked had a reason to, in this run.
+  void check_ages(const Tables& tables);
   void check_runs_of(const std::string& name, const StoredEvents& stored);
   /// All is well at last: everything goes.
   void finish();
@@ -197,6 +200,7 @@ class SpoolSimulation {
   test::StorageTwin twin_;
   test::EventStyle style_;
   Config config_;
+  std::uint64_t log_bytes_ = 0;
   test::MemoryLog log_;
   test::History history_;
   // By the names of the destinations that there ever were.
@@ -204,12 +208,14 @@ class SpoolSimulation {
   std::map<std::string, std::unique_ptr<Receiver>> receivers_;
   std::map<std::string, std::unique_ptr<Destination>> probes_;  ///< they only tell who is sampled
   std::map<std::string, std::map<std::string, std::uint64_t>> seen_;  ///< on disk: id and number
+  std::map<std::string, std::set<std::string>> aged_;                 ///< ids of the dead by age
   std::map<std::string, std::uint64_t> expired_;                      ///< in earlier lives
   std::vector<std::set<std::string>> plans_;  ///< names in each configuration that was in force
   std::vector<std::unique_ptr<test::ModelClient>> clients_;
   std::map<std::string, std::vector<std::uint64_t>> emitted_;  ///< frames, until they are read
   test::HostileClient hostile_{random_.next()};
   std::unique_ptr<Database> foreigner_;  ///< another program's
+  bool is_foreigner_reader_ = false;
   std::unique_ptr<Life> life_;
   std::uint64_t fault_points_left_ = 0;  ///< until the process dies at one
   std::uint64_t unordered_up_to_ = 0;

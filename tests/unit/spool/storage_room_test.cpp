@@ -154,10 +154,28 @@ TEST_F(StorageRoomTest, WhatWasSetAsideLongAgoIsRemoved) {
   EXPECT_EQ(log.count("damaged blocks that were set aside long ago were removed"), 1);
 }
 
-TEST_F(StorageRoomTest, TheReserveIsAsLargeAsTheLog) {
+TEST_F(StorageRoomTest, TheReserveHoldsAllThatALogAtItsLengthMayHave) {
   settings.log_bytes = 8U << 20U;
   open();
-  EXPECT_GE(twin.content(reserve_path(spool_path)).size(), settings.log_bytes);
+  const std::string log_name = wal_path(spool_path);
+  while (twin.file_bytes(log_name) < settings.log_bytes) store_blocks(1);
+  EXPECT_LT(twin.file_bytes(spool_path), 1U << 20U) << "all is in the log";
+  leave_free(0);
+  crash();
+  open();
+  // Each of these takes some pages of the log, together more than there are.
+  for (const Block& block : read_all()) {
+    Settlement one{block.id, 0, 1, 0, false, Bytes((block.events + 7) / 8)};
+    const std::uint8_t* record = block.records.data();
+    for (std::uint32_t i = 0; i < 20; ++i, record += one.bytes) {
+      one.bytes = record_bytes_at(record);
+      one.settled[i / 8] |= static_cast<std::uint8_t>(1U << (i % 8));
+      Question question;
+      question.settlements.push_back(one);
+      ASSERT_FALSE(ask(std::move(question))->has_failed) << "event " << i << " of " << block.id;
+    }
+  }
+  EXPECT_FALSE(twin.exists(reserve_path(spool_path))) << "there was no room but this";
 }
 
 TEST_F(StorageRoomTest, TheLogIsNotMadeLongWhereThereIsNoRoomForIt) {
@@ -250,6 +268,19 @@ TEST_F(StorageRoomTest, BytesMaxBoundsWhatIsThereForDestinationsOfOldToo) {
   EXPECT_EQ(ask(frame(1, 1))->intake_trouble, StorageTrouble::at_limit);
 }
 
+TEST_F(StorageRoomTest, DeadLettersTakeNothingOfBytesMax) {
+  settings.bytes_max = 1U << 20U;
+  settings.dead.events_max = 20'000;
+  open();
+  for (int i = 0; i < 20; ++i) {
+    Question question;
+    question.dead.assign(1000, dead_letter(clock.now()));
+    ASSERT_FALSE(ask(std::move(question))->has_failed);
+  }
+  clock.advance(2s);
+  EXPECT_FALSE(ask(frame(1, 1))->intake_trouble) << "only a person can make room among them";
+}
+
 // What others do to the files -------------------------------------------------------------------
 
 const std::string log_name = std::string(spool_path) + "-wal";
@@ -310,6 +341,29 @@ TEST_F(StorageRoomTest, TheLogIsShortAgainWhenAReaderHasEnded) {
   EXPECT_EQ(waiting().size(), 160U * 2000U);
 }
 
+TEST_F(StorageRoomTest, BytesMaxBoundsALogThatSomebodyReads) {
+  settings.bytes_max = 2U << 20U;
+  open();
+  auto reader = std::make_unique<Database>(spool_path, OpenMode::read_write, twin.vfs_name());
+  reader->execute("BEGIN");
+  reader->number("SELECT count(*) FROM block");
+  std::optional<StorageTrouble> trouble;
+  for (int i = 0; i < 400 && !trouble; ++i) {
+    clock.advance(100ms);
+    trouble = ask(spill(Numbers64(2000, 1)))->intake_trouble;
+    settle_all();
+  }
+  EXPECT_EQ(trouble, StorageTrouble::at_limit) << "though hardly an event is there";
+  EXPECT_GT(twin.file_bytes(log_name), StoreKeeper::log_bytes);
+  EXPECT_LT(twin.file_bytes(log_name), StoreKeeper::log_bytes + settings.bytes_max + 2'000'000);
+  reader.reset();
+  for (int i = 0; i < 2; ++i) {
+    clock.advance(2s);
+    agent->do_work(clock.now());
+  }
+  EXPECT_FALSE(ask(frame(1, 1))->intake_trouble);
+}
+
 TEST_F(StorageRoomTest, WaitsInMemoryForAnotherProgramsLock) {
   open();
   Database other(spool_path, OpenMode::read_write, twin.vfs_name());
@@ -354,6 +408,22 @@ TEST_F(StorageRoomTest, NothingIsPromisedInALogThatWasDeletedBeforeTheFirstPromi
   open();
   twin.remove(log_name);
   EXPECT_EQ(ask(frame(1, 1))->intake_trouble, StorageTrouble::failing);
+}
+
+TEST_F(StorageRoomTest, NothingIsPromisedInADatabaseThatWasEmptiedInItsPlace) {
+  open();
+  ask(frame(1, 1));
+  const auto file = twin.file_id(spool_path);
+  twin.put(spool_path, "");
+  ASSERT_EQ(twin.file_id(spool_path), file);
+  const auto answer = ask(frame(2, 2));
+  EXPECT_EQ(answer->intake_trouble, StorageTrouble::failing);
+  EXPECT_FALSE(answer->has_failed);
+  EXPECT_EQ(log.count("emptied while they are in use"), 1);
+  crash();
+  open();
+  EXPECT_TRUE(ask(frame(2, 2))->frames.at(0).is_new);
+  EXPECT_EQ(waiting(), (Numbers64{1, 2})) << "the log had the first";
 }
 
 TEST_F(StorageRoomTest, AnEmptyDatabaseBesideALogIsDamageAndTheLogIsRead) {
