@@ -23,12 +23,19 @@
 
 namespace outrider::test {
 
-inline sidecar::ScheduleConfig random_schedule(sidecar::Random& random, std::uint64_t number) {
+/// When it runs, and by which zone's clock.
+inline void change_expression(sidecar::ScheduleConfig& schedule, sidecar::Random& random) {
   static constexpr std::array crons = {"* * * * *", "*/5 * * * *", "*/7 3-20 * * *"};
+  static constexpr std::array zones = {"UTC", "Europe/Berlin", "Asia/Kolkata"};
+  schedule.cron = crons[random.below(crons.size())];
+  schedule.timezone = zones[random.below(zones.size())];
+}
+
+inline sidecar::ScheduleConfig random_schedule(sidecar::Random& random, std::uint64_t number) {
   static constexpr std::array topics = {"orders.paid", "orders.open", "users.new"};
   sidecar::ScheduleConfig schedule;
   schedule.name = "s" + std::to_string(number);
-  schedule.cron = crons[random.below(crons.size())];
+  change_expression(schedule, random);
   schedule.topic = topics[random.below(topics.size())];
   schedule.data = R"({"n":0})";
   schedule.missed = static_cast<sidecar::MissedRuns>(random.below(3));
@@ -68,6 +75,21 @@ class ScheduleOracle {
     if (is_open_) note(now);
     is_open_ = false;
   }
+  /// It runs by this expression from here on; the first of its name at any time, for the clock may
+  /// be behind.
+  void begin(const sidecar::ScheduleConfig& schedule, sidecar::Instant since) {
+    const bool is_first = std::ranges::find(eras_, schedule.name, &Era::name) == eras_.end();
+    eras_.push_back({schedule.name, is_first ? sidecar::Instant::min() : since,
+                     sidecar::CronExpression::parse(schedule.cron).value(),
+                     sidecar::TimeZone::load(schedule.timezone).value()});
+  }
+  /// A run of this time belongs to an expression that was in force.
+  bool was_due(const std::string& name, sidecar::Instant run) const {
+    return std::ranges::any_of(eras_, [&](const Era& era) {
+      return era.name == name && run >= era.since &&
+             era.expression.next_after(run - std::chrono::seconds(1), era.zone) == run;
+    });
+  }
   /// A run found no room: how many were missed behind it, nobody outside can tell.
   void note_refusal() { has_refused_ = true; }
 
@@ -77,7 +99,7 @@ class ScheduleOracle {
              const std::set<sidecar::Instant>& runs) const {
     if (has_refused_) return;
     const auto expression = sidecar::CronExpression::parse(schedule.cron).value();
-    const auto zone = sidecar::TimeZone::load("UTC").value();
+    const auto zone = sidecar::TimeZone::load(schedule.timezone).value();
     sidecar::Instant before = began;
     std::optional<sidecar::Instant> missing;
     for (auto due = expression.next_after(began, zone); due && *due <= last;
@@ -101,9 +123,18 @@ class ScheduleOracle {
       return time.first <= to + late && time.second + late >= from;
     });
     EXPECT_TRUE(has_reason) << destination << " has not got the run of " << schedule.name << " ("
-                            << schedule.cron << ") at " << missing.time_since_epoch().count();
+                            << schedule.cron << ' ' << schedule.timezone << ") at "
+                            << missing.time_since_epoch().count();
   }
 
+  struct Era {
+    std::string name;
+    sidecar::Instant since;
+    sidecar::CronExpression expression;
+    sidecar::TimeZone zone;
+  };
+
+  std::vector<Era> eras_;
   std::vector<std::pair<sidecar::Instant, sidecar::Instant>> times_;
   bool is_open_ = false;
   bool has_refused_ = false;

@@ -175,12 +175,14 @@ void SpoolSimulation::check_runs_of(const std::string& name, const StoredEvents&
     for (const std::string& id : ids) {
       if (!id.starts_with(schedule.name + "/")) continue;
       runs.insert(test::run_of(id));
+      EXPECT_TRUE(schedules_.was_due(schedule.name, test::run_of(id)))
+          << name << " has got " << id << ", when nothing was due";
       EXPECT_LE(test::run_of(id).time_since_epoch().count() * 1'000'000'000,
                 history_.highest_time())
           << name << " has got a run before its time";
     }
     if (ever_.at(name).sample_rate < 1) continue;
-    const Instant began = std::max(plan_began_[first], schedule_began_.at(schedule.name));
+    const Instant began = std::max(plan_began_[first], schedule_began_.at(last->first));
     schedules_.check(schedule, name, began, last->second, runs);
   }
 }

@@ -86,6 +86,17 @@ void SpoolSimulation::edit_config() {
   } else if (random_.chance(0.3) && config_.schedules.size() < 3) {
     config_.schedules.push_back(test::random_schedule(random_, 10 + plans_.size()));
   }
+  // Under its old name it begins anew. Not by a clock that is behind, which would show times again
+  // that it has run at; nor as it was once before, for that may not be forgotten yet.
+  if (random_.chance(0.6) && !config_.schedules.empty() &&
+      now().wall_ns() >= history_.highest_time()) {
+    // Of this time nothing is missed.
+    advance(std::chrono::minutes(random_.below(120)));
+    ScheduleConfig changed = config_.schedules.front();
+    test::change_expression(changed, random_);
+    if (!schedule_began_.contains(Recurrence::mark_of(changed)))
+      config_.schedules.front() = changed;
+  }
   begin_plan();
 }
 
@@ -114,7 +125,9 @@ void SpoolSimulation::begin_plan() {
   const auto began_ns = std::chrono::nanoseconds(history_.highest_time());
   plan_began_.push_back(Instant(std::chrono::ceil<std::chrono::seconds>(began_ns)));
   for (const ScheduleConfig& schedule : config_.schedules) {
-    schedule_began_.try_emplace(schedule.name, plan_began_.back());
+    const auto mark = Recurrence::mark_of(schedule);
+    if (!schedule_began_.try_emplace(mark, plan_began_.back()).second) continue;
+    schedules_.begin(schedule, plan_began_.back());
   }
   history_.plan = plans_.size();
   plans_.push_back(std::move(names));

@@ -225,8 +225,8 @@ class SpoolSimulation {
   bool has_disasters_ = false;  ///< in this world
   bool is_flipped_ = false;     ///< a bit is: what stands on disk proves nothing
   test::ScheduleOracle schedules_;
-  std::map<std::string, Instant> marks_;  ///< the last runs, as they stand on disk
-  std::map<std::string, Instant> schedule_began_;
+  std::map<std::string, Instant> marks_;           ///< the last runs, as they stand on disk
+  std::map<std::string, Instant> schedule_began_;  ///< by its mark
   std::vector<Instant> plan_began_;
 };
 

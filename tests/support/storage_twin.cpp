@@ -187,6 +187,30 @@ int StorageTwin::write_again(const std::string& path) {
   return SQLITE_OK;
 }
 
+int StorageTwin::make(const std::string& path) {
+  const Guard guard(mutex_);
+  if (is_down_) return SQLITE_IOERR;
+  if (!names_.contains(path)) rename_now({{path, std::make_shared<TwinFile>()}});
+  if (const int code = pass(StorageOperation::sync, path); code != SQLITE_OK) return code;
+  if (!ignores_syncs_) sync_names();
+  return SQLITE_OK;
+}
+
+int StorageTwin::write_start(const std::string& path, std::string_view bytes) {
+  const Guard guard(mutex_);
+  const Verdict verdict = judge(StorageOperation::write, path);
+  if (const auto found = names_.find(path); found == names_.end()) {
+    if (verdict.code == SQLITE_OK) return SQLITE_CANTOPEN;
+  } else if (verdict.code == SQLITE_OK || verdict.is_torn) {
+    const std::size_t torn_at = bytes.empty() ? 0 : random_.up_to(bytes.size() - 1);
+    found->second->write(0, bytes.substr(0, verdict.is_torn ? torn_at : bytes.size()));
+  }
+  if (verdict.code != SQLITE_OK) return end(verdict);
+  if (const int code = pass(StorageOperation::sync, path); code != SQLITE_OK) return code;
+  if (!ignores_syncs_) names_.at(path)->sync();
+  return SQLITE_OK;
+}
+
 std::uint64_t StorageTwin::file_id(const std::string& path) const {
   const Guard guard(mutex_);
   const auto found = names_.find(path);
@@ -272,11 +296,12 @@ void StorageTwin::close(StorageHandle& handle) {
 int StorageTwin::read(StorageHandle& handle, char* into, std::size_t bytes, std::size_t offset) {
   const Guard guard(mutex_);
   if (handle.is_dead) return SQLITE_IOERR_READ;
-  if (const int code = pass(StorageOperation::read, handle.path); code != SQLITE_OK) return code;
+  const int code = pass(StorageOperation::read, handle.path);
+  const bool is_short = code == SQLITE_IOERR_SHORT_READ && bytes > 0;
+  if (code != SQLITE_OK && !is_short) return code;
   const std::string& content = handle.file->content();
-  const std::size_t there =
-      offset < content.size() ? content.copy(into, std::min(bytes, content.size() - offset), offset)
-                              : 0;
+  const std::size_t wanted = is_short ? random_.up_to(bytes - 1) : bytes;
+  const std::size_t there = offset < content.size() ? content.copy(into, wanted, offset) : 0;
   if (there == bytes) return SQLITE_OK;
   std::memset(into + there, 0, bytes - there);
   return SQLITE_IOERR_SHORT_READ;

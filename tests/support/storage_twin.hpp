@@ -56,7 +56,9 @@ struct StorageFault {
   static constexpr std::uint64_t forever = std::numeric_limits<std::uint64_t>::max();
 
   StorageOperation operation = StorageOperation::write;
-  int code = 0;               ///< SQLite's: SQLITE_FULL, SQLITE_IOERR_FSYNC ...
+  /// SQLite's: SQLITE_FULL, SQLITE_IOERR_FSYNC ... A read that is SQLITE_IOERR_SHORT_READ gives a
+  /// first part of what there is, and zeroes.
+  int code = 0;
   std::uint64_t nth = 1;      ///< of the operations that match; 1 is the next one
   std::uint64_t times = 1;    ///< how many fail from there on
   int error = 0;              ///< becomes errno: EDQUOT, EFBIG ...
@@ -113,6 +115,10 @@ class StorageTwin {
   int sync_directory();
   /// Its bytes, in the place of the same ones; not synced.
   int write_again(const std::string& path);
+  /// An empty file, if there is none of this name; its name is safe then.
+  int make(const std::string& path);
+  /// In the place of its first bytes; synced. Of a torn one a first part is written.
+  int write_start(const std::string& path, std::string_view bytes);
   /// Of the file that has this name now; 0 if none has.
   std::uint64_t file_id(const std::string& path) const;
   std::uint64_t file_bytes(const std::string& path) const;

@@ -1,5 +1,6 @@
 #include "support/storage_twin.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <ostream>
 #include <set>
@@ -183,6 +184,48 @@ TEST(StorageTwin, FailsToOpenToMapAndToRead) {
   twin.fail({StorageOperation::truncate, SQLITE_IOERR_TRUNCATE});
   EXPECT_EQ(db.run("DELETE FROM row; PRAGMA wal_checkpoint(TRUNCATE)"), SQLITE_IOERR_TRUNCATE);
   EXPECT_EQ(db.rows(), "0");
+}
+
+TEST(StorageTwin, AShortReadGivesAFirstPartAndZeroes) {
+  StorageTwin twin;
+  twin.put("/spool/file", std::string(100, 'a'));
+  sqlite3_vfs* const vfs = sqlite3_vfs_find(twin.vfs_name().c_str());
+  std::vector<char> space(static_cast<std::size_t>(vfs->szOsFile));
+  auto* const file = reinterpret_cast<sqlite3_file*>(space.data());
+  ASSERT_EQ(vfs->xOpen(vfs, "/spool/file", file, SQLITE_OPEN_READWRITE, nullptr), SQLITE_OK);
+  twin.fail({.operation = StorageOperation::read, .code = SQLITE_IOERR_SHORT_READ});
+  std::string bytes(100, 'x');
+  EXPECT_EQ(file->pMethods->xRead(file, bytes.data(), 100, 0), SQLITE_IOERR_SHORT_READ);
+  const std::size_t there = std::min(bytes.find_first_not_of('a'), bytes.size());
+  EXPECT_LT(there, 100U);
+  EXPECT_EQ(bytes.substr(there), std::string(100 - there, '\0'));
+  EXPECT_EQ(file->pMethods->xRead(file, bytes.data(), 100, 0), SQLITE_OK);
+  EXPECT_EQ(bytes, std::string(100, 'a'));
+  file->pMethods->xClose(file);
+}
+
+TEST(StorageTwin, MakesAFileAndWritesItsStartOrNot) {
+  StorageTwin twin;
+  const std::string bytes = "0123456789";
+  for (std::uint64_t nth = 1; nth <= 3; ++nth) {
+    const std::string path = "/spool/file" + std::to_string(nth);
+    twin.crash_at(nth, StorageCrash::power);
+    const bool is_done = twin.make(path) == SQLITE_OK && twin.write_start(path, bytes) == SQLITE_OK;
+    EXPECT_FALSE(is_done) << "each of its three changes may be the last";
+    EXPECT_TRUE(twin.is_down());
+    EXPECT_NE(twin.write_start(path, bytes), SQLITE_OK);
+    twin.restart();
+    EXPECT_TRUE(nth == 1 || twin.exists(path)) << "its name was safe";
+  }
+  twin.fail({.operation = StorageOperation::sync, .code = SQLITE_FULL, .path_end = "other"});
+  EXPECT_EQ(twin.make("/spool/other"), SQLITE_FULL);
+  EXPECT_EQ(twin.make("/spool/other"), SQLITE_OK);
+  twin.fail({.operation = StorageOperation::write, .code = SQLITE_FULL, .is_torn = true});
+  EXPECT_EQ(twin.write_start("/spool/other", bytes), SQLITE_FULL);
+  EXPECT_TRUE(bytes.starts_with(twin.content("/spool/other")));
+  EXPECT_EQ(twin.write_start("/spool/other", bytes), SQLITE_OK);
+  EXPECT_EQ(twin.content("/spool/other"), bytes);
+  EXPECT_EQ(twin.write_start("/spool/none", bytes), SQLITE_CANTOPEN);
 }
 
 TEST(StorageTwin, IsFullUntilThereIsSpaceAgain) {

@@ -7,8 +7,7 @@
 namespace outrider::test {
 
 sidecar::Status TwinDisk::prepare(const std::string& path) {
-  if (twin_.is_down()) return sidecar::Error{"the twin is down"};
-  if (!twin_.exists(path)) twin_.put(path, "");
+  if (twin_.make(path) != SQLITE_OK) return sidecar::Error{"cannot make " + path};
   return sidecar::Nothing{};
 }
 
@@ -42,8 +41,7 @@ std::string TwinDisk::read(const std::string& path, std::uint64_t offset, std::s
 }
 
 sidecar::Status TwinDisk::write_start(const std::string& path, const std::string& bytes) {
-  if (twin_.is_down()) return sidecar::Error{"the twin is down"};
-  twin_.overwrite(path, 0, bytes);
+  if (twin_.write_start(path, bytes) != SQLITE_OK) return sidecar::Error{"cannot write " + path};
   return sidecar::Nothing{};
 }
 
