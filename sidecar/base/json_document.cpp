@@ -109,6 +109,10 @@ std::size_t find_large_integer(std::string_view json) {
 Status parse_json(std::string_view json, rapidjson::Document& document) {
   constexpr unsigned flags = rapidjson::kParseValidateEncodingFlag |
                              rapidjson::kParseFullPrecisionFlag | rapidjson::kParseIterativeFlag;
+  // RapidJSON takes a zero byte for the end of the text.
+  if (const std::size_t zero = json.find('\0'); zero != std::string_view::npos) {
+    return Error{"invalid JSON at byte " + std::to_string(zero) + ": a zero byte"};
+  }
   document.Parse<flags>(json.data(), json.size());
   if (!document.HasParseError()) {
     const std::size_t at = find_large_integer(json);

@@ -59,6 +59,11 @@ TEST(JsonToMsgpack, WhatIsWrongIsSaidWithItsPlace) {
   EXPECT_THAT(converted("[1] x"), HasSubstr("invalid JSON at byte 4"));
   EXPECT_THAT(converted("NaN"), HasSubstr("invalid JSON at byte 0"));
   EXPECT_THAT(converted("1e999"), HasSubstr("invalid JSON"));
+  using namespace std::string_literals;
+  EXPECT_THAT(converted("\0[]"s), HasSubstr("invalid JSON at byte 0: a zero byte"));
+  EXPECT_THAT(converted("[1]\0[2]"s), HasSubstr("invalid JSON at byte 3: a zero byte"));
+  EXPECT_THAT(converted("[1]\0"s), HasSubstr("invalid JSON at byte 3: a zero byte"));
+  EXPECT_THAT(converted("\"a\0b\""s), HasSubstr("invalid JSON at byte 2: a zero byte"));
   const char* const too_large = "the integer at byte 5 does not fit in 64 bits";
   EXPECT_THAT(converted(R"({"a":18446744073709551616})"), HasSubstr(too_large));
   EXPECT_THAT(converted(R"([1,2,-9223372036854775809])"), HasSubstr(too_large));
