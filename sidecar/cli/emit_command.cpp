@@ -35,7 +35,11 @@ struct EmitOptions {
 TakeValue store_endpoint(std::string& to) {
   return [&to](const std::string& value) -> Status {
     to = value;
-    return check_connect_endpoint(value);
+    const Result<Endpoint> endpoint = parse_connect_endpoint(value);
+    if (!endpoint.ok()) return endpoint.error();
+    if (endpoint.value().kind != Endpoint::Kind::inproc) return Nothing{};
+    return Error{"inproc:// reaches nobody from here, for a sidecar is another process; write " +
+                 std::string("ipc:///PATH or tcp://HOST:PORT")};
   };
 }
 
@@ -79,6 +83,7 @@ ArgumentTable emit_arguments(EmitOptions& options) {
           "A line is {\"topic\": \"orders.paid\", \"data\": ...} and may have \"time\", "
           "\"id\", \"key\",\n\"trace\", \"at\", \"ttl\" and \"pri\". A bad line is reported "
           "with its number and passed\nover; the exit status is 1 then.\n"
+          "An event has 1MiB at most; with --confirm 64MiB, if the sidecar takes so much.\n"
           "A later date needs a sidecar with a [spool]. Only with --confirm does it answer whether "
           "it\ntook the event.\n",
   };
@@ -135,7 +140,7 @@ LineCounts send_stdin(EventSender& sender) {
       const outrider_status status = sender.send(event.value());
       counts.is_stuck = status == OUTRIDER_TIMEOUT;
       if (counts.is_stuck) break;
-      if (status != OUTRIDER_OK) reason = outrider_status_text(status);
+      if (status != OUTRIDER_OK) reason = sender.reason(status, event.value());
     } else {
       reason = event.error().message;
     }
@@ -185,7 +190,7 @@ Result<EmitEvent> read_event(const EmitOptions& options) {
 int emit_one(EventSender& sender, const EmitEvent& event, const EmitOptions& options,
              const ArgumentTable& table) {
   if (const auto status = sender.send(event); status != OUTRIDER_OK) {
-    print_error(table, outrider_status_text(status));
+    print_error(table, sender.reason(status, event));
     return status == OUTRIDER_TIMEOUT ? exit_failed : exit_usage;
   }
   const EventSender::Outcome outcome = sender.finish();

@@ -15,6 +15,8 @@ namespace {
 
 using rapidjson::Value;
 
+constexpr std::uint64_t count_max = std::numeric_limits<std::int64_t>::max();
+
 std::string_view text_of(const Value& value) {
   return {value.GetString(), value.GetStringLength()};
 }
@@ -97,6 +99,21 @@ Status take_text(const Value& value, std::string& to) {
   return Nothing{};
 }
 
+/// Empty text is none.
+Status take_text_to(const Value& value, std::size_t bytes_max, std::string& to) {
+  Status taken = take_text(value, to);
+  if (!taken.ok() || to.size() <= bytes_max) return taken;
+  return Error{"has " + std::to_string(to.size()) + " bytes; at most " + std::to_string(bytes_max) +
+               " are allowed"};
+}
+
+Status take_id(const Value& value, std::string& to) {
+  Status taken = take_text(value, to);
+  if (!taken.ok() || to.empty() || proto::is_id_text(to)) return taken;
+  return Error{"must be 1 to " + std::to_string(proto::id_text_bytes_max) +
+               " visible ASCII characters, without blanks"};
+}
+
 Status take_count(const Value& value, std::uint64_t max, std::uint64_t& to) {
   if (!value.IsUint64() || value.GetUint64() > max) {
     return Error{"must be a whole number from 0 to " + std::to_string(max)};
@@ -105,17 +122,24 @@ Status take_count(const Value& value, std::uint64_t max, std::uint64_t& to) {
   return Nothing{};
 }
 
+/// What 63 bits hold.
+Status check_last(std::uint64_t time_ns) {
+  if (time_ns <= count_max) return Nothing{};
+  return Error{"is after 2262-04-11T23:47:16Z, the last time that an event can have"};
+}
+
 Status take_time(const Value& value, std::uint64_t& to) {
   if (value.IsUint64()) {
     to = value.GetUint64();
-    return Nothing{};
+    return check_last(to);
   }
-  if (value.IsString() && parse_rfc3339(text_of(value), to)) return Nothing{};
+  if (value.IsString() && parse_rfc3339(text_of(value), to)) return check_last(to);
   return Error{"must be nanoseconds since 1970, or a time as in \"2026-01-31T12:00:00.5Z\""};
 }
 
 /// A date that is not before 2000, which the sidecar would refuse; 0 is none.
 Status check_date(std::uint64_t at_ns) {
+  if (Status last = check_last(at_ns); !last.ok()) return last;
   if (at_ns == 0 || at_ns >= proto::year_2000_ns) return Nothing{};
   return Error{"is before the year 2000; a number is nanoseconds since 1970"};
 }
@@ -124,8 +148,6 @@ struct LineKey {
   std::string_view name;
   Status (*take)(const Value& value, EmitEvent& event);
 };
-
-constexpr std::uint64_t any_count = std::numeric_limits<std::uint64_t>::max();
 
 constexpr std::array line_keys = {
     LineKey{"topic", [](const Value& v, EmitEvent& e) { return take_text(v, e.topic); }},
@@ -137,15 +159,17 @@ constexpr std::array line_keys = {
               return Nothing{};
             }},
     LineKey{"time", [](const Value& v, EmitEvent& e) { return take_time(v, e.time_ns); }},
-    LineKey{"id", [](const Value& v, EmitEvent& e) { return take_text(v, e.id); }},
-    LineKey{"key", [](const Value& v, EmitEvent& e) { return take_text(v, e.key); }},
-    LineKey{"trace", [](const Value& v, EmitEvent& e) { return take_text(v, e.trace); }},
+    LineKey{"id", [](const Value& v, EmitEvent& e) { return take_id(v, e.id); }},
+    LineKey{"key", [](const Value& v,
+                      EmitEvent& e) { return take_text_to(v, proto::key_bytes_max, e.key); }},
+    LineKey{"trace", [](const Value& v,
+                        EmitEvent& e) { return take_text_to(v, proto::trace_bytes_max, e.trace); }},
     LineKey{"at",
             [](const Value& v, EmitEvent& e) {
               Status taken = take_time(v, e.at_ns);
               return taken.ok() ? check_date(e.at_ns) : taken;
             }},
-    LineKey{"ttl", [](const Value& v, EmitEvent& e) { return take_count(v, any_count, e.ttl_ms); }},
+    LineKey{"ttl", [](const Value& v, EmitEvent& e) { return take_count(v, count_max, e.ttl_ms); }},
     LineKey{"pri", [](const Value& v, EmitEvent& e) { return take_count(v, 2, e.priority); }},
 };
 

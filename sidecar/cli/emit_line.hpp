@@ -25,7 +25,7 @@ struct EmitEvent {
 };
 
 /// A date as RFC 3339 writes it, "2026-01-31T12:00:00.5Z" or with an offset as "+01:00", as
-/// nanoseconds since 1970; from 2000 until 2553.
+/// nanoseconds since 1970; from 2000 until April 2262.
 Result<std::uint64_t> parse_date(std::string_view text);
 
 /// One line of `outrider emit --stdin`: {"topic": TEXT, "data": ANYTHING}, and if wanted "time" and

@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -51,6 +52,11 @@ std::string error_text(int error) {
   return error == EMFILE ? no_means : std::generic_category().message(error);
 }
 
+bool is_other_file(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 && !S_ISSOCK(status.st_mode);
+}
+
 std::string why_no_socket(const std::string& path, EndpointUse use) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -65,6 +71,7 @@ std::string why_no_socket(const std::string& path, EndpointUse use) {
       return std::string("there is no socket; is the sidecar running, and does it listen there?") +
              (use == EndpointUse::confirm ? " Only one with a [spool] confirms" : "");
     case ECONNREFUSED:
+      if (is_other_file(path)) return "it is not a socket; write the path of the sidecar's own";
       return "nobody listens there any more; is the sidecar running?";
     case EACCES:
       return "permission denied; ingest.socket_group and ingest.socket_mode say who may";

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "proto/refusal.hpp"
+#include "sidecar/base/units.hpp"
 #include "sidecar/cli/endpoint_look.hpp"
 
 namespace outrider::sidecar {
@@ -14,6 +15,13 @@ namespace {
 constexpr Duration slice_max = std::chrono::milliseconds(100);
 /// How long a sidecar that has confirmed something may take for the next.
 constexpr Duration slow_max = std::chrono::seconds(2);
+/// What the SDK keeps of an event besides its data, roughly.
+constexpr std::uint64_t other_bytes = 1024;
+
+constexpr std::uint32_t confirmed_event_bytes_max = 64U << 20U;
+/// What is unconfirmed at most, unless one event is larger: the last of it has to be confirmed within
+/// one timeout.
+constexpr std::uint64_t window_bytes = 8U << 20U;
 
 std::uint32_t to_ms(Duration duration) {
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
@@ -50,6 +58,11 @@ EventSender::EventSender(const SenderOptions& options) : options_(options) {
   client_options.endpoint = options_.endpoint.c_str();
   client_options.confirm_endpoint = options_.confirm_endpoint.c_str();
   client_options.linger_ms = 0;
+  if (options_.confirm) {
+    client_options.event_bytes_max = confirmed_event_bytes_max;
+    client_options.deliver_bytes_max = confirmed_event_bytes_max + window_bytes;
+  }
+  event_bytes_max_ = client_options.event_bytes_max;
   outrider_client* made = nullptr;
   status_ = outrider_client_new(&client_options, &made);
   client_.reset(made);
@@ -67,7 +80,10 @@ outrider_status EventSender::deliver(const outrider_event& event) {
     std::unique_lock lock(mutex_);
     const std::uint64_t answered = answered_;
     lock.unlock();
-    const outrider_status status = outrider_deliver(client_.get(), &event, on_confirm, this);
+    const outrider_status status = has_window(event.data_bytes)
+                                       ? outrider_deliver(client_.get(), &event, on_confirm, this)
+                                       : OUTRIDER_FULL;
+    if (status == OUTRIDER_OK) unconfirmed_bytes_ += event.data_bytes + other_bytes;
     if (status != OUTRIDER_FULL) return status;
     lock.lock();
     const Duration slice = std::min(left, slice_max);
@@ -79,6 +95,24 @@ outrider_status EventSender::deliver(const outrider_event& event) {
     left -= slice;
     if (left <= Duration{} || has_no_room(options_.timeout - left)) return OUTRIDER_TIMEOUT;
   }
+}
+
+bool EventSender::has_window(std::size_t bytes) {
+  if (unconfirmed_bytes_ + bytes <= window_bytes) return true;
+  const outrider_stats now = stats();
+  unconfirmed_bytes_ = now.unconfirmed_bytes;
+  return now.unconfirmed_events == 0 || unconfirmed_bytes_ + bytes <= window_bytes;
+}
+
+std::string EventSender::reason(outrider_status status, const EmitEvent& event) const {
+  if (status != OUTRIDER_TOO_LARGE) return outrider_status_text(status);
+  std::string text = "the event is too large: its data alone has " +
+                     std::to_string(event.data.size()) + " bytes as msgpack, and emit takes " +
+                     format_size(event_bytes_max_) + " at most";
+  if (!options_.confirm) {
+    return text + "; --confirm takes what the sidecar's ingest.event_bytes_max allows";
+  }
+  return text + " and no more than the sidecar's ingest.event_bytes_max";
 }
 
 void EventSender::on_confirm(void* user, outrider_status) {

@@ -1,7 +1,9 @@
 // EventSender: what `outrider emit` hands its events to: the SDK's emit, or its deliver.
 //
 // Used by emit_command, on one thread. Owns: the client. Fails with: outrider_status. Limits: it
-// waits no longer than the timeout, once for each event and once at the end.
+// waits no longer than the timeout, once for each event and once at the end. Without confirm nobody
+// says what a sidecar takes: an event has at most 1 MiB, the sidecar's own default. With it, 64 MiB
+// and what the sidecar says.
 #pragma once
 
 #include <condition_variable>
@@ -38,6 +40,8 @@ class EventSender {
 
   /// OUTRIDER_TIMEOUT: no room for the whole timeout, or none as the sidecar itself says.
   outrider_status send(const EmitEvent& event);
+  /// Why `event` was not taken, to which send() gave this status.
+  std::string reason(outrider_status status, const EmitEvent& event) const;
 
   struct Outcome {
     std::uint64_t sent = 0;     ///< handed over; with confirm, those that were confirmed
@@ -62,12 +66,16 @@ class EventSender {
 
   static void on_confirm(void* user, outrider_status status);
   outrider_status deliver(const outrider_event& event);
+  /// What is unconfirmed leaves room for so much, or there is nothing.
+  bool has_window(std::size_t bytes);
   outrider_status flush();
   /// The sidecar says so, and has answered nothing for so long.
   bool has_no_room(Duration quiet) const;
   outrider_stats stats() const;
 
   const SenderOptions options_;
+  std::uint64_t event_bytes_max_ = 0;
+  std::uint64_t unconfirmed_bytes_ = 0;  ///< at most so many
   outrider_status status_;
   bool is_looked_at_ = false;  ///< what kind of socket it is: that can take a second
   std::mutex mutex_;

@@ -174,6 +174,39 @@ TEST(Emit, ADateThatTheSidecarWouldRefuseIsRefusedHere) {
   EXPECT_THAT(line.err, HasSubstr("line 1: \"at\": is before the year 2000"));
 }
 
+TEST(Emit, WhatIsNoEndpointOfASidecarIsSaid) {
+  const test::TempDir dir;
+  for (const char* const option : {"--endpoint", "--confirm-endpoint"}) {
+    const auto inproc = emit({"--confirm", option, "inproc://x", "a.b", "1"});
+    EXPECT_EQ(inproc.status, 2);
+    EXPECT_THAT(inproc.err, HasSubstr(std::string(option) + ": inproc:// reaches nobody"));
+  }
+  const auto folder = emit({"--endpoint", "ipc://" + dir.path(), "--timeout", "1h", "a.b", "1"});
+  EXPECT_EQ(folder.status, 1);
+  EXPECT_THAT(folder.err, HasSubstr(dir.path() + ": it is not a socket"));
+}
+
+TEST(Emit, NothingBehindAZeroByteIsDropped) {
+  Receiver receiver;
+  using namespace std::string_literals;
+  const auto sent = emit({"--endpoint", receiver.endpoint(), "--timeout", "20s", "--stdin"},
+                         "{\"topic\":\"n\",\"data\":\"first\"}\0{\"topic\":\"n\",\"data\":2}\n"
+                         "{\"topic\":\"last\",\"data\":1}\n"s);
+  EXPECT_EQ(sent.status, 1);
+  EXPECT_THAT(sent.err, HasSubstr("line 1: invalid JSON at byte 28: a zero byte"));
+  EXPECT_THAT(sent.err, HasSubstr("1 events sent, 1 lines refused"));
+  EXPECT_THAT(receiver.topics(1), ElementsAre("last"));
+}
+
+TEST(Emit, AnEventThatIsTooLargeIsSentOnToConfirm) {
+  Receiver receiver;
+  const std::string line = R"({"topic":"t","data":")" + std::string(1'500'000, 'x') + "\"}\n";
+  const auto sent = emit({"--endpoint", receiver.endpoint(), "--timeout", "20s", "--stdin"}, line);
+  EXPECT_EQ(sent.status, 1);
+  EXPECT_THAT(sent.err, HasSubstr("line 1: the event is too large: its data alone has 1500005 "
+                                  "bytes as msgpack, and emit takes 1MiB at most; --confirm"));
+}
+
 TEST(Emit, WithoutASidecarOverTcpItSaysTheCauseAtOnceToo) {
   zmq::context_t context;
   zmq::socket_t socket(context, zmq::socket_type::pull);
@@ -339,6 +372,31 @@ TEST(EmitConfirmed, LinesAreCountedByWhatBecameOfThem) {
                                    });
   EXPECT_EQ(some.status, 1);
   EXPECT_THAT(some.err, HasSubstr("0 events confirmed, 1 refused by the sidecar, 1 lines refused"));
+}
+
+/// Answers with the limits of a sidecar that takes more than by default.
+void take_large(test::Confirmer& confirmer, const test::ConfirmedFrame& frame) {
+  confirmer.send(
+      frame.peer,
+      proto::write_confirm_answer(
+          {frame.sequence, 0, {}, {.frame_bytes_max = 8U << 20U, .event_bytes_max = 2U << 20U}}));
+}
+
+TEST(EmitConfirmed, AnEventMayBeAsLargeAsTheSidecarTakes) {
+  const auto line = [](std::size_t bytes) {
+    return R"({"topic":"t","data":")" + std::string(bytes, 'x') + "\"}\n";
+  };
+  const auto taken =
+      emit_confirmed({"--timeout", "20s", "--stdin"}, line(1'500'000) + line(1), take_large);
+  EXPECT_EQ(taken.status, 0) << taken.err;
+  EXPECT_THAT(taken.err, HasSubstr("2 events confirmed, "));
+
+  const auto beyond = emit_confirmed({"--timeout", "20s", "--stdin"},
+                                     line(9'000'000) + line(68'000'000), take_large);
+  EXPECT_EQ(beyond.status, 1);
+  EXPECT_THAT(beyond.err, HasSubstr("1 refused by the sidecar, 1 lines refused"));
+  EXPECT_THAT(beyond.err, HasSubstr("line 2: the event is too large: its data alone has 68000005 "
+                                    "bytes as msgpack, and emit takes 64MiB at most and no more"));
 }
 
 TEST(EmitConfirmed, EventsMayBeForLater) {
