@@ -5,11 +5,14 @@
 #include <cstring>
 #include <system_error>
 
+#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "sidecar/config/file.hpp"
 #include "sidecar/config/pem.hpp"
@@ -45,6 +48,12 @@ Error failure(const std::string& what) {
   }
   ERR_clear_error();
   return {what + ": " + reason};
+}
+
+/// Null, and errno. It does not wait for a FIFO that has come there meanwhile.
+std::FILE* open_to_write(const std::string& file) {
+  const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0666);
+  return fd < 0 ? nullptr : ::fdopen(fd, "w");
 }
 
 bool add_extension(X509* x509, int nid, const char* value) {
@@ -115,11 +124,17 @@ Result<Certificate> Certificate::read(const std::string& cert_file, const std::s
 }
 
 Status Certificate::write(const std::string& file) const {
-  std::FILE* out = std::fopen(file.c_str(), "we");
-  if (out == nullptr) return failure("cannot write the certificate to " + file);
+  const std::string what = "cannot write the certificate to " + file;
+  // Before it is opened: a FIFO would wait for a reader, and a device might do something.
+  struct stat status {};
+  if (::stat(file.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+    return Error{what + ": it is not a regular file"};
+  }
+  std::FILE* const out = open_to_write(file);
+  if (out == nullptr) return failure(what);
   const bool written = PEM_write_X509(out, x509_.get()) == 1;
   const bool closed = std::fclose(out) == 0;
-  if (!written || !closed) return failure("cannot write the certificate to " + file);
+  if (!written || !closed) return failure(what);
   return Nothing{};
 }
 

@@ -6,11 +6,15 @@
 #include <system_error>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "sidecar/base/text.hpp"
 
 namespace outrider::sidecar {
+
+/// How often a write that waits for its reader looks whether it has to end.
+constexpr int room_look_ms = 100;
 
 void ReceivedRequest::add(const ReceivedEvent& event, bool shows, bool writes) {
   ++event_count;
@@ -28,7 +32,13 @@ SinkTally::~SinkTally() {
 }
 
 Status SinkTally::open_output(const std::string& file) {
-  output_fd_ = ::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+  // A FIFO would make it wait for a reader here, and in write() for one that reads nothing.
+  output_fd_ =
+      ::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0644);
+  if (output_fd_ < 0 && errno == ENXIO) {
+    return Error{"cannot open " + file +
+                 ": nobody reads it; start its reader first, or give a file"};
+  }
   if (output_fd_ < 0)
     return Error{"cannot open " + file + ": " + std::generic_category().message(errno)};
   return Nothing{};
@@ -39,12 +49,14 @@ Result<int> SinkTally::take(const ReceivedRequest& request) {
   if (closed_) return 503;
   const int status = faults_.next_status();
   if (status < 200 || status > 299) {
+    const std::lock_guard counts_lock(counts_mutex_);
     ++counts_.requests;
     ++counts_.failed;
     return status;
   }
   if (Status written = write_output(request.output_lines); !written.ok()) return written.error();
   if (Status shown = show(request.shown_lines); !shown.ok()) return shown.error();
+  const std::lock_guard counts_lock(counts_mutex_);
   ++counts_.requests;
   counts_.events += request.event_count;
   counts_.bytes += request.body_bytes;
@@ -58,17 +70,19 @@ Result<int> SinkTally::take(const ReceivedRequest& request) {
 void SinkTally::count_refused() {
   const std::lock_guard lock(mutex_);
   if (closed_) return;
+  const std::lock_guard counts_lock(counts_mutex_);
   ++counts_.requests;
   ++counts_.refused;
 }
 
 void SinkTally::close() {
+  is_ending_ = true;
   const std::lock_guard lock(mutex_);
   closed_ = true;
 }
 
 SinkCounts SinkTally::counts() const {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(counts_mutex_);
   return counts_;
 }
 
@@ -76,6 +90,11 @@ Status SinkTally::write_output(std::string_view lines) {
   while (!lines.empty()) {
     const ssize_t written = ::write(output_fd_, lines.data(), lines.size());
     if (written < 0 && errno == EINTR) continue;
+    if (written < 0 && errno == EAGAIN && !is_ending_) {
+      pollfd room{.fd = output_fd_, .events = POLLOUT, .revents = 0};
+      ::poll(&room, 1, room_look_ms);
+      continue;
+    }
     if (written < 0)
       return Error{std::string("cannot write the output: ") +
                    std::generic_category().message(errno)};

@@ -4,6 +4,7 @@
 // which reports. Thread: safe from any thread. Owns: the ids seen so far and the output file.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <string>
@@ -64,12 +65,14 @@ class SinkTally {
   Status write_output(std::string_view lines);
   static Status show(std::string_view lines);
 
-  mutable std::mutex mutex_;
+  std::mutex mutex_;  ///< held while the output is written, which may have to wait
+  mutable std::mutex counts_mutex_;
   SinkFaults faults_;
-  SinkCounts counts_;
+  SinkCounts counts_;  ///< guarded by counts_mutex_
   IdSet ids_;
   int output_fd_ = -1;
   bool closed_ = false;
+  std::atomic<bool> is_ending_ = false;  ///< for a write that waits, which holds mutex_
 };
 
 /// "requests=7 events=3500 ids=3500 duplicates=0 bytes=1048576 failed=2 refused=0".

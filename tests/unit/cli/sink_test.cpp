@@ -3,9 +3,13 @@
 #include <sstream>
 #include <thread>
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <httplib.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "support/places.hpp"
 #include "support/process.hpp"
@@ -156,6 +160,55 @@ TEST(Sink, APortThatIsTakenIsSaid) {
   EXPECT_EQ(second.status, 1);
   EXPECT_THAT(second.err, HasSubstr("cannot listen on 127.0.0.1:"));
   EXPECT_THAT(second.err, HasSubstr("Address already in use"));
+}
+
+TEST(Sink, ItNeverWaitsForTheReaderOfAFifo) {
+  const test::TempDir dir;
+  const std::string fifo = dir.file("fifo");
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  const std::vector<std::string> words = {test::outrider_binary(), "sink", "--listen",
+                                          "127.0.0.1:0"};
+  std::vector<std::string> output = words;
+  output.insert(output.end(), {"--plain", "--output", fifo});
+  const auto unread = test::run(std::move(output));
+  EXPECT_EQ(unread.status, 1);
+  EXPECT_THAT(unread.err, HasSubstr("cannot open " + fifo + ": nobody reads it"));
+
+  std::vector<std::string> cert_out = words;
+  cert_out.insert(cert_out.end(), {"--cert-out", fifo});
+  const auto refused = test::run(std::move(cert_out));
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_THAT(refused.err, HasSubstr(fifo + ": it is not a regular file"));
+}
+
+TEST(Sink, ItEndsThoughTheReaderOfItsFifoReadsNothing) {
+  const test::TempDir dir;
+  const std::string fifo = dir.file("fifo");
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  const int reader = ::open(fifo.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  ASSERT_GE(reader, 0);
+  const auto waiting_bytes = [&] {
+    int bytes = 0;
+    EXPECT_EQ(::ioctl(reader, FIONREAD, &bytes), 0);
+    return bytes;
+  };
+  // It looks at its counts all the time.
+  Sink sink({"--plain", "--quiet", "--output", fifo, "--exit-after", "1000"});
+  int status = 0;
+  std::thread sender([&] {
+    httplib::Client client(sink.url());
+    status = post(client, R"([{"id":"a","data":")" + std::string(1U << 20U, 'x') + R"("}])");
+  });
+  const int room = ::fcntl(reader, F_GETPIPE_SZ);
+  const auto deadline = std::chrono::steady_clock::now() + test::process_wait_default;
+  while (waiting_bytes() < room && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(waiting_bytes(), room);
+  EXPECT_THAT(sink.stop(), HasSubstr("events=0 "));
+  sender.join();
+  EXPECT_NE(status, 200);
+  ::close(reader);
 }
 
 TEST(Sink, WhatCannotBeShownIsRefusedAndTheStatusIsOne) {
