@@ -1,5 +1,6 @@
 #include "sidecar/cli/commands.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 
@@ -38,6 +39,18 @@ const std::vector<CommandRow>& command_rows() {
       {"help", "this list, or the options of one command", help_command},
   };
   return rows;
+}
+
+std::string command_table(const std::vector<CommandRow>& rows) {
+  std::size_t width = 0;
+  for (const CommandRow& row : rows) width = std::max(width, row.name.size());
+  std::string text;
+  for (const CommandRow& row : rows) {
+    std::string name(row.name);
+    name.resize(width + 2, ' ');
+    text += "  " + name + std::string(row.summary) + "\n";
+  }
+  return text;
 }
 
 const CommandRow* find_command(std::string_view name) {

@@ -25,6 +25,9 @@ struct CommandRow {
 };
 const std::vector<CommandRow>& command_rows();
 
+/// A line for each row: its name, and its summary in a column of its own.
+std::string command_table(const std::vector<CommandRow>& rows);
+
 /// Null if there is no command of that name.
 const CommandRow* find_command(std::string_view name);
 

@@ -12,16 +12,11 @@ int help_command(const std::vector<std::string>& arguments) {
     if (command == nullptr) return refuse_command(arguments.front());
     return command->run({"--help"});
   }
-  std::string text =
+  const std::string text =
       "outrider: an async messaging sidecar\n\n"
       "usage: outrider COMMAND [OPTIONS]\n\n"
-      "commands:\n";
-  for (const CommandRow& row : command_rows()) {
-    std::string name(row.name);
-    name.resize(10, ' ');
-    text += "  " + name + std::string(row.summary) + "\n";
-  }
-  text +=
+      "commands:\n" +
+      command_table(command_rows()) +
       "\n`outrider help COMMAND` shows the options of a command.\n"
       "exit status: 0 done and nothing lost; 1 failed; 2 usage or configuration;\n"
       "             3 stopped, and events were lost\n";

@@ -7,13 +7,9 @@ namespace outrider::sidecar {
 namespace {
 
 void print_help(const std::string& program, const std::vector<CommandRow>& rows) {
-  std::string text = "usage: " + program + " COMMAND [OPTIONS]\n\ncommands:\n";
-  for (const CommandRow& row : rows) {
-    std::string name(row.name);
-    name.resize(10, ' ');
-    text += "  " + name + std::string(row.summary) + "\n";
-  }
-  text += "\n`" + program + " COMMAND --help` shows the options of a command.\n";
+  const std::string text = "usage: " + program + " COMMAND [OPTIONS]\n\ncommands:\n" +
+                           command_table(rows) + "\n`" + program +
+                           " COMMAND --help` shows the options of a command.\n";
   std::fputs(text.c_str(), stdout);
 }
 

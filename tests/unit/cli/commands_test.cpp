@@ -1,6 +1,8 @@
 #include "sidecar/cli/commands.hpp"
 
 #include <fstream>
+#include <set>
+#include <sstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -34,6 +36,23 @@ TEST(Commands, HelpNamesEveryCommandAndEachHasItsOwn) {
   }
   EXPECT_EQ(outrider({"--help"}).out, help.out);
   EXPECT_EQ(outrider({"check", "-h"}).out, outrider({"check", "--help"}).out);
+}
+
+TEST(Commands, SummariesStandBesideTheLongestNameInAColumn) {
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"help"}, {"spool", "--help"}, {"dead", "--help"}}) {
+    std::istringstream help(outrider(words).out);
+    std::set<std::size_t> columns;
+    std::string line;
+    while (std::getline(help, line) && line != "commands:") {
+    }
+    while (std::getline(help, line) && !line.empty()) {
+      const std::size_t end_of_name = line.find("  ", 2);
+      ASSERT_NE(end_of_name, std::string::npos) << line;
+      columns.insert(line.find_first_not_of(' ', end_of_name));
+    }
+    EXPECT_EQ(columns.size(), 1U) << words[0];
+  }
 }
 
 TEST(Commands, VersionNamesTheLibrariesToo) {
