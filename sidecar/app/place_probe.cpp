@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 #include "sidecar/base/units.hpp"
-#include "sidecar/spool/disk.hpp"
 #include "sidecar/inspect/inspection.hpp"
+#include "sidecar/spool/disk.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -108,6 +108,11 @@ std::optional<Finding> lock_trouble(const std::string& path) {
   }
   const int error = try_to_open(name, O_RDWR | O_NOFOLLOW);
   if (error == 0) return std::nullopt;
+  if (error == EROFS) {
+    return Finding{Kind::error, "cannot open " + name + ": " + reason(error) +
+                                    "; mount it writable, or choose another path; if it was "
+                                    "writable, the kernel's log (dmesg) says why it no longer is"};
+  }
   return Finding{Kind::error,
                  "cannot open " + name + ": " + reason(error) +
                      "; it belongs to another user than " + this_user() +

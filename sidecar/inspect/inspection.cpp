@@ -21,6 +21,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t rows_at_once = 256;
+constexpr const char* read_only_cure =
+    "; mount it writable; if it was, the kernel's log (dmesg) says why it no longer is";
 
 std::uint64_t file_bytes(const std::string& path) {
   std::error_code error;
@@ -28,15 +30,32 @@ std::uint64_t file_bytes(const std::string& path) {
   return error ? 0 : bytes;
 }
 
+std::string folder_of(const std::string& path) {
+  const std::string folder = fs::path(path).parent_path().string();
+  return folder.empty() ? "." : folder;
+}
+
+/// access() does not see what the kernel has made read-only by itself. Nothing is left behind, and
+/// the database itself is not opened: to close it would end the locks that SQLite has on it.
+bool is_read_only(const std::string& folder) {
+  const int fd = ::open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+  if (fd < 0) return errno == EROFS;
+  ::close(fd);
+  return false;
+}
+
 /// So that SQLite may make its files beside the database, and take them away again.
 bool is_writable(const std::string& path) {
-  const std::string folder = fs::path(path).parent_path().string();
-  return ::access(path.c_str(), W_OK) == 0 &&
-         ::access(folder.empty() ? "." : folder.c_str(), W_OK) == 0;
+  const std::string folder = folder_of(path);
+  return ::access(path.c_str(), W_OK) == 0 && ::access(folder.c_str(), W_OK) == 0 &&
+         !is_read_only(folder);
 }
 
 Status check_file(const std::string& path, int access) {
-  if (::access(path.c_str(), access) == 0) {
+  const bool may = ::access(path.c_str(), access) == 0;
+  if (may && (access & W_OK) != 0 && is_read_only(folder_of(path))) {
+    errno = EROFS;
+  } else if (may) {
     std::error_code error;
     if (fs::is_regular_file(path, error)) return Nothing{};
     return Error{"the spool " + path + " is not a file"};
@@ -47,7 +66,19 @@ Status check_file(const std::string& path, int access) {
   return Error{std::string("the spool ") + path + " cannot be " +
                ((access & W_OK) != 0 ? "written" : "read") + ": " +
                std::generic_category().message(errno) +
-               "; do it as the user that the sidecar runs as, or as root"};
+               (errno == EROFS ? read_only_cure
+                               : "; do it as the user that the sidecar runs as, or as root")};
+}
+
+/// Of an empty file, which SQLite would take for a new database, whose log it deletes.
+Status check_content(const std::string& path) {
+  if (file_bytes(path) > 0) return Nothing{};
+  if (file_bytes(wal_path(path)) == 0) {
+    return Error{"the spool " + path + " is empty; a sidecar makes a new one there when it starts"};
+  }
+  return Error{"the spool " + path +
+               " is empty, and its write-ahead log is not; leave that, and "
+               "start the sidecar anew: it goes on with what the log holds"};
 }
 
 Error as_error(const std::string& path, const SqliteError& error) {
@@ -106,6 +137,7 @@ Status guarded(const std::string& path, const std::function<void()>& action) {
 
 Result<Database> open_to_read(const std::string& path) {
   if (Status status = check_file(path, R_OK); !status.ok()) return status.error();
+  if (Status status = check_content(path); !status.ok()) return status.error();
   const auto checked = [](Database database) {
     database.execute("PRAGMA cache_size=-4096; PRAGMA trusted_schema=OFF");
     Store::check_kind(database);
@@ -164,7 +196,8 @@ Status check_first_page(const std::string& path, bool& is_damaged) {
 }
 
 Status check_writable(const std::string& path) {
-  return check_file(path, R_OK | W_OK);
+  Status status = check_file(path, R_OK | W_OK);
+  return status.ok() ? check_content(path) : status;
 }
 
 Result<std::unique_ptr<Store>> open_to_write(const std::string& path) {
@@ -191,7 +224,8 @@ Result<std::unique_ptr<SpoolLock>> SpoolLock::take(const std::string& path) {
   const int fd =
       ::open(name.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
   if (fd < 0) {
-    return Error{"cannot open " + name + ": " + std::generic_category().message(errno)};
+    return Error{"cannot open " + name + ": " + std::generic_category().message(errno) +
+                 (errno == EROFS ? read_only_cure : "")};
   }
   std::unique_ptr<SpoolLock> lock(new SpoolLock(fd));
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {

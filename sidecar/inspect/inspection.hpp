@@ -33,7 +33,7 @@ Result<Database> open_to_read(const std::string& path);
 /// would make files beside it. `is_damaged`: it is no database; a sidecar would set it aside.
 Status check_first_page(const std::string& path, bool& is_damaged);
 
-/// There is a file, and it may be changed.
+/// There is a file that is not empty, and it may be changed.
 Status check_writable(const std::string& path);
 
 /// For Store, with the same checks before.

@@ -57,18 +57,8 @@ int note_wal_pages(void* pages, sqlite3*, const char*, int count) {
   return SQLITE_OK;
 }
 
-}  // namespace
-
-SqliteError SqliteError::damaged(const std::string& message) {
-  return {SQLITE_CORRUPT, 0, message};
-}
-
-SqliteError SqliteError::other(const std::string& message) {
-  return {SQLITE_ERROR, 0, message};
-}
-
-StorageTrouble SqliteError::trouble() const {
-  switch (code_ & 0xff) {
+StorageTrouble trouble_of(int code, int system_error) {
+  switch (code & 0xff) {
     case SQLITE_FULL:
       return StorageTrouble::full;
     case SQLITE_BUSY:
@@ -77,10 +67,10 @@ StorageTrouble SqliteError::trouble() const {
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN: {
       const bool is_no_room =
-          system_error_ == ENOSPC || system_error_ == EDQUOT || system_error_ == EFBIG;
+          system_error == ENOSPC || system_error == EDQUOT || system_error == EFBIG;
       // Of its shared memory SQLite does not say why it cannot grow, and there is one reason.
-      return is_no_room || code_ == SQLITE_IOERR_SHMSIZE ? StorageTrouble::full
-                                                         : StorageTrouble::failing;
+      return is_no_room || code == SQLITE_IOERR_SHMSIZE ? StorageTrouble::full
+                                                        : StorageTrouble::failing;
     }
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
@@ -91,6 +81,37 @@ StorageTrouble SqliteError::trouble() const {
     default:
       return StorageTrouble::failing;
   }
+}
+
+std::string with_cure(int code, int system_error, const std::string& message) {
+  if (trouble_of(code, system_error) != StorageTrouble::full) return message;
+  switch (system_error) {
+    case EDQUOT:
+      return message + "; the quota on the disk is used up: make room there";
+    case EFBIG:
+      return message + "; files may not become so large: raise the limit (`ulimit -f`)";
+    default:
+      return message + "; the disk is full: make room there";
+  }
+}
+
+}  // namespace
+
+SqliteError SqliteError::damaged(const std::string& message) {
+  return {SQLITE_CORRUPT, 0, message};
+}
+
+SqliteError SqliteError::other(const std::string& message) {
+  return {SQLITE_ERROR, 0, message};
+}
+
+SqliteError::SqliteError(int code, int system_error, const std::string& message)
+    : std::runtime_error(with_cure(code, system_error, message)),
+      code_(code),
+      system_error_(system_error) {}
+
+StorageTrouble SqliteError::trouble() const {
+  return trouble_of(code_, system_error_);
 }
 
 bool SqliteError::may_leave_gap() const {

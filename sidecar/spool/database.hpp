@@ -29,9 +29,9 @@ enum class StorageTrouble : std::uint8_t {
 
 class SqliteError : public std::runtime_error {
  public:
-  /// `system_error`: the system's errno, if it has to do with it.
-  SqliteError(int code, int system_error, const std::string& message)
-      : std::runtime_error(message), code_(code), system_error_(system_error) {}
+  /// `system_error`: the system's errno, if it has to do with it. Where there is no room, the text
+  /// says so behind `message`: SQLite itself may speak of an I/O error only.
+  SqliteError(int code, int system_error, const std::string& message);
   /// What SQLite itself does not see.
   static SqliteError damaged(const std::string& message);
   static SqliteError other(const std::string& message);

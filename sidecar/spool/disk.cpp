@@ -62,10 +62,14 @@ class SystemDisk final : public Disk {
     lock_fd_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (lock_fd_ < 0) {
       // Never made here: it would end up beside a volume that is not mounted yet.
-      const std::string hint =
-          errno == ENOENT ? "; make its folder, owned by the user that the sidecar runs as, and "
-                            "mount its volume first"
-                          : "";
+      std::string hint;
+      if (errno == ENOENT) {
+        hint =
+            "; make its folder, owned by the user that the sidecar runs as, and mount its "
+            "volume first";
+      } else if (errno == EROFS) {
+        hint = "; mount it writable; if it was, the kernel's log (dmesg) says why it no longer is";
+      }
       return Error{"cannot open " + name + ": " + reason() + hint};
     }
     SocketGate::keep_from_children(lock_fd_);
