@@ -30,6 +30,15 @@ class SpoolPlace : public SpoolFixture {
     return finished.status == 0 ? finished.out : "";
   }
 
+  std::string write_config(const std::string& name, const std::string& spool_path) const {
+    const std::string file = dir.file(name);
+    std::ofstream(file) << "[ingest]\nendpoint = ipc://" << dir.file("o.sock")
+                        << "\nconfirm_endpoint = ipc://" << dir.file("c.sock")
+                        << "\n[spool]\npath = " << spool_path
+                        << "\n[destination.a]\ntype = file\npath = " << dir.file("out") << "\n";
+    return file;
+  }
+
   std::string broken() const { return dir.file("mnt/spool.db"); }
 };
 
@@ -62,14 +71,12 @@ TEST_F(SpoolPlace, WhatWouldWriteSaysThatTheFileSystemIsReadOnly) {
   spool("a", 1, 3);
   bury("b", {.number = 6});
   close();
-  const std::string config = dir.file("o.conf");
-  std::ofstream(config) << "[ingest]\nendpoint = ipc://" << dir.file("o.sock")
-                        << "\nconfirm_endpoint = ipc://" << dir.file("c.sock")
-                        << "\n[spool]\npath = " << broken()
-                        << "\n[destination.a]\ntype = file\npath = " << dir.file("out") << "\n";
+  // Nothing of this one is there yet.
+  const std::string other = write_config("other.conf", dir.file("mnt/other.db"));
+  const std::string config = write_config("o.conf", broken());
   for (const std::string& command :
-       {"run --config " + config, "check --config " + config, "spool repair --spool " + broken(),
-        "spool reset-schedule --schedule x --spool " + broken(),
+       {"run --config " + config, "run --config " + other, "check --config " + config,
+        "spool repair --spool " + broken(), "spool reset-schedule --schedule x --spool " + broken(),
         "spool drop --destination a --spool " + broken(), "dead drop --all --spool " + broken()}) {
     const std::string out = on_broken_disk({command});
     if (out.empty()) GTEST_SKIP() << "no ext4 can be mounted here";
