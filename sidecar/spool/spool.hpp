@@ -17,6 +17,7 @@
 
 #include "sidecar/base/agent.hpp"
 #include "sidecar/base/log.hpp"
+#include "sidecar/spool/disk_stall_log.hpp"
 #include "sidecar/spool/exchange.hpp"
 #include "sidecar/spool/lane.hpp"
 #include "sidecar/spool/question_builder.hpp"
@@ -97,6 +98,7 @@ class Spool final : public Agent {
   void end_answers(DropReason reason);
   void answer_frames(const Question& question, const Reply& answer);
   void forget_frame();
+  std::uint64_t waiting_events() const;
 
   Exchange& exchange_;
   Log& log_;
@@ -114,6 +116,7 @@ class Spool final : public Agent {
   const Question* asked_ = nullptr;  ///< the group that is being written; the exchange's
   bool is_store_new_ = false;        ///< and the lanes have not asked for it anew
   MonoTime retry_at_{};
+  DiskStallLog stalls_;
 };
 
 }  // namespace outrider::sidecar
