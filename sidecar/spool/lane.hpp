@@ -116,6 +116,8 @@ class Lane {
   /// The store is another one; and what the lane knows of the disk is asked for anew.
   void distrust() { order_.distrust(); }
   void look_anew() { question_.read_anew(order_.begin_anew(index_)); }
+  /// Events that are settled only to stand elsewhere: what was put back and is not stored yet.
+  std::uint64_t events_moving() const { return order_.put_back_saved(); }
   /// What was settled since this was last called.
   void take_settlements(std::vector<Settlement>& out) { order_.take_settlements(index_, out); }
 

@@ -18,6 +18,12 @@ std::uint64_t new_events(const Question& question) {
   return events;
 }
 
+std::uint64_t settled_events(const Question& question) {
+  std::uint64_t events = 0;
+  for (const Settlement& settlement : question.settlements) events += settlement.events;
+  return events;
+}
+
 bool has_no_room(StorageTrouble trouble) {
   return trouble == StorageTrouble::full || trouble == StorageTrouble::at_limit;
 }
@@ -66,15 +72,28 @@ int Spool::do_work(const Now& now) {
 
 void Spool::hand_over(const Now& now) {
   if (asked_ != nullptr || now.mono < retry_at_ || !has_question()) return;
-  for (const LaneIndex lane : gathered_.take_settled_lanes()) {
-    lanes_[lane]->take_settlements(gathered_.question().settlements);
-  }
+  gather_settlements();
   if (std::exchange(is_store_new_, false)) {
     for (const auto& lane : lanes_) lane->look_anew();
   }
   asked_ = &gathered_.question();
   stalls_.asked(exchange_.put_backs(), now);
   exchange_.ask(gathered_.take());
+}
+
+void Spool::gather_settlements() {
+  for (const LaneIndex lane : gathered_.take_settled_lanes()) {
+    lanes_[lane]->take_settlements(gathered_.question().settlements);
+  }
+}
+
+std::uint64_t Spool::unwritten_outcomes() {
+  gather_settlements();
+  std::uint64_t settled = settled_events(gathered_.question());
+  if (asked_ != nullptr) settled += settled_events(*asked_);
+  std::uint64_t moving = 0;
+  for (const auto& lane : lanes_) moving += lane->events_moving();
+  return settled - std::min(moving, settled);
 }
 
 MonoTime Spool::next_deadline() const {

@@ -58,6 +58,8 @@ class Spool final : public Agent {
   std::uint64_t unwritten_events() const {
     return gathered_.question().spilled.size() + (asked_ != nullptr ? asked_->spilled.size() : 0);
   }
+  /// Events that are done, and not on disk: after a stop now they come again.
+  std::uint64_t unwritten_outcomes();
   /// Nothing waits to be written, and nothing is being written.
   bool is_idle() const { return asked_ == nullptr && !has_question(); }
 
@@ -99,6 +101,7 @@ class Spool final : public Agent {
   void answer_frames(const Question& question, const Reply& answer);
   void forget_frame();
   std::uint64_t waiting_events() const;
+  void gather_settlements();
 
   Exchange& exchange_;
   Log& log_;

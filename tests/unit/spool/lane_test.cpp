@@ -421,6 +421,34 @@ TEST_F(LaneTest, ADatabaseThatIsLockedIsNoDiskThatHangs) {
   EXPECT_EQ(log.count("takes nothing and fails nothing"), 1);
 }
 
+TEST_F(LaneTest, OutcomesThatAreNotOnDiskAreCounted) {
+  for (std::uint64_t i = 1; i <= 4; ++i) confirm(i);
+  turn();
+  const auto first = take();
+  const auto second = take();
+  const auto third = take();
+  const auto fourth = take();
+  EXPECT_EQ(spool->unwritten_outcomes(), 0U);
+  settle(first);
+  EXPECT_EQ(spool->unwritten_outcomes(), 1U) << "nothing of it was handed over";
+  spool->hand_over(clock.now());
+  settle(second);
+  EXPECT_EQ(spool->unwritten_outcomes(), 2U) << "one is being written";
+  twin.fail({.operation = test::StorageOperation::write, .code = 10, .times = 1'000'000});
+  turn();
+  EXPECT_EQ(spool->unwritten_outcomes(), 2U) << "it has failed";
+  // An event that was never stored has what is left stored anew, which is no outcome.
+  put_back({third, fourth, record(9)});
+  ledger.accepted += 1;
+  taken = 2;
+  EXPECT_EQ(spool->unwritten_outcomes(), 2U);
+  twin.clear_faults();
+  clock.advance(Spool::retry_interval);
+  turn();
+  EXPECT_EQ(spool->unwritten_outcomes(), 0U);
+  EXPECT_EQ(waiting(), (Numbers64{3, 4, 9}));
+}
+
 TEST_F(LaneTest, WhatIsBeingWrittenAtTheEndIsCounted) {
   append(1);
   spool->hand_over(clock.now());
