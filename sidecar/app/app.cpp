@@ -349,9 +349,11 @@ void App::store(const Now& now) {
       return events;
     };
     const std::uint64_t before = dropped();
+    const std::uint64_t outcomes = spool_->unwritten_outcomes();
     spool_->give_up(now);
-    log_.error("the spool did not take what was left in time",
-               {{"events", std::to_string(dropped() - before)}});
+    log_.error(
+        "the spool did not take what was left in time",
+        {{"events", std::to_string(dropped() - before)}, {"outcomes", std::to_string(outcomes)}});
   }
   finish();
 }

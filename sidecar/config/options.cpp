@@ -194,7 +194,7 @@ std::vector<Option> make_options() {
      "Bytes of its events that may be on disk, those in memory that were confirmed among them."},
     {dest, "spool_age_max", every_type, duration(&Dest::spool_age_max, 1s, 366 * 24h),
      "An event that was on disk for so long is a dead letter once an attempt fails that the "
-     "destination has answered."},
+     "destination has answered, and that comes a tenth of this after its first in this run."},
     {dest, "ordering", every_type,
      choice(&Dest::ordering, {{"none", Ordering::none}, {"key", Ordering::key}}),
      "key: events with the same key arrive in order, also over retries; others overtake them."},

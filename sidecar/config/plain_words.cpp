@@ -271,7 +271,8 @@ std::string what_is_on_disk(const DestinationConfig& destination) {
          ": what was confirmed, what has a later date, what is left when the sidecar stops, and "
          "dead letters. After " +
          format_duration(destination.spool_age_max) +
-         " an event that is answered with a failure is not tried again. " +
+         " an event that is answered with a failure is not tried again, once this run has tried it "
+         "for a tenth of that. " +
          (destination.spool_order == SpoolOrder::oldest_first
               ? "What waits there goes before what comes."
               : "What comes goes before what waits there, while there is room in memory.");

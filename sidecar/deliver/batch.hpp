@@ -53,6 +53,11 @@ struct Batch {
     first_attempt_at = {};
   }
 
+  /// Since its first attempt; zero if there was none.
+  Duration tried_for(const Now& now) const {
+    return first_attempt_at == MonoTime{} ? Duration::zero() : now.mono - first_attempt_at;
+  }
+
   /// It waits: gives back all memory but its records'.
   void rest() {
     give_back(body);

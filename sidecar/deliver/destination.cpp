@@ -364,13 +364,14 @@ void Destination::failed(BatchPtr batch, Outcome outcome, const Completion& comp
   retry_or_give_up(std::move(batch), delay, completion, now);
 }
 
-/// What has stood on disk for too long, when an attempt fails of which the destination heard: for
-/// a long stop, an outage or a wrong clock by itself nothing is given up.
+/// What has stood on disk for too long and fails for a while already, when an attempt fails of
+/// which the destination heard: for a long stop, an outage or a wrong clock by itself, or with one
+/// failure after it, nothing is given up.
 void Destination::bury_old(Batch& batch, const Completion& completion, const Now& now) {
   const bool was_heard = completion.result == AttemptResult::answered;
   if (lane_ == nullptr || is_stopping_ || !was_heard || completion.has_alternative) return;
   const std::uint32_t old = batch.remove_if([&](std::uint32_t, const RecordView& record) {
-    if (!lane_->is_too_old(record, now)) return false;
+    if (!lane_->is_too_old(record, batch.tried_for(now), now)) return false;
     keep_dead(record, DeadReason::age, batch, completion, now);
     backlog_.release(record);
     return true;
@@ -390,7 +391,7 @@ void Destination::retry_or_give_up(BatchPtr batch, Duration delay, const Complet
   }
   batch->failed_after = pacer_.last_attempt();
   const bool is_spent = retry_attempts_max_ != 0 && batch->attempts >= retry_attempts_max_;
-  const bool is_old = now.mono - batch->first_attempt_at >= retry_age_max_;
+  const bool is_old = batch->tried_for(now) >= retry_age_max_;
   // What fails while the sidecar stops has not failed for ever.
   if (is_stopping_ || (!is_spent && !is_old)) {
     backlog_.wait_until(now.mono + delay, std::move(batch));
@@ -418,10 +419,8 @@ void Destination::bury(BatchPtr batch, DeadReason reason, const Completion& comp
 void Destination::keep_dead(const RecordView& record, DeadReason reason, const Batch& batch,
                             const Completion& completion, const Now& now) {
   if (lane_ == nullptr) return;
-  const bool was_tried = batch.first_attempt_at != MonoTime{};
-  const Duration tried_for = was_tried ? now.mono - batch.first_attempt_at : Duration::zero();
   lane_->bury(record,
-              {reason, completion.status, batch.attempts, now.wall - tried_for,
+              {reason, completion.status, batch.attempts, now.wall - batch.tried_for(now),
                without_secrets(printable(completion.detail, answer_bytes_max))},
               now);
 }

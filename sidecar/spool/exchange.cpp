@@ -5,13 +5,22 @@
 namespace outrider::sidecar {
 
 void Exchange::ask(std::unique_ptr<Question> question) {
-  put_back(std::move(question));
+  {
+    const std::lock_guard guard(mutex_);
+    asked_ = std::move(question);
+  }
   wake_storage();
 }
 
 void Exchange::put_back(std::unique_ptr<Question> question) {
   const std::lock_guard guard(mutex_);
   asked_ = std::move(question);
+  ++put_backs_;
+}
+
+std::uint64_t Exchange::put_backs() const {
+  const std::lock_guard guard(mutex_);
+  return put_backs_;
 }
 
 std::vector<std::unique_ptr<Reply>> Exchange::collect() {

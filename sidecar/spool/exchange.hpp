@@ -219,6 +219,8 @@ class Exchange {
   // The storage thread.
   /// It could not be begun, and waits here.
   void put_back(std::unique_ptr<Question> question);
+  /// How often that was. Safe from both threads.
+  std::uint64_t put_backs() const;
   void answer(std::unique_ptr<Reply> answer);
   /// Answers that nobody has collected yet.
   std::size_t uncollected() const;
@@ -226,6 +228,7 @@ class Exchange {
  private:
   mutable std::mutex mutex_;
   std::unique_ptr<Question> asked_;
+  std::uint64_t put_backs_ = 0;
   std::vector<std::unique_ptr<Reply>> answers_;
 };
 

@@ -91,7 +91,8 @@ std::uint64_t Lane::created_ns(const RecordView& record, const Now& now) const {
   return record.origin ? order_.created_ns(*record.origin) : now.wall_ns();
 }
 
-bool Lane::is_too_old(const RecordView& record, const Now& now) const {
+bool Lane::is_too_old(const RecordView& record, Duration tried_for, const Now& now) const {
+  if (tried_for < settings_.age_max / tried_divisor) return false;
   const std::uint64_t since = created_ns(record, now);
   const auto age_max = static_cast<std::uint64_t>(settings_.age_max.count());
   return now.wall_ns() > since && now.wall_ns() - since >= age_max;

@@ -46,6 +46,9 @@ struct Obituary {
 
 class Lane {
  public:
+  /// Of age_max: for 1 / tried_divisor of it each run tries what is too old.
+  static constexpr int tried_divisor = 10;
+
   Lane(QuestionBuilder& question, LaneIndex index, const LaneSettings& settings,
        const StoredTotals& totals);
 
@@ -79,8 +82,9 @@ class Lane {
   void take_next();
   /// Since when an event stands on disk, over all runs; one that does not: now.
   std::uint64_t created_ns(const RecordView& record, const Now& now) const;
-  /// It has stood there for longer than age_max.
-  bool is_too_old(const RecordView& record, const Now& now) const;
+  /// It has stood there for age_max by the wall clock, which counts stops and may be wrong; and its
+  /// destination has failed it in this run for a part of that, by the clock that only runs.
+  bool is_too_old(const RecordView& record, Duration tried_for, const Now& now) const;
   /// Events that were taken, are not settled, and stand on disk.
   std::uint64_t events_in_memory() const {
     return order_.at(Place::taken).events - order_.adrift();
@@ -112,6 +116,8 @@ class Lane {
   /// The store is another one; and what the lane knows of the disk is asked for anew.
   void distrust() { order_.distrust(); }
   void look_anew() { question_.read_anew(order_.begin_anew(index_)); }
+  /// Events that are settled only to stand elsewhere: what was put back and is not stored yet.
+  std::uint64_t events_moving() const { return order_.put_back_saved(); }
   /// What was settled since this was last called.
   void take_settlements(std::vector<Settlement>& out) { order_.take_settlements(index_, out); }
 

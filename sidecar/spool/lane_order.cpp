@@ -66,6 +66,12 @@ void LaneOrder::leave(const Amount& events) {
   move(Place::taken, Place::unread, events);
 }
 
+std::uint64_t LaneOrder::put_back_saved() const {
+  std::uint64_t saved = 0;
+  for (const PutBack& part : put_back_) saved += part.events - std::min(part.unsaved, part.events);
+  return saved;
+}
+
 std::uint64_t LaneOrder::give_up() {
   std::uint64_t unsaved = 0;
   for (const PutBack& part : put_back_) unsaved += part.unsaved;

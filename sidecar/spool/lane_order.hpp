@@ -93,6 +93,8 @@ class LaneOrder {
   void put_back(const Amount& events, std::uint64_t unsaved);
   /// Events that are taken stay on disk where they are, for the next run.
   void leave(const Amount& events);
+  /// Of what was put back and is not stored: events that stand on disk where they stood.
+  std::uint64_t put_back_saved() const;
   /// What was put back and is not stored never will be. Returns how many of it are lost.
   std::uint64_t give_up();
 

@@ -12,6 +12,18 @@ namespace {
 /// More than this is given back after a frame that needed it.
 constexpr std::size_t frame_bytes_kept_max = 1U << 20U;
 
+std::uint64_t new_events(const Question& question) {
+  std::uint64_t events = question.spilled.size() + question.confirmed.size();
+  for (const Block& block : question.front) events += block.events;
+  return events;
+}
+
+std::uint64_t settled_events(const Question& question) {
+  std::uint64_t events = 0;
+  for (const Settlement& settlement : question.settlements) events += settlement.events;
+  return events;
+}
+
 bool has_no_room(StorageTrouble trouble) {
   return trouble == StorageTrouble::full || trouble == StorageTrouble::at_limit;
 }
@@ -33,7 +45,8 @@ Spool::Spool(const SpoolSettings& settings, const std::vector<StoredTotals>& tot
     : exchange_(exchange),
       log_(log),
       frame_bytes_max_(std::min(settings.frame_bytes_max, settings.bytes_max)),
-      gathered_(settings.bytes_max) {
+      gathered_(settings.bytes_max),
+      stalls_(log) {
   for (std::size_t i = 0; i < settings.lanes.size(); ++i) {
     lanes_.push_back(
         std::make_unique<Lane>(gathered_, static_cast<LaneIndex>(i), settings.lanes[i], totals[i]));
@@ -47,26 +60,48 @@ Spool::Spool(const SpoolSettings& settings, const std::vector<StoredTotals>& tot
 int Spool::do_work(const Now& now) {
   int work = 0;
   for (const std::unique_ptr<Reply>& answer : exchange_.collect()) {
+    if (answer->question) stalls_.answered(now);
     take_answer(*answer, now);
     ++work;
+  }
+  if (now.mono >= stalls_.next_deadline()) {
+    stalls_.do_work(exchange_.put_backs(), waiting_events(), now);
   }
   return work;
 }
 
 void Spool::hand_over(const Now& now) {
   if (asked_ != nullptr || now.mono < retry_at_ || !has_question()) return;
-  for (const LaneIndex lane : gathered_.take_settled_lanes()) {
-    lanes_[lane]->take_settlements(gathered_.question().settlements);
-  }
+  gather_settlements();
   if (std::exchange(is_store_new_, false)) {
     for (const auto& lane : lanes_) lane->look_anew();
   }
   asked_ = &gathered_.question();
+  stalls_.asked(exchange_.put_backs(), now);
   exchange_.ask(gathered_.take());
 }
 
+void Spool::gather_settlements() {
+  for (const LaneIndex lane : gathered_.take_settled_lanes()) {
+    lanes_[lane]->take_settlements(gathered_.question().settlements);
+  }
+}
+
+std::uint64_t Spool::unwritten_outcomes() {
+  gather_settlements();
+  std::uint64_t settled = settled_events(gathered_.question());
+  if (asked_ != nullptr) settled += settled_events(*asked_);
+  std::uint64_t moving = 0;
+  for (const auto& lane : lanes_) moving += lane->events_moving();
+  return settled - std::min(moving, settled);
+}
+
 MonoTime Spool::next_deadline() const {
-  return asked_ == nullptr && has_question() ? retry_at_ : never;
+  return asked_ == nullptr && has_question() ? retry_at_ : stalls_.next_deadline();
+}
+
+std::uint64_t Spool::waiting_events() const {
+  return new_events(gathered_.question()) + (asked_ != nullptr ? new_events(*asked_) : 0);
 }
 
 void Spool::take_answer(Reply& answer, const Now& now) {

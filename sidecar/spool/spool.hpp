@@ -17,6 +17,7 @@
 
 #include "sidecar/base/agent.hpp"
 #include "sidecar/base/log.hpp"
+#include "sidecar/spool/disk_stall_log.hpp"
 #include "sidecar/spool/exchange.hpp"
 #include "sidecar/spool/lane.hpp"
 #include "sidecar/spool/question_builder.hpp"
@@ -57,6 +58,8 @@ class Spool final : public Agent {
   std::uint64_t unwritten_events() const {
     return gathered_.question().spilled.size() + (asked_ != nullptr ? asked_->spilled.size() : 0);
   }
+  /// Events that are done, and not on disk: after a stop now they come again.
+  std::uint64_t unwritten_outcomes();
   /// Nothing waits to be written, and nothing is being written.
   bool is_idle() const { return asked_ == nullptr && !has_question(); }
 
@@ -97,6 +100,8 @@ class Spool final : public Agent {
   void end_answers(DropReason reason);
   void answer_frames(const Question& question, const Reply& answer);
   void forget_frame();
+  std::uint64_t waiting_events() const;
+  void gather_settlements();
 
   Exchange& exchange_;
   Log& log_;
@@ -114,6 +119,7 @@ class Spool final : public Agent {
   const Question* asked_ = nullptr;  ///< the group that is being written; the exchange's
   bool is_store_new_ = false;        ///< and the lanes have not asked for it anew
   MonoTime retry_at_{};
+  DiskStallLog stalls_;
 };
 
 }  // namespace outrider::sidecar

@@ -19,6 +19,7 @@
 #include "sidecar/deliver/outcome.hpp"
 #include "sidecar/http/retry_after.hpp"
 #include "sidecar/http/url_set.hpp"
+#include "sidecar/spool/lane.hpp"
 #include "sim/weather.hpp"
 #include "support/fake_transport.hpp"
 
@@ -100,12 +101,16 @@ class Receiver {
   const std::set<std::string>& unknown() const { return unknown_; }
   void note_unknown(const std::string& id) { unknown_.insert(id); }
 
-  /// Since the sidecar has begun to run the event was tried for as long as it may be, or the
-  /// destination has answered an attempt with it, and not taken it.
+  /// Since the sidecar has begun to run the event was tried for as long as it may be; or for the
+  /// part of `spool_age_max` that is due to each, and then the destination has answered an attempt
+  /// with it, and not taken it.
   bool may_be_too_old(const std::string& id, const sidecar::Now& now) const {
     const auto tried = tried_since_.find(id);
-    return heard_of_.contains(id) ||
-           (tried != tried_since_.end() && now.mono - tried->second >= config_.retry_age_max);
+    if (tried == tried_since_.end()) return false;
+    if (now.mono - tried->second >= config_.retry_age_max) return true;
+    const auto heard = heard_of_.find(id);
+    return heard != heard_of_.end() &&
+           heard->second - tried->second >= config_.spool_age_max / sidecar::Lane::tried_divisor;
   }
 
   /// An event's place in the order of its key: events of one stream are compared with each other.
@@ -275,7 +280,7 @@ class Receiver {
     const bool is_heard =
         completion.result == sidecar::AttemptResult::answered && !completion.has_alternative;
     for (const Event& event : events) {
-      if (is_heard && !is_yes(completion.status)) heard_of_.insert(event.id);
+      if (is_heard && !is_yes(completion.status)) heard_of_[event.id] = now.mono;
     }
     transport_->complete(completion);
   }
@@ -432,7 +437,7 @@ class Receiver {
   std::uint64_t started_events_ = 0;
   sidecar::MonoTime first_start_{};
   std::map<std::string, sidecar::MonoTime> tried_since_;  ///< ids, in this run
-  std::set<std::string> heard_of_;                        ///< the same, that failed with an answer
+  std::map<std::string, sidecar::MonoTime> heard_of_;     ///< the same: the last failing answer
   std::vector<sidecar::MonoTime> rests_until_;            ///< by url
   std::vector<std::uint64_t> requests_;                   ///< by url
   bool is_gone_ = false;

@@ -311,6 +311,28 @@ TEST_F(ConfirmTest, WhatWaitsToBeWrittenIsBoundedWhateverItIs) {
   EXPECT_LE(taken * 4096 * sizeof(proto::RefusedEvent), 3 * QuestionBuilder::busy_bytes);
 }
 
+TEST_F(ConfirmTest, AStopSaysHowManyOutcomesAreNotOnDisk) {
+  start();
+  ask(1, {event("a.x", 1), event("a.x", 2), event("a.x", 3)});
+  twin_.fail({.operation = test::StorageOperation::write, .code = 13, .times = 1'000'000});
+  while (ledger(0).delivered < 3) {
+    ASSERT_FALSE(fake_->transports[0]->open.empty());
+    fake_->transports[0]->answer(200);
+    turn();
+    clock_.advance(1s);
+    turn();
+  }
+  fake_->app->request_stop();
+  for (int second = 0; second < 60 && !fake_->app->is_finished(); ++second) {
+    turn();
+    clock_.advance(1s);
+  }
+  ASSERT_TRUE(fake_->app->is_finished());
+  EXPECT_EQ(
+      fake_->log.count("error the spool did not take what was left in time events=0 outcomes=3"),
+      1);
+}
+
 TEST_F(ConfirmTest, TheLogNamesADiskThatIsFullAndNotALimitThatWasNotReached) {
   start();
   ask(1, {event("a.x")});

@@ -363,6 +363,92 @@ TEST_F(LaneTest, WhatWaitsForAnotherProgramsLockAtTheEndIsCounted) {
   EXPECT_EQ(waiting(), (Numbers64{1})) << "what was counted is not stored after all";
 }
 
+TEST_F(LaneTest, ADiskThatHangsIsSaidNowAndThenAndWhenItIsOver) {
+  const auto stalls = [this] {
+    return log.count("error the spool's disk takes nothing and fails nothing");
+  };
+  const auto wake = [this] {
+    ASSERT_NE(spool->next_deadline(), never);
+    clock.advance(spool->next_deadline() - clock.now().mono);
+    spool->do_work(clock.now());
+  };
+  append(1);
+  confirm(2);
+  spool->hand_over(clock.now());
+  append(3);
+  clock.advance(29s);
+  spool->do_work(clock.now());
+  EXPECT_EQ(stalls(), 0);
+  wake();
+  EXPECT_EQ(stalls(), 1);
+  EXPECT_EQ(log.count("since=30s events=3"), 1);
+  clock.advance(9min);
+  spool->do_work(clock.now());
+  EXPECT_EQ(stalls(), 1);
+  wake();
+  EXPECT_EQ(stalls(), 2);
+  EXPECT_EQ(log.count("info the spool's disk answers again"), 0);
+  turn();
+  EXPECT_EQ(log.count("info the spool's disk answers again after=630s"), 1);
+  EXPECT_EQ(spool->next_deadline(), never) << "nothing waits";
+  // The next group has hung no time yet.
+  append(4);
+  spool->hand_over(clock.now());
+  clock.advance(29s);
+  spool->do_work(clock.now());
+  turn();
+  EXPECT_EQ(stalls(), 2);
+  EXPECT_EQ(log.count("info the spool's disk answers again"), 1);
+}
+
+/// The storage thread tries, and says why it cannot.
+TEST_F(LaneTest, ADatabaseThatIsLockedIsNoDiskThatHangs) {
+  append(1);
+  spool->hand_over(clock.now());
+  for (int i = 0; i < 100; ++i) {
+    exchange.put_back(exchange.take());
+    clock.advance(1s);
+    spool->do_work(clock.now());
+  }
+  EXPECT_EQ(log.count("takes nothing and fails nothing"), 0);
+  // Until it does not come back from one of these attempts.
+  const auto in_work = exchange.take();
+  clock.advance(1min);
+  for (int i = 0; i < 2; ++i) {
+    clock.advance(spool->next_deadline() - clock.now().mono);
+    spool->do_work(clock.now());
+  }
+  EXPECT_EQ(log.count("takes nothing and fails nothing"), 1);
+}
+
+TEST_F(LaneTest, OutcomesThatAreNotOnDiskAreCounted) {
+  for (std::uint64_t i = 1; i <= 4; ++i) confirm(i);
+  turn();
+  const auto first = take();
+  const auto second = take();
+  const auto third = take();
+  const auto fourth = take();
+  EXPECT_EQ(spool->unwritten_outcomes(), 0U);
+  settle(first);
+  EXPECT_EQ(spool->unwritten_outcomes(), 1U) << "nothing of it was handed over";
+  spool->hand_over(clock.now());
+  settle(second);
+  EXPECT_EQ(spool->unwritten_outcomes(), 2U) << "one is being written";
+  twin.fail({.operation = test::StorageOperation::write, .code = 10, .times = 1'000'000});
+  turn();
+  EXPECT_EQ(spool->unwritten_outcomes(), 2U) << "it has failed";
+  // An event that was never stored has what is left stored anew, which is no outcome.
+  put_back({third, fourth, record(9)});
+  ledger.accepted += 1;
+  taken = 2;
+  EXPECT_EQ(spool->unwritten_outcomes(), 2U);
+  twin.clear_faults();
+  clock.advance(Spool::retry_interval);
+  turn();
+  EXPECT_EQ(spool->unwritten_outcomes(), 0U);
+  EXPECT_EQ(waiting(), (Numbers64{3, 4, 9}));
+}
+
 TEST_F(LaneTest, WhatIsBeingWrittenAtTheEndIsCounted) {
   append(1);
   spool->hand_over(clock.now());

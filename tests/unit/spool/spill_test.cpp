@@ -199,6 +199,71 @@ TEST_F(SpillTest, AWrongClockAgesNothing) {
   EXPECT_EQ(ledger().dead_total(), 0U);
 }
 
+TEST_F(SpillTest, AFailureAfterAStopOfWeeksAgesNothing) {
+  start();
+  accept(1, 8);
+  turn();
+  stop();
+  clock.advance(50 * 24h);
+  start();
+  turn();
+  ASSERT_EQ(transport->open.size(), 1U);
+  transport->answer(503);
+  turn();
+  EXPECT_EQ(ledger().dead_total(), 0U);
+  clock.advance(1h);
+  answer_all();
+  EXPECT_EQ(ledger().delivered, 8U);
+  EXPECT_EQ(ledger().dead_total(), 0U);
+}
+
+TEST_F(SpillTest, FailuresOfAMinuteWhileTheClockIsAYearAheadAgeNothing) {
+  config.retry_initial = config.retry_max = 1s;
+  start();
+  accept(1, 8);
+  turn();
+  stop();
+  clock.jump_wall(366 * 24h);
+  start();
+  int failures = 0;
+  for (int second = 0; second < 60; ++second) {
+    turn();
+    if (!transport->open.empty()) {
+      transport->answer(503);
+      ++failures;
+    }
+    clock.advance(1s);
+  }
+  turn();
+  EXPECT_GT(failures, 10);
+  EXPECT_EQ(ledger().dead_total(), 0U);
+  answer_all();
+  EXPECT_EQ(ledger().delivered, 8U);
+}
+
+/// A tenth of `spool_age_max`, from the first attempt of this run.
+TEST_F(SpillTest, WhatIsTooOldIsTriedForATenthOfItsAgeFirst) {
+  config.spool_age_max = 100s;
+  config.retry_initial = config.retry_max = 1s;
+  start();
+  accept(1, 2);
+  turn();
+  stop();
+  clock.advance(1h);
+  start();
+  turn();
+  clock.advance(10s - 1ms);
+  transport->answer(503);
+  turn();
+  EXPECT_EQ(ledger().dead_total(), 0U);
+  clock.advance(1s);
+  turn();
+  ASSERT_EQ(transport->open.size(), 1U);
+  transport->answer(503);
+  turn();
+  EXPECT_EQ(ledger().dead_for(DeadReason::age), 2U);
+}
+
 TEST_F(SpillTest, WhatIsTooOldIsGivenUpWhenTheDestinationHasAnswered) {
   config.spool_age_max = 1min;
   config.retry_initial = config.retry_max = 1s;
@@ -212,7 +277,7 @@ TEST_F(SpillTest, WhatIsTooOldIsGivenUpWhenTheDestinationHasAnswered) {
   transport->fail("connection refused");
   turn();
   EXPECT_EQ(ledger().dead_total(), 0U) << "nobody was there";
-  clock.advance(2s);
+  clock.advance(6s);
   turn();
   ASSERT_EQ(transport->open.size(), 1U);
   transport->answer(503);
@@ -225,6 +290,7 @@ TEST_F(SpillTest, WhatIsTooOldIsGivenUpWhenTheDestinationHasAnswered) {
 
 TEST_F(SpillTest, TheAgeGoesOnOverStopsThatPutBack) {
   config.spool_age_max = 1min;
+  config.retry_initial = config.retry_max = 1s;
   config.batch_events_max = 10;
   start();
   accept(1, 2);
@@ -241,7 +307,12 @@ TEST_F(SpillTest, TheAgeGoesOnOverStopsThatPutBack) {
   turn();
   transport->answer(503);
   turn();
-  EXPECT_EQ(ledger().dead_for(DeadReason::age), 2U) << "they have been there for 80 s";
+  clock.advance(6s);
+  turn();
+  ASSERT_EQ(transport->open.size(), 1U);
+  transport->answer(503);
+  turn();
+  EXPECT_EQ(ledger().dead_for(DeadReason::age), 2U) << "they have been there for 86 s";
   EXPECT_EQ(numbers_of(tables()["audit"].dead), (Numbers64{1, 2}));
   EXPECT_EQ(ledger().queued, 1U) << "it has not";
 }
