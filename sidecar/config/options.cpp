@@ -143,7 +143,8 @@ std::vector<Option> make_options() {
      "The name that the receiver's certificate must have; not set: the host of the url."},
     {dest, "http_version", http,
      choice(&Dest::http_version, {{"1.1", HttpVersion::http1}, {"2", HttpVersion::http2}}),
-     "2 puts requests side by side on one connection; without TLS it is spoken unasked."},
+     "2 puts requests side by side on one connection; without TLS it is spoken unasked. Over TLS "
+     "a url that loses an answer by it is asked over HTTP/1.1 for ten minutes."},
     {dest, "redirects_max", http, count(&Dest::redirects_max, 0, 10),
      "Redirects that are followed; 0: a 3xx is a dead letter."},
     {dest, "proxy", http, text(&Dest::proxy, "none | environment | URL", check_proxy),

@@ -99,7 +99,13 @@ Status read_signing_keys(const DestinationConfig& config, Credentials& credentia
   return Nothing{};
 }
 
-/// "Name: value": the value, and without the word that says what it is, as in "Bearer x".
+void add_pair(const std::string& pair, std::vector<std::string>& secrets) {
+  secrets.push_back(pair);
+  secrets.push_back(pair.substr(pair.find(':') + 1));
+}
+
+/// "Name: value": the value, and without the word that says what it is, as in "Bearer x"; and what
+/// "Basic x" stands for.
 void add_header_secrets(std::string_view line, std::vector<std::string>& secrets) {
   constexpr std::array<std::string_view, 5> schemes = {"bearer", "basic", "token", "apikey",
                                                        "digest"};
@@ -107,7 +113,9 @@ void add_header_secrets(std::string_view line, std::vector<std::string>& secrets
   const std::size_t blank = std::min(value.find(' '), value.size());
   const std::string first = to_lower(value.substr(0, blank));
   const bool has_scheme = std::find(schemes.begin(), schemes.end(), first) != schemes.end();
-  secrets.emplace_back(has_scheme ? trim(value.substr(blank)) : value);
+  const std::string_view secret = has_scheme ? trim(value.substr(blank)) : value;
+  secrets.emplace_back(secret);
+  if (has_scheme && first == "basic") add_pair(base64_decoded(secret), secrets);
 }
 
 SecretMask mask_of(const DestinationConfig& config, const Credentials& credentials) {
@@ -121,9 +129,7 @@ SecretMask mask_of(const DestinationConfig& config, const Credentials& credentia
   }
   for (const std::string* pair :
        {&credentials.user_and_password, &credentials.proxy_user_and_password}) {
-    if (pair->empty()) continue;
-    secrets.push_back(*pair);
-    secrets.push_back(pair->substr(pair->find(':') + 1));
+    if (!pair->empty()) add_pair(*pair, secrets);
   }
   return SecretMask(secrets);
 }

@@ -170,7 +170,7 @@ void CurlRequest::set_url() {
 }
 
 void CurlRequest::set_http_version() {
-  if (settings_.http_version == HttpVersion::http1) {
+  if (settings_.http_version == HttpVersion::http1 || falls_back()) {
     curl_easy_setopt(easy_, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
     return;
   }
@@ -423,6 +423,9 @@ Completion CurlRequest::completion(CURLcode code, Reading reading, const Now& no
   if (reading == Reading::cut) {
     completion.detail = url_.peer() + " answers " + std::to_string(final_status()) +
                         " and has not read the whole request";
+  } else if (refuses_http1()) {
+    completion.detail = url_.peer() + " answers " + std::to_string(final_status()) +
+                        " to HTTP/1.1, and HTTP/2 is tried again";
   } else if (const long status = final_status(); status != 0) {
     completion.result = AttemptResult::answered;
     completion.status = static_cast<int>(status);

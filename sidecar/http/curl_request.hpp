@@ -27,6 +27,7 @@
 #include "sidecar/http/answer.hpp"
 #include "sidecar/http/credentials.hpp"
 #include "sidecar/http/curl_multi.hpp"
+#include "sidecar/http/http2_fallback.hpp"
 #include "sidecar/http/http_settings.hpp"
 #include "sidecar/http/url_set.hpp"
 
@@ -61,6 +62,8 @@ class CurlRequest final : public CurlListener {
 
   /// Before start().
   void take_new_connection() { needs_new_connection_ = true; }
+  /// Where HTTP/2 would be asked for by TLS. Before start().
+  void take_http1() { takes_http1_ = true; }
 
   /// The completion, if the attempt fails at once; the owner is not told of it then.
   std::optional<Completion> start(const Attempt& attempt, const Now& now);
@@ -69,6 +72,9 @@ class CurlRequest final : public CurlListener {
   UrlSet::Ticket ticket() const { return ticket_; }
 
   void done(CURLcode code, const Now& now) override;
+
+  /// Of its version of HTTP. Once it is done.
+  Http2Fallback::Shown shown() const;
 
   /// The outcome is known, and what else the answer holds is not waited for.
   bool has_outcome() const;
@@ -99,6 +105,9 @@ class CurlRequest final : public CurlListener {
   void set_trust(const TrustStore& trust);
   void set_system_trust();
   bool may_have_tls_proxy() const;
+  /// HTTP/1.1 goes in place of HTTP/2.
+  bool falls_back() const;
+  bool refuses_http1() const;
 
   const HttpUrl& configured_url() const { return settings_.urls[ticket_.url].parts; }
   HttpUrl named_url() const;
@@ -156,6 +165,8 @@ class CurlRequest final : public CurlListener {
   bool has_answer_ = false;       ///< something came after the request
   bool is_early_answer_ = false;  ///< it began before all of the request had arrived
   bool needs_new_connection_ = false;
+  bool takes_http1_ = false;
+  bool has_http2_ = false;   ///< its connection has agreed on it, by TLS
   PeerKey opened_peer_ = 0;  ///< the last one that a connection was made to
   int opened_fd_ = -1;
   int open_error_ = 0;  ///< errno of the socket that could not be had

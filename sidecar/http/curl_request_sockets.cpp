@@ -1,6 +1,7 @@
 // How a request comes by its connection, and when it leaves one for another.
 
 #include <cerrno>
+#include <string_view>
 #include <utility>
 
 #include <netinet/in.h>
@@ -9,8 +10,20 @@
 
 #include "sidecar/base/private_address.hpp"
 #include "sidecar/http/curl_request.hpp"
+#include "sidecar/http/tls_session.hpp"
 
 namespace outrider::sidecar {
+namespace {
+
+/// Of the connection that `easy` has just now. libcurl tells the version of an answer alone.
+bool is_http2_session(CURL* easy) {
+  const curl_tlssessioninfo* info = nullptr;
+  curl_easy_getinfo(easy, CURLINFO_TLS_SSL_PTR, &info);
+  return info != nullptr && info->backend == CURLSSLBACKEND_OPENSSL && info->internals != nullptr &&
+         has_agreed_on_http2(static_cast<const ssl_st*>(info->internals));
+}
+
+}  // namespace
 
 void CurlRequest::set_sockets() {
   look_ = {};
@@ -18,6 +31,7 @@ void CurlRequest::set_sockets() {
   opened_fd_ = -1;
   open_error_ = 0;
   has_avoided_ = false;
+  has_http2_ = false;
   has_answer_ = is_early_answer_ = false;
   curl_easy_setopt(easy_, CURLOPT_OPENSOCKETDATA, this);
   curl_easy_setopt(easy_, CURLOPT_OPENSOCKETFUNCTION, &CurlRequest::on_open_socket);
@@ -74,6 +88,7 @@ int CurlRequest::on_sending(void* self, char* peer_ip, char* /*local_ip*/, int /
   auto& request = *static_cast<CurlRequest*>(self);
   const bool may_speak_first = request.url_.is_tls || request.may_have_tls_proxy() ||
                                request.settings_.http_version != HttpVersion::http1;
+  request.has_http2_ = request.url_.is_tls && is_http2_session(request.easy_);
   const int port = request.url_.unix_path.empty() ? local_port : 0;
   request.look_ =
       request.multi_.connections().look({peer_ip, port, request.opened_fd_, may_speak_first});
@@ -162,6 +177,46 @@ void CurlRequest::learn_of_peer(CURLcode code, const Now& now) {
   const bool has_connected = code != CURLE_COULDNT_CONNECT && code != CURLE_COULDNT_RESOLVE_HOST &&
                              code != CURLE_COULDNT_RESOLVE_PROXY;
   if (peer != 0 && has_connected) addresses_.failed(peer, now.mono);
+}
+
+/// Without TLS HTTP/2 is spoken unasked, to receivers that may know nothing else.
+bool CurlRequest::falls_back() const {
+  return takes_http1_ && url_.is_tls && settings_.http_version == HttpVersion::http2;
+}
+
+bool CurlRequest::refuses_http1() const {
+  constexpr long upgrade_required = 426;
+  constexpr long version_not_supported = 505;
+  const long status = final_status();
+  return falls_back() && (status == upgrade_required || status == version_not_supported);
+}
+
+/// What was certainly not read is not lost. libcurl itself sends streams again that were refused,
+/// until it gives up; and after a GOAWAY without an answer its error is CURLE_HTTP2. An answer that
+/// breaks the rules of the session as a whole keeps its status.
+Http2Fallback::Shown CurlRequest::shown() const {
+  using Shown = Http2Fallback::Shown;
+  if (refuses_http1()) return Shown::refused_http1;
+  if (final_status() != 0) return falls_back() ? Shown::answered_over_http1 : Shown::nothing;
+  if (look_.verdict != Connections::Verdict::quiet || !done_code_) return Shown::nothing;
+  const bool is_refused = std::string_view(error_).starts_with("Connection died, tried");
+  const bool was_read = has_http2_ && !is_refused;
+  switch (*done_code_) {
+    case CURLE_HTTP2_STREAM:
+    case CURLE_PARTIAL_FILE:
+      return was_read ? Shown::lost_over_http2 : Shown::nothing;
+    case CURLE_GOT_NOTHING:
+    case CURLE_RECV_ERROR:
+      if (was_read) return Shown::lost_over_http2;
+      [[fallthrough]];
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SEND_ERROR:
+    case CURLE_UNSUPPORTED_PROTOCOL:  // frames, where a status line belongs
+    case CURLE_WEIRD_SERVER_REPLY:
+      return falls_back() && opened_fd_ >= 0 ? Shown::refused_http1 : Shown::nothing;
+    default:
+      return Shown::nothing;
+  }
 }
 
 }  // namespace outrider::sidecar

@@ -9,6 +9,7 @@
 #include "sidecar/http/credentials.hpp"
 #include "sidecar/http/curl_multi.hpp"
 #include "sidecar/http/curl_request.hpp"
+#include "sidecar/http/http2_fallback.hpp"
 #include "sidecar/http/http_settings.hpp"
 #include "sidecar/http/trust.hpp"
 #include "sidecar/http/url_log.hpp"
@@ -29,6 +30,7 @@ class CurlTransport final : public Transport, public CurlRequest::Owner {
         credentials_(std::move(credentials)),
         urls_(settings_.urls.size(), backoff, seed),
         is_misdirected_(settings_.urls.size()),
+        http2_fallback_(settings_.urls.size()),
         url_log_(std::move(url_log)) {}
 
   void start(const Attempt& attempt, const Now& now) override;
@@ -46,6 +48,7 @@ class CurlTransport final : public Transport, public CurlRequest::Owner {
   const std::unique_ptr<CredentialStore> credentials_;
   UrlSet urls_;
   std::vector<bool> is_misdirected_;  ///< by url: the next request takes a new connection
+  Http2Fallback http2_fallback_;
   AddressHealth addresses_;
   UrlLog url_log_;
   std::vector<std::unique_ptr<CurlRequest>> requests_;
@@ -58,6 +61,7 @@ void CurlTransport::start(const Attempt& attempt, const Now& now) {
                                                credentials_->current(now), urls_.take(now));
   if (is_misdirected_[request->ticket().url]) request->take_new_connection();
   is_misdirected_[request->ticket().url] = false;
+  if (http2_fallback_.takes_http1(request->ticket().url, now)) request->take_http1();
   std::optional<Completion> failure = request->start(attempt, now);
   if (!failure) {
     requests_.push_back(std::move(request));
@@ -71,6 +75,7 @@ void CurlTransport::finished(CurlRequest& request, Completion completion, const 
   const std::size_t url = request.ticket().url;
   const std::string peer = settings_.urls[url].parts.peer();
   if (completion.status == misdirected_status) is_misdirected_[url] = true;
+  if (http2_fallback_.learn(url, request.shown(), now)) url_log_.falls_back(peer, completion);
   const Outcome outcome = outcome_of(completion, settings_.status_actions);
   const bool is_well = urls_.settle(request.ticket(), outcome, completion, now);
   if (is_well && urls_.is_healthy(url)) url_log_.healthy(url, peer);

@@ -43,7 +43,8 @@
 // it, and completes at the latest a moment after the head of its answer (curl_request.hpp). A proxy
 // that refuses CONNECT answers in the receiver's place, with its status and its Retry-After. What
 // is answered 421 leaves its connection. A reset stream or a GOAWAY of HTTP/2 before that is
-// `failed`, as a broken connection is. It is `unsendable` if a field has no text for this event.
+// `failed`, as a broken connection is; whether and when HTTP/1.1 takes over then is said in
+// http2_fallback.hpp. It is `unsendable` if a field has no text for this event.
 // What is tried again (outcome.hpp) counts against the url's health; if another url is healthy,
 // has_alternative says so, and Retry-After is for the one url. At most 1 KiB of the answer's body
 // is kept, or the whole of it if the attempt wants it, all secrets hidden (secret_mask.hpp); a

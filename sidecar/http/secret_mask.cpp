@@ -10,6 +10,8 @@ namespace outrider::sidecar {
 namespace {
 
 constexpr std::string_view hidden = "***";
+constexpr std::string_view base64_digits =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 /// The longest way to write one byte: &quot; and \u0022.
 constexpr std::size_t bytes_per_byte_max = 6;
 
@@ -116,8 +118,6 @@ std::size_t match(std::string_view text, std::string_view secret) {
 }
 
 std::string base64_of(std::string_view bytes) {
-  constexpr std::string_view digits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string text;
   for (; !bytes.empty(); bytes.remove_prefix(std::min<std::size_t>(3, bytes.size()))) {
     std::uint32_t group = 0;
@@ -126,27 +126,62 @@ std::string base64_of(std::string_view bytes) {
     }
     for (std::size_t i = 0; i < 4; ++i) {
       const std::size_t digit = group >> (18 - 6 * i) & 0x3fU;
-      text += i <= bytes.size() ? digits[digit] : '=';
+      text += i <= bytes.size() ? base64_digits[digit] : '=';
     }
   }
   return text;
 }
 
+/// What a percent-encoded text stands for. What is no code stays.
+std::string percent_decoded(std::string_view text, bool plus_is_blank) {
+  std::string decoded;
+  while (!text.empty()) {
+    const bool may_decode = text[0] == '%' || (text[0] == '+' && plus_is_blank);
+    Unit unit = may_decode ? escaped_unit(text) : Unit{};
+    if (unit.size == 0) unit = unit_of(text[0], 1);
+    decoded += unit.view();
+    text.remove_prefix(unit.text_bytes);
+  }
+  return decoded;
+}
+
 }  // namespace
+
+std::string base64_decoded(std::string_view text) {
+  std::string bytes;
+  std::uint32_t group = 0;
+  unsigned bits = 0;
+  for (const char c : text.substr(0, text.find('='))) {
+    const std::size_t digit = base64_digits.find(c);
+    if (digit == std::string_view::npos) return {};
+    group = group << 6U | static_cast<std::uint32_t>(digit);
+    bits += 6;
+    if (bits < 8) continue;
+    bits -= 8;
+    bytes += static_cast<char>(group >> bits & 0xffU);
+  }
+  return bytes;
+}
 
 SecretMask::SecretMask(const std::vector<std::string>& secrets) {
   for (const std::string& secret : secrets) {
-    if (secret.size() < secret_bytes_min) continue;
-    secrets_.push_back(secret);
-    secrets_.push_back(base64_of(secret));
-    // Some leave the padding out.
-    secrets_.push_back(secrets_.back().substr(0, secrets_.back().find('=')));
+    add(secret);
+    add(percent_decoded(secret, false));
+    add(percent_decoded(secret, true));
   }
   std::sort(secrets_.begin(), secrets_.end(), [](const auto& one, const auto& other) {
     return one.size() != other.size() ? one.size() > other.size() : one < other;
   });
   secrets_.erase(std::unique(secrets_.begin(), secrets_.end()), secrets_.end());
   if (!secrets_.empty()) context_bytes_ = secrets_.front().size() * bytes_per_byte_max;
+}
+
+void SecretMask::add(const std::string& secret) {
+  if (secret.size() < secret_bytes_min) return;
+  secrets_.push_back(secret);
+  secrets_.push_back(base64_of(secret));
+  // Some leave the padding out.
+  secrets_.push_back(secrets_.back().substr(0, secrets_.back().find('=')));
 }
 
 std::size_t SecretMask::secret_at(std::string_view text) const {

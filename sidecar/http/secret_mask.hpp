@@ -2,7 +2,9 @@
 //
 // Some receivers show in their answers what they were sent. A secret is found however they write
 // it: as it is, percent-encoded (%2B, + for a blank), escaped as in JSON (\", \/, \u00e9) or as in
-// HTML (&amp;, &#39;), or in base64; and also where the text ends in the middle of it.
+// HTML (&amp;, &#39;), or in base64; and also where the text ends in the middle of it. One that is
+// itself percent-encoded, as in a url, is found decoded as well, with each + as it is or as a
+// blank.
 //
 // Used by Credentials and CurlRequest. Thread: immutable. Owns: copies of the secrets.
 // Limits: secrets of fewer than secret_bytes_min bytes are not hidden, they would hide half of any
@@ -14,6 +16,9 @@
 #include <vector>
 
 namespace outrider::sidecar {
+
+/// Empty if it is none. Its padding may be missing.
+std::string base64_decoded(std::string_view text);
 
 class SecretMask {
  public:
@@ -30,6 +35,7 @@ class SecretMask {
   std::size_t context_bytes() const { return context_bytes_; }
 
  private:
+  void add(const std::string& secret);
   std::size_t secret_at(std::string_view text) const;
 
   std::vector<std::string> secrets_;  ///< the longest first

@@ -28,4 +28,11 @@ void UrlLog::healthy(std::size_t url, const std::string& peer) {
   log_.info("url recovered", {{"destination", destination_}, {"peer", peer}});
 }
 
+void UrlLog::falls_back(const std::string& peer, const Completion& completion) {
+  log_.warn("an answer over HTTP/2 broke off before its status; HTTP/1.1 is used for a while",
+            {{"destination", destination_},
+             {"peer", peer},
+             {"detail", printable(completion.detail, detail_bytes_max)}});
+}
+
 }  // namespace outrider::sidecar

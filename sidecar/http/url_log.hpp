@@ -1,8 +1,10 @@
-// UrlLog: what the log is told of the urls of one destination that has several: that one is ill,
-// and that it is well again. While another is well, nobody else says so.
+// UrlLog: what the log is told of the urls of one destination. Where it has several: that one is
+// ill, and that it is well again; while another is well, nobody else says so. Of each: that it is
+// asked over HTTP/1.1 for a while, in place of HTTP/2.
 //
 // Used by CurlTransport. Thread: the sidecar's one thread. Borrows: the log.
-// Limits: one line an illness, and one illness in ten seconds; details are cut.
+// Limits: one line an illness, and one illness in ten seconds; details are cut. How often a url
+// falls back is bounded in http2_fallback.hpp.
 #pragma once
 
 #include <string>
@@ -25,6 +27,8 @@ class UrlLog {
               const Now& now);
   /// The url is healthy.
   void healthy(std::size_t url, const std::string& peer);
+  /// The answer to a request was lost over HTTP/2.
+  void falls_back(const std::string& peer, const Completion& completion);
 
  private:
   std::string destination_;

@@ -6,7 +6,7 @@
 namespace outrider::test {
 namespace {
 
-enum class FrameType : char { reset_stream = 3, settings = 4, goaway = 7 };
+enum class FrameType : char { headers = 1, reset_stream = 3, settings = 4, goaway = 7 };
 enum class ErrorCode : char { none = 0, internal = 2, refused_stream = 7 };
 
 std::string frame(FrameType type, char stream, const std::string& payload) {
@@ -35,7 +35,8 @@ class Http2Fault : public FaultTest {
 
   /// HTTP/2 with that fault, and then HTTP/1.1 without. Only the latter counts as received.
   void expect_delivered_after(const std::string& fault, const std::string& text) {
-    TlsOptions tls{.certificate = make_certificate(dir_.path()), .chooses_http2 = true};
+    TlsOptions tls{
+        .certificate = make_certificate(dir_.path()), .chooses_http2 = true, .refuses_http1 = true};
     FaultReceiver receiver({.tls = tls});
     receiver.script_requests({}, greet_and_send(text));
     start(over_http2(receiver.url(), tls.certificate.cert_file));
@@ -44,7 +45,7 @@ class Http2Fault : public FaultTest {
       return arrival.head.starts_with("PRI * HTTP/2.0") && arrival.fate != Fate::open;
     };
     EXPECT_TRUE(eventually([&] { return std::ranges::any_of(receiver.arrivals(), speaks_http2); }));
-    tls.chooses_http2 = false;
+    tls.chooses_http2 = tls.refuses_http1 = false;
     receiver.use_tls(tls);
     receiver.end_connections();
     receiver.script_requests({});
@@ -72,6 +73,32 @@ TEST_F(Http2Fault, RefusedStream) {
 TEST_F(Http2Fault, StreamResetByAnError) {
   expect_delivered_after("HTTP/2: stream reset, internal error",
                          frame(FrameType::reset_stream, 1, number(char(ErrorCode::internal))));
+}
+
+/// libcurl loses such a status. Here it is lost each time, and HTTP/1.1 alone has what comes whole.
+TEST_F(Http2Fault, AStatusAndAResetInOneWrite) {
+  const TlsOptions tls{.certificate = make_certificate(dir_.path()), .chooses_http2 = true};
+  FaultReceiver receiver({.tls = tls});
+  const auto is_http2 = [](const Arrival& arrival) {
+    return arrival.head.starts_with("PRI * HTTP/2.0");
+  };
+  std::string status_200 = frame(FrameType::headers, 1, "\x88");
+  status_200[4] = 4;  // the flag that all headers are there
+  const std::string answers =
+      status_200 + frame(FrameType::reset_stream, 1, number(char(ErrorCode::internal)));
+  receiver.script_requests({}, {choose([&](const Arrival& arrival) {
+                             return is_http2(arrival) ? greet_and_send(answers) : answer();
+                           })});
+  start(over_http2(receiver.url(), tls.certificate.cert_file));
+  emit();
+  wait_until_taken(receiver);
+  EXPECT_EQ(sidecar_->stop(), 0) << sidecar_->err();
+  const Tally tally = tally_of(receiver);
+  EXPECT_EQ(tally.ledger.delivered, 20U);
+  EXPECT_EQ(tally.received, 20U);
+  EXPECT_EQ(tally.distinct, 20U);
+  EXPECT_TRUE(std::ranges::any_of(receiver.arrivals(), is_http2));
+  write_table_line("HTTP/2: a status and a reset in one write, each time", "delivered", tally);
 }
 
 /// nghttpd cannot hand requests on: it tells of their headers, one event a request.

@@ -49,6 +49,7 @@ WRAPPED_BY = {
         "sidecar/config/pem.cpp",
         "sidecar/config/signing_secret.cpp",
         "sidecar/http/signer.cpp",
+        "sidecar/http/tls_session.cpp",
         "sidecar/http/trust.cpp",
         "sidecar/cli/certificate.cpp",
         "sidecar/cli/version_command.cpp",

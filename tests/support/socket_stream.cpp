@@ -14,13 +14,14 @@ namespace {
 constexpr std::size_t read_bytes_max = 64UL * 1024;
 
 int choose_http2(SSL* /*ssl*/, const unsigned char** chosen, unsigned char* chosen_bytes,
-                 const unsigned char* offered, unsigned int offered_bytes, void* /*unused*/) {
+                 const unsigned char* offered, unsigned int offered_bytes, void* refuses_http1) {
   static constexpr unsigned char http2[] = {2, 'h', '2'};  // OpenSSL keeps a pointer into it
   unsigned char* found = nullptr;
   const int result =
       SSL_select_next_proto(&found, chosen_bytes, http2, sizeof http2, offered, offered_bytes);
   *chosen = found;
-  return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+  if (result == OPENSSL_NPN_NEGOTIATED) return SSL_TLSEXT_ERR_OK;
+  return refuses_http1 != nullptr ? SSL_TLSEXT_ERR_ALERT_FATAL : SSL_TLSEXT_ERR_NOACK;
 }
 
 }  // namespace
@@ -33,7 +34,10 @@ TlsContext make_tls_context(const TlsOptions& options) {
     SSL_CTX_set_min_proto_version(context.get(), TLS1_VERSION);
     SSL_CTX_set_max_proto_version(context.get(), options.version_max);
   }
-  if (options.chooses_http2) SSL_CTX_set_alpn_select_cb(context.get(), choose_http2, nullptr);
+  if (options.chooses_http2) {
+    SSL_CTX_set_alpn_select_cb(context.get(), choose_http2,
+                               options.refuses_http1 ? context.get() : nullptr);
+  }
   SSL_CTX_set_mode(context.get(),
                    SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   const Certificate& files = options.certificate;

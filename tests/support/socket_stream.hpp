@@ -19,6 +19,7 @@ struct TlsOptions {
   Certificate certificate;
   int version_max = 0;           ///< as OpenSSL numbers it, 0x0302 for TLS 1.1; 0: the newest
   bool chooses_http2 = false;    ///< by ALPN, for scripts that speak it
+  bool refuses_http1 = false;    ///< who chooses HTTP/2 speaks nothing else
   std::string client_ca_file{};  ///< who may call: whom one of these has signed; empty: anybody
 };
 

@@ -508,5 +508,27 @@ TEST_F(HttpOptionsTest, ASecretThatTheAnswerRepeatsIsHidden) {
   EXPECT_EQ(send(config).detail, "no: Basic *** ***");
 }
 
+TEST_F(HttpOptionsTest, ASecretOfTheUrlIsHiddenAsTheReceiverReadsIt) {
+  HttpsServer& server = serve([](const ReceivedRequest&) {
+    return ServerAnswer{400, "no: SECRET/ab cd, SECRET%2Fab+cd, SECRET%2fab%20cd", {}};
+  });
+  DestinationConfig config = to(server.url() + "?key=SECRET%2Fab+cd");
+  EXPECT_EQ(send(config).detail, "no: ***, ***, ***");
+}
+
+TEST_F(HttpOptionsTest, APairThatAHeaderHoldsIsHiddenAsTheReceiverReadsIt) {
+  HttpsServer& server = serve([](const ReceivedRequest& request) {
+    return ServerAnswer{400, request.header("Authorization") + " me:p4ss-s3cret p4ss-s3cret", {}};
+  });
+  DestinationConfig config = to(server.url());
+  config.headers = {"Authorization: Basic bWU6cDRzcy1zM2NyZXQ="};
+  EXPECT_EQ(send(config).detail, "Basic *** *** ***");
+  config.headers.clear();
+  config.secret_headers = {"Authorization: " + write("pair", "basic bWU6cDRzcy1zM2NyZXQ")};
+  EXPECT_EQ(send(config).detail, "basic *** *** ***");
+  config.secret_headers = {"Authorization: " + write("pair", "Basic no/base64!")};
+  EXPECT_EQ(send(config).detail, "Basic *** me:p4ss-s3cret p4ss-s3cret");
+}
+
 }  // namespace
 }  // namespace outrider::sidecar

@@ -24,6 +24,36 @@ TEST(SecretMask, HidesASecretHoweverItIsWritten) {
   EXPECT_EQ(mask.hide("a+b/\"c&'d", 3), "***") << "the text ends in it";
 }
 
+/// A url holds it encoded, and a receiver may show the value that it read.
+TEST(SecretMask, HidesWhatASecretStandsFor) {
+  const SecretMask mask({"SECRET%2Fa+b%c3%a9"});
+  for (const char* written : {
+           "SECRET%2Fa+b%c3%a9",
+           "SECRET%252Fa+b%25c3%25a9",
+           "SECRET/a b\xc3\xa9",
+           "SECRET/a+b\xc3\xa9",
+           "SECRET%2fa%2Bb%C3%A9",
+           "SECRET%2Fa%20b%C3%A9",
+           "SECRET\\/a b\\u00e9",
+           "SECRET&#x2F;a b&#xe9;",
+           "U0VDUkVUL2EgYsOp",
+           "U0VDUkVUL2ErYsOp",
+       }) {
+    EXPECT_EQ(mask.hide("<" + std::string(written) + ">", all), "<***>") << written;
+  }
+  EXPECT_EQ(mask.hide("SECRET/a", all), "***") << "the text ends in it";
+  EXPECT_EQ(SecretMask({"%41bc"}).hide("Abc", all), "Abc") << "too short to tell";
+  EXPECT_EQ(SecretMask({"1%zz%4"}).hide("1%zz%4 1zz", all), "*** 1zz");
+}
+
+TEST(SecretMask, DecodesBase64) {
+  EXPECT_EQ(base64_decoded("bWU6cDRzcw=="), "me:p4ss");
+  EXPECT_EQ(base64_decoded("bWU6cDRzcw"), "me:p4ss");
+  EXPECT_EQ(base64_decoded("/+9A"), "\xff\xef@");
+  EXPECT_EQ(base64_decoded("bWU6!DRzcw=="), "");
+  EXPECT_EQ(base64_decoded(""), "");
+}
+
 TEST(SecretMask, LooksBeforeItCuts) {
   const SecretMask mask({"s3cret-of-some-length"});
   for (std::size_t cut = 1; cut < 40; ++cut) {

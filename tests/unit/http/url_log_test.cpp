@@ -58,5 +58,16 @@ TEST_F(UrlLogTest, HasNothingToSayOfASingleUrl) {
   EXPECT_TRUE(log_.lines.empty());
 }
 
+TEST_F(UrlLogTest, TellsThatASingleUrlFallsBack) {
+  Completion completion;
+  completion.detail = "stream 1\n";
+  UrlLog single("web", 1, log_);
+  single.falls_back("h0", completion);
+  EXPECT_THAT(
+      log_.lines,
+      ElementsAre("warn an answer over HTTP/2 broke off before its status; HTTP/1.1 is used "
+                  "for a while destination=web peer=h0 detail=stream 1\\x0a"));
+}
+
 }  // namespace
 }  // namespace outrider::sidecar
