@@ -342,16 +342,22 @@ std::uint64_t StoreKeeper::log_bytes_more() {
   return log && log->bytes > always ? log->bytes - always : 0;
 }
 
+/// What is in the log makes the database as much longer when it leaves it, at worst.
+std::uint64_t StoreKeeper::pending_bytes() const {
+  return store_ ? static_cast<std::uint64_t>(store_->database().wal_pages()) * Store::page_bytes
+                : 0;
+}
+
 void StoreKeeper::look_for_room() {
   if (!has_reserve_) regain_reserve();
   const std::uint64_t free = disk_->free_bytes(settings_.path);
-  const bool has_disk = free >= settings_.free_bytes_min;
-  const std::uint64_t kept_free = settings_.free_bytes_min + reserve_bytes_min;
-  room_ = has_reserve_ && has_disk ? UINT64_MAX : free - std::min(free, kept_free);
+  const std::uint64_t kept_free =
+      settings_.free_bytes_min + pending_bytes() + (has_reserve_ ? 0 : reserve_bytes_min);
+  room_ = free - std::min(free, kept_free);
   used_ = 0;
   if (!store_) return;
   try {
-    if (has_reserve_ && !has_disk) room_ = store_->unused_bytes();
+    if (has_reserve_) room_ = std::max(room_, store_->unused_bytes());
     used_ = store_->used_bytes() + log_bytes_more();
   } catch (const std::exception&) {
     // The transaction will say it.

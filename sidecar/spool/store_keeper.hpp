@@ -130,6 +130,7 @@ class StoreKeeper {
   void take_reserve();
   void regain_reserve();
   bool give_back_reserve();
+  std::uint64_t pending_bytes() const;
   void look_for_room();
   void say_room(std::optional<StorageTrouble> lack, const Now& now);
   bool is_recovery_to_be_said() const { return trouble_said_at_ && !is_in_trouble_; }

@@ -56,7 +56,7 @@ TEST_F(StorageFailureTest, AFullDiskRefusesWhatIsNewAndLetsGoWhatIsSettled) {
 }
 
 TEST_F(StorageFailureTest, ADiskOfAGivenSizeFillsUpAndRecovers) {
-  twin.set_bytes_max(UINT64_MAX - twin.free_bytes() + 200'000);
+  twin.set_bytes_max(UINT64_MAX - twin.free_bytes() + 2'000'000);
   std::uint64_t sequence = 0;
   std::vector<Block> stored;
   for (;;) {
@@ -73,6 +73,7 @@ TEST_F(StorageFailureTest, ADiskOfAGivenSizeFillsUpAndRecovers) {
   }
   EXPECT_TRUE(waiting().empty());
   twin.set_bytes_max(UINT64_MAX);
+  clock.advance(2s);
   EXPECT_FALSE(ask(frame(sequence, sequence))->intake_trouble);
 }
 
