@@ -94,11 +94,16 @@ class SystemDisk final : public Disk {
     // A small one is better than none.
     const bool is_kept = is_taken || (has_some && ::ftruncate(fd, before.st_size) == 0);
     ::close(fd);
-    if (!is_kept) give_back_reserve(path);
+    if (!is_kept) ::unlink(reserve_path(path).c_str());
     return is_taken;
   }
 
-  void give_back_reserve(const std::string& path) override { ::unlink(reserve_path(path).c_str()); }
+  bool give_back_reserve(const std::string& path, std::uint64_t bytes) override {
+    const std::string name = reserve_path(path);
+    const auto there = look_at(name);
+    if (!there || there->bytes <= bytes) return ::unlink(name.c_str()) == 0;
+    return ::truncate(name.c_str(), static_cast<off_t>(there->bytes - bytes)) == 0;
+  }
 
   bool exists(const std::string& path) override { return ::access(path.c_str(), F_OK) == 0; }
 

@@ -37,9 +37,11 @@ class Disk {
   /// Bytes that this process may still write to the folder of `path`.
   virtual std::uint64_t free_bytes(const std::string& path) = 0;
 
-  /// Takes or gives back so much of the disk, so that deleting can go on when it is full.
+  /// Makes the reserve at least so long, so that deleting can go on when the disk is full. False:
+  /// there is no room; what there is of it stays.
   virtual bool take_reserve(const std::string& path, std::uint64_t bytes) = 0;
-  virtual void give_back_reserve(const std::string& path) = 0;
+  /// Gives so much of it back, or what there is. False: nothing is left of it.
+  virtual bool give_back_reserve(const std::string& path, std::uint64_t bytes) = 0;
 
   virtual bool exists(const std::string& path) = 0;
   /// Nothing: there is no such file.

@@ -153,7 +153,10 @@ std::optional<StorageTrouble> StorageAgent::attempt(const Question& question,
     } catch (const std::exception& error) {
       answer = {};
       if (!is_mended && mend(error, now)) continue;
-      note_trouble(error, now);
+      // A stop puts back what was there before.
+      const bool takes_in = scope.takes_in && question.front.empty();
+      // With a step of the reserve it may go at once; there are only so many.
+      if (note_trouble(error, takes_in || (scope.releases && writer_.has_due(now)), now)) continue;
       return trouble_of(error);
     }
   }
@@ -163,7 +166,7 @@ ReadAnswer StorageAgent::read(const ReadRequest& request, const Now& now) {
   try {
     return writer_.read(request, now);
   } catch (const std::exception& error) {
-    if (!mend(error, now)) note_trouble(error, now);
+    if (!mend(error, now)) note_trouble(error, false, now);
     return failed_read();
   }
 }
@@ -174,10 +177,12 @@ bool StorageAgent::mend(const std::exception& error, const Now& now) {
   return trouble_of(error) == StorageTrouble::damaged && keeper_.mend(error.what(), now);
 }
 
-void StorageAgent::note_trouble(const std::exception& error, const Now& now) {
-  keeper_.note_trouble(error, now);
+/// True: room was made.
+bool StorageAgent::note_trouble(const std::exception& error, bool needs_more, const Now& now) {
+  const bool is_room_made = keeper_.note_trouble(error, needs_more, now);
   writer_.look_anew();
   retry_at_ = now.mono + trouble_retry_interval;
+  return is_room_made;
 }
 
 }  // namespace outrider::sidecar

@@ -53,7 +53,7 @@ class StorageAgent final : public Agent {
                                         Reply& answer, const Now& now);
   ReadAnswer read(const ReadRequest& request, const Now& now);
   bool mend(const std::exception& error, const Now& now);
-  void note_trouble(const std::exception& error, const Now& now);
+  bool note_trouble(const std::exception& error, bool needs_more, const Now& now);
   bool may_release(const Now& now) const;
   void look_ahead(const Now& now);
 

@@ -151,6 +151,8 @@ class Store {
   /// Gives pages back to the file system, some at a time, while more than half are not needed.
   /// True: there are more. Not inside of a transaction.
   bool give_back_pages();
+  /// Some of them, however many there are.
+  void vacuum();
   /// In pages of the database that nothing uses.
   std::uint64_t unused_bytes();
   /// In all others, without the dead letters, which have limits of their own.

@@ -39,8 +39,12 @@ bool Store::give_back_pages() {
     return unused > unused_pages_min && unused > database_.number("PRAGMA page_count") / 2;
   };
   if (!has_many()) return false;
-  database_.execute("PRAGMA incremental_vacuum(" + std::to_string(vacuum_pages) + ")");
+  vacuum();
   return has_many();
+}
+
+void Store::vacuum() {
+  database_.execute("PRAGMA incremental_vacuum(" + std::to_string(vacuum_pages) + ")");
 }
 
 std::uint64_t Store::unused_bytes() {

@@ -43,7 +43,7 @@ StorageTrouble trouble_of(const std::exception& error) {
 StoreKeeper::~StoreKeeper() {
   // With the last connection goes the log, and its room.
   store_.reset();
-  if (!was_open_ || has_reserve_) return;
+  if (!was_open_) return;
   for (const std::uint64_t bytes : {reserve_bytes(), reserve_bytes_min}) {
     if (disk_->take_reserve(settings_.path, bytes)) return;
   }
@@ -200,23 +200,23 @@ std::optional<LaneIndex> StoreKeeper::lane_of(DestinationId destination) const {
 
 // Trouble -----------------------------------------------------------------------------------------
 
-void StoreKeeper::note_trouble(const std::exception& error, const Now& now) {
+bool StoreKeeper::note_trouble(const std::exception& error, bool needs_more, const Now& now) {
   if (store_) store_->roll_back();
   is_in_trouble_ = true;
   const StorageTrouble trouble = trouble_of(error);
   const auto* known = dynamic_cast<const SqliteError*>(&error);
   is_log_in_doubt_ = is_log_in_doubt_ || (known != nullptr && known->may_leave_gap());
-  // Room for what makes room.
-  if (trouble == StorageTrouble::full && give_back_reserve()) {
-    next_house_keeping_ = now.mono + house_keeping_interval;
-  }
-  if (now.mono < next_trouble_line_) return;
+  // Room for what makes room, and for nothing else.
+  const bool is_room_made = trouble == StorageTrouble::full && !needs_more && give_back_reserve();
+  if (is_room_made) next_house_keeping_ = now.mono + house_keeping_interval;
+  if (now.mono < next_trouble_line_) return is_room_made;
   next_trouble_line_ = now.mono + trouble_line_interval;
   trouble_said_at_ = now.mono;
   log_.error(trouble == StorageTrouble::full
                  ? "the spool's disk is full; nothing new is stored until there is room"
                  : "the spool cannot be written; it is tried again",
              {{"path", settings_.path}, {"because", error.what()}});
+  return is_room_made;
 }
 
 void StoreKeeper::note_recovery(const Now& now) {
@@ -298,18 +298,42 @@ std::uint64_t StoreKeeper::reserve_bytes() const {
   return std::max(settings_.log_bytes, reserve_bytes_min);
 }
 
+/// Not what was just given back.
 void StoreKeeper::take_reserve() {
-  const bool is_possible = disk_->exists(reserve_path(settings_.path)) ||
-                           disk_->free_bytes(settings_.path) >= reserve_bytes() + room_slack;
-  has_reserve_ = is_possible && disk_->take_reserve(settings_.path, reserve_bytes());
+  const auto bytes_of = [this](const std::string& path) {
+    const auto file = disk_->look_at(path);
+    return file ? file->bytes : 0;
+  };
+  std::uint64_t there = bytes_of(reserve_path(settings_.path));
+  const std::uint64_t missing = reserve_bytes() - std::min(there, reserve_bytes());
+  const std::uint64_t free = disk_->free_bytes(settings_.path);
+  if (missing > 0 && free >= missing + reserve_step_bytes + room_slack &&
+      disk_->take_reserve(settings_.path, reserve_bytes())) {
+    there = reserve_bytes();
+  }
+  // What of it the log has taken is where it belongs.
+  has_reserve_ = there + bytes_of(wal_path(settings_.path)) >= reserve_bytes();
 }
 
-/// False: there is none.
+/// Also from what the database itself does not use.
+void StoreKeeper::regain_reserve() {
+  take_reserve();
+  if (has_reserve_ || !store_) return;
+  try {
+    if (store_->unused_bytes() < 2 * reserve_bytes()) return;
+    store_->vacuum();
+    store_->database().checkpoint();
+  } catch (const std::exception&) {
+    // There is not even room for that.
+    store_->roll_back();
+  }
+  take_reserve();
+}
+
+/// False: nothing is left of it.
 bool StoreKeeper::give_back_reserve() {
   has_reserve_ = false;
-  if (!disk_->exists(reserve_path(settings_.path))) return false;
-  disk_->give_back_reserve(settings_.path);
-  return true;
+  return disk_->give_back_reserve(settings_.path, reserve_step_bytes);
 }
 
 std::uint64_t StoreKeeper::log_bytes_more() {
@@ -318,13 +342,22 @@ std::uint64_t StoreKeeper::log_bytes_more() {
   return log && log->bytes > always ? log->bytes - always : 0;
 }
 
+/// What is in the log makes the database as much longer when it leaves it, at worst.
+std::uint64_t StoreKeeper::pending_bytes() const {
+  return store_ ? static_cast<std::uint64_t>(store_->database().wal_pages()) * Store::page_bytes
+                : 0;
+}
+
 void StoreKeeper::look_for_room() {
-  const bool has_disk = disk_->free_bytes(settings_.path) >= settings_.free_bytes_min;
-  room_ = has_disk ? UINT64_MAX : 0;
+  if (!has_reserve_) regain_reserve();
+  const std::uint64_t free = disk_->free_bytes(settings_.path);
+  const std::uint64_t kept_free =
+      settings_.free_bytes_min + pending_bytes() + (has_reserve_ ? 0 : reserve_bytes_min);
+  room_ = free - std::min(free, kept_free);
   used_ = 0;
   if (!store_) return;
   try {
-    if (!has_disk) room_ = store_->unused_bytes();
+    if (has_reserve_) room_ = std::max(room_, store_->unused_bytes());
     used_ = store_->used_bytes() + log_bytes_more();
   } catch (const std::exception&) {
     // The transaction will say it.
@@ -385,7 +418,7 @@ void StoreKeeper::keep_house(const Now& now) {
     if (store_->give_back_pages()) next_house_keeping_ = now.mono + give_back_interval;
     if (!has_reserve_) take_reserve();
   } catch (const std::exception& error) {
-    note_trouble(error, now);
+    note_trouble(error, false, now);
     // What fails at once is not tried again at once.
     next_house_keeping_ = std::max(next_house_keeping_, now.mono + log_look_interval);
     next_log_look_ = std::max(next_log_look_, now.mono + log_look_interval);

@@ -13,8 +13,10 @@
 //     again when it has.
 //   - Room is what the disk has beyond free_bytes_min, or what the database itself does not use:
 //     a spool that was drained takes in again, however full the disk is.
-//   - The reserve lies on the disk, as large as the log may become, or was given back for what
-//     makes room: a spool on a full disk opens, and lets go what is settled.
+//   - The reserve lies on the disk, with the log as large as that may become: a spool on a full
+//   disk
+//     opens, and lets go what is settled. It is given back in steps, and never for what is new;
+//     while it is not whole, nothing new comes in but where there is room for both.
 //   - Ids that were given out in this run are not given out again, whatever was lost.
 //   - What is told of the disk (state) is what the first opening read; after each later one the
 //     lanes ask for their own anew (take_is_store_new).
@@ -60,6 +62,8 @@ StorageTrouble trouble_of(const std::exception& error);
 class StoreKeeper {
  public:
   static constexpr std::uint64_t reserve_bytes_min = 4U << 20U;
+  /// So much of it is given back at a time: what is free may be somebody else's the next moment.
+  static constexpr std::uint64_t reserve_step_bytes = 1U << 20U;
   static constexpr int wal_pages_max = 4096;
   /// The same while there is no reserve: it must not become larger than what is left.
   static constexpr int wal_pages_max_without_reserve = 256;
@@ -99,8 +103,9 @@ class StoreKeeper {
   /// After what may be damage. Outside of a transaction. Without room it is left as it is.
   void count_anew();
 
-  /// Undoes what is open of a transaction, and sees to what may help the next one.
-  void note_trouble(const std::exception& error, const Now& now);
+  /// Undoes what is open of a transaction, and sees to what may help the next one. `needs_more`:
+  /// of room than it gives. True: room was made.
+  bool note_trouble(const std::exception& error, bool needs_more, const Now& now);
   /// Another store was opened since this was last asked.
   bool take_is_store_new() { return std::exchange(is_store_new_, false); }
   /// Something new was stored.
@@ -123,7 +128,9 @@ class StoreKeeper {
   void stretch_log();
   std::uint64_t reserve_bytes() const;
   void take_reserve();
+  void regain_reserve();
   bool give_back_reserve();
+  std::uint64_t pending_bytes() const;
   void look_for_room();
   void say_room(std::optional<StorageTrouble> lack, const Now& now);
   bool is_recovery_to_be_said() const { return trouble_said_at_ && !is_in_trouble_; }
@@ -151,7 +158,7 @@ class StoreKeeper {
   std::uint64_t used_ = 0;  ///< then
   std::optional<StorageTrouble> lack_said_;
   MonoTime next_room_line_{};
-  bool has_reserve_ = false;
+  bool has_reserve_ = false;  ///< all of it, or in the log
   bool is_log_long_ = false;  ///< longer than it need be
   FileMark file_;             ///< the database that is open
   std::optional<FileMark> log_file_;

@@ -14,14 +14,23 @@ sidecar::Status TwinDisk::prepare(const std::string& path) {
 bool TwinDisk::take_reserve(const std::string& path, std::uint64_t bytes) {
   const std::string reserve = sidecar::reserve_path(path);
   if (twin_.is_down()) return false;
-  if (twin_.exists(reserve)) return true;
-  if (twin_.free_bytes() < bytes) return false;
+  const std::uint64_t there = twin_.exists(reserve) ? twin_.file_bytes(reserve) : 0;
+  if (there >= bytes) return true;
+  if (twin_.free_bytes() < bytes - there) return false;
   twin_.put(reserve, std::string(bytes, '\0'));
   return true;
 }
 
-void TwinDisk::give_back_reserve(const std::string& path) {
-  twin_.remove(sidecar::reserve_path(path));
+bool TwinDisk::give_back_reserve(const std::string& path, std::uint64_t bytes) {
+  const std::string reserve = sidecar::reserve_path(path);
+  if (twin_.is_down() || !twin_.exists(reserve)) return false;
+  const std::uint64_t there = twin_.file_bytes(reserve);
+  if (there <= bytes) {
+    twin_.remove(reserve);
+  } else {
+    twin_.put(reserve, std::string(there - bytes, '\0'));
+  }
+  return true;
 }
 
 std::optional<sidecar::FileMark> TwinDisk::look_at(const std::string& path) {

@@ -22,7 +22,7 @@ class TwinDisk final : public sidecar::Disk {
   sidecar::Status lock(const std::string&) override { return sidecar::Nothing{}; }
   std::uint64_t free_bytes(const std::string&) override { return twin_.free_bytes(); }
   bool take_reserve(const std::string& path, std::uint64_t bytes) override;
-  void give_back_reserve(const std::string& path) override;
+  bool give_back_reserve(const std::string& path, std::uint64_t bytes) override;
   bool exists(const std::string& path) override { return twin_.exists(path); }
   std::optional<sidecar::FileMark> look_at(const std::string& path) override;
   sidecar::Status write_again(const std::string& path) override;

@@ -30,6 +30,11 @@ inline Bytes stored_record(std::uint64_t number, std::size_t more_bytes = 0) {
   return stored;
 }
 
+/// Of the reserve that is there.
+inline std::uint64_t reserve_bytes(test::StorageTwin& twin, const std::string& path) {
+  return twin.exists(reserve_path(path)) ? twin.file_bytes(reserve_path(path)) : 0;
+}
+
 inline DeadLetter dead_letter(const Now& now) {
   return {0, DeadReason::refused, 400, 1, 1, now.wall_ns(), "", stored_record(5)};
 }
