@@ -48,7 +48,7 @@ class NginxHttp2Test : public test::CurlFixture {
     return is_ready;
   }
 
-  void start_keyed(AttemptId id, const std::string& body) {
+  void start_keyed(AttemptId id, std::string_view body) {
     const std::string key = "key-" + std::to_string(id);
     Attempt next = attempt(id, body);
     next.batch_id = key;

@@ -160,11 +160,12 @@ TEST_F(MemoryMarkTest, AFileThatSomebodyCutsOffOrRemovesIsNoMatter) {
 
 TEST_F(MemoryMarkTest, AWriteThatFailsEndsTheMarkAndIsSaidOnce) {
   static std::promise<void> failed;
-  static bool has_begun = false;
+  static int writes = 0;
   MemoryMark mark(path_, log_, [](int, const void*, std::size_t bytes, off_t) {
-    if (!std::exchange(has_begun, true)) return static_cast<ssize_t>(bytes);
+    // Until the mark has seen the error, it may write again.
+    if (++writes == 1) return static_cast<ssize_t>(bytes);
+    if (writes == 2) failed.set_value();
     errno = EIO;
-    failed.set_value();
     return ssize_t{-1};
   });
   mark.set(1, now_);
