@@ -10,9 +10,9 @@
 #include "sidecar/fanout/zmq_transport.hpp"
 #include "sidecar/http/credentials.hpp"
 #include "sidecar/http/http_settings.hpp"
+#include "sidecar/inspect/inspection.hpp"
 #include "sidecar/schedule/recurrence.hpp"
 #include "sidecar/spool/disk.hpp"
-#include "sidecar/inspect/inspection.hpp"
 
 namespace outrider::sidecar {
 namespace {

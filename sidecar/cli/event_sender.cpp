@@ -19,8 +19,8 @@ constexpr Duration slow_max = std::chrono::seconds(2);
 constexpr std::uint64_t other_bytes = 1024;
 
 constexpr std::uint32_t confirmed_event_bytes_max = 64U << 20U;
-/// What is unconfirmed at most, unless one event is larger: the last of it has to be confirmed within
-/// one timeout.
+/// What is unconfirmed at most, unless one event is larger: the last of it has to be confirmed
+/// within one timeout.
 constexpr std::uint64_t window_bytes = 8U << 20U;
 
 std::uint32_t to_ms(Duration duration) {

@@ -14,10 +14,10 @@
 #include "sidecar/cli/spool_info_command.hpp"
 #include "sidecar/cli/subcommands.hpp"
 #include "sidecar/cli/text_table.hpp"
-#include "sidecar/spool/disk.hpp"
 #include "sidecar/inspect/inspection.hpp"
-#include "sidecar/spool/log_check.hpp"
 #include "sidecar/inspect/spool_check.hpp"
+#include "sidecar/spool/disk.hpp"
+#include "sidecar/spool/log_check.hpp"
 
 namespace outrider::sidecar {
 namespace {
