@@ -171,6 +171,8 @@ class Http2Test : public test::CurlFixture {
       EXPECT_EQ(completion.status, 200) << completion.detail;
       EXPECT_EQ(completion.detail, "body");
     }
+    // It may answer before it says so.
+    EXPECT_TRUE(run_until([&] { return nghttpd_->text().find("[id=") != std::string::npos; }));
     std::set<std::string> connections;
     const std::string said = nghttpd_->text();
     for (std::size_t at = said.find("[id="); at != std::string::npos;
