@@ -105,6 +105,7 @@ class CurlRequest final : public CurlListener {
   void set_trust(const TrustStore& trust);
   void set_system_trust();
   bool may_have_tls_proxy() const;
+  bool may_have_http2() const;
   /// HTTP/1.1 goes in place of HTTP/2.
   bool falls_back() const;
   bool refuses_http1() const;

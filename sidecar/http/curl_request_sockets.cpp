@@ -88,7 +88,7 @@ int CurlRequest::on_sending(void* self, char* peer_ip, char* /*local_ip*/, int /
   auto& request = *static_cast<CurlRequest*>(self);
   const bool may_speak_first = request.url_.is_tls || request.may_have_tls_proxy() ||
                                request.settings_.http_version != HttpVersion::http1;
-  request.has_http2_ = request.url_.is_tls && is_http2_session(request.easy_);
+  request.has_http2_ = request.may_have_http2() && is_http2_session(request.easy_);
   const int port = request.url_.unix_path.empty() ? local_port : 0;
   request.look_ =
       request.multi_.connections().look({peer_ip, port, request.opened_fd_, may_speak_first});
@@ -179,9 +179,13 @@ void CurlRequest::learn_of_peer(CURLcode code, const Now& now) {
   if (peer != 0 && has_connected) addresses_.failed(peer, now.mono);
 }
 
-/// Without TLS HTTP/2 is spoken unasked, to receivers that may know nothing else.
+/// By an agreement: without TLS it is spoken unasked, to receivers that may know nothing else.
+bool CurlRequest::may_have_http2() const {
+  return url_.is_tls && settings_.http_version == HttpVersion::http2;
+}
+
 bool CurlRequest::falls_back() const {
-  return takes_http1_ && url_.is_tls && settings_.http_version == HttpVersion::http2;
+  return takes_http1_ && may_have_http2();
 }
 
 bool CurlRequest::refuses_http1() const {

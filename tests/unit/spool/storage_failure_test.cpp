@@ -23,6 +23,13 @@ class StorageFailureTest : public SpoolFixture {
     open();
   }
 
+  void leave_no_room_for_a_copy() {
+    twin.fail({.operation = StorageOperation::open,
+               .code = SQLITE_FULL,
+               .times = StorageFault::forever,
+               .path_end = ".partial"});
+  }
+
   Numbers64 fill(std::uint64_t events) {
     Numbers64 numbers;
     for (std::uint64_t i = 1; i <= events; ++i) numbers.push_back(i);
@@ -318,10 +325,7 @@ TEST_F(StorageFailureTest, IdsAreNotGivenOutAgainWhereThereWasNoRoomForACopy) {
   const std::vector<Block> old = ask(std::move(read))->reads.at(0).blocks;
   ASSERT_EQ(old.size(), 2U);
   damage(twin, "client");
-  twin.fail({.operation = StorageOperation::open,
-             .code = SQLITE_FULL,
-             .times = StorageFault::forever,
-             .path_end = ".partial"});
+  leave_no_room_for_a_copy();
   ask(frame(2, 2));
   EXPECT_EQ(log.count("there was no room for a copy"), 1);
   Question stop;
@@ -342,10 +346,7 @@ TEST_F(StorageFailureTest, ADeadLetterNeverGetsTheIdOfOneThatWasLost) {
   };
   const std::int64_t lost = bury();
   damage(twin, "client");
-  twin.fail({.operation = StorageOperation::open,
-             .code = SQLITE_FULL,
-             .times = StorageFault::forever,
-             .path_end = ".partial"});
+  leave_no_room_for_a_copy();
   ask(frame(2, 2));
   ASSERT_EQ(log.count("there was no room for a copy"), 1);
   EXPECT_GT(bury(), lost) << "somebody may have noted it";
