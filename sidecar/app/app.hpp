@@ -74,6 +74,10 @@ class App final : public Agent, private RecordSink, private ConfirmSink {
   /// What it believes of the disk; null without a spool.
   Spool* spool() { return spool_.get(); }
 
+  /// Until when transports may take to get out what was handed over; only once the shutdown has
+  /// begun.
+  MonoTime linger_until() const { return linger_until_; }
+
   /// When the shutdown will be over; only once it has begun.
   MonoTime stop_until() const { return spool_ ? linger_until_ + storing_max : linger_until_; }
 

@@ -20,6 +20,11 @@
 namespace outrider::sidecar {
 namespace {
 
+/// By how much libzmq's clock may run before ours.
+constexpr Duration zmq_clock_error = std::chrono::milliseconds(5);
+/// A context takes this long to end at most where no peer of a fan-out holds it up.
+constexpr Duration zmq_end_max = std::chrono::milliseconds(500);
+
 /// Nothing is due: only a descriptor or wake() ends the wait.
 constexpr Duration idle_wait = std::chrono::hours(1);
 
@@ -36,6 +41,8 @@ struct Host::Parts {
   std::unique_ptr<SpoolWatch> spool_watch;
   std::unique_ptr<MemoryMark> memory_mark;
   std::unique_ptr<App> app;
+  bool has_fan_out = false;
+  MonoTime finished_at{};
 };
 
 namespace {
@@ -104,6 +111,9 @@ Result<std::unique_ptr<Host>> Host::open_parts(const Config& config, Log& log, v
     }
     app_parts.spool_state = storage->state();
   }
+  parts->has_fan_out = std::ranges::any_of(config.destinations, [](const auto& destination) {
+    return destination.type == DestinationType::zmq;
+  });
   auto app = App::create(config, std::move(app_parts), log);
   if (!app.ok()) return app.error();
   parts->app = std::move(app.value());
@@ -125,7 +135,10 @@ void Host::run() {
     curl.do_work(now);
     const int work = app.do_work(now);
     // Before the wait: nothing would ever end it.
-    if (app.is_finished()) return;
+    if (app.is_finished()) {
+      parts_->finished_at = now.mono;
+      return;
+    }
     const MonoTime deadline = std::min(app.next_deadline(), curl.next_deadline());
     parts_->reactor.wait(work > 0 ? Duration::zero() : time_left(deadline, now.mono, idle_wait));
   }
@@ -142,6 +155,15 @@ bool Host::has_losses() const {
 
 std::string Host::report() const {
   return format_report(parts_->app->report());
+}
+
+/// libzmq tells only by the end of a context that all is with the operating system.
+bool Host::close() {
+  const MonoTime linger_until = parts_->app->linger_until();
+  parts_->app.reset();
+  parts_->zmq_context.reset();
+  return !parts_->has_fan_out || parts_->finished_at + zmq_end_max > linger_until ||
+         parts_->clock.now().mono + zmq_clock_error < linger_until;
 }
 
 MonoTime Host::stop_until() const {

@@ -6,6 +6,7 @@
 // Fails with: an Error when something cannot be opened; nothing has been started then.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -18,6 +19,9 @@ namespace outrider::sidecar {
 
 class Host {
  public:
+  /// What libzmq has of one peer in a buffer of its own, where no message counts any more.
+  static constexpr std::size_t unsent_bytes_max = 8192;
+
   /// Opens everything. `zmq_context`: the application's, for inproc endpoints; null for one of our
   /// own.
   static Result<std::unique_ptr<Host>> open(const Config& config, Log& log,
@@ -39,7 +43,10 @@ class Host {
 
   /// When the shutdown will be over, once it has begun.
   MonoTime stop_until() const;
-  /// How long it may take.
+  /// Closes everything. False: a ZeroMQ peer took so little until the time to stop was up that
+  /// some of what was handed over for it may be lost. Once, and nothing is called after it.
+  bool close();
+  /// How long a stop may take.
   static Duration stop_time_max(const Config& config);
 
  private:

@@ -37,11 +37,16 @@ int run_host(std::unique_ptr<Host> host, Duration stop_time_max, StderrLog& log)
   notify_service_manager("READY=1");
   log.info("ready", {{"version", OUTRIDER_VERSION}, {"pid", std::to_string(getpid())}});
   host->run();
-  const int status = host->has_losses() ? exit_events_lost : exit_done;
+  int status = host->has_losses() ? exit_events_lost : exit_done;
   // What has not ended by then is ended: a report that nobody reads, or a library that hangs.
   const MonoTime deadline = host->stop_until() + close_time_max;
   signals.value()->ended(status, deadline);
   log.write_report(host->has_losses() ? LogLevel::error : LogLevel::info, host->report());
+  if (!host->close()) {
+    log.error("a peer of a fan-out did not read; of what it was sent, events may be lost",
+              {{"bytes_a_peer_max", std::to_string(Host::unsent_bytes_max)}});
+    status = exit_events_lost;
+  }
   host.reset();
   log.wait_until_written(deadline);
   return status;

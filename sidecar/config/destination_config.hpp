@@ -101,7 +101,7 @@ struct DestinationConfig {
   std::string path;
   ZmqPattern zmq_pattern = ZmqPattern::pub;
   bool zmq_bind = false;
-  std::uint64_t zmq_send_events_max = 10'000;  ///< high-water mark of a peer, in messages
+  std::uint64_t zmq_send_events_max = 0;  ///< high-water mark of a peer; see zmq_events_a_peer
 
   // How much at a time.
   std::uint64_t batch_events_max = 500;
@@ -131,5 +131,12 @@ struct DestinationConfig {
   std::uint64_t breaker_failures = 5;    ///< in a row; 0: never by these
   double breaker_failure_rate = 0.5;     ///< of the requests of the last 10 s; 0: never by this
 };
+
+/// Events that ZeroMQ may hold for one peer. What it holds for a worker is out of our hands, so
+/// that it is no more than its speed needs; what it cannot hold for a subscriber is lost.
+inline std::uint64_t zmq_events_a_peer(const DestinationConfig& config) {
+  if (config.zmq_send_events_max != 0) return config.zmq_send_events_max;
+  return config.zmq_pattern == ZmqPattern::pub ? 10'000 : 200;
+}
 
 }  // namespace outrider::sidecar

@@ -163,8 +163,9 @@ std::vector<Option> make_options() {
      "pub gives each event to every subscriber, push to one of the workers."},
     {dest, "bind", zmq, flag(&Dest::zmq_bind),
      "true: others connect to url; false: the sidecar connects to url."},
-    {dest, "send_events_max", zmq, count(&Dest::zmq_send_events_max, 1, 10'000'000),
-     "Events that may wait for one peer; what is over it is dropped and counted."},
+    {dest, "send_events_max", zmq, count(&Dest::zmq_send_events_max, 0, 10'000'000),
+     "Events that may wait in ZeroMQ for one peer; 0: 10000 for pub, 200 for push. What is over it, "
+     "pub drops and counts, and push keeps in the queue. What waits there is lost with its peer."},
 
     {dest, "batch_events_max", every_type, count(&Dest::batch_events_max, 1, 100'000),
      "A batch is sent when it has this many events."},

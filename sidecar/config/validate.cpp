@@ -100,6 +100,12 @@ void validate_spooling(const DestinationConfig& destination, const SpoolConfig& 
     section.complain_of("spool_order", "fresh_first breaks ordering = key; choose one of them");
   }
   if (!spool.path.empty()) {
+    if (destination.type == DestinationType::zmq && !section.has_failed("type")) {
+      section.warn_of(
+          "type",
+          "zmq acknowledges nothing: a confirmed event leaves the spool when ZeroMQ has "
+          "taken it, and is lost if its peer then goes without reading it");
+    }
     if (section.is_given("spool_bytes_max") && !section.has_failed("spool_bytes_max") &&
         destination.spool_bytes_max > spool.bytes_max) {
       section.warn_of("spool_bytes_max", format_size(destination.spool_bytes_max) +

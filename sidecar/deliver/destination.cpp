@@ -13,6 +13,8 @@ namespace {
 constexpr int batches_per_turn_max = 4;
 /// A peer that takes nothing more just now is offered the rest after this time.
 constexpr Duration congestion_delay = std::chrono::milliseconds(10);
+/// A transport does not say when it has let go of what it holds.
+constexpr Duration held_look_interval = std::chrono::milliseconds(5);
 /// Of an answer that is kept with a dead letter.
 constexpr std::size_t answer_bytes_max = 512;
 
@@ -107,6 +109,7 @@ int Destination::do_work(const Now& now) {
   failures_.do_work(now);
   drops_.look(ledger_, now);
   stalls_.do_work(ledger_.queued + ledger_.in_flight, now);
+  if (is_flushing_) held_look_at_ = transport_->held() > 0 ? now.mono + held_look_interval : never;
   return batches + refilled + static_cast<int>(completions_.size());
 }
 
@@ -444,7 +447,7 @@ void Destination::bury_unsent(std::uint64_t events) {
 
 MonoTime Destination::next_deadline() const {
   MonoTime deadline = std::min({transport_->next_deadline(), failures_.next_deadline(),
-                                drops_.next_deadline(), stalls_.next_deadline()});
+                                drops_.next_deadline(), stalls_.next_deadline(), held_look_at_});
   if (is_disabled_ || (lane_ != nullptr && lane_->is_busy())) return deadline;
   // Events that expired have made room since the last refill.
   if (backlog_.can_refill()) return MonoTime::min();
@@ -461,6 +464,7 @@ MonoTime Destination::next_deadline() const {
 
 void Destination::begin_flush(const Now& now) {
   is_flushing_ = true;
+  held_look_at_ = now.mono;
   pacer_.hurry(now);
   backlog_.make_all_due(now);
 }
@@ -482,8 +486,16 @@ void Destination::abandon(const Now& now) {
     }
     ledger_.drop(DropReason::linger, backlog_.clear());
   }
+  drop_held();
   failures_.finish();
   drops_.finish(ledger_);
+}
+
+/// They counted as delivered when they were handed over.
+void Destination::drop_held() {
+  const std::uint64_t held = std::min(transport_->held(), ledger_.delivered);
+  ledger_.delivered -= held;
+  ledger_.drop(DropReason::linger, held);
 }
 
 }  // namespace outrider::sidecar

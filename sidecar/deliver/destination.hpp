@@ -63,11 +63,13 @@ class Destination final : public Agent {
   /// Nothing comes in any more: sends what there is without gathering and without long waits.
   void begin_flush(const Now& now);
 
-  /// Nothing is queued, waiting or in flight.
-  bool is_drained() const { return in_flight_.empty() && backlog_.is_empty(); }
+  /// Nothing is queued, waiting, in flight or held by the transport.
+  bool is_drained() const {
+    return in_flight_.empty() && backlog_.is_empty() && transport_->held() == 0;
+  }
 
   /// The linger time is over: ends what is in flight. With a spool, what is left is put there; else
-  /// it is counted as dropped.
+  /// it is counted as dropped, as is in any case what the transport still holds.
   void abandon(const Now& now);
 
   /// Lets the transport close; nothing is sent afterwards.
@@ -107,6 +109,7 @@ class Destination final : public Agent {
                  const Completion& completion, const Now& now);
   void bury_old(Batch& batch, const Completion& completion, const Now& now);
   void leave_queue(const Now& now);
+  void drop_held();
 
   std::string name_;
   std::uint64_t sample_below_;  ///< ids whose hash is at least this are not kept; 0: all are kept
@@ -127,7 +130,8 @@ class Destination final : public Agent {
   std::vector<BatchPtr> in_flight_;
   std::vector<Completion> completions_;
   std::vector<int> item_statuses_;
-  AttemptId last_taken_ = 0;  ///< the newest attempt that took events
+  MonoTime held_look_at_ = never;  ///< flushing: when the transport is asked what it holds
+  AttemptId last_taken_ = 0;       ///< the newest attempt that took events
   bool is_fresh_next_ = false;
   bool is_held_ = false;  ///< since the breaker opened, credentials were refused
   bool is_stopping_ = false;

@@ -89,6 +89,10 @@ class Transport {
   /// When the transport wants to be called again though nothing happened.
   virtual MonoTime next_deadline() const { return never; }
 
+  /// Events that were completed as sent, and have not left this process: they are lost if it ends
+  /// now.
+  virtual std::uint64_t held() const { return 0; }
+
   /// Nothing is waited for any more: attempts whose outcome is known complete, and are collected
   /// by the next call of collect().
   virtual void hurry(const Now& /*now*/) {}

@@ -62,9 +62,8 @@ std::size_t ConnectionMonitor::count() {
                                std::min(static_cast<std::size_t>(bytes), part.size()));
     if ((event & opened) != 0) {
       descriptors_.insert(descriptor);
-      has_seen_any_ = true;
     } else if ((event & closed) != 0) {
-      descriptors_.erase(descriptor);
+      ended_count_ += descriptors_.erase(descriptor);
       ended_.insert(endpoint);
     }
     // A host's name is its address from the second try on: an unknown one may be any.

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <unordered_set>
 
@@ -29,8 +30,8 @@ class ConnectionMonitor {
 
   /// Connections that are open now, also those whose handshake is not over.
   std::size_t count();
-  /// As of the last count().
-  bool has_seen_any() const { return has_seen_any_; }
+  /// As of the last count(): connections that have ended. One that this side has closed is none.
+  std::uint64_t ended() const { return ended_count_; }
   /// As of the last count(), of a socket that connects: the connection to an endpoint has ended,
   /// and no try to make another has begun. If that lasts, libzmq has given it up for good: another
   /// kind of socket listens there, or something that is none.
@@ -41,7 +42,7 @@ class ConnectionMonitor {
   void* watched_ = nullptr;
   void* events_ = nullptr;
   int fd_ = -1;
-  bool has_seen_any_ = false;
+  std::uint64_t ended_count_ = 0;
   std::unordered_set<int> descriptors_;
   std::unordered_set<std::string> ended_;  ///< endpoints, until a try begins
 };

@@ -20,6 +20,8 @@
 #include "sidecar/base/units.hpp"
 #include "sidecar/config/endpoint.hpp"
 #include "sidecar/fanout/connection_monitor.hpp"
+#include "sidecar/fanout/fanout_log.hpp"
+#include "sidecar/fanout/held_messages.hpp"
 #include "sidecar/fanout/own_context.hpp"
 
 namespace outrider::sidecar {
@@ -45,6 +47,11 @@ constexpr Duration retry_interval = std::chrono::seconds(1);
 constexpr int replaced_linger_ms = 1000;
 /// One line that another kind of socket was met in so long.
 constexpr Duration line_interval = std::chrono::minutes(1);
+/// What the kernel holds for one worker; it takes the number twice, and its own overhead out of it.
+constexpr int push_kernel_bytes = 64 * 1024;
+/// An attempt that has sent a part of its events waits so long for room, and is completed then: the
+/// rest goes back to where events expire and have an order.
+constexpr Duration room_wait_max = std::chrono::milliseconds(10);
 
 class ZmqTransport final : public Transport {
  public:
@@ -53,12 +60,13 @@ class ZmqTransport final : public Transport {
         urls_(config.urls),
         binds_(config.zmq_bind),
         send_events_max_(static_cast<int>(
-            std::min<std::uint64_t>(config.zmq_send_events_max, std::numeric_limits<int>::max()))),
+            std::min<std::uint64_t>(zmq_events_a_peer(config), std::numeric_limits<int>::max()))),
         reactor_(reactor),
         log_(log),
         ipcs_(log,
               [this](const std::string& endpoint, int fd) { return bind_listener(endpoint, fd); }),
         connections_(reactor),
+        fanout_log_(config.name, config.zmq_pattern == ZmqPattern::pub, log),
         is_pub_(config.zmq_pattern == ZmqPattern::pub),
         ends_in_newline_(config.format != BodyFormat::msgpack),
         timeout_(config.timeout) {}
@@ -72,6 +80,8 @@ class ZmqTransport final : public Transport {
   void cancel(AttemptId id) override;
   void collect(const Now& now, std::vector<Completion>& completions) override;
   MonoTime next_deadline() const override;
+  void hurry(const Now& /*now*/) override { is_hurried_ = true; }
+  std::uint64_t held() const override { return held_.count(); }
   void close(MonoTime deadline) override;
 
  private:
@@ -80,6 +90,8 @@ class ZmqTransport final : public Transport {
   struct Waiting {
     Attempt attempt;
     MonoTime gives_up_at = never;  ///< never: not yet tried
+    std::uint32_t sent = 0;        ///< events from the front
+    std::uint32_t lost = 0;        ///< of these
   };
 
   bool set(int option, int value) {
@@ -94,9 +106,9 @@ class ZmqTransport final : public Transport {
   Status bind_listener(const std::string& url, int fd);
   Status connect(const std::string& url);
   bool is_writable() const;
-  Completion try_attempt(const Attempt& attempt);
+  std::optional<Completion> advance(Waiting& waiting, bool writable, const Now& now);
+  Sent send_events(Waiting& waiting);
   Sent send_event(std::string_view topic, std::string_view event);
-  bool send_parts(std::string_view topic, std::string_view event);
 
   const std::string name_;
   const std::vector<std::string> urls_;
@@ -109,8 +121,10 @@ class ZmqTransport final : public Transport {
   Log& log_;
   int fd_ = -1;
   IpcEndpoints ipcs_;
-  std::optional<Ticker> ticker_;   ///< of ipcs_
-  ConnectionMonitor connections_;  ///< not of a PUSH socket that binds
+  std::optional<Ticker> ticker_;  ///< of ipcs_
+  ConnectionMonitor connections_;
+  HeldMessages held_;
+  FanoutLog fanout_log_;
   const bool is_pub_;
   // A peer sends subscriptions or nothing, and they are read at once.
   const std::shared_ptr<Intake> intake_ =
@@ -119,8 +133,15 @@ class ZmqTransport final : public Transport {
   const bool ends_in_newline_;  ///< each event, as the encoder writes it
   const Duration timeout_;
   std::deque<Waiting> waiting_;
-  bool has_sent_any_ = false;
   bool is_closed_ = false;
+  bool is_hurried_ = false;
+  // Since look_at_connections() was called last.
+  std::uint64_t held_at_look_ = 0;
+  std::uint64_t sent_since_look_ = 0;
+  std::uint64_t heard_since_look_ = 0;
+  std::uint64_t unheard_since_look_ = 0;
+  std::uint64_t ended_ = 0;          ///< connections, as of then
+  bool has_sent_since_end_ = false;  ///< of a connection
   MonoTime last_turn_{};
   MonoTime next_socket_ = never;  ///< when this one, which has given up, is replaced
   MonoTime next_line_{};
@@ -130,12 +151,12 @@ class ZmqTransport final : public Transport {
 void ZmqTransport::close(MonoTime deadline) {
   if (std::exchange(is_closed_, true)) return;
   ticker_.reset();
+  fanout_log_.finish();
   const auto linger = std::chrono::ceil<std::chrono::milliseconds>(deadline - last_turn_);
-  // Nothing waits to be sent to peers that were never there.
-  if (is_pub_ && socket_ != nullptr) connections_.count();
-  const bool has_met_any = is_pub_ ? connections_.has_seen_any() : has_sent_any_;
+  // Nothing waits to be sent to peers that are not there and that nothing is held for.
+  const bool has_any = socket_ != nullptr && (connections_.count() > 0 || held_.count() > 0);
   close_socket(static_cast<int>(std::clamp<std::int64_t>(linger.count(), 0, 3'600'000)));
-  if (own_context_) own_context_->end(last_turn_, has_met_any ? deadline : MonoTime{});
+  if (own_context_) own_context_->end(last_turn_, has_any ? deadline : MonoTime{});
 }
 
 Status ZmqTransport::open(const DestinationConfig& config, void* context) {
@@ -161,14 +182,13 @@ Status ZmqTransport::open_socket() {
   set(ZMQ_IPV6, 1);
   set(ZMQ_TCP_KEEPALIVE, 1);
   zmq_setsockopt(socket_, ZMQ_MAXMSGSIZE, &peer_message_bytes_max, sizeof peer_message_bytes_max);
-  if (is_pub_ || !binds_) {
-    if (Status status = connections_.open(context_, socket_); !status.ok()) return status;
-  }
+  if (Status status = connections_.open(context_, socket_); !status.ok()) return status;
   if (is_pub_) {
     set(ZMQ_XPUB_NODROP, 1);
   } else {
-    // Nothing is entrusted to a peer that is not there.
+    // Nothing is entrusted to a peer that is not there, and little to one that does not read.
     set(ZMQ_IMMEDIATE, 1);
+    set(ZMQ_SNDBUF, push_kernel_bytes);
   }
   for (const std::string& url : urls_) {
     Status status = binds_ ? bind(url) : connect(url);
@@ -212,8 +232,19 @@ void ZmqTransport::replace_socket(const Now& now) {
 }
 
 void ZmqTransport::look_at_connections(const Now& now) {
-  if (socket_ == nullptr || (binds_ && !is_pub_)) return;
+  if (socket_ == nullptr) return;
+  // All that an end which is found now has cost was held then, or has been sent since: libzmq tells
+  // of an end before it throws anything away.
+  const std::uint64_t events_max = held_at_look_ + std::exchange(sent_since_look_, 0);
+  held_at_look_ = held_.count();
   connections_.count();
+  const std::uint64_t ended = connections_.ended() - std::exchange(ended_, connections_.ended());
+  // Of what the kernel or a worker itself had, nothing is known.
+  if (ended > 0 && (events_max > 0 || (!is_pub_ && std::exchange(has_sent_since_end_, false)))) {
+    fanout_log_.gone(ended, events_max, now);
+  }
+  fanout_log_.sent(std::exchange(heard_since_look_, 0), std::exchange(unheard_since_look_, 0), now);
+  fanout_log_.look(now);
   if (!binds_ && connections_.has_given_up() && next_socket_ == never) {
     next_socket_ = now.mono + retry_interval;
   }
@@ -266,26 +297,52 @@ void ZmqTransport::collect(const Now& now, std::vector<Completion>& completions)
   const bool writable = is_writable();
   while (!waiting_.empty()) {
     Waiting& first = waiting_.front();
-    Completion completion;
-    if (writable) completion = try_attempt(first.attempt);
-    if (!writable ||
-        (completion.result == AttemptResult::sent_some && completion.events_sent == 0)) {
-      if (first.gives_up_at == never) first.gives_up_at = now.mono + timeout_;
-      if (now.mono < first.gives_up_at) return;
-      completion = {};
-      completion.detail = "no peer has taken an event within " + format_duration(timeout_);
-    }
-    completion.id = first.attempt.id;
-    completions.push_back(std::move(completion));
+    std::optional<Completion> completion = advance(first, writable, now);
+    if (!completion) return;
+    completion->id = first.attempt.id;
+    completions.push_back(std::move(*completion));
     waiting_.pop_front();
   }
 }
 
+/// Nothing: it waits for room.
+std::optional<Completion> ZmqTransport::advance(Waiting& waiting, bool writable, const Now& now) {
+  const std::uint32_t sent_before = waiting.sent;
+  const Sent sent = writable ? send_events(waiting) : Sent::not_yet;
+  Completion completion;
+  completion.events_sent = waiting.sent;
+  completion.events_lost = waiting.lost;
+  const bool has_sent = waiting.sent > 0;
+  if (sent == Sent::done) {
+    completion.result = waiting.lost > 0 ? AttemptResult::sent_some : AttemptResult::sent;
+    return completion;
+  }
+  if (sent == Sent::broken) {
+    completion.result = has_sent ? AttemptResult::sent_some : AttemptResult::failed;
+    completion.detail = std::string("cannot send: ") + zmq_strerror(zmq_errno());
+    return completion;
+  }
+  if (waiting.sent > sent_before || waiting.gives_up_at == never) {
+    waiting.gives_up_at = now.mono + (has_sent ? room_wait_max : timeout_);
+  }
+  const bool waits = now.mono < waiting.gives_up_at && !(is_hurried_ && has_sent);
+  if (waits) return std::nullopt;
+  completion.result = has_sent ? AttemptResult::sent_some : AttemptResult::failed;
+  if (!has_sent) {
+    completion.detail = "no peer has taken an event within " + format_duration(timeout_);
+  }
+  return completion;
+}
+
 MonoTime ZmqTransport::next_deadline() const {
-  if (waiting_.empty()) return next_socket_;
+  if (is_closed_) return never;
+  // What was sent to nobody is said in the next turn.
+  if (unheard_since_look_ > 0) return last_turn_;
+  const MonoTime deadline = std::min(next_socket_, fanout_log_.next_deadline());
+  if (waiting_.empty()) return deadline;
   // What has never been tried is due at once.
   const MonoTime gives_up_at = waiting_.front().gives_up_at;
-  return gives_up_at == never ? last_turn_ : std::min(gives_up_at, next_socket_);
+  return gives_up_at == never ? last_turn_ : std::min(gives_up_at, deadline);
 }
 
 bool ZmqTransport::is_writable() const {
@@ -295,48 +352,46 @@ bool ZmqTransport::is_writable() const {
          (events & ZMQ_POLLOUT) != 0;
 }
 
-Completion ZmqTransport::try_attempt(const Attempt& attempt) {
-  Completion completion;
-  completion.result = AttemptResult::sent_some;
-  std::uint32_t begin = 0;
-  for (std::size_t i = 0; i < attempt.event_ends->size(); ++i) {
-    const std::uint32_t end = (*attempt.event_ends)[i];
-    std::string_view event = attempt.body.substr(begin, end - begin);
+/// Not lost: how many of them were is in `waiting`.
+ZmqTransport::Sent ZmqTransport::send_events(Waiting& waiting) {
+  const std::vector<std::uint32_t>& ends = *waiting.attempt.event_ends;
+  std::uint32_t begin = waiting.sent == 0 ? 0 : ends[waiting.sent - 1];
+  while (waiting.sent < ends.size()) {
+    const std::uint32_t end = ends[waiting.sent];
+    std::string_view event = waiting.attempt.body.substr(begin, end - begin);
     if (ends_in_newline_ && event.ends_with('\n')) event.remove_suffix(1);
     begin = end;
-    const Sent sent = send_event((*attempt.topics)[i], event);
-    if (sent == Sent::not_yet) return completion;
-    if (sent == Sent::broken && completion.events_sent == 0) {
-      completion.result = AttemptResult::failed;
-      completion.detail = std::string("cannot send: ") + zmq_strerror(zmq_errno());
-    }
-    if (sent == Sent::broken) return completion;
-    ++completion.events_sent;
-    has_sent_any_ = true;
-    if (sent == Sent::lost) ++completion.events_lost;
+    const Sent sent = send_event((*waiting.attempt.topics)[waiting.sent], event);
+    if (sent == Sent::not_yet || sent == Sent::broken) return sent;
+    ++waiting.sent;
+    ++sent_since_look_;
+    has_sent_since_end_ = true;
+    if (sent == Sent::lost) ++waiting.lost;
   }
-  if (completion.events_lost == 0) completion.result = AttemptResult::sent;
-  return completion;
+  return Sent::done;
 }
 
 ZmqTransport::Sent ZmqTransport::send_event(std::string_view topic, std::string_view event) {
-  if (send_parts(topic, event)) return Sent::done;
+  Taken taken = held_.send(socket_, topic, event);
+  // Its worker went between the two parts; each time there is one less.
+  while (!is_pub_ && taken == Taken::by_nobody) taken = held_.send(socket_, topic, event);
+  if (taken != Taken::no) {
+    // Who is behind and passed over is no nobody.
+    const bool is_unheard = taken == Taken::by_nobody && held_.count() == 0;
+    ++(is_unheard ? unheard_since_look_ : heard_since_look_);
+    return Sent::done;
+  }
   if (zmq_errno() != EAGAIN) return Sent::broken;
   if (!is_pub_) return Sent::not_yet;
+  ++heard_since_look_;
   // A subscriber has no room; once more for the others. libzmq says no further loss of a subscriber
   // that it has passed over, so that the one that is alone is not passed over, and counts exactly.
   if (connections_.count() > 1) {
     set(ZMQ_XPUB_NODROP, 0);
-    send_parts(topic, event);
+    held_.send(socket_, topic, event);
     set(ZMQ_XPUB_NODROP, 1);
   }
   return Sent::lost;
-}
-
-bool ZmqTransport::send_parts(std::string_view topic, std::string_view event) {
-  // libzmq decides on the first part whether it takes the message; the rest always follows.
-  return zmq_send(socket_, topic.data(), topic.size(), ZMQ_DONTWAIT | ZMQ_SNDMORE) >= 0 &&
-         zmq_send(socket_, event.data(), event.size(), ZMQ_DONTWAIT) >= 0;
 }
 
 }  // namespace

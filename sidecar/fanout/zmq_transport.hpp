@@ -10,14 +10,16 @@
 // 0660). Borrows: the context, the reactor and the log. Fails with: an Error when it is opened;
 // later with completions.
 //
-// PUSH sends to peers that are connected. When none of them takes more, what has been sent is
-// completed as sent_some; an attempt of which nothing is sent yet waits until a peer does take
-// more, or fails after `timeout`. So a cancelled attempt has sent nothing.
+// PUSH sends to peers that are connected, and entrusts little to each: zmq_events_a_peer() to
+// libzmq and 64 KiB to the kernel. When none of them takes more, an attempt waits. If a part of it
+// is sent, that part is completed as sent_some after 10 ms without room, or by hurry(); one of
+// which nothing is sent fails after `timeout`. So what is cancelled after hurry() has sent nothing.
 //
 // PUB never waits. An event that meets a subscriber at its high-water mark goes to all the others
 // and is counted in events_lost. libzmq then passes over that subscriber without a word until it
 // has caught up by half of its mark: with several subscriptions the count is a lower bound. With
-// a single one it is exact. An event that nobody subscribes to is done, as with every PUB.
+// a single one it is exact. An event that nobody subscribes to is done, as with every PUB; the log
+// hears of it, and of peers that go while libzmq holds something for them (FanoutLog).
 #pragma once
 
 #include <memory>

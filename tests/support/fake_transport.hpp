@@ -49,6 +49,7 @@ class FakeTransport final : public sidecar::Transport {
   void hurry(const sidecar::Now&) override {
     if (on_hurry) on_hurry();
   }
+  std::uint64_t held() const override { return still_held; }
   void close(sidecar::MonoTime) override { is_closed = true; }
 
   /// Completes an attempt at the next turn.
@@ -72,6 +73,7 @@ class FakeTransport final : public sidecar::Transport {
     complete(completion);
   }
 
+  std::uint64_t still_held = 0;
   std::map<sidecar::AttemptId, SeenAttempt> open;  ///< started, not completed
   std::vector<SeenAttempt> started;                ///< all of them, in order
   std::deque<sidecar::Completion> ready;

@@ -37,6 +37,13 @@ TEST(ConfigWarnings, WhoCanReachAnEndpoint) {
   EXPECT_THAT(warnings_of("[destination.a]\ntype = zmq\nurl = tcp://localhost:5\n"), IsEmpty());
 }
 
+TEST(ConfigWarnings, AZmqDestinationTakesConfirmedEvents) {
+  const std::string fan = "[destination.a]\ntype = zmq\nurl = ipc:///x\n";
+  EXPECT_THAT(warnings_of(fan + "[spool]\npath = x\n"),
+              ElementsAre(HasSubstr("a.conf:2: type: zmq acknowledges nothing")));
+  EXPECT_THAT(warnings_of(fan), IsEmpty());
+}
+
 TEST(ConfigWarnings, WhoCanWriteToTheSocket) {
   const auto of_mode = [](const std::string& mode) {
     return warnings_of(out + "[ingest]\nsocket_mode = " + mode + "\n");

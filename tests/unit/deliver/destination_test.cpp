@@ -243,6 +243,26 @@ TEST_F(DestinationTest, AbandoningCountsWhatIsLeftAndWhatCameInAtTheLastMoment) 
   EXPECT_TRUE(destination->is_drained());
 }
 
+TEST_F(DestinationTest, WhatTheTransportStillHoldsAtTheEndIsNotDelivered) {
+  build();
+  accept(1, 5);
+  turn();
+  transport->answer(200);
+  turn();
+  transport->still_held = 2;
+  EXPECT_FALSE(destination->is_drained());
+  EXPECT_EQ(destination->next_deadline(), never) << "only a stop waits for it";
+  destination->begin_flush(clock.now());
+  EXPECT_LE(destination->next_deadline(), clock.now().mono);
+  turn();
+  EXPECT_GT(destination->next_deadline(), clock.now().mono);
+  EXPECT_LT(destination->next_deadline(), clock.now().mono + std::chrono::milliseconds(20));
+  destination->abandon(clock.now());
+  EXPECT_EQ(ledger().delivered, 3U);
+  EXPECT_EQ(ledger().dropped_for(DropReason::linger), 2U);
+  EXPECT_TRUE(ledger().is_balanced());
+}
+
 TEST_F(DestinationTest, AnIdleDestinationWantsNothing) {
   build();
   EXPECT_EQ(destination->next_deadline(), never);

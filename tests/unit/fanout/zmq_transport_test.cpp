@@ -311,6 +311,103 @@ TEST_F(ZmqTransportTest, PushesEverythingThroughASlowPeer) {
   }
 }
 
+TEST_F(ZmqTransportTest, LittleIsEntrustedToAWorkerThatDoesNotRead) {
+  ASSERT_EQ(open(ZmqPattern::push), "");
+  const Socket stopped = peer(ZMQ_PULL, 1);
+  constexpr std::uint32_t event_bytes = 1000;
+  ASSERT_EQ(send(Batch(1, event_bytes)).result, AttemptResult::sent);
+  const Completion completion = send(Batch(5000, event_bytes));
+  EXPECT_EQ(completion.result, AttemptResult::sent_some);
+  EXPECT_LE(transport_->held(), zmq_events_a_peer(config_));
+  // And what the kernel has, and the worker's own connection.
+  EXPECT_LT(completion.events_sent, 200U + 512 * 1024 / event_bytes);
+  // Nothing more is taken; the rest stays where it is.
+  const Batch rest(10, event_bytes);
+  transport_->start(rest.attempt(2), {});
+  EXPECT_EQ(finish_one(milliseconds(50)).id, 0U);
+}
+
+/// What was sent of a batch is known when the time to stop is up, so that the rest can be kept.
+TEST_F(ZmqTransportTest, ABatchSentInPartIsCompletedWhenNothingIsWaitedForAnyMore) {
+  config_.zmq_send_events_max = 10;
+  ASSERT_EQ(open(ZmqPattern::push), "");
+  const Socket stopped = peer(ZMQ_PULL, 1);
+  ASSERT_EQ(send(Batch(1, 10)).result, AttemptResult::sent);
+  const Batch batch(5000, 1000);
+  transport_->start(batch.attempt(1), {});
+  const Now now = clock_.now();
+  transport_->collect(now, done_);
+  transport_->hurry(now);
+  transport_->collect(now, done_);
+  ASSERT_EQ(done_.size(), 1U);
+  EXPECT_EQ(done_[0].result, AttemptResult::sent_some);
+  EXPECT_GT(done_[0].events_sent, 0U);
+  EXPECT_LT(done_[0].events_sent, 5000U);
+}
+
+TEST_F(ZmqTransportTest, KnowsWhatZeroMqHolds) {
+  for (const ZmqPattern pattern : {ZmqPattern::push, ZmqPattern::pub}) {
+    config_.zmq_send_events_max = 300;
+    ASSERT_EQ(open(pattern), "");
+    const bool is_pub = pattern == ZmqPattern::pub;
+    const Socket slow = is_pub ? subscriber("orders.", 1) : peer(ZMQ_PULL, 1);
+    const std::uint32_t sent = send(Batch(250, 20'000)).events_sent;
+    EXPECT_GT(transport_->held(), 0U);
+    EXPECT_LE(transport_->held(), sent);
+    for (std::uint32_t i = 0; i < sent; ++i) receive(slow);
+    const MonoTime give_up = clock_.now().mono + seconds(20);
+    while (transport_->held() > 0 && clock_.now().mono < give_up) finish_one(milliseconds(1));
+    EXPECT_EQ(transport_->held(), 0U);
+    transport_.reset();
+  }
+}
+
+TEST_F(ZmqTransportTest, SaysThatAPeerHasGoneThatDidNotRead) {
+  for (const ZmqPattern pattern : {ZmqPattern::push, ZmqPattern::pub}) {
+    for (const bool bind : {true, false}) {
+      const bool is_pub = pattern == ZmqPattern::pub;
+      SCOPED_TRACE(std::string(is_pub ? "pub" : "push") + (bind ? " binds" : " connects"));
+      Socket stopped;
+      if (!bind) {
+        stopped = peer(is_pub ? ZMQ_SUB : ZMQ_PULL, 1, true);
+        if (is_pub) zmq_setsockopt(stopped.get(), ZMQ_SUBSCRIBE, "", 0);
+      }
+      ASSERT_EQ(open(pattern, bind), "");
+      if (bind) stopped = is_pub ? subscriber("orders.", 1) : peer(ZMQ_PULL, 1);
+      const Batch batch(100, 20'000);
+      const MonoTime give_up = clock_.now().mono + seconds(20);
+      // The first ones to a subscriber may go before it has subscribed, which it does when asked.
+      while (transport_->held() == 0 && clock_.now().mono < give_up) {
+        int events = 0;
+        std::size_t bytes = sizeof events;
+        zmq_getsockopt(stopped.get(), ZMQ_EVENTS, &events, &bytes);
+        send(batch);
+      }
+      ASSERT_GT(transport_->held(), 0U);
+      finish_one(Duration::zero());
+      const std::string line =
+          std::string(is_pub ? "a subscriber" : "a worker") + " has gone; what was on its way";
+      EXPECT_EQ(log_.count(line), 0);
+      stopped.reset();
+      while (log_.count(line) == 0 && clock_.now().mono < give_up) finish_one(milliseconds(1));
+      EXPECT_EQ(log_.count(line), 1);
+      EXPECT_EQ(log_.count("events_in_zeromq_max=0"), 0);
+      transport_.reset();
+      log_.lines.clear();
+    }
+  }
+}
+
+TEST_F(ZmqTransportTest, SaysThatEventsGoToNobody) {
+  ASSERT_EQ(open(ZmqPattern::pub), "");
+  send(Batch(10, 100));
+  finish_one(Duration::zero());
+  EXPECT_EQ(log_.count("nobody subscribes to a fan-out's events; they go to nobody"), 1);
+  const Socket orders = subscriber("orders.");
+  finish_one(Duration::zero());
+  EXPECT_EQ(log_.count("somebody subscribes to a fan-out's events again"), 1);
+}
+
 TEST_F(ZmqTransportTest, PushWaitsForAPeerAndThenGoesOn) {
   ASSERT_EQ(open(ZmqPattern::push, false), "");
   const Batch batch(3, 10);
@@ -369,6 +466,7 @@ TEST_F(ZmqTransportTest, FindsItsPeerWhereAnotherKindOfSocketWas) {
 }
 
 TEST_F(ZmqTransportTest, LingersForWhatWasHandedOver) {
+  config_.zmq_send_events_max = 1000;
   ASSERT_EQ(open(ZmqPattern::push), "");
   // With room for all: libzmq's receiver loses what it has no room for when the sender ends.
   const Socket puller = peer(ZMQ_PULL, 1000);
@@ -382,6 +480,7 @@ TEST_F(ZmqTransportTest, LingersForWhatWasHandedOver) {
 
 /// The other end of a connection by name, which has a context of its own.
 TEST_F(ZmqTransportTest, LingersForPeersByName) {
+  config_.zmq_send_events_max = 1000;
   const Socket puller(zmq_socket(peers_.get(), ZMQ_PULL));
   set(puller, ZMQ_RCVTIMEO, 20'000);
   set(puller, ZMQ_LINGER, 0);
