@@ -186,8 +186,11 @@ std::string what_it_holds(const DestinationConfig& destination) {
     text += ", low priority first and high priority last.";
   }
   if (destination.type == DestinationType::zmq) {
-    text += " What is over " + counted(destination.zmq_send_events_max, "message") +
-            " for a slow peer is dropped and counted.";
+    const bool is_pub = destination.zmq_pattern == ZmqPattern::pub;
+    text += " ZeroMQ holds at most " + counted(zmq_events_a_peer(destination), "event") +
+            (is_pub ? " for a subscriber; what is over it is dropped and counted."
+                    : " for a worker; what is over it waits here.") +
+            " What ZeroMQ holds for a peer that goes is lost.";
   }
   return text;
 }

@@ -161,6 +161,15 @@ TEST(PlainWords, TellWhoIsTrustedAndWhoAsks) {
                               "X-Api-Key.\n"));
 }
 
+TEST(PlainWords, TellWhatBecomesOfWhatZeroMqDoesNotTake) {
+  const std::string zmq = "type = zmq\nurl = tcp://h:1\n";
+  EXPECT_THAT(words(zmq), HasSubstr("ZeroMQ holds at most 10000 events for a subscriber; what is "
+                                    "over it is dropped and counted"));
+  EXPECT_THAT(
+      words(zmq + "socket = push\n"),
+      HasSubstr("ZeroMQ holds at most 200 events for a worker; what is over it waits here"));
+}
+
 TEST(PlainWords, TellWhatAPauseIsLike) {
   EXPECT_THAT(words("url = https://h.example/e\nconcurrency_min = 2\n"),
               HasSubstr("Then it starts slowly: 2 requests at a time, and twice as many"));
