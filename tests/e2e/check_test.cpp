@@ -34,6 +34,7 @@ TEST(Check, SaysNoWhereRunSaysNo) {
   const std::string endpoint = "[ingest]\nendpoint = ipc://" + dir.file("o.sock") + "\n";
   const std::string out = "[destination.a]\ntype = stdout\n";
   fs::create_directory(dir.file("folder"));
+  fs::create_directory(dir.file("full.db-wal"));
   write_file(dir.file("text"), "text");
   const std::vector<Case> cases = {
       {out + "[ingest]\nendpoint = ipc://" + dir.file("no/o.sock") + "\n", "its folder "},
@@ -55,6 +56,12 @@ TEST(Check, SaysNoWhereRunSaysNo) {
       {endpoint + "confirm_endpoint = ipc://" + dir.file("c.sock") + "\n" + out +
            "[spool]\npath = " + dir.file("folder") + "\n",
        "is not a regular file"},
+      {endpoint + "confirm_endpoint = ipc://" + dir.file("c.sock") + "\n" + out +
+           "[spool]\npath = " + dir.file("full.db") + "\n",
+       "full.db-wal is not a regular file"},
+      {endpoint + "confirm_endpoint = ipc://" + dir.file("c.sock") + "\n" + out +
+           "[spool]\npath = " + dir.file(std::string(250, 's')) + "\n",
+       "File name too long"},
       {endpoint + "[destination.a]\ntype = file\npath = /proc/nofile\n",
        "nothing can be made in its folder /proc"},
       {endpoint + "[destination.a]\ntype = zmq\nbind = true\nurl = ipc://" + dir.file("o.sock") +
@@ -75,6 +82,34 @@ TEST(Check, SaysNoWhereRunSaysNo) {
     EXPECT_EQ(files_in(dir.path()), before) << one.text;
     EXPECT_EQ(check(file, "--elsewhere").status == 0, checked.status == 1) << one.text;
   }
+}
+
+TEST(Check, APipeIsTakenWhoeverReadsItAndWhenever) {
+  const TempDir dir;
+  const std::string pipe = dir.file("pipe");
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  const std::string config =
+      "[destination.a]\ntype = file\npath = " + pipe + "\nretry_initial = 20ms\nretry_max = 20ms\n";
+  write_file(dir.file("a.conf"),
+             config + "[ingest]\nendpoint = ipc://" + dir.file("o.sock") + "\n");
+  EXPECT_EQ(check(dir.file("a.conf")).status, 0);
+  Sidecar early(dir, config);
+  Client client(early.endpoint());
+  emit_numbers(client, 1, 1);
+  EXPECT_TRUE(early.process().wait_for_line("nobody reads this pipe", Process::Stream::err));
+  {
+    Process reader({"/bin/cat", pipe});
+    EXPECT_TRUE(reader.wait_for_line("\"n\":1"));
+    EXPECT_EQ(early.stop(), 0);
+    EXPECT_EQ(reader.wait(30s), 0) << "the end of the sidecar is that of the pipe";
+  }
+  // Nor does a look at it end what somebody waits for.
+  Process reader({"/bin/cat", pipe});
+  EXPECT_EQ(check(dir.file("a.conf")).status, 0);
+  Sidecar late(dir, config);
+  emit_numbers(client, 2, 2);
+  EXPECT_TRUE(reader.wait_for_line("\"n\":2"));
+  EXPECT_EQ(late.stop(), 0);
 }
 
 TEST(Check, SaysYesBesideTheSidecarThatRuns) {
