@@ -66,6 +66,16 @@ bool is_of_the_kernel(const std::string& folder) {
          std::end(kernels);
 }
 
+/// Whether the file system under it can be written at all: what the kernel has made read-only for
+/// an error is not marked as such everywhere. Asked by a file without a name, which goes as it is
+/// closed; not every file system knows these. 0 or an errno.
+int try_to_make_in(const std::string& folder) {
+  const int fd = open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+  const int error = fd < 0 ? errno : 0;
+  if (fd >= 0) close(fd);
+  return error == EROFS || error == EIO ? error : 0;
+}
+
 /// Nothing if so many files can be made in it.
 std::optional<Finding> folder_trouble(const std::string& folder, std::uint64_t new_files,
                                       const std::string& hint) {
@@ -84,6 +94,12 @@ std::optional<Finding> folder_trouble(const std::string& folder, std::uint64_t n
   if (is_of_the_kernel(folder)) {
     return Finding{Kind::error, "nothing can be made in its folder " + folder +
                                     ", which is the kernel's; choose another path"};
+  }
+  if (const int error = try_to_make_in(folder); error != 0) {
+    return Finding{Kind::error, "nothing can be made in its folder " + folder + ": " +
+                                    reason(error) +
+                                    "; the kernel's log (dmesg) says why; choose another path, or "
+                                    "repair the file system and mount it again"};
   }
   struct statvfs room {};
   const bool has_room =

@@ -112,6 +112,38 @@ TEST(Check, APipeIsTakenWhoeverReadsItAndWhenever) {
   EXPECT_EQ(late.stop(), 0);
 }
 
+/// As after an error of the disk. Nothing in it says to others that it is read-only.
+TEST(Check, KnowsAFileSystemThatTheKernelHasMadeReadOnly) {
+  const TempDir dir;
+  const std::string mount = dir.file("mount");
+  fs::create_directory(mount);
+  const std::string set_up = "truncate -s 16M " + dir.file("image") + " && mkfs.ext4 -q " +
+                             dir.file("image") + " && mount -o loop,errors=remount-ro " +
+                             dir.file("image") + " " + mount + " && mount -o remount,abort " +
+                             mount;
+  const std::string ingest = "[ingest]\nendpoint = ipc://" + dir.file("o.sock") +
+                             "\nconfirm_endpoint = ipc://" + dir.file("c.sock") + "\n";
+  const std::string out = "[destination.a]\ntype = stdout\n";
+  const std::vector<std::string> texts = {
+      out + "[ingest]\nendpoint = ipc://" + mount + "/o.sock\n",
+      ingest + out + "[spool]\nfree_bytes_min = 0\npath = " + mount + "/s.db\n",
+      "[ingest]\nendpoint = ipc://" + dir.file("o.sock") +
+          "\n[destination.a]\ntype = file\npath = " + mount + "/file\n"};
+  for (const std::string& text : texts) {
+    write_file(dir.file("a.conf"), text);
+    // In a mount namespace of its own, so that nothing stays behind.
+    const Finished ended =
+        run({"/usr/bin/unshare", "-m", "/bin/sh", "-c",
+             "{ " + set_up + "; } >&2 || exit 77; for command in check run; do " +
+                 outrider_binary() + " $command --config " + dir.file("a.conf") +
+                 " 2>&1; echo $command: $?; done; umount " + mount});
+    if (ended.status != 0) GTEST_SKIP() << "only root has such a file system: " << ended.err;
+    EXPECT_NE(ended.out.find("check: 1\n"), std::string::npos) << ended.out;
+    EXPECT_NE(ended.out.find("run: 1\n"), std::string::npos) << ended.out;
+    EXPECT_NE(ended.out.find("nothing can be made in its folder"), std::string::npos) << ended.out;
+  }
+}
+
 TEST(Check, SaysYesBesideTheSidecarThatRuns) {
   const TempDir dir;
   const std::string config =
