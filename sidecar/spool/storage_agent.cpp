@@ -54,9 +54,7 @@ int StorageAgent::do_work(const Now& now) {
     if (answer) {
       answer->question = std::move(question);
       answer->is_store_new = keeper_.take_is_store_new();
-      const bool has_news =
-          !answer->released.empty() || !answer->returned.empty() || answer->is_store_new;
-      if (answer->question || has_news) {
+      if (answer->question || !answer->lanes.empty() || answer->is_store_new) {
         exchange_.answer(std::make_unique<Reply>(std::move(*answer)));
       }
       fault_point("after_answer");
@@ -100,7 +98,7 @@ std::optional<Reply> StorageAgent::do_group(const Question& question, const Now&
   for (const ReadRequest& request : question.reads) {
     // The read before may have found that the spool is beyond help.
     const bool is_possible = !answer->has_failed && keeper_.is_open();
-    answer->reads.push_back(is_possible ? read(request, now) : failed_read());
+    answer->lanes[request.lane].read = is_possible ? read(request, now) : failed_read();
   }
   return answer;
 }

@@ -99,13 +99,13 @@ bool Store::remove_dead(std::int64_t id) {
   return true;
 }
 
-std::vector<std::pair<DestinationId, Moved>> Store::take_returned() {
-  std::vector<std::pair<DestinationId, Moved>> returned;
+std::vector<std::pair<DestinationId, Amount>> Store::take_returned() {
+  std::vector<std::pair<DestinationId, Amount>> returned;
   Statement& read = statements_->read_returned;
   while (read.step()) {
-    returned.push_back({read.number(0),
-                        {0, static_cast<std::uint64_t>(read.number(1)),
-                         static_cast<std::uint64_t>(read.number(2))}});
+    returned.push_back(
+        {read.number(0),
+         {static_cast<std::uint64_t>(read.number(1)), static_cast<std::uint64_t>(read.number(2))}});
   }
   if (!returned.empty()) statements_->delete_returned.run();
   return returned;

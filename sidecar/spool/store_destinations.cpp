@@ -62,9 +62,9 @@ DestinationId Store::destination(const std::string& name) {
   return id;
 }
 
-std::map<DestinationId, Store::Destination> Store::destinations() {
-  std::map<DestinationId, Destination> found;
-  Statement all(database_,
+StoredDestinations read_destinations(Database& database) {
+  StoredDestinations found;
+  Statement all(database,
                 "SELECT events, bytes, scheduled_events, scheduled_bytes, id, name "
                 "FROM destination NOT INDEXED");
   while (all.step()) found[all.number(4)] = {std::string(all.text(5)), totals_in(all)};

@@ -34,7 +34,7 @@ class StorageRoomTest : public SpoolFixture {
   std::vector<Block> read_all() {
     Question question;
     question.reads.push_back({0, INT64_MIN, 1U << 30U});
-    return std::move(ask(std::move(question))->reads.at(0).blocks);
+    return std::move(ask(std::move(question))->lanes.at(0).read->blocks);
   }
 
   void settle_all() {
@@ -225,7 +225,7 @@ TEST_F(StorageRoomTest, TheLogIsNotMadeLongWhereThereIsNoRoomForIt) {
 
 TEST_F(StorageRoomTest, WhatIsSettledDoesNotWaitBehindWhatIsDue) {
   open();
-  const Block old = ask(frame(1, 1))->stored.at(0);
+  const Block old = ask(frame(1, 1))->lanes.at(0).stored.at(0);
   Question later;
   add_frame(later, 1, 2, 2, clock.now().wall_ns() + 1'000'000'000);
   ask(std::move(later));
@@ -339,7 +339,7 @@ TEST_F(StorageRoomTest, WhatIsPromisedWhileSomebodyReadsIsNotBehindAGap) {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     const std::uint64_t first = seed * 10;
     open();
-    const Block old = ask(frame(first, 1))->stored.at(0);
+    const Block old = ask(frame(first, 1))->lanes.at(0).stored.at(0);
     auto reader = std::make_unique<Database>(spool_path, OpenMode::read_write, twin.vfs_name());
     reader->execute("BEGIN");
     reader->number("SELECT count(*) FROM block");
@@ -424,7 +424,7 @@ TEST_F(StorageRoomTest, WaitsInMemoryForAnotherProgramsLock) {
 TEST_F(StorageRoomTest, NothingIsPromisedInFilesThatTheNextStartDoesNotFind) {
   for (const std::string& name : {std::string(spool_path), log_name}) {
     open();
-    const Block old = ask(frame(1, 1))->stored.at(0);
+    const Block old = ask(frame(1, 1))->lanes.at(0).stored.at(0);
     twin.remove(name);
     auto answer = ask(frame(2, 2));
     EXPECT_EQ(answer->intake_trouble, StorageTrouble::failing);
