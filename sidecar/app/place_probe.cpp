@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "sidecar/base/units.hpp"
-#include "sidecar/inspect/inspection.hpp"
+#include "sidecar/inspect/spool_access.hpp"
 #include "sidecar/spool/disk.hpp"
 
 namespace outrider::sidecar {
