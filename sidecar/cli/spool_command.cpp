@@ -103,19 +103,15 @@ void give_to(const struct stat& owner, const std::string& path) {
 
 int say_repair(const std::string& path, const SpoolRepair& repair, const std::string& log) {
   const SpoolCheck& after = repair.after;
-  std::string text;
-  std::fputs(log.c_str(), stdout);
-  if (!log.empty() && repair.before.problems.empty()) return exit_failed;
   if (repair.before.problems.empty()) {
-    text = path + ": everything is as it should be, nothing was changed\n";
-    std::fputs(text.c_str(), stdout);
-    return exit_done;
+    const std::string whole = path + ": everything is as it should be, nothing was changed\n";
+    std::fputs((log.empty() ? whole : log).c_str(), stdout);
+    return log.empty() ? exit_done : exit_failed;
   }
-  text = "found:\n" + problems_text(repair.before, false);
-  std::uint64_t unreadable = 0;
+  std::string text = log + "found:\n" + problems_text(repair.before, false);
+  const std::uint64_t unreadable = repair.replaced ? repair.replaced->unreadable : 0;
   const std::uint64_t lost = repair.lost_events();
   if (repair.replaced) {
-    unreadable = repair.replaced->unreadable;
     text += "replaced by what can be read of it; it was set aside as " +
             repair.replaced->damaged_path + "\n";
   }
@@ -159,6 +155,7 @@ int repair_command(const std::vector<std::string>& arguments) {
 
 // drop --------------------------------------------------------------------------------------------
 
+/// The same, of its tables.
 int change_spool(const ArgumentTable& table, const std::string& path,
                  const std::function<Status(Store&)>& change) {
   return change_stopped(table, path, [&]() -> Result<int> {
