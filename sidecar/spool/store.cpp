@@ -65,7 +65,7 @@ CREATE TABLE damaged(id INTEGER PRIMARY KEY, destination INTEGER NOT NULL,
 
 Store::Store(Database database) : database_(std::move(database)) {
   make_tables();
-  statements_ = std::make_unique<Statements>(database_);
+  statements_ = std::unique_ptr<Statements>(new Statements{database_});
 }
 
 Store::~Store() = default;
