@@ -4,6 +4,7 @@
 #include <optional>
 #include <string_view>
 
+#include "proto/bytes.hpp"
 #include "sidecar/spool/store.hpp"
 
 namespace outrider::sidecar {
@@ -37,11 +38,7 @@ class Reader {
     return taken;
   }
   /// Big-endian, as everything in the file.
-  std::uint64_t number(std::size_t bytes) {
-    std::uint64_t value = 0;
-    for (const char c : take(bytes)) value = value << 8U | static_cast<std::uint8_t>(c);
-    return value;
-  }
+  std::uint64_t number(std::size_t bytes) { return proto::big_endian(take(bytes)); }
   std::uint64_t varint() {
     std::uint64_t value = 0;
     for (int i = 0; i < 8; ++i) {
