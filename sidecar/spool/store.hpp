@@ -109,7 +109,6 @@ class Store {
   /// transaction.
   DestinationId destination(const std::string& name);
   std::map<DestinationId, Destination> destinations();
-  StoredTotals totals(DestinationId destination);
 
   // Events ----------------------------------------------------------------------------------------
 
@@ -217,6 +216,7 @@ class Store {
   void prune_clients(const Now& now);
   std::int64_t forget_silent_clients(const Now& now);
   std::int64_t forget_newest_clients();
+  std::optional<std::pair<DestinationId, Bytes>> take_dead(std::int64_t id);
   void note_damaged(DestinationId destination, proto::ByteView data, const Now& now);
   void insert_block_as(BlockId id, DestinationId destination, const Block& block,
                        std::uint64_t created_ns);

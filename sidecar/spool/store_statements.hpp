@@ -57,12 +57,10 @@ struct Store::Statements {
   Statement insert_dead{db,
                         "INSERT INTO dead(id, destination, event, topic, reason, status, attempts, "
                         "first_ns, last_ns, answer, record) VALUES(?,?,?,?,?,?,?,?,?,?,?)"};
-  Statement oldest_dead{db,
-                        "SELECT id, length(record)+length(CAST(answer AS BLOB)), last_ns FROM dead "
-                        "ORDER BY id LIMIT 1"};
-  Statement delete_dead{db, "DELETE FROM dead WHERE id=?"};
-  Statement read_dead{
-      db, "SELECT destination, record, length(CAST(answer AS BLOB)) FROM dead WHERE id=?"};
+  Statement oldest_dead{db, "SELECT id, last_ns FROM dead ORDER BY id LIMIT 1"};
+  Statement take_dead{db,
+                      "DELETE FROM dead WHERE id=? "
+                      "RETURNING destination, record, length(CAST(answer AS BLOB))"};
   Statement add_returned{db,
                          "INSERT INTO returned(destination, events, bytes) VALUES(?1,?2,?3) "
                          "ON CONFLICT(destination) DO UPDATE SET events=events+?2, bytes=bytes+?3"};
