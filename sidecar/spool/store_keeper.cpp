@@ -208,7 +208,6 @@ bool StoreKeeper::note_trouble(const std::exception& error, bool needs_more, con
   is_log_in_doubt_ = is_log_in_doubt_ || (known != nullptr && known->may_leave_gap());
   // Room for what makes room, and for nothing else.
   const bool is_room_made = trouble == StorageTrouble::full && !needs_more && give_back_reserve();
-  if (is_room_made) next_house_keeping_ = now.mono + house_keeping_interval;
   if (now.mono < next_trouble_line_) return is_room_made;
   next_trouble_line_ = now.mono + trouble_line_interval;
   trouble_said_at_ = now.mono;
