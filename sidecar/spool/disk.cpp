@@ -105,8 +105,6 @@ class SystemDisk final : public Disk {
     return ::truncate(name.c_str(), static_cast<off_t>(there->bytes - bytes)) == 0;
   }
 
-  bool exists(const std::string& path) override { return ::access(path.c_str(), F_OK) == 0; }
-
   std::optional<FileMark> look_at(const std::string& path) override {
     struct stat status {};
     if (::stat(path.c_str(), &status) != 0) return std::nullopt;

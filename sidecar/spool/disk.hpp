@@ -43,7 +43,6 @@ class Disk {
   /// Gives so much of it back, or what there is. False: nothing is left of it.
   virtual bool give_back_reserve(const std::string& path, std::uint64_t bytes) = 0;
 
-  virtual bool exists(const std::string& path) = 0;
   /// Nothing: there is no such file.
   virtual std::optional<FileMark> look_at(const std::string& path) = 0;
   /// Writes the file's bytes once more, for what the system could not write is not tried again.

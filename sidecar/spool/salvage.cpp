@@ -30,7 +30,7 @@ void remove_database(Disk& disk, const std::string& path) {
 Result<std::string> put_in_place(const std::string& path, Disk& disk, const Now& now) {
   const std::string name = path + ".damaged-" + std::to_string(now.wall_ns() / 1'000'000'000);
   std::string damaged = name;
-  for (int i = 2; disk.exists(damaged) || disk.exists(damaged + suffixes[0]); ++i) {
+  for (int i = 2; disk.look_at(damaged) || disk.look_at(damaged + suffixes[0]); ++i) {
     damaged = name + "-" + std::to_string(i);
   }
   // The log before its database: an old log beside the new database would be taken for its own.
@@ -338,7 +338,7 @@ Result<Salvaged> replace_damaged(const std::string& path, Disk& disk, WithoutCop
 
 Result<bool> finish_replacement(const std::string& path, Disk& disk, const Now& now) {
   remove_database(disk, partial_path(path));
-  if (!disk.exists(recovered_path(path))) return false;
+  if (!disk.look_at(recovered_path(path))) return false;
   const auto damaged = put_in_place(path, disk, now);
   if (!damaged.ok()) return damaged.error();
   return true;

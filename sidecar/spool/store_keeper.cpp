@@ -92,7 +92,7 @@ void StoreKeeper::open(const Now& now) {
 bool StoreKeeper::check_empty() {
   const auto file = disk_->look_at(settings_.path);
   const auto log = disk_->look_at(wal_path(settings_.path));
-  const bool is_emptied = disk_->exists(emptied_path(settings_.path));
+  const bool is_emptied = disk_->look_at(emptied_path(settings_.path)).has_value();
   if (file && file->bytes > 0) {
     if (!is_emptied) return false;
   } else {

@@ -23,7 +23,6 @@ class TwinDisk final : public sidecar::Disk {
   std::uint64_t free_bytes(const std::string&) override { return twin_.free_bytes(); }
   bool take_reserve(const std::string& path, std::uint64_t bytes) override;
   bool give_back_reserve(const std::string& path, std::uint64_t bytes) override;
-  bool exists(const std::string& path) override { return twin_.exists(path); }
   std::optional<sidecar::FileMark> look_at(const std::string& path) override;
   sidecar::Status write_again(const std::string& path) override;
   sidecar::Status rename(const std::string& from, const std::string& to) override;
