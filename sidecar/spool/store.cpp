@@ -102,10 +102,8 @@ void Store::make_tables() {
 }
 
 void Store::check_kind(Database& database) {
-  check_kind(database.number("PRAGMA application_id"), database.number("PRAGMA user_version"));
-}
-
-void Store::check_kind(std::int64_t application_id, std::int64_t version) {
+  const std::int64_t application_id = database.number("PRAGMA application_id");
+  const std::int64_t version = database.number("PRAGMA user_version");
   const auto wrong_bits = static_cast<std::uint32_t>(application_id ^ our_application_id);
   const bool is_other = std::popcount(wrong_bits) == 1 && version == schema_version;
   // Both are written in one transaction, and versions are counted from 1.

@@ -81,8 +81,6 @@ class Store {
 
   /// Fails if the database is something else than a spool of this version.
   static void check_kind(Database& database);
-  /// The same by what the first page says.
-  static void check_kind(std::int64_t application_id, std::int64_t version);
 
   Database& database() { return database_; }
 
