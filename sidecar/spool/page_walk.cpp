@@ -72,8 +72,7 @@ StoredValue value_of(std::uint64_t type, Reader& body) {
 
 class Walk {
  public:
-  Walk(Disk& disk, const std::string& path,
-       const std::function<void(const std::vector<StoredValue>&)>& take)
+  Walk(Disk& disk, const std::string& path, const TakeRow& take)
       : disk_(disk), path_(path), take_(take) {}
 
   void run() {
@@ -164,14 +163,13 @@ class Walk {
 
   Disk& disk_;
   const std::string& path_;
-  const std::function<void(const std::vector<StoredValue>&)>& take_;
+  const TakeRow& take_;
   std::uint64_t pages_ = 0;
 };
 
 }  // namespace
 
-void walk_pages(Disk& disk, const std::string& path,
-                const std::function<void(const std::vector<StoredValue>& row)>& take) {
+void walk_pages(Disk& disk, const std::string& path, const TakeRow& take) {
   Walk(disk, path, take).run();
 }
 
