@@ -1,6 +1,7 @@
 #include "sidecar/spool/database.hpp"
 
 #include <cerrno>
+#include <system_error>
 
 #include <sqlite3.h>
 
@@ -91,6 +92,11 @@ SqliteError SqliteError::damaged(const std::string& message) {
 
 SqliteError SqliteError::other(const std::string& message) {
   return {SQLITE_ERROR, 0, message};
+}
+
+SqliteError SqliteError::system(const std::string& message, const std::string& cure) {
+  const int error = errno;
+  return {SQLITE_IOERR, error, message + ": " + std::generic_category().message(error) + cure};
 }
 
 SqliteError::SqliteError(int code, int system_error, const std::string& message)

@@ -36,6 +36,8 @@ class SqliteError : public std::runtime_error {
   /// What SQLite itself does not see.
   static SqliteError damaged(const std::string& message);
   static SqliteError other(const std::string& message);
+  /// What the system has refused; errno says why.
+  static SqliteError system(const std::string& message, const std::string& cure = {});
 
   StorageTrouble trouble() const;
   /// What was written before it may never become safe.
