@@ -213,7 +213,7 @@ std::string link_target(std::string path) {
   return path;
 }
 
-/// The file as it stands now, without SQLite, which would make files beside it.
+/// The file as it stands now.
 std::optional<Finding> database_trouble(const std::string& path) {
   struct stat status {};
   if (lstat(path.c_str(), &status) != 0) {

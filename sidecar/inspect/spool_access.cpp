@@ -1,9 +1,7 @@
 #include "sidecar/inspect/spool_access.hpp"
 
-#include <array>
 #include <cerrno>
 #include <filesystem>
-#include <string_view>
 #include <system_error>
 
 #include <fcntl.h>
@@ -138,36 +136,17 @@ Result<Database> open_to_read(const std::string& path) {
 }
 
 Status check_first_page(const std::string& path, bool& is_damaged) {
-  constexpr std::string_view magic("SQLite format 3\0", 16);
-  constexpr std::size_t version_at = 60;
-  constexpr std::size_t application_at = 68;
-  constexpr std::size_t tables_at = 103;
-  std::array<char, 108> head{};
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-  if (fd < 0) return Error{"cannot be read: " + std::generic_category().message(errno)};
-  const ssize_t got = ::read(fd, head.data(), head.size());
-  ::close(fd);
   // What was made and never checkpointed is still in the write-ahead log.
-  if (got == 0 || file_bytes(wal_path(path)) > 0) return Nothing{};
-  is_damaged = got < static_cast<ssize_t>(head.size()) ||
-               !std::string_view(head.data(), 16).starts_with(magic);
-  if (is_damaged) return Nothing{};
-  const auto number_at = [&head](std::size_t at, std::size_t bytes) {
-    std::int64_t number = 0;
-    for (std::size_t i = 0; i < bytes; ++i) {
-      number = number << 8U | static_cast<std::uint8_t>(head[at + i]);
-    }
-    return number;
-  };
-  // A sidecar that could not go on when it had made the file.
-  if (number_at(tables_at, 2) == 0) return Nothing{};
+  if (file_bytes(path) == 0 || file_bytes(wal_path(path)) > 0) return Nothing{};
   try {
-    Store::check_kind(number_at(application_at, 4), number_at(version_at, 4));
-    return Nothing{};
+    Database database(path, OpenMode::frozen);
+    // Without tables: a sidecar could not go on when it had made the file.
+    if (database.number("SELECT count(*) FROM sqlite_schema") > 0) Store::check_kind(database);
   } catch (const SqliteError& error) {
     is_damaged = error.trouble() == StorageTrouble::damaged;
-    return is_damaged ? Status(Nothing{}) : Error{error.what()};
+    if (!is_damaged) return Error{error.what()};
   }
+  return Nothing{};
 }
 
 Status check_writable(const std::string& path) {

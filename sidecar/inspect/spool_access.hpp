@@ -18,8 +18,8 @@ namespace outrider::sidecar {
 /// Never makes a file, and changes none. Fails if there is no spool, or it may not be read.
 Result<Database> open_to_read(const std::string& path);
 
-/// Whether a sidecar can take the file as its spool, by its first bytes: SQLite is not asked, which
-/// would make files beside it. `is_damaged`: it is no database; a sidecar would set it aside.
+/// Whether a sidecar can take the file as its spool. Makes no file. `is_damaged`: it is no
+/// database; a sidecar would set it aside.
 Status check_first_page(const std::string& path, bool& is_damaged);
 
 /// There is a file that is not empty, and it may be changed.

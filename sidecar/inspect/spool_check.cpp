@@ -303,8 +303,7 @@ void count_anew(const std::string& path, Disk& disk) {
 
 Result<SpoolRepair> repair_spool(const std::string& path, Disk& disk, const Now& now) {
   try {
-    const auto finished = finish_replacement(path, disk, now);
-    if (!finished.ok()) return finished.error();
+    finish_replacement(path, disk, now);
     SpoolRepair repair;
     repair.before = check_file(path, disk);
     repair.after = repair.before;
@@ -312,9 +311,7 @@ Result<SpoolRepair> repair_spool(const std::string& path, Disk& disk, const Now&
     count_anew(path, disk);
     repair.after = check_file(path, disk);
     if (repair.after.problems.empty()) return repair;
-    const auto replaced = replace_damaged(path, disk, WithoutCopy::fail, now);
-    if (!replaced.ok()) return replaced.error();
-    repair.replaced = replaced.value();
+    repair.replaced = replace_damaged(path, disk, WithoutCopy::fail, now);
     repair.after = check_file(path, disk);
     return repair;
   } catch (const SqliteError& error) {

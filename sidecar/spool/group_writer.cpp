@@ -164,7 +164,7 @@ ReadAnswer GroupWriter::read(const ReadRequest& request, const Now& now) {
       if (!store.hold(destination, block)) answer.gone.push_back(block.id);
     }
     store.commit();
-    answer.totals = store.totals(destination);
+    answer.totals = store.destinations()[destination].totals;
     return answer;
   }
   if (request.is_doubted) keeper_.count_anew();

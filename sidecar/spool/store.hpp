@@ -89,8 +89,6 @@ class Store {
 
   /// Fails if the database is something else than a spool of this version.
   static void check_kind(Database& database);
-  /// The same by what the first page says.
-  static void check_kind(std::int64_t application_id, std::int64_t version);
 
   Database& database() { return database_; }
 
@@ -113,7 +111,6 @@ class Store {
   /// transaction.
   DestinationId destination(const std::string& name);
   StoredDestinations destinations() { return read_destinations(database_); }
-  StoredTotals totals(DestinationId destination);
 
   // Events ----------------------------------------------------------------------------------------
 
@@ -221,6 +218,7 @@ class Store {
   void prune_clients(const Now& now);
   std::int64_t forget_silent_clients(const Now& now);
   std::int64_t forget_newest_clients();
+  std::optional<std::pair<DestinationId, Bytes>> take_dead(std::int64_t id);
   void note_damaged(DestinationId destination, proto::ByteView data, const Now& now);
   void insert_block_as(BlockId id, DestinationId destination, const Block& block,
                        std::uint64_t created_ns);

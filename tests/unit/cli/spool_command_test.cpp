@@ -480,9 +480,8 @@ TEST_F(SpoolCommand, SalvageLosesOnlyWhatIsOnADamagedPage) {
     write_file(file);
     const auto disk = open_disk();
     const auto salvaged = replace_damaged(path, *disk, WithoutCopy::fail, now);
-    ASSERT_TRUE(salvaged.ok());
-    EXPECT_TRUE(salvaged.value().has_copy);
-    EXPECT_EQ(salvaged.value().events, (blocks - 1) * events) << damaged;
+    EXPECT_TRUE(salvaged.has_copy);
+    EXPECT_EQ(salvaged.events, (blocks - 1) * events) << damaged;
     EXPECT_EQ(outrider({"spool", "verify"}).status, exit_done);
     write_file(whole);
   }

@@ -94,6 +94,42 @@ TEST_F(StorageRoomTest, EveryErrorThatMeansNoRoomIsOne) {
   EXPECT_FALSE(ask(frame(1, 1))->intake_trouble);
 }
 
+TEST_F(StorageRoomTest, NoRoomForTheFilesBesideSQLiteIsNoRoomToo) {
+  open();
+  agent.reset();
+  twin.fail({.operation = StorageOperation::sync,
+             .code = SQLITE_IOERR_FSYNC,
+             .error = ENOSPC,
+             .path_end = spool_path});
+  open();  // by the reserve
+  agent.reset();
+  twin.put(spool_path, std::string(10'000, 'x'));
+  twin.fail({.operation = StorageOperation::rename,
+             .code = SQLITE_IOERR,
+             .times = 2,
+             .error = EDQUOT,
+             .path_end = ".recovered"});
+  const auto opened = try_open();
+  ASSERT_FALSE(opened.ok());
+  EXPECT_NE(opened.error().message.find("the quota on the disk is used up"), std::string::npos);
+  open();
+}
+
+TEST_F(StorageRoomTest, NoRoomToWriteTheLogAgainIsNoRoomToo) {
+  open();
+  Database reader(spool_path, OpenMode::read_write, twin.vfs_name());
+  reader.execute("BEGIN");
+  reader.number("SELECT count(*) FROM block");
+  twin.fail({.operation = StorageOperation::sync, .code = SQLITE_IOERR_FSYNC});
+  EXPECT_EQ(ask(frame(1, 1))->intake_trouble, StorageTrouble::failing);
+  twin.fail({.operation = StorageOperation::write,
+             .code = SQLITE_IOERR_WRITE,
+             .error = ENOSPC,
+             .path_end = "-wal"});
+  EXPECT_EQ(ask(frame(1, 1))->intake_trouble, StorageTrouble::full);
+  EXPECT_FALSE(ask(frame(1, 1))->intake_trouble);
+}
+
 TEST_F(StorageRoomTest, RoomThatComesAndGoesMakesOneLineInTenSeconds) {
   settings.free_bytes_min = 100U << 20U;
   open();
