@@ -97,8 +97,7 @@ void StoreKeeper::check_log() {
   if (behind == 0) return;
   log_.error(
       "the spool's write-ahead log is damaged; what was stored behind that is lost, or was not "
-      "safe "
-      "when the power was lost",
+      "safe when the power was lost",
       {{"path", wal_path(settings_.path)}, {"transactions", std::to_string(behind)}});
 }
 
