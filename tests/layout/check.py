@@ -27,6 +27,7 @@ WRAPPED_BY = {
         "sidecar/ingest/zmq_listener.hpp",
         "sidecar/ingest/zmq_source.cpp",
         "sidecar/fanout/connection_monitor.cpp",
+        "sidecar/fanout/held_messages.cpp",
         "sidecar/fanout/own_context.cpp",
         "sidecar/fanout/zmq_transport.cpp",
         "sidecar/cli/version_command.cpp",
