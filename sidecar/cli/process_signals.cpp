@@ -14,11 +14,11 @@
 #include <thread>
 #include <utility>
 
-#include <poll.h>
 #include <pthread.h>
 #include <unistd.h>
 
 #include "sidecar/cli/commands.hpp"
+#include "sidecar/cli/last_words.hpp"
 #include "sidecar/cli/service_notify.hpp"
 
 namespace outrider::sidecar {
@@ -50,15 +50,6 @@ bool is_stop(int signal) {
 std::string signal_name(int signal) {
   const char* const name = sigabbrev_np(signal);
   return name != nullptr ? "SIG" + std::string(name) : std::to_string(signal);
-}
-
-[[noreturn]] void end_now(int status, std::string_view text) {
-  // Only if there is room for it: perhaps a log that nobody reads is what has taken so long.
-  pollfd room = {STDERR_FILENO, POLLOUT, 0};
-  if (!text.empty() && poll(&room, 1, 0) == 1) {
-    [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, text.data(), text.size());
-  }
-  _exit(status);
 }
 
 }  // namespace
@@ -117,7 +108,7 @@ void ProcessSignals::State::stop() {
     const std::lock_guard lock(mutex);
     if (stop_began && now - *stop_began < same_signal_time) return;
     if (stop_began) {
-      end_now(exit_events_lost, "outrider: second signal, ending at once; events may be lost\n");
+      end_process(exit_events_lost, "ended at once; events may be lost", "a second signal came");
     }
     stop_began = now;
     if (!deadline) deadline = now + stop_time_max + close_time_max;
@@ -143,10 +134,10 @@ void ProcessSignals::State::run() {
     const int signal = next_signal();
     {
       const std::lock_guard lock(mutex);
-      if (signal == 0 && host == nullptr) end_now(status, "");
+      if (signal == 0 && host == nullptr) _exit(status);
     }
     if (signal == 0) {
-      end_now(exit_events_lost, "outrider: the shutdown hangs, ending now; events are lost\n");
+      end_process(exit_events_lost, "ended at once; events are lost", "the stop hangs");
     } else if (is_stop(signal)) {
       stop();
     } else if (signal != SIGCONT) {

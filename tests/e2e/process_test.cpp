@@ -1,6 +1,8 @@
 // The sidecar's process in its world: a standard error that nobody reads, signals, systems without
 // threads or room.
 
+#include <filesystem>
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -26,7 +28,15 @@ class SilentSidecar {
   ~SilentSidecar() { close(reader_); }
 
   std::string endpoint() const { return "ipc://" + endpoint_; }
+  bool is_listening() const { return std::filesystem::exists(endpoint_); }
   Process& process() { return *process_; }
+
+  /// From now on there is no room for a byte.
+  void fill() {
+    fcntl(reader_, F_SETFL, O_NONBLOCK);
+    while (::write(reader_, "x", 1) == 1) {
+    }
+  }
 
   /// Until a line with `part` has come, or nothing comes for a long time.
   bool read_until(const std::string& part) {
@@ -75,6 +85,17 @@ TEST(ProcessLog, NobodyWhoReadsItHoldsUpNothingAndWhatIsDroppedIsSaid) {
   sidecar.process().signal(SIGTERM);
   EXPECT_TRUE(sidecar.read_until("every accepted event is accounted for")) << sidecar.text();
   EXPECT_EQ(sidecar.process().wait(), 3) << "the refusing ones have lost theirs";
+}
+
+TEST(ProcessLog, NobodyWhoReadsItHoldsUpAProcessThatEndsInTheMiddle) {
+  for (const int signal : {SIGABRT, SIGBUS}) {
+    const TempDir dir;
+    SilentSidecar sidecar(dir, "[destination.d]\ntype = file\npath = " + dir.file("events") + "\n");
+    ASSERT_TRUE(eventually([&] { return sidecar.is_listening(); }));
+    sidecar.fill();
+    sidecar.process().signal(signal);
+    EXPECT_EQ(sidecar.process().wait(), 4) << signal;
+  }
 }
 
 /// Its standard error is a stream of the journal, as systemd says it.
