@@ -1,6 +1,7 @@
 #include "sidecar/cli/last_words.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -19,8 +20,9 @@ namespace {
 
 constexpr std::size_t cause_bytes_max = 200;
 
-bool is_json = false;
-bool has_priority = false;
+// Also read by threads that are there before they are set.
+std::atomic<bool> is_json = false;
+std::atomic<bool> has_priority = false;
 
 /// What would break out of a line or of a JSON string.
 bool is_unsafe(char c) {

@@ -247,11 +247,6 @@ int sink_command(const std::vector<std::string>& arguments) {
     print_error(table, checked.error().message);
     return exit_usage;
   }
-
-  // Before there are threads, so that all of them leave the signals to wait_for_end().
-  const sigset_t signals = stop_signals();
-  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-
   SinkTally tally(options.faults, options.seed);
   const auto certificate = prepare_certificate(options);
   Status ready = certificate.ok() ? Status(Nothing{}) : certificate.error();
@@ -260,6 +255,10 @@ int sink_command(const std::vector<std::string>& arguments) {
     print_error(table, ready.error().message);
     return exit_failed;
   }
+  // Before there are threads, so that all of them leave the signals to wait_for_end(); and not
+  // before files are read, which may hang.
+  const sigset_t signals = stop_signals();
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   const auto server = SinkServer::listen(
       options.host, options.port, certificate.value().get(),
       [&](const SinkRequest& request) { return handle(request, options, tally); });

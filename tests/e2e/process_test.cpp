@@ -175,6 +175,42 @@ TEST(ProcessSignals, WhatComesBeforeItIsReadyStopsItInOrderToo) {
   EXPECT_NE(ended.err.find("\nledger\n"), std::string::npos) << ended.err;
 }
 
+/// A sidecar whose configuration comes through a pipe that nobody writes to.
+class HangingStart {
+ public:
+  explicit HangingStart(const std::string& pipe)
+      : made_(mkfifo(pipe.c_str(), 0600)),
+        process_({test::outrider_binary(), "run", "--config", pipe}) {
+    EXPECT_EQ(made_, 0);
+    EXPECT_TRUE(
+        eventually([&] { return (writer_ = open(pipe.c_str(), O_WRONLY | O_NONBLOCK)) >= 0; }));
+  }
+  ~HangingStart() { close(writer_); }
+  HangingStart(const HangingStart&) = delete;
+  HangingStart& operator=(const HangingStart&) = delete;
+
+  Process& process() { return process_; }
+
+ private:
+  int made_;
+  int writer_ = -1;
+  Process process_;
+};
+
+TEST(ProcessSignals, AStartThatHangsIsEndedByThem) {
+  const TempDir dir;
+  HangingStart slow(dir.file("a"));
+  HangingStart quick(dir.file("b"));
+  slow.process().signal(SIGINT);
+  EXPECT_TRUE(eventually([&] {
+    quick.process().signal(SIGTERM);
+    return quick.process().wait_for_line("a second signal", Process::Stream::err, 50ms).has_value();
+  }));
+  EXPECT_EQ(quick.process().wait(), 1);
+  EXPECT_EQ(slow.process().wait(), 1);
+  EXPECT_NE(slow.process().text(Process::Stream::err).find("the start hangs"), std::string::npos);
+}
+
 TEST(ProcessThreads, WithTooFewItSaysWhatIsMissing) {
   const TempDir dir;
   write_file(dir.file("outrider.conf"),
