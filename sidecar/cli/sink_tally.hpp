@@ -77,6 +77,7 @@ class SinkTally {
   SinkCounts counts_;  ///< guarded by counts_mutex_
   IdSet ids_;
   int output_fd_ = -1;
+  bool is_cut_ = false;                  ///< its last line went out in part
   std::atomic<bool> is_ending_ = false;  ///< also for a write that waits, which holds mutex_
 };
 
