@@ -103,7 +103,7 @@ App::App(const Config& config, AppParts& parts, std::unique_ptr<Spool> spool,
 
 // Events ------------------------------------------------------------------------------------------
 
-void App::accept(const ArrivedEvent& event, const Now& now) {
+std::size_t App::accept(const ArrivedEvent& event, const Now& now) {
   const auto targets = router_.route(event.topic);
   if (targets.empty()) note_unrouted(event.topic, now);
   for (const std::uint32_t target : targets) {
@@ -114,6 +114,7 @@ void App::accept(const ArrivedEvent& event, const Now& now) {
       destination.schedule(event.record, event.due_ns, now);
     }
   }
+  return targets.size();
 }
 
 void App::note_unrouted(std::string_view topic, const Now& now) {
@@ -136,9 +137,12 @@ bool App::find_takers(std::string_view topic, const RecordView& record, const No
 
 /// What it adds to the counters is added when the frame is stored: it may be refused yet, or have
 /// been stored before.
-proto::Refusal App::add_event(const ArrivedEvent& event, const Now& now) {
+proto::Refusal App::add_event(const ArrivedEvent& event, const Now& now,
+                              std::size_t& destinations) {
   const RecordView record = read_record(event.record.data());
-  if (!find_takers(event.topic, record, now)) {
+  const bool is_wanted = find_takers(event.topic, record, now);
+  destinations = wanted_by_.size() + sampled_out_by_.size();
+  if (!is_wanted) {
     if (unrouted_policy_ == Unrouted::refuse) return proto::Refusal::event_unrouted;
     ++frame_counts_.unrouted;
   }
@@ -324,7 +328,10 @@ void App::begin_stop(const Now& now) {
 void App::drain(int frames, const Now& now) {
   if (frames > 0) quiet_until_ = now.mono + drain_quiet;
   if (now.mono < std::min(quiet_until_, drain_until_)) return;
-  ingest_.finish_frame(now);
+  // The frame that is open goes on in turns: its events may have very many copies.
+  ingest_.begin_stop();
+  if (ingest_.is_inside_frame() && now.mono < linger_until_) return;
+  ingest_.refuse_rest(now);
   source_->close();
   if (confirm_) confirm_->refuse_all(now);
   for (const auto& destination : destinations_) destination->begin_flush(now);

@@ -6,11 +6,12 @@
 //
 // Thread: the sidecar's one thread. Owns: counters and scratch space; the source and the sink
 // outlive it. Limits: a turn opens frames_per_turn_max frames, or fewer with bytes_per_turn_max
-// bytes, looks at events_per_turn_max events, taken or refused, and may stop inside a frame: so
-// delivery and other clients get their share.
+// bytes, has a TurnBudget of events, taken or refused, and of their copies, and may stop inside a
+// frame: so delivery and other clients get their share.
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "proto/frame_reader.hpp"
@@ -20,6 +21,7 @@
 #include "sidecar/ingest/frame_source.hpp"
 #include "sidecar/ingest/record_maker.hpp"
 #include "sidecar/ingest/refusal_log.hpp"
+#include "sidecar/ingest/turn_budget.hpp"
 
 namespace outrider::sidecar {
 
@@ -28,8 +30,8 @@ class RecordSink {
  public:
   virtual ~RecordSink() = default;
 
-  /// Takes an event; its bytes are valid during the call.
-  virtual void accept(const ArrivedEvent& event, const Now& now) = 0;
+  /// Takes an event; its bytes are valid during the call. Says how many destinations it went to.
+  virtual std::size_t accept(const ArrivedEvent& event, const Now& now) = 0;
 };
 
 struct IngestCounters {
@@ -45,7 +47,6 @@ struct IngestCounters {
 class IngestAgent final : public Agent {
  public:
   static constexpr int frames_per_turn_max = 8;
-  static constexpr std::uint64_t events_per_turn_max = 10'000;
   static constexpr std::uint64_t bytes_per_turn_max = 4U << 20U;
 
   /// `can_wait`: events may have a later date.
@@ -60,15 +61,20 @@ class IngestAgent final : public Agent {
 
   int do_work(const Now& now) override;
 
-  /// Takes the rest of the frame at which the last turn stopped. Before the source is closed.
-  void finish_frame(const Now& now) { take_events(events_waiting_, now); }
+  /// From here on a turn only goes on with the frame at which the last one stopped.
+  void begin_stop() { is_stopping_ = true; }
+  /// Such a frame is open: the source must not be closed yet.
+  bool is_inside_frame() const { return events_waiting_ > 0; }
+  /// Nobody takes the rest of it any more: it is refused.
+  void refuse_rest(const Now& now);
 
   const IngestCounters& counters() const { return counters_; }
   const ClientTable& clients() const { return clients_; }
 
  private:
   void open(proto::ByteView frame, const Now& now);
-  void take_events(std::uint64_t events, const Now& now);
+  void take_events(TurnBudget& budget, const Now& now);
+  std::size_t take_event(const Now& now);
   void refuse(proto::Refusal refusal, const Now& now);
 
   FrameSource& source_;
@@ -80,6 +86,7 @@ class IngestAgent final : public Agent {
   ClientTable clients_;
   IngestCounters counters_;
   std::uint64_t events_waiting_ = 0;  ///< of the frame that is open
+  bool is_stopping_ = false;
 };
 
 }  // namespace outrider::sidecar

@@ -72,17 +72,17 @@ std::string value_of(proto::Refusal refusal, const proto::FrameReader& reader) {
 
 }  // namespace
 
-bool RefusalLog::is_due(Reason& reason, const Now& now) {
-  ++reason.unsaid;
+bool RefusalLog::is_due(Reason& reason, std::uint64_t events, const Now& now) {
+  reason.unsaid += events;
   if (now.mono < reason.next_line) return false;
   reason.next_line = now.mono + interval;
   return true;
 }
 
 void RefusalLog::note(proto::Refusal refusal, const proto::FrameReader& reader, const Now& now,
-                      std::string_view destination) {
+                      std::string_view destination, std::uint64_t events) {
   Reason& reason = reasons_[static_cast<std::size_t>(refusal) % reasons_.size()];
-  if (!is_due(reason, now)) return;
+  if (!is_due(reason, events, now)) return;
   const proto::RefusalRow row = proto::describe(refusal);
   std::string value = value_of(refusal, reader);
   if (!destination.empty()) value += ", destination " + std::string(destination);
@@ -96,7 +96,7 @@ void RefusalLog::note(proto::Refusal refusal, const proto::FrameReader& reader, 
 
 void RefusalLog::note_early_time(const proto::FrameReader& reader, const Now& now) {
   Reason& reason = reasons_[0];
-  if (!is_due(reason, now)) return;
+  if (!is_due(reason, 1, now)) return;
   log_.warn("an event's time is before the year 2000; it was taken as it is",
             {{"because", "times are nanoseconds since 1970; this may be seconds or milliseconds"},
              {"value", element_text(reader.last_event(), 1)},

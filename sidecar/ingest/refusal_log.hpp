@@ -22,9 +22,9 @@ class RefusalLog {
 
   explicit RefusalLog(Log& log) : log_(log) {}
 
-  /// Of the event that `reader` gave last, or of its frame.
+  /// Of the event that `reader` gave last, or of its frame; or of so many `events` of the frame.
   void note(proto::Refusal refusal, const proto::FrameReader& reader, const Now& now,
-            std::string_view destination = {});
+            std::string_view destination = {}, std::uint64_t events = 1);
 
   /// The event was taken; but its time looks like seconds or milliseconds.
   void note_early_time(const proto::FrameReader& reader, const Now& now);
@@ -34,7 +34,7 @@ class RefusalLog {
     std::uint64_t unsaid = 0;
     MonoTime next_line{};
   };
-  bool is_due(Reason& reason, const Now& now);
+  bool is_due(Reason& reason, std::uint64_t events, const Now& now);
 
   Log& log_;
   std::array<Reason, 64> reasons_;  ///< by number; early times under that of `none`

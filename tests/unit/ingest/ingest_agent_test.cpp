@@ -20,9 +20,10 @@ using test::numbered_data;
 
 class IngestAgentTest : public ::testing::Test, protected RecordSink {
  protected:
-  void accept(const ArrivedEvent& event, const Now&) override {
+  std::size_t accept(const ArrivedEvent& event, const Now&) override {
     records.emplace_back(event.record.begin(), event.record.end());
     topics.emplace_back(event.topic);
+    return destinations;
   }
 
   RecordView record(std::size_t i) const { return read_record(records[i].data()); }
@@ -41,6 +42,7 @@ class IngestAgentTest : public ::testing::Test, protected RecordSink {
       source, {.frame_bytes_max = 10'000, .event_bytes_max = 1'000}, false, *this, log, 1};
   std::vector<std::vector<std::uint8_t>> records;
   std::vector<std::string> topics;
+  std::size_t destinations = 1;
 };
 
 TEST_F(IngestAgentTest, TurnsEventsIntoRecordsWithIdTimeAndHost) {
@@ -129,7 +131,7 @@ TEST_F(IngestAgentTest, ATurnIsBounded) {
 }
 
 TEST_F(IngestAgentTest, ATurnIsBoundedByWhatIsExaminedAndStopsInsideAFrame) {
-  const std::uint64_t max = IngestAgent::events_per_turn_max;
+  const std::uint64_t max = TurnBudget::events_max;
   IngestAgent large(source, {.frame_bytes_max = 200'000, .event_bytes_max = 1'000}, false, *this,
                     log, 1);
   const auto refused_shapes = [&] {
@@ -159,17 +161,55 @@ TEST_F(IngestAgentTest, ATurnIsBoundedInBytes) {
   EXPECT_EQ(large.do_work(clock.now()), 2);
 }
 
-TEST_F(IngestAgentTest, TheRestOfAFrameIsTakenBeforeTheSourceIsClosed) {
-  const std::uint64_t max = IngestAgent::events_per_turn_max;
+TEST_F(IngestAgentTest, ATurnIsBoundedByTheCopiesOfItsEvents) {
+  destinations = 1000;
+  const std::size_t in_a_turn = TurnBudget::copies_max / destinations;
+  const std::string event = event_bytes("a", 1, numbered_data(1));
+  source.frames.push_back(frame_bytes(std::vector<std::string>(in_a_turn + 15, event)));
+  EXPECT_EQ(agent.do_work(clock.now()), 1);
+  EXPECT_EQ(topics.size(), in_a_turn);
+  EXPECT_EQ(agent.do_work(clock.now()), 1) << "there is more to do";
+  EXPECT_EQ(topics.size(), in_a_turn + 15);
+  destinations = 10 * TurnBudget::copies_max;
+  topics.clear();
+  source.frames.push_back(frame_bytes({event, event}));
+  agent.do_work(clock.now());
+  EXPECT_EQ(topics.size(), 1U) << "one event, however many copies it has";
+}
+
+TEST_F(IngestAgentTest, AStopTakesTheRestOfAFrameInTurnsAndNoOtherFrame) {
+  const std::uint64_t max = TurnBudget::events_max;
   IngestAgent large(source, {.frame_bytes_max = 1'000'000, .event_bytes_max = 1'000}, false, *this,
                     log, 1);
-  source.frames.push_back(
-      frame_bytes(std::vector<std::string>(max + 7, event_bytes("a", 1, numbered_data(1)))));
+  const std::string frame =
+      frame_bytes(std::vector<std::string>(2 * max + 7, event_bytes("a", 1, numbered_data(1))));
+  source.frames.push_back(frame);
+  source.frames.push_back(frame);
   large.do_work(clock.now());
-  EXPECT_EQ(topics.size(), max);
-  large.finish_frame(clock.now());
-  EXPECT_EQ(topics.size(), max + 7);
+  large.begin_stop();
+  EXPECT_EQ(large.do_work(clock.now()), 1);
+  EXPECT_EQ(topics.size(), 2 * max);
+  EXPECT_TRUE(large.is_inside_frame());
+  EXPECT_EQ(large.do_work(clock.now()), 1);
+  EXPECT_EQ(topics.size(), 2 * max + 7);
+  EXPECT_FALSE(large.is_inside_frame());
   EXPECT_EQ(large.do_work(clock.now()), 0);
+  EXPECT_EQ(source.frames.size(), 1U);
+}
+
+TEST_F(IngestAgentTest, WhatAStopLeavesOfAFrameIsRefusedAndCounted) {
+  destinations = TurnBudget::copies_max;
+  source.frames.push_back(
+      frame_bytes(std::vector<std::string>(8, event_bytes("a", 1, numbered_data(1)))));
+  agent.do_work(clock.now());
+  agent.begin_stop();
+  agent.refuse_rest(clock.now());
+  EXPECT_EQ(agent.counters().events, 1U);
+  EXPECT_EQ(agent.counters().events_refused, 7U);
+  EXPECT_EQ(refused(proto::Refusal::stopping), 7U);
+  EXPECT_EQ(log.count("reason=stopping"), 1);
+  EXPECT_EQ(log.count("since_last_line=7"), 1);
+  EXPECT_EQ(agent.do_work(clock.now()), 0);
 }
 
 TEST_F(IngestAgentTest, EachReasonHasALineWithTheValueThatBrokeTheRule) {
