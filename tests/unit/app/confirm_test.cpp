@@ -143,6 +143,23 @@ TEST_F(ConfirmTest, ATurnIsBoundedByTheCopiesOfItsEvents) {
   EXPECT_EQ(lane.bytes(), 2 * bytes);
 }
 
+/// Each client is a row that is written, and each event with a date.
+TEST_F(ConfirmTest, AGroupIsBoundedInRowsToo) {
+  const auto taken = [&](std::size_t frames, const std::vector<std::string>& events) {
+    for (std::size_t i = 0; i < frames; ++i) send(frame(i + 1, events));
+    for (std::size_t i = 0; i < frames; ++i) fake_->app->do_work(clock_.now());
+    return frames - fake_->confirm_source->frames.size();
+  };
+  start();
+  EXPECT_LT(taken(6000, {event("a.x")}), 5000U);
+  crash();
+  const std::string later =
+      "\x81\xa2"
+      "at\xcf\x7f" +
+      std::string(7, '\0');
+  EXPECT_LT(taken(200, std::vector<std::string>(100, event_bytes("a.x", 0, "\x01", later))), 150U);
+}
+
 TEST_F(ConfirmTest, AFullDestinationCostsItsOwnEventsAndNoOther) {
   config_.destinations[0].spool_bytes_max = 2000;
   start();
