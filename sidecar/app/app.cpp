@@ -40,6 +40,13 @@ proto::FrameLimits frame_limits(const Config& config) {
   return {config.ingest.frame_bytes_max, config.ingest.event_bytes_max};
 }
 
+/// What some destination redacts must not stand in the log either.
+bool redacts(const Config& config) {
+  return std::ranges::any_of(config.destinations, [](const DestinationConfig& destination) {
+    return !destination.redact.empty();
+  });
+}
+
 }  // namespace
 
 Result<std::unique_ptr<App>> App::create(const Config& config, AppParts parts, Log& log) {
@@ -84,7 +91,7 @@ App::App(const Config& config, AppParts& parts, std::unique_ptr<Spool> spool,
       memory_mark_(parts.memory_mark),
       destinations_(std::move(destinations)),
       router_(routes_of(config)),
-      ingest_(*source_, frame_limits(config), spool_ != nullptr, *this, log, seed),
+      ingest_(*source_, frame_limits(config), spool_ != nullptr, *this, log, seed, redacts(config)),
       recurrence_(std::move(parts.recurrence)),
       unrouted_log_(log),
       unrouted_policy_(config.ingest.unrouted) {
@@ -98,7 +105,7 @@ App::App(const Config& config, AppParts& parts, std::unique_ptr<Spool> spool,
   spool_->on_answer(
       [this](const ConfirmedFrame& frame, const FrameAnswer& answer) { confirm(frame, answer); });
   ConfirmSink& sink = *this;
-  confirm_.emplace(*confirm_source_, frame_limits(config), sink, log, ~seed);
+  confirm_.emplace(*confirm_source_, frame_limits(config), sink, log, ~seed, redacts(config));
 }
 
 // Events ------------------------------------------------------------------------------------------
@@ -210,6 +217,10 @@ void App::run_schedules(const Now& now) {
     mark = run.mark;
     if (refusal != proto::Refusal::none) keep_run(run.mark, run.due_ns, refusal);
   }
+  for (const auto& [name, after, before] : recurrence_.left_out()) {
+    log_.warn("a schedule has missed more runs than missed_max; the oldest are left out",
+              {{"schedule", name}, {"after", after}, {"before", before}});
+  }
   if (now.mono < look_ahead_at_) return;
   look_ahead_at_ = now.mono + Recurrence::look_max;
   for (const auto& [name, until] : recurrence_.find_ahead(now)) {
@@ -303,6 +314,7 @@ MonoTime App::next_deadline() const {
   for (const auto& destination : destinations_) {
     deadline = std::min(deadline, destination->next_deadline());
   }
+  if (phase_ == Phase::running) deadline = std::min(deadline, ingest_.next_deadline());
   if (phase_ == Phase::draining) deadline = std::min({deadline, quiet_until_, drain_until_});
   if (phase_ == Phase::flushing) deadline = std::min(deadline, linger_until_);
   if (phase_ == Phase::storing) deadline = stop_until();

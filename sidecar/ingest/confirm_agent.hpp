@@ -58,13 +58,14 @@ class ConfirmAgent final : public Agent {
   static constexpr int frames_per_turn_max = 64;
   static constexpr std::uint64_t bytes_per_turn_max = 4U << 20U;
 
+  /// `hides_values`: see RefusalLog.
   ConfirmAgent(ConfirmSource& source, proto::FrameLimits limits, ConfirmSink& sink, Log& log,
-               std::uint64_t seed)
+               std::uint64_t seed, bool hides_values)
       : source_(source),
         limits_(limits),
         reader_(limits),
         sink_(sink),
-        refusals_(log),
+        refusals_(log, hides_values),
         records_(seed) {}
 
   int do_work(const Now& now) override;

@@ -30,6 +30,7 @@ int IngestAgent::do_work(const Now& now) {
     ++frames;
     ++work;
   }
+  losses_.look(clients_, now);
   return work;
 }
 
@@ -37,6 +38,7 @@ void IngestAgent::open(proto::ByteView frame, const Now& now) {
   ++counters_.frames;
   const proto::Refusal refusal = reader_.open(frame);
   if (refusal != proto::Refusal::none) {
+    clients_.note_refused(reader_.header(), now);
     refuse(refusal, now);
     return;
   }

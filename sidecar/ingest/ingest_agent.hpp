@@ -17,6 +17,7 @@
 #include "proto/frame_reader.hpp"
 #include "sidecar/base/agent.hpp"
 #include "sidecar/base/log.hpp"
+#include "sidecar/ingest/client_loss_log.hpp"
 #include "sidecar/ingest/client_table.hpp"
 #include "sidecar/ingest/frame_source.hpp"
 #include "sidecar/ingest/record_maker.hpp"
@@ -49,17 +50,19 @@ class IngestAgent final : public Agent {
   static constexpr int frames_per_turn_max = 8;
   static constexpr std::uint64_t bytes_per_turn_max = 4U << 20U;
 
-  /// `can_wait`: events may have a later date.
+  /// `can_wait`: events may have a later date. `hides_values`: see RefusalLog.
   IngestAgent(FrameSource& source, proto::FrameLimits limits, bool can_wait, RecordSink& sink,
-              Log& log, std::uint64_t seed)
+              Log& log, std::uint64_t seed, bool hides_values = false)
       : source_(source),
         reader_(limits),
         can_wait_(can_wait),
         sink_(sink),
-        refusals_(log),
-        records_(seed) {}
+        refusals_(log, hides_values),
+        records_(seed),
+        losses_(log) {}
 
   int do_work(const Now& now) override;
+  MonoTime next_deadline() const override { return losses_.next_deadline(); }
 
   /// From here on a turn only goes on with the frame at which the last one stopped.
   void begin_stop() { is_stopping_ = true; }
@@ -84,6 +87,7 @@ class IngestAgent final : public Agent {
   RefusalLog refusals_;
   RecordMaker records_;
   ClientTable clients_;
+  ClientLossLog losses_;
   IngestCounters counters_;
   std::uint64_t events_waiting_ = 0;  ///< of the frame that is open
   bool is_stopping_ = false;

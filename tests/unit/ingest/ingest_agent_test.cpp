@@ -1,6 +1,7 @@
 #include "sidecar/ingest/ingest_agent.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include <gtest/gtest.h>
@@ -337,6 +338,85 @@ TEST_F(IngestAgentTest, AFloodOfBadFramesIsOneLineInTheLog) {
   source.frames.emplace_back("\xc1");
   turn();
   EXPECT_EQ(log.count("since_last_line=1000"), 1) << "999 untold ones and the new one";
+}
+
+/// Data where the topic, the time, an attribute or an event belongs.
+constexpr std::string_view password = "\x81\xa8password\xa7hunter3";
+std::string misplaced(std::string_view topic, std::string_view time, std::string_view attributes) {
+  return "\x94" + std::string(topic) + std::string(time) + "\x01" + std::string(attributes);
+}
+
+TEST_F(IngestAgentTest, WhatIsRedactedIsInNoLineAboutARefusal) {
+  const std::string map(password);
+  const std::vector<std::string> frames = {
+      frame_bytes({misplaced(map, "\x01", "\x80")}),
+      frame_bytes({misplaced("\xa3t.x", map, "\x80")}),
+      frame_bytes({misplaced("\xa3t.x", "\x01", "\x81\xa3key" + map)}),
+      frame_bytes({"\x92\xa3t.x" + map}),
+      "\x93\x01" + map,
+      "\x92" + map + "\x90",
+      "\x93" + map + "\x80\x90",
+      "\x93\x01\x81\xa1h" + map + "\x90",
+      frame_bytes({misplaced("\xa7hunter3", "\xa7hunter3", "\x80")}),
+  };
+  IngestAgent discreet(source, {.frame_bytes_max = 10'000, .event_bytes_max = 1'000}, false, *this,
+                       log, 1, true);
+  for (const std::string& frame : frames) {
+    source.frames.push_back(frame);
+    discreet.do_work(clock.now());
+    clock.advance(std::chrono::seconds(11));
+  }
+  EXPECT_EQ(log.count("refused"), static_cast<int>(frames.size()));
+  EXPECT_EQ(log.count("password"), 0);
+  EXPECT_EQ(log.count("value=\"hunter3"), 0);
+  EXPECT_EQ(log.count("value=map of 1"), 2) << "topic and time";
+  EXPECT_EQ(log.count("value=key: map of 1, topic \"t.x\""), 1);
+  EXPECT_EQ(log.count("value=h: map of 1"), 1);
+  EXPECT_EQ(log.count("value=str of 7 bytes"), 1);
+}
+
+TEST_F(IngestAgentTest, ARefusedFrameIsNotLostOnTheWay) {
+  const std::vector<std::uint8_t> client(16, 1);
+  const auto frame = [&](std::uint64_t sequence, std::size_t data_bytes = 1) {
+    return frame_bytes({event_bytes("a", 1, "\xda\x30\x00" + std::string(data_bytes, 'x'))},
+                       {.client_id = client, .sequence = sequence});
+  };
+  const auto good = [&](std::uint64_t sequence) {
+    return frame_bytes({}, {.client_id = client, .sequence = sequence});
+  };
+  source.frames = {good(1), frame(2, 0x3000), good(3) + "x", good(5)};
+  turn();
+  EXPECT_EQ(agent.counters().frames_refused, 2U);
+  EXPECT_EQ(agent.clients().frames_missing(), 1U);
+}
+
+TEST_F(IngestAgentTest, LossesOfClientsAreSaidWhileTheyGoOn) {
+  const std::vector<std::uint8_t> client(16, 1);
+  std::map<std::string, std::uint64_t, std::less<>> drops;
+  const auto come = [&](std::uint64_t sequence) {
+    source.frames.push_back(
+        frame_bytes({}, {.client_id = client, .sequence = sequence, .drops = &drops}));
+    turn();
+  };
+  come(1);
+  EXPECT_TRUE(log.lines.empty());
+  EXPECT_EQ(agent.next_deadline(), never);
+  drops["buffer_full"] = 10;
+  come(2);
+  EXPECT_EQ(log.count("dropped_by_clients=buffer_full 10 frames_that_never_came=0"), 1);
+  drops["buffer_full"] = 15;
+  drops["too_large"] = 1;
+  come(3);
+  come(8);
+  EXPECT_EQ(log.lines.size(), 1U) << "one in ten seconds";
+  ASSERT_EQ(agent.next_deadline(), clock.now().mono + ClientLossLog::interval);
+  clock.advance(ClientLossLog::interval);
+  turn();
+  EXPECT_EQ(log.count("dropped_by_clients=buffer_full 5, too_large 1 frames_that_never_came=4"), 1);
+  clock.advance(ClientLossLog::interval);
+  come(9);
+  EXPECT_EQ(log.lines.size(), 2U) << "nothing new";
+  EXPECT_EQ(agent.next_deadline(), never);
 }
 
 TEST(ClientTable, AddsUpWhatClientsDroppedAndWhatNeverCame) {
