@@ -89,10 +89,11 @@ class App final : public Agent, private RecordSink, private ConfirmSink {
       std::vector<std::unique_ptr<Destination>> destinations, Log& log, std::uint64_t seed);
 
   // RecordSink
-  void accept(const ArrivedEvent& event, const Now& now) override;
+  std::size_t accept(const ArrivedEvent& event, const Now& now) override;
   // ConfirmSink
   bool is_busy() const override { return spool_->is_busy(); }
-  proto::Refusal add_event(const ArrivedEvent& event, const Now& now) override;
+  proto::Refusal add_event(const ArrivedEvent& event, const Now& now,
+                           std::size_t& destinations) override;
   void add_frame(FrameToConfirm frame) override;
   void drop_frame() override;
   std::string_view full_destination() const override;

@@ -9,10 +9,10 @@ int ConfirmAgent::do_work(const Now& now) {
   int work = is_open_ ? 1 : 0;
   int frames = 0;
   std::uint64_t bytes = 0;
-  std::uint64_t events_left = events_per_turn_max;
-  while (events_left > 0) {
+  TurnBudget budget;
+  while (!budget.is_spent()) {
     if (is_open_) {
-      take_events(events_left, now);
+      take_events(budget, now);
       continue;
     }
     if (frames == frames_per_turn_max || bytes >= bytes_per_turn_max || sink_.is_busy()) break;
@@ -48,26 +48,26 @@ void ConfirmAgent::open(const PeerFrame& peer_frame, const Now& now) {
   is_open_ = true;
 }
 
-void ConfirmAgent::take_events(std::uint64_t& events_left, const Now& now) {
+void ConfirmAgent::take_events(TurnBudget& budget, const Now& now) {
   for (; next_event_ < reader_.event_count(); ++next_event_) {
-    if (events_left == 0) return;
-    --events_left;
-    if (const proto::Refusal refusal = take_event(now); refusal != proto::Refusal::none) {
-      return refuse_frame(refusal, now);
-    }
+    if (budget.is_spent()) return;
+    const proto::Refusal refusal = take_event(budget, now);
+    if (refusal != proto::Refusal::none) return refuse_frame(refusal, now);
   }
   is_open_ = false;
   sink_.add_frame(std::move(frame_));
 }
 
 /// Says why the whole frame is to be refused, if it is.
-proto::Refusal ConfirmAgent::take_event(const Now& now) {
+proto::Refusal ConfirmAgent::take_event(TurnBudget& budget, const Now& now) {
   ArrivedEvent event;
+  std::size_t destinations = 0;
   proto::Refusal refusal = records_.next(reader_, true, now, event);
   if (refusal == proto::Refusal::none) {
     if (event.is_before_2000) refusals_.note_early_time(reader_, now);
-    refusal = sink_.add_event(event, now);
+    refusal = sink_.add_event(event, now, destinations);
   }
+  budget.spend(destinations);
   return refusal == proto::Refusal::none ? refusal : leave_out(refusal, now);
 }
 

@@ -112,15 +112,15 @@ typedef struct outrider_event {
   const void* data; /* one msgpack value */
   size_t data_bytes;
   uint64_t time_ns; /* since the Unix epoch; 0: now */
-  const void* id;   /* 16 bytes, or with id_is_text 1 to 64 bytes of text */
+  const void* id;   /* 16 bytes, or with id_is_text 1 to 64 bytes of visible ASCII, no spaces */
   size_t id_bytes;
   const char* key; /* ordering key, at most 255 bytes */
   size_t key_bytes;
   const char* trace; /* W3C traceparent, at most 255 bytes */
   size_t trace_bytes;
-  uint64_t at_ns;     /* not before, since the Unix epoch; in the year 2000 or later, or 0 */
-  uint64_t ttl_ms;    /* counted from the event's time, or from at_ns if later; 0: never */
-  int32_t priority;   /* -1 low, 0 normal, 1 high */
+  uint64_t at_ns;   /* not before, since the Unix epoch; in the year 2000 or later, or 0 */
+  uint64_t ttl_ms;  /* from the event's time, or at_ns if later; a time to come is now; 0: never */
+  int32_t priority; /* -1 low, 0 normal, 1 high */
   int32_t id_is_text; /* 0 or 1 */
   uint64_t delay_ms;  /* not before so long from now, at most a century; not together with at_ns */
 } outrider_event;

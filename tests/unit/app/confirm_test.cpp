@@ -129,6 +129,37 @@ TEST_F(ConfirmTest, EveryAnswerNamesTheLimits) {
   EXPECT_EQ(refused.limits, limits);
 }
 
+TEST_F(ConfirmTest, ATurnIsBoundedByTheCopiesOfItsEvents) {
+  const std::uint64_t lanes = 100;
+  for (std::uint64_t i = 0; i < lanes; ++i) add_destination("c" + std::to_string(i), "c.>");
+  start();
+  const std::uint64_t in_a_turn = TurnBudget::copies_max / lanes;
+  send(frame(1, std::vector<std::string>(2 * in_a_turn, event("c.x"))));
+  fake_->app->do_work(clock_.now());
+  const Lane& lane = fake_->app->spool()->lane(2);
+  const std::uint64_t bytes = lane.bytes();
+  EXPECT_GT(bytes, 0U);
+  fake_->app->do_work(clock_.now());
+  EXPECT_EQ(lane.bytes(), 2 * bytes);
+}
+
+/// Each client is a row that is written, and each event with a date.
+TEST_F(ConfirmTest, AGroupIsBoundedInRowsToo) {
+  const auto taken = [&](std::size_t frames, const std::vector<std::string>& events) {
+    for (std::size_t i = 0; i < frames; ++i) send(frame(i + 1, events));
+    for (std::size_t i = 0; i < frames; ++i) fake_->app->do_work(clock_.now());
+    return frames - fake_->confirm_source->frames.size();
+  };
+  start();
+  EXPECT_LT(taken(6000, {event("a.x")}), 5000U);
+  crash();
+  const std::string later =
+      "\x81\xa2"
+      "at\xcf\x7f" +
+      std::string(7, '\0');
+  EXPECT_LT(taken(200, std::vector<std::string>(100, event_bytes("a.x", 0, "\x01", later))), 150U);
+}
+
 TEST_F(ConfirmTest, AFullDestinationCostsItsOwnEventsAndNoOther) {
   config_.destinations[0].spool_bytes_max = 2000;
   start();
@@ -275,7 +306,7 @@ TEST_F(ConfirmTest, OfAHugeFrameNothingIsTakenWhileADestinationIsFull) {
 
 TEST_F(ConfirmTest, ATurnStopsInsideAFrameAndTheFrameIsStoredWhole) {
   start();
-  const std::uint64_t events = 2 * ConfirmAgent::events_per_turn_max + 5;
+  const std::uint64_t events = 2 * TurnBudget::events_max + 5;
   send(frame(1, {event("a.x")}));
   send(frame(2, std::vector<std::string>(events, event("b.x"))));
   fake_->app->do_work(clock_.now());
@@ -291,7 +322,7 @@ TEST_F(ConfirmTest, ATurnStopsInsideAFrameAndTheFrameIsStoredWhole) {
 TEST_F(ConfirmTest, AFrameThatIsHalfReadWhenTheSidecarStopsComesAgain) {
   config_.shutdown_linger = 0s;
   start();
-  send(frame(1, std::vector<std::string>(3 * ConfirmAgent::events_per_turn_max, event("b.x"))));
+  send(frame(1, std::vector<std::string>(3 * TurnBudget::events_max, event("b.x"))));
   fake_->app->do_work(clock_.now());
   fake_->app->request_stop();
   clock_.advance(10s);
