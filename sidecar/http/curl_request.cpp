@@ -308,6 +308,7 @@ std::size_t CurlRequest::on_head(char* data, std::size_t /*one*/, std::size_t by
   auto& request = *static_cast<CurlRequest*>(self);
   if (!request.is_own_answer()) return 0;
   if (!request.answer_.add_head({data, bytes})) return 0;
+  if (request.answer_.whole_status() != 0) request.multi_.connections().answers(request.look_);
   if (request.answer_.whole_status() == misdirected_status) {
     curl_easy_setopt(request.easy_, CURLOPT_FORBID_REUSE, 1L);
     request.multi_.connections().leave(request.look_);
@@ -316,7 +317,9 @@ std::size_t CurlRequest::on_head(char* data, std::size_t /*one*/, std::size_t by
 }
 
 std::size_t CurlRequest::on_answer(char* data, std::size_t /*one*/, std::size_t bytes, void* self) {
-  return static_cast<CurlRequest*>(self)->answer_.add_body({data, bytes}) ? bytes : 0;
+  auto& request = *static_cast<CurlRequest*>(self);
+  request.multi_.connections().answers(request.look_);
+  return request.answer_.add_body({data, bytes}) ? bytes : 0;
 }
 
 /// 0 while there is none: an interim answer is none, nor is a proxy's to CONNECT.
