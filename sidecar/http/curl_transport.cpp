@@ -76,10 +76,19 @@ void CurlTransport::finished(CurlRequest& request, Completion completion, const 
   const std::string peer = settings_.urls[url].parts.peer();
   if (completion.status == misdirected_status) is_misdirected_[url] = true;
   if (http2_fallback_.learn(url, request.shown(), now)) url_log_.falls_back(peer, completion);
-  const Outcome outcome = outcome_of(completion, settings_.status_actions);
+  Outcome outcome = outcome_of(completion, settings_.status_actions);
+  // Until other requests to this url succeed, as only the destination can tell.
+  if (outcome == Outcome::split) outcome = unproved_split(completion.status);
+  completion.way = static_cast<std::uint32_t>(url);
+  const bool was_gone = urls_.is_gone(url);
   const bool is_well = urls_.settle(request.ticket(), outcome, completion, now);
-  if (is_well && urls_.is_healthy(url)) url_log_.healthy(url, peer);
-  if (!is_well && !urls_.is_healthy(url)) url_log_.failed(url, peer, completion, now);
+  if (urls_.is_gone(url)) {
+    if (!was_gone) url_log_.gone(peer, completion);
+  } else if (!urls_.is_healthy(url)) {
+    if (!is_well) url_log_.failed(url, peer, completion, now);
+  } else if (is_well) {
+    url_log_.healthy(url, peer);
+  }
   completions_.push_back(std::move(completion));
   std::erase_if(requests_, [&](const auto& other) { return other.get() == &request; });
 }
