@@ -9,6 +9,7 @@
 #include "sidecar/http/credentials.hpp"
 #include "sidecar/http/curl_multi.hpp"
 #include "sidecar/http/curl_request.hpp"
+#include "sidecar/http/file_threads.hpp"
 #include "sidecar/http/http2_fallback.hpp"
 #include "sidecar/http/http_settings.hpp"
 #include "sidecar/http/trust.hpp"
@@ -130,7 +131,7 @@ CurlDriver::CurlDriver(Reactor& reactor, std::chrono::milliseconds file_wait_max
     : multi_(std::make_unique<CurlMulti>(reactor)),
       guarded_multi_(std::make_unique<CurlMulti>(reactor)),
       trust_stores_(std::make_shared<TrustStores>()),
-      files_(std::make_unique<HelperThread>("files", file_wait_max)),
+      files_(std::make_unique<FileThreads>(file_wait_max)),
       seeds_(system_seed()) {}
 
 CurlDriver::~CurlDriver() = default;
@@ -140,7 +141,8 @@ Result<std::unique_ptr<Transport>> CurlDriver::make_transport(const DestinationC
   Result<HttpSettings> settings = make_http_settings(config, body);
   if (!settings.ok()) return settings.error();
   Result<std::unique_ptr<CredentialStore>> credentials = CredentialStore::open(
-      config, trust_stores_, [this](HelperThread::Job job) { files_->run(std::move(job)); }, log);
+      config, trust_stores_, [this](FileThreads::Job job) { return files_->run(std::move(job)); },
+      log);
   if (!credentials.ok()) return credentials.error();
   CurlMulti& multi = config.deny_private_addresses ? *guarded_multi_ : *multi_;
   multi.expect_connections(config.concurrency_max * config.urls.size());

@@ -65,6 +65,7 @@
 namespace outrider::sidecar {
 
 class CurlMulti;
+class FileThreads;
 class TrustStores;
 
 class CurlDriver {
@@ -93,7 +94,7 @@ class CurlDriver {
   std::unique_ptr<CurlMulti> guarded_multi_;
   /// A look at a file may outlive us.
   std::shared_ptr<TrustStores> trust_stores_;
-  std::unique_ptr<HelperThread> files_;
+  std::unique_ptr<FileThreads> files_;
   Random seeds_;
 };
 
