@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "sidecar/base/units.hpp"
-#include "sidecar/inspect/inspection.hpp"
+#include "sidecar/inspect/spool_access.hpp"
 #include "sidecar/spool/disk.hpp"
 
 namespace outrider::sidecar {
@@ -265,7 +265,7 @@ std::optional<Finding> sqlite_file_trouble(const std::string& path) {
                                   ", and this is " + this_user() + "; give it to that user"};
 }
 
-/// Without SQLite, which would make files beside it.
+/// The database and the files beside it. SQLite reads it frozen, and makes no files.
 std::optional<Finding> database_trouble(const std::string& path) {
   // Of the path without links, with the longest suffix.
   constexpr std::size_t sqlite_path_bytes_max = 512;

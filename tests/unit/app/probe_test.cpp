@@ -276,16 +276,14 @@ TEST_F(ProbeTest, WhatASpoolCannotBe) {
   };
   write("text", std::string(200, 'x'));
   EXPECT_THAT(look_at("text").warnings, ElementsAre(HasSubstr("is damaged or no spool at all")));
-  std::string page(200, '\0');
-  page.replace(0, 15, "SQLite format 3");
-  write("begun", page);
+  const auto make = [&](const std::string& name, const char* sql) {
+    Database(dir_.file(name), OpenMode::create).execute(sql);
+  };
+  make("begun", "PRAGMA user_version=1");
   EXPECT_THAT(look_at("begun").errors, IsEmpty());
-  page[104] = 1;  // a table
-  write("other", page);
+  make("other", "CREATE TABLE t(x)");
   EXPECT_THAT(look_at("other").errors, ElementsAre(HasSubstr("a database of another program")));
-  page.replace(68, 4, "Outr");
-  page[63] = 99;
-  write("newer", page);
+  make("newer", "CREATE TABLE t(x); PRAGMA application_id=0x4f757472; PRAGMA user_version=99");
   EXPECT_THAT(look_at("newer").errors, ElementsAre(HasSubstr("has version 99")));
   fs::create_directory(dir_.file("folder"));
   EXPECT_THAT(look_at("folder").errors, ElementsAre(HasSubstr("is not a regular file")));
