@@ -10,7 +10,8 @@
 //
 // Every event ends. Events that the sidecar refuses for the moment go again in a new frame; a frame
 // that is more than it takes at once goes again in halves, down to the single event, which is then
-// refused for good. Frames that a sidecar may not even read wait until it has said its limits.
+// refused for good. Frames that a sidecar may not even read, or that are more than the last one
+// took, wait until it has said its limits; nothing beyond them is sent.
 //
 // Thread: the public functions are safe from any thread; run() and what it calls is the thread's
 // own, and so are the confirm functions of the events, which are called without a lock. Owns: the
@@ -174,6 +175,7 @@ class Courier {
   std::atomic<const char*> obstacle_ = obstacles::none;
   std::atomic<std::uint64_t> unanswered_events_ = 0;  ///< whose batches may be taken
   std::atomic<std::uint64_t> event_bytes_said_ = 0;   ///< by the sidecar that is connected; 0: not
+  std::atomic<std::size_t> batch_bytes_max_;          ///< by the last limits that were said
   std::mutex mutex_;
   std::condition_variable changed_;
   // Guarded by mutex_.
@@ -194,7 +196,7 @@ class Courier {
   std::string host_;
   std::deque<Batch> postponed_;  ///< refused for the moment or too many, each with its due time
   Limits limits_state_ = Limits::unknown;
-  proto::SaidLimits limits_;
+  proto::SaidLimits limits_;  ///< as of the last answer, of any connection
   std::deque<Frame> frames_;  ///< by their numbers, from the lowest unanswered one on
   std::uint64_t first_sequence_ = 1;
   std::size_t frames_in_flight_ = 0;

@@ -120,6 +120,39 @@ TEST_F(DeliverEndsTest, LargeFramesWaitForTheLimitsAndKeepThem) {
   EXPECT_TRUE(client.flush(patience));
 }
 
+TEST_F(DeliverEndsTest, SmallLimitsAreKeptOnceTheyAreKnownAlsoByTheNextConnection) {
+  constexpr std::size_t small = 8U << 10U;
+  const std::string text(1'000, 'x');
+  const auto deliver_some = [&] {
+    for (int i = 0; i < 40; ++i) futures.push_back(client.deliver("t", text));
+  };
+  // Answers until all is confirmed, and says how many frames were larger than it takes.
+  const auto confirm_all = [&] {
+    std::size_t large = 0;
+    std::size_t answered = confirmer->frames.size();
+    while (client.stats().unconfirmed_events > 0) {
+      if (answered == confirmer->frames.size() && !confirmer->receive_frame(10ms)) continue;
+      const ConfirmedFrame& next = frame(answered++);
+      const bool is_large = next.bytes.size() > small;
+      large += is_large ? 1 : 0;
+      confirmer->send(next.peer,
+                      proto::write_confirm_answer(
+                          {next.sequence, is_large ? frame_too_large : 0, {}, {small, small / 2}}));
+    }
+    return large;
+  };
+  deliver_some();
+  confirmer = std::make_unique<Confirmer>(endpoint);
+  EXPECT_EQ(confirm_all(), 1U) << "the first one, of which nobody knew";
+  deliver_some();
+  EXPECT_EQ(confirm_all(), 0U);
+  confirmer.reset();
+  deliver_some();
+  confirmer = std::make_unique<Confirmer>(endpoint);
+  EXPECT_EQ(confirm_all(), 0U) << "the next sidecar may be as the last one, and is asked";
+  for (auto& future : futures) EXPECT_EQ(future.get(), Status::ok);
+}
+
 TEST_F(DeliverEndsTest, AnEventBeyondTheLimitsIsRefusedAndThenAtTheCall) {
   const std::string small = "s";
   const std::string huge(20'000'000, 'x');
