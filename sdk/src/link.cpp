@@ -54,6 +54,15 @@ bool set_int(void* socket, int option, int value) {
   return zmq_setsockopt(socket, option, &value, sizeof value) == 0;
 }
 
+bool bound_what_comes(void* socket, LinkKind kind) {
+  // An answer has 30 KiB at most, and nothing is sent to a socket that only sends.
+  constexpr std::int64_t message_bytes_max = 64 << 10;
+  const int messages_max = kind == LinkKind::push ? 1 : 64;
+  return zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &message_bytes_max, sizeof message_bytes_max) ==
+             0 &&
+         set_int(socket, ZMQ_RCVHWM, messages_max);
+}
+
 }  // namespace
 
 bool is_inproc_endpoint(std::string_view endpoint) {
@@ -122,7 +131,7 @@ bool Link::open() {
   has_threads_ |= socket != nullptr;
   // Not ZMQ_IMMEDIATE: a frame in the pipe must survive a reconnect.
   if (socket == nullptr || !set_int(socket, ZMQ_SNDHWM, options_.send_frames_max) ||
-      !set_int(socket, ZMQ_LINGER, 0) ||
+      !set_int(socket, ZMQ_LINGER, 0) || !bound_what_comes(socket, options_.kind) ||
       !set_int(socket, ZMQ_HEARTBEAT_IVL, options_.heartbeat_ms) ||
       !set_int(socket, ZMQ_RECONNECT_IVL, options_.reconnect_initial_ms) ||
       !set_int(socket, ZMQ_RECONNECT_IVL_MAX, options_.reconnect_max_ms)) {
