@@ -68,10 +68,7 @@ outrider_status Courier::deliver(std::span<const proto::ByteView> pieces, Delive
   {
     const std::lock_guard guard(mutex_);
     if (is_closing_) return OUTRIDER_CLOSED;
-    if (held_bytes_ + bytes + delivery_bytes > options_.bytes_max) return OUTRIDER_FULL;
-    const bool is_stuck = stuck_topics_.bytes() + bytes + delivery_bytes > options_.bytes_max / 2 &&
-                          stuck_topics_.holds(topic_of(pieces.front()));
-    if (is_stuck) return OUTRIDER_FULL;
+    if (!has_room(bytes + delivery_bytes, topic_of(pieces.front()))) return OUTRIDER_FULL;
     const std::size_t batch_bytes_max = batch_bytes_max_.load(std::memory_order_relaxed);
     // An answer can name each event of a frame, or one that has to wait would hold up the others.
     if (waiting_.empty() || waiting_.back().events.size() + bytes > batch_bytes_max ||
@@ -91,6 +88,16 @@ outrider_status Courier::deliver(std::span<const proto::ByteView> pieces, Delive
   }
   if (is_asleep) wake();
   return OUTRIDER_OK;
+}
+
+bool Courier::has_room(std::size_t bytes, std::string_view topic) const {
+  const std::size_t stuck_bytes = stuck_topics_.bytes();
+  const bool is_stuck = stuck_topics_.holds(topic);
+  if (is_stuck && stuck_bytes + bytes > options_.bytes_max / 2) return false;
+  // What was taken before the first of it was refused may be all that there is.
+  const bool has_reserve = stuck_bytes > 0 && !is_stuck;
+  const std::size_t reserve = has_reserve ? options_.bytes_max / reserve_share : 0;
+  return held_bytes_ + bytes <= options_.bytes_max + reserve;
 }
 
 bool Courier::flush(SteadyTime deadline) {
@@ -235,6 +242,8 @@ void Courier::reconnect(SteadyTime now) {
   // Another sidecar may come, or the same one with other limits.
   limits_state_ = Limits::unknown;
   event_bytes_said_.store(0, std::memory_order_relaxed);
+  const std::lock_guard guard(mutex_);
+  stuck_topics_.know({});
 }
 
 void Courier::receive_answers() {
@@ -299,6 +308,7 @@ void Courier::take_partly(Frame& frame) {
     try {
       const std::lock_guard guard(mutex_);
       stuck_topics_.add(postponed_.back());
+      stuck_topics_.know(std::move(answer_.full));
     } catch (const std::bad_alloc&) {
       postponed_.pop_back();
       throw;
@@ -485,7 +495,13 @@ Courier::Frame& Courier::add_frame(std::uint32_t event_count) {
 bool Courier::make_frame(SteadyTime now) {
   if (frames_.size() >= proto::confirm_window_frames) return false;
   const auto due = std::ranges::find_if(postponed_, [&](const Batch& b) { return b.due <= now; });
-  if (due != postponed_.end()) {
+  const bool has_new = [&] {
+    const std::lock_guard guard(mutex_);
+    return !waiting_.empty();
+  }();
+  // In turns: what is refused again and again must not keep others waiting.
+  is_turn_of_new_ = has_new && !is_turn_of_new_;
+  if (due != postponed_.end() && !is_turn_of_new_) {
     add_frame(static_cast<std::uint32_t>(due->deliveries.size())).batch = std::move(*due);
     postponed_.erase(due);
     return true;

@@ -18,8 +18,9 @@
 // thread, the link, the events. Where the thread hangs in libzmq (is_finished() stays false), this
 // must be leaked. Fails with: outrider_status; OUTRIDER_FULL beyond bytes_max, never by blocking.
 // Limits: bytes_max of events and their records, and what ZeroMQ holds of the frames in flight;
-// topics whose destinations are full take no more where they have half of it;
-// proto::confirm_window_frames frames, of proto::refused_events_max events.
+// destinations that are full take no more where they have half of it, whatever the topics, and
+// while they have anything there is an eighth more for the others; proto::confirm_window_frames
+// frames, of proto::refused_events_max events.
 #pragma once
 
 #include <array>
@@ -32,6 +33,7 @@
 #include <random>
 #include <span>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -69,6 +71,7 @@ struct CourierCounts {
 class Courier {
  public:
   static constexpr std::size_t frames_in_flight_max = 16;
+  static constexpr std::size_t reserve_share = 8;
 
   explicit Courier(const CourierOptions& options);
   ~Courier();
@@ -123,6 +126,8 @@ class Courier {
     bool was_refused = false;  ///< as a whole, for the moment
     SteadyTime due{};          ///< when it is to be sent, or else its answer is late
   };
+
+  bool has_room(std::size_t bytes, std::string_view topic) const;
 
   void run();
   bool turn();
@@ -202,6 +207,7 @@ class Courier {
   std::size_t frames_in_flight_ = 0;
   std::uint64_t seen_disconnects_ = 0;
   std::uint64_t refusal_for_now_ = 0;     ///< in the last answer; 0: none
+  bool is_turn_of_new_ = false;           ///< and not of what was postponed
   bool has_no_means_ = false;             ///< the last try to open the link failed
   bool is_answer_missed_ = false;         ///< the last connection ended for that
   SteadyTime open_at_{};                  ///< not to be opened before

@@ -111,6 +111,11 @@ void ConfirmAgent::answer(const std::string& peer, std::uint64_t sequence, proto
 void ConfirmAgent::send(const std::string& peer, const proto::ConfirmAnswer& answer) {
   proto::ConfirmAnswer with_limits = answer;
   with_limits.limits = {limits_.frame_bytes_max, limits_.event_bytes_max};
+  constexpr auto full = static_cast<std::uint32_t>(proto::Refusal::destination_full);
+  const bool is_put_off = answer.status == full ||
+                          std::ranges::find(answer.refused, full, &proto::RefusedEvent::refusal) !=
+                              answer.refused.end();
+  if (is_put_off) with_limits.full = sink_.full_destinations();
   source_.answer(peer, proto::write_confirm_answer(with_limits));
 }
 

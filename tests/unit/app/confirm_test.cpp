@@ -246,6 +246,17 @@ TEST_F(ConfirmTest, WhatIsRefusedOrRepeatedCountsOnce) {
   EXPECT_TRUE(report.is_balanced());
 }
 
+TEST_F(ConfirmTest, AnAnswerNamesTheTopicsOfDestinationsThatAreFull) {
+  config_.destinations[0].exclude = {"a.not"};
+  config_.destinations[0].spool_bytes_max = 2000;
+  start();
+  const std::string large = event_bytes("a.x", 0, large_data(1500));
+  EXPECT_TRUE(ask(1, {large, event("b.x")}).full.empty());
+  EXPECT_EQ(ask(2, {event("b.x"), large}).full,
+            (std::vector<proto::TopicSet>{{config_.destinations[0].topics, {"a.not"}}}));
+  EXPECT_TRUE(ask(3, {event("b.x")}).full.empty()) << "only where it is the reason of something";
+}
+
 TEST_F(ConfirmTest, WhatIsPutOffIsNotRefusedHoweverOftenItComes) {
   config_.destinations[0].spool_bytes_max = 2000;
   start();

@@ -207,6 +207,56 @@ TEST_F(DeliverEndsTest, AFullDestinationTakesHalfOfTheBudgetAtMost) {
   EXPECT_EQ(other.get(), Status::ok);
 }
 
+/// Has no room for topics a.*, and says so.
+class FullForA {
+ public:
+  explicit FullForA(Confirmer& confirmer) : confirmer_(confirmer) {}
+  void operator()() {
+    if (!confirmer_.receive_frame(10ms)) return;
+    const ConfirmedFrame& frame = confirmer_.frames.back();
+    proto::ConfirmAnswer answer{.sequence = frame.sequence, .limits = limits};
+    for (std::uint32_t i = 0; i < frame.datas.size(); ++i) {
+      if (frame.datas[i].size() > 100) answer.refused.push_back({i, destination_full});
+    }
+    if (!answer.refused.empty()) answer.full = {{{"a.>"}, {}}};
+    confirmer_.send(frame.peer, proto::write_confirm_answer(answer));
+  }
+
+ private:
+  Confirmer& confirmer_;
+};
+
+TEST_F(DeliverEndsTest, AFullDestinationTakesHalfOfTheBudgetThoughEachTopicIsANewOne) {
+  confirmer = std::make_unique<Confirmer>(endpoint);
+  Background sidecar(FullForA{*confirmer});
+  const auto ignore = [](Status) {};
+  const std::string text(500'000, 'x');
+  Status status = Status::ok;
+  int taken = 0;
+  while (status == Status::ok && taken < 200) {
+    status = client.deliver("a." + std::to_string(taken++), text, ignore);
+    EXPECT_TRUE(eventually([&] { return client.stats().unanswered_events == 0; }));
+  }
+  EXPECT_EQ(status, Status::full);
+  EXPECT_LE(client.stats().unconfirmed_bytes, 34U << 20U);
+  EXPECT_EQ(client.deliver("b.new", 2).get(), Status::ok);
+}
+
+TEST_F(DeliverEndsTest, AFullDestinationThatGotAllOfTheBudgetLeavesRoomToOthers) {
+  const auto ignore = [](Status) {};
+  const std::string text(500'000, 'x');
+  int taken = 0;
+  while (client.deliver("a." + std::to_string(taken), text, ignore) == Status::ok) ++taken;
+  EXPECT_GT(taken, 100) << "nobody could know";
+  confirmer = std::make_unique<Confirmer>(endpoint);
+  Background sidecar(FullForA{*confirmer});
+  ASSERT_TRUE(eventually([&] { return client.stats().last_refusal == destination_full; }));
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(client.deliver("b." + std::to_string(i), i).get(), Status::ok);
+  }
+  EXPECT_EQ(client.deliver("a.more", text, ignore), Status::full);
+}
+
 TEST_F(DeliverEndsTest, AFrameHasNoMoreEventsThanAnAnswerCanName) {
   for (std::size_t i = 0; i <= proto::refused_events_max; ++i) {
     futures.push_back(client.deliver("t", 1));
