@@ -82,7 +82,7 @@ TEST(Confirm, WhatIsNoListOfPatternsIsPassedOver) {
       "c\x07\x00\x80\x82\xa1x\x91\x92\x91\xa3"
       "a b\x90\xa1"
       "f\x09",
-      23);
+      21);
   ASSERT_TRUE(read_confirm_answer(as_bytes(bytes), read));
   EXPECT_TRUE(read.full.empty());
   EXPECT_EQ(read.limits.frame_bytes_max, 9U);
