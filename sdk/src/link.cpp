@@ -66,8 +66,8 @@ void end_context(void* context) {
 }
 
 bool bound_what_comes(void* socket, LinkKind kind) {
-  // An answer has 30 KiB at most, and nothing is sent to a socket that only sends.
-  constexpr std::int64_t message_bytes_max = 64 << 10;
+  // An answer has 30 KiB at most, and of a later version no more than this.
+  constexpr std::int64_t message_bytes_max = 1 << 20;
   const int messages_max = kind == LinkKind::push ? 1 : 64;
   return zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &message_bytes_max, sizeof message_bytes_max) ==
              0 &&
