@@ -90,6 +90,7 @@ App::App(const Config& config, AppParts& parts, std::unique_ptr<Spool> spool,
       spool_(std::move(spool)),
       memory_mark_(parts.memory_mark),
       destinations_(std::move(destinations)),
+      refused_bytes_(destinations_.size()),
       router_(routes_of(config)),
       ingest_(*source_, frame_limits(config), spool_ != nullptr, *this, log, seed, redacts(config)),
       recurrence_(std::move(parts.recurrence)),
@@ -154,6 +155,9 @@ proto::Refusal App::add_event(const ArrivedEvent& event, const Now& now,
     ++frame_counts_.unrouted;
   }
   const proto::Refusal refusal = spool_->add_to_frame(wanted_by_, record, event.due_ns, now);
+  if (refusal == proto::Refusal::destination_full) {
+    refused_bytes_[spool_->full_lane()] = stored_record_bytes(record);
+  }
   if (refusal != proto::Refusal::none) return refusal;
   ++frame_counts_.events;
   for (const LaneIndex lane : sampled_out_by_) {
@@ -175,6 +179,16 @@ void App::drop_frame() {
 
 std::string_view App::full_destination() const {
   return destinations_[spool_->full_lane()]->name();
+}
+
+std::vector<proto::TopicSet> App::full_destinations() const {
+  std::vector<proto::TopicSet> full;
+  for (std::size_t i = 0; i < refused_bytes_.size(); ++i) {
+    if (refused_bytes_[i] == 0 || spool_->lane(i).has_room(refused_bytes_[i])) continue;
+    const Route& patterns = router_.patterns(i);
+    full.push_back({patterns.topics, patterns.exclude});
+  }
+  return full;
 }
 
 void App::add_frame(FrameToConfirm frame) {

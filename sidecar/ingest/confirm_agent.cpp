@@ -84,8 +84,7 @@ proto::Refusal ConfirmAgent::leave_out(proto::Refusal refusal, const Now& now) {
 
 void ConfirmAgent::refuse_frame(proto::Refusal refusal, const Now& now) {
   if (std::exchange(is_open_, false)) sink_.drop_frame();
-  ++counters_.frames_refused;
-  ++counters_.refused[static_cast<std::size_t>(refusal)];
+  counters_.refuse(refusal);
   if (refusal != proto::Refusal::stopping) {
     const bool is_full = refusal == proto::Refusal::destination_full;
     refusals_.note(refusal, reader_, now, is_full ? sink_.full_destination() : "");
@@ -100,8 +99,9 @@ void ConfirmAgent::answer(const std::string& peer, std::uint64_t sequence, proto
                           std::uint64_t events) {
   if (is_new) {
     counters_.events += events;
-    counters_.events_refused += refused.size();
-    for (const proto::RefusedEvent& event : refused) ++counters_.refused[event.refusal];
+    for (const proto::RefusedEvent& event : refused) {
+      counters_.refuse(static_cast<proto::Refusal>(event.refusal));
+    }
   }
   proto::ConfirmAnswer answer{.sequence = sequence, .status = static_cast<std::uint64_t>(status)};
   if (status == proto::Refusal::none) answer.refused = refused;
@@ -111,6 +111,11 @@ void ConfirmAgent::answer(const std::string& peer, std::uint64_t sequence, proto
 void ConfirmAgent::send(const std::string& peer, const proto::ConfirmAnswer& answer) {
   proto::ConfirmAnswer with_limits = answer;
   with_limits.limits = {limits_.frame_bytes_max, limits_.event_bytes_max};
+  constexpr auto full = static_cast<std::uint32_t>(proto::Refusal::destination_full);
+  const bool is_put_off = answer.status == full ||
+                          std::ranges::find(answer.refused, full, &proto::RefusedEvent::refusal) !=
+                              answer.refused.end();
+  if (is_put_off) with_limits.full = sink_.full_destinations();
   source_.answer(peer, proto::write_confirm_answer(with_limits));
 }
 

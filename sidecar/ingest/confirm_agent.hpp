@@ -2,7 +2,8 @@
 // stored. What is refused is answered at once, the rest when it is on disk.
 //
 // Used by App. A frame must have a client id and a sequence number. An event that breaks a rule, or
-// that one of its destinations has no room for, is refused alone and named in the answer; if the
+// that one of its destinations has no room for, is refused alone and named in the answer, with the
+// topics of the full destinations; if the
 // spool has no room for the others, nothing of the frame is taken and its client sends it again.
 // Each frame ends: it is taken, or refused by a number that is for good if it can never be taken.
 //
@@ -51,6 +52,8 @@ class ConfirmSink {
   virtual void drop_frame() = 0;
   /// The destination that had no room for what add_event() refused last.
   virtual std::string_view full_destination() const = 0;
+  /// The topics of those that still have no room for what they refused last.
+  virtual std::vector<proto::TopicSet> full_destinations() const = 0;
 };
 
 class ConfirmAgent final : public Agent {

@@ -12,6 +12,12 @@ IngestCounters& IngestCounters::operator+=(const IngestCounters& other) {
   return *this;
 }
 
+void IngestCounters::refuse(proto::Refusal refusal) {
+  ++refused[static_cast<std::size_t>(refusal)];
+  if (proto::is_for_later(static_cast<std::uint64_t>(refusal))) return;
+  ++(proto::is_of_event(refusal) ? events_refused : frames_refused);
+}
+
 int IngestAgent::do_work(const Now& now) {
   int work = is_inside_frame() ? 1 : 0;
   int frames = 0;
@@ -75,8 +81,7 @@ void IngestAgent::refuse_rest(const Now& now) {
 }
 
 void IngestAgent::refuse(proto::Refusal refusal, const Now& now) {
-  ++(proto::is_of_event(refusal) ? counters_.events_refused : counters_.frames_refused);
-  ++counters_.refused[static_cast<std::size_t>(refusal)];
+  counters_.refuse(refusal);
   refusals_.note(refusal, reader_, now);
 }
 

@@ -38,10 +38,12 @@ class RecordSink {
 struct IngestCounters {
   std::uint64_t frames = 0;                  ///< received, refused ones included
   std::uint64_t events = 0;                  ///< accepted
-  std::uint64_t frames_refused = 0;          ///< no event of theirs counts
-  std::uint64_t events_refused = 0;          ///< of frames that were good otherwise
-  std::array<std::uint64_t, 256> refused{};  ///< by proto::Refusal
+  std::uint64_t frames_refused = 0;          ///< for good; no event of theirs counts
+  std::uint64_t events_refused = 0;          ///< for good, of frames that were good otherwise
+  std::array<std::uint64_t, 256> refused{};  ///< by proto::Refusal, each time that it was said
 
+  /// What is refused for the moment comes again, and is no frame or event that was refused.
+  void refuse(proto::Refusal refusal);
   IngestCounters& operator+=(const IngestCounters& other);
 };
 

@@ -277,6 +277,32 @@ TEST_F(ConfirmTest, WhatIsRefusedOrRepeatedCountsOnce) {
   EXPECT_TRUE(report.is_balanced());
 }
 
+TEST_F(ConfirmTest, AnAnswerNamesTheTopicsOfDestinationsThatAreFull) {
+  config_.destinations[0].exclude = {"a.not"};
+  config_.destinations[0].spool_bytes_max = 2000;
+  start();
+  const std::string large = event_bytes("a.x", 0, large_data(1500));
+  EXPECT_TRUE(ask(1, {large, event("b.x")}).full.empty());
+  EXPECT_EQ(ask(2, {event("b.x"), large}).full,
+            (std::vector<proto::TopicSet>{{config_.destinations[0].topics, {"a.not"}}}));
+  EXPECT_TRUE(ask(3, {event("b.x")}).full.empty()) << "only where it is the reason of something";
+}
+
+TEST_F(ConfirmTest, WhatIsPutOffIsNotRefusedHoweverOftenItComes) {
+  config_.destinations[0].spool_bytes_max = 2000;
+  start();
+  const std::string large = event_bytes("a.x", 0, large_data(1500));
+  EXPECT_EQ(ask(1, {large}).refused, Refused{});
+  for (std::uint64_t sequence = 2; sequence < 5; ++sequence) {
+    EXPECT_EQ(ask(sequence, {large}).refused, (Refused{{0, number_of(Refusal::destination_full)}}));
+  }
+  const Report report = fake_->app->report();
+  EXPECT_EQ(report.ingest.events_refused, 0U);
+  const std::string text = format_report(report);
+  EXPECT_EQ(text.find("refused:"), std::string::npos) << text;
+  EXPECT_NE(text.find("put off: 3 times (destination_full 3)"), std::string::npos) << text;
+}
+
 TEST_F(ConfirmTest, RefusalsInAnAnswerAreBounded) {
   config_.ingest.frame_bytes_max = 4U << 20U;
   start();
