@@ -148,7 +148,10 @@ void ZmqTransport::close(MonoTime deadline) {
   if (std::exchange(is_closed_, true)) return;
   intake_->detach();
   ticker_.reset();
-  const auto linger = std::chrono::ceil<std::chrono::milliseconds>(deadline - last_turn_);
+  // libzmq would wait for a peer that does not read the answers to its pings. Where no event was
+  // ever sent it need not.
+  const auto linger = std::chrono::ceil<std::chrono::milliseconds>(
+      has_sent_any_ ? deadline - last_turn_ : Duration::zero());
   // Nothing waits to be sent to peers that were never there.
   if (is_pub_ && socket_ != nullptr) connections_.count();
   const bool has_met_any = is_pub_ ? connections_.has_seen_any() : has_sent_any_;

@@ -465,6 +465,24 @@ TEST_F(ZmqTransportTest, LingersForWhatWasHandedOver) {
   for (int i = 0; i < 501; ++i) ASSERT_FALSE(receive(puller).topic.empty()) << i;
 }
 
+TEST_F(ZmqTransportTest, DoesNotLingerForAPeerThatIsOwedNothing) {
+  ASSERT_EQ(open(ZmqPattern::pub), "");
+  const test::ZmtpClient pinger(dir_.file("s.sock"));
+  ASSERT_TRUE(pinger.greet("SUB"));
+  // More answers than the kernel holds, and nobody reads them.
+  std::string pings;
+  for (int i = 0; i < 1000; ++i) pings += test::ZmtpClient::command("PING", "\1\1");
+  for (int i = 0; i < 200; ++i) {
+    finish_one(Duration::zero());
+    ASSERT_TRUE(pinger.write_all(pings));
+  }
+  const MonoTime begin = clock_.now().mono;
+  transport_->close(begin + seconds(60));
+  transport_.reset();
+  context_.reset();
+  EXPECT_LT(clock_.now().mono, begin + seconds(10));
+}
+
 /// The other end of a connection by name, which has a context of its own.
 TEST_F(ZmqTransportTest, LingersForPeersByName) {
   const Socket puller(zmq_socket(peers_.get(), ZMQ_PULL));
