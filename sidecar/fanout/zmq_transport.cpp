@@ -39,6 +39,11 @@ constexpr ScanLimits pub_limits{peer_message_bytes_max, peer_parts_max, peer_sub
                                 "SUB XSUB"};
 constexpr ScanLimits push_limits{
     .message_bytes_max = 0, .message_parts_max = 0, .peer_types = "PULL"};
+/// Of whom we connect to. libzmq itself refuses other types, and says so to ConnectionMonitor.
+constexpr ScanLimits connect_limits{.message_bytes_max = peer_message_bytes_max,
+                                    .message_parts_max = peer_parts_max,
+                                    .subscriptions_max = peer_subscriptions_max,
+                                    .sender_types = "SUB XSUB"};
 /// A connection that says nothing does not hold a descriptor for longer.
 constexpr int handshake_max_ms = 5000;
 /// How long after a socket of another kind was met the next try comes.
@@ -52,6 +57,16 @@ constexpr int push_kernel_bytes = 64 * 1024;
 /// An attempt that has sent a part of its events waits so long for room, and is completed then: the
 /// rest goes back to where events expire and have an order.
 constexpr Duration room_wait_max = std::chrono::milliseconds(10);
+
+/// What all those send that the sidecar connects to: whose connection one is, is not to be told.
+const std::shared_ptr<Intake>& intake_of_connects() {
+  static const auto intake = [] {
+    auto made = std::make_shared<Intake>(connect_limits, Bound::turn);
+    SocketGate::watch_connects(made);
+    return made;
+  }();
+  return intake;
+}
 
 class ZmqTransport final : public Transport {
  public:
@@ -68,8 +83,13 @@ class ZmqTransport final : public Transport {
         connections_(reactor),
         fanout_log_(config.name, config.zmq_pattern == ZmqPattern::pub, log),
         is_pub_(config.zmq_pattern == ZmqPattern::pub),
+        intake_(!binds_   ? intake_of_connects()
+                : is_pub_ ? std::make_shared<Intake>(pub_limits, Bound::turn)
+                          : std::make_shared<Intake>(push_limits, Bound::none)),
         ends_in_newline_(config.format != BodyFormat::msgpack),
-        timeout_(config.timeout) {}
+        timeout_(config.timeout) {
+    intake_->attach();
+  }
   ~ZmqTransport() override { close(MonoTime{}); }
   ZmqTransport(const ZmqTransport&) = delete;
   ZmqTransport& operator=(const ZmqTransport&) = delete;
@@ -126,10 +146,7 @@ class ZmqTransport final : public Transport {
   HeldMessages held_;
   FanoutLog fanout_log_;
   const bool is_pub_;
-  // A peer sends subscriptions or nothing, and they are read at once.
-  const std::shared_ptr<Intake> intake_ =
-      std::make_shared<Intake>(is_pub_ ? pub_limits : push_limits,
-                               /*is_bounded=*/false);
+  const std::shared_ptr<Intake> intake_;
   const bool ends_in_newline_;  ///< each event, as the encoder writes it
   const Duration timeout_;
   std::deque<Waiting> waiting_;
@@ -140,7 +157,8 @@ class ZmqTransport final : public Transport {
   std::uint64_t sent_since_look_ = 0;
   std::uint64_t heard_since_look_ = 0;
   std::uint64_t unheard_since_look_ = 0;
-  std::uint64_t ended_ = 0;          ///< connections, as of then
+  std::uint64_t ended_ = 0;  ///< connections, as of then
+  bool has_sent_any_ = false;
   bool has_sent_since_end_ = false;  ///< of a connection
   MonoTime last_turn_{};
   MonoTime next_socket_ = never;  ///< when this one, which has given up, is replaced
@@ -150,11 +168,16 @@ class ZmqTransport final : public Transport {
 /// All of them end at a time: who is closed first does not wait, the destructor of a context does.
 void ZmqTransport::close(MonoTime deadline) {
   if (std::exchange(is_closed_, true)) return;
+  intake_->detach();
   ticker_.reset();
   fanout_log_.finish();
-  const auto linger = std::chrono::ceil<std::chrono::milliseconds>(deadline - last_turn_);
+  // libzmq would wait for a peer that does not read the answers to its pings. Where no event was
+  // ever sent it need not.
+  const auto linger = std::chrono::ceil<std::chrono::milliseconds>(
+      has_sent_any_ ? deadline - last_turn_ : Duration::zero());
   // Nothing waits to be sent to peers that are not there and that nothing is held for.
-  const bool has_any = socket_ != nullptr && (connections_.count() > 0 || held_.count() > 0);
+  const bool has_any =
+      has_sent_any_ && socket_ != nullptr && (connections_.count() > 0 || held_.count() > 0);
   close_socket(static_cast<int>(std::clamp<std::int64_t>(linger.count(), 0, 3'600'000)));
   if (own_context_) own_context_->end(last_turn_, has_any ? deadline : MonoTime{});
 }
@@ -295,6 +318,7 @@ void ZmqTransport::collect(const Now& now, std::vector<Completion>& completions)
   if (now.mono >= next_socket_) replace_socket(now);
   // This also lets libzmq take note of its peers, without which its descriptor stays ready.
   const bool writable = is_writable();
+  intake_->take_all();
   while (!waiting_.empty()) {
     Waiting& first = waiting_.front();
     std::optional<Completion> completion = advance(first, writable, now);
@@ -365,7 +389,7 @@ ZmqTransport::Sent ZmqTransport::send_events(Waiting& waiting) {
     if (sent == Sent::not_yet || sent == Sent::broken) return sent;
     ++waiting.sent;
     ++sent_since_look_;
-    has_sent_since_end_ = true;
+    has_sent_any_ = has_sent_since_end_ = true;
     if (sent == Sent::lost) ++waiting.lost;
   }
   return Sent::done;
