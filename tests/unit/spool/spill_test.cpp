@@ -42,9 +42,11 @@ class SpillTest : public SpoolFixture {
     destination = std::make_unique<Destination>(config, make_encoder({.format = "ndjson"}),
                                                 std::move(owned), &spool->lane(0), log, 1);
   }
-  void accept(std::uint64_t first, std::uint64_t last, std::string_view key = "") {
+  void accept(std::uint64_t first, std::uint64_t last, std::string_view key = "",
+              proto::Priority priority = proto::Priority::normal) {
     for (std::uint64_t i = first; i <= last; ++i) {
-      destination->accept(test::numbered_record({.number = i, .key = key}), clock.now());
+      destination->accept(test::numbered_record({.number = i, .key = key, .priority = priority}),
+                          clock.now());
     }
   }
   void turn() {
@@ -339,6 +341,25 @@ TEST_F(SpillTest, ADestinationThatIsGoneKeepsItsQueueOnDisk) {
   accept(7, 7);
   turn();
   EXPECT_EQ(waiting(), (Numbers64{5, 6, 7})) << "what comes later is kept as well";
+}
+
+/// Not the last of what matters most is dropped while what matters less waits in memory.
+TEST_F(SpillTest, WhatTheDiskHasNoRoomForTakesThePlaceOfWhatMattersLess) {
+  config.spool_bytes_max = 1000;
+  start();
+  accept(1, 50, "", proto::Priority::low);
+  turn();
+  ASSERT_GT(ledger().dropped_for(DropReason::spool_full), 0U);
+  ASSERT_EQ(ledger().in_flight, 2U);
+  transport->answer(503);
+  turn();
+  ASSERT_EQ(ledger().in_flight, 0U);
+  const std::uint64_t before = ledger().dropped_for(DropReason::spool_full);
+  accept(51, 54, "", proto::Priority::high);
+  EXPECT_EQ(ledger().dropped_for(DropReason::evicted), 4U);
+  EXPECT_EQ(ledger().dropped_for(DropReason::spool_full), before);
+  accept(55, 55, "", proto::Priority::high);
+  EXPECT_EQ(ledger().dropped_for(DropReason::spool_full), before + 1);
 }
 
 TEST_F(SpillTest, DropOldestNeverGivesUpWhatStandsOnDisk) {
