@@ -3,7 +3,8 @@
 
     emit.py ENDPOINT [COUNT [WAIT_MS]]
 
-Ends with 1 if not every event is known to be on its way to a sidecar. It waits for one, and for
+Ends with 1 if not every event is known to be on its way to a sidecar, with 2 if it was not called
+as above; each time a line on stderr says why. It waits for one, and for
 room, but never longer than WAIT_MS (5000). A context and its sockets belong to the process that made them:
 after a fork the child makes its own.
 """
@@ -11,8 +12,29 @@ after a fork the child makes its own.
 import sys
 import time
 
-import msgpack
-import zmq
+try:
+    import msgpack
+    import zmq
+except ImportError as error:
+    sys.exit(f"emit.py: {error}; install python3-msgpack and python3-zmq")
+
+USAGE = "usage: emit.py ENDPOINT [COUNT [WAIT_MS]], as in emit.py ipc:///run/outrider/outrider.sock"
+NUMBER_MAX = 2**31 - 1
+
+
+def read_number(name, text):
+    if not (text.isascii() and text.isdigit()) or int(text) > NUMBER_MAX:
+        raise ValueError(f"{name} must be a number from 0 to {NUMBER_MAX}, and not {text!r}")
+    return int(text)
+
+
+def read_words(words):
+    if not 1 <= len(words) <= 3:
+        raise ValueError(USAGE)
+    if words[0].startswith("inproc:"):
+        raise ValueError("inproc:// reaches nobody from here, for a sidecar is another process")
+    endpoint, count, wait_ms = words + ["1", "5000"][len(words) - 1 :]
+    return endpoint, read_number("COUNT", count), read_number("WAIT_MS", wait_ms)
 
 
 def send_all(push, count, wait_ms):
@@ -23,31 +45,45 @@ def send_all(push, count, wait_ms):
         # Never a plain send(): without a sidecar, or with one that is stuck, it blocks for good.
         if not push.poll(wait_ms, zmq.POLLOUT):
             return number
-        push.send(frame, zmq.NOBLOCK)
+        try:
+            push.send(frame, zmq.NOBLOCK)
+        except zmq.Again:  # the sidecar has gone since
+            return number
     return count
 
 
 def main():
-    endpoint = sys.argv[1]
-    count = int(sys.argv[2]) if len(sys.argv) > 2 else 1
-    wait_ms = int(sys.argv[3]) if len(sys.argv) > 3 else 5000
+    try:
+        endpoint, count, wait_ms = read_words(sys.argv[1:])
+    except ValueError as error:
+        print(f"emit.py: {error}", file=sys.stderr)
+        return 2
     context = zmq.Context()
     push = context.socket(zmq.PUSH)
     push.setsockopt(zmq.SNDHWM, 1000)  # frames; the bound of what waits in this process
     push.setsockopt(zmq.IMMEDIATE, 1)  # no room before there is a connection
     push.setsockopt(zmq.LINGER, wait_ms)
-    push.connect(endpoint)
+    try:
+        push.connect(endpoint)
+    except zmq.ZMQError as error:
+        print(f"emit.py: nothing can be sent to {endpoint!r}: {error.strerror}", file=sys.stderr)
+        return 2
     taken = send_all(push, count, wait_ms)
     if taken < count:
-        print(f"{count - taken} of {count} events not sent: no room at {endpoint}", file=sys.stderr)
+        reason = f"no sidecar takes them at {endpoint}, or it has no room"
+        print(f"emit.py: {count - taken} of {count} events not sent: {reason}", file=sys.stderr)
     begin = time.monotonic()
     push.close()
     context.term()  # sends what ZeroMQ still holds, and says only by its time whether it could
     is_sent = time.monotonic() - begin < wait_ms / 1000
     if not is_sent:
-        print(f"some of {taken} events may be lost: {endpoint} took no more", file=sys.stderr)
+        reason = f"{endpoint} took no more"
+        print(f"emit.py: some of {taken} events may be lost: {reason}", file=sys.stderr)
     return 0 if is_sent and taken == count else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("emit.py: interrupted; some events may not be sent")

@@ -51,16 +51,17 @@ void copy_out(const Struct& known, Struct* given, std::size_t struct_bytes) {
 
 constexpr std::array<const char*, 12> status_texts = {
     "done",
-    "the buffer is full; the event was not taken",
+    "the buffer is full, or what waits for a full destination takes half of it; the event was not "
+    "taken",
     "the topic is not 1 to 255 bytes of [A-Za-z0-9_-] tokens joined by dots",
     "the event has no data, or packing it failed",
-    "the event is larger than event_bytes_max",
+    "the event is larger than event_bytes_max, here or in the sidecar",
     "an id, key or trace has the wrong size, the priority is not -1, 0 or 1, a time or the ttl is "
     "negative, or the delay is more "
     "than a century or stands beside a date",
     "the client is closed",
     "the client shares a ZeroMQ context with the parent of this forked process",
-    "the time was up before all was done",
+    "the time was up before all was done; outrider_obstacle_text says what is in the way",
     "an argument is null, a struct does not say its size, or an option has a value that cannot "
     "work",
     "there is no memory left",
@@ -158,6 +159,10 @@ outrider_status outrider_stats_read(outrider_client* client, outrider_stats* sta
   }
   copy_out(client->client.stats(), stats, struct_bytes);
   return OUTRIDER_OK;
+}
+
+const char* outrider_obstacle_text(outrider_client* client) {
+  return client == nullptr ? "" : client->client.obstacle();
 }
 
 const char* outrider_status_text(outrider_status status) {

@@ -411,6 +411,18 @@ outrider_stats Client::stats() {
   return stats;
 }
 
+const char* Client::obstacle() {
+  Courier* const courier = courier_.load(std::memory_order_acquire);
+  const char* const why = courier == nullptr ? obstacles::none : courier->obstacle();
+  if (*why != '\0') return why;
+  const outrider_stats now = stats();
+  const std::uint64_t late_events =
+      now.buffered_events + now.unknown_events + now.dropped[OUTRIDER_DROPPED_LINGER];
+  if (late_events == 0) return obstacles::none;
+  const Shipper* const shipper = shipper_.load(std::memory_order_acquire);
+  return shipper == nullptr ? obstacles::no_means : shipper->obstacle();
+}
+
 void Client::before_fork() {
   mutex_.lock();
   buffer_.lock();

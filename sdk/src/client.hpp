@@ -56,6 +56,7 @@ class Client {
   void begin_close() { begin_close(options_.linger_ms); }
   outrider_status finish_close();
   outrider_stats stats();
+  const char* obstacle();
 
   /// After close: false if a thread still runs, so that nothing here may be freed.
   bool can_be_freed();

@@ -132,6 +132,12 @@ CourierCounts Courier::counts() {
   return counts;
 }
 
+const char* Courier::obstacle() {
+  const CourierCounts now = counts();
+  if (now.unconfirmed_events + now.expired_events == 0) return obstacles::none;
+  return obstacle_.load(std::memory_order_relaxed);
+}
+
 void Courier::abandon(Courier* courier) {
   // Kept where leak checkers find it.
   static Courier* first_abandoned = nullptr;
@@ -163,6 +169,7 @@ bool Courier::turn() {
   } catch (const std::bad_alloc&) {
     link_.wait(wake_fd_, false, no_memory_retry.count());
   }
+  note_obstacle();
   {
     const std::lock_guard guard(mutex_);
     const bool is_empty = frames_.empty() && waiting_.empty() && postponed_.empty();
@@ -177,10 +184,29 @@ bool Courier::is_over() {
   return is_closing_ && left_ms(deadline_) == 0;
 }
 
+void Courier::note_obstacle() {
+  const auto obstacle = [&] {
+    if (has_no_means_) return obstacles::no_means;
+    if (link_.is_given_up()) return obstacles::other_socket;
+    if (is_answer_missed_) return obstacles::no_answer;
+    if (!link_.is_connected()) return obstacles::not_connected;
+    if (refusal_for_now_ == 0) return obstacles::no_answer_yet;
+    const auto* const row = std::ranges::find_if(proto::refusals, [&](const auto& it) {
+      return static_cast<std::uint64_t>(it.refusal) == refusal_for_now_;
+    });
+    // The sentences are literals, and end in a zero byte.
+    return row == proto::refusals.end() ? obstacles::refuses_now : row->sentence.data();
+  };
+  obstacle_.store(obstacle(), std::memory_order_relaxed);
+}
+
 void Courier::mind_connection() {
   const SteadyTime now = steady_clock::now();
   if (link_.disconnects() != seen_disconnects_ || is_answer_late(now)) reconnect(now);
-  if (!link_.is_open() && now >= open_at_ && !link_.open()) open_at_ = now + no_socket_retry;
+  if (!link_.is_open() && now >= open_at_) {
+    has_no_means_ = !link_.open();
+    if (has_no_means_) open_at_ = now + no_socket_retry;
+  }
   is_connected_.store(link_.is_connected(), std::memory_order_relaxed);
 }
 
@@ -191,6 +217,8 @@ bool Courier::is_answer_late(SteadyTime now) const {
 }
 
 void Courier::reconnect(SteadyTime now) {
+  is_answer_missed_ = is_answer_late(now);
+  refusal_for_now_ = 0;
   link_.discard();
   seen_disconnects_ = link_.disconnects();
   open_at_ = now + backoff(milliseconds(options_.link.reconnect_initial_ms),
@@ -222,10 +250,13 @@ void Courier::take_answer(proto::ByteView message) {
   if (frame.state != FrameState::in_flight) return;
   if (!answer_.refused.empty() && answer_.refused.back().index >= frame.event_count) return;
   take_limits();
+  is_answer_missed_ = false;
+  refusal_for_now_ = 0;
   if (answer_.status == 0) {
     take_partly(frame);
   } else if (proto::is_for_later(answer_.status)) {
     note_refusal(answer_.status);
+    refusal_for_now_ = answer_.status;
     refuse_for_now(frame);
   } else {
     refuse(frame, static_cast<std::uint32_t>(answer_.status));
@@ -248,6 +279,7 @@ void Courier::take_partly(Frame& frame) {
   if (!answer_.refused.empty()) note_refusal(answer_.refused.back().refusal);
   Batch again = refused_for_now(frame.batch, answer_.refused);
   if (!again.deliveries.empty()) {
+    refusal_for_now_ = static_cast<std::uint64_t>(proto::Refusal::destination_full);
     again.is_stuck = true;
     // The frame is taken, and these are not.
     again.is_unsure = again.may_be_taken = false;

@@ -39,6 +39,7 @@
 #include "proto/confirm.hpp"
 #include "sdk/src/batch.hpp"
 #include "sdk/src/link.hpp"
+#include "sdk/src/obstacles.hpp"
 #include "sdk/src/stuck_topics.hpp"
 #include "sdk/src/worker.hpp"
 
@@ -95,6 +96,8 @@ class Courier {
   /// The number of the last refusal that an answer named, or that its limits make
   /// (proto/README.md); 0: none yet.
   std::uint32_t last_refusal() const { return last_refusal_.load(std::memory_order_relaxed); }
+  /// Why events are unconfirmed, or were at the end; empty: none are, or nothing is in the way.
+  const char* obstacle();
 
   /// For fork: nobody else is inside between lock and unlock.
   void lock() { mutex_.lock(); }
@@ -141,6 +144,7 @@ class Courier {
     last_refusal_.store(static_cast<std::uint32_t>(refusal), std::memory_order_relaxed);
   }
 
+  void note_obstacle();
   void mind_connection();
   void reconnect(SteadyTime now);
   bool is_answer_late(SteadyTime now) const;
@@ -167,6 +171,7 @@ class Courier {
   // Shared with callers.
   std::atomic<bool> is_connected_ = false;
   std::atomic<std::uint32_t> last_refusal_ = 0;
+  std::atomic<const char*> obstacle_ = obstacles::none;
   std::atomic<std::uint64_t> unanswered_events_ = 0;  ///< whose batches may be taken
   std::atomic<std::uint64_t> event_bytes_said_ = 0;   ///< by the sidecar that is connected; 0: not
   std::mutex mutex_;
@@ -194,6 +199,9 @@ class Courier {
   std::uint64_t first_sequence_ = 1;
   std::size_t frames_in_flight_ = 0;
   std::uint64_t seen_disconnects_ = 0;
+  std::uint64_t refusal_for_now_ = 0;     ///< in the last answer; 0: none
+  bool has_no_means_ = false;             ///< the last try to open the link failed
+  bool is_answer_missed_ = false;         ///< the last connection ended for that
   SteadyTime open_at_{};                  ///< not to be opened before
   std::uint32_t futile_connections_ = 0;  ///< that ended, since the last answer
   std::string message_;

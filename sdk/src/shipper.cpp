@@ -145,6 +145,7 @@ bool Shipper::turn() {
   } catch (...) {
     progress = Progress::no_memory;
   }
+  note_obstacle(progress);
   report(is_flushed ? orders.flush_target : 0);
   if (orders.is_closing) {
     const bool is_empty = held_events_.load(std::memory_order_relaxed) == 0 && buffer_.is_empty();
@@ -154,13 +155,25 @@ bool Shipper::turn() {
   return true;
 }
 
+void Shipper::note_obstacle(Progress progress) {
+  const auto obstacle = [&] {
+    if (has_no_means_ || progress == Progress::no_memory) return obstacles::no_means;
+    if (has_other_socket_) return obstacles::other_socket;
+    if (!link_.is_connected()) return obstacles::not_connected;
+    return progress == Progress::no_room ? obstacles::takes_no_more : obstacles::none;
+  };
+  obstacle_.store(obstacle(), std::memory_order_relaxed);
+}
+
 void Shipper::mind_connection() {
+  if (link_.is_connected()) has_other_socket_ = false;
   if (link_.is_given_up()) {
+    has_other_socket_ = true;
     count_hand_over(false);
     link_.discard();
     open_at_ = steady_clock::now() + std::chrono::milliseconds(options_.link.reconnect_max_ms);
   }
-  if (!link_.is_open() && steady_clock::now() >= open_at_) link_.open();
+  if (!link_.is_open() && steady_clock::now() >= open_at_) has_no_means_ = !link_.open();
   // A connection that had no room takes with it what it was writing.
   const bool has_broken = link_.disconnects() != seen_disconnects_;
   seen_disconnects_ = link_.disconnects();

@@ -26,6 +26,7 @@
 #include "sdk/src/buffer.hpp"
 #include "sdk/src/drops.hpp"
 #include "sdk/src/link.hpp"
+#include "sdk/src/obstacles.hpp"
 #include "sdk/src/worker.hpp"
 
 namespace outrider::sdk {
@@ -83,6 +84,8 @@ class Shipper {
   /// Of the shipped events, those that ZeroMQ may still have held when the time to hand over was
   /// up: nobody knows whether they arrived.
   std::uint64_t unknown_events() const { return unknown_events_.load(std::memory_order_relaxed); }
+  /// Why events wait, or did at the end; empty: nothing is in the way.
+  const char* obstacle() const { return obstacle_.load(std::memory_order_relaxed); }
   /// Events that have left the buffer and not been handed to the socket yet.
   std::uint64_t held_events() const { return held_events_.load(std::memory_order_relaxed); }
 
@@ -112,6 +115,7 @@ class Shipper {
   bool hand_over(const Orders& orders);
   void count_hand_over(bool is_complete);
   void mind_connection();
+  void note_obstacle(Progress progress);
   void report(std::uint64_t flush_done);
   void rest(Progress progress, const Orders& orders);
 
@@ -143,6 +147,7 @@ class Shipper {
   // Shared with callers.
   std::atomic<Activity> activity_ = Activity::busy;
   std::atomic<bool> is_connected_ = false;
+  std::atomic<const char*> obstacle_ = obstacles::none;
   std::atomic<std::uint64_t> shipped_events_ = 0;
   std::atomic<std::uint64_t> shipped_frames_ = 0;
   std::atomic<std::uint64_t> held_events_ = 0;
@@ -177,7 +182,9 @@ class Shipper {
   SteadyTime open_at_{};                        ///< the socket is not to be opened before
   SteadyTime stuck_since_ = SteadyTime::max();  ///< the socket has had no room since
   std::uint32_t frame_events_ = 0;
-  bool has_frame_ = false;  ///< made, not yet taken by the socket
+  bool has_frame_ = false;         ///< made, not yet taken by the socket
+  bool has_no_means_ = false;      ///< the last try to open the link failed
+  bool has_other_socket_ = false;  ///< listened at the endpoint, the last time that one did
   Chunk* staged_first_ = nullptr;
   Chunk* staged_last_ = nullptr;
   std::size_t staged_bytes_ = 0;

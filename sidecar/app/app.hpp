@@ -21,6 +21,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sidecar/app/memory_mark.hpp"
 #include "sidecar/app/report.hpp"
 #include "sidecar/base/agent.hpp"
 #include "sidecar/base/log.hpp"
@@ -32,7 +33,6 @@
 #include "sidecar/route/router.hpp"
 #include "sidecar/route/unrouted_log.hpp"
 #include "sidecar/schedule/recurrence.hpp"
-#include "sidecar/spool/memory_mark.hpp"
 #include "sidecar/spool/spool.hpp"
 #include "sidecar/spool/storage_agent.hpp"
 

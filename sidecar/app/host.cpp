@@ -6,6 +6,8 @@
 
 #include "sidecar/app/app.hpp"
 #include "sidecar/app/limit_probe.hpp"
+#include "sidecar/app/memory_mark.hpp"
+#include "sidecar/app/spool_watch.hpp"
 #include "sidecar/app/transports.hpp"
 #include "sidecar/base/random.hpp"
 #include "sidecar/base/reactor.hpp"
@@ -13,8 +15,6 @@
 #include "sidecar/base/time_left.hpp"
 #include "sidecar/http/curl_transport.hpp"
 #include "sidecar/ingest/zmq_source.hpp"
-#include "sidecar/spool/memory_mark.hpp"
-#include "sidecar/spool/spool_watch.hpp"
 #include "sidecar/spool/storage_thread.hpp"
 
 namespace outrider::sidecar {

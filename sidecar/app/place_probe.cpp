@@ -4,7 +4,9 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <initializer_list>
 #include <optional>
+#include <string_view>
 #include <system_error>
 
 #include <fcntl.h>
@@ -17,7 +19,7 @@
 #include <unistd.h>
 
 #include "sidecar/base/units.hpp"
-#include "sidecar/inspect/inspection.hpp"
+#include "sidecar/inspect/spool_access.hpp"
 #include "sidecar/spool/disk.hpp"
 
 namespace outrider::sidecar {
@@ -43,7 +45,7 @@ bool may(const std::string& path, int access) {
   return faccessat(AT_FDCWD, path.c_str(), access, AT_EACCESS) == 0;
 }
 
-/// Opens a regular file that is there as the sidecar does, and lets go of it; 0 or an errno.
+/// Opens a file or device that is there as the sidecar does, and lets go of it; 0 or an errno.
 /// O_CREAT is part of the question: in a sticky folder the kernel refuses it for other people's
 /// files.
 int try_to_open(const std::string& path, int flags) {
@@ -64,8 +66,19 @@ bool is_of_the_kernel(const std::string& folder) {
          std::end(kernels);
 }
 
-/// Nothing if files can be made in it.
-std::optional<Finding> folder_trouble(const std::string& folder, const std::string& hint) {
+/// Whether the file system under it can be written at all: what the kernel has made read-only for
+/// an error is not marked as such everywhere. Asked by a file without a name, which goes as it is
+/// closed; not every file system knows these. 0 or an errno.
+int try_to_make_in(const std::string& folder) {
+  const int fd = open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+  const int error = fd < 0 ? errno : 0;
+  if (fd >= 0) close(fd);
+  return error == EROFS || error == EIO ? error : 0;
+}
+
+/// Nothing if so many files can be made in it.
+std::optional<Finding> folder_trouble(const std::string& folder, std::uint64_t new_files,
+                                      const std::string& hint) {
   struct stat status {};
   if (stat(folder.c_str(), &status) != 0) {
     const std::string what =
@@ -82,7 +95,30 @@ std::optional<Finding> folder_trouble(const std::string& folder, const std::stri
     return Finding{Kind::error, "nothing can be made in its folder " + folder +
                                     ", which is the kernel's; choose another path"};
   }
-  return std::nullopt;
+  if (const int error = try_to_make_in(folder); error != 0) {
+    return Finding{Kind::error, "nothing can be made in its folder " + folder + ": " +
+                                    reason(error) +
+                                    "; the kernel's log (dmesg) says why; choose another path, or "
+                                    "repair the file system and mount it again"};
+  }
+  struct statvfs room {};
+  const bool has_room =
+      statvfs(folder.c_str(), &room) != 0 || room.f_files == 0 || room.f_favail >= new_files;
+  if (has_room) return std::nullopt;
+  return Finding{Kind::error, "nothing can be made in its folder " + folder +
+                                  ": its file system has room for " +
+                                  std::to_string(room.f_favail) + " more files, and " +
+                                  std::to_string(new_files) +
+                                  " are needed (df -i); remove some, or choose another path"};
+}
+
+/// How many of these are not there yet.
+std::uint64_t count_missing(std::initializer_list<std::string> paths) {
+  return static_cast<std::uint64_t>(
+      std::count_if(paths.begin(), paths.end(), [](const std::string& path) {
+        struct stat status {};
+        return lstat(path.c_str(), &status) != 0;
+      }));
 }
 
 void warn_of_open_folder(const std::string& folder, const std::string& what, Findings& findings) {
@@ -213,8 +249,8 @@ std::string link_target(std::string path) {
   return path;
 }
 
-/// The file as it stands now, without SQLite, which would make files beside it.
-std::optional<Finding> database_trouble(const std::string& path) {
+/// A file that SQLite would open, as it stands now.
+std::optional<Finding> sqlite_file_trouble(const std::string& path) {
   struct stat status {};
   if (lstat(path.c_str(), &status) != 0) {
     if (errno == ENOENT) return std::nullopt;
@@ -222,18 +258,36 @@ std::optional<Finding> database_trouble(const std::string& path) {
   }
   if (!S_ISREG(status.st_mode)) return Finding{Kind::error, path + " is not a regular file"};
   const bool is_ours = geteuid() == 0 || geteuid() == status.st_uid;
-  if (try_to_open(path, O_RDWR | O_NOFOLLOW) != 0 ||
-      (!is_ours && (status.st_mode & 0777) != 0600)) {
-    return Finding{Kind::error, path + " belongs to uid " + std::to_string(status.st_uid) +
-                                    ", and this is " + this_user() + "; give it to that user"};
+  if (try_to_open(path, O_RDWR | O_NOFOLLOW) == 0 && (is_ours || (status.st_mode & 0777) == 0600)) {
+    return std::nullopt;
   }
+  return Finding{Kind::error, path + " belongs to uid " + std::to_string(status.st_uid) +
+                                  ", and this is " + this_user() + "; give it to that user"};
+}
+
+/// The database and the files beside it. SQLite reads it frozen, and makes no files.
+std::optional<Finding> database_trouble(const std::string& path) {
+  // Of the path without links, with the longest suffix.
+  constexpr std::size_t sqlite_path_bytes_max = 512;
+  constexpr std::string_view suffixes[] = {"-journal", "-wal", "-shm", ""};
+  const std::size_t bytes = plain_path(path).size() + suffixes[0].size();
+  if (bytes > sqlite_path_bytes_max) {
+    return Finding{Kind::error, path + " is too long: SQLite takes paths of " +
+                                    std::to_string(sqlite_path_bytes_max - suffixes[0].size()) +
+                                    " bytes at most; choose another path"};
+  }
+  for (const std::string_view suffix : suffixes) {
+    auto found = sqlite_file_trouble(path + std::string(suffix));
+    if (found) return found;
+  }
+  if (count_missing({path}) == 1) return std::nullopt;
   bool is_damaged = false;
   const Status kind = check_first_page(path, is_damaged);
   if (!kind.ok()) return Finding{Kind::error, path + ": " + kind.error().message};
   if (!is_damaged) return std::nullopt;
   return Finding{
       Kind::warning,
-      path + " is damaged or no spool at all; the sidecar sets it aside " + "and begins a new one"};
+      path + " is damaged or no spool at all; the sidecar sets it aside and begins a new one"};
 }
 
 /// A spool that is there can do with less: what is in it leaves.
@@ -259,6 +313,24 @@ std::optional<Finding> room_trouble(const SpoolConfig& spool) {
                                     format_size(free >> 20U << 20U) + "; make room"};
 }
 
+/// It is not opened: to a reader that waits for a writer that would be the end of what it reads.
+Finding pipe_finding(const std::string& path, const struct stat& pipe) {
+  if (!may(path, W_OK)) return {Kind::error, "cannot open " + path + ": " + reason(errno)};
+  struct stat folder {};
+  const bool is_trap = stat(folder_of(plain_path(path)).c_str(), &folder) == 0 &&
+                       (folder.st_mode & S_ISVTX) != 0 && (folder.st_mode & S_IWOTH) != 0 &&
+                       pipe.st_uid != folder.st_uid && pipe.st_uid != geteuid();
+  if (is_trap) {
+    // As the kernel says too, where fs.protected_fifos is set.
+    return {Kind::error, path + " is a pipe of uid " + std::to_string(pipe.st_uid) +
+                             " in a folder that is open to all, and this is " + this_user() +
+                             "; make it in another folder"};
+  }
+  return {Kind::warning, path +
+                             " is a pipe: events wait while nobody reads it, and what its "
+                             "reader leaves in it is lost"};
+}
+
 }  // namespace
 
 std::string file_identity(const std::string& path) {
@@ -277,7 +349,7 @@ Findings probe_socket(const std::string& path, const std::string& group) {
   const std::string folder = folder_of(path);
   Findings findings = first_of(
       [&] {
-        return folder_trouble(folder,
+        return folder_trouble(folder, count_missing({path, lock_path(path)}),
                               "make it, owned by the user that the sidecar runs as (in a "
                               "systemd unit: RuntimeDirectory=), or choose another path");
       },
@@ -300,18 +372,13 @@ Findings probe_file(const std::string& path) {
     const std::string target = link_target(path);
     if (target.ends_with('/')) return {{Kind::error, path + " is a folder; write a file's path"}};
     const auto trouble = folder_trouble(
-        folder_of(target),
+        folder_of(target), 1,
         "make it, writable for the user that the sidecar runs as, or choose another path");
     return trouble ? Findings{*trouble} : Findings{};
   }
   if (S_ISDIR(status.st_mode)) return {{Kind::error, path + " is a folder; write a file's path"}};
-  if (S_ISFIFO(status.st_mode)) {
-    return {{Kind::warning, path + " is a pipe; somebody must read it when the sidecar starts"}};
-  }
-  const int error = S_ISREG(status.st_mode)    ? try_to_open(path, O_WRONLY | O_APPEND)
-                    : S_ISSOCK(status.st_mode) ? ENXIO
-                    : may(path, W_OK)          ? 0
-                                               : errno;
+  if (S_ISFIFO(status.st_mode)) return {pipe_finding(path, status)};
+  const int error = try_to_open(path, O_WRONLY | O_APPEND);
   if (error == 0) return {};
   return {{Kind::error, "cannot open " + path + ": " + reason(error)}};
 }
@@ -328,7 +395,8 @@ Findings probe_spool(const SpoolConfig& spool) {
   const std::string folder = folder_of(spool.path);
   Findings findings = first_of(
       [&] {
-        return folder_trouble(folder,
+        // What it needs of files is a question of room_trouble().
+        return folder_trouble(folder, 0,
                               "make it, owned by the user that the sidecar runs as (in a "
                               "systemd unit: StateDirectory=), and mount its volume first");
       },

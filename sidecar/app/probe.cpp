@@ -10,7 +10,7 @@
 #include "sidecar/fanout/zmq_transport.hpp"
 #include "sidecar/http/credentials.hpp"
 #include "sidecar/http/http_settings.hpp"
-#include "sidecar/inspect/inspection.hpp"
+#include "sidecar/inspect/spool_access.hpp"
 #include "sidecar/schedule/recurrence.hpp"
 #include "sidecar/spool/disk.hpp"
 

@@ -91,8 +91,21 @@ bool is_any(const sockaddr_storage& address) {
   return IN6_IS_ADDR_UNSPECIFIED(&reinterpret_cast<const sockaddr_in6&>(address).sin6_addr);
 }
 
+/// An address of IPv4 that is written as one of IPv6 is still the same one.
+sockaddr_storage unmapped(const sockaddr_storage& address) {
+  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
+  if (address.ss_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) return address;
+  sockaddr_in v4{};
+  v4.sin_family = AF_INET;
+  v4.sin_port = v6.sin6_port;
+  std::memcpy(&v4.sin_addr, &v6.sin6_addr.s6_addr[12], sizeof v4.sin_addr);
+  return storage_of(&v4, sizeof v4);
+}
+
 /// Both cannot be listened on. `::` is every address of IPv4 too, as libzmq opens it.
-bool exclude_each_other(const sockaddr_storage& a, const sockaddr_storage& b) {
+bool exclude_each_other(const sockaddr_storage& one, const sockaddr_storage& other) {
+  const sockaddr_storage a = unmapped(one);
+  const sockaddr_storage b = unmapped(other);
   if (a.ss_family == b.ss_family) {
     return is_any(a) || is_any(b) || std::memcmp(&a, &b, sizeof a) == 0;
   }

@@ -135,6 +135,12 @@ Result<EventTemplate> EventTemplate::parse(std::string_view text, Place place,
   return made;
 }
 
+std::vector<std::string> EventTemplate::fixed_texts() const {
+  std::vector<std::string> texts = {text_before_};
+  for (const Field& field : fields_) texts.push_back(field.text_behind);
+  return texts;
+}
+
 void EventTemplate::encode_fixed_text() {
   const std::size_t begin = std::min(authority_end(text_before_), text_before_.size());
   text_before_ = text_before_.substr(0, begin) + as_url_text(text_before_.substr(begin));

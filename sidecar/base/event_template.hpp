@@ -57,6 +57,9 @@ class EventTemplate {
   /// Nothing to fill in: the text is the same for each event.
   bool is_constant() const { return fields_.empty(); }
 
+  /// What is the same for each event: before, between and behind the fields. Some may be empty.
+  std::vector<std::string> fixed_texts() const;
+
   /// Appends the text with the event's fields filled in, escaped for its place. `out` stays as it
   /// was if that fails.
   Status render(const RecordView& record, std::string& out) const;

@@ -64,9 +64,12 @@ struct Registry {
 
 std::atomic<std::uint64_t> refused = 0;
 std::atomic<std::uint64_t> open_now = 0;
-std::atomic<std::uint64_t> cut_off = 0;
-std::atomic<std::uint64_t> oversubscribed = 0;
 std::atomic<std::uint64_t> stalled = 0;
+std::atomic<std::uint64_t> left_early = 0;
+/// Connections that were ended for what they sent, by ZmtpScanner::Fault.
+std::array<std::atomic<std::uint64_t>, ZmtpScanner::faults> faults{};
+std::atomic<const char*> other_type = "";
+std::atomic<const char*> taken_types = "";
 
 std::atomic<Registry*> existing = nullptr;
 
@@ -383,6 +386,22 @@ int accept_watched(int listener_fd, sockaddr* address, socklen_t* bytes, int fla
   return -1;
 }
 
+/// To be called after a recv() that gave nothing.
+void note_end(const Connection& connection, ssize_t got) {
+  const bool is_end = got == 0 || errno == ECONNRESET;
+  if (!is_end || connection.is_cut || !connection.scanner.is_in_handshake()) return;
+  left_early.fetch_add(1, std::memory_order_relaxed);
+}
+
+void count_fault(const Connection& connection) {
+  const ZmtpScanner::Fault fault = connection.scanner.fault();
+  if (fault == ZmtpScanner::Fault::other_socket) {
+    other_type.store(connection.scanner.other_type(), std::memory_order_relaxed);
+    taken_types.store(connection.intake->limits().peer_types, std::memory_order_relaxed);
+  }
+  faults[static_cast<std::size_t>(fault)].fetch_add(1, std::memory_order_relaxed);
+}
+
 }  // namespace
 
 // Intake ------------------------------------------------------------------------------------------
@@ -449,9 +468,26 @@ void SocketGate::keep_from_children(int fd) {
 }
 
 SocketGate::Counts SocketGate::counts() {
-  return {open_now.load(std::memory_order_relaxed), refused.load(std::memory_order_relaxed),
-          cut_off.load(std::memory_order_relaxed), oversubscribed.load(std::memory_order_relaxed),
-          stalled.load(std::memory_order_relaxed)};
+  using Fault = ZmtpScanner::Fault;
+  const auto value = [](const auto& it) { return it.load(std::memory_order_relaxed); };
+  const auto ended_for = [&](Fault fault) {
+    return value(faults[static_cast<std::size_t>(fault)]);
+  };
+  Counts counts{.open = value(open_now),
+                .refused = value(refused),
+                .oversubscribed = ended_for(Fault::oversubscribed),
+                .stalled = value(stalled),
+                .left = value(left_early),
+                .http = ended_for(Fault::http),
+                .tls = ended_for(Fault::tls),
+                .not_zeromq = ended_for(Fault::not_zeromq),
+                .other_socket = ended_for(Fault::other_socket),
+                .beyond_limits = ended_for(Fault::beyond_limits),
+                .other_type = value(other_type),
+                .taken_types = value(taken_types)};
+  counts.cut_off =
+      counts.http + counts.tls + counts.not_zeromq + counts.other_socket + counts.beyond_limits;
+  return counts;
 }
 
 int SocketGate::descriptors_max() {
@@ -493,10 +529,12 @@ extern "C" {
   if (connection == nullptr) return gate::ReadBudget::recv(fd, data, size, flags);
   const ssize_t got =
       connection->is_cut ? 0 : syscall(SYS_recvfrom, fd, data, size, flags, nullptr, nullptr);
-  if (got <= 0) return got;
+  if (got <= 0) {
+    gate::note_end(*connection, got);
+    return got;
+  }
   if (connections->note(fd, *connection, static_cast<const std::uint8_t*>(data), got)) return got;
-  (connection->scanner.is_oversubscribed() ? gate::oversubscribed : gate::cut_off)
-      .fetch_add(1, std::memory_order_relaxed);
+  gate::count_fault(*connection);
   connection->is_cut = true;
   return 0;
 }

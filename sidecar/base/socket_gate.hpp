@@ -93,6 +93,15 @@ class SocketGate {
     std::uint64_t cut_off = 0;         ///< connections, for what they sent
     std::uint64_t oversubscribed = 0;  ///< connections, for too many or too long subscriptions
     std::uint64_t stalled = 0;         ///< connections that held memory and sent no more
+    std::uint64_t left = 0;            ///< connections that their peers ended in the handshake
+    // Of those that were cut off, as in ZmtpScanner::Fault.
+    std::uint64_t http = 0;
+    std::uint64_t tls = 0;
+    std::uint64_t not_zeromq = 0;
+    std::uint64_t other_socket = 0;
+    std::uint64_t beyond_limits = 0;
+    const char* other_type = "";   ///< of the last other_socket
+    const char* taken_types = "";  ///< where it connected, as in ScanLimits::peer_types
   };
 
   /// From now on, until this listening socket is closed.

@@ -1,6 +1,7 @@
 #include "sidecar/base/zmtp_scanner.hpp"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -53,6 +54,19 @@ bool is_type_of(std::string_view types, std::string_view type) {
   return false;
 }
 
+constexpr std::array socket_types = {"PAIR",   "PUB",  "SUB",  "REQ",  "REP",  "DEALER",
+                                     "ROUTER", "PULL", "PUSH", "XPUB", "XSUB", "STREAM"};
+
+/// What the first bytes of somebody who does not speak ZeroMQ look like.
+ZmtpScanner::Fault fault_of(std::string_view text) {
+  constexpr std::string_view methods[] = {"GET ",    "POST ",    "PUT ",     "HEAD ", "PATCH ",
+                                          "DELETE ", "OPTIONS ", "CONNECT ", "PRI * "};
+  constexpr std::string_view tls_hello = "\x16\x03";
+  const auto begins = [text](std::string_view with) { return text.starts_with(with); };
+  if (std::any_of(std::begin(methods), std::end(methods), begins)) return ZmtpScanner::Fault::http;
+  return begins(tls_hello) ? ZmtpScanner::Fault::tls : ZmtpScanner::Fault::not_zeromq;
+}
+
 /// Takes `bytes` from the front of `text`, or nothing of one that is shorter.
 std::optional<std::string_view> take(std::string_view& text, std::size_t bytes) {
   if (text.size() < bytes) return std::nullopt;
@@ -89,8 +103,12 @@ bool ZmtpScanner::scan(const std::uint8_t* data, std::size_t size) {
     }
     const std::uint8_t byte = *data++;
     if (state_ == State::greeting) {
-      if (!greet(byte)) return false;
-      continue;
+      if (greet(byte)) continue;
+      if (at_ == 0) {
+        fault_ = fault_of(
+            {reinterpret_cast<const char*>(data - 1), static_cast<std::size_t>(end - data + 1)});
+      }
+      return false;
     }
     ++message_bytes_;
     if (state_ == State::flags) {
@@ -178,16 +196,18 @@ bool ZmtpScanner::end_aside() {
 }
 
 /// The rules of libzmq for it, and ours for the identity.
-bool ZmtpScanner::is_ready_command() const {
+bool ZmtpScanner::is_ready_command() {
   if (!head_.starts_with(ready_command)) return false;
   std::string_view rest = std::string_view(head_).substr(ready_command.size());
   while (!rest.empty()) {
     const auto name = take_sized(rest, 1);
     const auto value = name ? take_sized(rest, 4) : std::nullopt;
-    if (!value || (*name == "Identity" && !is_fit_identity(*value)) ||
-        (*name == "Socket-Type" && !is_type_of(limits_.peer_types, *value))) {
-      return false;
-    }
+    if (!value || (*name == "Identity" && !is_fit_identity(*value))) return false;
+    if (*name != "Socket-Type" || is_type_of(limits_.peer_types, *value)) continue;
+    fault_ = Fault::other_socket;
+    const auto* const type = std::find(socket_types.begin(), socket_types.end(), *value);
+    if (type != socket_types.end()) other_type_ = *type;
+    return false;
   }
   return true;
 }
@@ -199,9 +219,11 @@ bool ZmtpScanner::follow_subscription() {
   if (head_.starts_with(cancel)) topics_.erase(head_.substr(cancel.size()));
   if (!head_.starts_with(subscribe)) return true;
   std::string topic = head_.substr(subscribe.size());
-  is_oversubscribed_ = topic.size() > subscription_bytes_max ||
-                       (topics_.size() >= limits_.subscriptions_max && !topics_.contains(topic));
-  if (is_oversubscribed_) return false;
+  if (topic.size() > subscription_bytes_max ||
+      (topics_.size() >= limits_.subscriptions_max && !topics_.contains(topic))) {
+    fault_ = Fault::oversubscribed;
+    return false;
+  }
   topics_.insert(std::move(topic));
   return true;
 }

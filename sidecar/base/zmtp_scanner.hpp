@@ -17,6 +17,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -29,8 +30,8 @@ struct ScanLimits {
   std::uint32_t message_parts_max = 16;  ///< 0: peers send no messages
   /// Different topics that a peer is subscribed to at a time; 0: the socket takes no subscriptions.
   std::uint32_t subscriptions_max = 0;
-  /// Socket types that a peer can have, as in "REQ DEALER"; empty: any.
-  std::string_view peer_types = {};
+  /// Socket types that a peer can have, as in "REQ DEALER"; empty: any. A literal.
+  const char* peer_types = "";
 };
 
 /// With it a peer says who it is. The kinds of socket and an identity take some 300 bytes.
@@ -52,6 +53,17 @@ constexpr std::uint64_t memory_of_part(std::uint64_t bytes) {
 
 class ZmtpScanner {
  public:
+  /// What a connection was ended for.
+  enum class Fault : std::uint8_t {
+    http,            ///< a request of it
+    tls,             ///< a client's first words in it
+    not_zeromq,      ///< anything else that is no handshake of ZMTP 2 or 3
+    other_socket,    ///< a socket of a type that does not belong there
+    beyond_limits,   ///< a message or a command that no such client sends
+    oversubscribed,  ///< too many or too long subscriptions
+  };
+  static constexpr std::size_t faults = 6;
+
   explicit ZmtpScanner(ScanLimits limits) : limits_(limits) {}
 
   /// Passes over what was just read. False: this is no ZeroMQ peer, or it breaks a limit.
@@ -63,8 +75,14 @@ class ZmtpScanner {
   std::uint64_t unfinished_bytes() const { return is_ready_ ? message_bytes_ : 0; }
   /// The handshake has been made.
   bool is_ready() const { return is_ready_; }
-  /// The limit that was broken is that of subscriptions.
-  bool is_oversubscribed() const { return is_oversubscribed_; }
+  /// It has greeted and not yet said who it is. One that leaves now did not like what we are.
+  bool is_in_handshake() const { return !is_ready_ && state_ != State::greeting; }
+  /// Once scan() has said no.
+  Fault fault() const {
+    return fault_.value_or(is_ready_ ? Fault::beyond_limits : Fault::not_zeromq);
+  }
+  /// Of the other_socket: its name in ZeroMQ, or "unknown". Lives for ever.
+  const char* other_type() const { return other_type_; }
 
  private:
   enum class State : std::uint8_t { greeting, flags, size, body };
@@ -74,7 +92,7 @@ class ZmtpScanner {
   bool end_body();
   bool end_aside();
   bool is_aside() const;
-  bool is_ready_command() const;
+  bool is_ready_command();
   bool follow_subscription();
 
   ScanLimits limits_;
@@ -85,7 +103,8 @@ class ZmtpScanner {
   std::uint8_t flags_ = 0;
   bool is_old_ = false;  ///< speaks ZMTP 2
   bool is_ready_ = false;
-  bool is_oversubscribed_ = false;
+  std::optional<Fault> fault_;
+  const char* other_type_ = "unknown";
   std::uint32_t parts_ = 0;
   std::uint64_t part_bytes_ = 0;
   std::uint64_t body_left_ = 0;

@@ -6,6 +6,7 @@
 #include <set>
 #include <thread>
 
+#include "sidecar/app/spool_watch.hpp"
 #include "sidecar/base/ledger.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/time_text.hpp"
@@ -15,7 +16,6 @@
 #include "sidecar/cli/subcommands.hpp"
 #include "sidecar/cli/text_table.hpp"
 #include "sidecar/encode/json_writer.hpp"
-#include "sidecar/spool/spool_watch.hpp"
 
 namespace outrider::sidecar {
 namespace {

@@ -169,8 +169,10 @@ std::string failure(EventSender& sender, const SenderOptions& options) {
   if (const std::string obstacle = sender.obstacle(); !obstacle.empty()) {
     return options.used_endpoint() + ": " + obstacle;
   }
+  const std::string why = sender.why_waiting();
   return "no sidecar " + std::string(options.confirm ? "confirmed" : "took") + " all events at " +
-         options.used_endpoint() + " within " + format_duration(options.timeout);
+         options.used_endpoint() + " within " + format_duration(options.timeout) +
+         (why.empty() ? "" : ": " + why);
 }
 
 /// TOPIC and JSON, before anything is asked of a sidecar.

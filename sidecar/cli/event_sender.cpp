@@ -168,6 +168,10 @@ outrider_stats EventSender::stats() const {
   return stats;
 }
 
+std::string EventSender::why_waiting() const {
+  return outrider_obstacle_text(client_.get());
+}
+
 std::string EventSender::last_refusal() const {
   const std::uint32_t number = stats().last_refusal;
   for (const proto::RefusalRow& row : proto::refusals) {

@@ -56,6 +56,8 @@ class EventSender {
   /// Why nothing could be sent now, if that is known without waiting: no socket there, nobody
   /// behind it, no right to use it, or a socket of another kind. Empty: it may well work.
   std::string obstacle();
+  /// What the client itself knows of why events wait, or did at the end; empty: nothing.
+  std::string why_waiting() const;
   /// The last refusal that an answer named, by its name and in words; empty: none.
   std::string last_refusal() const;
 

@@ -211,6 +211,12 @@ void wait_for_end(const SinkOptions& options, const SinkTally& tally) {
   if (shows_progress) std::fputs("\n", stderr);
 }
 
+/// For what nobody can look away from: a terminal that is stopped, a standard error that is full.
+void end_within(std::chrono::seconds time) {
+  std::signal(SIGALRM, [](int) { ::_exit(exit_failed); });
+  ::alarm(static_cast<unsigned>(time.count()));
+}
+
 Status check(const SinkOptions& options) {
   if (options.cert_file.empty() != options.key_file.empty()) {
     return Error{"--cert and --key go together"};
@@ -258,17 +264,22 @@ int sink_command(const std::vector<std::string>& arguments) {
   }
 
   const bool is_ipv6 = options.host.find(':') != std::string::npos;
-  std::printf("listening on %s://%s:%d\n", options.plain ? "http" : "https",
-              (is_ipv6 ? "[" + options.host + "]" : options.host).c_str(), server.value()->port());
-  std::fflush(stdout);
+  const std::string host = is_ipv6 ? "[" + options.host + "]" : options.host;
+  // Whoever cannot read it can still send, and is told at the end.
+  [[maybe_unused]] const Status told =
+      tally.print("listening on " + std::string(options.plain ? "http" : "https") + "://" + host +
+                  ":" + std::to_string(server.value()->port()) + "\n");
   server.value()->start();
   wait_for_end(options, tally);
+  constexpr std::chrono::seconds drain_max{2};
+  end_within(drain_max + std::chrono::seconds(1));
   tally.close();
-  server.value()->drain(std::chrono::seconds(2));
-  std::printf("%s\n", summary_line(tally.counts()).c_str());
+  server.value()->drain(drain_max);
+  const std::string summary = summary_line(tally.counts());
+  const Status printed = tally.print(summary + "\n");
   // Idle connections hold their threads until the clients close them; they end with the process.
-  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) std::quick_exit(exit_done);
-  print_error(table, "cannot write to standard output");
+  if (printed.ok()) std::quick_exit(exit_done);
+  print_error(table, printed.error().message + "; " + summary);
   std::quick_exit(exit_failed);
 }
 

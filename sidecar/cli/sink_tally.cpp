@@ -1,7 +1,9 @@
 #include "sidecar/cli/sink_tally.hpp"
 
+#include <algorithm>
 #include <cerrno>
-#include <cstdio>
+#include <climits>
+#include <csignal>
 #include <cstring>
 #include <system_error>
 
@@ -15,6 +17,8 @@ namespace outrider::sidecar {
 
 /// How often a write that waits for its reader looks whether it has to end.
 constexpr int room_look_ms = 100;
+/// How long standard output may take to go on, once the sink has to end.
+constexpr int last_look_ms = 300;
 
 void ReceivedRequest::add(const ReceivedEvent& event, bool shows, bool writes) {
   ++event_count;
@@ -46,7 +50,7 @@ Status SinkTally::open_output(const std::string& file) {
 
 Result<int> SinkTally::take(const ReceivedRequest& request) {
   const std::lock_guard lock(mutex_);
-  if (closed_) return 503;
+  if (is_ending_) return 503;
   const int status = faults_.next_status();
   if (status < 200 || status > 299) {
     const std::lock_guard counts_lock(counts_mutex_);
@@ -55,7 +59,7 @@ Result<int> SinkTally::take(const ReceivedRequest& request) {
     return status;
   }
   if (Status written = write_output(request.output_lines); !written.ok()) return written.error();
-  if (Status shown = show(request.shown_lines); !shown.ok()) return shown.error();
+  if (Status shown = print(request.shown_lines); !shown.ok()) return shown.error();
   const std::lock_guard counts_lock(counts_mutex_);
   ++counts_.requests;
   counts_.events += request.event_count;
@@ -69,7 +73,7 @@ Result<int> SinkTally::take(const ReceivedRequest& request) {
 
 void SinkTally::count_refused() {
   const std::lock_guard lock(mutex_);
-  if (closed_) return;
+  if (is_ending_) return;
   const std::lock_guard counts_lock(counts_mutex_);
   ++counts_.requests;
   ++counts_.refused;
@@ -78,7 +82,6 @@ void SinkTally::count_refused() {
 void SinkTally::close() {
   is_ending_ = true;
   const std::lock_guard lock(mutex_);
-  closed_ = true;
 }
 
 SinkCounts SinkTally::counts() const {
@@ -103,11 +106,34 @@ Status SinkTally::write_output(std::string_view lines) {
   return Nothing{};
 }
 
-Status SinkTally::show(std::string_view lines) {
-  std::fwrite(lines.data(), 1, lines.size(), stdout);
-  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return Nothing{};
-  return Error{std::string("cannot write to standard output: ") +
-               std::generic_category().message(errno)};
+/// Also if a signal waits that nobody has taken yet, as before the first request.
+bool SinkTally::has_to_end() const {
+  sigset_t pending;
+  sigemptyset(&pending);
+  sigpending(&pending);
+  return is_ending_ || sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1;
+}
+
+Status SinkTally::print(std::string_view text) {
+  while (!text.empty()) {
+    // Its flags may be another process's too, so that it stays as it is: where there is room for
+    // anything, there is for a piece of this size.
+    pollfd room{.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};
+    const bool is_last_look = has_to_end();
+    const bool has_room = ::poll(&room, 1, is_last_look ? last_look_ms : room_look_ms) > 0;
+    if (!has_room && is_last_look) {
+      return Error{"cannot write to standard output: its reader takes nothing"};
+    }
+    if (!has_room) continue;
+    const ssize_t written =
+        ::write(STDOUT_FILENO, text.data(), std::min<std::size_t>(text.size(), PIPE_BUF));
+    if (written < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (written < 0) {
+      return Error{"cannot write to standard output: " + std::generic_category().message(errno)};
+    }
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return Nothing{};
 }
 
 std::string summary_line(const SinkCounts& counts) {

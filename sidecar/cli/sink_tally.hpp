@@ -1,7 +1,9 @@
 // SinkTally: what `outrider sink` has received, and where it shows it.
 //
 // Used by the sink's connection threads, which hand over whole requests, and by its main thread,
-// which reports. Thread: safe from any thread. Owns: the ids seen so far and the output file.
+// which reports. What reads the output file or standard output may stop: the requests wait then,
+// and the end of the sink does not. Thread: safe from any thread. Owns: the ids seen so far and the
+// output file.
 #pragma once
 
 #include <atomic>
@@ -56,14 +58,18 @@ class SinkTally {
 
   void count_refused();
 
-  /// From now on nothing counts any more; what comes is answered with 503.
+  /// From now on nothing counts any more; what comes is answered with 503. Waits for a request
+  /// that is being written, as long as it is read.
   void close();
+
+  /// Writes to standard output, and waits for its reader unless the sink has to end.
+  Status print(std::string_view text);
 
   SinkCounts counts() const;
 
  private:
   Status write_output(std::string_view lines);
-  static Status show(std::string_view lines);
+  bool has_to_end() const;
 
   std::mutex mutex_;  ///< held while the output is written, which may have to wait
   mutable std::mutex counts_mutex_;
@@ -71,8 +77,7 @@ class SinkTally {
   SinkCounts counts_;  ///< guarded by counts_mutex_
   IdSet ids_;
   int output_fd_ = -1;
-  bool closed_ = false;
-  std::atomic<bool> is_ending_ = false;  ///< for a write that waits, which holds mutex_
+  std::atomic<bool> is_ending_ = false;  ///< also for a write that waits, which holds mutex_
 };
 
 /// "requests=7 events=3500 ids=3500 duplicates=0 bytes=1048576 failed=2 refused=0".

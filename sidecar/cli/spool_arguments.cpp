@@ -81,9 +81,9 @@ int with_spool(const ArgumentTable& table, const SpoolChoice& choice,
 Status check_destination(Database& database, const std::string& name) {
   if (name.empty()) return Nothing{};
   std::string known;
-  for (const auto& [id, other] : destination_names(database)) {
-    if (other == name) return Nothing{};
-    known += (known.empty() ? "" : ", ") + other;
+  for (const auto& [id, other] : read_destinations(database)) {
+    if (other.name == name) return Nothing{};
+    known += (known.empty() ? "" : ", ") + other.name;
   }
   return Error{"the spool has no destination \"" + printable(name, 64) + "\"; it has " +
                (known.empty() ? "none" : known)};

@@ -12,6 +12,7 @@
 #include "sidecar/cli/arguments.hpp"
 #include "sidecar/cli/commands.hpp"
 #include "sidecar/inspect/inspection.hpp"
+#include "sidecar/inspect/spool_access.hpp"
 
 namespace outrider::sidecar {
 

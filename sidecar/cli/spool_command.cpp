@@ -66,6 +66,20 @@ int verify_command(const std::vector<std::string>& arguments) {
   });
 }
 
+/// On a spool that no sidecar uses meanwhile; what goes wrong is printed.
+int change_stopped(const ArgumentTable& table, const std::string& path,
+                   const std::function<Result<int>()>& change) {
+  const auto status = [&]() -> Result<int> {
+    if (Status may = check_writable(path); !may.ok()) return may.error();
+    const auto lock = SpoolLock::take(path);
+    if (!lock.ok()) return lock.error();
+    return change();
+  }();
+  if (status.ok()) return status.value();
+  print_error(table, status.error().message);
+  return exit_failed;
+}
+
 // repair ------------------------------------------------------------------------------------------
 
 /// Of a log that nobody writes; what is in it, or was, goes with the repair.
@@ -89,19 +103,15 @@ void give_to(const struct stat& owner, const std::string& path) {
 
 int say_repair(const std::string& path, const SpoolRepair& repair, const std::string& log) {
   const SpoolCheck& after = repair.after;
-  std::string text;
-  std::fputs(log.c_str(), stdout);
-  if (!log.empty() && repair.before.problems.empty()) return exit_failed;
   if (repair.before.problems.empty()) {
-    text = path + ": everything is as it should be, nothing was changed\n";
-    std::fputs(text.c_str(), stdout);
-    return exit_done;
+    const std::string whole = path + ": everything is as it should be, nothing was changed\n";
+    std::fputs((log.empty() ? whole : log).c_str(), stdout);
+    return log.empty() ? exit_done : exit_failed;
   }
-  text = "found:\n" + problems_text(repair.before, false);
-  std::uint64_t unreadable = 0;
+  std::string text = log + "found:\n" + problems_text(repair.before, false);
+  const std::uint64_t unreadable = repair.replaced ? repair.replaced->unreadable : 0;
   const std::uint64_t lost = repair.lost_events();
   if (repair.replaced) {
-    unreadable = repair.replaced->unreadable;
     text += "replaced by what can be read of it; it was set aside as " +
             repair.replaced->damaged_path + "\n";
   }
@@ -131,39 +141,32 @@ int repair_command(const std::vector<std::string>& arguments) {
           "No sidecar may use the spool. Status 1: something was lost, or could not be mended.\n",
   };
   if (const auto status = read_spool_arguments(table, arguments, choice)) return *status;
-  Status done = check_writable(choice.path);
-  if (done.ok()) {
-    const auto lock = SpoolLock::take(choice.path);
+  return change_stopped(table, choice.path, [&]() -> Result<int> {
     const auto disk = open_disk();
-    const std::string log = lock.ok() ? keep_damaged_log(choice.path) : "";
+    const std::string log = keep_damaged_log(choice.path);
     struct stat owner {};
     const bool has_owner = ::stat(choice.path.c_str(), &owner) == 0;
-    const auto repair = lock.ok() ? repair_spool(choice.path, *disk, SystemClock().now())
-                                  : Result<SpoolRepair>(lock.error());
+    const auto repair = repair_spool(choice.path, *disk, SystemClock().now());
     if (has_owner && ::geteuid() == 0) give_to(owner, choice.path);
-    if (repair.ok()) return say_repair(choice.path, repair.value(), log);
-    done = lock.ok() ? repair.error().with_prefix("the spool " + choice.path) : repair.error();
-  }
-  print_error(table, done.error().message);
-  return exit_failed;
+    if (!repair.ok()) return repair.error().with_prefix("the spool " + choice.path);
+    return say_repair(choice.path, repair.value(), log);
+  });
 }
 
 // drop --------------------------------------------------------------------------------------------
 
-/// On a spool that no sidecar uses meanwhile.
+/// The same, of its tables.
 int change_spool(const ArgumentTable& table, const std::string& path,
                  const std::function<Status(Store&)>& change) {
-  const auto lock = SpoolLock::take(path);
-  auto store = lock.ok() ? open_to_write(path) : Result<std::unique_ptr<Store>>(lock.error());
-  Status done = store.ok() ? Status(Nothing{}) : store.error();
-  if (done.ok()) {
+  return change_stopped(table, path, [&]() -> Result<int> {
+    auto store = open_to_write(path);
+    if (!store.ok()) return store.error();
     Status changed = Nothing{};
-    done = guarded(path, [&] { changed = change(*store.value()); });
-    if (done.ok()) done = changed;
-  }
-  if (done.ok()) return exit_done;
-  print_error(table, done.error().message);
-  return exit_failed;
+    const Status done = guarded(path, [&] { changed = change(*store.value()); });
+    if (!done.ok()) return done.error();
+    if (!changed.ok()) return changed.error();
+    return exit_done;
+  });
 }
 
 int drop_command(const std::vector<std::string>& arguments) {

@@ -132,8 +132,7 @@ std::string url_without_secrets(std::string_view url) {
 std::vector<std::string> secrets_of_url(std::string_view url) {
   std::vector<std::string> secrets;
   for (const QueryField& field : query_of(url)) {
-    const bool is_template = field.value.find_first_of("{}") != std::string_view::npos;
-    if (!field.is_shown() && !is_template) secrets.emplace_back(field.value);
+    if (!field.is_shown()) secrets.emplace_back(field.value);
   }
   return secrets;
 }

@@ -39,12 +39,15 @@ class WriteTarget {
   WriteTarget(WriteTarget&& other) noexcept
       : path_(std::move(other.path_)),
         has_lines_(other.has_lines_),
+        is_unread_pipe_(other.is_unread_pipe_),
         fd_(std::exchange(other.fd_, -1)) {}
   WriteTarget& operator=(WriteTarget&&) = delete;
   ~WriteTarget() { close_file(); }
 
   /// Empty if the file is open now, else what is wrong.
   std::string open_file();
+  /// It could not be opened, but only for now: it is a pipe that nobody reads.
+  bool is_unread_pipe() const { return is_unread_pipe_; }
 
   /// Empty if all of it is written, else what is wrong.
   std::string write(std::string_view body);
@@ -61,6 +64,7 @@ class WriteTarget {
 
   std::string path_;
   bool has_lines_;
+  bool is_unread_pipe_ = false;
   int fd_;
 };
 
@@ -68,7 +72,11 @@ std::string WriteTarget::open_file() {
   // Non-blocking for the case that it is a pipe that nobody reads.
   fd_ = open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
              file_mode);
-  if (fd_ < 0) return "cannot open " + path_ + ": " + reason(errno);
+  const int error = fd_ < 0 ? errno : 0;
+  struct stat found {};
+  is_unread_pipe_ = error == ENXIO && stat(path_.c_str(), &found) == 0 && S_ISFIFO(found.st_mode);
+  if (is_unread_pipe_) return "cannot open " + path_ + ": nobody reads this pipe";
+  if (error != 0) return "cannot open " + path_ + ": " + reason(error);
   if (has_lines_) end_last_line();
   return "";
 }
@@ -287,7 +295,9 @@ class WriterTransport final : public Transport {
 Result<std::unique_ptr<Transport>> make_file_transport(const DestinationConfig& config,
                                                        Reactor& reactor) {
   WriteTarget target = WriteTarget::file(config.path, config.format != BodyFormat::msgpack);
-  if (std::string error = target.open_file(); !error.empty()) return Error{error};
+  const std::string error = target.open_file();
+  // Whoever reads the pipe may come later, as a receiver may; each attempt opens it again.
+  if (!error.empty() && !target.is_unread_pipe()) return Error{error};
   return std::unique_ptr<Transport>(std::make_unique<WriterTransport>(std::move(target), reactor));
 }
 

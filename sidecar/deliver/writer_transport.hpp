@@ -10,7 +10,8 @@
 // A file is opened with O_APPEND, created with mode 0640, and opened again after an error and when
 // the path means another file than before (a log rotation has moved it away). A body that could be
 // written only in part is cut off again, so that no half record stands before the next. A pipe
-// takes nothing back: there the detail says how much has gone out. Where bodies are lines, half a
+// takes nothing back: there the detail says how much has gone out. One that nobody reads fails each
+// attempt until somebody does, from the start on. Where bodies are lines, half a
 // line that a killed process has left at the file's end is ended first: it spoils itself and no
 // other.
 //
@@ -27,7 +28,7 @@
 
 namespace outrider::sidecar {
 
-/// Fails if the file cannot be opened.
+/// Fails if the file cannot be opened, unless it is a pipe that nobody reads yet.
 Result<std::unique_ptr<Transport>> make_file_transport(const DestinationConfig& config,
                                                        Reactor& reactor);
 

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <utility>
 
+#include "sidecar/base/event_template.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/config/messages.hpp"
 #include "sidecar/config/pem.hpp"
@@ -16,6 +17,8 @@ namespace {
 constexpr Duration look_interval = std::chrono::seconds(1);
 /// Then the log says that there is no answer.
 constexpr Duration answer_wait_max = std::chrono::seconds(10);
+/// What is only a part of a header's value is a common word if it is shorter.
+constexpr std::size_t part_bytes_min = 8;
 
 Status read_pem(const char* option, const std::string& path, Status (*check)(std::string_view),
                 std::string& pem) {
@@ -104,8 +107,20 @@ void add_pair(const std::string& pair, std::vector<std::string>& secrets) {
   secrets.push_back(pair.substr(pair.find(':') + 1));
 }
 
-/// "Name: value": the value, and without the word that says what it is, as in "Bearer x"; and what
-/// "Basic x" stands for.
+/// "a=1; b=2": each value, which a receiver knows under its own name.
+void add_cookies(std::string_view pairs, std::vector<std::string>& secrets) {
+  for (const std::string& pair : split(pairs, ';')) {
+    const std::size_t equals = pair.find('=');
+    std::string_view value = trim(std::string_view(pair).substr(equals + 1));
+    if (value.size() >= 2 && value.front() == '"' && value.back() == '"') {
+      value = value.substr(1, value.size() - 2);
+    }
+    if (equals != std::string::npos && value.size() >= part_bytes_min) secrets.emplace_back(value);
+  }
+}
+
+/// "Name: value": the value, and without the word that says what it is, as in "Bearer x"; what
+/// "Basic x" stands for; and what a cookie holds.
 void add_header_secrets(std::string_view line, std::vector<std::string>& secrets) {
   constexpr std::array<std::string_view, 5> schemes = {"bearer", "basic", "token", "apikey",
                                                        "digest"};
@@ -116,17 +131,32 @@ void add_header_secrets(std::string_view line, std::vector<std::string>& secrets
   const std::string_view secret = has_scheme ? trim(value.substr(blank)) : value;
   secrets.emplace_back(secret);
   if (has_scheme && first == "basic") add_pair(base64_decoded(secret), secrets);
+  if (to_lower(trim(line.substr(0, line.find(':')))) == "cookie") add_cookies(value, secrets);
+}
+
+/// Of a secret that has fields of the event in it, what is the same for each event.
+void add_fixed_parts(std::vector<std::string> written, std::vector<std::string>& secrets) {
+  for (std::string& text : written) {
+    const auto parsed = EventTemplate::parse(text, EventTemplate::Place::header);
+    secrets.push_back(std::move(text));
+    if (!parsed.ok()) continue;
+    for (std::string& part : parsed.value().fixed_texts()) {
+      if (part.size() >= part_bytes_min) secrets.push_back(std::move(part));
+    }
+  }
 }
 
 SecretMask mask_of(const DestinationConfig& config, const Credentials& credentials) {
   std::vector<std::string> secrets;
   for (const std::string& line : credentials.headers) add_header_secrets(line, secrets);
+  std::vector<std::string> written;
   for (const std::string& line : config.headers) {
-    if (sounds_secret(line.substr(0, line.find(':')))) add_header_secrets(line, secrets);
+    if (sounds_secret(line.substr(0, line.find(':')))) add_header_secrets(line, written);
   }
   for (const std::string& url : config.urls) {
-    for (std::string& value : secrets_of_url(url)) secrets.push_back(std::move(value));
+    for (std::string& value : secrets_of_url(url)) written.push_back(std::move(value));
   }
+  add_fixed_parts(std::move(written), secrets);
   for (const std::string* pair :
        {&credentials.user_and_password, &credentials.proxy_user_and_password}) {
     if (!pair->empty()) add_pair(*pair, secrets);

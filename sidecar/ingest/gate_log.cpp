@@ -30,19 +30,56 @@ void GateLog::tick() {
     refused_quiet_ = quiet_ticks;
   }
   if (cut_off_quiet_ > 0) --cut_off_quiet_;
-  const std::uint64_t cut_off = now.cut_off - said_.cut_off;
-  const std::uint64_t oversubscribed = now.oversubscribed - said_.oversubscribed;
-  const std::uint64_t stalled = now.stalled - said_.stalled;
-  if (cut_off + oversubscribed + stalled > 0 && cut_off_quiet_ == 0) {
+  if (cut_off_quiet_ == 0) tell_cut_off(now);
+}
+
+void GateLog::tell_cut_off(const SocketGate::Counts& now) {
+  const auto since = [&](std::uint64_t SocketGate::Counts::*count) {
+    return now.*count - said_.*count;
+  };
+  struct Row {
+    const char* name;
+    std::uint64_t count;
+    std::string hint;
+  };
+  using Counts = SocketGate::Counts;
+  const std::string met = std::string("a ") + now.other_type + " socket connects where " +
+                          now.taken_types + " belongs; ";
+  const Row rows[] = {
+      {"http_requests", since(&Counts::http),
+       "the endpoint speaks ZeroMQ and not HTTP; send with the SDK, `outrider emit` or a ZeroMQ "
+       "PUSH socket"},
+      {"tls", since(&Counts::tls), "the endpoint speaks ZeroMQ and no TLS"},
+      {"other_socket_types", since(&Counts::other_socket),
+       met + "ingest.endpoint takes PUSH, ingest.confirm_endpoint takes DEALER"},
+      {"not_zeromq", since(&Counts::not_zeromq),
+       "clients need ZeroMQ 3 or later, without a security mechanism"},
+      {"beyond_limits", since(&Counts::beyond_limits),
+       "see ingest.frame_bytes_max; no client of the SDK sends such messages"},
+      {"too_many_or_long_subscriptions", since(&Counts::oversubscribed),
+       "subscribe to fewer topics, or to their common beginning"},
+      {"message_without_end", since(&Counts::stalled), "a client stopped inside of a large frame"},
+  };
+  bool has_news = false;
+  for (const Row& row : rows) {
+    if (row.count == 0) continue;
+    has_news = true;
     log_.warn("clients are cut off for what they send",
-              {{"not_zeromq_or_message_too_large", std::to_string(cut_off)},
-               {"too_many_or_long_subscriptions", std::to_string(oversubscribed)},
-               {"message_without_end", std::to_string(stalled)}});
-    said_.cut_off = now.cut_off;
-    said_.oversubscribed = now.oversubscribed;
-    said_.stalled = now.stalled;
-    cut_off_quiet_ = quiet_ticks;
+              {{row.name, std::to_string(row.count)}, {"hint", row.hint}});
   }
+  if (const std::uint64_t left = since(&Counts::left); left > 0) {
+    has_news = true;
+    log_.warn("clients leave when they hear what they are connected to",
+              {{"connections", std::to_string(left)},
+               {"hint",
+                "their sockets are of another type, probably; ingest.endpoint takes PUSH, "
+                "ingest.confirm_endpoint takes DEALER"}});
+  }
+  if (!has_news) return;
+  const std::uint64_t refused = said_.refused;
+  said_ = now;
+  said_.refused = refused;
+  cut_off_quiet_ = quiet_ticks;
 }
 
 }  // namespace outrider::sidecar

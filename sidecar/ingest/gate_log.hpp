@@ -1,5 +1,5 @@
-// GateLog: says what the SocketGate has turned away: at once when it begins, and while it goes on
-// once a minute with the numbers since.
+// GateLog: says what the SocketGate has turned away, and what to do: at once when it begins, and
+// while it goes on once a minute with the numbers since. A line for each kind.
 //
 // Used by ZmqListener. Thread: the sidecar's one. Borrows: the log.
 #pragma once
@@ -18,6 +18,8 @@ class GateLog {
 
  private:
   static constexpr int quiet_ticks = 60;
+
+  void tell_cut_off(const SocketGate::Counts& now);
 
   Log& log_;
   SocketGate::Counts said_ = SocketGate::counts();

@@ -14,7 +14,7 @@ class Exporter {
            const std::function<void()>& between)
       : database_(database), filter_(filter), take_(take), between_(between) {
     try {
-      names_ = destination_names(database_);
+      known_ = read_destinations(database_);
     } catch (const SqliteError&) {
       ++unreadable_.stretches;
     }
@@ -44,7 +44,7 @@ class Exporter {
   void walk(const KeyedTable& table, const char* columns,
             const std::function<void(Statement&)>& take_row) {
     const auto take = [&](Statement& row) {
-      destination_ = name_of(names_, row.number(2));
+      destination_ = name_of(known_, row.number(2));
       if (filter_.destination.empty() || destination_ == filter_.destination) take_row(row);
       return !is_stopped_;
     };
@@ -117,7 +117,7 @@ class Exporter {
   const EventFilter& filter_;
   const std::function<bool(const ExportedEvent&)>& take_;
   const std::function<void()>& between_;
-  DestinationNames names_;
+  StoredDestinations known_;
   std::string destination_;
   Unreadable unreadable_;
   bool is_stopped_ = false;

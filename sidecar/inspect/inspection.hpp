@@ -1,82 +1,27 @@
 // Inspection: what people want to know of a spool, asked of its file.
 //
 // Used by the commands `outrider spool` and `outrider dead`, beside a running sidecar or without
-// one. Everything here only reads, through a database of its own; what is changed is changed
-// through Store. A Transaction around several questions makes them see the same moment.
+// one, on what spool_access.hpp has opened. What takes a Database only reads; a ReadTransaction
+// around several questions makes them see the same moment. What is changed is changed through
+// Store.
 //
-// Thread: the caller's. Fails with: an Error from opening, SqliteError from all else; guarded()
-// makes an Error of it.
+// Thread: the caller's. Fails with: SqliteError.
 #pragma once
 
-#include <array>
 #include <cstdint>
-#include <functional>
 #include <map>
-#include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "sidecar/base/ledger.hpp"
-#include "sidecar/base/result.hpp"
 #include "sidecar/spool/store.hpp"
 
 namespace outrider::sidecar {
 
-// Opening -----------------------------------------------------------------------------------------
-
-/// Never makes a file, and changes none. Fails if there is no spool, or it may not be read.
-Result<Database> open_to_read(const std::string& path);
-
-/// Whether a sidecar can take the file as its spool, by its first bytes: SQLite is not asked, which
-/// would make files beside it. `is_damaged`: it is no database; a sidecar would set it aside.
-Status check_first_page(const std::string& path, bool& is_damaged);
-
-/// There is a file that is not empty, and it may be changed.
-Status check_writable(const std::string& path);
-
-/// For Store, with the same checks before.
-Result<std::unique_ptr<Store>> open_to_write(const std::string& path);
-
-/// Runs `action`; what the database fails with becomes an Error that names the spool.
-Status guarded(const std::string& path, const std::function<void()>& action);
-
-/// A sidecar uses it. Looks at its lock and does not hold it.
-bool is_in_use(const std::string& path);
-
-/// Keeps sidecars from using the spool as long as it lives.
-class SpoolLock {
- public:
-  /// Fails if one uses it.
-  static Result<std::unique_ptr<SpoolLock>> take(const std::string& path);
-  ~SpoolLock();
-  SpoolLock(const SpoolLock&) = delete;
-  SpoolLock& operator=(const SpoolLock&) = delete;
-
- private:
-  explicit SpoolLock(int fd) : fd_(fd) {}
-  int fd_;
-};
-
-/// Sees one moment of the spool as long as it lives, whatever a sidecar writes meanwhile.
-class ReadTransaction {
- public:
-  explicit ReadTransaction(Database& database);
-  ~ReadTransaction();
-  ReadTransaction(const ReadTransaction&) = delete;
-  ReadTransaction& operator=(const ReadTransaction&) = delete;
-
- private:
-  Database& database_;
-};
-
 // What is there -----------------------------------------------------------------------------------
 
-using DestinationNames = std::map<DestinationId, std::string>;
-DestinationNames destination_names(Database& database);
 /// "#7" for one that has no name: in a damaged spool.
-std::string name_of(const DestinationNames& names, DestinationId destination);
+std::string name_of(const StoredDestinations& known, DestinationId destination);
 
 struct DestinationInfo {
   std::string name;

@@ -6,6 +6,7 @@
 
 #include "sidecar/base/record.hpp"
 #include "sidecar/inspect/inspection.hpp"
+#include "sidecar/inspect/spool_access.hpp"
 #include "sidecar/spool/table_walk.hpp"
 
 namespace outrider::sidecar {
@@ -42,8 +43,7 @@ class Checker {
   SpoolCheck run() {
     attempt([this] { check_schema(); });
     attempt([this] { check_file(); });
-    attempt([this] { check_names(); });
-    attempt([this] { read_kept_events(); });
+    attempt([this] { check_destinations(); });
     check_blocks();
     check_scheduled();
     check_dead();
@@ -99,22 +99,19 @@ class Checker {
       note("the file: its tables are not those of a spool", cure_file);
   }
 
-  void check_names() {
-    names_ = destination_names(database_);
-    for (const auto& [id, name] : names_) {
-      if (is_name_of(name, id)) continue;
-      note("the name of destination " + name + " is not what was written", cure_name);
+  void check_destinations() {
+    known_ = read_destinations(database_);
+    std::uint64_t kept_events = 0;
+    for (const auto& [id, row] : known_) {
+      kept_events += row.totals.events + row.totals.scheduled_events;
+      if (is_name_of(row.name, id)) continue;
+      note("the name of destination " + row.name + " is not what was written", cure_name);
     }
-  }
-
-  void read_kept_events() {
-    const std::int64_t kept = database_.number(
-        "SELECT coalesce(sum(max(events,0)+max(scheduled_events,0)),0) FROM destination");
-    found_.kept_events = static_cast<std::uint64_t>(kept);
+    found_.kept_events = kept_events;
   }
 
   void check_owner(DestinationId destination, const std::string& what) {
-    if (names_.contains(destination)) return;
+    if (known_.contains(destination)) return;
     note(what + " belongs to no destination", cure_ids);
   }
 
@@ -125,7 +122,7 @@ class Checker {
       const std::int64_t events = row.number(3);
       const proto::ByteView records = row.bytes(5);
       const std::string what = "block " + std::to_string(id) + " of " +
-                               name_of(names_, destination) + " (" + std::to_string(events) +
+                               name_of(known_, destination) + " (" + std::to_string(events) +
                                " events)";
       ++found_.blocks;
       first_block_ = std::min(first_block_, id);
@@ -168,7 +165,7 @@ class Checker {
       const DestinationId destination = row.number(2);
       const proto::ByteView record = row.bytes(4);
       const std::string what = "scheduled event " + std::to_string(row.number(1)) + " of " +
-                               name_of(names_, destination);
+                               name_of(known_, destination);
       ++found_.scheduled;
       last_row_ = std::max(last_row_, row.number(1));
       check_owner(destination, what);
@@ -211,6 +208,7 @@ class Checker {
         cure);
   }
 
+  /// As they stand there: what is below nothing is to be seen.
   void check_totals() {
     Statement kept(database_,
                    "SELECT id, name, events, bytes, scheduled_events, scheduled_bytes "
@@ -252,7 +250,7 @@ class Checker {
 
   Database& database_;
   SpoolCheck found_;
-  DestinationNames names_;
+  StoredDestinations known_;
   std::map<DestinationId, Totals> totals_;
   std::int64_t dead_bytes_ = 0;
   BlockId first_block_ = INT64_MAX;
@@ -305,8 +303,7 @@ void count_anew(const std::string& path, Disk& disk) {
 
 Result<SpoolRepair> repair_spool(const std::string& path, Disk& disk, const Now& now) {
   try {
-    const auto finished = finish_replacement(path, disk, now);
-    if (!finished.ok()) return finished.error();
+    finish_replacement(path, disk, now);
     SpoolRepair repair;
     repair.before = check_file(path, disk);
     repair.after = repair.before;
@@ -314,9 +311,7 @@ Result<SpoolRepair> repair_spool(const std::string& path, Disk& disk, const Now&
     count_anew(path, disk);
     repair.after = check_file(path, disk);
     if (repair.after.problems.empty()) return repair;
-    const auto replaced = replace_damaged(path, disk, WithoutCopy::fail, now);
-    if (!replaced.ok()) return replaced.error();
-    repair.replaced = replaced.value();
+    repair.replaced = replace_damaged(path, disk, WithoutCopy::fail, now);
     repair.after = check_file(path, disk);
     return repair;
   } catch (const SqliteError& error) {

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "sidecar/base/result.hpp"
 #include "sidecar/spool/database.hpp"
 #include "sidecar/spool/salvage.hpp"
 

@@ -20,14 +20,10 @@ void append(std::vector<std::uint8_t>& out, std::uint64_t number, std::size_t by
 
 /// The next number, or 0 if the bytes end before it.
 std::uint64_t cut_number(proto::ByteView& bytes, std::size_t length) {
-  std::uint64_t number = 0;
-  if (bytes.size() < length) {
-    bytes = {};
-    return number;
-  }
-  for (const std::uint8_t byte : bytes.first(length)) number = number << 8U | byte;
-  bytes = bytes.subspan(length);
-  return number;
+  if (bytes.size() < length) bytes = {};
+  const proto::ByteView number = bytes.first(std::min(length, bytes.size()));
+  bytes = bytes.subspan(number.size());
+  return proto::big_endian(proto::as_text(number));
 }
 
 }  // namespace

@@ -1,9 +1,11 @@
 #include "sidecar/spool/database.hpp"
 
 #include <cerrno>
-#include <utility>
+#include <system_error>
 
 #include <sqlite3.h>
+
+#include "sidecar/base/percent.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -27,21 +29,8 @@ int flags_of(OpenMode mode) {
 
 std::string frozen_uri(const std::string& path) {
   std::string uri = "file:";
-  for (const char c : path) {
-    switch (c) {
-      case '%':
-        uri += "%25";
-        break;
-      case '?':
-        uri += "%3f";
-        break;
-      case '#':
-        uri += "%23";
-        break;
-      default:
-        uri += c;
-    }
-  }
+  append_percent_encoded(
+      path, [](char c) { return c != '%' && c != '?' && c != '#'; }, uri);
   return uri + "?immutable=1";
 }
 
@@ -105,6 +94,11 @@ SqliteError SqliteError::other(const std::string& message) {
   return {SQLITE_ERROR, 0, message};
 }
 
+SqliteError SqliteError::system(const std::string& message, const std::string& cure) {
+  const int error = errno;
+  return {SQLITE_IOERR, error, message + ": " + std::generic_category().message(error) + cure};
+}
+
 SqliteError::SqliteError(int code, int system_error, const std::string& message)
     : std::runtime_error(with_cure(code, system_error, message)),
       code_(code),
@@ -119,53 +113,28 @@ bool SqliteError::may_leave_gap() const {
 }
 
 Database::Database(const std::string& path, OpenMode mode, const std::string& vfs)
-    : wal_pages_(new int(0)) {
+    : wal_pages_(std::make_unique<int>(0)) {
   const std::string name = mode == OpenMode::frozen ? frozen_uri(path) : path;
+  sqlite3* handle = nullptr;
   errno = 0;
-  const int code = sqlite3_open_v2(name.c_str(), &handle_, flags_of(mode) | SQLITE_OPEN_NOMUTEX,
+  const int code = sqlite3_open_v2(name.c_str(), &handle, flags_of(mode) | SQLITE_OPEN_NOMUTEX,
                                    vfs.empty() ? nullptr : vfs.c_str());
-  try {
-    if (code != SQLITE_OK) fail(handle_, code);
-  } catch (...) {
-    close();
-    throw;
-  }
-  sqlite3_extended_result_codes(handle_, 1);
+  handle_.reset(handle);
+  if (code != SQLITE_OK) fail(handle, code);
+  sqlite3_extended_result_codes(handle, 1);
   wait_for_locks(lock_wait);
   // The hook takes the place of automatic checkpoints: they run when nobody waits for an answer.
-  sqlite3_wal_hook(handle_, note_wal_pages, wal_pages_);
+  sqlite3_wal_hook(handle, note_wal_pages, wal_pages_.get());
 }
 
-Database::~Database() {
-  close();
-}
-
-Database::Database(Database&& other) noexcept
-    : handle_(std::exchange(other.handle_, nullptr)),
-      lock_wait_(other.lock_wait_),
-      wal_pages_(std::exchange(other.wal_pages_, nullptr)) {}
-
-Database& Database::operator=(Database&& other) noexcept {
-  if (this != &other) {
-    close();
-    handle_ = std::exchange(other.handle_, nullptr);
-    lock_wait_ = other.lock_wait_;
-    wal_pages_ = std::exchange(other.wal_pages_, nullptr);
-  }
-  return *this;
-}
-
-void Database::close() {
-  sqlite3_close_v2(handle_);
-  handle_ = nullptr;
-  delete wal_pages_;
-  wal_pages_ = nullptr;
+void Database::Close::operator()(sqlite3* handle) const {
+  sqlite3_close_v2(handle);
 }
 
 void Database::execute(const std::string& sql) {
   errno = 0;
-  const int code = sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr);
-  if (code != SQLITE_OK) fail(handle_, code);
+  const int code = sqlite3_exec(handle(), sql.c_str(), nullptr, nullptr, nullptr);
+  if (code != SQLITE_OK) fail(handle(), code);
 }
 
 std::int64_t Database::number(const std::string& sql) {
@@ -179,38 +148,37 @@ std::string Database::text(const std::string& sql) {
 }
 
 bool Database::is_in_transaction() const {
-  return sqlite3_get_autocommit(handle_) == 0;
+  return sqlite3_get_autocommit(handle()) == 0;
 }
 
 std::int64_t Database::changes() const {
-  return sqlite3_changes64(handle_);
+  return sqlite3_changes64(handle());
+}
+
+bool Database::move_log(int mode) {
+  sqlite3_busy_timeout(handle(), 0);
+  errno = 0;
+  const int code = sqlite3_wal_checkpoint_v2(handle(), nullptr, mode, nullptr, nullptr);
+  wait_for_locks(lock_wait_);
+  if ((code & 0xff) == SQLITE_BUSY) return false;
+  if (code != SQLITE_OK) fail(handle(), code);
+  return true;
 }
 
 void Database::checkpoint() {
-  errno = 0;
-  const int code =
-      sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
-  if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY) fail(handle_, code);
+  move_log(SQLITE_CHECKPOINT_PASSIVE);
   *wal_pages_ = 0;
 }
 
 bool Database::empty_log() {
-  sqlite3_busy_timeout(handle_, 0);
-  errno = 0;
-  const int code =
-      sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
-  const int system_error = errno;
-  wait_for_locks(lock_wait_);
-  if ((code & 0xff) == SQLITE_BUSY) return false;
-  errno = system_error;
-  if (code != SQLITE_OK) fail(handle_, code);
+  if (!move_log(SQLITE_CHECKPOINT_TRUNCATE)) return false;
   *wal_pages_ = 0;
   return true;
 }
 
 void Database::wait_for_locks(std::chrono::milliseconds at_most) {
   lock_wait_ = at_most;
-  sqlite3_busy_timeout(handle_, static_cast<int>(at_most.count()));
+  sqlite3_busy_timeout(handle(), static_cast<int>(at_most.count()));
 }
 
 Statement::Statement(Database& database, const std::string& sql) : database_(database.handle()) {

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -35,6 +36,8 @@ class SqliteError : public std::runtime_error {
   /// What SQLite itself does not see.
   static SqliteError damaged(const std::string& message);
   static SqliteError other(const std::string& message);
+  /// What the system has refused; errno says why.
+  static SqliteError system(const std::string& message, const std::string& cure = {});
 
   StorageTrouble trouble() const;
   /// What was written before it may never become safe.
@@ -56,11 +59,6 @@ class Database {
  public:
   /// `vfs`: the name of a registered SQLite VFS, or empty for the system's.
   Database(const std::string& path, OpenMode mode, const std::string& vfs = {});
-  ~Database();
-  Database(Database&& other) noexcept;
-  Database& operator=(Database&& other) noexcept;
-  Database(const Database&) = delete;
-  Database& operator=(const Database&) = delete;
 
   /// One or more statements without values.
   void execute(const std::string& sql);
@@ -80,14 +78,18 @@ class Database {
   /// How long to wait for another program's lock from now on.
   void wait_for_locks(std::chrono::milliseconds at_most);
 
-  sqlite3* handle() const { return handle_; }
+  sqlite3* handle() const { return handle_.get(); }
 
  private:
-  void close();
+  struct Close {
+    void operator()(sqlite3* handle) const;
+  };
+  /// False: another program has locked it.
+  bool move_log(int mode);
 
-  sqlite3* handle_ = nullptr;
+  std::unique_ptr<int> wal_pages_;  ///< on the heap: SQLite's hook points to it
+  std::unique_ptr<sqlite3, Close> handle_;
   std::chrono::milliseconds lock_wait_{};
-  int* wal_pages_ = nullptr;  ///< on the heap: SQLite's hook points to it
 };
 
 /// A prepared statement; bind, step while it gives rows, and it is ready to be bound anew.

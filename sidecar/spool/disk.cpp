@@ -3,7 +3,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
-#include <system_error>
+#include <memory>
 #include <vector>
 
 #include <fcntl.h>
@@ -13,15 +13,12 @@
 #include <unistd.h>
 
 #include "sidecar/base/socket_gate.hpp"
+#include "sidecar/spool/database.hpp"
 
 namespace outrider::sidecar {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string reason() {
-  return std::generic_category().message(errno);
-}
 
 std::string folder_of(const std::string& path) {
   const std::string folder = fs::path(path).parent_path().string();
@@ -35,32 +32,45 @@ void sync_folder(const std::string& path) {
   ::close(fd);
 }
 
+/// Open as long as it lives; below 0: it cannot be opened.
+class File {
+ public:
+  File(const std::string& path, int flags)
+      : fd_(::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600)) {}
+  ~File() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+
+  operator int() const { return fd_; }  // NOLINT: implicit on purpose
+
+ private:
+  int fd_;
+};
+
 class SystemDisk final : public Disk {
  public:
-  ~SystemDisk() override {
-    if (lock_fd_ >= 0) ::close(lock_fd_);
-  }
-
-  Status prepare(const std::string& path) override {
+  void prepare(const std::string& path) override {
     // Made by us and not by SQLite, so that it never has another mode. Its write-ahead log gets
     // the mode of the database.
-    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) return Error{"cannot open the spool " + path + ": " + reason()};
+    const File file(path, O_RDWR | O_CREAT);
+    if (file < 0) throw SqliteError::system("cannot open " + path);
     struct stat status {};
-    const bool is_file = ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
-    const bool is_ours = is_file && ((status.st_mode & 0777) == 0600 || ::fchmod(fd, 0600) == 0);
-    ::close(fd);
-    if (!is_file) return Error{"the spool " + path + " is not a file"};
-    if (!is_ours) return Error{"cannot give the spool " + path + " the mode 0600: " + reason()};
+    if (::fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) {
+      throw SqliteError::other(path + " is not a file");
+    }
+    if ((status.st_mode & 0777) != 0600 && ::fchmod(file, 0600) != 0) {
+      throw SqliteError::system("cannot give " + path + " the mode 0600");
+    }
     sync_folder(path);
-    return Nothing{};
   }
 
-  Status lock(const std::string& path) override {
+  void lock(const std::string& path) override {
     const std::string name = lock_path(path);
-    if (lock_fd_ >= 0) ::close(lock_fd_);
-    lock_fd_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (lock_fd_ < 0) {
+    lock_.reset();
+    lock_ = std::make_unique<File>(name, O_RDWR | O_CREAT);
+    if (*lock_ < 0) {
       // Never made here: it would end up beside a volume that is not mounted yet.
       std::string hint;
       if (errno == ENOENT) {
@@ -70,12 +80,12 @@ class SystemDisk final : public Disk {
       } else if (errno == EROFS) {
         hint = "; mount it writable; if it was, the kernel's log (dmesg) says why it no longer is";
       }
-      return Error{"cannot open " + name + ": " + reason() + hint};
+      throw SqliteError::system("cannot open " + name, hint);
     }
-    SocketGate::keep_from_children(lock_fd_);
-    if (::flock(lock_fd_, LOCK_EX | LOCK_NB) == 0) return Nothing{};
-    return Error{"the spool " + path + " is in use by another sidecar; stop it, or give this one " +
-                 "another [spool] path"};
+    SocketGate::keep_from_children(*lock_);
+    if (::flock(*lock_, LOCK_EX | LOCK_NB) == 0) return;
+    throw SqliteError::other(
+        "it is in use by another sidecar; stop it, or give this one another [spool] path");
   }
 
   std::uint64_t free_bytes(const std::string& path) override {
@@ -85,17 +95,15 @@ class SystemDisk final : public Disk {
   }
 
   bool take_reserve(const std::string& path, std::uint64_t bytes) override {
-    const int fd =
-        ::open(reserve_path(path).c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) return false;
+    const File file(reserve_path(path), O_RDWR | O_CREAT);
+    if (file < 0) return false;
     struct stat before {};
-    const bool has_some = ::fstat(fd, &before) == 0 && before.st_size > 0;
-    const bool is_taken = ::posix_fallocate(fd, 0, static_cast<off_t>(bytes)) == 0;
+    const bool has_some = ::fstat(file, &before) == 0 && before.st_size > 0;
+    if (::posix_fallocate(file, 0, static_cast<off_t>(bytes)) == 0) return true;
     // A small one is better than none.
-    const bool is_kept = is_taken || (has_some && ::ftruncate(fd, before.st_size) == 0);
-    ::close(fd);
+    const bool is_kept = has_some && ::ftruncate(file, before.st_size) == 0;
     if (!is_kept) ::unlink(reserve_path(path).c_str());
-    return is_taken;
+    return false;
   }
 
   bool give_back_reserve(const std::string& path, std::uint64_t bytes) override {
@@ -105,66 +113,54 @@ class SystemDisk final : public Disk {
     return ::truncate(name.c_str(), static_cast<off_t>(there->bytes - bytes)) == 0;
   }
 
-  bool exists(const std::string& path) override { return ::access(path.c_str(), F_OK) == 0; }
-
   std::optional<FileMark> look_at(const std::string& path) override {
     struct stat status {};
     if (::stat(path.c_str(), &status) != 0) return std::nullopt;
     return FileMark{status.st_ino, static_cast<std::uint64_t>(status.st_size)};
   }
 
-  Status write_again(const std::string& path) override {
-    const int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0) return Error{"cannot open " + path + ": " + reason()};
+  void write_again(const std::string& path) override {
+    const File file(path, O_RDWR);
+    if (file < 0) throw SqliteError::system("cannot open " + path);
     std::vector<char> bytes(std::size_t{256} << 10U);
     off_t at = 0;
     ssize_t got = 0;
     ssize_t put = 0;
-    while (got == put && (got = ::pread(fd, bytes.data(), bytes.size(), at)) > 0) {
-      put = ::pwrite(fd, bytes.data(), static_cast<std::size_t>(got), at);
+    while (got == put && (got = ::pread(file, bytes.data(), bytes.size(), at)) > 0) {
+      put = ::pwrite(file, bytes.data(), static_cast<std::size_t>(got), at);
       at += got;
     }
-    const bool is_done = got == 0 && ::fsync(fd) == 0;
-    const std::string because = reason();
-    ::close(fd);
-    if (!is_done) return Error{"cannot write " + path + ": " + because};
-    return Nothing{};
+    if (got != 0 || ::fsync(file) != 0) throw SqliteError::system("cannot write " + path);
   }
 
-  Status rename(const std::string& from, const std::string& to) override {
+  void rename(const std::string& from, const std::string& to) override {
     if (::rename(from.c_str(), to.c_str()) != 0 && errno != ENOENT) {
-      return Error{"cannot rename " + from + " to " + to + ": " + reason()};
+      throw SqliteError::system("cannot rename " + from + " to " + to);
     }
     sync_folder(to);
-    return Nothing{};
   }
 
   void remove(const std::string& path) override { ::unlink(path.c_str()); }
 
   std::string read(const std::string& path, std::uint64_t offset, std::size_t bytes) override {
     std::string read(bytes, '\0');
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0) return {};
-    const ssize_t got = ::pread(fd, read.data(), bytes, static_cast<off_t>(offset));
-    ::close(fd);
+    const ssize_t got =
+        ::pread(File(path, O_RDONLY), read.data(), bytes, static_cast<off_t>(offset));
     read.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
     return read;
   }
 
-  Status write_start(const std::string& path, const std::string& bytes) override {
-    const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0) return Error{"cannot open " + path + ": " + reason()};
-    const bool is_done =
-        ::pwrite(fd, bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()) &&
-        ::fsync(fd) == 0;
-    const std::string because = reason();
-    ::close(fd);
-    if (!is_done) return Error{"cannot write " + path + ": " + because};
-    return Nothing{};
+  void write_start(const std::string& path, const std::string& bytes) override {
+    const File file(path, O_WRONLY);
+    if (file < 0) throw SqliteError::system("cannot open " + path);
+    if (::pwrite(file, bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()) ||
+        ::fsync(file) != 0) {
+      throw SqliteError::system("cannot write " + path);
+    }
   }
 
  private:
-  int lock_fd_ = -1;
+  std::unique_ptr<File> lock_;
 };
 
 }  // namespace

@@ -2,15 +2,14 @@
 // there is, a reserve for hard times, and a way to set a damaged file aside.
 //
 // Used by StoreKeeper and Salvage. The real one is made by open_disk(); the simulation has one over
-// its storage twin. Thread: the storage thread's, once that runs. Fails with: an Error or a bool.
+// its storage twin. Thread: the storage thread's, once that runs. Fails with: SqliteError or a
+// bool.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
-
-#include "sidecar/base/result.hpp"
 
 namespace outrider::sidecar {
 
@@ -29,10 +28,10 @@ class Disk {
 
   /// Makes sure that no other process uses the same spool. First of all. Its folder
   /// must be there.
-  virtual Status lock(const std::string& path) = 0;
+  virtual void lock(const std::string& path) = 0;
 
   /// Makes the database's file with mode 0600 if there is none; its name is safe then.
-  virtual Status prepare(const std::string& path) = 0;
+  virtual void prepare(const std::string& path) = 0;
 
   /// Bytes that this process may still write to the folder of `path`.
   virtual std::uint64_t free_bytes(const std::string& path) = 0;
@@ -43,18 +42,17 @@ class Disk {
   /// Gives so much of it back, or what there is. False: nothing is left of it.
   virtual bool give_back_reserve(const std::string& path, std::uint64_t bytes) = 0;
 
-  virtual bool exists(const std::string& path) = 0;
   /// Nothing: there is no such file.
   virtual std::optional<FileMark> look_at(const std::string& path) = 0;
   /// Writes the file's bytes once more, for what the system could not write is not tried again.
-  virtual Status write_again(const std::string& path) = 0;
+  virtual void write_again(const std::string& path) = 0;
   /// Nothing to rename is not an error.
-  virtual Status rename(const std::string& from, const std::string& to) = 0;
+  virtual void rename(const std::string& from, const std::string& to) = 0;
   virtual void remove(const std::string& path) = 0;
 
   /// As many bytes as there are, `bytes` at most.
   virtual std::string read(const std::string& path, std::uint64_t offset, std::size_t bytes) = 0;
-  virtual Status write_start(const std::string& path, const std::string& bytes) = 0;
+  virtual void write_start(const std::string& path, const std::string& bytes) = 0;
 };
 
 std::unique_ptr<Disk> open_disk();

@@ -15,6 +15,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -139,14 +140,26 @@ struct ReadAnswer {
   bool has_failed = false;
 };
 
-/// What scheduled events, or dead letters that were put back, have become.
-struct Moved {
-  LaneIndex lane = 0;
-  std::uint64_t events = 0;
-  std::uint64_t bytes = 0;
-  std::uint64_t damaged = 0;  ///< events that could not be read, besides
-  std::uint64_t damaged_bytes = 0;
+/// What the disk has made of a lane's part of one group. Taken as a whole: only together do its
+/// parts say what is still unread.
+struct LaneAnswer {
+  // As the storage thread says:
+  std::vector<Block> stored;       ///< for delivery at once
+  Amount left;                     ///< stored, and on disk only
+  Amount released;                 ///< scheduled events that are among these two
+  Amount unreleased;               ///< scheduled events that could not be read
+  Amount returned;                 ///< dead letters that a person put back; on disk only
+  std::optional<ReadAnswer> read;  ///< what the question's ReadRequest found
+  // As it follows for what the question has asked for; Spool adds it:
+  Amount confirmed;            ///< of frames: stored
+  Amount confirmed_scheduled;  ///< the same, for later
+  Amount unconfirmed;          ///< of frames: refused, or stored before
+  Amount unstored;             ///< spilled, and not stored
+  Amount unscheduled;          ///< the same, for later
+  Amount front;                ///< stored of what was put back
+  Amount scheduling;           ///< with a read that is anew: for later, and asked for since
 };
+using LaneAnswers = std::map<LaneIndex, LaneAnswer>;
 
 struct Question {
   // New events:
@@ -159,8 +172,8 @@ struct Question {
   // What became of old ones:
   std::vector<Settlement> settlements;
   std::vector<DeadLetter> dead;
-  std::vector<ReadRequest> reads;
-  bool wants_look = false;  ///< somebody else has changed the database
+  std::vector<ReadRequest> reads;  ///< one a lane
+  bool wants_look = false;         ///< somebody else has changed the database
 
   bool has_intake() const { return !spilled.empty() || !frames.empty() || !front.empty(); }
   bool is_empty() const {
@@ -178,12 +191,8 @@ struct Reply {
   /// The database is another one than before this answer: what was known of it is to be confirmed.
   bool is_store_new = false;
   std::vector<FrameAnswer> frames;  ///< one for each of the question's, or none: intake_trouble
-  std::vector<ReadAnswer> reads;    ///< one for each of the question's
-  std::vector<Block> stored;    ///< of `confirmed` and of what was released, for delivery at once
-  std::vector<Moved> left;      ///< the same, of blocks that are on disk only
-  std::vector<Moved> released;  ///< scheduled events that are in `stored` or `left`
-  std::vector<Moved> returned;  ///< dead letters that a person put back; on disk only
-  std::uint64_t dead_trimmed = 0;  ///< the oldest dead letters, beyond the limits
+  LaneAnswers lanes;                ///< of those that something happened to
+  std::uint64_t dead_trimmed = 0;   ///< the oldest dead letters, beyond the limits
 };
 
 class Exchange {

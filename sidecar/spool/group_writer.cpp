@@ -103,9 +103,9 @@ void GroupWriter::finish_block(Reply& answer, LaneIndex lane, Builder& builder, 
   keeper_.note_written(block.records.size());
   fault_point("mid_spill");
   if (builder.is_wanted && sends_back_) {
-    answer.stored.push_back(std::exchange(block, {}));
+    answer.lanes[lane].stored.push_back(std::exchange(block, {}));
   } else {
-    answer.left.push_back({lane, block.events, block.records.size()});
+    answer.lanes[lane].left += {block.events, block.records.size()};
     block.records.clear();
     block.events = 0;
   }
@@ -122,7 +122,6 @@ void GroupWriter::take_front(const Question& question, const Now& now) {
 
 void GroupWriter::release_due(Reply& answer, const Now& now) {
   Store& store = keeper_.store();
-  std::map<LaneIndex, Moved> released;
   for (DueEvent& event : store.take_due(now, due_events_max, due_bytes_max)) {
     const auto lane = keeper_.lane_of(event.destination);
     if (!lane) {
@@ -138,28 +137,20 @@ void GroupWriter::release_due(Reply& answer, const Now& now) {
       }
       continue;
     }
-    Moved& moved = released[*lane];
-    moved.lane = *lane;
     if (event.record.empty()) {
-      ++moved.damaged;
-      moved.damaged_bytes += event.bytes;
+      answer.lanes[*lane].unreleased += {1, event.bytes};
       continue;
     }
-    ++moved.events;
-    moved.bytes += event.bytes;
+    answer.lanes[*lane].released += {1, event.bytes};
     add_record(answer, *lane, event.record, true, now);
   }
   fault_point("mid_release");
-  for (const auto& [lane, moved] : released) answer.released.push_back(moved);
   next_due_ns_ = store.next_due_ns().value_or(UINT64_MAX);
 }
 
 void GroupWriter::note_returned(Reply& answer) {
-  for (auto& [destination, moved] : keeper_.store().take_returned()) {
-    const auto lane = keeper_.lane_of(destination);
-    if (!lane) continue;
-    moved.lane = *lane;
-    answer.returned.push_back(moved);
+  for (const auto& [destination, amount] : keeper_.store().take_returned()) {
+    if (const auto lane = keeper_.lane_of(destination)) answer.lanes[*lane].returned += amount;
   }
 }
 
@@ -173,7 +164,7 @@ ReadAnswer GroupWriter::read(const ReadRequest& request, const Now& now) {
       if (!store.hold(destination, block)) answer.gone.push_back(block.id);
     }
     store.commit();
-    answer.totals = store.totals(destination);
+    answer.totals = store.destinations()[destination].totals;
     return answer;
   }
   if (request.is_doubted) keeper_.count_anew();

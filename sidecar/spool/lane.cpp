@@ -9,7 +9,6 @@ Lane::Lane(QuestionBuilder& question, LaneIndex index, const LaneSettings& setti
     : question_(question),
       index_(index),
       settings_(settings),
-      totals_(totals),
       order_(totals, settings.is_fresh_first),
       counted_bytes_(order_.bytes()) {
   question_.count_bytes(0, counted_bytes_);
@@ -17,8 +16,9 @@ Lane::Lane(QuestionBuilder& question, LaneIndex index, const LaneSettings& setti
 
 void Lane::attach(Ledger& ledger) {
   ledger_ = &ledger;
-  ledger.accepted += totals_.events + totals_.scheduled_events;
-  ledger.recovered += totals_.events + totals_.scheduled_events;
+  const std::uint64_t there = order_.at(Place::unread).events + order_.at(Place::scheduled).events;
+  ledger.accepted += there;
+  ledger.recovered += there;
   publish();
 }
 
@@ -32,19 +32,11 @@ void Lane::publish() {
 
 // Coming in ---------------------------------------------------------------------------------------
 
-bool Lane::append(const RecordView& record, const Now& now) {
-  return add(Place::storing, record, 0, now);
-}
-
 bool Lane::schedule(const RecordView& record, std::uint64_t due_ns, const Now& now) {
-  return add(Place::scheduled, record, due_ns, now);
-}
-
-bool Lane::add(Place place, const RecordView& record, std::uint64_t due_ns, const Now& now) {
   const std::size_t bytes = stored_record_bytes(record);
   if (!has_room(bytes) || !question_.has_room_to_spill(bytes)) return false;
   question_.spill(index_, record, due_ns, now);
-  order_.add(place, bytes);
+  order_.add(due_ns == 0 ? Place::storing : Place::scheduled, bytes);
   publish();
   return true;
 }
@@ -104,7 +96,7 @@ void Lane::take_next() {
 }
 
 void Lane::read_ahead() {
-  if (auto request = order_.begin_read(index_)) question_.read(*request);
+  if (auto request = order_.begin_read(index_)) question_.read(std::move(*request));
 }
 
 // Done --------------------------------------------------------------------------------------------

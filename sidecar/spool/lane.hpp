@@ -53,13 +53,14 @@ class Lane {
        const StoredTotals& totals);
 
   /// From here on the lane keeps its part of the ledger; what is on disk already is `recovered`.
+  /// Before anything else.
   void attach(Ledger& ledger);
 
   // Coming in -------------------------------------------------------------------------------------
 
   /// Stores a copy of the record, behind all that is there. False: no room, and nothing is done.
-  bool append(const RecordView& record, const Now& now);
-  /// The same, to come back when it is due.
+  bool append(const RecordView& record, const Now& now) { return schedule(record, 0, now); }
+  /// The same, to come back when it is due; 0: at once.
   bool schedule(const RecordView& record, std::uint64_t due_ns, const Now& now);
   /// Events that their destination gives up: they are on disk for the next run, before everything
   /// else. Nothing is read any more.
@@ -115,7 +116,7 @@ class Lane {
   void take(LaneAnswer&& answer, DropReason reason);
   /// The store is another one; and what the lane knows of the disk is asked for anew.
   void distrust() { order_.distrust(); }
-  void look_anew() { question_.read_anew(order_.begin_anew(index_)); }
+  void look_anew() { question_.read(order_.begin_anew(index_)); }
   /// Events that are settled only to stand elsewhere: what was put back and is not stored yet.
   std::uint64_t events_moving() const { return order_.put_back_saved(); }
   /// What was settled since this was last called.
@@ -125,14 +126,12 @@ class Lane {
   using Place = LaneOrder::Place;
 
   void settle(const RecordOrigin& origin, std::uint64_t bytes);
-  bool add(Place place, const RecordView& record, std::uint64_t due_ns, const Now& now);
   void publish();
 
   QuestionBuilder& question_;
   LaneIndex index_;
   LaneSettings settings_;
   Ledger* ledger_ = nullptr;
-  StoredTotals totals_;
   LaneOrder order_;
   std::uint64_t counted_bytes_;  ///< of order_, that the question's builder knows of
 };

@@ -68,13 +68,14 @@ void LaneOrder::leave(const Amount& events) {
 
 std::uint64_t LaneOrder::put_back_saved() const {
   std::uint64_t saved = 0;
-  for (const PutBack& part : put_back_) saved += part.events - std::min(part.unsaved, part.events);
+  for (const Returning& part : put_back_)
+    saved += part.events - std::min(part.unsaved, part.events);
   return saved;
 }
 
 std::uint64_t LaneOrder::give_up() {
   std::uint64_t unsaved = 0;
-  for (const PutBack& part : put_back_) unsaved += part.unsaved;
+  for (const Returning& part : put_back_) unsaved += part.unsaved;
   put_back_.clear();
   move(Place::returning, Place::unread, at(Place::returning));
   remove(Place::unread, {unsaved, 0});
@@ -103,7 +104,7 @@ LaneOrder::Surprise LaneOrder::take(LaneAnswer&& answer) {
 void LaneOrder::take_front(const Amount& stored) {
   move(Place::returning, Place::unread, stored);
   for (std::uint64_t left = stored.events; left > 0 && !put_back_.empty();) {
-    PutBack& part = put_back_.front();
+    Returning& part = put_back_.front();
     const std::uint64_t events = std::min(left, part.events);
     left -= events;
     part.events -= events;
@@ -177,13 +178,11 @@ LaneOrder::Surprise LaneOrder::take_read(ReadAnswer answer) {
   if (answer.is_end && was_in_doubt) surprise.missing = unread;
   remove(Place::unread, {surprise.missing, answer.damaged.bytes});
   const bool is_odd = surprise.found > 0 || (answer.is_end && unread > surprise.missing);
-  if (is_odd && !was_in_doubt) doubt();
+  if (is_odd && !was_in_doubt) {
+    is_in_doubt_ = true;
+    read_from_the_beginning();
+  }
   return surprise;
-}
-
-void LaneOrder::doubt() {
-  is_in_doubt_ = true;
-  read_from_the_beginning();
 }
 
 /// All but what is held.

@@ -35,24 +35,6 @@
 
 namespace outrider::sidecar {
 
-/// What the disk has made of a lane's part of one group. Taken as a whole: only together do its
-/// parts say what is still unread.
-struct LaneAnswer {
-  Amount confirmed;            ///< of frames: stored
-  Amount confirmed_scheduled;  ///< the same, for later
-  Amount unconfirmed;          ///< of frames: refused, or stored before
-  Amount unstored;             ///< spilled, and not stored
-  Amount unscheduled;          ///< the same, for later
-  Amount released;             ///< scheduled events that are among `left` and `stored`
-  Amount unreleased;           ///< scheduled events that could not be read
-  Amount returned;             ///< dead letters that a person put back; on disk only
-  Amount front;                ///< stored of what was put back
-  Amount left;                 ///< stored, and on disk only
-  std::vector<Block> stored;   ///< and in memory again
-  std::optional<ReadAnswer> read;
-  Amount scheduling;  ///< with it: for later, and asked for since
-};
-
 class LaneOrder {
  public:
   static constexpr std::uint64_t read_ahead_bytes_max = 512U << 10U;
@@ -140,7 +122,7 @@ class LaneOrder {
     bool is_gone = false;  ///< from disk
   };
   /// What one put_back() has put back and is not stored.
-  struct PutBack {
+  struct Returning {
     std::uint64_t events;
     std::uint64_t unsaved;
   };
@@ -151,14 +133,13 @@ class LaneOrder {
   void take_stored(Block block);
   void take_front(const Amount& stored);
   Surprise take_read(ReadAnswer answer);
-  void doubt();
   void read_from_the_beginning();
   Surprise take_anew(const ReadAnswer& answer, const Amount& scheduling);
   void skip_settled();
 
   bool is_fresh_first_;
   std::array<Amount, 7> places_{};
-  std::deque<PutBack> put_back_;
+  std::deque<Returning> put_back_;
   BlockId read_up_to_ = INT64_MIN;
   std::set<BlockId> read_early_;  ///< beyond read_up_to_
   bool is_reading_ = false;

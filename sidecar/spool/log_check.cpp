@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "proto/bytes.hpp"
 #include "sidecar/spool/store.hpp"
 
 namespace outrider::sidecar {
@@ -14,11 +15,8 @@ constexpr std::size_t frame_bytes = frame_head_bytes + Store::page_bytes;
 constexpr std::size_t frames_at_once = 256;
 
 std::uint32_t word(std::string_view bytes, std::size_t at, bool is_big) {
-  std::uint32_t value = 0;
-  for (std::size_t i = 0; i < 4; ++i) {
-    value = value << 8U | static_cast<std::uint8_t>(bytes[at + (is_big ? i : 3 - i)]);
-  }
-  return value;
+  const auto value = static_cast<std::uint32_t>(proto::big_endian(bytes.substr(at, 4)));
+  return is_big ? value : __builtin_bswap32(value);
 }
 
 struct Checksum {

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string_view>
 
+#include "proto/bytes.hpp"
 #include "sidecar/spool/store.hpp"
 
 namespace outrider::sidecar {
@@ -37,11 +38,7 @@ class Reader {
     return taken;
   }
   /// Big-endian, as everything in the file.
-  std::uint64_t number(std::size_t bytes) {
-    std::uint64_t value = 0;
-    for (const char c : take(bytes)) value = value << 8U | static_cast<std::uint8_t>(c);
-    return value;
-  }
+  std::uint64_t number(std::size_t bytes) { return proto::big_endian(take(bytes)); }
   std::uint64_t varint() {
     std::uint64_t value = 0;
     for (int i = 0; i < 8; ++i) {
@@ -75,8 +72,7 @@ StoredValue value_of(std::uint64_t type, Reader& body) {
 
 class Walk {
  public:
-  Walk(Disk& disk, const std::string& path,
-       const std::function<void(const std::vector<StoredValue>&)>& take)
+  Walk(Disk& disk, const std::string& path, const TakeRow& take)
       : disk_(disk), path_(path), take_(take) {}
 
   void run() {
@@ -167,14 +163,13 @@ class Walk {
 
   Disk& disk_;
   const std::string& path_;
-  const std::function<void(const std::vector<StoredValue>&)>& take_;
+  const TakeRow& take_;
   std::uint64_t pages_ = 0;
 };
 
 }  // namespace
 
-void walk_pages(Disk& disk, const std::string& path,
-                const std::function<void(const std::vector<StoredValue>& row)>& take) {
+void walk_pages(Disk& disk, const std::string& path, const TakeRow& take) {
   Walk(disk, path, take).run();
 }
 

@@ -25,8 +25,8 @@ struct StoredValue {
   std::string bytes{};      ///< t, b
 };
 
-/// The values of a row in the order of its table's columns.
-void walk_pages(Disk& disk, const std::string& path,
-                const std::function<void(const std::vector<StoredValue>& row)>& take);
+/// Gets the values of a row in the order of its table's columns.
+using TakeRow = std::function<void(const std::vector<StoredValue>& row)>;
+void walk_pages(Disk& disk, const std::string& path, const TakeRow& take);
 
 }  // namespace outrider::sidecar

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "sidecar/base/record.hpp"
-#include "sidecar/spool/lane_order.hpp"
+#include "sidecar/spool/store.hpp"
 
 namespace outrider::sidecar {
 

@@ -1,10 +1,19 @@
 #include "sidecar/spool/question_builder.hpp"
 
+#include <algorithm>
+#include <iterator>
+
 namespace outrider::sidecar {
 namespace {
 
 std::uint64_t bytes_of(const DeadLetter& letter) {
   return letter.record.size() + letter.answer.size();
+}
+
+template <typename T>
+void put_before(std::vector<T>& first, std::vector<T>& second) {
+  std::ranges::move(second, std::back_inserter(first));
+  second = std::move(first);
 }
 
 }  // namespace
@@ -26,7 +35,7 @@ void QuestionBuilder::spill(LaneIndex lane, const RecordView& record, std::uint6
   bytes_gathered_ += entry.record_bytes + sizeof(Entry);
 }
 
-void QuestionBuilder::read_anew(ReadRequest request) {
+void QuestionBuilder::read(ReadRequest request) {
   std::erase_if(question_->reads, [&](const auto& read) { return read.lane == request.lane; });
   question_->reads.push_back(std::move(request));
 }
@@ -44,8 +53,8 @@ void QuestionBuilder::bury(DeadLetter letter) {
   question_->dead.push_back(std::move(letter));
 }
 
-void QuestionBuilder::add_frame(ConfirmedFrame frame, const std::vector<Entry>& entries,
-                                const Bytes& bytes) {
+void QuestionBuilder::add_frame(ConfirmedFrame frame, const FrameEvents& events) {
+  const auto& [bytes, entries] = events;
   frame.first_entry = question_->confirmed.size();
   frame.entries = entries.size();
   for (Entry entry : entries) {

@@ -1,14 +1,12 @@
 // QuestionBuilder: the question that grows while another is answered, and the room that is left.
 //
-// Used by the lanes, which may ask it for what stands here first and for nothing else, and by
-// Spool, which owns it, adds frames and hands it over. Thread: the sidecar's one. Owns: the
-// question. Limits: bytes_max of all lanes together, on disk or on the way there; spilled_bytes_max
-// of events that are spilled. Who asks looks for room first.
+// Used by the lanes, which may ask what is public, and by Spool, which owns it, adds frames and
+// hands it over. Thread: the sidecar's one. Owns: the question. Limits: bytes_max of all lanes
+// together, on disk or on the way there; spilled_bytes_max of events that are spilled. Who asks
+// looks for room first.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
-#include <iterator>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -18,6 +16,12 @@
 
 namespace outrider::sidecar {
 
+/// Events of a frame, a copy for each lane.
+struct FrameEvents {
+  Bytes bytes;
+  std::vector<Entry> entries;  ///< in these bytes
+};
+
 class QuestionBuilder {
  public:
   static constexpr std::uint64_t spilled_bytes_max = 16U << 20U;
@@ -25,9 +29,6 @@ class QuestionBuilder {
 
   explicit QuestionBuilder(std::uint64_t bytes_max) : bytes_max_(bytes_max) {}
 
-  // What a lane may ask ---------------------------------------------------------------------------
-
-  bool has_room(std::uint64_t bytes) const { return bytes_ + bytes <= bytes_max_; }
   bool has_room_to_spill(std::uint64_t bytes) const {
     return spilled_bytes_ + bytes <= spilled_bytes_max && has_room(bytes);
   }
@@ -37,20 +38,21 @@ class QuestionBuilder {
 
   void spill(LaneIndex lane, const RecordView& record, std::uint64_t due_ns, const Now& now);
   void put_front(Block block) { question_->front.push_back(std::move(block)); }
-  void read(const ReadRequest& request) { question_->reads.push_back(request); }
-  /// In the place of what the lane asked to be read.
-  void read_anew(ReadRequest request);
+  /// In the place of what the lane asked before, if that has not been handed over.
+  void read(ReadRequest request);
   void bury(DeadLetter letter);
   /// It has settlements, which it will be asked for when the question goes.
   void note_settled(LaneIndex lane) { settled_lanes_.push_back(lane); }
 
-  // For Spool -------------------------------------------------------------------------------------
+ private:
+  friend class Spool;
 
+  bool has_room(std::uint64_t bytes) const { return bytes_ + bytes <= bytes_max_; }
   Question& question() { return *question_; }
   const Question& question() const { return *question_; }
   bool is_busy() const { return bytes_gathered_ >= busy_bytes; }
   bool is_empty() const { return question_->is_empty() && settled_lanes_.empty(); }
-  void add_frame(ConfirmedFrame frame, const std::vector<Entry>& entries, const Bytes& bytes);
+  void add_frame(ConfirmedFrame frame, const FrameEvents& events);
   std::vector<LaneIndex> take_settled_lanes() { return std::exchange(settled_lanes_, {}); }
   /// A lane's events with a date that are on their way to disk.
   Amount scheduling(LaneIndex lane) const;
@@ -59,7 +61,6 @@ class QuestionBuilder {
   /// The disk failed: what must not be forgotten is asked for again, before all others.
   void ask_again(Question& failed);
 
- private:
   std::uint64_t bytes_max_;
   std::unique_ptr<Question> question_ = std::make_unique<Question>();
   std::vector<LaneIndex> settled_lanes_;
@@ -72,11 +73,5 @@ class QuestionBuilder {
 /// Appends the record as it is on disk.
 Entry write_entry(Bytes& out, LaneIndex lane, const RecordView& record, std::uint64_t due_ns,
                   const Now& now);
-
-template <typename T>
-void put_before(std::vector<T>& first, std::vector<T>& second) {
-  std::move(second.begin(), second.end(), std::back_inserter(first));
-  second = std::move(first);
-}
 
 }  // namespace outrider::sidecar

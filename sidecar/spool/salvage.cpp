@@ -27,27 +27,35 @@ void remove_database(Disk& disk, const std::string& path) {
   for (const char* suffix : suffixes) disk.remove(path + suffix);
 }
 
-Result<std::string> put_in_place(const std::string& path, Disk& disk, const Now& now) {
+/// Returns where the damaged spool is now.
+std::string put_in_place(const std::string& path, Disk& disk, const Now& now) {
   const std::string name = path + ".damaged-" + std::to_string(now.wall_ns() / 1'000'000'000);
   std::string damaged = name;
-  for (int i = 2; disk.exists(damaged) || disk.exists(damaged + suffixes[0]); ++i) {
+  for (int i = 2; disk.look_at(damaged) || disk.look_at(damaged + suffixes[0]); ++i) {
     damaged = name + "-" + std::to_string(i);
   }
   // The log before its database: an old log beside the new database would be taken for its own.
   for (const char* suffix : suffixes) {
-    if (Status status = disk.rename(path + suffix, damaged + suffix); !status.ok()) {
-      return status.error();
-    }
+    disk.rename(path + suffix, damaged + suffix);
     fault_point("quarantine_renaming");
   }
-  if (Status status = disk.rename(recovered_path(path), path); !status.ok()) return status.error();
+  disk.rename(recovered_path(path), path);
   disk.remove(emptied_path(path));
   return damaged;
 }
 
+/// A new spool, at partial_path(). The tables of each begin at the same pages, for they are made in
+/// the same order.
+void make_fresh(const std::string& path, Disk& disk) {
+  const std::string partial = partial_path(path);
+  remove_database(disk, partial);
+  disk.prepare(partial);
+  const Store fresh(Database(partial, OpenMode::create, disk.vfs()));
+}
+
 struct Table {
   const char* name;
-  const char* key;         ///< a whole number
+  const char* key;         ///< a whole number; null: its keys leave no gaps to jump over
   const char* second_key;  ///< likewise; or null
   int columns;
   /// The kinds of its columns, of the key '.'; null: its rows are not looked for in the pages.
@@ -55,7 +63,7 @@ struct Table {
   /// Of its columns from `first` on: whether the row is what was written. Null: nothing tells.
   bool (*is_sound)(const Statement& row, int first);
 };
-constexpr std::array integer_keyed = {
+constexpr std::array tables = {
     Table{"destination", "id", nullptr, 6, ".tiiii", nullptr},
     Table{"block", "id", nullptr, 6, ".iiiib",
           [](const Statement& row, int first) {
@@ -73,9 +81,6 @@ constexpr std::array integer_keyed = {
           [](const Statement& row, int first) { return is_sound(row.bytes(first + 10), 1); }},
     Table{"damaged", "id", nullptr, 4, nullptr, nullptr},
     Table{"returned", "destination", nullptr, 3, nullptr, nullptr},
-};
-/// Their keys leave no gaps to jump over: they are read up to the first error.
-constexpr std::array others = {
     Table{"client", nullptr, nullptr, 4, nullptr, nullptr},
     Table{"schedule", nullptr, nullptr, 2, nullptr, nullptr},
 };
@@ -101,18 +106,11 @@ class Copier {
 
   void copy() {
     store_.begin(true);
-    for (const Table& table : integer_keyed) {
-      copy_by_key(table);
+    for (const Table& table : tables) {
+      copy_table(table);
       store_.commit();
       store_.begin(true);
       fault_point("quarantine_copying");
-    }
-    for (const Table& table : others) {
-      attempt([&] {
-        Statement read(from_, std::string("SELECT * FROM ") + table.name);
-        Statement write(to_, insert_into(table));
-        while (read.step()) copy_row(read, 0, write, table);
-      });
     }
     copy_from_pages();
     store_.commit();
@@ -125,19 +123,6 @@ class Copier {
 
  private:
   std::uint64_t count(const char* sql) { return static_cast<std::uint64_t>(to_.number(sql)); }
-
-  template <typename Action>
-  bool attempt(const Action& action) {
-    try {
-      action();
-      return true;
-    } catch (const SqliteError& error) {
-      // No room for the copy is another matter than a row that cannot be read.
-      if (error.trouble() == StorageTrouble::full) throw;
-      ++salvaged_.unreadable;
-      return false;
-    }
-  }
 
   static std::string more_values(const Table& table) {
     std::string sql;
@@ -164,13 +149,25 @@ class Copier {
     fault_point("quarantine_copying");
   }
 
-  void copy_by_key(const Table& table) {
+  void copy_table(const Table& table) {
     Statement write(to_, insert_into(table));
-    salvaged_.unreadable +=
-        walk_table(from_, {table.name, table.key, table.second_key}, "*", [&](Statement& row) {
-          copy_row(row, 2, write, table);
-          return true;
-        });
+    if (table.key != nullptr) {
+      salvaged_.unreadable +=
+          walk_table(from_, {table.name, table.key, table.second_key}, "*", [&](Statement& row) {
+            copy_row(row, 2, write, table);
+            return true;
+          });
+      return;
+    }
+    // Up to the first error.
+    try {
+      Statement read(from_, std::string("SELECT * FROM ") + table.name);
+      while (read.step()) copy_row(read, 0, write, table);
+    } catch (const SqliteError& error) {
+      // No room for the copy is another matter than a row that cannot be read.
+      if (error.trouble() == StorageTrouble::full) throw;
+      ++salvaged_.unreadable;
+    }
   }
 
   /// What the trees do not lead to any more. Not while the log has what the file has not: rows that
@@ -183,7 +180,7 @@ class Copier {
       return;
     }
     std::map<std::string, std::unique_ptr<RowCopy>> by_shape;
-    for (const Table& table : integer_keyed) {
+    for (const Table& table : tables) {
       if (table.shape != nullptr) by_shape[table.shape] = std::make_unique<RowCopy>(to_, table);
     }
     walk_pages(disk_, path_, [&](const std::vector<StoredValue>& row) {
@@ -236,12 +233,10 @@ std::string schema_of(Database& database) {
              "(SELECT rootpage FROM sqlite_schema ORDER BY rootpage)");
 }
 
-/// The tables of each spool begin at the same pages, for they are made in the same order: where the
-/// first page, which says so, is damaged, that of a new spool is in its place as good. The second
-/// one tells whose file it is.
+/// Where the first page, which says at which pages the tables begin, is damaged, that of a new
+/// spool is in its place as good. The second one tells whose file it is.
 void mend_first_page(const std::string& path, const std::string& fresh, Disk& disk) {
   constexpr std::size_t whose_bytes = 50;
-  { const Store store(Database(fresh, OpenMode::create, disk.vfs())); }
   try {
     Database database(path, OpenMode::read_write, disk.vfs());
     Store::check_kind(database);
@@ -261,19 +256,16 @@ void mend_first_page(const std::string& path, const std::string& fresh, Disk& di
   // changes is not the one that the length is valid for.
   constexpr std::size_t change_counter_end = 27;
   page[change_counter_end] ^= '\x40';
-  if (Status status = disk.write_start(path, page); !status.ok()) {
-    throw SqliteError::other(status.error().message);
-  }
+  disk.write_start(path, page);
 }
 
-/// Otherwise `because` says why there is none. An error passes: whoever finds no descriptor now may
-/// find one later, and until then everything stays where it is.
-Status make_copy(const std::string& path, Disk& disk, WithoutCopy without, Salvaged& salvaged,
-                 std::string& because) {
+/// Returns why there is none; empty: it is there. A disk that fails is passed on: whoever finds no
+/// descriptor now may find one later, and until then everything stays where it is.
+std::string make_copy(const std::string& path, Disk& disk, WithoutCopy without,
+                      Salvaged& salvaged) {
   const std::string partial = partial_path(path);
-  remove_database(disk, partial);
   try {
-    if (Status status = disk.prepare(partial); !status.ok()) return status.error();
+    make_fresh(path, disk);
     mend_first_page(path, partial, disk);
     Store to(Database(partial, OpenMode::create, disk.vfs()));
     Database from(path, OpenMode::read_write, disk.vfs());
@@ -282,14 +274,12 @@ Status make_copy(const std::string& path, Disk& disk, WithoutCopy without, Salva
     Copier(disk, path, from, to, salvaged).copy();
     // One file without a log: it takes its place by one renaming.
     to.close_without_log();
+    return {};
   } catch (const SqliteError& error) {
     remove_database(disk, partial);
-    if (error.trouble() == StorageTrouble::failing) return Error{error.what()};
-    because = error.what();
-    return Nothing{};
+    if (error.trouble() == StorageTrouble::failing) throw;
+    return error.what();
   }
-  salvaged.has_copy = true;
-  return Nothing{};
 }
 
 }  // namespace
@@ -304,43 +294,29 @@ std::string emptied_path(const std::string& path) {
 }
 
 void give_first_pages(const std::string& path, Disk& disk) {
-  const std::string partial = partial_path(path);
-  remove_database(disk, partial);
-  Status status = disk.prepare(partial);
-  // The tables of each spool begin at the same pages, for they are made in the same order.
-  if (status.ok()) {
-    const Store fresh(Database(partial, OpenMode::create, disk.vfs()));
-  }
-  if (status.ok()) status = disk.prepare(emptied_path(path));
-  if (status.ok()) status = disk.rename(partial, path);
-  if (!status.ok()) throw SqliteError::other(status.error().message);
+  make_fresh(path, disk);
+  disk.prepare(emptied_path(path));
+  disk.rename(partial_path(path), path);
 }
 
-Result<Salvaged> replace_damaged(const std::string& path, Disk& disk, WithoutCopy without,
-                                 const Now& now) {
+Salvaged replace_damaged(const std::string& path, Disk& disk, WithoutCopy without, const Now& now) {
   Salvaged salvaged;
-  std::string because;
-  const Status copied = make_copy(path, disk, without, salvaged, because);
-  if (!copied.ok()) return copied.error();
-  if (!salvaged.has_copy && without == WithoutCopy::fail) {
-    return Error{"it cannot be copied: " + because};
-  }
+  const std::string because = make_copy(path, disk, without, salvaged);
+  salvaged.has_copy = because.empty();
   if (salvaged.has_copy) {
-    Status status = disk.rename(partial_path(path), recovered_path(path));
-    if (!status.ok()) return status.error();
+    disk.rename(partial_path(path), recovered_path(path));
+  } else if (without == WithoutCopy::fail) {
+    throw SqliteError::other("it cannot be copied: " + because);
   }
   fault_point("quarantine_copied");
-  const auto damaged = put_in_place(path, disk, now);
-  if (!damaged.ok()) return damaged.error();
-  salvaged.damaged_path = damaged.value();
+  salvaged.damaged_path = put_in_place(path, disk, now);
   return salvaged;
 }
 
-Result<bool> finish_replacement(const std::string& path, Disk& disk, const Now& now) {
+bool finish_replacement(const std::string& path, Disk& disk, const Now& now) {
   remove_database(disk, partial_path(path));
-  if (!disk.exists(recovered_path(path))) return false;
-  const auto damaged = put_in_place(path, disk, now);
-  if (!damaged.ok()) return damaged.error();
+  if (!disk.look_at(recovered_path(path))) return false;
+  put_in_place(path, disk, now);
   return true;
 }
 

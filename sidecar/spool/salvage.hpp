@@ -10,14 +10,13 @@
 // says that it is whole, and only then takes the other's place; finish_replacement() at the next
 // start carries on from wherever that was.
 //
-// Thread: the storage thread's. Fails with: an Error when files cannot be renamed.
+// Thread: the storage thread's. Fails with: SqliteError when files cannot be made or renamed.
 #pragma once
 
 #include <cstdint>
 #include <string>
 
 #include "sidecar/base/clock.hpp"
-#include "sidecar/base/result.hpp"
 #include "sidecar/spool/database.hpp"
 #include "sidecar/spool/disk.hpp"
 #include "sidecar/spool/exchange.hpp"
@@ -33,7 +32,7 @@ struct Salvaged {
 };
 
 /// Gives a database that was emptied the pages of a new one, so that its log can be read: SQLite
-/// removes the log of an empty one. Throws SqliteError. Until it is replaced, a file beside it says
+/// removes the log of an empty one. Until it is replaced, a file beside it says
 /// that it is damaged: by itself it does not look so.
 void give_first_pages(const std::string& path, Disk& disk);
 std::string emptied_path(const std::string& path);
@@ -47,10 +46,9 @@ enum class WithoutCopy : std::uint8_t {
   fail,         ///< it stays
 };
 
-Result<Salvaged> replace_damaged(const std::string& path, Disk& disk, WithoutCopy without,
-                                 const Now& now);
+Salvaged replace_damaged(const std::string& path, Disk& disk, WithoutCopy without, const Now& now);
 
 /// True if a replacement was under way and is complete now.
-Result<bool> finish_replacement(const std::string& path, Disk& disk, const Now& now);
+bool finish_replacement(const std::string& path, Disk& disk, const Now& now);
 
 }  // namespace outrider::sidecar

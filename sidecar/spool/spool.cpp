@@ -24,6 +24,17 @@ std::uint64_t settled_events(const Question& question) {
   return events;
 }
 
+void note_unstored(const std::vector<Entry>& spilled, LaneAnswers& answers) {
+  for (const Entry& entry : spilled) {
+    LaneAnswer& answer = answers[entry.lane];
+    (entry.due_ns == 0 ? answer.unstored : answer.unscheduled) += {1, entry.record_bytes};
+  }
+}
+
+bool has_failed_read(const LaneAnswer& answer) {
+  return answer.read && answer.read->has_failed;
+}
+
 bool has_no_room(StorageTrouble trouble) {
   return trouble == StorageTrouble::full || trouble == StorageTrouble::at_limit;
 }
@@ -51,8 +62,6 @@ Spool::Spool(const SpoolSettings& settings, const std::vector<StoredTotals>& tot
     lanes_.push_back(
         std::make_unique<Lane>(gathered_, static_cast<LaneIndex>(i), settings.lanes[i], totals[i]));
   }
-  lane_answers_.resize(lanes_.size());
-  is_answered_.resize(lanes_.size());
 }
 
 // Turning -----------------------------------------------------------------------------------------
@@ -105,16 +114,17 @@ std::uint64_t Spool::waiting_events() const {
 }
 
 void Spool::take_answer(Reply& answer, const Now& now) {
-  const bool is_read_failing = std::any_of(answer.reads.begin(), answer.reads.end(),
-                                           [](const auto& read) { return read.has_failed; });
+  const bool is_read_failing = std::ranges::any_of(
+      answer.lanes, [](const auto& lane) { return has_failed_read(lane.second); });
   const bool is_in_trouble = answer.has_failed || is_read_failing ||
                              (answer.intake_trouble && !has_no_room(*answer.intake_trouble));
   if (is_in_trouble) retry_at_ = now.mono + retry_interval;
   if (answer.question) {
     asked_ = nullptr;
-    note_question(*answer.question, answer);
+    add_what_follows(*answer.question, answer);
   }
-  tell_lanes(answer);
+  tell_lanes(std::move(answer.lanes),
+             drop_reason(answer.intake_trouble.value_or(StorageTrouble::failing)));
   if (answer.is_store_new) {
     is_store_new_ = true;
     for (const auto& lane : lanes_) lane->distrust();
@@ -127,85 +137,44 @@ void Spool::take_answer(Reply& answer, const Now& now) {
   if (answer.has_failed && answer.question) gathered_.ask_again(*answer.question);
 }
 
-LaneAnswer& Spool::answer_for(LaneIndex lane) {
-  if (!is_answered_[lane]) {
-    is_answered_[lane] = true;
-    answered_.push_back(lane);
-  }
-  return lane_answers_[lane];
-}
-
-/// What the lanes have asked for, and frames.
-void Spool::note_question(const Question& question, Reply& answer) {
+/// What the answer means for each thing that was asked for.
+void Spool::add_what_follows(const Question& question, Reply& answer) {
   for (std::size_t i = 0; i < question.frames.size(); ++i) {
     const ConfirmedFrame& frame = question.frames[i];
-    const bool is_stored = !answer.intake_trouble && answer.frames[i].is_new;
+    if (answer.intake_trouble) {
+      answer.frames.push_back({refusal_for(*answer.intake_trouble), false, frame.refused});
+    }
     for (std::size_t j = 0; j < frame.entries; ++j) {
       const Entry& entry = question.confirmed[frame.first_entry + j];
-      LaneAnswer& lane = answer_for(entry.lane);
+      LaneAnswer& lane = answer.lanes[entry.lane];
       Amount& stored = entry.due_ns == 0 ? lane.confirmed : lane.confirmed_scheduled;
-      (is_stored ? stored : lane.unconfirmed) += {1, entry.record_bytes};
+      (answer.frames[i].is_new ? stored : lane.unconfirmed) += {1, entry.record_bytes};
     }
   }
   if (answer.intake_trouble) {
-    note_unstored(question.spilled);
+    note_unstored(question.spilled, answer.lanes);
   } else {
     for (const Block& block : question.front) {
-      answer_for(block.lane).front += {block.events, block.records.size()};
+      answer.lanes[block.lane].front += {block.events, block.records.size()};
     }
   }
-  for (std::size_t i = 0; i < answer.reads.size(); ++i) {
-    const ReadRequest& request = question.reads[i];
-    LaneAnswer& lane = answer_for(request.lane);
-    if (request.is_anew) {
-      is_store_new_ = is_store_new_ || answer.reads[i].has_failed;
-      lane.scheduling = gathered_.scheduling(request.lane);
-    }
-    lane.read = std::move(answer.reads[i]);
+  for (const ReadRequest& request : question.reads) {
+    if (!request.is_anew) continue;
+    LaneAnswer& lane = answer.lanes[request.lane];
+    is_store_new_ = is_store_new_ || has_failed_read(lane);
+    lane.scheduling = gathered_.scheduling(request.lane);
   }
 }
 
 /// Each lane hears all that the answer says to it at once.
-void Spool::tell_lanes(Reply& answer) {
-  for (const Moved& moved : answer.released) {
-    answer_for(moved.lane).released += {moved.events, moved.bytes};
-    answer_for(moved.lane).unreleased += {moved.damaged, moved.damaged_bytes};
-  }
-  for (const Moved& moved : answer.returned) {
-    answer_for(moved.lane).returned += {moved.events, moved.bytes};
-  }
-  for (const Moved& moved : answer.left) {
-    answer_for(moved.lane).left += {moved.events, moved.bytes};
-  }
-  for (Block& block : answer.stored) answer_for(block.lane).stored.push_back(std::move(block));
-  end_answers(answer.intake_trouble ? drop_reason(*answer.intake_trouble)
-                                    : DropReason::spool_failed);
-}
-
-void Spool::note_unstored(const std::vector<Entry>& spilled) {
-  for (const Entry& entry : spilled) {
-    LaneAnswer& answer = answer_for(entry.lane);
-    (entry.due_ns == 0 ? answer.unstored : answer.unscheduled) += {1, entry.record_bytes};
-  }
-}
-
-void Spool::end_answers(DropReason reason) {
-  for (const LaneIndex lane : answered_) {
-    lanes_[lane]->take(std::exchange(lane_answers_[lane], {}), reason);
-    is_answered_[lane] = false;
-  }
-  answered_.clear();
+void Spool::tell_lanes(LaneAnswers&& answers, DropReason reason) {
+  for (auto& [lane, answer] : answers) lanes_[lane]->take(std::move(answer), reason);
 }
 
 void Spool::answer_frames(const Question& question, const Reply& answer) {
   for (std::size_t i = 0; i < question.frames.size(); ++i) {
-    const ConfirmedFrame& frame = question.frames[i];
-    const FrameAnswer fate =
-        answer.intake_trouble
-            ? FrameAnswer{refusal_for(*answer.intake_trouble), false, frame.refused}
-            : answer.frames[i];
     fault_point("before_answer");
-    if (answer_frame_) answer_frame_(frame, fate);
+    if (answer_frame_) answer_frame_(question.frames[i], answer.frames[i]);
     fault_point("after_answer");
   }
 }
@@ -216,14 +185,23 @@ void Spool::give_up(const Now& now) {
   undone.intake_trouble = StorageTrouble::failing;
   undone.question = exchange_.take();
   if (undone.question) take_answer(undone, now);
-  if (asked_ != nullptr) note_unstored(asked_->spilled);
-  note_unstored(gathered_.question().spilled);
-  end_answers(DropReason::spool_failed);
+  LaneAnswers lost;
+  if (asked_ != nullptr) note_unstored(asked_->spilled, lost);
+  note_unstored(gathered_.question().spilled, lost);
+  tell_lanes(std::move(lost), DropReason::spool_failed);
   gathered_.question().spilled.clear();
   for (const auto& lane : lanes_) lane->give_up();
 }
 
 // New events --------------------------------------------------------------------------------------
+
+/// Of one of these lanes, which is noted.
+bool Spool::is_full(std::span<const LaneIndex> lanes, std::uint64_t bytes) {
+  return std::ranges::any_of(lanes, [&](LaneIndex lane) {
+    full_lane_ = lane;
+    return !lanes_[lane]->has_room(bytes);
+  });
+}
 
 /// For ever comes before not now, and what concerns one event before what concerns all.
 proto::Refusal Spool::refusal_of(std::span<const LaneIndex> lanes, std::uint64_t bytes) {
@@ -233,35 +211,33 @@ proto::Refusal Spool::refusal_of(std::span<const LaneIndex> lanes, std::uint64_t
     full_lane_ = lane;
     if (bytes > lanes_[lane]->bytes_max()) return proto::Refusal::event_beyond_spool;
   }
+  if (is_full(lanes, bytes)) return proto::Refusal::destination_full;
+  if (frame_.bytes.size() + copies > frame_bytes_max_) return proto::Refusal::frame_copies;
+  return gathered_.has_room(copies) ? proto::Refusal::none : proto::Refusal::spool_full;
+}
+
+void Spool::add_copies(FrameEvents& to, std::span<const LaneIndex> lanes, const RecordView& record,
+                       std::uint64_t due_ns, const Now& now) {
   for (const LaneIndex lane : lanes) {
-    full_lane_ = lane;
-    if (!lanes_[lane]->has_room(bytes)) return proto::Refusal::destination_full;
+    to.entries.push_back(write_entry(to.bytes, lane, record, due_ns, now));
+    lanes_[lane]->confirm(to.entries.back().record_bytes);
   }
-  if (frame_bytes_.size() + copies > frame_bytes_max_) return proto::Refusal::frame_copies;
-  if (!gathered_.has_room(copies)) return proto::Refusal::spool_full;
-  return proto::Refusal::none;
 }
 
 proto::Refusal Spool::add_to_frame(std::span<const LaneIndex> lanes, const RecordView& record,
                                    std::uint64_t due_ns, const Now& now) {
   const proto::Refusal refusal = refusal_of(lanes, stored_record_bytes(record));
-  if (refusal != proto::Refusal::none) return refusal;
-  for (const LaneIndex lane : lanes) {
-    frame_entries_.push_back(write_entry(frame_bytes_, lane, record, due_ns, now));
-    lanes_[lane]->confirm(frame_entries_.back().record_bytes);
-  }
+  if (refusal == proto::Refusal::none) add_copies(frame_, lanes, record, due_ns, now);
   return refusal;
 }
 
 void Spool::add_frame(ConfirmedFrame frame) {
-  gathered_.add_frame(std::move(frame), frame_entries_, frame_bytes_);
+  gathered_.add_frame(std::move(frame), frame_);
   forget_frame();
 }
 
 void Spool::drop_frame() {
-  for (const Entry& entry : frame_entries_) {
-    lanes_[entry.lane]->withdraw(entry.record_bytes);
-  }
+  for (const Entry& entry : frame_.entries) lanes_[entry.lane]->withdraw(entry.record_bytes);
   forget_frame();
 }
 
@@ -269,34 +245,24 @@ void Spool::drop_frame() {
 proto::Refusal Spool::add_run(std::span<const LaneIndex> lanes, const RecordView& record,
                               ConfirmedFrame run, const Now& now) {
   const std::size_t bytes = stored_record_bytes(record);
-  for (const LaneIndex lane : lanes) {
-    full_lane_ = lane;
-    if (!lanes_[lane]->has_room(bytes)) return proto::Refusal::destination_full;
-  }
+  if (is_full(lanes, bytes)) return proto::Refusal::destination_full;
   if (!gathered_.has_room(bytes * lanes.size())) return proto::Refusal::spool_full;
-  Bytes records;
-  std::vector<Entry> entries;
-  for (const LaneIndex lane : lanes) {
-    entries.push_back(write_entry(records, lane, record, 0, now));
-    lanes_[lane]->confirm(entries.back().record_bytes);
-  }
-  gathered_.add_frame(std::move(run), entries, records);
+  FrameEvents events;
+  add_copies(events, lanes, record, 0, now);
+  gathered_.add_frame(std::move(run), events);
   return proto::Refusal::none;
 }
 
 void Spool::add_mark(ScheduleMark mark) {
   ConfirmedFrame frame;
   frame.mark = std::move(mark);
-  gathered_.add_frame(std::move(frame), {}, {});
+  gathered_.add_frame(std::move(frame), {});
 }
 
 void Spool::forget_frame() {
-  const bool is_large = frame_bytes_.capacity() > frame_bytes_kept_max;
-  frame_bytes_.clear();
-  frame_entries_.clear();
-  if (!is_large) return;
-  frame_bytes_.shrink_to_fit();
-  frame_entries_.shrink_to_fit();
+  if (frame_.bytes.capacity() > frame_bytes_kept_max) frame_ = {};
+  frame_.bytes.clear();
+  frame_.entries.clear();
 }
 
 }  // namespace outrider::sidecar

@@ -91,13 +91,13 @@ class Spool final : public Agent {
 
  private:
   bool has_question() const { return is_store_new_ || !gathered_.is_empty(); }
+  bool is_full(std::span<const LaneIndex> lanes, std::uint64_t bytes);
+  void add_copies(FrameEvents& to, std::span<const LaneIndex> lanes, const RecordView& record,
+                  std::uint64_t due_ns, const Now& now);
   proto::Refusal refusal_of(std::span<const LaneIndex> lanes, std::uint64_t bytes);
   void take_answer(Reply& answer, const Now& now);
-  void note_question(const Question& question, Reply& answer);
-  void tell_lanes(Reply& answer);
-  LaneAnswer& answer_for(LaneIndex lane);
-  void note_unstored(const std::vector<Entry>& spilled);
-  void end_answers(DropReason reason);
+  void add_what_follows(const Question& question, Reply& answer);
+  void tell_lanes(LaneAnswers&& answers, DropReason reason);
   void answer_frames(const Question& question, const Reply& answer);
   void forget_frame();
   std::uint64_t waiting_events() const;
@@ -110,12 +110,8 @@ class Spool final : public Agent {
   std::vector<std::unique_ptr<Lane>> lanes_;
   AnswerFrame answer_frame_;
 
-  Bytes frame_bytes_;                 ///< of the frame that is not complete yet
-  std::vector<Entry> frame_entries_;  ///< in frame_bytes_
+  FrameEvents frame_;  ///< that is not complete yet
   LaneIndex full_lane_ = 0;
-  std::vector<LaneAnswer> lane_answers_;  ///< one a lane; empty but while a group is taken apart
-  std::vector<LaneIndex> answered_;       ///< lanes to which a group has something to say
-  std::vector<bool> is_answered_;
   const Question* asked_ = nullptr;  ///< the group that is being written; the exchange's
   bool is_store_new_ = false;        ///< and the lanes have not asked for it anew
   MonoTime retry_at_{};

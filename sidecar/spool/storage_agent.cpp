@@ -13,12 +13,6 @@ constexpr Duration clock_look_interval = std::chrono::seconds(1);
 constexpr Duration trouble_retry_interval = std::chrono::milliseconds(200);
 constexpr std::uint64_t nothing_due = UINT64_MAX;
 
-ReadAnswer failed_read() {
-  ReadAnswer answer;
-  answer.has_failed = true;
-  return answer;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<StorageAgent>> StorageAgent::open(StorageSettings settings,
@@ -28,9 +22,6 @@ Result<std::unique_ptr<StorageAgent>> StorageAgent::open(StorageSettings setting
   const std::string where = "spool " + settings.path;
   std::unique_ptr<StorageAgent> agent(
       new StorageAgent(std::move(settings), std::move(disk), exchange, log));
-  if (Status status = agent->keeper_.take(); !status.ok()) {
-    return status.error().with_prefix("spool");
-  }
   try {
     agent->keeper_.open(now);
   } catch (const std::exception& error) {
@@ -54,9 +45,7 @@ int StorageAgent::do_work(const Now& now) {
     if (answer) {
       answer->question = std::move(question);
       answer->is_store_new = keeper_.take_is_store_new();
-      const bool has_news =
-          !answer->released.empty() || !answer->returned.empty() || answer->is_store_new;
-      if (answer->question || has_news) {
+      if (answer->question || !answer->lanes.empty() || answer->is_store_new) {
         exchange_.answer(std::make_unique<Reply>(std::move(*answer)));
       }
       fault_point("after_answer");
@@ -93,20 +82,8 @@ void StorageAgent::look_ahead(const Now& now) {
 
 // Groups ------------------------------------------------------------------------------------------
 
-/// Nothing: it has to wait for another program.
+/// All of it, or else what can be done without room. Nothing: it has to wait for another program.
 std::optional<Reply> StorageAgent::do_group(const Question& question, const Now& now) {
-  std::optional<Reply> answer = write(question, now);
-  if (!answer) return answer;
-  for (const ReadRequest& request : question.reads) {
-    // The read before may have found that the spool is beyond help.
-    const bool is_possible = !answer->has_failed && keeper_.is_open();
-    answer->reads.push_back(is_possible ? read(request, now) : failed_read());
-  }
-  return answer;
-}
-
-/// All of it; or else what can be done without room.
-std::optional<Reply> StorageAgent::write(const Question& question, const Now& now) {
   Reply answer;
   GroupScope scope;
   scope.releases = may_release(now);
@@ -133,6 +110,10 @@ std::optional<Reply> StorageAgent::write(const Question& question, const Now& no
   if (question.has_intake() && !is_taken_in) {
     answer.intake_trouble = lack ? *lack : trouble.value_or(StorageTrouble::failing);
   }
+  for (const ReadRequest& request : question.reads) {
+    ReadAnswer& read = answer.lanes[request.lane].read.emplace();
+    read.has_failed = answer.has_failed || !attempt_read(request, read, now);
+  }
   return answer;
 }
 
@@ -142,7 +123,6 @@ std::optional<StorageTrouble> StorageAgent::attempt(const Question& question,
                                                     const Now& now) {
   for (bool is_mended = false;; is_mended = true) {
     try {
-      answer = {};
       if (!keeper_.is_open()) {
         writer_.look_anew();
         keeper_.open(now);
@@ -162,12 +142,15 @@ std::optional<StorageTrouble> StorageAgent::attempt(const Question& question,
   }
 }
 
-ReadAnswer StorageAgent::read(const ReadRequest& request, const Now& now) {
+bool StorageAgent::attempt_read(const ReadRequest& request, ReadAnswer& answer, const Now& now) {
+  // The read before may have found that the spool is beyond help.
+  if (!keeper_.is_open()) return false;
   try {
-    return writer_.read(request, now);
+    answer = writer_.read(request, now);
+    return true;
   } catch (const std::exception& error) {
     if (!mend(error, now)) note_trouble(error, false, now);
-    return failed_read();
+    return false;
   }
 }
 

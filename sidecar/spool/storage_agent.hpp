@@ -48,10 +48,9 @@ class StorageAgent final : public Agent {
       : keeper_(std::move(settings), std::move(disk), log), exchange_(exchange) {}
 
   std::optional<Reply> do_group(const Question& question, const Now& now);
-  std::optional<Reply> write(const Question& question, const Now& now);
   std::optional<StorageTrouble> attempt(const Question& question, const GroupScope& scope,
                                         Reply& answer, const Now& now);
-  ReadAnswer read(const ReadRequest& request, const Now& now);
+  bool attempt_read(const ReadRequest& request, ReadAnswer& answer, const Now& now);
   bool mend(const std::exception& error, const Now& now);
   bool note_trouble(const std::exception& error, bool needs_more, const Now& now);
   bool may_release(const Now& now) const;

@@ -65,7 +65,7 @@ CREATE TABLE damaged(id INTEGER PRIMARY KEY, destination INTEGER NOT NULL,
 
 Store::Store(Database database) : database_(std::move(database)) {
   make_tables();
-  statements_ = std::make_unique<Statements>(database_);
+  statements_ = std::unique_ptr<Statements>(new Statements{database_});
 }
 
 Store::~Store() = default;
@@ -102,10 +102,8 @@ void Store::make_tables() {
 }
 
 void Store::check_kind(Database& database) {
-  check_kind(database.number("PRAGMA application_id"), database.number("PRAGMA user_version"));
-}
-
-void Store::check_kind(std::int64_t application_id, std::int64_t version) {
+  const std::int64_t application_id = database.number("PRAGMA application_id");
+  const std::int64_t version = database.number("PRAGMA user_version");
   const auto wrong_bits = static_cast<std::uint32_t>(application_id ^ our_application_id);
   const bool is_other = std::popcount(wrong_bits) == 1 && version == schema_version;
   // Both are written in one transaction, and versions are counted from 1.
@@ -260,19 +258,16 @@ bool Store::hold(DestinationId destination, const Block& held) {
   Bytes records = held.records;
   Bytes settled = held.settled;
   SettledPart before;
-  {
-    const StatementReset reset(find);
-    if (find.step()) {
-      records.assign(find.bytes(0).begin(), find.bytes(0).end());
-      const proto::ByteView known = find.bytes(1);
-      before = settled_part(records, known);
-      settled.resize(std::max(settled.size(), known.size()));
-      for (std::size_t i = 0; i < known.size(); ++i) settled[i] |= known[i];
-    } else if (records.empty()) {
-      return false;
-    } else {
-      insert_block_as(held.id, destination, held, held.created_ns);
-    }
+  if (find.step()) {
+    records.assign(find.bytes(0).begin(), find.bytes(0).end());
+    const proto::ByteView known = find.bytes(1);
+    before = settled_part(records, known);
+    settled.resize(std::max(settled.size(), known.size()));
+    for (std::size_t i = 0; i < known.size(); ++i) settled[i] |= known[i];
+  } else if (records.empty()) {
+    return false;
+  } else {
+    insert_block_as(held.id, destination, held, held.created_ns);
   }
   const SettledPart after = settled_part(records, settled);
   if (after.events == before.events) return true;
@@ -321,16 +316,11 @@ Amount Store::quarantine(DestinationId destination, BlockId id, const Now& now) 
                  "SELECT b.events, b.records, s.events, s.bytes FROM block b "
                  "LEFT JOIN settled s ON s.block=b.id WHERE b.id=?");
   find.bind(1, id);
-  std::int64_t events = 0;
-  std::int64_t bytes = 0;
-  {
-    const StatementReset reset(find);
-    if (!find.step()) return {};
-    events = find.number(0) - count_bits(find.bytes(2));
-    const proto::ByteView records = find.bytes(1);
-    bytes = static_cast<std::int64_t>(records.size()) - find.number(3);
-    note_damaged(destination, records, now);
-  }
+  if (!find.step()) return {};
+  const std::int64_t events = find.number(0) - count_bits(find.bytes(2));
+  const proto::ByteView records = find.bytes(1);
+  const std::int64_t bytes = static_cast<std::int64_t>(records.size()) - find.number(3);
+  note_damaged(destination, records, now);
   statements_->delete_block.bind(1, id).run();
   statements_->delete_settled.bind(1, id).run();
   deltas_[destination].events -= events;
@@ -343,14 +333,9 @@ void Store::remove_scheduled(DestinationId destination, std::uint64_t due_ns, st
   Statement remove(database_,
                    "DELETE FROM scheduled WHERE due_ns=? AND id=? RETURNING length(record)");
   remove.bind(1, as_number(due_ns)).bind(2, id);
-  std::int64_t bytes = 0;
-  {
-    const StatementReset reset(remove);
-    if (!remove.step()) return;
-    bytes = remove.number(0);
-  }
+  if (!remove.step()) return;
   deltas_[destination].scheduled_events -= 1;
-  deltas_[destination].scheduled_bytes -= bytes;
+  deltas_[destination].scheduled_bytes -= remove.number(0);
 }
 
 std::optional<std::uint64_t> Store::next_due_ns() {

@@ -29,6 +29,14 @@ DestinationId destination_id(std::string_view name);
 /// It may be; of one that damage has left without a name: what stands for that.
 bool is_name_of(std::string_view name, DestinationId id);
 
+struct StoredDestination {
+  std::string name;
+  StoredTotals totals;
+};
+using StoredDestinations = std::map<DestinationId, StoredDestination>;
+/// By the table, for its index may be what is damaged.
+StoredDestinations read_destinations(Database& database);
+
 struct DeadLimits {
   std::uint64_t events_max = 0;
   std::uint64_t bytes_max = 0;
@@ -81,8 +89,6 @@ class Store {
 
   /// Fails if the database is something else than a spool of this version.
   static void check_kind(Database& database);
-  /// The same by what the first page says.
-  static void check_kind(std::int64_t application_id, std::int64_t version);
 
   Database& database() { return database_; }
 
@@ -101,15 +107,10 @@ class Store {
 
   // Destinations ----------------------------------------------------------------------------------
 
-  struct Destination {
-    std::string name;
-    StoredTotals totals;
-  };
   /// The id of a destination; a new one if it has none yet. Its name is mended. Inside of a
   /// transaction.
   DestinationId destination(const std::string& name);
-  std::map<DestinationId, Destination> destinations();
-  StoredTotals totals(DestinationId destination);
+  StoredDestinations destinations() { return read_destinations(database_); }
 
   // Events ----------------------------------------------------------------------------------------
 
@@ -187,7 +188,7 @@ class Store {
   bool put_back_dead(std::int64_t id, const Now& now);
   bool remove_dead(std::int64_t id);
   /// What put_back_dead() has moved since this was last asked.
-  std::vector<std::pair<DestinationId, Moved>> take_returned();
+  std::vector<std::pair<DestinationId, Amount>> take_returned();
 
  private:
   using ClientId = std::array<std::uint8_t, proto::client_id_bytes>;
@@ -217,6 +218,7 @@ class Store {
   void prune_clients(const Now& now);
   std::int64_t forget_silent_clients(const Now& now);
   std::int64_t forget_newest_clients();
+  std::optional<std::pair<DestinationId, Bytes>> take_dead(std::int64_t id);
   void note_damaged(DestinationId destination, proto::ByteView data, const Now& now);
   void insert_block_as(BlockId id, DestinationId destination, const Block& block,
                        std::uint64_t created_ns);

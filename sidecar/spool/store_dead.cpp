@@ -1,6 +1,4 @@
 // Dead letters: how they come into the spool and leave it.
-#include <algorithm>
-
 #include "sidecar/base/fault_point.hpp"
 #include "sidecar/base/record.hpp"
 #include "sidecar/spool/store.hpp"
@@ -28,27 +26,26 @@ void Store::insert_dead(DestinationId destination, const DeadLetter& letter) {
   counters_.dead_bytes += static_cast<std::int64_t>(letter.record.size() + letter.answer.size());
 }
 
+std::optional<std::pair<DestinationId, Bytes>> Store::take_dead(std::int64_t id) {
+  Statement& take = statements_->take_dead;
+  const StatementReset reset(take);
+  if (!take.bind(1, id).step()) return std::nullopt;
+  const proto::ByteView record = take.bytes(1);
+  counters_.dead_events -= 1;
+  counters_.dead_bytes -= static_cast<std::int64_t>(record.size()) + take.number(2);
+  return std::pair(take.number(0), Bytes(record.begin(), record.end()));
+}
+
 std::uint64_t Store::trim_dead(const DeadLimits& limits, const Now& now) {
-  std::uint64_t removed = 0;
   const std::int64_t oldest_ns = as_number(now.wall_ns()) - limits.age_max.count();
-  for (;;) {
-    std::int64_t id = 0;
-    std::int64_t bytes = 0;
-    {
-      Statement& oldest = statements_->oldest_dead;
-      const StatementReset reset(oldest);
-      if (!oldest.step()) return removed;
-      const bool is_over = counters_.dead_events > as_number(limits.events_max) ||
-                           counters_.dead_bytes > as_number(limits.bytes_max) ||
-                           oldest.number(2) < oldest_ns;
-      if (!is_over) return removed;
-      id = oldest.number(0);
-      bytes = oldest.number(1);
-    }
-    statements_->delete_dead.bind(1, id).run();
-    counters_.dead_events -= 1;
-    counters_.dead_bytes -= bytes;
-    ++removed;
+  Statement& oldest = statements_->oldest_dead;
+  for (std::uint64_t removed = 0;; ++removed) {
+    const StatementReset reset(oldest);
+    const bool is_over = oldest.step() && (counters_.dead_events > as_number(limits.events_max) ||
+                                           counters_.dead_bytes > as_number(limits.bytes_max) ||
+                                           oldest.number(1) < oldest_ns);
+    if (!is_over) return removed;
+    take_dead(oldest.number(0));
   }
 }
 
@@ -59,53 +56,29 @@ std::uint64_t Store::trim_damaged(Duration age_max, const Now& now) {
 }
 
 bool Store::put_back_dead(std::int64_t id, const Now& now) {
-  DestinationId destination = 0;
-  Block block;
-  std::int64_t answer_bytes = 0;
-  {
-    Statement& read = statements_->read_dead;
-    read.bind(1, id);
-    const StatementReset reset(read);
-    if (!read.step()) return false;
-    destination = read.number(0);
-    const proto::ByteView record = read.bytes(1);
-    block.records.assign(record.begin(), record.end());
-    answer_bytes = read.number(2);
-  }
-  block.events = 1;
-  block.created_ns = now.wall_ns();
-  insert_block(destination, block);
+  auto taken = take_dead(id);
+  if (!taken) return false;
+  auto& [destination, record] = *taken;
+  const auto bytes = static_cast<std::int64_t>(record.size());
+  insert_block(
+      destination,
+      {.events = 1, .created_ns = now.wall_ns(), .records = std::move(record), .settled = {}});
   fault_point("mid_retry");
-  const auto bytes = static_cast<std::int64_t>(block.records.size());
   statements_->add_returned.bind(1, destination).bind(2, std::int64_t{1}).bind(3, bytes).run();
-  statements_->delete_dead.bind(1, id).run();
-  counters_.dead_events -= 1;
-  counters_.dead_bytes -= bytes + answer_bytes;
   return true;
 }
 
 bool Store::remove_dead(std::int64_t id) {
-  std::int64_t bytes = 0;
-  {
-    Statement& read = statements_->read_dead;
-    read.bind(1, id);
-    const StatementReset reset(read);
-    if (!read.step()) return false;
-    bytes = static_cast<std::int64_t>(read.bytes(1).size()) + read.number(2);
-  }
-  statements_->delete_dead.bind(1, id).run();
-  counters_.dead_events -= 1;
-  counters_.dead_bytes -= bytes;
-  return true;
+  return take_dead(id).has_value();
 }
 
-std::vector<std::pair<DestinationId, Moved>> Store::take_returned() {
-  std::vector<std::pair<DestinationId, Moved>> returned;
+std::vector<std::pair<DestinationId, Amount>> Store::take_returned() {
+  std::vector<std::pair<DestinationId, Amount>> returned;
   Statement& read = statements_->read_returned;
   while (read.step()) {
-    returned.push_back({read.number(0),
-                        {0, static_cast<std::uint64_t>(read.number(1)),
-                         static_cast<std::uint64_t>(read.number(2))}});
+    returned.push_back(
+        {read.number(0),
+         {static_cast<std::uint64_t>(read.number(1)), static_cast<std::uint64_t>(read.number(2))}});
   }
   if (!returned.empty()) statements_->delete_returned.run();
   return returned;

@@ -9,14 +9,6 @@ namespace {
 /// A hash has this bit and lower ones: six bytes on disk.
 constexpr DestinationId hashed_ids = DestinationId{1} << 46U;
 
-/// The first four columns.
-StoredTotals totals_in(const Statement& row) {
-  const auto count = [&row](int column) {
-    return static_cast<std::uint64_t>(std::max<std::int64_t>(row.number(column), 0));
-  };
-  return {count(0), count(1), count(2), count(3)};
-}
-
 }  // namespace
 
 DestinationId destination_id(std::string_view name) {
@@ -62,21 +54,18 @@ DestinationId Store::destination(const std::string& name) {
   return id;
 }
 
-std::map<DestinationId, Store::Destination> Store::destinations() {
-  std::map<DestinationId, Destination> found;
-  Statement all(database_,
+StoredDestinations read_destinations(Database& database) {
+  StoredDestinations found;
+  Statement all(database,
                 "SELECT events, bytes, scheduled_events, scheduled_bytes, id, name "
                 "FROM destination NOT INDEXED");
-  while (all.step()) found[all.number(4)] = {std::string(all.text(5)), totals_in(all)};
+  const auto count = [&all](int column) {
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(all.number(column), 0));
+  };
+  while (all.step()) {
+    found[all.number(4)] = {std::string(all.text(5)), {count(0), count(1), count(2), count(3)}};
+  }
   return found;
-}
-
-StoredTotals Store::totals(DestinationId destination) {
-  Statement one(database_,
-                "SELECT events, bytes, scheduled_events, scheduled_bytes "
-                "FROM destination WHERE id=?");
-  one.bind(1, destination);
-  return one.step() ? totals_in(one) : StoredTotals{};
 }
 
 }  // namespace outrider::sidecar

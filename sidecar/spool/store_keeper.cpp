@@ -26,11 +26,6 @@ constexpr Duration log_look_interval = std::chrono::seconds(1);
 constexpr std::chrono::milliseconds lock_wait = std::chrono::milliseconds(100);
 constexpr Duration give_back_interval = std::chrono::milliseconds(100);
 
-template <typename Value>
-void finish(const Result<Value>& result) {
-  if (!result.ok()) throw SqliteError::other(result.error().message);
-}
-
 }  // namespace
 
 StorageTrouble trouble_of(const std::exception& error) {
@@ -49,23 +44,21 @@ StoreKeeper::~StoreKeeper() {
   }
 }
 
-Status StoreKeeper::take() {
-  Status status = disk_->lock(settings_.path);
-  if (status.ok()) lock_file_ = disk_->look_at(lock_path(settings_.path));
-  return status;
+void StoreKeeper::take() {
+  disk_->lock(settings_.path);
+  lock_file_ = disk_->look_at(lock_path(settings_.path));
 }
 
 void StoreKeeper::open(const Now& now) {
+  if (!lock_file_) take();
   for (bool is_mended = false;;) {
     try {
       // Of a replacement that could not be finished there may be a copy that nobody must pass over.
-      const auto finished = finish_replacement(settings_.path, *disk_, now);
-      finish(finished);
-      if (finished.value()) {
+      if (finish_replacement(settings_.path, *disk_, now)) {
         log_.error("the replacement of a damaged spool, which was interrupted, is complete now",
                    {{"path", settings_.path}});
       }
-      finish(disk_->prepare(settings_.path));
+      disk_->prepare(settings_.path);
       const bool is_new = check_empty();
       check_log();
       store_ = std::make_unique<Store>(Database(settings_.path, OpenMode::create, disk_->vfs()));
@@ -90,13 +83,10 @@ void StoreKeeper::open(const Now& now) {
 
 /// True: there is nothing yet.
 bool StoreKeeper::check_empty() {
-  const auto file = disk_->look_at(settings_.path);
-  const auto log = disk_->look_at(wal_path(settings_.path));
-  const bool is_emptied = disk_->exists(emptied_path(settings_.path));
-  if (file && file->bytes > 0) {
-    if (!is_emptied) return false;
+  if (bytes_of(settings_.path) > 0) {
+    if (!disk_->look_at(emptied_path(settings_.path))) return false;
   } else {
-    if (!log || log->bytes == 0) return true;
+    if (bytes_of(wal_path(settings_.path)) == 0) return true;
     give_first_pages(settings_.path, *disk_);
   }
   throw SqliteError::damaged("it is empty, and its write-ahead log is not");
@@ -107,8 +97,7 @@ void StoreKeeper::check_log() {
   if (behind == 0) return;
   log_.error(
       "the spool's write-ahead log is damaged; what was stored behind that is lost, or was not "
-      "safe "
-      "when the power was lost",
+      "safe when the power was lost",
       {{"path", wal_path(settings_.path)}, {"transactions", std::to_string(behind)}});
 }
 
@@ -179,10 +168,8 @@ void StoreKeeper::replace_store(const std::string& reason, const Now& now) {
     log_.error("the spool is damaged; what can be read of it is copied into a new one",
                {{"path", settings_.path}, {"because", reason}});
   }
-  const auto replaced = replace_damaged(settings_.path, *disk_, WithoutCopy::begin_empty, now);
-  finish(replaced);
+  const Salvaged salvaged = replace_damaged(settings_.path, *disk_, WithoutCopy::begin_empty, now);
   is_damage_told_ = false;
-  const Salvaged& salvaged = replaced.value();
   log_.error(salvaged.has_copy
                  ? "the damaged spool was set aside; keep it until you know that nothing is missing"
                  : "the damaged spool was set aside whole, for there was no room for a copy",
@@ -208,7 +195,6 @@ bool StoreKeeper::note_trouble(const std::exception& error, bool needs_more, con
   is_log_in_doubt_ = is_log_in_doubt_ || (known != nullptr && known->may_leave_gap());
   // Room for what makes room, and for nothing else.
   const bool is_room_made = trouble == StorageTrouble::full && !needs_more && give_back_reserve();
-  if (is_room_made) next_house_keeping_ = now.mono + house_keeping_interval;
   if (now.mono < next_trouble_line_) return is_room_made;
   next_trouble_line_ = now.mono + trouble_line_interval;
   trouble_said_at_ = now.mono;
@@ -258,7 +244,7 @@ void StoreKeeper::check_files() {
   // Without it another sidecar may take the spool: it is taken again, or that one has it.
   const auto lock = disk_->look_at(lock_path(settings_.path));
   if (lock.has_value() != lock_file_.has_value() || (lock && lock->id != lock_file_->id)) {
-    finish(take());
+    take();
   }
 }
 
@@ -272,7 +258,7 @@ void StoreKeeper::make_log_safe() {
     stretch_log();
   } else {
     // Somebody reads it. Inside of a transaction nobody else writes to it.
-    store_->commit_mark([this] { finish(disk_->write_again(wal_path(settings_.path))); });
+    store_->commit_mark([this] { disk_->write_again(wal_path(settings_.path)); });
   }
   is_log_in_doubt_ = false;
 }
@@ -300,10 +286,6 @@ std::uint64_t StoreKeeper::reserve_bytes() const {
 
 /// Not what was just given back.
 void StoreKeeper::take_reserve() {
-  const auto bytes_of = [this](const std::string& path) {
-    const auto file = disk_->look_at(path);
-    return file ? file->bytes : 0;
-  };
   std::uint64_t there = bytes_of(reserve_path(settings_.path));
   const std::uint64_t missing = reserve_bytes() - std::min(there, reserve_bytes());
   const std::uint64_t free = disk_->free_bytes(settings_.path);
@@ -336,10 +318,13 @@ bool StoreKeeper::give_back_reserve() {
   return disk_->give_back_reserve(settings_.path, reserve_step_bytes);
 }
 
-std::uint64_t StoreKeeper::log_bytes_more() {
-  const auto log = disk_->look_at(wal_path(settings_.path));
-  const std::uint64_t always = std::max(settings_.log_bytes, log_bytes);
-  return log && log->bytes > always ? log->bytes - always : 0;
+std::uint64_t StoreKeeper::bytes_of(const std::string& path) const {
+  return disk_->look_at(path).value_or(FileMark{}).bytes;
+}
+
+std::uint64_t StoreKeeper::log_bytes_more() const {
+  const std::uint64_t log = bytes_of(wal_path(settings_.path));
+  return log - std::min(log, std::max(settings_.log_bytes, log_bytes));
 }
 
 /// What is in the log makes the database as much longer when it leaves it, at worst.

@@ -13,10 +13,9 @@
 //     again when it has.
 //   - Room is what the disk has beyond free_bytes_min, or what the database itself does not use:
 //     a spool that was drained takes in again, however full the disk is.
-//   - The reserve lies on the disk, with the log as large as that may become: a spool on a full
-//   disk
-//     opens, and lets go what is settled. It is given back in steps, and never for what is new;
-//     while it is not whole, nothing new comes in but where there is room for both.
+//   - The reserve lies on the disk, with the log as large as that may become: a spool on a
+//     full disk opens, and lets go what is settled. It is given back in steps, and never for what
+//     is new; while it is not whole, nothing new comes in but where there is room for both.
 //   - Ids that were given out in this run are not given out again, whatever was lost.
 //   - What is told of the disk (state) is what the first opening read; after each later one the
 //     lanes ask for their own anew (take_is_store_new).
@@ -31,7 +30,6 @@
 #include <vector>
 
 #include "sidecar/base/log.hpp"
-#include "sidecar/base/result.hpp"
 #include "sidecar/spool/disk.hpp"
 #include "sidecar/spool/exchange.hpp"
 #include "sidecar/spool/store.hpp"
@@ -77,9 +75,8 @@ class StoreKeeper {
   StoreKeeper(const StoreKeeper&) = delete;
   StoreKeeper& operator=(const StoreKeeper&) = delete;
 
-  /// Makes the spool its own, once; then open().
-  Status take();
-  /// Opens or makes the store. A damaged one is mended. Throws if none is open.
+  /// Makes the spool its own, and opens or makes the store. A damaged one is mended. Throws if none
+  /// is open.
   void open(const Now& now);
   /// Replaces the damaged store and opens the new one. False: none is open.
   bool mend(const std::string& reason, const Now& now);
@@ -116,6 +113,7 @@ class StoreKeeper {
   MonoTime next_deadline() const;
 
  private:
+  void take();
   void replace_store(const std::string& reason, const Now& now);
   bool check_empty();
   void check_log();
@@ -136,7 +134,8 @@ class StoreKeeper {
   bool is_recovery_to_be_said() const { return trouble_said_at_ && !is_in_trouble_; }
   void say_recovery(const Now& now);
   /// What the log has beyond what it always has.
-  std::uint64_t log_bytes_more();
+  std::uint64_t log_bytes_more() const;
+  std::uint64_t bytes_of(const std::string& path) const;
   void trim(const Now& now);
 
   StorageSettings settings_;

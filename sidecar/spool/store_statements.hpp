@@ -16,78 +16,56 @@ inline std::int64_t as_number(std::uint64_t value) {
 }
 
 struct Store::Statements {
-  explicit Statements(Database& db)
-      : read_counters(db,
-                      "SELECT next_block, front_block, next_row, dead_events, dead_bytes, clients "
-                      "FROM counters"),
-        write_counters(db,
-                       "UPDATE counters SET next_block=?, front_block=?, next_row=?, "
-                       "dead_events=?, dead_bytes=?, clients=?"),
-        add_totals(db,
-                   "UPDATE destination SET events=events+?, bytes=bytes+?, "
-                   "scheduled_events=scheduled_events+?, scheduled_bytes=scheduled_bytes+? "
-                   "WHERE id=?"),
-        insert_block(db,
-                     "INSERT INTO block(id, destination, events, created_ns, crc, records) "
-                     "VALUES(?,?,?,?,?,?)"),
-        read_blocks(db,
-                    "SELECT b.id, b.events, b.created_ns, b.crc, b.records, s.events, s.bytes "
-                    "FROM block b "
-                    "LEFT JOIN settled s ON s.block=b.id "
-                    "WHERE b.destination=? AND b.id>? AND b.id<? ORDER BY b.id"),
-        delete_block(db, "DELETE FROM block WHERE id=?"),
-        delete_settled(db, "DELETE FROM settled WHERE block=?"),
-        write_settled(db,
-                      "INSERT INTO settled(block, events, bytes) SELECT ?1, ?2, ?3 "
-                      "WHERE EXISTS(SELECT 1 FROM block WHERE id=?1) "
-                      "ON CONFLICT(block) DO UPDATE SET events=?2, bytes=bytes+?3"),
-        insert_scheduled(db,
-                         "INSERT INTO scheduled(due_ns, id, destination, crc, record) "
-                         "VALUES(?,?,?,?,?)"),
-        next_due(db, "SELECT min(due_ns) FROM scheduled"),
-        read_due(db,
-                 "SELECT due_ns, id, destination, crc, record FROM scheduled WHERE due_ns<=? "
-                 "ORDER BY due_ns, id LIMIT ?"),
-        delete_due(db, "DELETE FROM scheduled WHERE due_ns<? OR (due_ns=? AND id<=?)"),
-        read_client(db, "SELECT highest, taken FROM client WHERE id=?"),
-        write_client(db,
-                     "INSERT OR REPLACE INTO client(id, highest, taken, seen_ns) VALUES(?,?,?,?)"),
-        insert_dead(db,
-                    "INSERT INTO dead(id, destination, event, topic, reason, status, attempts, "
-                    "first_ns, last_ns, answer, record) VALUES(?,?,?,?,?,?,?,?,?,?,?)"),
-        oldest_dead(db,
-                    "SELECT id, length(record)+length(CAST(answer AS BLOB)), last_ns FROM dead "
-                    "ORDER BY id LIMIT 1"),
-        delete_dead(db, "DELETE FROM dead WHERE id=?"),
-        read_dead(db,
-                  "SELECT destination, record, length(CAST(answer AS BLOB)) FROM dead WHERE id=?"),
-        add_returned(db,
-                     "INSERT INTO returned(destination, events, bytes) VALUES(?1,?2,?3) "
-                     "ON CONFLICT(destination) DO UPDATE SET events=events+?2, bytes=bytes+?3"),
-        read_returned(db, "SELECT destination, events, bytes FROM returned"),
-        delete_returned(db, "DELETE FROM returned") {}
+  Database& db;
 
-  Statement read_counters;
-  Statement write_counters;
-  Statement add_totals;
-  Statement insert_block;
-  Statement read_blocks;
-  Statement delete_block;
-  Statement delete_settled;
-  Statement write_settled;
-  Statement insert_scheduled;
-  Statement next_due;
-  Statement read_due;
-  Statement delete_due;
-  Statement read_client;
-  Statement write_client;
-  Statement insert_dead;
-  Statement oldest_dead;
-  Statement delete_dead;
-  Statement read_dead;
-  Statement add_returned;
-  Statement read_returned;
-  Statement delete_returned;
+  Statement read_counters{
+      db,
+      "SELECT next_block, front_block, next_row, dead_events, dead_bytes, clients "
+      "FROM counters"};
+  Statement write_counters{db,
+                           "UPDATE counters SET next_block=?, front_block=?, next_row=?, "
+                           "dead_events=?, dead_bytes=?, clients=?"};
+  Statement add_totals{db,
+                       "UPDATE destination SET events=events+?, bytes=bytes+?, "
+                       "scheduled_events=scheduled_events+?, scheduled_bytes=scheduled_bytes+? "
+                       "WHERE id=?"};
+  Statement insert_block{db,
+                         "INSERT INTO block(id, destination, events, created_ns, crc, records) "
+                         "VALUES(?,?,?,?,?,?)"};
+  Statement read_blocks{db,
+                        "SELECT b.id, b.events, b.created_ns, b.crc, b.records, s.events, s.bytes "
+                        "FROM block b "
+                        "LEFT JOIN settled s ON s.block=b.id "
+                        "WHERE b.destination=? AND b.id>? AND b.id<? ORDER BY b.id"};
+  Statement delete_block{db, "DELETE FROM block WHERE id=?"};
+  Statement delete_settled{db, "DELETE FROM settled WHERE block=?"};
+  Statement write_settled{db,
+                          "INSERT INTO settled(block, events, bytes) SELECT ?1, ?2, ?3 "
+                          "WHERE EXISTS(SELECT 1 FROM block WHERE id=?1) "
+                          "ON CONFLICT(block) DO UPDATE SET events=?2, bytes=bytes+?3"};
+  Statement insert_scheduled{db,
+                             "INSERT INTO scheduled(due_ns, id, destination, crc, record) "
+                             "VALUES(?,?,?,?,?)"};
+  Statement next_due{db, "SELECT min(due_ns) FROM scheduled"};
+  Statement read_due{db,
+                     "SELECT due_ns, id, destination, crc, record FROM scheduled WHERE due_ns<=? "
+                     "ORDER BY due_ns, id LIMIT ?"};
+  Statement delete_due{db, "DELETE FROM scheduled WHERE due_ns<? OR (due_ns=? AND id<=?)"};
+  Statement read_client{db, "SELECT highest, taken FROM client WHERE id=?"};
+  Statement write_client{
+      db, "INSERT OR REPLACE INTO client(id, highest, taken, seen_ns) VALUES(?,?,?,?)"};
+  Statement insert_dead{db,
+                        "INSERT INTO dead(id, destination, event, topic, reason, status, attempts, "
+                        "first_ns, last_ns, answer, record) VALUES(?,?,?,?,?,?,?,?,?,?,?)"};
+  Statement oldest_dead{db, "SELECT id, last_ns FROM dead ORDER BY id LIMIT 1"};
+  Statement take_dead{db,
+                      "DELETE FROM dead WHERE id=? "
+                      "RETURNING destination, record, length(CAST(answer AS BLOB))"};
+  Statement add_returned{db,
+                         "INSERT INTO returned(destination, events, bytes) VALUES(?1,?2,?3) "
+                         "ON CONFLICT(destination) DO UPDATE SET events=events+?2, bytes=bytes+?3"};
+  Statement read_returned{db, "SELECT destination, events, bytes FROM returned"};
+  Statement delete_returned{db, "DELETE FROM returned"};
 };
 
 }  // namespace outrider::sidecar

@@ -34,6 +34,7 @@ TEST(Check, SaysNoWhereRunSaysNo) {
   const std::string endpoint = "[ingest]\nendpoint = ipc://" + dir.file("o.sock") + "\n";
   const std::string out = "[destination.a]\ntype = stdout\n";
   fs::create_directory(dir.file("folder"));
+  fs::create_directory(dir.file("full.db-wal"));
   write_file(dir.file("text"), "text");
   const std::vector<Case> cases = {
       {out + "[ingest]\nendpoint = ipc://" + dir.file("no/o.sock") + "\n", "its folder "},
@@ -55,6 +56,12 @@ TEST(Check, SaysNoWhereRunSaysNo) {
       {endpoint + "confirm_endpoint = ipc://" + dir.file("c.sock") + "\n" + out +
            "[spool]\npath = " + dir.file("folder") + "\n",
        "is not a regular file"},
+      {endpoint + "confirm_endpoint = ipc://" + dir.file("c.sock") + "\n" + out +
+           "[spool]\npath = " + dir.file("full.db") + "\n",
+       "full.db-wal is not a regular file"},
+      {endpoint + "confirm_endpoint = ipc://" + dir.file("c.sock") + "\n" + out +
+           "[spool]\npath = " + dir.file(std::string(250, 's')) + "\n",
+       "File name too long"},
       {endpoint + "[destination.a]\ntype = file\npath = /proc/nofile\n",
        "nothing can be made in its folder /proc"},
       {endpoint + "[destination.a]\ntype = zmq\nbind = true\nurl = ipc://" + dir.file("o.sock") +
@@ -74,6 +81,66 @@ TEST(Check, SaysNoWhereRunSaysNo) {
     EXPECT_EQ(started.status, checked.status) << one.text << started.err;
     EXPECT_EQ(files_in(dir.path()), before) << one.text;
     EXPECT_EQ(check(file, "--elsewhere").status == 0, checked.status == 1) << one.text;
+  }
+}
+
+TEST(Check, APipeIsTakenWhoeverReadsItAndWhenever) {
+  const TempDir dir;
+  const std::string pipe = dir.file("pipe");
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  const std::string config =
+      "[destination.a]\ntype = file\npath = " + pipe + "\nretry_initial = 20ms\nretry_max = 20ms\n";
+  write_file(dir.file("a.conf"),
+             config + "[ingest]\nendpoint = ipc://" + dir.file("o.sock") + "\n");
+  EXPECT_EQ(check(dir.file("a.conf")).status, 0);
+  Sidecar early(dir, config);
+  Client client(early.endpoint());
+  emit_numbers(client, 1, 1);
+  EXPECT_TRUE(early.process().wait_for_line("nobody reads this pipe", Process::Stream::err));
+  {
+    Process reader({"/bin/cat", pipe});
+    EXPECT_TRUE(reader.wait_for_line("\"n\":1"));
+    EXPECT_EQ(early.stop(), 0);
+    EXPECT_EQ(reader.wait(30s), 0) << "the end of the sidecar is that of the pipe";
+  }
+  // Nor does a look at it end what somebody waits for.
+  Process reader({"/bin/cat", pipe});
+  EXPECT_EQ(check(dir.file("a.conf")).status, 0);
+  Sidecar late(dir, config);
+  emit_numbers(client, 2, 2);
+  EXPECT_TRUE(reader.wait_for_line("\"n\":2"));
+  EXPECT_EQ(late.stop(), 0);
+}
+
+/// As after an error of the disk. Nothing in it says to others that it is read-only.
+TEST(Check, KnowsAFileSystemThatTheKernelHasMadeReadOnly) {
+  const TempDir dir;
+  const std::string mount = dir.file("mount");
+  fs::create_directory(mount);
+  const std::string set_up = "truncate -s 16M " + dir.file("image") + " && mkfs.ext4 -q " +
+                             dir.file("image") + " && mount -o loop,errors=remount-ro " +
+                             dir.file("image") + " " + mount + " && mount -o remount,abort " +
+                             mount;
+  const std::string ingest = "[ingest]\nendpoint = ipc://" + dir.file("o.sock") +
+                             "\nconfirm_endpoint = ipc://" + dir.file("c.sock") + "\n";
+  const std::string out = "[destination.a]\ntype = stdout\n";
+  const std::vector<std::string> texts = {
+      out + "[ingest]\nendpoint = ipc://" + mount + "/o.sock\n",
+      ingest + out + "[spool]\nfree_bytes_min = 0\npath = " + mount + "/s.db\n",
+      "[ingest]\nendpoint = ipc://" + dir.file("o.sock") +
+          "\n[destination.a]\ntype = file\npath = " + mount + "/file\n"};
+  for (const std::string& text : texts) {
+    write_file(dir.file("a.conf"), text);
+    // In a mount namespace of its own, so that nothing stays behind.
+    const Finished ended =
+        run({"/usr/bin/unshare", "-m", "/bin/sh", "-c",
+             "{ " + set_up + "; } >&2 || exit 77; for command in check run; do " +
+                 outrider_binary() + " $command --config " + dir.file("a.conf") +
+                 " 2>&1; echo $command: $?; done; umount " + mount});
+    if (ended.status != 0) GTEST_SKIP() << "only root has such a file system: " << ended.err;
+    EXPECT_NE(ended.out.find("check: 1\n"), std::string::npos) << ended.out;
+    EXPECT_NE(ended.out.find("run: 1\n"), std::string::npos) << ended.out;
+    EXPECT_NE(ended.out.find("nothing can be made in its folder"), std::string::npos) << ended.out;
   }
 }
 

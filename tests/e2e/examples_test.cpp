@@ -53,6 +53,38 @@ TEST(Examples, TheClientWithoutAnSdkSendsMoreThanZeroMqHolds) {
   EXPECT_EQ(sidecar.ledger("audit").delivered, 3000U);
 }
 
+TEST(Examples, TheClientWithoutAnSdkSaysInALineWhatIsWrong) {
+  const TempDir dir;
+  const std::string none = "ipc://" + dir.file("none.sock");
+  struct Mistake {
+    std::vector<std::string> words;
+    int status;
+    std::string said;
+  };
+  const std::vector<Mistake> mistakes = {
+      {{}, 2, "usage: emit.py ENDPOINT"},
+      {{none, "1", "1", "1"}, 2, "usage: emit.py ENDPOINT"},
+      {{none, "{\"n\":1}"}, 2, "COUNT must be a number"},
+      {{none, "-1"}, 2, "COUNT must be a number"},
+      {{none, "1", "5s"}, 2, "WAIT_MS must be a number"},
+      {{none, "1", "9999999999"}, 2, "WAIT_MS must be a number"},
+      {{"/run/outrider.sock"}, 2, "nothing can be sent to '/run/outrider.sock'"},
+      {{"http://127.0.0.1:1"}, 2, "nothing can be sent to"},
+      {{"inproc://x"}, 2, "reaches nobody"},
+      {{"ipc://" + dir.file(std::string(120, 'x'))}, 2, "nothing can be sent to"},
+      {{none, "3", "50"}, 1, "3 of 3 events not sent: no sidecar takes them at " + none},
+  };
+  for (const Mistake& mistake : mistakes) {
+    std::vector<std::string> words = {source_path("examples/emit.py")};
+    words.insert(words.end(), mistake.words.begin(), mistake.words.end());
+    const Finished ended = python(words);
+    EXPECT_EQ(ended.status, mistake.status) << mistake.said << ended.err;
+    EXPECT_TRUE(ended.err.starts_with("emit.py: ")) << ended.err;
+    EXPECT_NE(ended.err.find(mistake.said), std::string::npos) << ended.err;
+    EXPECT_EQ(std::ranges::count(ended.err, '\n'), 1) << ended.err;
+  }
+}
+
 TEST(Examples, TheLinesOfTheReadmeWorkAsTheyStand) {
   const TempDir dir;
   Sink sink(dir);

@@ -1,8 +1,8 @@
 // SmallDisk: a folder on a file system of its own, which a test can fill.
 //
-// Used by the kill campaign. Only root can have one: it is mounted where nobody but this thread and
-// the processes it starts can see it, so that it goes with them. For anybody else it is an ordinary
-// folder, and is_small() says so. Thread: the one that made it.
+// Used by the kill campaign and ProbeTest. Only root can have one: it is mounted where nobody but
+// this thread and the processes it starts can see it, so that it goes with them. For anybody else
+// it is an ordinary folder, and is_small() says so. Thread: the one that made it.
 #pragma once
 
 #include <cstdint>
@@ -20,9 +20,12 @@ namespace outrider::test {
 
 class SmallDisk {
  public:
-  SmallDisk(std::string path, std::uint64_t bytes) : path_(std::move(path)) {
+  /// `files`: how many it can hold, its own folder among them; 0: no matter.
+  SmallDisk(std::string path, std::uint64_t bytes, std::uint64_t files = 0)
+      : path_(std::move(path)) {
     std::filesystem::create_directory(path_);
-    const std::string size = "mode=0700,size=" + std::to_string(bytes);
+    const std::string size = "mode=0700,size=" + std::to_string(bytes) +
+                             (files > 0 ? ",nr_inodes=" + std::to_string(files) : "");
     is_small_ = unshare(CLONE_NEWNS) == 0 &&
                 mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
                 mount("tmpfs", path_.c_str(), "tmpfs", 0, size.c_str()) == 0;

@@ -1,14 +1,27 @@
 #include "support/twin_disk.hpp"
 
 #include <algorithm>
+#include <cerrno>
 
 #include <sqlite3.h>
 
-namespace outrider::test {
+#include "sidecar/spool/database.hpp"
 
-sidecar::Status TwinDisk::prepare(const std::string& path) {
-  if (twin_.make(path) != SQLITE_OK) return sidecar::Error{"cannot make " + path};
-  return sidecar::Nothing{};
+namespace outrider::test {
+namespace {
+
+template <typename Action>
+void check(const Action& action, const std::string& failure) {
+  errno = 0;
+  if (const int code = action(); code != SQLITE_OK) {
+    throw sidecar::SqliteError(code, errno, failure);
+  }
+}
+
+}  // namespace
+
+void TwinDisk::prepare(const std::string& path) {
+  check([&] { return twin_.make(path); }, "cannot make " + path);
 }
 
 bool TwinDisk::take_reserve(const std::string& path, std::uint64_t bytes) {
@@ -39,9 +52,8 @@ std::optional<sidecar::FileMark> TwinDisk::look_at(const std::string& path) {
   return sidecar::FileMark{id, twin_.file_bytes(path)};
 }
 
-sidecar::Status TwinDisk::write_again(const std::string& path) {
-  if (twin_.write_again(path) != SQLITE_OK) return sidecar::Error{"cannot write " + path};
-  return sidecar::Nothing{};
+void TwinDisk::write_again(const std::string& path) {
+  check([&] { return twin_.write_again(path); }, "cannot write " + path);
 }
 
 std::string TwinDisk::read(const std::string& path, std::uint64_t offset, std::size_t bytes) {
@@ -49,18 +61,17 @@ std::string TwinDisk::read(const std::string& path, std::uint64_t offset, std::s
   return content.substr(std::min<std::size_t>(offset, content.size()), bytes);
 }
 
-sidecar::Status TwinDisk::write_start(const std::string& path, const std::string& bytes) {
-  if (twin_.write_start(path, bytes) != SQLITE_OK) return sidecar::Error{"cannot write " + path};
-  return sidecar::Nothing{};
+void TwinDisk::write_start(const std::string& path, const std::string& bytes) {
+  check([&] { return twin_.write_start(path, bytes); }, "cannot write " + path);
 }
 
-sidecar::Status TwinDisk::rename(const std::string& from, const std::string& to) {
-  const int code = twin_.rename(from, to);
-  if (code != SQLITE_OK && code != SQLITE_NOTFOUND) {
-    return sidecar::Error{"cannot rename " + from + " to " + to};
-  }
+void TwinDisk::rename(const std::string& from, const std::string& to) {
+  const auto rename = [&] {
+    const int code = twin_.rename(from, to);
+    return code == SQLITE_NOTFOUND ? SQLITE_OK : code;
+  };
+  check(rename, "cannot rename " + from + " to " + to);
   twin_.sync_directory();
-  return sidecar::Nothing{};
 }
 
 }  // namespace outrider::test

@@ -17,19 +17,18 @@ class TwinDisk final : public sidecar::Disk {
   explicit TwinDisk(StorageTwin& twin) : twin_(twin) {}
 
   std::string vfs() const override { return twin_.vfs_name(); }
-  sidecar::Status prepare(const std::string& path) override;
+  void prepare(const std::string& path) override;
   /// There is one process only.
-  sidecar::Status lock(const std::string&) override { return sidecar::Nothing{}; }
+  void lock(const std::string&) override {}
   std::uint64_t free_bytes(const std::string&) override { return twin_.free_bytes(); }
   bool take_reserve(const std::string& path, std::uint64_t bytes) override;
   bool give_back_reserve(const std::string& path, std::uint64_t bytes) override;
-  bool exists(const std::string& path) override { return twin_.exists(path); }
   std::optional<sidecar::FileMark> look_at(const std::string& path) override;
-  sidecar::Status write_again(const std::string& path) override;
-  sidecar::Status rename(const std::string& from, const std::string& to) override;
+  void write_again(const std::string& path) override;
+  void rename(const std::string& from, const std::string& to) override;
   void remove(const std::string& path) override { twin_.remove(path); }
   std::string read(const std::string& path, std::uint64_t offset, std::size_t bytes) override;
-  sidecar::Status write_start(const std::string& path, const std::string& bytes) override;
+  void write_start(const std::string& path, const std::string& bytes) override;
 
  private:
   StorageTwin& twin_;

@@ -492,6 +492,9 @@ class Client {
     return stats;
   }
 
+  /// Why events wait, for the log after a timeout; empty: nothing is known to be in the way.
+  const char* obstacle() const noexcept { return outrider_obstacle_text(handle_.get()); }
+
   /// For the functions of outrider.h; stays with this object.
   outrider_client* handle() const noexcept { return handle_.get(); }
 

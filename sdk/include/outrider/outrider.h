@@ -224,6 +224,13 @@ OUTRIDER_API outrider_status outrider_close(outrider_client* client, uint32_t li
 OUTRIDER_API outrider_status outrider_stats_read(outrider_client* client, outrider_stats* stats,
                                                  size_t struct_bytes);
 
+/* Why events that the client has taken are not confirmed or not on their way, as far as it knows: a
+ * sentence for people, for the log after an OUTRIDER_TIMEOUT and after a close. No sidecar is
+ * connected, none answers, another kind of socket listens there, the sidecar's spool is full, ...
+ * Of delivered events before emitted ones. Empty: no event waits, or nothing is in the way. The
+ * text lives as long as the program. */
+OUTRIDER_API const char* outrider_obstacle_text(outrider_client* client);
+
 /* A sentence for people; a name as it stands in frame headers, "buffer_full"; "0.1.0". */
 OUTRIDER_API const char* outrider_status_text(outrider_status status);
 OUTRIDER_API const char* outrider_drop_reason_text(outrider_drop_reason reason);

@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "sidecar/app/host.hpp"
@@ -17,6 +18,7 @@
 #include "sidecar/schedule/recurrence.hpp"
 #include "sidecar/spool/store.hpp"
 #include "support/memory_log.hpp"
+#include "support/small_disk.hpp"
 #include "support/temp_dir.hpp"
 
 namespace outrider::sidecar {
@@ -39,6 +41,17 @@ class ProbeTest : public testing::Test {
     ProbeReport report = probe(load(text), "a.conf");
     EXPECT_EQ(files(), before) << "it must make nothing";
     return report;
+  }
+  std::vector<std::string> errors_of_file(const std::string& path) const {
+    return look("[destination.a]\ntype = file\npath = " + path +
+                "\n[ingest]\nendpoint = " + socket() + "\n")
+        .errors;
+  }
+  std::vector<std::string> errors_of_spool(const std::string& path) const {
+    return look("[destination.a]\ntype = stdout\n[ingest]\nendpoint = " + socket() +
+                "\nconfirm_endpoint = ipc://" + dir_.file("c.sock") + "\n[spool]\npath = " + path +
+                "\nfree_bytes_min = 0\n")
+        .errors;
   }
   std::string with_endpoint(const std::string& endpoint) const {
     return "[destination.a]\ntype = stdout\n[ingest]\nendpoint = " + endpoint + "\n";
@@ -168,22 +181,22 @@ TEST_F(ProbeTest, AddressesThatExcludeEachOther) {
   EXPECT_THAT(errors("127.0.0.1", "127.0.0.2"), IsEmpty());
   EXPECT_THAT(errors("*", "127.0.0.1"), ElementsAre(HasSubstr("listened on by another")));
   EXPECT_THAT(errors("127.0.0.1", "0.0.0.0"), ElementsAre(HasSubstr("listened on by another")));
+  for (const std::string mapped : {"[::ffff:127.0.0.1]", "[::ffff:0.0.0.0]"}) {
+    EXPECT_THAT(errors(mapped, "127.0.0.1"), ElementsAre(HasSubstr("listened on by another")));
+  }
+  EXPECT_THAT(errors("[::ffff:127.0.0.1]", "127.0.0.2"), IsEmpty());
 }
 
 TEST_F(ProbeTest, WhatCannotBeAppendedTo) {
-  const auto errors = [&](const std::string& path) {
-    return look("[destination.a]\ntype = file\npath = " + path +
-                "\n[ingest]\nendpoint = " + socket() + "\n")
-        .errors;
-  };
-  EXPECT_THAT(errors(dir_.path()), ElementsAre(HasSubstr("is a folder")));
-  EXPECT_THAT(errors(dir_.path() + "/new/"), ElementsAre(HasSubstr("is a folder")));
+  EXPECT_THAT(errors_of_file(dir_.path()), ElementsAre(HasSubstr("is a folder")));
+  EXPECT_THAT(errors_of_file(dir_.path() + "/new/"), ElementsAre(HasSubstr("is a folder")));
   write("file", "");
-  EXPECT_THAT(errors(dir_.file("file")), IsEmpty());
-  EXPECT_THAT(errors(dir_.file("file/x")), ElementsAre(HasSubstr("Not a directory")));
+  EXPECT_THAT(errors_of_file(dir_.file("file")), IsEmpty());
+  EXPECT_THAT(errors_of_file(dir_.file("file/x")), ElementsAre(HasSubstr("Not a directory")));
   fs::create_symlink(dir_.file("no/target"), dir_.file("link"));
-  EXPECT_THAT(errors(dir_.file("link")), ElementsAre(HasSubstr("its folder " + dir_.file("no"))));
-  EXPECT_THAT(errors("/dev/null"), IsEmpty());
+  EXPECT_THAT(errors_of_file(dir_.file("link")),
+              ElementsAre(HasSubstr("its folder " + dir_.file("no"))));
+  EXPECT_THAT(errors_of_file("/dev/null"), IsEmpty());
 }
 
 TEST_F(ProbeTest, NothingIsMadeInTheKernelsFolders) {
@@ -217,7 +230,42 @@ TEST_F(ProbeTest, APipeIsLookedAtAndNotOpened) {
   const ProbeReport report = look("[destination.a]\ntype = file\npath = " + dir_.file("pipe") +
                                   "\n[ingest]\nendpoint = " + socket() + "\n");
   EXPECT_THAT(report.errors, IsEmpty());
-  EXPECT_THAT(report.warnings, ElementsAre(HasSubstr("is a pipe")));
+  EXPECT_THAT(report.warnings, ElementsAre(HasSubstr("is a pipe: events wait while nobody reads")));
+}
+
+TEST_F(ProbeTest, APipeThatAnotherUserHasPutThereIsRefused) {
+  fs::create_directory(dir_.file("tmp"));
+  const std::string pipe = dir_.file("tmp/pipe");
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  if (chmod(dir_.file("tmp").c_str(), 01777) != 0 || chown(pipe.c_str(), 4711, 4711) != 0) {
+    GTEST_SKIP() << "only root can give it away";
+  }
+  fs::create_symlink(pipe, dir_.file("link"));
+  for (const std::string& path : {pipe, dir_.file("link")}) {
+    EXPECT_THAT(errors_of_file(path), ElementsAre(HasSubstr("is a pipe of uid 4711")));
+  }
+}
+
+TEST_F(ProbeTest, ADeviceThatIsNotThere) {
+  const std::string device = dir_.file("device");
+  // Numbers for experiments, which belong to no driver.
+  if (mknod(device.c_str(), S_IFCHR | 0600, makedev(240, 77)) != 0) {
+    GTEST_SKIP() << "only root can make one";
+  }
+  EXPECT_THAT(errors_of_file(device), ElementsAre(HasSubstr("cannot open " + device)));
+}
+
+TEST_F(ProbeTest, AFileSystemWithoutRoomForFiles) {
+  // Itself and one more.
+  const test::SmallDisk disk(dir_.file("disk"), 1U << 20U, 2);
+  if (!disk.is_small()) GTEST_SKIP() << "only root can have one";
+  const std::string socket = "ipc://" + dir_.file("disk/o.sock");
+  EXPECT_THAT(errors_of_file(dir_.file("disk/one")), IsEmpty());
+  EXPECT_THAT(look(with_endpoint(socket)).errors,
+              ElementsAre(HasSubstr("has room for 1 more files, and 2 are needed")));
+  write("disk/o.sock.lock", "");
+  EXPECT_THAT(errors_of_file(dir_.file("disk/one")), ElementsAre(HasSubstr("has room for 0 more")));
+  EXPECT_THAT(look(with_endpoint(socket)).errors, ElementsAre(HasSubstr("and 1 are needed")));
 }
 
 TEST_F(ProbeTest, WhatASpoolCannotBe) {
@@ -228,21 +276,42 @@ TEST_F(ProbeTest, WhatASpoolCannotBe) {
   };
   write("text", std::string(200, 'x'));
   EXPECT_THAT(look_at("text").warnings, ElementsAre(HasSubstr("is damaged or no spool at all")));
-  std::string page(200, '\0');
-  page.replace(0, 15, "SQLite format 3");
-  write("begun", page);
+  const auto make = [&](const std::string& name, const char* sql) {
+    Database(dir_.file(name), OpenMode::create).execute(sql);
+  };
+  make("begun", "PRAGMA user_version=1");
   EXPECT_THAT(look_at("begun").errors, IsEmpty());
-  page[104] = 1;  // a table
-  write("other", page);
+  make("other", "CREATE TABLE t(x)");
   EXPECT_THAT(look_at("other").errors, ElementsAre(HasSubstr("a database of another program")));
-  page.replace(68, 4, "Outr");
-  page[63] = 99;
-  write("newer", page);
+  make("newer", "CREATE TABLE t(x); PRAGMA application_id=0x4f757472; PRAGMA user_version=99");
   EXPECT_THAT(look_at("newer").errors, ElementsAre(HasSubstr("has version 99")));
   fs::create_directory(dir_.file("folder"));
   EXPECT_THAT(look_at("folder").errors, ElementsAre(HasSubstr("is not a regular file")));
   write("empty", "");
   EXPECT_THAT(look_at("empty").errors, IsEmpty());
+}
+
+TEST_F(ProbeTest, WhatStandsBesideTheSpool) {
+  for (const std::string name : {"s.db-wal", "s.db-shm", "s.db-journal"}) {
+    fs::create_directory(dir_.file(name));
+    EXPECT_THAT(errors_of_spool(dir_.file("s.db")),
+                ElementsAre(HasSubstr(dir_.file(name) + " is not a regular file")));
+    fs::remove(dir_.file(name));
+    ASSERT_EQ(mkfifo(dir_.file(name).c_str(), 0600), 0);
+    EXPECT_THAT(errors_of_spool(dir_.file("s.db")),
+                ElementsAre(HasSubstr(dir_.file(name) + " is not a regular file")));
+    fs::remove(dir_.file(name));
+  }
+}
+
+TEST_F(ProbeTest, APathThatSqliteDoesNotTake) {
+  EXPECT_THAT(errors_of_spool(dir_.file(std::string(248, 's'))),
+              ElementsAre(HasSubstr("File name too long")));
+  const std::string folder = dir_.file(std::string(200, 'f')) + "/" + std::string(200, 'f');
+  fs::create_directories(folder);
+  const std::string longest = folder + "/" + std::string(504 - folder.size() - 1, 's');
+  EXPECT_THAT(errors_of_spool(longest), IsEmpty());
+  EXPECT_THAT(errors_of_spool(longest + 's'), ElementsAre(HasSubstr("paths of 504 bytes at most")));
 }
 
 TEST_F(ProbeTest, ASpoolWithoutRoomStoresNothing) {

@@ -45,16 +45,15 @@ TEST_F(ZmtpScannerTest, CountsWhatIsLive) {
   EXPECT_TRUE(scan(cancel("a") + command("CANCEL", "b") + subscribe("d") + subscribe("")));
   EXPECT_TRUE(scan(cancel("never") + command("CANCEL", "a"))) << "what is not live";
   EXPECT_TRUE(scan(ZmtpClient::part("\2chatter", true) + ZmtpClient::part("", false)));
-  EXPECT_FALSE(scanner_.is_oversubscribed());
   EXPECT_FALSE(scan(subscribe("e")));
-  EXPECT_TRUE(scanner_.is_oversubscribed());
+  EXPECT_EQ(scanner_.fault(), ZmtpScanner::Fault::oversubscribed);
 }
 
 TEST_F(ZmtpScannerTest, CountsCommandsAndPartsThatComeInPieces) {
   EXPECT_TRUE(scan_by_byte(command("SUBSCRIBE", "a") + ZmtpClient::part("\1b", true)));
   EXPECT_TRUE(scan_by_byte(ZmtpClient::part("\1c", false) + command("PING", "xx")));
   EXPECT_FALSE(scan_by_byte(command("SUBSCRIBE", "d")));
-  EXPECT_TRUE(scanner_.is_oversubscribed());
+  EXPECT_EQ(scanner_.fault(), ZmtpScanner::Fault::oversubscribed);
 }
 
 TEST_F(ZmtpScannerTest, TakesTheLongestTopicAndNoLongerOne) {
@@ -63,7 +62,7 @@ TEST_F(ZmtpScannerTest, TakesTheLongestTopicAndNoLongerOne) {
   EXPECT_TRUE(scan(cancel(longest + 'x') + cancel(std::string(60'000, 'x'))));
   EXPECT_TRUE(scan(ZmtpClient::part('\2' + std::string(60'000, 'x'), false)));
   EXPECT_FALSE(scan(subscribe(longest + 'x')));
-  EXPECT_TRUE(scanner_.is_oversubscribed());
+  EXPECT_EQ(scanner_.fault(), ZmtpScanner::Fault::oversubscribed);
 }
 
 TEST_F(ZmtpScannerTest, ACommandIsShortAndWholeAndWellMade) {
@@ -181,6 +180,30 @@ TEST_F(ZmtpScannerTest, FollowsNoSubscriptionsWhereNoneCome) {
   std::string bytes = ZmtpClient::hello();
   for (int i = 0; i < 10'000; ++i) bytes += subscribe(std::to_string(i));
   EXPECT_TRUE(sidecar::scan(other, bytes));
+}
+
+TEST(ZmtpScannerFault, SaysWhatWasSeen) {
+  using Fault = ZmtpScanner::Fault;
+  const auto fault_of = [](const std::string& bytes) {
+    ZmtpScanner scanner({.message_bytes_max = 1000, .peer_types = "PUSH"});
+    EXPECT_FALSE(scan(scanner, bytes)) << bytes;
+    return scanner.fault();
+  };
+  EXPECT_EQ(fault_of("GET / HTTP/1.1\r\n"), Fault::http);
+  EXPECT_EQ(fault_of("POST /eve"), Fault::http);
+  EXPECT_EQ(fault_of("PRI * HTTP/2.0\r\n"), Fault::http);
+  EXPECT_EQ(fault_of(std::string("\x16\x03\x01\x02\0", 5)), Fault::tls);
+  EXPECT_EQ(fault_of("G"), Fault::not_zeromq) << "nobody can tell";
+  EXPECT_EQ(fault_of("{\"n\":1}"), Fault::not_zeromq);
+  EXPECT_EQ(fault_of(ZmtpClient::greeting() + ZmtpClient::part("x", false)), Fault::not_zeromq);
+  EXPECT_EQ(fault_of(ZmtpClient::hello("PUSH") + ZmtpClient::part(std::string(1001, 'x'), false)),
+            Fault::beyond_limits);
+  for (const char* type : {"DEALER", "SUB", "unknown"}) {
+    ZmtpScanner scanner({.message_bytes_max = 1000, .peer_types = "PUSH"});
+    EXPECT_FALSE(scan(scanner, ZmtpClient::hello(type)));
+    EXPECT_EQ(scanner.fault(), Fault::other_socket);
+    EXPECT_STREQ(scanner.other_type(), type);
+  }
 }
 
 }  // namespace

@@ -353,6 +353,7 @@ TEST(EmitConfirmed, EndsWellOnlyWhenTheSidecarHasTheEvent) {
       emit_confirmed({"--timeout", "1s", "orders.paid", "1"}, "", [](const auto&, const auto&) {});
   EXPECT_EQ(ignored.status, 1);
   EXPECT_THAT(ignored.err, HasSubstr("no sidecar confirmed all events at ipc:///tmp/"));
+  EXPECT_THAT(ignored.err, HasSubstr(" within 1s: the sidecar has not answered yet"));
   EXPECT_THAT(ignored.err, HasSubstr("the event may have arrived"));
 }
 

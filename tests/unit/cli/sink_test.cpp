@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <httplib.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -208,6 +209,44 @@ TEST(Sink, ItEndsThoughTheReaderOfItsFifoReadsNothing) {
   EXPECT_THAT(sink.stop(), HasSubstr("events=0 "));
   sender.join();
   EXPECT_NE(status, 200);
+  ::close(reader);
+}
+
+TEST(Sink, ItEndsThoughNobodyReadsWhatItPrints) {
+  const test::TempDir dir;
+  const std::string fifo = dir.file("out");
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  const int reader = ::open(fifo.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  ASSERT_GE(reader, 0);
+  for (const int signal : {SIGTERM, SIGINT}) {
+    test::Process sink({"/bin/sh", "-c", "exec \"$0\" \"$@\" >" + fifo, test::outrider_binary(),
+                        "sink", "--plain", "--listen", "127.0.0.1:0"});
+    std::string line;
+    const auto deadline = std::chrono::steady_clock::now() + test::process_wait_default;
+    for (char byte = 0; byte != '\n' && std::chrono::steady_clock::now() < deadline;) {
+      if (::read(reader, &byte, 1) == 1) line += byte;
+    }
+    ASSERT_THAT(line, HasSubstr("listening on "));
+    const std::string url = line.substr(13, line.size() - 14);
+    int status = 0;
+    std::thread sender([&] {
+      httplib::Client client(url);
+      status = post(client, R"([{"id":"a","data":")" + std::string(1U << 20U, 'x') + R"("}])");
+    });
+    pollfd room{.fd = reader, .events = POLLOUT, .revents = 0};
+    while (::poll(&room, 1, 0) != 0 && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::yield();
+    }
+    sink.signal(signal);
+    EXPECT_EQ(sink.wait(), 1);
+    EXPECT_THAT(sink.text(test::Process::Stream::err),
+                HasSubstr("standard output: its reader takes nothing; requests=0 events=0 "));
+    sender.join();
+    EXPECT_EQ(status, 500) << "what was not shown is not taken";
+    char waste[4096];
+    while (::read(reader, waste, sizeof waste) > 0) {
+    }
+  }
   ::close(reader);
 }
 

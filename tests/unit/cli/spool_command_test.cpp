@@ -7,6 +7,7 @@
 
 #include "sidecar/inspect/event_export.hpp"
 #include "sidecar/inspect/inspection.hpp"
+#include "sidecar/inspect/spool_access.hpp"
 #include "sidecar/spool/salvage.hpp"
 #include "sidecar/spool/table_walk.hpp"
 #include "spool_fixture.hpp"
@@ -142,9 +143,10 @@ TEST_F(SpoolCommand, WhatIsNoSpoolStaysAsItIs) {
       {"spool", "export"},        {"spool", "drop", "--destination", "a"},
       {"dead", "list"},           {"dead", "show", "1"},
       {"dead", "retry", "--all"}, {"dead", "drop", "1"},
-      {"spool", "repair"}};  // which leaves its lock
+      {"spool", "repair"},        {"spool", "reset-schedule", "--schedule", "x"}};
   for (const auto& words : commands) {
     std::filesystem::remove(path);
+    std::filesystem::remove(path + ".lock");  // what would change the spool leaves it there
     const Outcome none = outrider(words);
     EXPECT_EQ(none.status, exit_failed);
     EXPECT_THAT(none.err, HasSubstr("no spool at " + path));
@@ -478,9 +480,8 @@ TEST_F(SpoolCommand, SalvageLosesOnlyWhatIsOnADamagedPage) {
     write_file(file);
     const auto disk = open_disk();
     const auto salvaged = replace_damaged(path, *disk, WithoutCopy::fail, now);
-    ASSERT_TRUE(salvaged.ok());
-    EXPECT_TRUE(salvaged.value().has_copy);
-    EXPECT_EQ(salvaged.value().events, (blocks - 1) * events) << damaged;
+    EXPECT_TRUE(salvaged.has_copy);
+    EXPECT_EQ(salvaged.events, (blocks - 1) * events) << damaged;
     EXPECT_EQ(outrider({"spool", "verify"}).status, exit_done);
     write_file(whole);
   }

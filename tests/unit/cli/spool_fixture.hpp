@@ -30,7 +30,7 @@ class SpoolFixture : public ::testing::Test {
   };
 
   SpoolFixture() {
-    EXPECT_TRUE(open_disk()->prepare(path).ok());
+    open_disk()->prepare(path);
     open();
   }
 

@@ -173,6 +173,20 @@ TEST_F(WriterTransportTest, RecoversWhenThePathComesBack) {
   EXPECT_EQ(content(directory + "/f"), "two");
 }
 
+TEST_F(WriterTransportTest, APipeThatNobodyReadsIsTriedAgain) {
+  ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);
+  open_file(path_);
+  EXPECT_EQ(send("one\n").detail, "cannot open " + path_ + ": nobody reads this pipe");
+  const int reader = open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  EXPECT_EQ(send("two\n").result, AttemptResult::sent);
+  char text[8] = {};
+  EXPECT_EQ(read(reader, text, sizeof text), 4);
+  EXPECT_STREQ(text, "two\n");
+  close(reader);
+  EXPECT_THAT(send("three\n").detail, HasSubstr("Broken pipe"));
+  EXPECT_THAT(send("three\n").detail, HasSubstr("nobody reads this pipe"));
+}
+
 TEST_F(WriterTransportTest, NeverBlocksTheCallerOnAStoppedPipe) {
   open_pipe();
   start(1, large_);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "support/curl_fixture.hpp"
+#include "support/records.hpp"
 #include "support/tcp_peer.hpp"
 
 namespace outrider::sidecar {
@@ -514,6 +515,35 @@ TEST_F(HttpOptionsTest, ASecretOfTheUrlIsHiddenAsTheReceiverReadsIt) {
   });
   DestinationConfig config = to(server.url() + "?key=SECRET%2Fab+cd");
   EXPECT_EQ(send(config).detail, "no: ***, ***, ***");
+}
+
+TEST_F(HttpOptionsTest, EachCookieIsHidden) {
+  HttpsServer& server = serve([](const ReceivedRequest& request) {
+    return ServerAnswer{400, request.header("Cookie") + ": s3ss10n-v4lue, c0okie-v4lue, dark", {}};
+  });
+  const std::string cookies = "sid=s3ss10n-v4lue; theme=dark;other=\"c0okie-v4lue\"";
+  DestinationConfig config = to(server.url());
+  config.headers = {"Cookie: " + cookies};
+  EXPECT_EQ(send(config).detail, "***: ***, ***, dark");
+  config.headers.clear();
+  config.secret_headers = {"Cookie: " + write("cookies", cookies)};
+  EXPECT_EQ(send(config).detail, "***: ***, ***, dark");
+}
+
+TEST_F(HttpOptionsTest, WhatIsTheSameOfASecretWithFieldsIsHidden) {
+  HttpsServer& server = serve([](const ReceivedRequest& request) {
+    return ServerAnswer{400, request.header("X-Token") + ", url-s3cret-7, -of-url/7, 7", {}};
+  });
+  DestinationConfig config = to(server.url() + "?token=url-s3cret-{data.n}-of-url%2F{data.n}");
+  config.format = BodyFormat::payload;
+  config.headers = {"X-Token: Token {{s3cret-{data.n}-short-{data.n}"};
+  const std::string data = test::bytes_of({0x81, 0xa1, 'n', 7});
+  const std::vector<std::uint8_t> record = test::make_record({.data = data});
+  Attempt one = attempt(1);
+  one.event = read_record(record.data());
+  open(config);
+  start(one);
+  EXPECT_EQ(finish_one().detail, "Token ***7-short-7, ***7, ***7, 7");
 }
 
 TEST_F(HttpOptionsTest, APairThatAHeaderHoldsIsHiddenAsTheReceiverReadsIt) {

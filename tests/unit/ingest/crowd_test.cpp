@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <zmq.h>
 
 #include "sidecar/base/socket_gate.hpp"
 #include "sidecar/ingest/zmq_source.hpp"
@@ -136,6 +137,27 @@ TEST_F(CrowdTest, CutsOffWhoDoesNotSpeakZeroMq) {
   const ZmtpClient browser(path_);
   browser.write_all("GET / HTTP/1.1\r\n\r\n");
   EXPECT_TRUE(browser.wait_for_end());
+  EXPECT_TRUE(turn_until([&] { return log_.count("speaks ZeroMQ and not HTTP") == 1; }));
+}
+
+// libzmq ends such a connection as soon as it hears what it met, before it has said what it is.
+TEST_F(CrowdTest, SaysThatASocketOfAnotherTypeHasLeft) {
+  void* const context = zmq_ctx_new();
+  void* const dealer = zmq_socket(context, ZMQ_DEALER);
+  ASSERT_EQ(zmq_connect(dealer, ("ipc://" + path_).c_str()), 0);
+  EXPECT_TRUE(turn_until([&] { return log_.count("another type") + log_.count("DEALER") > 0; }));
+  const int linger_ms = 0;
+  zmq_setsockopt(dealer, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
+  zmq_close(dealer);
+  zmq_ctx_term(context);
+}
+
+TEST_F(CrowdTest, SaysWhichSocketDoesNotBelongThere) {
+  const ZmtpClient dealer(path_);
+  dealer.greet("DEALER");
+  EXPECT_TRUE(dealer.wait_for_end());
+  EXPECT_TRUE(
+      turn_until([&] { return log_.count("a DEALER socket connects where PUSH belongs") == 1; }));
 }
 
 TEST_F(CrowdTest, LetsGoOfConnectionsThatSayNothing) {

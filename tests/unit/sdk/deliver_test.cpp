@@ -434,6 +434,7 @@ TEST_F(CourierTest, ConnectionThatNeverAnswersIsReplaced) {
   ASSERT_TRUE(confirmer->receive(2));
   EXPECT_EQ(confirmer->frames[0].bytes, confirmer->frames[1].bytes);
   EXPECT_NE(confirmer->frames[0].peer, confirmer->frames[1].peer);
+  EXPECT_STREQ(courier.obstacle(), "the sidecar gave no answer in time; it may hang");
   Background sidecar([&] { confirm_next(*confirmer); });
   EXPECT_TRUE(courier.flush(SteadyClock::now() + patience));
   EXPECT_EQ(courier.counts().confirmed_events, 1U);

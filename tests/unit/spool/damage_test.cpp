@@ -72,7 +72,7 @@ class DamageTest : public SpoolFixture {
     read.reads.push_back({0, INT64_MIN, 1U << 20U});
     Question settle;
     const auto answer = ask(std::move(read));
-    const std::vector<Block>& blocks = answer->reads.at(0).blocks;
+    const std::vector<Block>& blocks = answer->lanes.at(0).read->blocks;
     for (std::size_t i = 0; i < blocks.size(); i += 4) {
       const test::StoredEvent event = test::stored_event(blocks[i].records);
       settle.settlements.push_back({blocks[i].id, 0, 1, event.bytes, blocks[i].events == 1, {0b1}});

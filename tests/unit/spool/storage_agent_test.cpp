@@ -26,10 +26,10 @@ TEST_F(StorageAgentTest, OneGroupIsOneSyncedCommit) {
     EXPECT_EQ(frame.status, proto::Refusal::none);
     EXPECT_TRUE(frame.is_new);
   }
-  ASSERT_EQ(answer->stored.size(), 1U);
-  EXPECT_EQ(answer->stored[0].events, 48U);
-  ASSERT_EQ(answer->left.size(), 1U) << "what was spilled is not sent back";
-  EXPECT_EQ(answer->left[0].events, 2U);
+  const LaneAnswer& lane = answer->lanes.at(0);
+  ASSERT_EQ(lane.stored.size(), 1U);
+  EXPECT_EQ(lane.stored[0].events, 48U);
+  EXPECT_EQ(lane.left.events, 2U) << "what was spilled is not sent back";
   EXPECT_EQ(waiting().size(), 51U);
 }
 
@@ -53,7 +53,7 @@ TEST_F(StorageAgentTest, AnswersAFrameAgainAndTakesItOnce) {
 TEST_F(StorageAgentTest, ReleasesWhatIsDueByTheWallClock) {
   Question group;
   add_frame(group, 1, 1, 7, clock.now().wall_ns() + 10'000'000'000);
-  EXPECT_TRUE(ask(std::move(group))->stored.empty());
+  EXPECT_TRUE(ask(std::move(group))->lanes.empty());
   agent->do_work(clock.now());
   EXPECT_LE(agent->next_deadline(), clock.now().mono + 1s);
   clock.advance(9s);
@@ -62,9 +62,9 @@ TEST_F(StorageAgentTest, ReleasesWhatIsDueByTheWallClock) {
   EXPECT_EQ(agent->do_work(clock.now()), 1);
   const auto answers = exchange.collect();
   ASSERT_EQ(answers.size(), 1U);
-  ASSERT_EQ(answers[0]->released.size(), 1U);
-  EXPECT_EQ(answers[0]->released[0].events, 1U);
-  EXPECT_EQ(answers[0]->stored[0].records, stored_record(7));
+  const LaneAnswer& lane = answers[0]->lanes.at(0);
+  EXPECT_EQ(lane.released.events, 1U);
+  EXPECT_EQ(lane.stored.at(0).records, stored_record(7));
   EXPECT_EQ(waiting(), (Numbers64{7}));
 }
 
@@ -79,7 +79,7 @@ TEST_F(StorageAgentTest, AnIdleAgentSleepsAlsoWhenItHasKeptHouse) {
 }
 
 TEST_F(StorageAgentTest, DeadLettersGoIntoTheirTableWithTheirSettlement) {
-  const Block block = ask(frame(1, 5))->stored.at(0);
+  const Block block = ask(frame(1, 5))->lanes.at(0).stored.at(0);
   Question group;
   group.settlements.push_back(whole(block));
   group.dead.push_back(
@@ -106,11 +106,10 @@ TEST_F(StorageAgentTest, TellsOfWhatAnInspectionCommandHasPutBack) {
   Question look;
   look.wants_look = true;
   const auto answer = ask(std::move(look));
-  ASSERT_EQ(answer->returned.size(), 1U);
-  EXPECT_EQ(answer->returned[0].events, 1U);
+  EXPECT_EQ(answer->lanes.at(0).returned.events, 1U);
   Question again;
   again.wants_look = true;
-  EXPECT_TRUE(ask(std::move(again))->returned.empty());
+  EXPECT_TRUE(ask(std::move(again))->lanes.empty());
   EXPECT_EQ(waiting(), (Numbers64{5}));
 }
 
@@ -137,7 +136,7 @@ TEST_F(StorageAgentTest, TellsOfWhatWasPutBackAlsoWhenOnlyOthersAreDue) {
   agent->do_work(clock.now());
   const auto answers = exchange.collect();
   ASSERT_EQ(answers.size(), 1U);
-  EXPECT_EQ(answers[0]->returned.size(), 1U);
+  EXPECT_EQ(answers[0]->lanes.at(0).returned.events, 1U);
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ class StorageFailureTest : public SpoolFixture {
 };
 
 TEST_F(StorageFailureTest, AFullDiskRefusesWhatIsNewAndLetsGoWhatIsSettled) {
-  const Block old = ask(frame(1, 1))->stored.at(0);
+  const Block old = ask(frame(1, 1))->lanes.at(0).stored.at(0);
   // The group, and then what it settles alone.
   twin.fail(
       {.operation = StorageOperation::write, .code = SQLITE_FULL, .times = 2, .path_end = "-wal"});
@@ -70,7 +70,7 @@ TEST_F(StorageFailureTest, ADiskOfAGivenSizeFillsUpAndRecovers) {
     ++sequence;
     const auto answer = ask(frame(sequence, sequence));
     if (answer->intake_trouble) break;
-    stored.push_back(answer->stored.at(0));
+    stored.push_back(answer->lanes.at(0).stored.at(0));
     ASSERT_LT(sequence, 10'000U) << "the disk is never full";
   }
   for (const Block& block : stored) {
@@ -85,7 +85,7 @@ TEST_F(StorageFailureTest, ADiskOfAGivenSizeFillsUpAndRecovers) {
 }
 
 TEST_F(StorageFailureTest, ADiskThatFailsUndoesAllAndIsTriedAgain) {
-  const Block old = ask(frame(1, 1))->stored.at(0);
+  const Block old = ask(frame(1, 1))->lanes.at(0).stored.at(0);
   for (const StorageOperation operation : {StorageOperation::write, StorageOperation::sync}) {
     twin.fail({.operation = operation, .code = SQLITE_IOERR, .times = StorageFault::forever});
     Question group = frame(2, 2);
@@ -128,7 +128,7 @@ TEST_F(StorageFailureTest, ADiskThatComesAndGoesMakesOneLineOfAKindInTenSeconds)
 TEST_F(StorageFailureTest, AGapThatAFailedSyncLeftTakesNothingConfirmedWithIt) {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     const std::uint64_t first = seed * 10;
-    const Block old = ask(frame(first, 1))->stored.at(0);
+    const Block old = ask(frame(first, 1))->lanes.at(0).stored.at(0);
     Question settled;
     settled.settlements.push_back(whole(old));
     ask(std::move(settled));  // committed, not synced
@@ -151,7 +151,7 @@ TEST_F(StorageFailureTest, TooLittleRoomRefusesWhatIsNewButNotWhatAStopPutsBack)
   settings.free_bytes_min = 1'000'000;
   crash();
   open();
-  const Block old = ask(frame(1, 1))->stored.at(0);
+  const Block old = ask(frame(1, 1))->lanes.at(0).stored.at(0);
   twin.set_bytes_max(UINT64_MAX - twin.free_bytes() + 500'000);
   clock.advance(2s);
   EXPECT_EQ(ask(frame(2, 2))->intake_trouble, StorageTrouble::full);
@@ -166,7 +166,7 @@ TEST_F(StorageFailureTest, TooLittleRoomRefusesWhatIsNewButNotWhatAStopPutsBack)
 }
 
 TEST_F(StorageFailureTest, WhatAStopPutsBackIsNotSettledIfItCannotBeStored) {
-  const Block old = ask(frame(1, 1))->stored.at(0);
+  const Block old = ask(frame(1, 1))->lanes.at(0).stored.at(0);
   twin.fail({.operation = StorageOperation::write,
              .code = SQLITE_FULL,
              .times = StorageFault::forever,
@@ -187,8 +187,9 @@ TEST_F(StorageFailureTest, AReadThatFailsSaysSo) {
   Question group;
   group.reads.push_back({0, INT64_MIN, 1U << 20U});
   const auto answer = ask(std::move(group));
-  ASSERT_EQ(answer->reads.size(), 1U);
-  EXPECT_TRUE(answer->reads[0].has_failed || !answer->reads[0].blocks.empty());
+  const std::optional<ReadAnswer>& read = answer->lanes.at(0).read;
+  ASSERT_TRUE(read);
+  EXPECT_TRUE(read->has_failed || !read->blocks.empty());
 }
 
 /// One page of a tree is not what was written.
@@ -235,7 +236,7 @@ TEST_F(StorageFailureTest, WhatWasPutBackJustBeforeDamageIsToldAfterIt) {
     store.commit();
   }
   damage(twin, "client");
-  EXPECT_EQ(ask(frame(1, 2))->returned.size(), 1U);
+  EXPECT_EQ(ask(frame(1, 2))->lanes.at(0).returned.events, 1U);
   EXPECT_EQ(log.count("the damaged spool was set aside"), 1);
 }
 
@@ -322,7 +323,7 @@ TEST_F(StorageFailureTest, IdsAreNotGivenOutAgainWhereThereWasNoRoomForACopy) {
   ask(std::move(first));
   Question read;
   read.reads.push_back({0, INT64_MIN, 1U << 20U});
-  const std::vector<Block> old = ask(std::move(read))->reads.at(0).blocks;
+  const std::vector<Block> old = ask(std::move(read))->lanes.at(0).read->blocks;
   ASSERT_EQ(old.size(), 2U);
   damage(twin, "client");
   leave_no_room_for_a_copy();
@@ -491,7 +492,7 @@ TEST_F(StorageFailureTest, EventsThatTheIndexDoesNotNameAreFound) {
   EXPECT_EQ(log.count("they are made anew"), 1);
   Question group;
   group.reads.push_back({0, INT64_MIN, 1U << 20U});
-  EXPECT_EQ(ask(std::move(group))->reads.at(0).blocks.size(), 5U);
+  EXPECT_EQ(ask(std::move(group))->lanes.at(0).read->blocks.size(), 5U);
 }
 
 TEST_F(StorageFailureTest, WhatIsDoubtedIsLookedAtAnew) {
@@ -502,7 +503,7 @@ TEST_F(StorageFailureTest, WhatIsDoubtedIsLookedAtAnew) {
   }
   Question group;
   group.reads.push_back({0, INT64_MIN, 1U << 20U, true});
-  EXPECT_EQ(ask(std::move(group))->reads.at(0).blocks.size(), 3U);
+  EXPECT_EQ(ask(std::move(group))->lanes.at(0).read->blocks.size(), 3U);
   EXPECT_EQ(waiting(), (Numbers64{1, 2, 3}));
 }
 
@@ -511,7 +512,7 @@ TEST_F(StorageFailureTest, WhatSaysWronglyThatEventsAreDoneIsNotBelieved) {
   ask(std::move(group));
   Question read;
   read.reads.push_back({0, INT64_MIN, 1U << 20U});
-  const Block block = ask(std::move(read))->reads.at(0).blocks.at(0);
+  const Block block = ask(std::move(read))->lanes.at(0).read->blocks.at(0);
   Question settle;
   settle.settlements.push_back({block.id, 0, 1, stored_record(1).size(), false, {0b001}});
   ask(std::move(settle));
@@ -520,7 +521,7 @@ TEST_F(StorageFailureTest, WhatSaysWronglyThatEventsAreDoneIsNotBelieved) {
     database.execute("UPDATE settled SET events=x'03'");
   }
   read.reads.push_back({0, INT64_MIN, 1U << 20U});
-  EXPECT_TRUE(ask(std::move(read))->reads.at(0).blocks.at(0).settled.empty());
+  EXPECT_TRUE(ask(std::move(read))->lanes.at(0).read->blocks.at(0).settled.empty());
   EXPECT_EQ(waiting(), (Numbers64{1, 2, 3}));
   EXPECT_EQ(log.count("they are made anew"), 1);
 }

@@ -34,7 +34,7 @@ class StorageRoomTest : public SpoolFixture {
   std::vector<Block> read_all() {
     Question question;
     question.reads.push_back({0, INT64_MIN, 1U << 30U});
-    return std::move(ask(std::move(question))->reads.at(0).blocks);
+    return std::move(ask(std::move(question))->lanes.at(0).read->blocks);
   }
 
   void settle_all() {
@@ -91,6 +91,42 @@ TEST_F(StorageRoomTest, EveryErrorThatMeansNoRoomIsOne) {
     crash();
     open();
   }
+  EXPECT_FALSE(ask(frame(1, 1))->intake_trouble);
+}
+
+TEST_F(StorageRoomTest, NoRoomForTheFilesBesideSQLiteIsNoRoomToo) {
+  open();
+  agent.reset();
+  twin.fail({.operation = StorageOperation::sync,
+             .code = SQLITE_IOERR_FSYNC,
+             .error = ENOSPC,
+             .path_end = spool_path});
+  open();  // by the reserve
+  agent.reset();
+  twin.put(spool_path, std::string(10'000, 'x'));
+  twin.fail({.operation = StorageOperation::rename,
+             .code = SQLITE_IOERR,
+             .times = 2,
+             .error = EDQUOT,
+             .path_end = ".recovered"});
+  const auto opened = try_open();
+  ASSERT_FALSE(opened.ok());
+  EXPECT_NE(opened.error().message.find("the quota on the disk is used up"), std::string::npos);
+  open();
+}
+
+TEST_F(StorageRoomTest, NoRoomToWriteTheLogAgainIsNoRoomToo) {
+  open();
+  Database reader(spool_path, OpenMode::read_write, twin.vfs_name());
+  reader.execute("BEGIN");
+  reader.number("SELECT count(*) FROM block");
+  twin.fail({.operation = StorageOperation::sync, .code = SQLITE_IOERR_FSYNC});
+  EXPECT_EQ(ask(frame(1, 1))->intake_trouble, StorageTrouble::failing);
+  twin.fail({.operation = StorageOperation::write,
+             .code = SQLITE_IOERR_WRITE,
+             .error = ENOSPC,
+             .path_end = "-wal"});
+  EXPECT_EQ(ask(frame(1, 1))->intake_trouble, StorageTrouble::full);
   EXPECT_FALSE(ask(frame(1, 1))->intake_trouble);
 }
 
@@ -225,7 +261,7 @@ TEST_F(StorageRoomTest, TheLogIsNotMadeLongWhereThereIsNoRoomForIt) {
 
 TEST_F(StorageRoomTest, WhatIsSettledDoesNotWaitBehindWhatIsDue) {
   open();
-  const Block old = ask(frame(1, 1))->stored.at(0);
+  const Block old = ask(frame(1, 1))->lanes.at(0).stored.at(0);
   Question later;
   add_frame(later, 1, 2, 2, clock.now().wall_ns() + 1'000'000'000);
   ask(std::move(later));
@@ -339,7 +375,7 @@ TEST_F(StorageRoomTest, WhatIsPromisedWhileSomebodyReadsIsNotBehindAGap) {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     const std::uint64_t first = seed * 10;
     open();
-    const Block old = ask(frame(first, 1))->stored.at(0);
+    const Block old = ask(frame(first, 1))->lanes.at(0).stored.at(0);
     auto reader = std::make_unique<Database>(spool_path, OpenMode::read_write, twin.vfs_name());
     reader->execute("BEGIN");
     reader->number("SELECT count(*) FROM block");
@@ -424,7 +460,7 @@ TEST_F(StorageRoomTest, WaitsInMemoryForAnotherProgramsLock) {
 TEST_F(StorageRoomTest, NothingIsPromisedInFilesThatTheNextStartDoesNotFind) {
   for (const std::string& name : {std::string(spool_path), log_name}) {
     open();
-    const Block old = ask(frame(1, 1))->stored.at(0);
+    const Block old = ask(frame(1, 1))->lanes.at(0).stored.at(0);
     twin.remove(name);
     auto answer = ask(frame(2, 2));
     EXPECT_EQ(answer->intake_trouble, StorageTrouble::failing);

@@ -1,7 +1,7 @@
 // SpoolWatch: notices that another process, an inspection command, has changed the spool.
 //
-// Used by Host. The command touches the spool's lock file (touch_spool()) when it is done; the
-// watch sees that through inotify and costs nothing in between.
+// Used by Host; touch_spool() by `outrider dead`. The command touches the spool's lock file when it
+// is done; the watch sees that through inotify and costs nothing in between.
 //
 // Thread: the sidecar's one. Owns: the inotify descriptor. Borrows: the reactor. Fails with:
 // nothing; without inotify the changes are seen with the next thing that is written.

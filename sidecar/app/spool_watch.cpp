@@ -1,4 +1,4 @@
-#include "sidecar/spool/spool_watch.hpp"
+#include "sidecar/app/spool_watch.hpp"
 
 #include <array>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "sidecar/spool/memory_mark.hpp"
+#include "sidecar/app/memory_mark.hpp"
 
 #include <condition_variable>
 #include <cstring>
