@@ -13,6 +13,9 @@ constexpr std::uint32_t refill_max = 10'000;
 /// The part of the queue that is for what waits on disk, while there is something: otherwise new
 /// events would take all the room there ever is.
 constexpr double part_for_disk = 0.25;
+/// The part of the queue that has left it, and is held up or on its way, from which on what is on
+/// disk for a key that fails stays there.
+constexpr double part_held = 0.5;
 
 }  // namespace
 
@@ -48,6 +51,9 @@ void Backlog::accept(proto::ByteView record, const Now& now) {
   }
   if (queue_.is_empty()) gathering_since_ = now.mono;
   queue_.push(record, priority);
+  if (keeps_key_order_ && lane_ != nullptr && !read_record(record.data()).key.empty()) {
+    ahead_of_emitted_ = queue_.events();
+  }
   ++ledger_.queued;
 }
 
@@ -74,6 +80,11 @@ bool Backlog::spill(proto::ByteView record, const Now& now) {
 
 std::uint32_t Backlog::refill(const Now& now) {
   if (lane_ == nullptr) return 0;
+  if (lanes_.wants_look_back()) lane_->want_look_back();
+  if (can_look_back()) {
+    lanes_.look_back();
+    lane_->look_back();
+  }
   std::uint32_t events = 0;
   while (events < refill_max && can_refill()) {
     const proto::ByteView stored = lane_->next();
@@ -90,9 +101,16 @@ std::uint32_t Backlog::refill(const Now& now) {
 }
 
 bool Backlog::can_refill() const {
-  if (lane_ == nullptr || !lane_->has_next()) return false;
+  if (lane_ == nullptr) return false;
+  if (can_look_back()) return true;
+  if (!lane_->has_next()) return false;
   // One that would never fit is taken alone.
   return queue_.is_unused() || queue_.has_room(restored_record_bytes(lane_->next()));
+}
+
+/// Nothing that was read before what was passed over may come to its turn after it.
+bool Backlog::can_look_back() const {
+  return lanes_.wants_look_back() && lane_->can_look_back() && !queue_.has_promised();
 }
 
 /// What waits again after it was taken from the queue.
@@ -173,13 +191,18 @@ BatchPtr Backlog::take_fresh(std::uint64_t events_max, const Now& now) {
       settle_on_disk(record);
       queue_.pop();
     } else if (keeps_key_order_ && lanes_.is_blocked(record.key)) {
-      lanes_.set_aside(record);
       ++set_aside;
-      queue_.take();
+      if (pass_over(record)) {
+        queue_.pop();
+      } else {
+        lanes_.set_aside(record);
+        queue_.take();
+      }
     } else {
       if (!add_next(*batch, record)) break;
       queue_.take();
     }
+    if (ahead_of_emitted_ > 0) --ahead_of_emitted_;
   }
   gathering_since_ = now.mono;
   if (batch->events == 0) {
@@ -203,6 +226,19 @@ bool Backlog::add_next(Batch& batch, const RecordView& record) {
   batch.is_too_large = batch.body.bytes.size() > body_bytes_max_;
   batch.records.insert(batch.records.end(), record.bytes.begin(), record.bytes.end());
   ++batch.events;
+  return true;
+}
+
+/// True: the event stays on disk, with all that comes later for its key. Events for a key that were
+/// emitted come to memory only while nothing is on disk, and so none of them is behind it.
+bool Backlog::pass_over(const RecordView& record) {
+  if (!record.origin) return false;
+  const bool is_too_much = lanes_.is_failing(record.key) && queue_.is_taken(part_held);
+  const bool is_first = is_too_much && ahead_of_emitted_ == 0;
+  if (!is_first && !lanes_.is_passed(record.key)) return false;
+  if (!lane_->pass_over(record)) return false;
+  lanes_.pass_over(record.key);
+  --ledger_.queued;
   return true;
 }
 
@@ -257,8 +293,22 @@ void Backlog::give_id(Batch& batch, const Now& now) {
 
 void Backlog::wait_until(MonoTime due, BatchPtr batch) {
   ledger_.queued += batch->events;
+  if (keeps_key_order_ && batch->failed_after != 0) note_failure(*batch);
   batch->rest();
   waiting_.add(due, std::move(batch));
+}
+
+/// What was set aside while nobody knew that its key would fail leaves, too.
+void Backlog::note_failure(const Batch& batch) {
+  lanes_.note_failure(batch);
+  if (lane_ == nullptr || ahead_of_emitted_ > 0) return;
+  const auto pass = [this](const RecordView& record) {
+    if (!record.origin || !queue_.is_taken(part_held) || !lane_->pass_over(record)) return false;
+    queue_.release(1, record.bytes.size());
+    --ledger_.queued;
+    return true;
+  };
+  batch.for_each([&](const RecordView& record) { lanes_.pass_over_youngest(record.key, pass); });
 }
 
 void Backlog::split(BatchPtr batch, const Now& now) {
@@ -349,16 +399,22 @@ void Backlog::put_back(const std::vector<BatchPtr>& taken, const Now& now) {
     }
   }
   waiting_.for_each([&](const Batch& batch) { batch.for_each(add_queued); });
-  lanes_.clear([&](proto::ByteView record) { add_queued(read_record(record.data())); });
-  for (; !queue_.is_empty(); queue_.pop()) add_queued(read_record(queue_.front().data()));
+  lanes_.for_each([&](proto::ByteView record) { add_queued(read_record(record.data())); });
+  for (; !queue_.is_empty(); queue_.pop()) {
+    const RecordView record = read_record(queue_.front().data());
+    // What was passed over stays where it is, and so does what stands behind it.
+    if (!pass_over(record)) add_queued(record);
+  }
   waiting_.clear();
+  lanes_.clear();
   lane_->put_back(std::move(all));
 }
 
 std::uint64_t Backlog::clear() {
   std::uint64_t events = queue_.events() + lanes_.events();
   while (!queue_.is_empty()) queue_.pop();
-  lanes_.clear([this](proto::ByteView record) { queue_.release(1, record.size()); });
+  lanes_.for_each([this](proto::ByteView record) { queue_.release(1, record.size()); });
+  lanes_.clear();
   waiting_.for_each([&](const Batch& batch) {
     events += batch.events;
     batch.for_each([this](const RecordView& record) { release(record); });

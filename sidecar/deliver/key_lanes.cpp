@@ -21,7 +21,10 @@ void KeyLanes::set_aside(const RecordView& record) {
 
 void KeyLanes::enter(const Batch& batch) {
   batch.for_each([this](const RecordView& record) {
-    if (!record.key.empty()) ++lanes_[std::string(record.key)].on_the_way;
+    if (record.key.empty()) return;
+    Lane& lane = lanes_[std::string(record.key)];
+    if (lane.is_passed && is_at_rest(lane)) --resting_;
+    ++lane.on_the_way;
   });
   // It took a part of what was ready; the rest waits for it.
   if (!ready_.empty() && ready_.front()->second.on_the_way > 0) ready_.pop_front();
@@ -30,8 +33,9 @@ void KeyLanes::enter(const Batch& batch) {
 void KeyLanes::leave(std::string_view key) {
   const auto lane = lanes_.find(key);
   if (lane == lanes_.end() || --lane->second.on_the_way > 0) return;
+  lane->second.is_failing = false;
   if (lane->second.aside.empty()) {
-    lanes_.erase(lane);
+    rest(lane);
   } else {
     ready_.push_back(lane);
   }
@@ -47,7 +51,7 @@ void KeyLanes::pop_front() {
   count_out(first->first, first->second);
   lane.aside.erase(first);
   if (!lane.aside.empty()) return;
-  if (lane.on_the_way == 0) lanes_.erase(ready_.front());
+  if (lane.on_the_way == 0) rest(ready_.front());
   ready_.pop_front();
 }
 
@@ -59,9 +63,59 @@ std::size_t KeyLanes::evict(proto::Priority priority) {
   lane->second.aside.erase(event);
   if (lane->second.aside.empty() && lane->second.on_the_way == 0) {
     ready_.erase(std::ranges::find(ready_, lane));
-    lanes_.erase(lane);
+    rest(lane);
   }
   return bytes;
+}
+
+/// Nothing of it is on its way, and nothing set aside.
+void KeyLanes::rest(Lanes::iterator lane) {
+  if (lane->second.is_passed) {
+    ++resting_;
+  } else {
+    lanes_.erase(lane);
+  }
+}
+
+void KeyLanes::note_failure(const Batch& batch) {
+  batch.for_each([this](const RecordView& record) {
+    if (const auto lane = lanes_.find(record.key); lane != lanes_.end()) {
+      lane->second.is_failing = true;
+    }
+  });
+}
+
+bool KeyLanes::is_failing(std::string_view key) const {
+  const auto lane = lanes_.find(key);
+  return lane != lanes_.end() && lane->second.is_failing;
+}
+
+void KeyLanes::pass_over(std::string_view key) {
+  lanes_.find(key)->second.is_passed = true;
+}
+
+bool KeyLanes::is_passed(std::string_view key) const {
+  const auto lane = lanes_.find(key);
+  return lane != lanes_.end() && lane->second.is_passed;
+}
+
+void KeyLanes::look_back() {
+  std::erase_if(lanes_, [](const auto& entry) { return is_at_rest(entry.second); });
+  for (auto& [key, lane] : lanes_) lane.is_passed = false;
+  resting_ = 0;
+}
+
+void KeyLanes::clear() {
+  for (auto& [key, lane] : lanes_) {
+    lane.aside.clear();
+    lane.is_passed = false;
+  }
+  std::erase_if(lanes_, [](const auto& entry) { return is_at_rest(entry.second); });
+  ready_.clear();
+  emitted_ = {};
+  evictable_ = {};
+  resting_ = 0;
+  events_ = 0;
 }
 
 /// It is set aside no more.

@@ -80,6 +80,18 @@ std::uint64_t EventQueue::bytes() const {
   return bytes;
 }
 
+bool EventQueue::has_promised() const {
+  for (std::size_t fifo = 1; fifo < fifos; fifo += 2) {
+    if (!fifos_[fifo].is_empty()) return true;
+  }
+  return false;
+}
+
+bool EventQueue::is_taken(double part) const {
+  const QueueLimits limits = limits_with(1 - part);
+  return taken_events_ >= limits.events_max || taken_bytes_ >= limits.bytes_max;
+}
+
 ArrivalOrder& EventQueue::order_of(std::size_t fifo) {
   return orders_[order_ == QueueOrder::by_arrival ? 0 : fifo / 2];
 }

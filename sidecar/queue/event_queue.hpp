@@ -69,6 +69,11 @@ class EventQueue {
   std::uint64_t events() const;
   std::uint64_t bytes() const;
 
+  /// Some of what waits was promised.
+  bool has_promised() const;
+  /// What was taken has as much of the room, in events or bytes.
+  bool is_taken(double part) const;
+
   /// The record whose turn it is; the queue is not empty.
   proto::ByteView front() const;
 
