@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <filesystem>
 #include <initializer_list>
@@ -27,6 +28,11 @@ namespace {
 
 namespace fs = std::filesystem;
 using Kind = Finding::Kind;
+
+/// Of a file system that does not take anything.
+constexpr const char* read_only_cure =
+    "; mount it writable, or choose another path; if it was, the kernel's log (dmesg) says why it "
+    "no longer is";
 
 std::string reason(int error) {
   return std::generic_category().message(error);
@@ -97,9 +103,7 @@ std::optional<Finding> folder_trouble(const std::string& folder, std::uint64_t n
   }
   if (const int error = try_to_make_in(folder); error != 0) {
     return Finding{Kind::error, "nothing can be made in its folder " + folder + ": " +
-                                    reason(error) +
-                                    "; the kernel's log (dmesg) says why; choose another path, or "
-                                    "repair the file system and mount it again"};
+                                    reason(error) + read_only_cure};
   }
   struct statvfs room {};
   const bool has_room =
@@ -145,9 +149,7 @@ std::optional<Finding> lock_trouble(const std::string& path) {
   const int error = try_to_open(name, O_RDWR | O_NOFOLLOW);
   if (error == 0) return std::nullopt;
   if (error == EROFS) {
-    return Finding{Kind::error, "cannot open " + name + ": " + reason(error) +
-                                    "; mount it writable, or choose another path; if it was "
-                                    "writable, the kernel's log (dmesg) says why it no longer is"};
+    return Finding{Kind::error, "cannot open " + name + ": " + reason(error) + read_only_cure};
   }
   return Finding{Kind::error,
                  "cannot open " + name + ": " + reason(error) +
@@ -265,17 +267,31 @@ std::optional<Finding> sqlite_file_trouble(const std::string& path) {
                                   ", and this is " + this_user() + "; give it to that user"};
 }
 
+/// The longest names are those of a spool that is damaged: it is copied, and set aside.
+std::optional<Finding> name_trouble(const std::string& path) {
+  constexpr std::size_t copy_bytes = std::string_view(".partial-journal").size();
+  constexpr std::size_t aside_bytes = std::string_view(".damaged-1234567890-10-wal").size();
+  // SQLite's limit is for the path without links.
+  constexpr std::size_t path_bytes_max = 512 - copy_bytes;
+  const long name_max = pathconf(folder_of(path).c_str(), _PC_NAME_MAX);
+  const std::size_t name_bytes_max =
+      static_cast<std::size_t>(std::max<long>(name_max < 0 ? NAME_MAX : name_max, aside_bytes)) -
+      aside_bytes;
+  std::string what;
+  if (fs::path(path).filename().string().size() > name_bytes_max) {
+    what = "its name may have " + std::to_string(name_bytes_max);
+  } else if (plain_path(path).size() > path_bytes_max) {
+    what = "the path may have " + std::to_string(path_bytes_max);
+  }
+  if (what.empty()) return std::nullopt;
+  return Finding{Kind::error, path + " is too long: " + what +
+                                  " bytes at most, for the files beside a spool have longer "
+                                  "ones; choose another path"};
+}
+
 /// The database and the files beside it. SQLite reads it frozen, and makes no files.
 std::optional<Finding> database_trouble(const std::string& path) {
-  // Of the path without links, with the longest suffix.
-  constexpr std::size_t sqlite_path_bytes_max = 512;
   constexpr std::string_view suffixes[] = {"-journal", "-wal", "-shm", ""};
-  const std::size_t bytes = plain_path(path).size() + suffixes[0].size();
-  if (bytes > sqlite_path_bytes_max) {
-    return Finding{Kind::error, path + " is too long: SQLite takes paths of " +
-                                    std::to_string(sqlite_path_bytes_max - suffixes[0].size()) +
-                                    " bytes at most; choose another path"};
-  }
   for (const std::string_view suffix : suffixes) {
     auto found = sqlite_file_trouble(path + std::string(suffix));
     if (found) return found;
@@ -400,7 +416,7 @@ Findings probe_spool(const SpoolConfig& spool) {
                               "make it, owned by the user that the sidecar runs as (in a "
                               "systemd unit: StateDirectory=), and mount its volume first");
       },
-      [&] { return lock_trouble(spool.path); },
+      [&] { return name_trouble(spool.path); }, [&] { return lock_trouble(spool.path); },
       [&]() -> std::optional<Finding> {
         if (!is_in_use(spool.path)) return std::nullopt;
         return Finding{Kind::in_use, "the spool " + spool.path + " is in use by another sidecar; " +

@@ -25,8 +25,8 @@ constexpr std::array rows = {
                  [](const DestinationConfig& config, const BodyKind&, const TransportWorld& world)
                      -> Made { return make_file_transport(config, world.reactor); }},
     TransportRow{DestinationType::stdout_,
-                 [](const DestinationConfig&, const BodyKind&, const TransportWorld& world)
-                     -> Made { return make_stdout_transport(world.reactor); }},
+                 [](const DestinationConfig& config, const BodyKind&, const TransportWorld& world)
+                     -> Made { return make_stdout_transport(config, world.reactor); }},
     TransportRow{
         DestinationType::zmq,
         [](const DestinationConfig& config, const BodyKind&, const TransportWorld& world) -> Made {

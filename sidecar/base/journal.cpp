@@ -1,11 +1,14 @@
 #include "sidecar/base/journal.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "sidecar/base/text.hpp"
 
 namespace outrider::sidecar {
 
@@ -36,9 +39,20 @@ std::string with_priority(LogLevel level, std::string_view lines) {
   return out;
 }
 
+std::string printable_lines(std::string_view lines) {
+  std::string out;
+  while (!lines.empty()) {
+    const std::size_t end = std::min(lines.find('\n'), lines.size());
+    out += printable(lines.substr(0, end), end);
+    if (end < lines.size()) out += '\n';
+    lines.remove_prefix(std::min(end + 1, lines.size()));
+  }
+  return out;
+}
+
 void print_errors(std::string_view lines) {
-  const std::string text =
-      is_journal(STDERR_FILENO) ? with_priority(LogLevel::error, lines) : std::string(lines);
+  std::string text = printable_lines(lines);
+  if (is_journal(STDERR_FILENO)) text = with_priority(LogLevel::error, text);
   std::fputs(text.c_str(), stderr);
 }
 

@@ -23,7 +23,10 @@ std::string_view journal_priority(LogLevel level);
 /// Each of the lines with its priority in front.
 std::string with_priority(LogLevel level, std::string_view lines);
 
-/// Lines on stderr, of priority err in the journal. They end with a newline each.
+/// Each of the lines as printable() writes it, uncut; their ends stay.
+std::string printable_lines(std::string_view lines);
+
+/// Lines on stderr, printable, of priority err in the journal. They end with a newline each.
 void print_errors(std::string_view lines);
 
 }  // namespace outrider::sidecar

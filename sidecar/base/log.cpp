@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <mutex>
 #include <system_error>
 
@@ -71,8 +72,17 @@ class StderrLog::Formatter {
                                            : "%Y-%m-%dT%H:%M:%S.%eZ %v",
                  spdlog::pattern_time_type::utc) {}
 
-  std::string report(LogLevel level, std::string_view text) const {
-    return has_priorities_ ? with_priority(level, text) : std::string(text);
+  std::string report(LogLevel level, std::string_view text) {
+    if (format_ == LogFormat::text) {
+      return has_priorities_ ? with_priority(level, text) : std::string(text);
+    }
+    std::string lines;
+    while (!text.empty()) {
+      const std::size_t end = std::min(text.find('\n'), text.size());
+      if (end > 0) lines += line(level, text.substr(0, end), {});
+      text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return lines;
   }
 
   std::string line(LogLevel level, std::string_view message, LogFields fields) {

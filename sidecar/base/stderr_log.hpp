@@ -21,7 +21,8 @@ class StderrLog final : public Log {
 
   void write(LogLevel level, std::string_view message, LogFields fields) override;
 
-  /// The last words: lines as they are, whatever the level of the log is.
+  /// The last words: lines as they are, or each as the message of a JSON object, whatever the level
+  /// of the log is.
   void write_report(LogLevel level, std::string_view text);
 
   /// False: not all of it was read before this time.

@@ -12,6 +12,11 @@
 namespace outrider::sidecar {
 namespace {
 
+/// The configuration may be somebody else's.
+void show(const std::string& lines) {
+  std::fputs(printable_lines(lines).c_str(), stdout);
+}
+
 int refuse(const std::vector<Error>& errors) {
   for (const Error& error : errors) print_errors(error.message + "\n");
   return exit_usage;
@@ -19,7 +24,7 @@ int refuse(const std::vector<Error>& errors) {
 
 /// The status with which `run` would end too.
 int print_probe(const ProbeReport& report) {
-  for (const std::string& line : report.warnings) std::printf("warning: %s\n", line.c_str());
+  for (const std::string& line : report.warnings) show("warning: " + line + "\n");
   if (!report.in_use.empty()) {
     std::printf("note: a sidecar runs with this configuration now; %s that it uses %s not tried\n",
                 counted(report.in_use.size(), "place").c_str(),
@@ -44,10 +49,10 @@ int check_command(const std::vector<std::string>& arguments) {
   const LoadResult result = load_config(given.file, given.settings);
   if (!result.ok()) return refuse(result.errors);
   const Now now = SystemClock().now();
-  std::fputs(explain(result.loaded, now.wall).c_str(), stdout);
+  show(explain(result.loaded, now.wall));
   if (is_elsewhere) return exit_done;
   for (const std::string& line : schedules_ahead(result.loaded.config, now)) {
-    std::printf("warning: %s\n", line.c_str());
+    show("warning: " + line + "\n");
   }
   return print_probe(probe(result.loaded, given.file));
 }

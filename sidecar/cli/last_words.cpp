@@ -1,6 +1,7 @@
 #include "sidecar/cli/last_words.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -8,6 +9,7 @@
 #include <exception>
 #include <new>
 
+#include <poll.h>
 #include <unistd.h>
 
 #include "sidecar/base/journal.hpp"
@@ -18,63 +20,75 @@ namespace {
 
 constexpr std::size_t cause_bytes_max = 200;
 
-bool is_json = false;
-bool has_priority = false;
+// Also read by threads that are there before they are set.
+std::atomic<bool> is_json = false;
+std::atomic<bool> has_priority = false;
 
-void say(const char* cause) {
+/// What would break out of a line or of a JSON string.
+bool is_unsafe(char c) {
+  return c == '"' || c == '\\' || (c != '\0' && static_cast<unsigned char>(c) < ' ');
+}
+
+void say(const char* message, const char* cause) {
+  // Only if there is room for it: perhaps a log that nobody reads is why the process ends.
+  pollfd room = {STDERR_FILENO, POLLOUT, 0};
+  if (poll(&room, 1, 0) != 1) return;
   timespec now{};
   clock_gettime(CLOCK_REALTIME, &now);
   tm parts{};
   gmtime_r(&now.tv_sec, &parts);
   char time[32];
   std::strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%S", &parts);
+  // The message is ours, the cause perhaps a library's.
   char safe[cause_bytes_max + 1] = "";
   std::snprintf(safe, sizeof safe, "%s", cause);
-  // Enough for both forms of the line; the cause is ours, or a library's.
-  std::replace_if(
-      safe, safe + sizeof safe - 1,
-      [](char c) {
-        return c == '"' || c == '\\' || (c != '\0' && static_cast<unsigned char>(c) < ' ');
-      },
-      '\'');
+  std::replace_if(safe, safe + sizeof safe - 1, is_unsafe, '\'');
+  // Enough for both forms of the line.
   char line[512];
-  const int size = std::snprintf(
-      line, sizeof line,
-      is_json ? "%s{\"time\":\"%s.%03ldZ\",\"level\":\"error\",\"message\":\"the process ends in "
-                "the middle; what it had in memory only is lost\",\"because\":\"%s\"}\n"
-              : "%s%s.%03ldZ error the process ends in the middle; what it had in memory only is "
-                "lost because=\"%s\"\n",
-      has_priority ? "<3>" : "", time, now.tv_nsec / 1'000'000, safe);
+  const int size =
+      std::snprintf(line, sizeof line,
+                    is_json ? "%s{\"time\":\"%s.%03ldZ\",\"level\":\"error\",\"message\":\"%s\","
+                              "\"because\":\"%s\"}\n"
+                            : "%s%s.%03ldZ error %s because=\"%s\"\n",
+                    has_priority ? "<3>" : "", time, now.tv_nsec / 1'000'000, message, safe);
   if (size <= 0) return;
   [[maybe_unused]] const ssize_t written =
       write(STDERR_FILENO, line, std::min(static_cast<std::size_t>(size), sizeof line - 1));
 }
 
+[[noreturn]] void end_in_the_middle(const char* cause) {
+  end_process(exit_broken, "the process ends in the middle; what it had in memory only is lost",
+              cause);
+}
+
 [[noreturn]] void on_terminate() {
   try {
     if (const std::exception_ptr error = std::current_exception()) std::rethrow_exception(error);
-    say("std::terminate() was called");
+    end_in_the_middle("std::terminate() was called");
   } catch (const std::bad_alloc&) {
-    say("out of memory: lower queue_bytes_max, or raise the limit of memory");
+    end_in_the_middle("out of memory: lower queue_bytes_max, or raise the limit of memory");
   } catch (const std::exception& error) {
-    say(error.what());
+    end_in_the_middle(error.what());
   } catch (...) {
-    say("an error of an unknown kind");
+    end_in_the_middle("an error of an unknown kind");
   }
-  _exit(exit_broken);
 }
 
 void on_abort(int /*signal*/) {
-  say("a library has called abort(); its own words may stand before this line");
-  _exit(exit_broken);
+  end_in_the_middle("a library has called abort(); its own words may stand before this line");
 }
 
 void on_bus_error(int /*signal*/) {
-  say("a mapped file was emptied or cannot be read: the spool's -shm, or the program's own");
-  _exit(exit_broken);
+  end_in_the_middle(
+      "a mapped file was emptied or cannot be read: the spool's -shm, or the program's own");
 }
 
 }  // namespace
+
+void end_process(int status, const char* message, const char* cause) {
+  say(message, cause);
+  _exit(status);
+}
 
 void install_last_words(LogFormat format) {
   is_json = format == LogFormat::json;

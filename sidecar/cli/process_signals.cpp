@@ -14,11 +14,11 @@
 #include <thread>
 #include <utility>
 
-#include <poll.h>
 #include <pthread.h>
 #include <unistd.h>
 
 #include "sidecar/cli/commands.hpp"
+#include "sidecar/cli/last_words.hpp"
 #include "sidecar/cli/service_notify.hpp"
 
 namespace outrider::sidecar {
@@ -52,15 +52,6 @@ std::string signal_name(int signal) {
   return name != nullptr ? "SIG" + std::string(name) : std::to_string(signal);
 }
 
-[[noreturn]] void end_now(int status, std::string_view text) {
-  // Only if there is room for it: perhaps a log that nobody reads is what has taken so long.
-  pollfd room = {STDERR_FILENO, POLLOUT, 0};
-  if (!text.empty() && poll(&room, 1, 0) == 1) {
-    [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, text.data(), text.size());
-  }
-  _exit(status);
-}
-
 }  // namespace
 
 void block_signals() {
@@ -70,22 +61,23 @@ void block_signals() {
 
 /// What the object and its thread share; the thread lives until the process ends.
 struct ProcessSignals::State {
-  State(Host& to_stop, Duration time_max, Log& to_say)
-      : stop_time_max(time_max), log(to_say), host(&to_stop) {}
+  enum class Phase : std::uint8_t { starting, serving, ended };
 
-  const Duration stop_time_max;
-  Log& log;
   std::mutex mutex;  ///< guards all below
-  Host* host;        ///< null: it has stopped
+  Phase phase = Phase::starting;
+  Host* host = nullptr;  ///< while serving
+  Log* log = nullptr;    ///< before there is one, and at the end, nothing is said
+  Duration stop_time_max = start_time_max;
   std::optional<steady_clock::time_point> stop_began;
   std::optional<MonoTime> deadline;
-  int status = exit_events_lost;
+  int status = exit_failed;  ///< of an end that hangs
   pthread_t thread{};
 
   void run();
   int next_signal();
   void stop();
   void ignore(int signal);
+  void end_if_late();
 
   std::array<std::optional<steady_clock::time_point>, 65> said;  ///< the thread's own
 };
@@ -116,11 +108,14 @@ void ProcessSignals::State::stop() {
   {
     const std::lock_guard lock(mutex);
     if (stop_began && now - *stop_began < same_signal_time) return;
+    if (stop_began && phase == Phase::starting) {
+      end_process(exit_failed, "cannot start", "a second signal asked to stop");
+    }
     if (stop_began) {
-      end_now(exit_events_lost, "outrider: second signal, ending at once; events may be lost\n");
+      end_process(exit_events_lost, "ended at once; events may be lost", "a second signal came");
     }
     stop_began = now;
-    if (!deadline) deadline = now + stop_time_max + close_time_max;
+    if (!deadline) deadline = now + stop_time_max;
     if (host != nullptr) host->request_stop();
   }
   notify_service_manager("STOPPING=1");
@@ -130,23 +125,34 @@ void ProcessSignals::State::ignore(int signal) {
   const auto now = steady_clock::now();
   auto& last = said[static_cast<std::size_t>(signal) % said.size()];
   const std::lock_guard lock(mutex);
-  if (host == nullptr || (last && now - *last < said_again)) return;
+  if (log == nullptr || (last && now - *last < said_again)) return;
   last = now;
   const std::string_view hint =
       signal == SIGHUP ? "a changed configuration needs a restart" : "SIGTERM is what stops";
-  log.warn("signal ignored", {{"signal", signal_name(signal)}, {"hint", std::string(hint)}});
+  log->warn("signal ignored", {{"signal", signal_name(signal)}, {"hint", std::string(hint)}});
+}
+
+void ProcessSignals::State::end_if_late() {
+  const std::lock_guard lock(mutex);
+  // Meanwhile the start may have come to its end, and the stop has more time.
+  if (deadline && *deadline > steady_clock::now()) return;
+  switch (phase) {
+    case Phase::starting:
+      end_process(exit_failed, "cannot start", "a signal asked to stop, and the start hangs");
+    case Phase::serving:
+      end_process(exit_events_lost, "ended at once; events are lost", "the stop hangs");
+    case Phase::ended:
+      break;
+  }
+  _exit(status);
 }
 
 void ProcessSignals::State::run() {
   pthread_setname_np(pthread_self(), "signals");
   for (;;) {
     const int signal = next_signal();
-    {
-      const std::lock_guard lock(mutex);
-      if (signal == 0 && host == nullptr) end_now(status, "");
-    }
     if (signal == 0) {
-      end_now(exit_events_lost, "outrider: the shutdown hangs, ending now; events are lost\n");
+      end_if_late();
     } else if (is_stop(signal)) {
       stop();
     } else if (signal != SIGCONT) {
@@ -155,9 +161,8 @@ void ProcessSignals::State::run() {
   }
 }
 
-Result<std::unique_ptr<ProcessSignals>> ProcessSignals::start(Host& host, Duration stop_time_max,
-                                                              Log& log) {
-  auto state = std::make_shared<State>(host, stop_time_max, log);
+Result<std::unique_ptr<ProcessSignals>> ProcessSignals::start() {
+  auto state = std::make_shared<State>();
   try {
     std::thread thread([state] { state->run(); });
     state->thread = thread.native_handle();
@@ -173,11 +178,29 @@ ProcessSignals::ProcessSignals(std::shared_ptr<State> state) : state_(std::move(
 ProcessSignals::~ProcessSignals() {
   const std::lock_guard lock(state_->mutex);
   state_->host = nullptr;
+  state_->log = nullptr;
+}
+
+void ProcessSignals::say_to(Log& log) {
+  const std::lock_guard lock(state_->mutex);
+  state_->log = &log;
+}
+
+void ProcessSignals::serve(Host& host, Duration stop_time_max) {
+  const std::lock_guard lock(state_->mutex);
+  state_->phase = State::Phase::serving;
+  state_->host = &host;
+  state_->stop_time_max = stop_time_max + close_time_max;
+  if (!state_->stop_began) return;
+  state_->deadline = steady_clock::now() + state_->stop_time_max;
+  host.request_stop();
 }
 
 void ProcessSignals::ended(int status, MonoTime deadline) {
   const std::lock_guard lock(state_->mutex);
+  state_->phase = State::Phase::ended;
   state_->host = nullptr;
+  state_->log = nullptr;
   state_->status = status;
   state_->deadline = deadline;
   // So that the thread looks at the deadline; it ignores this one.

@@ -162,7 +162,8 @@ class EventWalk {
   }
 
   bool not_an_event() {
-    complaint_ = "event " + std::to_string(event_count_ + 1) + " of the body is not an object";
+    complaint_ = "event " + std::to_string(event_count_ + 1) +
+                 " of the body is not an object; --payload takes a body for the data of one event";
     return false;
   }
 
@@ -182,6 +183,27 @@ class EventWalk {
   std::string complaint_;
 };
 
+/// Writes numbers with the digits that they have.
+class PayloadWriter : public rapidjson::Writer<rapidjson::StringBuffer> {
+ public:
+  using Writer::Writer;
+  bool RawNumber(const char* text, SizeType size, bool) {
+    return RawValue(text, size, rapidjson::kNumberType);
+  }
+};
+
+Error invalid_json(const rapidjson::ParseResult& parsed) {
+  return Error{"invalid JSON at byte " + std::to_string(parsed.Offset()) +
+               " of the body: " + rapidjson::GetParseError_En(parsed.Code())};
+}
+
+Status expect_end(const std::string& body, rapidjson::StringStream& stream) {
+  rapidjson::SkipWhitespace(stream);
+  if (stream.Tell() == body.size()) return Nothing{};
+  return Error{"something follows the JSON at byte " + std::to_string(stream.Tell()) +
+               " of the body"};
+}
+
 template <unsigned flags>
 Status read_json(BodyKind kind, const std::string& body, EventWalk& walk) {
   if (!proto::is_valid_utf8(body)) return Error{"the body is not valid UTF-8"};
@@ -192,17 +214,10 @@ Status read_json(BodyKind kind, const std::string& body, EventWalk& walk) {
     const rapidjson::ParseResult parsed =
         reader.Parse<flags | rapidjson::kParseStopWhenDoneFlag>(stream, walk);
     if (!walk.complaint().empty()) return Error{walk.complaint()};
-    if (parsed.IsError()) {
-      return Error{"invalid JSON at byte " + std::to_string(parsed.Offset()) +
-                   " of the body: " + rapidjson::GetParseError_En(parsed.Code())};
-    }
+    if (parsed.IsError()) return invalid_json(parsed);
     rapidjson::SkipWhitespace(stream);
   } while (kind == BodyKind::ndjson && stream.Tell() < body.size());
-  if (stream.Tell() < body.size()) {
-    return Error{"something follows the JSON at byte " + std::to_string(stream.Tell()) +
-                 " of the body"};
-  }
-  return Nothing{};
+  return expect_end(body, stream);
 }
 
 /// Feeds one msgpack body to a walk.
@@ -335,6 +350,26 @@ Status read_body(BodyKind kind, const std::string& body, Detail detail, const Ev
     return read_json<rapidjson::kParseNumbersAsStringsFlag>(kind, body, walk);
   }
   return read_json<rapidjson::kParseDefaultFlags>(kind, body, walk);
+}
+
+Status read_payload(const Envelope& envelope, const std::string& body, Detail detail,
+                    const EventVisitor& visit) {
+  if (!proto::is_valid_utf8(body)) return Error{"the body is not valid UTF-8"};
+  // Data may nest deeper than a thread's stack; and it keeps its numbers as text.
+  constexpr unsigned flags = rapidjson::kParseIterativeFlag |
+                             rapidjson::kParseNumbersAsStringsFlag |
+                             rapidjson::kParseStopWhenDoneFlag;
+  rapidjson::StringBuffer text;
+  PayloadWriter writer(text);
+  rapidjson::Reader reader;
+  rapidjson::StringStream stream(body.c_str());
+  const rapidjson::ParseResult parsed = reader.Parse<flags>(stream, writer);
+  if (parsed.IsError()) return invalid_json(parsed);
+  if (const Status end = expect_end(body, stream); !end.ok()) return end;
+  const std::string_view json(text.GetString(), text.GetSize());
+  const std::string_view written = detail == Detail::json ? json : "";
+  visit({envelope.id, envelope.topic, envelope.time, written, written});
+  return Nothing{};
 }
 
 }  // namespace outrider::sidecar

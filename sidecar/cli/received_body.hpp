@@ -1,9 +1,9 @@
-// Reading the bodies that a destination receives: json, ndjson and msgpack.
+// Reading the bodies that a destination receives: json, ndjson, msgpack, and data alone.
 //
-// Used by `outrider sink`. A body is walked token by token, without a document in memory; RapidJSON
-// and the msgpack reader feed the same walk, and with Detail::ids nothing is written or copied but
-// an event's id. Thread: pure functions. Fails with: Error, which says where the body is wrong;
-// events may have been visited before, so the caller counts them only afterwards.
+// Used by `outrider sink`. A body of events is walked token by token, without a document in memory;
+// RapidJSON and the msgpack reader feed the same walk, and with Detail::ids nothing is written or
+// copied but an event's id. Thread: pure functions. Fails with: Error, which says where the body is
+// wrong; events may have been visited before, so the caller counts them only afterwards.
 #pragma once
 
 #include <functional>
@@ -39,5 +39,16 @@ using EventVisitor = std::function<void(const ReceivedEvent&)>;
 /// An event is an object; a JSON body is an array of them, or one. One that has neither topic nor
 /// data is data itself, and so is a body or a line that is no object and no array.
 Status read_body(BodyKind kind, const std::string& body, Detail detail, const EventVisitor& visit);
+
+/// What the headers of a request say about the one event whose data is the body.
+struct Envelope {
+  std::string id;
+  std::string topic{};
+  std::string time{};
+};
+
+/// The body is one value of JSON, the data of one event; whatever stands in it is data.
+Status read_payload(const Envelope& envelope, const std::string& body, Detail detail,
+                    const EventVisitor& visit);
 
 }  // namespace outrider::sidecar

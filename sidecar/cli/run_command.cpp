@@ -21,18 +21,27 @@
 namespace outrider::sidecar {
 namespace {
 
-/// Everything that can be said before there is a log.
-int refuse(const std::vector<Error>& errors) {
-  for (const Error& error : errors) print_errors(error.message + "\n");
+/// There is no log before there is a configuration; if the format is read, whoever wants JSON gets
+/// that here too.
+int refuse(const LoadResult& result) {
+  if (result.loaded.config.log_format == LogFormat::json) {
+    StderrLog log(LogLevel::error, LogFormat::json);
+    for (const Error& error : result.errors)
+      log.error("cannot start", {{"because", error.message}});
+  } else {
+    for (const Error& error : result.errors) print_errors(error.message + "\n");
+  }
   return exit_usage;
 }
 
-int run_host(std::unique_ptr<Host> host, Duration stop_time_max, StderrLog& log) {
-  auto signals = ProcessSignals::start(*host, stop_time_max, log);
-  if (!signals.ok()) {
-    log.error("cannot start", {{"because", signals.error().message}});
-    return exit_failed;
-  }
+int fail(const Error& error, Log& log) {
+  log.error("cannot start", {{"because", error.message}});
+  return exit_failed;
+}
+
+int run_host(std::unique_ptr<Host> host, Duration stop_time_max, ProcessSignals& signals,
+             StderrLog& log) {
+  signals.serve(*host, stop_time_max);
   release_startup_pages();
   notify_service_manager("READY=1");
   log.info("ready", {{"version", OUTRIDER_VERSION}, {"pid", std::to_string(getpid())}});
@@ -40,7 +49,7 @@ int run_host(std::unique_ptr<Host> host, Duration stop_time_max, StderrLog& log)
   const int status = host->has_losses() ? exit_events_lost : exit_done;
   // What has not ended by then is ended: a report that nobody reads, or a library that hangs.
   const MonoTime deadline = host->stop_until() + close_time_max;
-  signals.value()->ended(status, deadline);
+  signals.ended(status, deadline);
   log.write_report(host->has_losses() ? LogLevel::error : LogLevel::info, host->report());
   host.reset();
   log.wait_until_written(deadline);
@@ -50,17 +59,22 @@ int run_host(std::unique_ptr<Host> host, Duration stop_time_max, StderrLog& log)
 }  // namespace
 
 int run_command(const std::vector<std::string>& arguments) {
-  // First of all: what comes from now on is taken as soon as the host is open.
+  // First of all: a start can hang, in a file system or a pipe.
   block_signals();
+  auto started = ProcessSignals::start();
   // Secrets and events must not lie in a core file.
   prctl(PR_SET_DUMPABLE, 0);
   ConfigArguments given;
   if (const auto status = read_config_arguments("outrider run", arguments, given)) return *status;
   const LoadResult result = load_config(given.file, given.settings);
-  if (!result.ok()) return refuse(result.errors);
+  if (!result.ok()) return refuse(result);
   const Config& config = result.loaded.config;
   install_last_words(config.log_format);
   StderrLog log(config.log_level, config.log_format);
+  if (!started.ok()) return fail(started.error(), log);
+  // Here, so that it ends before the log.
+  const std::unique_ptr<ProcessSignals> signals = std::move(started.value());
+  signals->say_to(log);
   for (const std::string& warning : result.loaded.warnings) log.warn(warning);
   // What is in use is found by opening it.
   const ProbeReport found = probe(result.loaded, given.file);
@@ -69,11 +83,8 @@ int run_command(const std::vector<std::string>& arguments) {
   if (!found.errors.empty()) return exit_failed;
 
   auto host = Host::open(config, log);
-  if (!host.ok()) {
-    log.error("cannot start", {{"because", host.error().message}});
-    return exit_failed;
-  }
-  return run_host(std::move(host.value()), Host::stop_time_max(config), log);
+  if (!host.ok()) return fail(host.error(), log);
+  return run_host(std::move(host.value()), Host::stop_time_max(config), *signals, log);
 }
 
 }  // namespace outrider::sidecar

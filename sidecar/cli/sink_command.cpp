@@ -31,6 +31,7 @@ struct SinkOptions {
   std::string cert_file;
   std::string key_file;
   bool quiet = false;
+  bool payload = false;
   std::string output;
   FaultPlan faults;
   std::string retry_after;
@@ -87,6 +88,8 @@ ArgumentTable sink_arguments(SinkOptions& options) {
                store_text(options.cert_file)},
               {"key", "FILE", "the key of --cert", store_text(options.key_file)},
               {"quiet", "", "count the events, do not print them", store_switch(options.quiet)},
+              {"payload", "", "a JSON body is the data of one event, as format = payload sends it",
+               store_switch(options.payload)},
               {"output", "FILE", "append each event to this file as a line of JSON",
                store_text(options.output)},
               {"status", "CODE", "answer with this status; events count if it is 2xx (200)",
@@ -107,6 +110,9 @@ ArgumentTable sink_arguments(SinkOptions& options) {
                store_duration(options.exit_after_idle)},
           },
       .notes =
+          "An event of --payload is known again by the header Idempotency-Key, a CloudEvent in "
+          "the\n"
+          "binary mode by ce-id. bytes in the summary are those of the bodies, decompressed.\n\n"
           "Prints \"listening on URL\" first and a summary last, which is when a signal\n"
           "(SIGINT, SIGTERM) or one of the --exit options ends it.\n",
   };
@@ -148,10 +154,14 @@ SinkAnswer handle(const SinkRequest& request, const SinkOptions& options, SinkTa
   const Result<std::string> decoded = decode(request);
   if (!decoded.ok()) return refuse(tally, 415, decoded.error().message);
   ReceivedRequest received;
-  received.body_bytes = request.body.size();
-  const Status read =
-      read_body(*kind, decoded.value(), shows || writes ? Detail::json : Detail::ids,
-                [&](const ReceivedEvent& event) { received.add(event, shows, writes); });
+  received.body_bytes = decoded.value().size();
+  const Detail detail = shows || writes ? Detail::json : Detail::ids;
+  const auto add = [&](const ReceivedEvent& event) { received.add(event, shows, writes); };
+  std::optional<Envelope> envelope = request.cloudevent;
+  if (!envelope && options.payload) envelope = {.id = request.idempotency_key};
+  const Status read = envelope && *kind == BodyKind::json
+                          ? read_payload(*envelope, decoded.value(), detail, add)
+                          : read_body(*kind, decoded.value(), detail, add);
   if (!read.ok()) return refuse(tally, 400, read.error().message);
   std::this_thread::sleep_for(options.delay);
   const Result<int> status = tally.take(received);
@@ -237,11 +247,6 @@ int sink_command(const std::vector<std::string>& arguments) {
     print_error(table, checked.error().message);
     return exit_usage;
   }
-
-  // Before there are threads, so that all of them leave the signals to wait_for_end().
-  const sigset_t signals = stop_signals();
-  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-
   SinkTally tally(options.faults, options.seed);
   const auto certificate = prepare_certificate(options);
   Status ready = certificate.ok() ? Status(Nothing{}) : certificate.error();
@@ -250,6 +255,10 @@ int sink_command(const std::vector<std::string>& arguments) {
     print_error(table, ready.error().message);
     return exit_failed;
   }
+  // Before there are threads, so that all of them leave the signals to wait_for_end(); and not
+  // before files are read, which may hang.
+  const sigset_t signals = stop_signals();
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   const auto server = SinkServer::listen(
       options.host, options.port, certificate.value().get(),
       [&](const SinkRequest& request) { return handle(request, options, tally); });

@@ -77,6 +77,12 @@ class HttplibServer final : public SinkServer {
     SinkRequest received;
     received.content_type = request.get_header_value("Content-Type");
     received.content_encoding = request.get_header_value("Content-Encoding");
+    received.idempotency_key = request.get_header_value("Idempotency-Key");
+    if (request.has_header("ce-specversion")) {
+      received.cloudevent = {.id = request.get_header_value("ce-id"),
+                             .topic = request.get_header_value("ce-type"),
+                             .time = request.get_header_value("ce-time")};
+    }
     // httplib undoes these by itself.
     if (received.content_encoding == "gzip" || received.content_encoding == "deflate") {
       received.content_encoding.clear();

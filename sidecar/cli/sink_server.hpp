@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,12 +18,16 @@
 #include "sidecar/base/clock.hpp"
 #include "sidecar/base/result.hpp"
 #include "sidecar/cli/certificate.hpp"
+#include "sidecar/cli/received_body.hpp"
 
 namespace outrider::sidecar {
 
 struct SinkRequest {
   std::string content_type;
-  std::string content_encoding;  ///< that is still to be undone: gzip is not
+  std::string content_encoding;   ///< that is still to be undone: gzip is not
+  std::string idempotency_key{};  ///< of the request, which its retries repeat
+  /// The attributes of a CloudEvent in the binary mode: the body is its data.
+  std::optional<Envelope> cloudevent{};
   std::string body;
   bool is_complete = true;  ///< false: too large, or the client went away
 };

@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "sidecar/base/last_line.hpp"
 #include "sidecar/base/text.hpp"
 
 namespace outrider::sidecar {
@@ -45,6 +46,7 @@ Status SinkTally::open_output(const std::string& file) {
   }
   if (output_fd_ < 0)
     return Error{"cannot open " + file + ": " + std::generic_category().message(errno)};
+  end_last_line(output_fd_);
   return Nothing{};
 }
 
@@ -57,6 +59,9 @@ Result<int> SinkTally::take(const ReceivedRequest& request) {
     ++counts_.requests;
     ++counts_.failed;
     return status;
+  }
+  if (is_cut_) {
+    if (Status ended = write_output("\n"); !ended.ok()) return ended.error();
   }
   if (Status written = write_output(request.output_lines); !written.ok()) return written.error();
   if (Status shown = print(request.shown_lines); !shown.ok()) return shown.error();
@@ -101,7 +106,9 @@ Status SinkTally::write_output(std::string_view lines) {
     if (written < 0)
       return Error{std::string("cannot write the output: ") +
                    std::generic_category().message(errno)};
-    lines.remove_prefix(static_cast<std::size_t>(written));
+    const auto bytes = static_cast<std::size_t>(written);
+    if (bytes > 0) is_cut_ = lines[bytes - 1] != '\n';
+    lines.remove_prefix(bytes);
   }
   return Nothing{};
 }

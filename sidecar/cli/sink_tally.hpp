@@ -37,7 +37,7 @@ struct SinkCounts {
   std::uint64_t events = 0;
   std::uint64_t ids = 0;         ///< different ids
   std::uint64_t duplicates = 0;  ///< events whose id had come before
-  std::uint64_t bytes = 0;       ///< of the bodies whose events count
+  std::uint64_t bytes = 0;       ///< of the bodies whose events count, decompressed
   std::uint64_t failed = 0;      ///< requests answered with a fault; their events do not count
   std::uint64_t refused = 0;     ///< requests whose body could not be read or written to the file
 };
@@ -77,6 +77,7 @@ class SinkTally {
   SinkCounts counts_;  ///< guarded by counts_mutex_
   IdSet ids_;
   int output_fd_ = -1;
+  bool is_cut_ = false;                  ///< its last line went out in part
   std::atomic<bool> is_ending_ = false;  ///< also for a write that waits, which holds mutex_
 };
 

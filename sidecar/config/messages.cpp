@@ -70,6 +70,27 @@ std::vector<QueryField> query_of(std::string_view url) {
   }
 }
 
+/// What stands before the query, in parts between slashes and semicolons; "token=x" may be one.
+std::vector<QueryField> path_of(std::string_view url) {
+  std::string_view rest = url.substr(0, url.find_first_of("?#"));
+  std::vector<QueryField> parts;
+  for (;;) {
+    const std::size_t end = std::min(rest.find_first_of("/;"), rest.size());
+    const std::size_t equals = rest.substr(0, end).find('=');
+    const std::string_view name = rest.substr(0, equals == std::string_view::npos ? end : equals);
+    const bool has_equals = equals != std::string_view::npos;
+    parts.push_back(
+        {name, has_equals ? rest.substr(equals + 1, end - equals - 1) : "", has_equals});
+    if (end == rest.size()) return parts;
+    rest.remove_prefix(end + 1);
+  }
+}
+
+/// Of the path only what is called a secret: most of what stands there says where, not who.
+bool is_shown_in_path(const QueryField& part) {
+  return !part.has_equals || !sounds_secret(part.name) || part.is_shown();
+}
+
 /// The words of a name: "X-Api-Key" and "apiKey" are of "key".
 std::vector<std::string> words_of(std::string_view name) {
   std::vector<std::string> words(1);
@@ -115,7 +136,15 @@ bool sounds_secret(std::string_view name) {
 
 std::string url_without_secrets(std::string_view url) {
   const std::string shown = without_user_info(url);
-  std::string text = shown.substr(0, shown.find_first_of("?#"));
+  std::string text;
+  for (const QueryField& part : path_of(shown)) {
+    // With what separates it from the part before.
+    const auto at = static_cast<std::size_t>(part.name.data() - shown.data());
+    if (at > 0) text += shown[at - 1];
+    text += part.name;
+    if (part.has_equals) text += '=';
+    text += is_shown_in_path(part) ? part.value : hidden;
+  }
   char separator = '?';
   for (const QueryField& field : query_of(shown)) {
     text += std::exchange(separator, '&');
@@ -131,6 +160,9 @@ std::string url_without_secrets(std::string_view url) {
 
 std::vector<std::string> secrets_of_url(std::string_view url) {
   std::vector<std::string> secrets;
+  for (const QueryField& part : path_of(url)) {
+    if (!is_shown_in_path(part)) secrets.emplace_back(part.value);
+  }
   for (const QueryField& field : query_of(url)) {
     if (!field.is_shown()) secrets.emplace_back(field.value);
   }

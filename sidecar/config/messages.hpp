@@ -18,11 +18,12 @@ bool sounds_secret(std::string_view name);
 
 /// A URL as it may be shown: *** stands for user and password, for a fragment and for each value of
 /// the query, but for those of names that are known to be harmless (format, version), for those of
-/// three bytes or less whose name does not sound secret, and for {fields} of an event. Also for a
+/// three bytes or less whose name does not sound secret, and for {fields} of an event; in the path
+/// for what follows a name that sounds secret, as in ;token=x. Also for a
 /// part of a URL, from its path or query on.
 std::string url_without_secrets(std::string_view url);
 
-/// The values of the query that url_without_secrets() hides.
+/// The values of path and query that url_without_secrets() hides.
 std::vector<std::string> secrets_of_url(std::string_view url);
 
 /// A name in the query of the URL sounds secret.

@@ -7,6 +7,7 @@
 
 #include <cctz/civil_time.h>
 #include <cctz/time_zone.h>
+#include <sys/stat.h>
 
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/time_text.hpp"
@@ -30,6 +31,28 @@ bool is_zone_name(std::string_view name) {
          name.find_first_not_of(allowed) == std::string_view::npos;
 }
 
+std::string_view environment(const char* name) {
+  const char* const value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): never set here
+  return value == nullptr ? "" : value;
+}
+
+/// What cctz would open, and be held up by for ever: a pipe, for example.
+bool is_no_file(std::string_view name) {
+  if (name.starts_with("file:")) name.remove_prefix(5);
+  std::string path;
+  if (!name.starts_with('/')) {
+    const std::string_view folder = environment("TZDIR");
+    path = std::string(folder.empty() ? "/usr/share/zoneinfo" : folder) + "/";
+  }
+  path += name;
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode);
+}
+
+bool load_zone(std::string_view name, cctz::time_zone& zone) {
+  return !is_no_file(name) && cctz::load_time_zone(std::string(name), &zone);
+}
+
 seconds offset_at(const cctz::time_zone& zone, Instant instant) {
   return seconds(zone.lookup(instant).offset);
 }
@@ -42,13 +65,17 @@ Instant instant_of(const cctz::civil_second& civil, seconds offset) {
 /// What the machine is set to; nothing if $TZ is set to what cctz cannot read, of which it would
 /// make UTC without a word. Empty is UTC by POSIX; so is a machine without /etc/localtime.
 std::optional<cctz::time_zone> local_zone() {
-  const char* setting = std::getenv("TZ");  // NOLINT(concurrency-mt-unsafe): never set here
+  const char* setting = std::getenv("TZ");  // NOLINT(concurrency-mt-unsafe)
   std::string_view name = setting == nullptr ? "localtime" : setting;
   if (name.starts_with(':')) name.remove_prefix(1);
   cctz::time_zone zone;
   if (name.empty()) return cctz::utc_time_zone();
-  if (name == "localtime") return cctz::local_time_zone();
-  if (cctz::load_time_zone(std::string(name), &zone)) return zone;
+  if (name == "localtime") {
+    const std::string_view other = environment("LOCALTIME");
+    if (is_no_file(other.empty() ? "/etc/localtime" : other)) return std::nullopt;
+    return cctz::local_time_zone();
+  }
+  if (load_zone(name, zone)) return zone;
   return std::nullopt;
 }
 
@@ -62,13 +89,12 @@ Result<TimeZone> TimeZone::load(std::string_view name) {
   if (name == "local") {
     if (const auto zone = local_zone()) return TimeZone(std::make_shared<Data>(Data{*zone}));
     return Error{"local is what $TZ says, and there is no time zone \"" +
-                 printable(std::getenv("TZ"),  // NOLINT(concurrency-mt-unsafe)
-                           zone_name_bytes_max) +
+                 printable(environment("TZ"), zone_name_bytes_max) +
                  "\" on this machine (package tzdata); write a name as in Europe/Berlin instead "
                  "of local, or set $TZ to one; rules as in CET-1CEST are not read"};
   }
   Data data;
-  if (is_zone_name(name) && cctz::load_time_zone(std::string(name), &data.zone)) {
+  if (is_zone_name(name) && load_zone(name, data.zone)) {
     return TimeZone(std::make_shared<Data>(data));
   }
   return Error{"there is no time zone \"" + printable(name, zone_name_bytes_max) +

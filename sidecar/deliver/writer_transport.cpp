@@ -18,6 +18,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sidecar/base/last_line.hpp"
+
 namespace outrider::sidecar {
 
 namespace {
@@ -26,6 +28,10 @@ constexpr mode_t file_mode = 0640;
 
 std::string reason(int error) {
   return std::generic_category().message(error);
+}
+
+bool has_lines(const DestinationConfig& config) {
+  return config.format != BodyFormat::msgpack;
 }
 
 /// Where the bodies go. Thread: the writer's own, after it has been made.
@@ -58,7 +64,6 @@ class WriteTarget {
   bool is_file() const { return !path_.empty(); }
   bool is_rotated() const;
   void close_file();
-  void end_last_line() const;
   int write_all(std::string_view body, std::size_t& written) const;
   bool take_back(const struct stat& before, std::size_t written) const;
 
@@ -77,23 +82,8 @@ std::string WriteTarget::open_file() {
   is_unread_pipe_ = error == ENXIO && stat(path_.c_str(), &found) == 0 && S_ISFIFO(found.st_mode);
   if (is_unread_pipe_) return "cannot open " + path_ + ": nobody reads this pipe";
   if (error != 0) return "cannot open " + path_ + ": " + reason(error);
-  if (has_lines_) end_last_line();
+  if (has_lines_) end_last_line(fd_);
   return "";
-}
-
-/// A process that was killed in the middle of a write has left half a line: it must not become the
-/// beginning of ours. It is not removed: we cannot know whose it is.
-void WriteTarget::end_last_line() const {
-  struct stat opened {};
-  if (fstat(fd_, &opened) != 0 || !S_ISREG(opened.st_mode) || opened.st_size == 0) return;
-  const int reader = open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  if (reader < 0) return;
-  char last = '\n';
-  [[maybe_unused]] const ssize_t count = pread(reader, &last, 1, opened.st_size - 1);
-  close(reader);
-  std::size_t written = 0;
-  // If this fails, so will the body behind it, and the file is opened again.
-  if (last != '\n') write_all("\n", written);
 }
 
 void WriteTarget::close_file() {
@@ -294,14 +284,16 @@ class WriterTransport final : public Transport {
 
 Result<std::unique_ptr<Transport>> make_file_transport(const DestinationConfig& config,
                                                        Reactor& reactor) {
-  WriteTarget target = WriteTarget::file(config.path, config.format != BodyFormat::msgpack);
+  WriteTarget target = WriteTarget::file(config.path, has_lines(config));
   const std::string error = target.open_file();
   // Whoever reads the pipe may come later, as a receiver may; each attempt opens it again.
   if (!error.empty() && !target.is_unread_pipe()) return Error{error};
   return std::unique_ptr<Transport>(std::make_unique<WriterTransport>(std::move(target), reactor));
 }
 
-Result<std::unique_ptr<Transport>> make_stdout_transport(Reactor& reactor, int fd) {
+Result<std::unique_ptr<Transport>> make_stdout_transport(const DestinationConfig& config,
+                                                         Reactor& reactor, int fd) {
+  if (has_lines(config)) end_last_line(fd);
   return std::unique_ptr<Transport>(
       std::make_unique<WriterTransport>(WriteTarget::descriptor(fd), reactor));
 }

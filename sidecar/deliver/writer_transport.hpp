@@ -33,6 +33,7 @@ Result<std::unique_ptr<Transport>> make_file_transport(const DestinationConfig& 
                                                        Reactor& reactor);
 
 /// Standard output; `fd` is not closed.
-Result<std::unique_ptr<Transport>> make_stdout_transport(Reactor& reactor, int fd = 1);
+Result<std::unique_ptr<Transport>> make_stdout_transport(const DestinationConfig& config,
+                                                         Reactor& reactor, int fd = 1);
 
 }  // namespace outrider::sidecar

@@ -96,6 +96,7 @@ class FieldTransform::Writer {
   void copy_since(std::size_t begin);
 
   RuleSet ending_here(Action action, RuleSet active, std::size_t depth) const;
+  RuleSet fields_to_add(RuleSet active, std::size_t depth) const;
   bool find_fired(std::uint32_t count, MapRules& rules);
   void fire(const Rule& rule, std::uint32_t field, MapRules& rules) const;
   std::size_t index_of(const Rule& rule) const {
@@ -146,12 +147,9 @@ bool FieldTransform::Writer::read_key(Token& key) {
 }
 
 bool FieldTransform::Writer::write_map(std::uint32_t count, RuleSet active, std::size_t depth) {
-  MapRules rules{depth,
-                 active,
-                 ending_here(Action::rename, active, depth),
-                 {},
-                 ending_here(Action::fixed, active, depth),
-                 {}};
+  MapRules rules{
+      depth, active, ending_here(Action::rename, active, depth), {}, fields_to_add(active, depth),
+      {}};
   if (!find_fired(count, rules)) return false;
   const Head head(out_, TokenType::map,
                   count + static_cast<std::uint32_t>(std::popcount(rules.fixed)));
@@ -217,6 +215,19 @@ FieldTransform::RuleSet FieldTransform::Writer::ending_here(Action action, RuleS
     if (rule.action == action && rule.keys.size() == depth + 1) ending |= self;
   });
   return ending;
+}
+
+/// A rename can bring rules of two paths into one map: of those with one name, the last.
+FieldTransform::RuleSet FieldTransform::Writer::fields_to_add(RuleSet active,
+                                                              std::size_t depth) const {
+  const RuleSet all = ending_here(Action::fixed, active, depth);
+  RuleSet last = all;
+  for_each(all, [&](RuleSet self, const Rule& rule) {
+    for_each(all & (self - 1), [&](RuleSet before, const Rule& other) {
+      if (other.keys.back().name == rule.keys.back().name) last &= ~before;
+    });
+  });
+  return last;
 }
 
 bool FieldTransform::Writer::find_fired(std::uint32_t count, MapRules& rules) {

@@ -6,7 +6,8 @@
 //   redact  the value, whatever it is, becomes the text "[redacted]";
 //   rename  the field gets the new name and replaces a field that has it already; of several that
 //           get one name, the field of the last rule stays, and of one rule's the last field;
-//   fixed   the field is added at the end and replaces one of that name, redacted ones too.
+//   fixed   the field is added at the end and replaces one of that name, redacted ones too; of
+//           several that a rename brings into one map, the last rule's.
 // A key of a path means a field by the name it came with and by the one it is given, so that a
 // rename cannot take a field out of a redaction's way; only what to rename is told by the first.
 // Fields with equal keys are all meant. Data that is no map or array has no fields and stays as it

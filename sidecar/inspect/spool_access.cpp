@@ -40,13 +40,25 @@ bool is_writable(const std::string& path) {
          !is_read_only(folder);
 }
 
+/// SQLite would wait for the writer of a pipe, and follow a link to other people's files.
+Status check_files_beside(const std::string& path) {
+  for (const char* suffix : {"-journal", "-wal", "-shm"}) {
+    std::error_code error;
+    const fs::file_status status = fs::symlink_status(path + suffix, error);
+    if (fs::status_known(status) && fs::exists(status) && !fs::is_regular_file(status)) {
+      return Error{path + suffix + " is not a regular file; remove it"};
+    }
+  }
+  return Nothing{};
+}
+
 Status check_file(const std::string& path, int access) {
   const bool may = ::access(path.c_str(), access) == 0;
   if (may && (access & W_OK) != 0 && is_read_only(folder_of(path))) {
     errno = EROFS;
   } else if (may) {
     std::error_code error;
-    if (fs::is_regular_file(path, error)) return Nothing{};
+    if (fs::is_regular_file(path, error)) return check_files_beside(path);
     return Error{"the spool " + path + " is not a file"};
   }
   if (errno == ENOENT || errno == ENOTDIR) {

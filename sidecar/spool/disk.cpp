@@ -32,11 +32,11 @@ void sync_folder(const std::string& path) {
   ::close(fd);
 }
 
-/// Open as long as it lives; below 0: it cannot be opened.
+/// Open as long as it lives; below 0: it cannot be opened. Never waits for the writer of a pipe.
 class File {
  public:
   File(const std::string& path, int flags)
-      : fd_(::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600)) {}
+      : fd_(::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600)) {}
   ~File() {
     if (fd_ >= 0) ::close(fd_);
   }

@@ -64,6 +64,10 @@ Spool::Spool(const SpoolSettings& settings, const std::vector<StoredTotals>& tot
   }
 }
 
+Spool::~Spool() {
+  say_removed();
+}
+
 // Turning -----------------------------------------------------------------------------------------
 
 int Spool::do_work(const Now& now) {
@@ -75,6 +79,10 @@ int Spool::do_work(const Now& now) {
   }
   if (now.mono >= stalls_.next_deadline()) {
     stalls_.do_work(exchange_.put_backs(), waiting_events(), now);
+  }
+  if (removed_ > 0 && now.mono >= removal_line_at_) {
+    say_removed();
+    removal_line_at_ = now.mono + removal_line_interval;
   }
   return work;
 }
@@ -106,7 +114,8 @@ std::uint64_t Spool::unwritten_outcomes() {
 }
 
 MonoTime Spool::next_deadline() const {
-  return asked_ == nullptr && has_question() ? retry_at_ : stalls_.next_deadline();
+  const MonoTime other = asked_ == nullptr && has_question() ? retry_at_ : stalls_.next_deadline();
+  return removed_ > 0 ? std::min(other, removal_line_at_) : other;
 }
 
 std::uint64_t Spool::waiting_events() const {
@@ -130,11 +139,15 @@ void Spool::take_answer(Reply& answer, const Now& now) {
     for (const auto& lane : lanes_) lane->distrust();
   }
   if (answer.question) answer_frames(*answer.question, answer);
-  if (answer.dead_trimmed > 0) {
-    log_.warn("the oldest dead letters were removed, for there are too many",
-              {{"events", std::to_string(answer.dead_trimmed)}});
-  }
+  removed_ += answer.dead_trimmed;
   if (answer.has_failed && answer.question) gathered_.ask_again(*answer.question);
+}
+
+void Spool::say_removed() {
+  if (removed_ == 0) return;
+  log_.warn(
+      "the oldest dead letters were removed, for more than dead_events_max or dead_bytes_max came",
+      {{"events", std::to_string(std::exchange(removed_, 0))}});
 }
 
 /// What the answer means for each thing that was asked for.

@@ -35,12 +35,15 @@ struct SpoolSettings {
 class Spool final : public Agent {
  public:
   static constexpr Duration retry_interval = std::chrono::milliseconds(200);
+  /// Between two lines about dead letters that were removed.
+  static constexpr Duration removal_line_interval = std::chrono::seconds(10);
 
   /// Gets the frames whose fate is decided.
   using AnswerFrame = std::function<void(const ConfirmedFrame& frame, const FrameAnswer& answer)>;
 
   Spool(const SpoolSettings& settings, const std::vector<StoredTotals>& totals, Exchange& exchange,
         Log& log);
+  ~Spool() override;
 
   void on_answer(AnswerFrame answer) { answer_frame_ = std::move(answer); }
 
@@ -102,6 +105,7 @@ class Spool final : public Agent {
   void forget_frame();
   std::uint64_t waiting_events() const;
   void gather_settlements();
+  void say_removed();
 
   Exchange& exchange_;
   Log& log_;
@@ -116,6 +120,8 @@ class Spool final : public Agent {
   bool is_store_new_ = false;        ///< and the lanes have not asked for it anew
   MonoTime retry_at_{};
   DiskStallLog stalls_;
+  std::uint64_t removed_ = 0;  ///< dead letters, for others, that the log does not know of
+  MonoTime removal_line_at_{};
 };
 
 }  // namespace outrider::sidecar

@@ -1,6 +1,8 @@
 // The sidecar's process in its world: a standard error that nobody reads, signals, systems without
 // threads or room.
 
+#include <filesystem>
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -26,7 +28,15 @@ class SilentSidecar {
   ~SilentSidecar() { close(reader_); }
 
   std::string endpoint() const { return "ipc://" + endpoint_; }
+  bool is_listening() const { return std::filesystem::exists(endpoint_); }
   Process& process() { return *process_; }
+
+  /// From now on there is no room for a byte.
+  void fill() {
+    fcntl(reader_, F_SETFL, O_NONBLOCK);
+    while (::write(reader_, "x", 1) == 1) {
+    }
+  }
 
   /// Until a line with `part` has come, or nothing comes for a long time.
   bool read_until(const std::string& part) {
@@ -75,6 +85,17 @@ TEST(ProcessLog, NobodyWhoReadsItHoldsUpNothingAndWhatIsDroppedIsSaid) {
   sidecar.process().signal(SIGTERM);
   EXPECT_TRUE(sidecar.read_until("every accepted event is accounted for")) << sidecar.text();
   EXPECT_EQ(sidecar.process().wait(), 3) << "the refusing ones have lost theirs";
+}
+
+TEST(ProcessLog, NobodyWhoReadsItHoldsUpAProcessThatEndsInTheMiddle) {
+  for (const int signal : {SIGABRT, SIGBUS}) {
+    const TempDir dir;
+    SilentSidecar sidecar(dir, "[destination.d]\ntype = file\npath = " + dir.file("events") + "\n");
+    ASSERT_TRUE(eventually([&] { return sidecar.is_listening(); }));
+    sidecar.fill();
+    sidecar.process().signal(signal);
+    EXPECT_EQ(sidecar.process().wait(), 4) << signal;
+  }
 }
 
 /// Its standard error is a stream of the journal, as systemd says it.
@@ -152,6 +173,42 @@ TEST(ProcessSignals, WhatComesBeforeItIsReadyStopsItInOrderToo) {
            "--ingest.endpoint=ipc://" + dir.file("o.sock")});
   EXPECT_EQ(ended.status, 0) << ended.err;
   EXPECT_NE(ended.err.find("\nledger\n"), std::string::npos) << ended.err;
+}
+
+/// A sidecar whose configuration comes through a pipe that nobody writes to.
+class HangingStart {
+ public:
+  explicit HangingStart(const std::string& pipe)
+      : made_(mkfifo(pipe.c_str(), 0600)),
+        process_({test::outrider_binary(), "run", "--config", pipe}) {
+    EXPECT_EQ(made_, 0);
+    EXPECT_TRUE(
+        eventually([&] { return (writer_ = open(pipe.c_str(), O_WRONLY | O_NONBLOCK)) >= 0; }));
+  }
+  ~HangingStart() { close(writer_); }
+  HangingStart(const HangingStart&) = delete;
+  HangingStart& operator=(const HangingStart&) = delete;
+
+  Process& process() { return process_; }
+
+ private:
+  int made_;
+  int writer_ = -1;
+  Process process_;
+};
+
+TEST(ProcessSignals, AStartThatHangsIsEndedByThem) {
+  const TempDir dir;
+  HangingStart slow(dir.file("a"));
+  HangingStart quick(dir.file("b"));
+  slow.process().signal(SIGINT);
+  EXPECT_TRUE(eventually([&] {
+    quick.process().signal(SIGTERM);
+    return quick.process().wait_for_line("a second signal", Process::Stream::err, 50ms).has_value();
+  }));
+  EXPECT_EQ(quick.process().wait(), 1);
+  EXPECT_EQ(slow.process().wait(), 1);
+  EXPECT_NE(slow.process().text(Process::Stream::err).find("the start hangs"), std::string::npos);
 }
 
 TEST(ProcessThreads, WithTooFewItSaysWhatIsMissing) {

@@ -304,14 +304,16 @@ TEST_F(ProbeTest, WhatStandsBesideTheSpool) {
   }
 }
 
-TEST_F(ProbeTest, APathThatSqliteDoesNotTake) {
-  EXPECT_THAT(errors_of_spool(dir_.file(std::string(248, 's'))),
-              ElementsAre(HasSubstr("File name too long")));
+TEST_F(ProbeTest, APathThatIsTooLongForTheFilesBesideIt) {
+  EXPECT_THAT(errors_of_spool(dir_.file(std::string(229, 's'))), IsEmpty());
+  EXPECT_THAT(errors_of_spool(dir_.file(std::string(230, 's'))),
+              ElementsAre(HasSubstr("its name may have 229 bytes at most")));
   const std::string folder = dir_.file(std::string(200, 'f')) + "/" + std::string(200, 'f');
   fs::create_directories(folder);
-  const std::string longest = folder + "/" + std::string(504 - folder.size() - 1, 's');
+  const std::string longest = folder + "/" + std::string(496 - folder.size() - 1, 's');
   EXPECT_THAT(errors_of_spool(longest), IsEmpty());
-  EXPECT_THAT(errors_of_spool(longest + 's'), ElementsAre(HasSubstr("paths of 504 bytes at most")));
+  EXPECT_THAT(errors_of_spool(longest + 's'),
+              ElementsAre(HasSubstr("the path may have 496 bytes at most")));
 }
 
 TEST_F(ProbeTest, ASpoolWithoutRoomStoresNothing) {

@@ -193,5 +193,20 @@ TEST_F(LineWriterTest, TheJournalsStreamIsKnownByDeviceAndInode) {
   EXPECT_EQ(read_until("two\n"), "<6>one\n<6>  two\n");
 }
 
+TEST_F(LineWriterTest, AReportIsJsonWhereTheLogIs) {
+  StderrLog log(LogLevel::error, LogFormat::json, fds_[1]);
+  log.write_report(LogLevel::info, "one\n\n  \"two\"\n");
+  const std::string text = read_until("two");
+  EXPECT_NE(text.find("\"level\":\"info\",\"message\":\"one\"}\n{\"time\""), std::string::npos)
+      << text;
+  EXPECT_NE(text.find("\"message\":\"  \\\"two"), std::string::npos) << text;
+}
+
+TEST(Journal, PrintableLinesKeepTheirEnds) {
+  EXPECT_EQ(printable_lines("a\xc2\x9b;m\n\n\xe2\x80\xaeX\n"), "a\\u009b;m\n\n\\u202eX\n");
+  EXPECT_EQ(printable_lines("no end"), "no end");
+  EXPECT_EQ(printable_lines(""), "");
+}
+
 }  // namespace
 }  // namespace outrider::sidecar

@@ -88,6 +88,31 @@ TEST(ReceivedBody, DataAloneIsShownAsItIs) {
               ElementsAre("null", "\"a\"", "{\"b\":1}"));
 }
 
+TEST(ReceivedBody, APayloadIsOneEventWhateverStandsInIt) {
+  const auto read_one = [](const std::string& body, Detail detail = Detail::json) {
+    std::string seen;
+    const Status status = read_payload(
+        {.id = "7", .topic = "t", .time = "now"}, body, detail, [&](const ReceivedEvent& event) {
+          seen += std::string(event.id) + " " + std::string(event.topic) + " " +
+                  std::string(event.time) + " " + std::string(event.data);
+          EXPECT_EQ(event.json, event.data);
+        });
+    return status.ok() ? seen : status.error().message;
+  };
+  for (const std::string data :
+       {"1", "null", R"("a")", R"([{"id":"x"},{"id":"x"}])", R"({"id":"x","topic":"y"})",
+        R"({"data":5})", "[18446744073709551615,49.990,1e-7]", "[]"}) {
+    EXPECT_EQ(read_one(data), "7 t now " + data);
+  }
+  EXPECT_EQ(read_one(" [ 1 ] "), "7 t now [1]");
+  EXPECT_EQ(read_one("[1]", Detail::ids), "7 t now ");
+  EXPECT_EQ(read_one(nested_array(100'000)), "7 t now " + nested_array(100'000));
+  EXPECT_THAT(read_one(""), HasSubstr("invalid JSON at byte 0"));
+  EXPECT_THAT(read_one("1 2"), HasSubstr("something follows the JSON at byte 2"));
+  EXPECT_THAT(read_one(std::string("1\0", 2)), HasSubstr("something follows the JSON at byte 1"));
+  EXPECT_THAT(read_one("\"\xff\""), HasSubstr("not valid UTF-8"));
+}
+
 TEST(ReceivedBody, MsgpackIsAnArrayOfMaps) {
   const std::string body = packed([](auto& packer) {
     packer.pack_array(2);

@@ -1,3 +1,5 @@
+#include <fstream>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -7,6 +9,7 @@
 #include "sidecar/cli/id_set.hpp"
 #include "sidecar/cli/sink_faults.hpp"
 #include "sidecar/cli/sink_tally.hpp"
+#include "support/temp_dir.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -70,6 +73,19 @@ TEST(SinkTally, EventsThatCannotBeWrittenDoNotCount) {
   tally.count_refused();
   EXPECT_EQ(summary_line(tally.counts()),
             "requests=1 events=0 ids=0 duplicates=0 bytes=0 failed=0 refused=1");
+}
+
+TEST(SinkTally, HalfALineOfAProcessBeforeSpoilsOnlyItself) {
+  const test::TempDir dir;
+  std::ofstream(dir.file("o")) << "half";
+  SinkTally tally({}, 1);
+  ASSERT_TRUE(tally.open_output(dir.file("o")).ok());
+  ReceivedRequest request;
+  request.add({.id = "a", .json = "{}"}, false, true);
+  EXPECT_EQ(tally.take(request).value(), 200);
+  std::ostringstream text;
+  text << std::ifstream(dir.file("o")).rdbuf();
+  EXPECT_EQ(text.str(), "half\n{}\n");
 }
 
 }  // namespace

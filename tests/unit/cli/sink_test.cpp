@@ -85,6 +85,46 @@ TEST(Sink, ReceivesEventsOverVerifiedHttpsAndPrintsThem) {
             "{\"id\":\"b\"}\n{\"id\":\"a\"}\n{\"id\":\"m\"}\n");
 }
 
+TEST(Sink, DataAloneIsOneEventWithTheIdOfItsHeader) {
+  Sink sink({"--plain", "--payload"});
+  httplib::Client client(sink.url());
+  const auto post_with = [&client](const httplib::Headers& headers, const std::string& body) {
+    const auto answer = client.Post("/", headers, body, json);
+    return answer ? answer->status : -1;
+  };
+  EXPECT_EQ(post_with({{"Idempotency-Key", "k1"}}, R"([{"id":"x"},{"id":"x"}])"), 200);
+  EXPECT_TRUE(sink.process().wait_for_line(R"(- - k1 [{"id":"x"},{"id":"x"}])"));
+  EXPECT_EQ(post_with({{"Idempotency-Key", "k2"}}, R"({"id":"x"})"), 200);
+  EXPECT_EQ(post_with({{"Idempotency-Key", "k2"}}, R"({"id":"x"})"), 200);
+  const httplib::Headers attributes = {{"Idempotency-Key", "k3"},
+                                       {"ce-specversion", "1.0"},
+                                       {"ce-id", "e1"},
+                                       {"ce-type", "orders.paid"},
+                                       {"ce-time", "T"}};
+  EXPECT_EQ(post_with(attributes, "[1]"), 200);
+  EXPECT_TRUE(sink.process().wait_for_line("orders.paid T e1 [1]"));
+  EXPECT_EQ(sink.stop(), "requests=4 events=4 ids=3 duplicates=1 bytes=46 failed=0 refused=0");
+
+  Sink plain({"--plain"});
+  httplib::Client other(plain.url());
+  EXPECT_EQ(post(other, "[1]"), 400);
+  EXPECT_TRUE(plain.process().wait_for_line("--payload", test::Process::Stream::err));
+}
+
+TEST(Sink, WhatIsCompressedCountsAsWhatItIs) {
+  Sink sink({"--plain", "--quiet"});
+  httplib::Client client(sink.url());
+  client.set_compress(true);
+  EXPECT_EQ(post(client, "[" + std::string(1000, ' ') + "]"), 200);
+  // A frame of 102 bytes: a bracket, 100 times a blank, a bracket.
+  const std::string zstd("\x28\xb5\x2f\xfd\x20\x66\x08\0\0[\x22\x03\0 \x09\0\0]", 18);
+  client.set_compress(false);
+  const auto answer = client.Post("/", {{"Content-Encoding", "zstd"}}, zstd, json);
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->status, 200) << answer->body;
+  EXPECT_EQ(sink.stop(), "requests=2 events=0 ids=0 duplicates=0 bytes=1104 failed=0 refused=0");
+}
+
 TEST(Sink, AClientThatDoesNotKnowTheCertificateIsNotServed) {
   Sink sink({});
   httplib::Client client(sink.url());

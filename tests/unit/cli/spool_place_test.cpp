@@ -112,5 +112,26 @@ TEST_F(SpoolPlace, AnEmptyFileIsSaidToBeEmpty) {
   EXPECT_THAT(alone.err, HasSubstr("is empty; a sidecar makes a new one there"));
 }
 
+TEST_F(SpoolPlace, NoneWaitsForTheWriterOfAPipeBesideIt) {
+  spool("a", 1, 3);
+  close();
+  for (const std::string suffix : {"-wal", "-shm", "-journal"}) {
+    ASSERT_EQ(mkfifo((path + suffix).c_str(), 0600), 0);
+    for (const std::vector<std::string>& words :
+         std::vector<std::vector<std::string>>{{"spool", "info"},
+                                               {"spool", "verify"},
+                                               {"spool", "export"},
+                                               {"spool", "repair"},
+                                               {"dead", "list"},
+                                               {"dead", "drop", "--all"},
+                                               {"spool", "drop", "--destination", "a"}}) {
+      const Outcome outcome = outrider(words);
+      EXPECT_EQ(outcome.status, exit_failed);
+      EXPECT_THAT(outcome.err, HasSubstr(suffix + " is not a regular file")) << words[1];
+    }
+    std::filesystem::remove(path + suffix);
+  }
+}
+
 }  // namespace
 }  // namespace outrider::sidecar

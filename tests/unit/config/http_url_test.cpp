@@ -208,11 +208,14 @@ TEST(HttpUrl, ShowsNoValueOfItsQueryThatMayBeASecret) {
       {"https://h/#s3cret", "https://h/#***"},
       {"https://h?s3cret#s3cret", "https://h?***#***"},
       {"https://me:s3cret@h/?", "https://***@h/?"},
+      {"https://h/a;token=s3cret;v=1/b;key={key}/x=y?",
+       "https://h/a;token=***;v=1/b;key={key}/x=y?"},
+      {"https://h/api_key=s3cret/x", "https://h/api_key=***/x"},
       {"/only/a/path?s3cret&&a=", "/only/a/path?***&&a="},
   };
   for (const auto& [url, shown] : cases) EXPECT_EQ(url_without_secrets(url), shown);
-  EXPECT_THAT(secrets_of_url("https://h/?sig=one%2B&format=json&x={key}&two22#f"),
-              testing::ElementsAre("one%2B", "two22"));
+  EXPECT_THAT(secrets_of_url("https://h/a;token=path1/b=2?sig=one%2B&format=json&x={key}&two22#f"),
+              testing::ElementsAre("path1", "one%2B", "two22"));
   for (const char* name : {"sig", "X-Sig", "code", "authCode", "pwd", "user_pass", "PIN", "sas",
                            "jwt", "apikey", "session-id", "X-Auth"}) {
     EXPECT_TRUE(sounds_secret(name)) << name;

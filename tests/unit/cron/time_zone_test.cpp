@@ -4,7 +4,9 @@
 #include <optional>
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
+#include "support/temp_dir.hpp"
 #include "unit/cron/cron_support.hpp"
 
 namespace outrider::sidecar {
@@ -51,19 +53,26 @@ TEST(TimeZone, LocalIsWhatTheMachineIsSetTo) {
   EXPECT_TRUE(TimeZone::load("local").ok());
 }
 
-/// $TZ for one test.
-class Tz {
+/// A variable of the environment for one test.
+class Variable {
  public:
-  explicit Tz(const char* value) {
-    if (const char* before = std::getenv("TZ")) before_ = before;
-    setenv("TZ", value, 1);
+  Variable(const char* name, const std::string& value) : name_(name) {
+    if (const char* before = std::getenv(name)) before_ = before;
+    setenv(name, value.c_str(), 1);
   }
-  ~Tz() { before_ ? setenv("TZ", before_->c_str(), 1) : unsetenv("TZ"); }
-  Tz(const Tz&) = delete;
-  Tz& operator=(const Tz&) = delete;
+  ~Variable() { before_ ? setenv(name_, before_->c_str(), 1) : unsetenv(name_); }
+  Variable(const Variable&) = delete;
+  Variable& operator=(const Variable&) = delete;
 
  private:
+  const char* name_;
   std::optional<std::string> before_;
+};
+
+/// $TZ for one test.
+class Tz : public Variable {
+ public:
+  explicit Tz(const std::string& value) : Variable("TZ", value) {}
 };
 
 TEST(TimeZone, LocalIsWhatTzSays) {
@@ -82,6 +91,22 @@ TEST(TimeZone, LocalIsNotUtcIfTzCannotBeRead) {
     ASSERT_FALSE(loaded.ok()) << rules;
     EXPECT_NE(loaded.error().message.find(rules), std::string::npos) << loaded.error().message;
   }
+}
+
+TEST(TimeZone, NeverWaitsForTheWriterOfAPipe) {
+  const test::TempDir dir;
+  ASSERT_EQ(mkfifo(dir.file("Pipe").c_str(), 0600), 0);
+  for (const std::string name : {":", "", "file:"}) {
+    const Tz tz(name + dir.file("Pipe"));
+    EXPECT_FALSE(TimeZone::load("local").ok()) << name;
+  }
+  const Variable folder("TZDIR", dir.path());
+  const Tz tz("Pipe");
+  EXPECT_FALSE(TimeZone::load("local").ok());
+  EXPECT_FALSE(TimeZone::load("Pipe").ok());
+  const Tz local("localtime");
+  const Variable file("LOCALTIME", dir.file("Pipe"));
+  EXPECT_FALSE(TimeZone::load("local").ok());
 }
 
 TEST(TimeZone, RefusesWhatIsNoZone) {

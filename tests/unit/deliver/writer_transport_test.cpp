@@ -39,7 +39,12 @@ class WriterTransportTest : public testing::Test {
     transport_ = std::move(made.value());
   }
 
-  void open_pipe() { transport_ = std::move(make_stdout_transport(reactor_, pipe_[1]).value()); }
+  void open_descriptor(int fd, BodyFormat format = BodyFormat::json) {
+    DestinationConfig config;
+    config.format = format;
+    transport_ = std::move(make_stdout_transport(config, reactor_, fd).value());
+  }
+  void open_pipe() { open_descriptor(pipe_[1]); }
 
   void start(AttemptId id, std::string_view body) {
     Attempt attempt;
@@ -93,6 +98,27 @@ TEST_F(WriterTransportTest, HalfALineThatAKilledProcessLeftSpoilsOnlyItself) {
   std::ofstream(path_) << "half";
   EXPECT_EQ(send("{\"n\":4}\n").result, AttemptResult::sent);
   EXPECT_EQ(content(path_), "half\n{\"n\":4}\n");
+}
+
+TEST_F(WriterTransportTest, HalfALineAtTheEndOfAFileForStandardOutputToo) {
+  struct Case {
+    std::string before;
+    int flags;
+    BodyFormat format;
+    std::string after;
+  };
+  for (const Case& one : {Case{"half", O_APPEND, BodyFormat::json, "half\n{}\n"},
+                          Case{"whole\n", O_APPEND, BodyFormat::json, "whole\n{}\n"},
+                          Case{"half", O_APPEND, BodyFormat::msgpack, "half{}\n"},
+                          Case{"written over", 0, BodyFormat::json, "{}\ntten over"}}) {
+    std::ofstream(path_) << one.before;
+    const int fd = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC | one.flags);
+    open_descriptor(fd, one.format);
+    EXPECT_EQ(send("{}\n").result, AttemptResult::sent);
+    EXPECT_EQ(content(path_), one.after);
+    transport_.reset();
+    close(fd);
+  }
 }
 
 TEST_F(WriterTransportTest, AWholeLastLineIsLeftAsItIs) {

@@ -187,6 +187,13 @@ TEST(FieldTransform, AddsFieldsToMapsThatAreThere) {
   EXPECT_EQ(apply({.fixed = {"data.s.env: e"}}, R"({"s":1})"), R"({"s":1})");
 }
 
+TEST(FieldTransform, OfSeveralThatARenameBringsTogetherTheLastIsAdded) {
+  const RuleTexts both = {.rename = {"data.a: b"},
+                          .fixed = {"data.a.x: S", "data.b.x: T", "data.a.z: Z"}};
+  EXPECT_EQ(apply(both, R"({"a":{"y":1}})"), R"({"b":{"y":1,"x":"T","z":"Z"}})");
+  EXPECT_EQ(apply(both, R"({"b":{"y":1}})"), R"({"b":{"y":1,"x":"T"}})");
+}
+
 TEST(FieldTransform, TheKindsInTheirOrder) {
   const char* json = R"({"a":{"b":1},"c":2})";
   EXPECT_EQ(apply({.redact = {"data.c"}, .drop = {"data.c"}}, json), R"({"a":{"b":1}})");

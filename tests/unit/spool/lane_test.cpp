@@ -363,6 +363,29 @@ TEST_F(LaneTest, WhatWaitsForAnotherProgramsLockAtTheEndIsCounted) {
   EXPECT_EQ(waiting(), (Numbers64{1})) << "what was counted is not stored after all";
 }
 
+TEST_F(LaneTest, DeadLettersThatMakeRoomForOthersAreOneLineInTenSeconds) {
+  settings.dead.events_max = 1;
+  start();
+  const auto bury = [this](std::uint64_t number) {
+    const auto bytes = record(number);
+    lane().bury(read_record(bytes.data()), {}, clock.now());
+    turn();
+  };
+  const auto lines = [this] { return log.count("warn the oldest dead letters were removed"); };
+  bury(1);
+  EXPECT_EQ(lines(), 0);
+  for (std::uint64_t number = 2; number < 6; ++number) bury(number);
+  EXPECT_EQ(lines(), 1);
+  clock.advance(spool->next_deadline() - clock.now().mono);
+  spool->do_work(clock.now());
+  EXPECT_EQ(lines(), 2);
+  EXPECT_EQ(log.count("max came events=3"), 1);
+  EXPECT_EQ(spool->next_deadline(), never);
+  bury(6);
+  spool.reset();
+  EXPECT_EQ(lines(), 3) << "the end says the rest";
+}
+
 TEST_F(LaneTest, ADiskThatHangsIsSaidNowAndThenAndWhenItIsOver) {
   const auto stalls = [this] {
     return log.count("error the spool's disk takes nothing and fails nothing");
