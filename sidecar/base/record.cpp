@@ -12,6 +12,7 @@ constexpr std::uint64_t ms_in_ns = 1'000'000;
 constexpr std::uint8_t flag_id_is_text = 1;
 constexpr std::uint8_t flag_expiry = 2;
 constexpr std::uint8_t flag_origin = 4;
+constexpr std::uint8_t flag_evicted = 8;
 /// Behind the head, and the same in memory and on disk.
 constexpr std::size_t expiry_bytes = sizeof(MonoTime);
 static_assert(sizeof(MonoTime) == sizeof(WallTime));
@@ -97,6 +98,14 @@ proto::Priority record_priority_at(const std::uint8_t* at) {
 
 bool has_record_origin_at(const std::uint8_t* at) {
   return (at[offsetof(RecordHead, flags)] & flag_origin) != 0;
+}
+
+void mark_record_evicted(std::uint8_t* at) {
+  at[offsetof(RecordHead, flags)] |= flag_evicted;
+}
+
+bool is_record_evicted_at(const std::uint8_t* at) {
+  return (at[offsetof(RecordHead, flags)] & flag_evicted) != 0;
 }
 
 RecordView read_record(const std::uint8_t* at) {

@@ -81,6 +81,10 @@ proto::Priority record_priority_at(const std::uint8_t* at);
 /// It stands on disk as well.
 bool has_record_origin_at(const std::uint8_t* at);
 
+/// A mark for its owner, who goes on holding the bytes: the event is given up. Never on disk.
+void mark_record_evicted(std::uint8_t* at);
+bool is_record_evicted_at(const std::uint8_t* at);
+
 /// Reads the record that begins at `at`, which write_record has written.
 RecordView read_record(const std::uint8_t* at);
 

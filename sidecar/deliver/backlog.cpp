@@ -13,6 +13,9 @@ constexpr std::uint32_t refill_max = 10'000;
 /// The part of the queue that is for what waits on disk, while there is something: otherwise new
 /// events would take all the room there ever is.
 constexpr double part_for_disk = 0.25;
+/// The part of the queue that has left it, and is held up or on its way, from which on what is on
+/// disk for a key that fails stays there.
+constexpr double part_held = 0.5;
 
 }  // namespace
 
@@ -36,18 +39,21 @@ Backlog::Backlog(const DestinationConfig& config, Encoder& encoder, Lane* lane, 
 
 void Backlog::accept(proto::ByteView record, const Now& now) {
   const proto::Priority priority = record_priority_at(record.data());
+  const bool is_behind_key = is_behind_its_key(record);
   const bool is_behind = lane_ != nullptr && lane_->has_unread() && !is_fresh_first_;
   const bool may_spill = when_full_ == WhenFull::spool && (is_behind || !has_room(record.size()));
-  if (may_spill || is_behind_its_key(record)) {
-    if (!spill(record, now)) ledger_.drop(DropReason::spool_full, 1);
-    return;
-  }
-  if (!has_room(record.size()) && !make_room(record.size(), priority)) {
-    ledger_.drop(DropReason::queue_full, 1);
+  if ((may_spill || is_behind_key) && spill(record, now)) return;
+  // Only the order of keys is worth an event: else one for which the disk has no room overtakes.
+  if (is_behind_key || (!has_room(record.size()) && !make_room(record.size(), priority, now))) {
+    const bool was_for_disk = may_spill || is_behind_key;
+    ledger_.drop(was_for_disk ? DropReason::spool_full : DropReason::queue_full, 1);
     return;
   }
   if (queue_.is_empty()) gathering_since_ = now.mono;
   queue_.push(record, priority);
+  if (keeps_key_order_ && lane_ != nullptr && !read_record(record.data()).key.empty()) {
+    ahead_of_emitted_ = queue_.events();
+  }
   ++ledger_.queued;
 }
 
@@ -57,9 +63,11 @@ bool Backlog::is_behind_its_key(proto::ByteView record) const {
          !read_record(record.data()).key.empty();
 }
 
-/// Of the queue, what a new event leaves to others.
+/// Of the queue, what a new event leaves to others. With order by key always: what is set aside
+/// behind a failing key must not be in the way of what will stand on disk with other keys.
 double Backlog::free_part() const {
-  return lane_ != nullptr && lane_->has_unread() ? part_for_disk : 0;
+  if (lane_ == nullptr) return 0;
+  return keeps_key_order_ || lane_->has_unread() ? part_for_disk : 0;
 }
 
 bool Backlog::has_room(std::size_t record_bytes) const {
@@ -72,6 +80,11 @@ bool Backlog::spill(proto::ByteView record, const Now& now) {
 
 std::uint32_t Backlog::refill(const Now& now) {
   if (lane_ == nullptr) return 0;
+  if (lanes_.wants_look_back()) lane_->want_look_back();
+  if (can_look_back()) {
+    lanes_.look_back();
+    lane_->look_back();
+  }
   std::uint32_t events = 0;
   while (events < refill_max && can_refill()) {
     const proto::ByteView stored = lane_->next();
@@ -88,19 +101,52 @@ std::uint32_t Backlog::refill(const Now& now) {
 }
 
 bool Backlog::can_refill() const {
-  if (lane_ == nullptr || !lane_->has_next()) return false;
+  if (lane_ == nullptr) return false;
+  if (can_look_back()) return true;
+  if (!lane_->has_next()) return false;
   // One that would never fit is taken alone.
   return queue_.is_unused() || queue_.has_room(restored_record_bytes(lane_->next()));
 }
 
-bool Backlog::make_room(std::size_t record_bytes, proto::Priority priority) {
-  if (when_full_ == WhenFull::drop_newest) {
+/// Nothing that was read before what was passed over may come to its turn after it.
+bool Backlog::can_look_back() const {
+  return lanes_.wants_look_back() && lane_->can_look_back() && !queue_.has_promised();
+}
+
+/// What waits again after it was taken from the queue.
+class Backlog::Taken final : public TakenEvents {
+ public:
+  Taken(Backlog& backlog, const Now& now) : backlog_(backlog), now_(now) {}
+
+  Amount evictable(proto::Priority priority) const override {
+    Amount amount = backlog_.waiting_.evictable(priority);
+    amount += backlog_.lanes_.evictable(priority);
+    return amount;
+  }
+  void evict(proto::Priority priority) override {
+    if (backlog_.waiting_.evictable(priority).events == 0) {
+      backlog_.queue_.release(1, backlog_.lanes_.evict(priority));
+      return;
+    }
+    WaitingBatches::Evicted evicted = backlog_.waiting_.evict(priority);
+    backlog_.release(evicted.record);
+    if (evicted.emptied) backlog_.finish(std::move(evicted.emptied), now_);
+  }
+
+ private:
+  Backlog& backlog_;
+  const Now& now_;
+};
+
+bool Backlog::make_room(std::size_t record_bytes, proto::Priority priority, const Now& now) {
+  if (when_full_ != WhenFull::drop_oldest) {
     // What comes gives way to its own kind, but not to what matters less.
     if (priority == proto::Priority::low) return false;
     priority = static_cast<proto::Priority>(static_cast<int>(priority) - 1);
   }
+  Taken taken(*this, now);
   const std::optional<std::uint64_t> evicted =
-      queue_.evict_for(record_bytes, priority, free_part());
+      queue_.evict_for(record_bytes, priority, free_part(), &taken);
   if (!evicted) return false;
   ledger_.queued -= *evicted;
   ledger_.drop(DropReason::evicted, *evicted);
@@ -120,7 +166,7 @@ MonoTime Backlog::fresh_due_at(bool is_idle) const {
 }
 
 MonoTime Backlog::retry_due_at() const {
-  return waiting_.empty() ? never : waiting_.begin()->first;
+  return waiting_.due_at();
 }
 
 BatchPtr Backlog::take_fresh(std::uint64_t events_max, const Now& now) {
@@ -145,13 +191,18 @@ BatchPtr Backlog::take_fresh(std::uint64_t events_max, const Now& now) {
       settle_on_disk(record);
       queue_.pop();
     } else if (keeps_key_order_ && lanes_.is_blocked(record.key)) {
-      lanes_.set_aside(record);
       ++set_aside;
-      queue_.take();
+      if (pass_over(record)) {
+        queue_.pop();
+      } else {
+        lanes_.set_aside(record);
+        queue_.take();
+      }
     } else {
       if (!add_next(*batch, record)) break;
       queue_.take();
     }
+    if (ahead_of_emitted_ > 0) --ahead_of_emitted_;
   }
   gathering_since_ = now.mono;
   if (batch->events == 0) {
@@ -178,6 +229,19 @@ bool Backlog::add_next(Batch& batch, const RecordView& record) {
   return true;
 }
 
+/// True: the event stays on disk, with all that comes later for its key. Events for a key that were
+/// emitted come to memory only while nothing is on disk, and so none of them is behind it.
+bool Backlog::pass_over(const RecordView& record) {
+  if (!record.origin) return false;
+  const bool is_too_much = lanes_.is_failing(record.key) && queue_.is_taken(part_held);
+  const bool is_first = is_too_much && ahead_of_emitted_ == 0;
+  if (!is_first && !lanes_.is_passed(record.key)) return false;
+  if (!lane_->pass_over(record)) return false;
+  lanes_.pass_over(record.key);
+  --ledger_.queued;
+  return true;
+}
+
 bool Backlog::drop_if_expired(const RecordView& record, const Now& now) {
   if (record.expires_at > now.mono) return false;
   --ledger_.queued;
@@ -186,9 +250,8 @@ bool Backlog::drop_if_expired(const RecordView& record, const Now& now) {
 }
 
 BatchPtr Backlog::take_retry(const Now& now) {
-  while (!waiting_.empty() && waiting_.begin()->first <= now.mono) {
-    BatchPtr batch = std::move(waiting_.begin()->second);
-    waiting_.erase(waiting_.begin());
+  while (!waiting_.is_empty() && waiting_.due_at() <= now.mono) {
+    BatchPtr batch = waiting_.take_first();
     remove_expired(*batch, now);
     if (batch->events > 0) {
       ledger_.queued -= batch->events;
@@ -206,7 +269,8 @@ void Backlog::remove_expired(Batch& batch, const Now& now) {
     release(record);
     return true;
   });
-  if (expired > 0 && batch.events > 0) give_id(batch, now);
+  const bool was_changed = std::exchange(batch.waiting.has_changed, false);
+  if ((expired > 0 || was_changed) && batch.events > 0) give_id(batch, now);
 }
 
 void Backlog::encode(Batch& batch) {
@@ -229,8 +293,22 @@ void Backlog::give_id(Batch& batch, const Now& now) {
 
 void Backlog::wait_until(MonoTime due, BatchPtr batch) {
   ledger_.queued += batch->events;
+  if (keeps_key_order_ && batch->failed_after != 0) note_failure(*batch);
   batch->rest();
-  waiting_.emplace(due, std::move(batch));
+  waiting_.add(due, std::move(batch));
+}
+
+/// What was set aside while nobody knew that its key would fail leaves, too.
+void Backlog::note_failure(const Batch& batch) {
+  lanes_.note_failure(batch);
+  if (lane_ == nullptr || ahead_of_emitted_ > 0) return;
+  const auto pass = [this](const RecordView& record) {
+    if (!record.origin || !queue_.is_taken(part_held) || !lane_->pass_over(record)) return false;
+    queue_.release(1, record.bytes.size());
+    --ledger_.queued;
+    return true;
+  };
+  batch.for_each([&](const RecordView& record) { lanes_.pass_over_youngest(record.key, pass); });
 }
 
 void Backlog::split(BatchPtr batch, const Now& now) {
@@ -260,17 +338,11 @@ void Backlog::split(BatchPtr batch, const Now& now) {
 }
 
 void Backlog::make_all_due(const Now& now) {
-  std::multimap<MonoTime, BatchPtr> due;
-  for (auto& [later, batch] : waiting_) due.emplace(now.mono, std::move(batch));
-  waiting_ = std::move(due);
+  waiting_.make_all_due(now);
 }
 
 void Backlog::forget_attempts() {
-  for (auto& [due, waiting] : waiting_) {
-    for (Batch* batch = waiting.get(); batch != nullptr; batch = batch->follower.get()) {
-      batch->forget_attempts();
-    }
-  }
+  waiting_.for_each([](Batch& batch) { batch.forget_attempts(); });
 }
 
 void Backlog::settle_on_disk(const RecordView& record) {
@@ -289,7 +361,7 @@ void Backlog::finish(BatchPtr batch, const Now& now) {
   } else {
     queue_.release(batch->events, batch->records.size());
   }
-  if (batch->follower) waiting_.emplace(now.mono, std::move(batch->follower));
+  if (batch->follower) waiting_.add(now.mono, std::move(batch->follower));
   recycle(std::move(batch));
 }
 
@@ -300,6 +372,7 @@ void Backlog::recycle(BatchPtr batch) {
   batch->first_attempt_at = {};
   batch->failed_after = 0;
   batch->is_too_large = false;
+  batch->waiting = {};
   // Memory for one large event is not worth keeping.
   const std::size_t kept_max = 2 * batch_bytes_max_;
   if (batch->records.capacity() > kept_max) give_back(batch->records);
@@ -317,41 +390,42 @@ void Backlog::put_back(const std::vector<BatchPtr>& taken, const Now& now) {
     add(record);
     --ledger_.queued;
   };
-  const auto add_waiting = [&](const BatchPtr& first) {
-    for (const Batch* batch = first.get(); batch != nullptr; batch = batch->follower.get()) {
-      batch->for_each(add_queued);
-    }
-  };
   // Oldest first: what was on its way, what waits for another attempt, what waits for those. What
   // follows a batch that is still on its way stays with it.
   for (const BatchPtr& batch : taken) {
     batch->for_each(add);
-    add_waiting(batch->follower);
+    for (const Batch* next = batch->follower.get(); next != nullptr; next = next->follower.get()) {
+      next->for_each(add_queued);
+    }
   }
-  for (const auto& [due, batch] : waiting_) add_waiting(batch);
-  lanes_.clear([&](proto::ByteView record) { add_queued(read_record(record.data())); });
-  for (; !queue_.is_empty(); queue_.pop()) add_queued(read_record(queue_.front().data()));
+  waiting_.for_each([&](const Batch& batch) { batch.for_each(add_queued); });
+  lanes_.for_each([&](proto::ByteView record) { add_queued(read_record(record.data())); });
+  for (; !queue_.is_empty(); queue_.pop()) {
+    const RecordView record = read_record(queue_.front().data());
+    // What was passed over stays where it is, and so does what stands behind it.
+    if (!pass_over(record)) add_queued(record);
+  }
   waiting_.clear();
+  lanes_.clear();
   lane_->put_back(std::move(all));
 }
 
 std::uint64_t Backlog::clear() {
   std::uint64_t events = queue_.events() + lanes_.events();
   queue_.clear();
-  lanes_.clear([this](proto::ByteView record) { queue_.release(1, record.size()); });
-  for (auto& [due, waiting] : waiting_) {
-    for (const Batch* batch = waiting.get(); batch != nullptr; batch = batch->follower.get()) {
-      events += batch->events;
-      batch->for_each([this](const RecordView& record) { release(record); });
-    }
-  }
+  lanes_.for_each([this](proto::ByteView record) { queue_.release(1, record.size()); });
+  lanes_.clear();
+  waiting_.for_each([&](const Batch& batch) {
+    events += batch.events;
+    batch.for_each([this](const RecordView& record) { release(record); });
+  });
   waiting_.clear();
   ledger_.queued -= events;
   return events;
 }
 
 bool Backlog::is_empty() const {
-  return queue_.is_empty() && lanes_.is_empty() && waiting_.empty();
+  return queue_.is_empty() && lanes_.is_empty() && waiting_.is_empty();
 }
 
 }  // namespace outrider::sidecar

@@ -7,6 +7,18 @@
 // With a spool, what finds no room goes to disk, and what is on disk comes back when there is room;
 // an event that stands on disk is settled there when it is settled here.
 //
+// With `ordering = key`, what comes from disk for a key that fails stays in memory while that takes
+// half of the room at most; beyond it, it is passed over: it stays on disk, with all that comes
+// later for its key, and the other keys go on. When the key is free, and all that was on disk
+// beside it has had its turn, the lane looks back.
+//
+// Who gives way: a new event that finds room neither in memory nor, where it may go there, on disk
+// evicts events of a lower priority that were only emitted, wherever they wait in memory: in a
+// batch for its next attempt, set aside for their key, or queued; with drop_oldest those of its own
+// priority too. The lowest priority goes first, and of it the oldest. What is in a request, what
+// follows it, and what stands on disk as well is never evicted. A new event that still has no room
+// is dropped.
+//
 // Thread: one, with its destination. Owns: the queue and the batches that wait; a batch that was
 // taken belongs to the taker until it comes back by wait_until(), split() or finish().
 // Borrows: the lane of the spool, if there is one, the encoder and the ledger, of which it keeps
@@ -15,7 +27,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <vector>
 
 #include "sidecar/base/ledger.hpp"
@@ -23,6 +34,7 @@
 #include "sidecar/config/destination_config.hpp"
 #include "sidecar/deliver/batch.hpp"
 #include "sidecar/deliver/key_lanes.hpp"
+#include "sidecar/deliver/waiting_batches.hpp"
 #include "sidecar/queue/event_queue.hpp"
 #include "sidecar/spool/lane.hpp"
 
@@ -35,9 +47,10 @@ class Backlog {
 
   /// Takes a copy of the record, or drops one as when_full says.
   void accept(proto::ByteView record, const Now& now);
-  /// Takes what has come back from disk, as far as there is room. Returns how many events.
+  /// Takes what has come back from disk, as far as there is room; or looks back. Returns how many
+  /// events it took.
   std::uint32_t refill(const Now& now);
-  /// Something has come back and there is room for it.
+  /// Something has come back and there is room for it; or it is time to look back.
   bool can_refill() const;
 
   /// When a batch should be made of what is queued: at once if nothing is on its way, else when
@@ -84,8 +97,12 @@ class Backlog {
   bool spill(proto::ByteView record, const Now& now);
   bool is_behind_its_key(proto::ByteView record) const;
   void settle_on_disk(const RecordView& record);
-  bool make_room(std::size_t record_bytes, proto::Priority priority);
+  class Taken;
+  bool make_room(std::size_t record_bytes, proto::Priority priority, const Now& now);
   bool add_next(Batch& batch, const RecordView& record);
+  bool can_look_back() const;
+  bool pass_over(const RecordView& record);
+  void note_failure(const Batch& batch);
   bool drop_if_expired(const RecordView& record, const Now& now);
   void remove_expired(Batch& batch, const Now& now);
   void encode(Batch& batch);
@@ -105,7 +122,9 @@ class Backlog {
 
   EventQueue queue_;
   KeyLanes lanes_;
-  std::multimap<MonoTime, BatchPtr> waiting_;  ///< by when they are due
+  WaitingBatches waiting_;
+  /// The first so many of the queue may have an event with a key behind them that is not on disk.
+  std::uint64_t ahead_of_emitted_ = 0;
   MonoTime gathering_since_{};
   BatchPtr spare_;  ///< a settled batch whose memory is used again
 };

@@ -4,6 +4,7 @@
 // the batch is sent and let go while it waits for the next attempt. Owns all its bytes.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -12,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "sidecar/base/amount.hpp"
 #include "sidecar/base/clock.hpp"
 #include "sidecar/base/record.hpp"
 #include "sidecar/deliver/transport.hpp"
@@ -29,6 +31,17 @@ void give_back(Container& container) {
   std::swap(container, empty);
 }
 
+/// What WaitingBatches notes of a batch.
+struct WaitingBatch {
+  std::uint64_t number = 0;  ///< by when it came first; 0: it never did
+  MonoTime due{};
+  bool is_follower = false;
+  std::array<Amount, 3> evictable{};       ///< by priority
+  std::array<std::size_t, 3> look_from{};  ///< before it in the records there is none
+  std::size_t evicted_bytes = 0;           ///< that are among the records still
+  bool has_changed = false;                ///< events were evicted
+};
+
 struct Batch {
   std::string id;  ///< the same over all attempts; a single event's batch has the event's id
   std::vector<std::uint8_t> records;
@@ -39,6 +52,7 @@ struct Batch {
   AttemptId failed_after = 0;
   /// Goes when this one is settled: the second half of what was split, if order matters.
   BatchPtr follower;
+  WaitingBatch waiting;
 
   // Only while an attempt is under way.
   AttemptId attempt_id = 0;

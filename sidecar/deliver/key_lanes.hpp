@@ -2,21 +2,27 @@
 //
 // An event whose key has others on their way, in a request or waiting for the next attempt, is set
 // aside until they are settled; then all that was set aside for that key is next. Events of one
-// batch are in order by themselves; events without a key are in nobody's way.
+// batch are in order by themselves; events without a key are in nobody's way. What was only emitted
+// can be evicted from among those that are set aside.
+//
+// Of a key that fails, what stands on disk can be passed over: it stays there. Then the key is
+// blocked until its owner looks back, though nothing of it is on its way any more.
 //
 // Used by Backlog. Thread: one, with its backlog. Owns: the records that are set aside.
-// Limits: none of its own; what is set aside counts as taken from the queue. A key on its way costs
-// about 100 bytes and itself.
+// Limits: none of its own; what is set aside counts as taken from the queue, and costs about 200
+// bytes beside its record. A key on its way costs about 150 bytes and itself.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
-#include <list>
+#include <iterator>
 #include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "sidecar/base/amount.hpp"
 #include "sidecar/base/record.hpp"
 #include "sidecar/deliver/batch.hpp"
 
@@ -33,6 +39,33 @@ class KeyLanes {
   /// The batch goes on its way: its keys are blocked until its events are settled.
   void enter(const Batch& batch);
 
+  /// The batch has failed, and its keys with it, until what has entered of them is settled.
+  void note_failure(const Batch& batch);
+  bool is_failing(std::string_view key) const;
+
+  /// An event of this key, which is blocked, was passed over; and all that come later will be.
+  void pass_over(std::string_view key);
+  bool is_passed(std::string_view key) const;
+  /// Of what is set aside for a key that is on its way, passes over the youngest as long as
+  /// `pass(RecordView)` says yes, and lets go of them.
+  template <typename Pass>
+  void pass_over_youngest(std::string_view key, const Pass& pass) {
+    const auto found = lanes_.find(key);
+    if (found == lanes_.end()) return;
+    Lane& lane = found->second;
+    while (!lane.aside.empty()) {
+      const auto last = std::prev(lane.aside.end());
+      if (!pass(read_record(last->second.data()))) return;
+      lane.is_passed = true;
+      count_out(last->first, last->second);
+      lane.aside.erase(last);
+    }
+  }
+  /// Nothing but the look back keeps a key from going on.
+  bool wants_look_back() const { return resting_ > 0; }
+  /// What was passed over comes again.
+  void look_back();
+
   /// An event that had entered is settled.
   void leave(std::string_view key);
 
@@ -42,31 +75,47 @@ class KeyLanes {
   proto::ByteView front() const;
   void pop_front();
 
+  Amount evictable(proto::Priority priority) const {
+    return evictable_[static_cast<std::size_t>(priority)];
+  }
+  /// Gives up the oldest of them; there is one. Returns its bytes.
+  std::size_t evict(proto::Priority priority);
+
   std::uint64_t events() const { return events_; }
   bool is_empty() const { return events_ == 0; }
 
-  /// Forgets what is set aside, and calls `visit(proto::ByteView record)` for each first.
+  /// Calls `visit(proto::ByteView record)` for each event that is set aside; of one key in order.
   template <typename Visit>
-  void clear(const Visit& visit) {
-    for (auto& [key, lane] : lanes_) {
-      for (; !lane.aside.empty(); lane.aside.pop_front())
-        visit(proto::ByteView(lane.aside.front()));
+  void for_each(const Visit& visit) const {
+    for (const auto& [key, lane] : lanes_) {
+      for (const auto& [number, record] : lane.aside) visit(proto::ByteView(record));
     }
-    std::erase_if(lanes_, [](const auto& entry) { return entry.second.on_the_way == 0; });
-    ready_.clear();
-    events_ = 0;
   }
+  /// Forgets what is set aside or was passed over.
+  void clear();
 
  private:
+  void count_out(std::uint64_t number, proto::ByteView record);
+
   struct Lane {
     std::uint32_t on_the_way = 0;
-    std::list<std::vector<std::uint8_t>> aside;  ///< costs nothing while it is empty
+    bool is_failing = false;
+    bool is_passed = false;
+    std::map<std::uint64_t, std::vector<std::uint8_t>> aside;  ///< by their numbers
   };
   using Lanes = std::map<std::string, Lane, std::less<>>;
 
+  static bool is_at_rest(const Lane& lane) { return lane.on_the_way == 0 && lane.aside.empty(); }
+  void rest(Lanes::iterator lane);
+
   Lanes lanes_;  ///< keys with something on the way or set aside
   std::deque<Lanes::iterator> ready_;
+  /// Of each priority: what may be evicted, by its number.
+  std::array<std::map<std::uint64_t, Lanes::iterator>, 3> emitted_;
+  std::array<Amount, 3> evictable_{};
+  std::uint64_t resting_ = 0;  ///< lanes that nothing but the look back keeps
   std::uint64_t events_ = 0;
+  std::uint64_t last_number_ = 0;
 };
 
 }  // namespace outrider::sidecar

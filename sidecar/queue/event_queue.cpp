@@ -22,30 +22,36 @@ bool EventQueue::has_room(std::size_t record_bytes, double part) const {
 }
 
 std::optional<std::uint64_t> EventQueue::evict_for(std::size_t record_bytes, proto::Priority up_to,
-                                                   double part) {
+                                                   double part, TakenEvents* taken) {
   // More than its share is in use already: then what comes takes the place of what leaves.
   QueueLimits limits = limits_with(part);
   limits.events_max = std::min(limits_.events_max, std::max(limits.events_max, total_events()));
   limits.bytes_max = std::min(limits_.bytes_max, std::max(limits.bytes_max, total_bytes()));
-  const auto fits = [&](std::uint64_t events, std::uint64_t bytes) {
-    return events < limits.events_max && bytes + record_bytes <= limits.bytes_max;
+  const auto fits = [&](const Amount& held) {
+    return held.events < limits.events_max && held.bytes + record_bytes <= limits.bytes_max;
   };
-  std::uint64_t kept_events = total_events();
-  std::uint64_t kept_bytes = total_bytes();
-  const std::size_t end = fifo_of(static_cast<std::size_t>(up_to) + 1, false);
-  for (std::size_t fifo = 0; fifo < end; fifo += 2) {
-    kept_events -= fifos_[fifo].events();
-    kept_bytes -= fifos_[fifo].bytes();
+  const auto total = [this] { return Amount{total_events(), total_bytes()}; };
+  const auto evictable_taken = [&](std::size_t priority) {
+    return taken ? taken->evictable(static_cast<proto::Priority>(priority)) : Amount{};
+  };
+  Amount kept = total();
+  for (std::size_t priority = 0; priority <= static_cast<std::size_t>(up_to); ++priority) {
+    const RecordFifo& queued = fifos_[fifo_of(priority, false)];
+    kept -= {queued.events(), queued.bytes()};
+    kept -= evictable_taken(priority);
   }
-  if (!fits(kept_events, kept_bytes)) return std::nullopt;
+  if (!fits(kept)) return std::nullopt;
   std::uint64_t evicted = 0;
-  for (std::size_t fifo = 0; !fits(total_events(), total_bytes());) {
-    if (fifos_[fifo].is_empty()) {
-      fifo += 2;
-    } else {
+  for (std::size_t priority = 0; !fits(total());) {
+    if (evictable_taken(priority).events > 0) {
+      taken->evict(static_cast<proto::Priority>(priority));
+    } else if (const std::size_t fifo = fifo_of(priority, false); !fifos_[fifo].is_empty()) {
       remove_front(fifo);
-      ++evicted;
+    } else {
+      ++priority;
+      continue;
     }
+    ++evicted;
   }
   return evicted;
 }
@@ -72,6 +78,18 @@ std::uint64_t EventQueue::bytes() const {
   std::uint64_t bytes = 0;
   for (const RecordFifo& fifo : fifos_) bytes += fifo.bytes();
   return bytes;
+}
+
+bool EventQueue::has_promised() const {
+  for (std::size_t fifo = 1; fifo < fifos; fifo += 2) {
+    if (!fifos_[fifo].is_empty()) return true;
+  }
+  return false;
+}
+
+bool EventQueue::is_taken(double part) const {
+  const QueueLimits limits = limits_with(1 - part);
+  return taken_events_ >= limits.events_max || taken_bytes_ >= limits.bytes_max;
 }
 
 ArrivalOrder& EventQueue::order_of(std::size_t fifo) {

@@ -2,7 +2,8 @@
 //
 // Used by Backlog. Events of one priority are in the order of their arrival. What has been taken
 // out for sending still counts against the limits until it is released: the limits bound all that
-// a destination holds in memory.
+// a destination holds in memory. What was taken and may still be given up, its owner knows: that is
+// TakenEvents.
 //
 // Two orders: by priority, high before normal before low; or by arrival, where the priority only
 // decides what is given up. What stands on disk too was promised and is never given up. An order
@@ -18,6 +19,7 @@
 #include <optional>
 
 #include "proto/event.hpp"
+#include "sidecar/base/amount.hpp"
 #include "sidecar/queue/arrival_order.hpp"
 #include "sidecar/queue/record_fifo.hpp"
 
@@ -30,6 +32,17 @@ struct QueueLimits {
 
 enum class QueueOrder : std::uint8_t { by_priority, by_arrival };
 
+/// Of the events that were taken, those that wait again and may be given up.
+class TakenEvents {
+ public:
+  virtual Amount evictable(proto::Priority priority) const = 0;
+  /// Gives up the oldest of that priority, and releases it; there is one.
+  virtual void evict(proto::Priority priority) = 0;
+
+ protected:
+  ~TakenEvents() = default;
+};
+
 class EventQueue {
  public:
   explicit EventQueue(QueueLimits limits, QueueOrder order = QueueOrder::by_priority)
@@ -40,11 +53,12 @@ class EventQueue {
   bool has_room(std::size_t record_bytes, double part = 0) const;
 
   /// Makes room for a record of this size, with `part` free afterwards, by giving up the oldest of
-  /// the lowest priority, and no more of them than it takes; of what was promised and of priorities
-  /// above `up_to`, none. If there is no such room even now, as much leaves as comes. Returns how
-  /// many events it gave up; nothing, and gives up none, if that would not be enough.
+  /// the lowest priority, first of `taken`, which are older, and no more of them than it takes; of
+  /// what was promised and of priorities above `up_to`, none. If there is no such room even now, as
+  /// much leaves as comes. Returns how many events it gave up; nothing, and gives up none, if that
+  /// would not be enough.
   std::optional<std::uint64_t> evict_for(std::size_t record_bytes, proto::Priority up_to,
-                                         double part = 0);
+                                         double part = 0, TakenEvents* taken = nullptr);
 
   /// Appends a copy of the record, whether or not it has room.
   void push(proto::ByteView record, proto::Priority priority);
@@ -54,6 +68,11 @@ class EventQueue {
   bool is_unused() const { return is_empty() && taken_events_ == 0; }
   std::uint64_t events() const;
   std::uint64_t bytes() const;
+
+  /// Some of what waits was promised.
+  bool has_promised() const;
+  /// What was taken has as much of the room, in events or bytes.
+  bool is_taken(double part) const;
 
   /// The record whose turn it is; the queue is not empty.
   proto::ByteView front() const;

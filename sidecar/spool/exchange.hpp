@@ -12,7 +12,6 @@
 // Thread: both belong to whoever holds them; Exchange is safe from both threads.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -26,6 +25,7 @@
 #include "proto/confirm.hpp"
 #include "proto/frame_reader.hpp"
 #include "proto/refusal.hpp"
+#include "sidecar/base/amount.hpp"
 #include "sidecar/base/ledger.hpp"
 #include "sidecar/spool/database.hpp"
 
@@ -35,23 +35,6 @@ namespace outrider::sidecar {
 using LaneIndex = std::uint32_t;
 using BlockId = std::int64_t;
 using Bytes = std::vector<std::uint8_t>;
-
-struct Amount {
-  std::uint64_t events = 0;
-  std::uint64_t bytes = 0;
-
-  Amount& operator+=(const Amount& more) {
-    events += more.events;
-    bytes += more.bytes;
-    return *this;
-  }
-  /// Never below nothing.
-  Amount& operator-=(const Amount& less) {
-    events -= std::min(less.events, events);
-    bytes -= std::min(less.bytes, bytes);
-    return *this;
-  }
-};
 
 /// Stored records of one destination that lie together on disk.
 struct Block {

@@ -95,6 +95,17 @@ void Lane::take_next() {
   publish();
 }
 
+bool Lane::pass_over(const RecordView& record) {
+  const bool is_passed = order_.pass_over(*record.origin, stored_record_bytes(record));
+  publish();
+  return is_passed;
+}
+
+void Lane::look_back() {
+  order_.look_back();
+  publish();
+}
+
 void Lane::read_ahead() {
   if (auto request = order_.begin_read(index_)) question_.read(std::move(*request));
 }

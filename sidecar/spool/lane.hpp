@@ -81,6 +81,13 @@ class Lane {
   RecordOrigin next_origin() const { return order_.next_origin(); }
   /// It is in memory now.
   void take_next();
+  /// Whoever took the event forgets it, until it looks back. False: it is not on disk any more.
+  bool pass_over(const RecordView& record);
+  /// From now on no more is read than has its turn before what was passed over.
+  void want_look_back() { order_.want_look_back(); }
+  bool can_look_back() const { return order_.can_look_back(); }
+  /// What was passed over comes again, with all that stands behind it.
+  void look_back();
   /// Since when an event stands on disk, over all runs; one that does not: now.
   std::uint64_t created_ns(const RecordView& record, const Now& now) const;
   /// It has stood there for age_max by the wall clock, which counts stops and may be wrong; and its

@@ -31,7 +31,7 @@ LaneOrder::LaneOrder(const StoredTotals& totals, bool is_fresh_first)
 
 std::uint64_t LaneOrder::spooled() const {
   return at(Place::storing).events + at(Place::returning).events + at(Place::unread).events +
-         at(Place::arrived).events;
+         at(Place::arrived).events + at(Place::passed).events;
 }
 
 std::uint64_t LaneOrder::bytes() const {
@@ -114,7 +114,8 @@ void LaneOrder::take_front(const Amount& stored) {
 
 void LaneOrder::take_stored(Block block) {
   const Amount amount{block.events, block.records.size()};
-  const bool is_next = at(Place::unread).events == 0 && !is_reading_ && !is_in_doubt_;
+  const bool is_next =
+      at(Place::unread).events == 0 && !is_reading_ && !is_in_doubt_ && !is_turning();
   const bool may_overtake = is_fresh_first_ && read_early_.size() < early_max;
   const bool has_room = arrived_memory_ + amount.bytes <= read_ahead_bytes_max;
   if (is_closed_ || !has_room || !(is_next || may_overtake)) {
@@ -141,7 +142,7 @@ void LaneOrder::take_stored(Block block) {
 // From disk ---------------------------------------------------------------------------------------
 
 std::optional<ReadRequest> LaneOrder::begin_read(LaneIndex lane) {
-  if (is_reading_ || is_closed_ || is_distrusted_) return std::nullopt;
+  if (is_reading_ || is_closed_ || is_distrusted_ || is_turning()) return std::nullopt;
   if (at(Place::unread).events == 0 && !is_in_doubt_) return std::nullopt;
   if (arrived_memory_ >= read_ahead_bytes_max) return std::nullopt;
   is_reading_ = true;
@@ -162,6 +163,8 @@ LaneOrder::Surprise LaneOrder::take_read(ReadAnswer answer) {
   for (Block& block : answer.blocks) {
     read_up_to_ = std::max(read_up_to_, block.id);
     if (read_early_.erase(block.id) > 0) continue;
+    const auto open = open_.find(block.id);
+    if (open != open_.end() && !open->second.passed.empty()) unmask_passed(block, open->second);
     const Amount amount = unsettled_of(block);
     const std::uint64_t known = at(Place::unread).events;
     if (amount.events > known) surprise.found += amount.events - known;
@@ -188,8 +191,17 @@ LaneOrder::Surprise LaneOrder::take_read(ReadAnswer answer) {
 /// All but what is held.
 void LaneOrder::read_from_the_beginning() {
   read_up_to_ = INT64_MIN;
+  wants_look_back_ = false;
+  left_of_round_ = 0;
+  move(Place::passed, Place::unread, at(Place::passed));
   for (const Block& block : arrived_) read_early_.insert(block.id);
-  for (const auto& [id, open] : open_) read_early_.insert(id);
+  for (const auto& [id, open] : open_) {
+    if (open.passed.empty()) {
+      read_early_.insert(id);
+    } else {
+      read_early_.erase(id);
+    }
+  }
 }
 
 ReadRequest LaneOrder::begin_anew(LaneIndex lane) {
@@ -221,7 +233,13 @@ LaneOrder::Surprise LaneOrder::take_anew(const ReadAnswer& answer, const Amount&
   // What one replacement lost, the next may have found.
   for (auto& [id, open] : open_) open.is_gone = false;
   for (const BlockId id : answer.gone) {
-    if (const auto open = open_.find(id); open != open_.end()) open->second.is_gone = true;
+    const auto open = open_.find(id);
+    if (open == open_.end()) continue;
+    open->second.is_gone = true;
+    open->second.unsettled -= std::exchange(open->second.passed_amount, {});
+    open->second.passed.clear();
+    const Open& left = open->second;
+    if (left.unsettled.events + left.newly_settled.events == 0) open_.erase(open);
   }
   // All else that is on disk is unread, and is read from the beginning.
   read_early_.clear();
@@ -271,9 +289,46 @@ void LaneOrder::take_next() {
   }
   const std::size_t bytes = next().size();
   move(Place::arrived, Place::taken, {1, bytes});
+  if (left_of_round_ > 0) --left_of_round_;
   next_offset_ += bytes;
   ++next_index_;
   skip_settled();
+}
+
+bool LaneOrder::pass_over(const RecordOrigin& origin, std::uint64_t bytes) {
+  if (is_closed_ || !is_on_disk(origin)) return false;
+  if (at(Place::passed).events == 0) left_of_round_ = spooled();
+  const auto found = open_.find(origin.block);
+  Open& open = found->second;
+  open.passed.resize(open.settled.size());
+  open.passed[origin.index / 8] |= static_cast<std::uint8_t>(1U << (origin.index % 8));
+  open.passed_amount += {1, bytes};
+  move(Place::taken, Place::passed, {1, bytes});
+  // The disk knows as much of it as memory does.
+  const bool is_as_on_disk =
+      !open.has_settled && open.passed_amount.events == open.unsettled.events;
+  if (is_as_on_disk) open_.erase(found);
+  return true;
+}
+
+/// The round is over: what is read now would only be in the way of the look back.
+bool LaneOrder::is_turning() const {
+  const bool is_over = left_of_round_ == 0 || at(Place::unread).events == 0;
+  return wants_look_back_ && is_over && !is_in_doubt_ && !is_distrusted_ && !is_closed_;
+}
+
+void LaneOrder::look_back() {
+  read_from_the_beginning();
+}
+
+/// Of a block that is partly held, what was passed over comes back, and nothing else.
+void LaneOrder::unmask_passed(Block& block, Open& open) {
+  block.settled.assign(open.settled.size(), 0xff);
+  for (std::size_t i = 0; i < open.passed.size(); ++i) {
+    block.settled[i] = static_cast<std::uint8_t>(~open.passed[i]);
+  }
+  open.passed.clear();
+  open.passed_amount = {};
 }
 
 std::uint64_t LaneOrder::created_ns(const RecordOrigin& origin) const {
@@ -311,6 +366,7 @@ bool LaneOrder::settle(const RecordOrigin& origin, std::uint64_t bytes) {
   open.settled[origin.index / 8] |= static_cast<std::uint8_t>(1U << (origin.index % 8));
   open.unsettled -= {1, bytes};
   open.newly_settled += {1, bytes};
+  open.has_settled = true;
   if (open.is_gone) adrift_ -= {1, bytes};
   remove(Place::taken, {1, bytes});
   return is_first;

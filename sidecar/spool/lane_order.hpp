@@ -12,6 +12,9 @@
 //                       ^ └────────────────────^          └─────> unread, for the next run
 //        scheduled ─────┘                returning ──> unread, for the next run
 //
+//    What was taken may also be passed over: it is on disk only again, and is unread after the next
+//    look back, which comes when all that stood on disk beside it has had its turn.
+//
 // 2. On disk the blocks are in the order of sending. Those up to `read_up_to_`, and those in
 //    `read_early_`, have been in memory; all others are unread. So a block that was stored just now
 //    may come at once if nothing is unread, or if what is fresh overtakes.
@@ -48,6 +51,7 @@ class LaneOrder {
     unread,      ///< on disk only
     arrived,     ///< in memory again, next() comes to it
     taken,       ///< its destination holds it
+    passed,      ///< its destination held it, and will look back for it
   };
 
   /// What take() finds besides: events on disk that nobody knew, or that are not there.
@@ -102,6 +106,16 @@ class LaneOrder {
   RecordOrigin next_origin() const { return {arrived_.front().id, next_index_}; }
   void take_next();
 
+  /// The destination forgets an event that was taken. False, and it does not, if the event stands
+  /// on disk no more.
+  bool pass_over(const RecordOrigin& origin, std::uint64_t bytes);
+  /// Somebody waits for what was passed over: what is read when its round is over is the last.
+  void want_look_back() { wants_look_back_ = true; }
+  /// All that was read has been taken.
+  bool can_look_back() const { return is_turning() && arrived_.empty() && !is_reading_; }
+  /// What was passed over is unread again.
+  void look_back();
+
   /// When the block of an event that was taken, and is not settled, was stored.
   std::uint64_t created_ns(const RecordOrigin& origin) const;
 
@@ -118,8 +132,11 @@ class LaneOrder {
     std::uint64_t created_ns = 0;
     Amount unsettled;
     Bytes settled;
-    Amount newly_settled;  ///< since the last settlement that was asked for
-    bool is_gone = false;  ///< from disk
+    Amount newly_settled;      ///< since the last settlement that was asked for
+    bool has_settled = false;  ///< some of it, in this run
+    bool is_gone = false;      ///< from disk
+    Amount passed_amount;
+    Bytes passed;  ///< a bit an event; empty: none
   };
   /// What one put_back() has put back and is not stored.
   struct Returning {
@@ -136,9 +153,11 @@ class LaneOrder {
   void read_from_the_beginning();
   Surprise take_anew(const ReadAnswer& answer, const Amount& scheduling);
   void skip_settled();
+  bool is_turning() const;
+  static void unmask_passed(Block& block, Open& open);
 
   bool is_fresh_first_;
-  std::array<Amount, 7> places_{};
+  std::array<Amount, 8> places_{};
   std::deque<Returning> put_back_;
   BlockId read_up_to_ = INT64_MIN;
   std::set<BlockId> read_early_;  ///< beyond read_up_to_
@@ -147,6 +166,9 @@ class LaneOrder {
   bool is_closed_ = false;
   bool is_distrusted_ = false;
   Amount adrift_;  ///< taken, of blocks that are gone
+  bool wants_look_back_ = false;
+  /// Events that stood on disk beside the first that was passed over, and have not been taken yet.
+  std::uint64_t left_of_round_ = 0;
 
   std::deque<Block> arrived_;
   std::uint32_t next_index_ = 0;  ///< in the first of them

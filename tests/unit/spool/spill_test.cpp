@@ -6,92 +6,14 @@
 
 #include <gtest/gtest.h>
 
-#include "sidecar/deliver/destination.hpp"
-#include "sidecar/encode/encoder.hpp"
-#include "support/fake_transport.hpp"
-#include "unit/spool/spool_fixture.hpp"
+#include "unit/spool/spill_fixture.hpp"
 
 namespace outrider::sidecar {
 namespace {
 
 using namespace std::chrono_literals;
 
-class SpillTest : public SpoolFixture {
- protected:
-  SpillTest() {
-    config.name = "audit";
-    config.format = BodyFormat::ndjson;
-    config.when_full = WhenFull::spool;
-    config.queue_events_max = 4;
-    config.batch_events_max = 2;
-    config.concurrency_max = 1;
-    settings.lanes = {"audit"};
-  }
-  void TearDown() override { EXPECT_TRUE(destination->ledger().is_balanced()); }
-
-  void start() {
-    destination.reset();
-    agent.reset();
-    open();
-    SpoolSettings spool_settings;
-    spool_settings.bytes_max = 1U << 30U;
-    spool_settings.lanes = {{config.spool_bytes_max, config.spool_age_max, false}};
-    spool = std::make_unique<Spool>(spool_settings, agent->state().lanes, exchange, log);
-    auto owned = std::make_unique<test::FakeTransport>();
-    transport = owned.get();
-    destination = std::make_unique<Destination>(config, make_encoder({.format = "ndjson"}),
-                                                std::move(owned), &spool->lane(0), log, 1);
-  }
-  void accept(std::uint64_t first, std::uint64_t last, std::string_view key = "") {
-    for (std::uint64_t i = first; i <= last; ++i) {
-      destination->accept(test::numbered_record({.number = i, .key = key}), clock.now());
-    }
-  }
-  void turn() {
-    for (int i = 0; i < 20; ++i) {
-      spool->do_work(clock.now());
-      destination->do_work(clock.now());
-      spool->hand_over(clock.now());
-      agent->do_work(clock.now());
-      EXPECT_TRUE(destination->ledger().is_balanced());
-    }
-  }
-  void answer_all() {
-    for (int i = 0; i < 100; ++i) {
-      turn();
-      if (transport->open.empty()) return;
-      transport->answer(200);
-    }
-  }
-  std::string sent() const {
-    std::string numbers;
-    for (const auto& attempt : transport->started) {
-      for (std::size_t at = 0; (at = attempt.body.find("\"n\":", at)) != std::string::npos; ++at) {
-        numbers += std::to_string(std::stoi(attempt.body.substr(at + 4))) + " ";
-      }
-    }
-    return numbers;
-  }
-  /// At the end: what is left goes to disk.
-  void stop() {
-    destination->begin_stop();
-    destination->abandon(clock.now());
-    turn_spool();
-  }
-  void turn_spool() {
-    for (int i = 0; i < 5; ++i) {
-      spool->hand_over(clock.now());
-      agent->do_work(clock.now());
-      spool->do_work(clock.now());
-    }
-  }
-  const Ledger& ledger() const { return destination->ledger(); }
-
-  DestinationConfig config;
-  std::unique_ptr<Spool> spool;
-  test::FakeTransport* transport = nullptr;
-  std::unique_ptr<Destination> destination;
-};
+class SpillTest : public SpillFixture {};
 
 TEST_F(SpillTest, WhatFindsNoRoomGoesToDiskAndIsSentInItsOrder) {
   start();
@@ -339,6 +261,31 @@ TEST_F(SpillTest, ADestinationThatIsGoneKeepsItsQueueOnDisk) {
   accept(7, 7);
   turn();
   EXPECT_EQ(waiting(), (Numbers64{5, 6, 7})) << "what comes later is kept as well";
+}
+
+/// Not the last of what matters most is dropped while what matters less waits in memory.
+TEST_F(SpillTest, WhatTheDiskHasNoRoomForTakesThePlaceOfWhatMattersLess) {
+  config.spool_bytes_max = 1000;
+  start();
+  accept(1, 50, "", proto::Priority::low);
+  turn();
+  ASSERT_GT(ledger().dropped_for(DropReason::spool_full), 0U);
+  while (!transport->open.empty()) transport->answer(503), turn();
+  ASSERT_EQ(ledger().queued, 4U);
+  const std::uint64_t before = ledger().dropped_for(DropReason::spool_full);
+  accept(51, 54, "", proto::Priority::high);
+  EXPECT_EQ(ledger().dropped_for(DropReason::evicted), 4U);
+  EXPECT_EQ(ledger().dropped_for(DropReason::spool_full), before);
+  accept(55, 55, "", proto::Priority::high);
+  EXPECT_EQ(ledger().dropped_for(DropReason::spool_full), before + 1);
+}
+
+TEST_F(SpillTest, WithOrderByKeyEmittedEventsLeaveRoomToWhatIsOnDisk) {
+  config.when_full = WhenFull::drop_newest;
+  config.ordering = Ordering::key;
+  start();
+  accept(1, 20, "k");
+  EXPECT_EQ(ledger().queued, 3U);
 }
 
 TEST_F(SpillTest, DropOldestNeverGivesUpWhatStandsOnDisk) {

@@ -1,0 +1,75 @@
+// WaitingBatches: the batches that failed, until they are due again, and what of them may give way.
+//
+// Used by Backlog. A batch goes when it is due, and its followers with it. Until then any of its
+// events that was only emitted can be evicted: the oldest batch first, and in it the oldest event.
+// The place of an evicted event is closed when they are an eighth of the batch, so that evicting
+// costs the same however large the batch; nobody else sees it. A batch that has lost events has
+// another body, and needs another id.
+//
+// Thread: one, with its backlog. Owns: the batches. Limits: none of its own; the queue's hold what
+// was taken. A batch costs about 100 bytes here.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "proto/event.hpp"
+#include "sidecar/base/amount.hpp"
+#include "sidecar/deliver/batch.hpp"
+
+namespace outrider::sidecar {
+
+class WaitingBatches {
+ public:
+  /// With what follows it.
+  void add(MonoTime due, BatchPtr batch);
+
+  bool is_empty() const { return by_due_.empty(); }
+  /// When the next is due, or `never`.
+  MonoTime due_at() const;
+  /// That one; there is one. If `waiting.has_changed`, it needs a new id, and so do its followers.
+  BatchPtr take_first();
+  void make_all_due(const Now& now);
+
+  Amount evictable(proto::Priority priority) const { return evictable_[index_of(priority)]; }
+  struct Evicted {
+    RecordView record;  ///< valid until the next call
+    BatchPtr emptied;   ///< the batch that has no event left; its followers are due
+  };
+  /// Gives up the oldest event of this priority; there is one.
+  Evicted evict(proto::Priority priority);
+
+  /// Calls `visit(Batch&)` for each, followers included, in the order in which they are due.
+  template <typename Visit>
+  void for_each(const Visit& visit) {
+    for (auto& [due, first] : by_due_) {
+      for (Batch* batch = first.get(); batch != nullptr; batch = batch->follower.get()) {
+        close_gaps(*batch);
+        visit(*batch);
+      }
+    }
+  }
+  void clear();
+
+ private:
+  using Due = std::pair<MonoTime, std::uint64_t>;
+
+  static std::size_t index_of(proto::Priority priority) {
+    return static_cast<std::size_t>(priority);
+  }
+  void count(Batch& batch, bool is_follower);
+  void forget(Batch& batch);
+  static void close_gaps(Batch& batch);
+
+  std::map<Due, BatchPtr> by_due_;
+  /// Of each priority: the batches with events of it that may be evicted, by their numbers.
+  std::array<std::map<std::uint64_t, Batch*>, 3> by_age_;
+  std::array<Amount, 3> evictable_{};
+  std::uint64_t last_number_ = 0;
+  std::vector<std::uint8_t> evicted_;
+};
+
+}  // namespace outrider::sidecar
