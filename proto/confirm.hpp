@@ -1,4 +1,4 @@
-// The answer to a confirmed frame: `[1, "c", sequence, status, {index: refusal}, limits]`.
+// The answer to a confirmed frame: `[1, "c", sequence, status, {index: refusal}, said]`.
 //
 // Written by the sidecar's confirm endpoint, read by the SDK (proto/README.md). Pure functions;
 // the reader takes any bytes, allocates no more than they justify and says false.
@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "proto/bytes.hpp"
@@ -34,11 +35,25 @@ struct SaidLimits {
   bool operator==(const SaidLimits&) const = default;
 };
 
+/// The topics that one destination takes.
+struct TopicSet {
+  std::vector<std::string> topics{};   ///< patterns of which one must match
+  std::vector<std::string> exclude{};  ///< patterns of which none may match
+
+  bool holds(std::string_view topic) const;
+  bool operator==(const TopicSet&) const = default;
+};
+
+/// All patterns together that an answer names; of destinations beyond it nothing is said.
+inline constexpr std::size_t said_patterns_bytes_max = 4096;
+
 struct ConfirmAnswer {
   std::uint64_t sequence = 0;           ///< the frame's "s", from 1
   std::uint64_t status = 0;             ///< 0: taken and recoverable; else a Refusal, none taken
   std::vector<RefusedEvent> refused{};  ///< ascending by index, each index once
   SaidLimits limits{};
+  /// "x": destinations that are full, where an event was refused for that.
+  std::vector<TopicSet> full{};
   bool operator==(const ConfirmAnswer&) const = default;
 };
 

@@ -15,6 +15,10 @@
 
 namespace outrider::proto {
 
+/// What a frame of the SDK has at most, unless the application or one event wants more. `emit` has
+/// no answer, and so every sidecar takes so much.
+inline constexpr std::uint32_t sdk_frame_bytes = 256U << 10U;
+
 /// Most bytes that write_event_head can write for a topic of this size.
 constexpr std::size_t event_head_bytes_max(std::size_t topic_bytes) {
   return 1 + 2 + topic_bytes + 9;

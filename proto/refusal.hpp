@@ -96,8 +96,10 @@ inline constexpr std::array refusals = {
                "the time is neither nanoseconds since 1970 nor a msgpack timestamp since 1970"},
     RefusalRow{Refusal::event_too_large, "event_too_large",
                "the event has more bytes than ingest.event_bytes_max"},
-    RefusalRow{Refusal::event_attributes, "event_attributes",
-               "a known attribute of the event has a value of the wrong type or size"},
+    RefusalRow{
+        Refusal::event_attributes, "event_attributes",
+        "a known attribute of the event has a value of the wrong type or size, or its id has "
+        "other bytes than visible ASCII without spaces"},
     RefusalRow{Refusal::event_scheduled, "event_scheduled",
                "the event asks for a later time (\"at\"), which needs a [spool]"},
     RefusalRow{Refusal::event_unrouted, "event_unrouted",

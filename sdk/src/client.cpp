@@ -93,7 +93,7 @@ outrider_options default_options() {
   options.buffer_bytes_max = 8U << 20U;
   options.when_full = OUTRIDER_DROP_NEWEST;
   options.event_bytes_max = 1U << 20U;
-  options.frame_bytes_max = 256U << 10U;
+  options.frame_bytes_max = proto::sdk_frame_bytes;
   options.frame_delay_ms = 2;
   options.send_frames_max = 16;
   options.reconnect_initial_ms = 100;

@@ -37,7 +37,10 @@ bool is_for_smaller(std::uint64_t status) {
 
 }  // namespace
 
-Courier::Courier(const CourierOptions& options) : options_(options), link_(options.link) {}
+Courier::Courier(const CourierOptions& options)
+    : options_(options),
+      batch_bytes_max_(options.frame_bytes_max - frame_head_bytes_max),
+      link_(options.link) {}
 
 Courier::~Courier() {
   if (thread_.joinable()) thread_.join();
@@ -58,7 +61,6 @@ bool Courier::start() {
 
 outrider_status Courier::deliver(std::span<const proto::ByteView> pieces, Delivery delivery) {
   const std::size_t bytes = total_bytes(pieces);
-  const std::size_t batch_bytes_max = options_.frame_bytes_max - frame_head_bytes_max;
   if (bytes + delivery_bytes > options_.bytes_max) return OUTRIDER_TOO_LARGE;
   const std::uint64_t said_max = event_bytes_said_.load(std::memory_order_relaxed);
   if (said_max != 0 && bytes > said_max) return OUTRIDER_TOO_LARGE;
@@ -66,10 +68,8 @@ outrider_status Courier::deliver(std::span<const proto::ByteView> pieces, Delive
   {
     const std::lock_guard guard(mutex_);
     if (is_closing_) return OUTRIDER_CLOSED;
-    if (held_bytes_ + bytes + delivery_bytes > options_.bytes_max) return OUTRIDER_FULL;
-    const bool is_stuck = stuck_topics_.bytes() + bytes + delivery_bytes > options_.bytes_max / 2 &&
-                          stuck_topics_.holds(topic_of(pieces.front()));
-    if (is_stuck) return OUTRIDER_FULL;
+    if (!has_room(bytes + delivery_bytes, topic_of(pieces.front()))) return OUTRIDER_FULL;
+    const std::size_t batch_bytes_max = batch_bytes_max_.load(std::memory_order_relaxed);
     // An answer can name each event of a frame, or one that has to wait would hold up the others.
     if (waiting_.empty() || waiting_.back().events.size() + bytes > batch_bytes_max ||
         waiting_.back().deliveries.size() == proto::refused_events_max) {
@@ -88,6 +88,16 @@ outrider_status Courier::deliver(std::span<const proto::ByteView> pieces, Delive
   }
   if (is_asleep) wake();
   return OUTRIDER_OK;
+}
+
+bool Courier::has_room(std::size_t bytes, std::string_view topic) const {
+  const std::size_t stuck_bytes = stuck_topics_.bytes();
+  const bool is_stuck = stuck_topics_.holds(topic);
+  if (is_stuck && stuck_bytes + bytes > options_.bytes_max / 2) return false;
+  // What was taken before the first of it was refused may be all that there is.
+  const bool has_reserve = stuck_bytes > 0 && !is_stuck;
+  const std::size_t reserve = has_reserve ? options_.bytes_max / reserve_share : 0;
+  return held_bytes_ + bytes <= options_.bytes_max + reserve;
 }
 
 bool Courier::flush(SteadyTime deadline) {
@@ -232,6 +242,8 @@ void Courier::reconnect(SteadyTime now) {
   // Another sidecar may come, or the same one with other limits.
   limits_state_ = Limits::unknown;
   event_bytes_said_.store(0, std::memory_order_relaxed);
+  const std::lock_guard guard(mutex_);
+  stuck_topics_.know({});
 }
 
 void Courier::receive_answers() {
@@ -268,6 +280,13 @@ void Courier::take_answer(proto::ByteView message) {
 void Courier::take_limits() {
   limits_ = answer_.limits;
   event_bytes_said_.store(limits_.event_bytes_max, std::memory_order_relaxed);
+  // A sidecar that takes next to nothing gets its events one by one.
+  const std::size_t frame_bytes_max =
+      limits_.frame_bytes_max == 0
+          ? options_.frame_bytes_max
+          : std::clamp<std::uint64_t>(limits_.frame_bytes_max, frame_head_bytes_max,
+                                      options_.frame_bytes_max);
+  batch_bytes_max_.store(frame_bytes_max - frame_head_bytes_max, std::memory_order_relaxed);
   if (limits_state_ == Limits::known) return;
   limits_state_ = Limits::known;
   for (Frame& frame : frames_) {
@@ -289,6 +308,7 @@ void Courier::take_partly(Frame& frame) {
     try {
       const std::lock_guard guard(mutex_);
       stuck_topics_.add(postponed_.back());
+      stuck_topics_.know(std::move(answer_.full));
     } catch (const std::bad_alloc&) {
       postponed_.pop_back();
       throw;
@@ -298,13 +318,15 @@ void Courier::take_partly(Frame& frame) {
 }
 
 void Courier::refuse(Frame& frame, std::uint32_t refusal) {
-  note_refusal(refusal);
   count_as(frame.batch.is_unsure, frame.batch);
   // Refused before because it came too early, and now too late: nothing of it was taken.
   const bool is_late = refusal == static_cast<std::uint32_t>(proto::Refusal::frame_sequence_old);
   if (is_late && frame.was_refused && !frame.is_unsure) return send_as_new(frame);
   const std::uint32_t half = frame.event_count / 2;
-  if (!is_for_smaller(refusal) || half == 0) return settle(frame, OUTRIDER_REFUSED, {});
+  if (!is_for_smaller(refusal) || half == 0) {
+    note_refusal(refusal);
+    return settle(frame, OUTRIDER_REFUSED, {});
+  }
   Batch first = part_of(frame.batch, 0, half);
   Batch second = part_of(frame.batch, half, frame.event_count);
   postponed_.push_back(std::move(first));
@@ -442,8 +464,10 @@ void Courier::count_as(bool may_be_taken, Batch& batch) {
 
 bool Courier::can_be_read(Frame& frame) {
   const std::size_t bytes = frame.head.size() + frame.batch.events.size();
-  if (bytes <= frame_bytes_unasked_max) return true;
   if (limits_state_ != Limits::known) {
+    // Another sidecar is probably as the last one was.
+    const std::uint64_t last_max = limits_.frame_bytes_max;
+    if (bytes <= frame_bytes_unasked_max && (last_max == 0 || bytes <= last_max)) return true;
     if (limits_state_ == Limits::unknown) limits_state_ = Limits::wanted;
     frame.state = FrameState::waiting;
     return false;
@@ -471,7 +495,13 @@ Courier::Frame& Courier::add_frame(std::uint32_t event_count) {
 bool Courier::make_frame(SteadyTime now) {
   if (frames_.size() >= proto::confirm_window_frames) return false;
   const auto due = std::ranges::find_if(postponed_, [&](const Batch& b) { return b.due <= now; });
-  if (due != postponed_.end()) {
+  const bool has_new = [&] {
+    const std::lock_guard guard(mutex_);
+    return !waiting_.empty();
+  }();
+  // In turns: what is refused again and again must not keep others waiting.
+  is_turn_of_new_ = has_new && !is_turn_of_new_;
+  if (due != postponed_.end() && !is_turn_of_new_) {
     add_frame(static_cast<std::uint32_t>(due->deliveries.size())).batch = std::move(*due);
     postponed_.erase(due);
     return true;

@@ -10,15 +10,17 @@
 //
 // Every event ends. Events that the sidecar refuses for the moment go again in a new frame; a frame
 // that is more than it takes at once goes again in halves, down to the single event, which is then
-// refused for good. Frames that a sidecar may not even read wait until it has said its limits.
+// refused for good. Frames that a sidecar may not even read, or that are more than the last one
+// took, wait until it has said its limits; nothing beyond them is sent.
 //
 // Thread: the public functions are safe from any thread; run() and what it calls is the thread's
 // own, and so are the confirm functions of the events, which are called without a lock. Owns: the
 // thread, the link, the events. Where the thread hangs in libzmq (is_finished() stays false), this
 // must be leaked. Fails with: outrider_status; OUTRIDER_FULL beyond bytes_max, never by blocking.
 // Limits: bytes_max of events and their records, and what ZeroMQ holds of the frames in flight;
-// topics whose destinations are full take no more where they have half of it;
-// proto::confirm_window_frames frames, of proto::refused_events_max events.
+// destinations that are full take no more where they have half of it, whatever the topics, and
+// while they have anything there is an eighth more for the others; proto::confirm_window_frames
+// frames, of proto::refused_events_max events.
 #pragma once
 
 #include <array>
@@ -31,6 +33,7 @@
 #include <random>
 #include <span>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -68,6 +71,7 @@ struct CourierCounts {
 class Courier {
  public:
   static constexpr std::size_t frames_in_flight_max = 16;
+  static constexpr std::size_t reserve_share = 8;
 
   explicit Courier(const CourierOptions& options);
   ~Courier();
@@ -123,6 +127,8 @@ class Courier {
     SteadyTime due{};          ///< when it is to be sent, or else its answer is late
   };
 
+  bool has_room(std::size_t bytes, std::string_view topic) const;
+
   void run();
   bool turn();
   void finish();
@@ -174,6 +180,7 @@ class Courier {
   std::atomic<const char*> obstacle_ = obstacles::none;
   std::atomic<std::uint64_t> unanswered_events_ = 0;  ///< whose batches may be taken
   std::atomic<std::uint64_t> event_bytes_said_ = 0;   ///< by the sidecar that is connected; 0: not
+  std::atomic<std::size_t> batch_bytes_max_;          ///< by the last limits that were said
   std::mutex mutex_;
   std::condition_variable changed_;
   // Guarded by mutex_.
@@ -194,12 +201,13 @@ class Courier {
   std::string host_;
   std::deque<Batch> postponed_;  ///< refused for the moment or too many, each with its due time
   Limits limits_state_ = Limits::unknown;
-  proto::SaidLimits limits_;
+  proto::SaidLimits limits_;  ///< as of the last answer, of any connection
   std::deque<Frame> frames_;  ///< by their numbers, from the lowest unanswered one on
   std::uint64_t first_sequence_ = 1;
   std::size_t frames_in_flight_ = 0;
   std::uint64_t seen_disconnects_ = 0;
   std::uint64_t refusal_for_now_ = 0;     ///< in the last answer; 0: none
+  bool is_turn_of_new_ = false;           ///< and not of what was postponed
   bool has_no_means_ = false;             ///< the last try to open the link failed
   bool is_answer_missed_ = false;         ///< the last connection ended for that
   SteadyTime open_at_{};                  ///< not to be opened before

@@ -5,10 +5,13 @@
 #include <atomic>
 #include <charconv>
 #include <chrono>
+#include <condition_variable>
 #include <cstring>
+#include <mutex>
 #include <new>
 #include <string_view>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include <sys/eventfd.h>
@@ -23,6 +26,8 @@ namespace outrider::sdk {
 namespace {
 
 constexpr const char* monitor_endpoint_prefix = "inproc://outrider-monitor-";
+
+constexpr std::chrono::milliseconds give_up_interval{20};
 
 constexpr std::string_view inproc_prefix = "inproc://";
 constexpr std::string_view ipc_prefix = "ipc://";
@@ -52,6 +57,21 @@ bool are_descriptors_left() {
 
 bool set_int(void* socket, int option, int value) {
   return zmq_setsockopt(socket, option, &value, sizeof value) == 0;
+}
+
+/// Waits until what its sockets hold is sent, or the time that they have for it is up.
+void end_context(void* context) {
+  while (zmq_ctx_term(context) != 0 && zmq_errno() == EINTR) {
+  }
+}
+
+bool bound_what_comes(void* socket, LinkKind kind) {
+  // An answer has 30 KiB at most, and of a later version no more than this.
+  constexpr std::int64_t message_bytes_max = 1 << 20;
+  const int messages_max = kind == LinkKind::push ? 1 : 64;
+  return zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &message_bytes_max, sizeof message_bytes_max) ==
+             0 &&
+         set_int(socket, ZMQ_RCVHWM, messages_max);
 }
 
 }  // namespace
@@ -122,7 +142,7 @@ bool Link::open() {
   has_threads_ |= socket != nullptr;
   // Not ZMQ_IMMEDIATE: a frame in the pipe must survive a reconnect.
   if (socket == nullptr || !set_int(socket, ZMQ_SNDHWM, options_.send_frames_max) ||
-      !set_int(socket, ZMQ_LINGER, 0) ||
+      !set_int(socket, ZMQ_LINGER, 0) || !bound_what_comes(socket, options_.kind) ||
       !set_int(socket, ZMQ_HEARTBEAT_IVL, options_.heartbeat_ms) ||
       !set_int(socket, ZMQ_RECONNECT_IVL, options_.reconnect_initial_ms) ||
       !set_int(socket, ZMQ_RECONNECT_IVL_MAX, options_.reconnect_max_ms)) {
@@ -223,11 +243,36 @@ bool Link::receive(std::string& message) {
   return has_message;
 }
 
-bool Link::hand_over(int timeout_ms) {
+bool Link::hand_over(int timeout_ms, const std::function<bool()>& is_given_up) {
   // Within the process there is no pipe in between.
   if (sockets_->monitor == nullptr) return true;
+  struct Closing {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool is_done = false;
+  };
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
-  close(timeout_ms);
+  const auto closing = std::make_shared<Closing>();
+  set_int(sockets_->socket, ZMQ_LINGER, timeout_ms);
+  discard();
+  has_threads_ = false;
+  void* const context = std::exchange(context_, nullptr);
+  std::thread closer = start_worker([context, closing] {
+    end_context(context);
+    const std::lock_guard guard(closing->mutex);
+    closing->is_done = true;
+    closing->changed.notify_one();
+  });
+  if (closer.joinable()) {
+    closer.detach();
+  } else {
+    end_context(context);
+    return std::chrono::steady_clock::now() < deadline;
+  }
+  std::unique_lock lock(closing->mutex);
+  while (!closing->changed.wait_for(lock, give_up_interval, [&] { return closing->is_done; })) {
+    if (is_given_up()) return false;
+  }
   return std::chrono::steady_clock::now() < deadline;
 }
 
@@ -239,10 +284,7 @@ void Link::discard() {
 void Link::close(int linger_ms) {
   if (is_open()) set_int(sockets_->socket, ZMQ_LINGER, linger_ms);
   discard();
-  if (context_ != nullptr && !is_inproc_endpoint(options_.endpoint)) {
-    while (zmq_ctx_term(context_) != 0 && zmq_errno() == EINTR) {
-    }
-  }
+  if (context_ != nullptr && !is_inproc_endpoint(options_.endpoint)) end_context(context_);
   context_ = nullptr;
   has_threads_ = false;
 }

@@ -3,10 +3,13 @@
 // Used by Shipper and Courier. Thread: all of it belongs to its user's thread. Owns: the socket,
 // its monitor and, but within the process, the context. Fails with: bool; it never throws and,
 // having checked that file descriptors and threads are left, does not let libzmq abort.
+// Limits: of what a peer sends, parts of 1 MiB in 64 messages. libzmq has no limit for the parts
+// of one message: who listens at the endpoint is trusted so far.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -76,8 +79,10 @@ class Link {
 
   /// Sees to it that what the socket has taken is with the operating system, so that the process
   /// may end at once. libzmq tells when that is only by closing: the socket is to be opened anew.
-  /// False: the time was used up, and frames may be lost.
-  bool hand_over(int timeout_ms);
+  /// False: the time was used up, or `is_given_up` said so, and frames may be lost. libzmq cannot
+  /// be told to give up; what goes on with it then is a thread of its own, which ends with the
+  /// time.
+  bool hand_over(int timeout_ms, const std::function<bool()>& is_given_up);
 
   /// Throws the socket away, with all that it holds, and keeps the rest for open(): the context,
   /// and a frame that it had no room for.

@@ -191,9 +191,13 @@ Shipper::Orders Shipper::read_orders() {
 bool Shipper::hand_over(const Orders& orders) {
   if (orders.flush_target <= flush_done_) return false;
   if (shipped_frames() == handed_over_frames_) return true;
-  // Not cut short by an impatient caller: that would lose what is just about to go out.
+  // Not cut short by an impatient caller: that would lose what is just about to go out. But by the
+  // end of a close, which nothing outlives.
   const long timeout_ms = std::max(left_ms(orders.flush_deadline), hand_over_ms);
-  const bool is_handed_over = link_.hand_over(static_cast<int>(timeout_ms));
+  const bool is_handed_over = link_.hand_over(static_cast<int>(timeout_ms), [&] {
+    const Orders now = read_orders();
+    return now.is_closing && left_ms(now.deadline) == 0;
+  });
   count_hand_over(is_handed_over);
   link_.open();
   return is_handed_over;

@@ -1,5 +1,7 @@
 #include "sdk/src/stuck_topics.hpp"
 
+#include <algorithm>
+
 #include "proto/msgpack_reader.hpp"
 
 namespace outrider::sdk {
@@ -34,6 +36,12 @@ void StuckTopics::remove(const Batch& batch) noexcept {
     if (found != topics_.end() && --found->second == 0) topics_.erase(found);
   });
   bytes_ -= batch.cost();
+}
+
+bool StuckTopics::holds(std::string_view topic) const {
+  if (bytes_ == 0) return false;
+  return topics_.find(topic) != topics_.end() ||
+         std::ranges::any_of(full_, [&](const proto::TopicSet& set) { return set.holds(topic); });
 }
 
 }  // namespace outrider::sdk

@@ -40,6 +40,13 @@ proto::FrameLimits frame_limits(const Config& config) {
   return {config.ingest.frame_bytes_max, config.ingest.event_bytes_max};
 }
 
+/// What some destination redacts must not stand in the log either.
+bool redacts(const Config& config) {
+  return std::ranges::any_of(config.destinations, [](const DestinationConfig& destination) {
+    return !destination.redact.empty();
+  });
+}
+
 }  // namespace
 
 Result<std::unique_ptr<App>> App::create(const Config& config, AppParts parts, Log& log) {
@@ -83,8 +90,9 @@ App::App(const Config& config, AppParts& parts, std::unique_ptr<Spool> spool,
       spool_(std::move(spool)),
       memory_mark_(parts.memory_mark),
       destinations_(std::move(destinations)),
+      refused_bytes_(destinations_.size()),
       router_(routes_of(config)),
-      ingest_(*source_, frame_limits(config), spool_ != nullptr, *this, log, seed),
+      ingest_(*source_, frame_limits(config), spool_ != nullptr, *this, log, seed, redacts(config)),
       recurrence_(std::move(parts.recurrence)),
       unrouted_log_(log),
       unrouted_policy_(config.ingest.unrouted) {
@@ -98,12 +106,12 @@ App::App(const Config& config, AppParts& parts, std::unique_ptr<Spool> spool,
   spool_->on_answer(
       [this](const ConfirmedFrame& frame, const FrameAnswer& answer) { confirm(frame, answer); });
   ConfirmSink& sink = *this;
-  confirm_.emplace(*confirm_source_, frame_limits(config), sink, log, ~seed);
+  confirm_.emplace(*confirm_source_, frame_limits(config), sink, log, ~seed, redacts(config));
 }
 
 // Events ------------------------------------------------------------------------------------------
 
-void App::accept(const ArrivedEvent& event, const Now& now) {
+std::size_t App::accept(const ArrivedEvent& event, const Now& now) {
   const auto targets = router_.route(event.topic);
   if (targets.empty()) note_unrouted(event.topic, now);
   for (const std::uint32_t target : targets) {
@@ -114,6 +122,7 @@ void App::accept(const ArrivedEvent& event, const Now& now) {
       destination.schedule(event.record, event.due_ns, now);
     }
   }
+  return targets.size();
 }
 
 void App::note_unrouted(std::string_view topic, const Now& now) {
@@ -136,13 +145,19 @@ bool App::find_takers(std::string_view topic, const RecordView& record, const No
 
 /// What it adds to the counters is added when the frame is stored: it may be refused yet, or have
 /// been stored before.
-proto::Refusal App::add_event(const ArrivedEvent& event, const Now& now) {
+proto::Refusal App::add_event(const ArrivedEvent& event, const Now& now,
+                              std::size_t& destinations) {
   const RecordView record = read_record(event.record.data());
-  if (!find_takers(event.topic, record, now)) {
+  const bool is_wanted = find_takers(event.topic, record, now);
+  destinations = wanted_by_.size() + sampled_out_by_.size();
+  if (!is_wanted) {
     if (unrouted_policy_ == Unrouted::refuse) return proto::Refusal::event_unrouted;
     ++frame_counts_.unrouted;
   }
   const proto::Refusal refusal = spool_->add_to_frame(wanted_by_, record, event.due_ns, now);
+  if (refusal == proto::Refusal::destination_full) {
+    refused_bytes_[spool_->full_lane()] = stored_record_bytes(record);
+  }
   if (refusal != proto::Refusal::none) return refusal;
   ++frame_counts_.events;
   for (const LaneIndex lane : sampled_out_by_) {
@@ -164,6 +179,16 @@ void App::drop_frame() {
 
 std::string_view App::full_destination() const {
   return destinations_[spool_->full_lane()]->name();
+}
+
+std::vector<proto::TopicSet> App::full_destinations() const {
+  std::vector<proto::TopicSet> full;
+  for (std::size_t i = 0; i < refused_bytes_.size(); ++i) {
+    if (refused_bytes_[i] == 0 || spool_->lane(i).has_room(refused_bytes_[i])) continue;
+    const Route& patterns = router_.patterns(i);
+    full.push_back({patterns.topics, patterns.exclude});
+  }
+  return full;
 }
 
 void App::add_frame(FrameToConfirm frame) {
@@ -205,6 +230,10 @@ void App::run_schedules(const Now& now) {
     if (refusal == proto::Refusal::none || run.mark != mark) refusal = add_run(run, now);
     mark = run.mark;
     if (refusal != proto::Refusal::none) keep_run(run.mark, run.due_ns, refusal);
+  }
+  for (const auto& [name, after, before] : recurrence_.left_out()) {
+    log_.warn("a schedule has missed more runs than missed_max; the oldest are left out",
+              {{"schedule", name}, {"after", after}, {"before", before}});
   }
   if (now.mono < look_ahead_at_) return;
   look_ahead_at_ = now.mono + Recurrence::look_max;
@@ -299,6 +328,7 @@ MonoTime App::next_deadline() const {
   for (const auto& destination : destinations_) {
     deadline = std::min(deadline, destination->next_deadline());
   }
+  if (phase_ == Phase::running) deadline = std::min(deadline, ingest_.next_deadline());
   if (phase_ == Phase::draining) deadline = std::min({deadline, quiet_until_, drain_until_});
   if (phase_ == Phase::flushing) deadline = std::min(deadline, linger_until_);
   if (phase_ == Phase::storing) deadline = stop_until();
@@ -324,7 +354,10 @@ void App::begin_stop(const Now& now) {
 void App::drain(int frames, const Now& now) {
   if (frames > 0) quiet_until_ = now.mono + drain_quiet;
   if (now.mono < std::min(quiet_until_, drain_until_)) return;
-  ingest_.finish_frame(now);
+  // The frame that is open goes on in turns: its events may have very many copies.
+  ingest_.begin_stop();
+  if (ingest_.is_inside_frame() && now.mono < linger_until_) return;
+  ingest_.refuse_rest(now);
   source_->close();
   if (confirm_) confirm_->refuse_all(now);
   for (const auto& destination : destinations_) destination->begin_flush(now);

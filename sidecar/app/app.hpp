@@ -89,13 +89,15 @@ class App final : public Agent, private RecordSink, private ConfirmSink {
       std::vector<std::unique_ptr<Destination>> destinations, Log& log, std::uint64_t seed);
 
   // RecordSink
-  void accept(const ArrivedEvent& event, const Now& now) override;
+  std::size_t accept(const ArrivedEvent& event, const Now& now) override;
   // ConfirmSink
   bool is_busy() const override { return spool_->is_busy(); }
-  proto::Refusal add_event(const ArrivedEvent& event, const Now& now) override;
+  proto::Refusal add_event(const ArrivedEvent& event, const Now& now,
+                           std::size_t& destinations) override;
   void add_frame(FrameToConfirm frame) override;
   void drop_frame() override;
   std::string_view full_destination() const override;
+  std::vector<proto::TopicSet> full_destinations() const override;
   void confirm(const ConfirmedFrame& frame, const FrameAnswer& answer);
   void note_unrouted(std::string_view topic, const Now& now);
   void run_schedules(const Now& now);
@@ -119,6 +121,7 @@ class App final : public Agent, private RecordSink, private ConfirmSink {
   std::unique_ptr<Spool> spool_;
   MemoryMark* memory_mark_;
   std::vector<std::unique_ptr<Destination>> destinations_;
+  std::vector<std::uint64_t> refused_bytes_;  ///< of the last event each had no room for; 0: none
   Router router_;
   IngestAgent ingest_;
   std::optional<ConfirmAgent> confirm_;

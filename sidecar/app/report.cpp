@@ -12,8 +12,10 @@ namespace {
 
 constexpr std::size_t reason_bytes_max = 64;
 
+using Counts = std::vector<std::pair<std::string, std::uint64_t>>;
+
 /// " (name 3, name 1)", or nothing.
-std::string in_brackets(const std::vector<std::pair<std::string, std::uint64_t>>& counts) {
+std::string in_brackets(const Counts& counts) {
   std::string text;
   for (const auto& [name, count] : counts) {
     if (count == 0) continue;
@@ -23,17 +25,25 @@ std::string in_brackets(const std::vector<std::pair<std::string, std::uint64_t>>
   return text.empty() ? text : text + ")";
 }
 
-std::string refusals(const IngestCounters& counters) {
-  std::vector<std::pair<std::string, std::uint64_t>> counts;
-  counts.reserve(proto::refusals.size());
+/// Those that are for the moment, or those that are for good.
+Counts refusals(const IngestCounters& counters, bool are_for_later) {
+  Counts counts;
   for (const proto::RefusalRow& row : proto::refusals) {
-    counts.emplace_back(row.name, counters.refused[static_cast<std::size_t>(row.refusal)]);
+    const auto number = static_cast<std::size_t>(row.refusal);
+    if (proto::is_for_later(number) != are_for_later) continue;
+    counts.emplace_back(row.name, counters.refused[number]);
   }
-  return in_brackets(counts);
+  return counts;
+}
+
+std::uint64_t total(const Counts& counts) {
+  std::uint64_t sum = 0;
+  for (const auto& [name, count] : counts) sum += count;
+  return sum;
 }
 
 std::string losses(const Ledger& ledger) {
-  std::vector<std::pair<std::string, std::uint64_t>> counts;
+  Counts counts;
   for (const DropReasonRow& row : drop_reasons) {
     if (row.reason == DropReason::linger) continue;
     counts.emplace_back(row.name, ledger.dropped_for(row.reason));
@@ -68,7 +78,12 @@ std::string format_report(const Report& report) {
                  report.ingest.frames, report.ingest.events, report.unrouted);
   if (report.ingest.frames_refused + report.ingest.events_refused > 0) {
     fmt::format_to(out, "  refused: {} frames, {} events{}\n", report.ingest.frames_refused,
-                   report.ingest.events_refused, refusals(report.ingest));
+                   report.ingest.events_refused, in_brackets(refusals(report.ingest, false)));
+  }
+  // One event may be put off many times.
+  if (const Counts put_off = refusals(report.ingest, true); total(put_off) > 0) {
+    fmt::format_to(out, "  put off: {} times{}, and sent again by their clients\n", total(put_off),
+                   in_brackets(put_off));
   }
   const ConfirmCounters& confirmed = report.confirmed;
   if (confirmed.frames + confirmed.frames_again + confirmed.frames_refused > 0) {

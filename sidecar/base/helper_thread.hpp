@@ -1,7 +1,7 @@
 // HelperThread: a thread for short jobs that may block for ever, as a look at a file of a network
 // file system may.
 //
-// Used by CurlDriver for credential files, by MemoryMark for its file, and by OwnContext to end
+// Used by FileThreads for credential files, by MemoryMark for its file, and by OwnContext to end
 // what may never end. run() waits for the job for `wait_max` at most, and only if no job before it
 // is still running: so what is quick is there at once, and what hangs costs the caller wait_max,
 // once. A job owns all that it touches, for it may outlive its caller. Thread: the functions belong

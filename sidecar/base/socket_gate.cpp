@@ -4,9 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <climits>
-#include <cstdlib>
 #include <ctime>
-#include <filesystem>
 #include <functional>
 #include <mutex>
 #include <string>
@@ -16,7 +14,6 @@
 #include <vector>
 
 #include <fcntl.h>
-#include <netdb.h>
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -25,6 +22,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "sidecar/base/listening_sockets.hpp"
 #include "sidecar/base/read_budget.hpp"
 
 namespace outrider::sidecar {
@@ -32,6 +30,7 @@ namespace {
 
 /// One of so many descriptors is not for clients.
 constexpr int reserve_share = 4;
+constexpr std::size_t any_size = SIZE_MAX;
 /// How long an I/O thread rests that may read nothing, so that it does not spin.
 constexpr Duration rest = std::chrono::milliseconds(1);
 
@@ -54,7 +53,8 @@ int accept_now(int fd, sockaddr* address, socklen_t* bytes, int flags) {
 struct Registry {
   std::mutex mutex;
   std::vector<std::pair<int, std::shared_ptr<Intake>>> listeners;
-  std::unordered_set<int> connections;  ///< accepted there
+  std::unordered_set<int> connections;  ///< accepted there, or made by our threads
+  std::shared_ptr<Intake> of_connects;  ///< of those that our threads make
   std::vector<int> kept;                ///< from children
   int spare_fd = open(
       "/dev/null",
@@ -66,6 +66,7 @@ std::atomic<std::uint64_t> refused = 0;
 std::atomic<std::uint64_t> open_now = 0;
 std::atomic<std::uint64_t> stalled = 0;
 std::atomic<std::uint64_t> left_early = 0;
+std::atomic<std::uint64_t> made_cut_off = 0;
 /// Connections that were ended for what they sent, by ZmtpScanner::Fault.
 std::array<std::atomic<std::uint64_t>, ZmtpScanner::faults> faults{};
 std::atomic<const char*> other_type = "";
@@ -95,27 +96,6 @@ void forget(int closed_fd) {
   all->connections.erase(closed_fd);
 }
 
-/// Of a tcp socket, as libzmq writes it; else nothing.
-std::string endpoint_of(int fd) {
-  sockaddr_storage name{};
-  socklen_t bytes = sizeof name;
-  auto* const address = reinterpret_cast<sockaddr*>(&name);
-  std::array<char, NI_MAXHOST> host;
-  std::array<char, NI_MAXSERV> port;
-  if (getsockname(fd, address, &bytes) != 0 ||
-      (name.ss_family != AF_INET && name.ss_family != AF_INET6) ||
-      getnameinfo(address, bytes, host.data(), host.size(), port.data(), port.size(),
-                  NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
-    return {};
-  }
-  const std::string shown = host.data();
-  return "tcp://" + (name.ss_family == AF_INET6 ? "[" + shown + "]" : shown) + ":" + port.data();
-}
-
-std::string_view port_of(std::string_view endpoint) {
-  return endpoint.substr(endpoint.rfind(':') + 1);
-}
-
 std::shared_ptr<Intake> find_intake(int listener_fd) {
   Registry* const all = existing.load();
   if (all == nullptr) return nullptr;
@@ -124,6 +104,21 @@ std::shared_ptr<Intake> find_intake(int listener_fd) {
     if (fd == listener_fd) return intake;
   }
   return nullptr;
+}
+
+/// Of what this thread connects to, if it is one of libzmq's I/O threads and ours. A name has 15
+/// bytes.
+std::shared_ptr<Intake> find_intake_of_connects() {
+  Registry* const all = existing.load();
+  if (all == nullptr) return nullptr;
+  static const std::string ours = std::to_string(SocketGate::thread_name_prefix) + "/ZMQbg/IO/";
+  std::array<char, 16> name{};
+  if (pthread_getname_np(pthread_self(), name.data(), name.size()) != 0 ||
+      !std::string_view(name.data()).starts_with(ours)) {
+    return nullptr;
+  }
+  const std::lock_guard guard(all->mutex);
+  return all->of_connects;
 }
 
 // A forked child ----------------------------------------------------------------------------------
@@ -171,6 +166,7 @@ struct Connection {
   ZmtpScanner scanner;
   std::shared_ptr<Intake> intake;
   Unfinished* unfinished;
+  bool is_made;  ///< and not accepted
   bool is_cut = false;
   bool is_out_of_epoll = false;  ///< libzmq waits for nothing of it
   bool goes_on = false;
@@ -183,11 +179,11 @@ class Connections {
  public:
   ~Connections();
 
-  void open(int fd, std::shared_ptr<Intake> intake) {
+  void open(int fd, std::shared_ptr<Intake> intake, bool is_made) {
     forget(fd);
     Unfinished* const unfinished = &by_intake_[intake.get()];
     const ScanLimits limits = intake->limits();
-    by_fd_.emplace(fd, Connection{ZmtpScanner(limits), std::move(intake), unfinished});
+    by_fd_.emplace(fd, Connection{ZmtpScanner(limits), std::move(intake), unfinished, is_made});
     open_now.fetch_add(1, std::memory_order_relaxed);
   }
   Connection* find(int fd) {
@@ -195,7 +191,7 @@ class Connections {
     return found == by_fd_.end() ? nullptr : &found->second;
   }
   void forget(int fd);
-  bool may_read(int fd, const Connection& connection);
+  std::size_t may_read(int fd, const Connection& connection);
   bool note(int fd, Connection& connection, const std::uint8_t* data, std::size_t size);
   void rest_a_moment();
 
@@ -241,6 +237,7 @@ void Connections::lose_place(int fd, Connection& connection) {
 bool Connections::note(int fd, Connection& connection, const std::uint8_t* data, std::size_t size) {
   ZmtpScanner& scanner = connection.scanner;
   connection.unfinished->bytes -= scanner.unfinished_bytes();
+  const bool was_ready = scanner.is_ready();
   const bool is_good = scanner.scan(data, size);
   connection.unfinished->bytes += scanner.unfinished_bytes();
   if (const std::uint64_t memory = scanner.take_ended_memory(); memory > 0) {
@@ -248,6 +245,7 @@ bool Connections::note(int fd, Connection& connection, const std::uint8_t* data,
     // Of what is bad libzmq is given nothing.
     if (is_good) connection.intake->add(memory);
   }
+  if (is_good && !was_ready && scanner.is_ready()) connection.intake->begin_connection();
   return is_good;
 }
 
@@ -307,8 +305,9 @@ void Connections::let_all_go_on(Unfinished& all) {
   all.going_on.clear();
 }
 
-bool Connections::may_read(int fd, const Connection& connection) {
-  if (connection.is_cut) return true;
+/// How many bytes.
+std::size_t Connections::may_read(int fd, const Connection& connection) {
+  if (connection.is_cut) return any_size;
   const std::uint64_t own = connection.scanner.unfinished_bytes();
   const std::uint64_t room = connection.intake->room_bytes();
   Unfinished& all = *connection.unfinished;
@@ -325,12 +324,14 @@ bool Connections::may_read(int fd, const Connection& connection) {
     let_all_go_on(all);
   }
   if (own > 0) {
-    return !is_much ||
-           (connection.goes_on && (all.bytes < room / 4 * 3 || fd == all.going_on.front()));
+    const bool goes_on = !is_much || (connection.goes_on &&
+                                      (all.bytes < room / 4 * 3 || fd == all.going_on.front()));
+    if (!goes_on) return 0;
+    return connection.intake->has_room(1) ? any_size : connection.scanner.bytes_to_go();
   }
   // A new client says who it is in any case; otherwise it would be cut off for saying nothing.
   const std::uint64_t share = connection.scanner.is_ready() ? 1 : 2;
-  return all.bytes < share * room && connection.intake->has_room(share);
+  return all.bytes < share * room && connection.intake->has_room(share) ? any_size : 0;
 }
 
 void Connections::rest_a_moment() {
@@ -357,6 +358,16 @@ bool refuse_with_spare(int listener_fd) {
   return !is_stuck;
 }
 
+/// It belongs to this thread.
+void open_connection(int fd, std::shared_ptr<Intake> intake, bool is_made) {
+  Registry& all = registry();
+  {
+    const std::lock_guard guard(all.mutex);
+    all.connections.insert(fd);
+  }
+  connections_of_this_thread().open(fd, std::move(intake), is_made);
+}
+
 int accept_watched(int listener_fd, sockaddr* address, socklen_t* bytes, int flags,
                    std::shared_ptr<Intake> intake) {
   // A connection that stays in the queue counts once.
@@ -365,12 +376,7 @@ int accept_watched(int listener_fd, sockaddr* address, socklen_t* bytes, int fla
   if (fd < 0 && errno != EMFILE && errno != ENFILE) return -1;
   // Linux gives the lowest number that is free: if it is high, few are left below the limit.
   if (fd >= 0 && fd < SocketGate::descriptors_for_clients_max()) {
-    Registry& all = registry();
-    {
-      const std::lock_guard guard(all.mutex);
-      all.connections.insert(fd);
-    }
-    connections_of_this_thread().open(fd, std::move(intake));
+    open_connection(fd, std::move(intake), /*is_made=*/false);
     was_stuck = false;
     return fd;
   }
@@ -389,11 +395,16 @@ int accept_watched(int listener_fd, sockaddr* address, socklen_t* bytes, int fla
 /// To be called after a recv() that gave nothing.
 void note_end(const Connection& connection, ssize_t got) {
   const bool is_end = got == 0 || errno == ECONNRESET;
-  if (!is_end || connection.is_cut || !connection.scanner.is_in_handshake()) return;
+  if (!is_end || connection.is_cut || connection.is_made) return;
+  if (!connection.scanner.is_in_handshake()) return;
   left_early.fetch_add(1, std::memory_order_relaxed);
 }
 
 void count_fault(const Connection& connection) {
+  if (connection.is_made) {
+    made_cut_off.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
   const ZmtpScanner::Fault fault = connection.scanner.fault();
   if (fault == ZmtpScanner::Fault::other_socket) {
     other_type.store(connection.scanner.other_type(), std::memory_order_relaxed);
@@ -403,33 +414,6 @@ void count_fault(const Connection& connection) {
 }
 
 }  // namespace
-
-// Intake ------------------------------------------------------------------------------------------
-
-std::uint64_t Intake::waiting() const {
-  const std::uint64_t taken = taken_.load(std::memory_order_relaxed);
-  const std::uint64_t arrived = arrived_.load(std::memory_order_relaxed);
-  return arrived > taken ? arrived - taken : 0;
-}
-
-void Intake::take(std::uint64_t part_bytes) {
-  const std::uint64_t taken = taken_.load(std::memory_order_relaxed) + memory_of_part(part_bytes);
-  taken_.store(std::min(taken, arrived_.load(std::memory_order_relaxed)),
-               std::memory_order_relaxed);
-}
-
-void Intake::settle() {
-  settle_at(std::chrono::steady_clock::now());
-}
-
-void Intake::settle_at(MonoTime now) {
-  if (now < settled_at_ + settle_period) return;
-  settled_at_ = now;
-  const std::uint64_t taken = taken_.load(std::memory_order_relaxed);
-  const std::uint64_t before =
-      std::exchange(arrived_before_, arrived_.load(std::memory_order_relaxed));
-  taken_.store(std::max(taken, before), std::memory_order_relaxed);
-}
 
 // SocketGate --------------------------------------------------------------------------------------
 
@@ -441,24 +425,13 @@ void SocketGate::watch(int listener_fd, std::shared_ptr<Intake> intake) {
 
 void SocketGate::watch_endpoint(std::string_view endpoint, const std::shared_ptr<Intake>& intake) {
   if (!endpoint.starts_with("tcp://")) return;
-  std::vector<int> same;
-  std::vector<int> same_port;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", error)) {
-    const int fd = std::atoi(entry.path().filename().c_str());  // NOLINT(cert-err34-c)
-    int is_listening = 0;
-    socklen_t bytes = sizeof is_listening;
-    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &bytes) != 0 ||
-        is_listening == 0) {
-      continue;
-    }
-    const std::string own = endpoint_of(fd);
-    if (own == endpoint) same.push_back(fd);
-    if (port_of(own) == port_of(endpoint)) same_port.push_back(fd);
-  }
-  // A host's own socket may have the port at another address. But rather that one is watched too
-  // than none is, where somebody writes addresses in another way.
-  for (const int fd : same.empty() ? same_port : same) watch(fd, intake);
+  for (const int fd : listening_sockets(endpoint)) watch(fd, intake);
+}
+
+void SocketGate::watch_connects(std::shared_ptr<Intake> intake) {
+  Registry& all = registry();
+  const std::lock_guard guard(all.mutex);
+  all.of_connects = std::move(intake);
 }
 
 void SocketGate::keep_from_children(int fd) {
@@ -478,6 +451,7 @@ SocketGate::Counts SocketGate::counts() {
                 .oversubscribed = ended_for(Fault::oversubscribed),
                 .stalled = value(stalled),
                 .left = value(left_early),
+                .made_cut_off = value(made_cut_off),
                 .http = ended_for(Fault::http),
                 .tls = ended_for(Fault::tls),
                 .not_zeromq = ended_for(Fault::not_zeromq),
@@ -518,25 +492,40 @@ extern "C" {
   return accepted;
 }
 
+[[gnu::visibility("default"), gnu::used]] int connect(int fd, const sockaddr* address,
+                                                      socklen_t bytes) {
+  if (std::shared_ptr<gate::Intake> intake = gate::find_intake_of_connects()) {
+    gate::open_connection(fd, std::move(intake), /*is_made=*/true);
+  } else if (gate::connections_here != nullptr) {
+    gate::connections_here->forget(fd);
+  }
+  return static_cast<int>(syscall(SYS_connect, fd, address, bytes));
+}
+
 [[gnu::visibility("default"), gnu::used]] ssize_t recv(int fd, void* data, size_t size, int flags) {
   gate::Connections* const connections = gate::connections_here;
   gate::Connection* const connection = connections == nullptr ? nullptr : connections->find(fd);
-  if (connection != nullptr && !connections->may_read(fd, *connection)) {
+  if (connection == nullptr) return gate::ReadBudget::recv(fd, data, size, flags);
+  size = std::min(size, connections->may_read(fd, *connection));
+  if (size == 0) {
     connections->rest_a_moment();
     errno = EAGAIN;
     return -1;
   }
-  if (connection == nullptr) return gate::ReadBudget::recv(fd, data, size, flags);
   const ssize_t got =
       connection->is_cut ? 0 : syscall(SYS_recvfrom, fd, data, size, flags, nullptr, nullptr);
-  if (got <= 0) {
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return got;
+  if (got > 0) {
+    if (connections->note(fd, *connection, static_cast<const std::uint8_t*>(data), got)) return got;
+    gate::count_fault(*connection);
+  } else {
     gate::note_end(*connection, got);
-    return got;
   }
-  if (connections->note(fd, *connection, static_cast<const std::uint8_t*>(data), got)) return got;
-  gate::count_fault(*connection);
   connection->is_cut = true;
-  return 0;
+  if (!connection->scanner.is_ready() || connection->intake->end_connection()) return 0;
+  connections->rest_a_moment();
+  errno = EAGAIN;
+  return -1;
 }
 
 [[gnu::visibility("default"), gnu::used]] int epoll_ctl(int epoll, int operation, int fd,

@@ -184,7 +184,8 @@ bool ZmtpScanner::end_aside() {
   message_bytes_ -= part_bytes_ + header_bytes;
   if (!is_ready_) {
     const bool is_command = (flags_ & flag_command) != 0;
-    is_ready_ = is_old_ ? !is_command && is_fit_identity(head_) : is_command && is_ready_command();
+    is_ready_ =
+        is_old_ ? !is_command && is_fit_identity(head_) : is_command && follow_ready_command();
     head_ = {};
     return is_ready_;
   }
@@ -192,22 +193,30 @@ bool ZmtpScanner::end_aside() {
   if (!take_sized(rest, 1)) return false;
   if (head_.starts_with(ping_command) && rest.size() < ping_rest_min) return false;
   if (!head_.starts_with(subscribe_command) && !head_.starts_with(cancel_command)) return true;
+  ended_memory_ += memory_of_part(part_bytes_);
   return limits_.subscriptions_max > 0 && follow_subscription();
 }
 
 /// The rules of libzmq for it, and ours for the identity.
-bool ZmtpScanner::is_ready_command() {
+bool ZmtpScanner::follow_ready_command() {
   if (!head_.starts_with(ready_command)) return false;
   std::string_view rest = std::string_view(head_).substr(ready_command.size());
   while (!rest.empty()) {
     const auto name = take_sized(rest, 1);
     const auto value = name ? take_sized(rest, 4) : std::nullopt;
     if (!value || (*name == "Identity" && !is_fit_identity(*value))) return false;
-    if (*name != "Socket-Type" || is_type_of(limits_.peer_types, *value)) continue;
-    fault_ = Fault::other_socket;
-    const auto* const type = std::find(socket_types.begin(), socket_types.end(), *value);
-    if (type != socket_types.end()) other_type_ = *type;
-    return false;
+    if (*name != "Socket-Type") continue;
+    if (!is_type_of(limits_.peer_types, *value)) {
+      fault_ = Fault::other_socket;
+      const auto* const type = std::find(socket_types.begin(), socket_types.end(), *value);
+      if (type != socket_types.end()) other_type_ = *type;
+      return false;
+    }
+    if (!is_type_of(limits_.sender_types, *value)) {
+      limits_.message_bytes_max = 0;
+      limits_.message_parts_max = 0;
+      limits_.subscriptions_max = 0;
+    }
   }
   return true;
 }
@@ -226,6 +235,11 @@ bool ZmtpScanner::follow_subscription() {
   }
   topics_.insert(std::move(topic));
   return true;
+}
+
+std::uint64_t ZmtpScanner::bytes_to_go() const {
+  if (state_ == State::body) return body_left_;
+  return state_ == State::size ? size_bytes_ : 1;
 }
 
 std::uint64_t ZmtpScanner::take_ended_memory() {

@@ -32,6 +32,8 @@ struct ScanLimits {
   std::uint32_t subscriptions_max = 0;
   /// Socket types that a peer can have, as in "REQ DEALER"; empty: any. A literal.
   const char* peer_types = "";
+  /// Socket types that send messages and subscriptions; empty: all do.
+  const char* sender_types = "";
 };
 
 /// With it a peer says who it is. The kinds of socket and an identity take some 300 bytes.
@@ -69,10 +71,12 @@ class ZmtpScanner {
   /// Passes over what was just read. False: this is no ZeroMQ peer, or it breaks a limit.
   bool scan(const std::uint8_t* data, std::size_t size);
 
-  /// Memory of the messages that have ended since the last call.
+  /// Memory of the messages and subscriptions that have ended since the last call.
   std::uint64_t take_ended_memory();
   /// Bytes that have come of a message which has not ended.
   std::uint64_t unfinished_bytes() const { return is_ready_ ? message_bytes_ : 0; }
+  /// So many bytes end nothing but what has begun: a part, or what comes before it.
+  std::uint64_t bytes_to_go() const;
   /// The handshake has been made.
   bool is_ready() const { return is_ready_; }
   /// It has greeted and not yet said who it is. One that leaves now did not like what we are.
@@ -92,7 +96,7 @@ class ZmtpScanner {
   bool end_body();
   bool end_aside();
   bool is_aside() const;
-  bool is_ready_command();
+  bool follow_ready_command();
   bool follow_subscription();
 
   ScanLimits limits_;

@@ -13,6 +13,7 @@ namespace {
 
 /// How long nothing happens before it is asked why.
 constexpr Duration slice_max = std::chrono::milliseconds(100);
+constexpr Duration step_max = std::chrono::milliseconds(5);
 /// How long a sidecar that has confirmed something may take for the next.
 constexpr Duration slow_max = std::chrono::seconds(2);
 /// What the SDK keeps of an event besides its data, roughly.
@@ -147,8 +148,17 @@ outrider_status EventSender::flush() {
   }
 }
 
+/// What comes again and again may be on its way just when the time is up, and its answer is near.
+void EventSender::await_answers() {
+  for (Duration left = slice_max; left > Duration{} && stats().unanswered_events > 0;
+       left -= step_max) {
+    outrider_flush(client_.get(), to_ms(step_max));
+  }
+}
+
 EventSender::Outcome EventSender::finish() {
   const outrider_status flushed = flush();
+  if (flushed != OUTRIDER_OK && options_.confirm) await_answers();
   outrider_close(client_.get(), flushed == OUTRIDER_OK ? to_ms(options_.timeout) : 0);
   const outrider_stats end = stats();
   if (options_.confirm) {

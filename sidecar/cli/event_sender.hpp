@@ -71,6 +71,7 @@ class EventSender {
   /// What is unconfirmed leaves room for so much, or there is nothing.
   bool has_window(std::size_t bytes);
   outrider_status flush();
+  void await_answers();
   /// The sidecar says so, and has answered nothing for so long.
   bool has_no_room(Duration quiet) const;
   outrider_stats stats() const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "proto/frame_writer.hpp"
 #include "sidecar/base/field_path.hpp"
 #include "sidecar/config/bindings.hpp"
 #include "sidecar/config/checks.hpp"
@@ -49,8 +50,8 @@ std::vector<Option> make_options() {
     {ingest, "confirm_endpoint", every_type,
      text(&Ingest::confirm_endpoint, "endpoint", check_bind_endpoint),
      "Where apps connect to deliver with confirmation, when there is a spool: as endpoint."},
-    {ingest, "frame_bytes_max", every_type, size(&Ingest::frame_bytes_max, kib, gib),
-     "Larger frames are refused."},
+    {ingest, "frame_bytes_max", every_type, size(&Ingest::frame_bytes_max, proto::sdk_frame_bytes, gib),
+     "Larger frames are refused. The SDK sends 256KiB at most, unless it is told another size."},
     {ingest, "event_bytes_max", every_type, size(&Ingest::event_bytes_max, 64, gib),
      "Larger events are refused; at most frame_bytes_max."},
     {ingest, "unrouted", every_type,

@@ -254,7 +254,9 @@ std::string what_answers_mean(const DestinationConfig& destination) {
   if (!sends_one_event(destination)) text += "413 halves the batch; ";
   text +=
       "401 and 403 hold everything, and one request at a time probes whether they are mended; 410 "
-      "ends the destination; any other status makes a dead letter";
+      "ends the ";
+  if (destination.urls.size() > 1) text += "url, and with the last one the ";
+  text += "destination; any other status makes a dead letter";
   text +=
       destination.redirects_max == 0
           ? ", a redirect too"

@@ -337,7 +337,7 @@ void Backlog::put_back(const std::vector<BatchPtr>& taken, const Now& now) {
 
 std::uint64_t Backlog::clear() {
   std::uint64_t events = queue_.events() + lanes_.events();
-  while (!queue_.is_empty()) queue_.pop();
+  queue_.clear();
   lanes_.clear([this](proto::ByteView record) { queue_.release(1, record.size()); });
   for (auto& [due, waiting] : waiting_) {
     for (const Batch* batch = waiting.get(); batch != nullptr; batch = batch->follower.get()) {

@@ -43,6 +43,7 @@ struct Batch {
   // Only while an attempt is under way.
   AttemptId attempt_id = 0;
   MonoTime started_at{};
+  std::uint32_t way = 0;  ///< Completion::way
   Body body;
   bool is_too_large = false;  ///< one event whose body is over the limit
   std::vector<std::string_view> topics;

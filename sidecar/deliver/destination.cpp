@@ -176,6 +176,7 @@ void Destination::settle(const Completion& completion, const Now& now) {
   });
   if (found == in_flight_.end()) return;
   BatchPtr batch = std::move(*found);
+  batch->way = completion.way;
   in_flight_.erase(found);
   stalls_.settled(in_flight_.empty(), now);
   ledger_.in_flight -= batch->events;
@@ -297,9 +298,11 @@ bool Destination::settle_items(BatchPtr& batch, const Completion& completion, co
   return true;
 }
 
-/// Another request has succeeded that began after this batch had failed. So it is not the receiver.
+/// Another request has succeeded, on the way that this batch took, that began after the batch had
+/// failed. So it is not the receiver.
 bool Destination::others_succeed(const Batch& batch) const {
-  return batch.failed_after != 0 && last_taken_ > batch.failed_after;
+  const auto last = last_taken_.find(batch.way);
+  return batch.failed_after != 0 && last != last_taken_.end() && last->second > batch.failed_after;
 }
 
 /// `is_taken`: it took events of the batch.
@@ -307,7 +310,8 @@ void Destination::answered(const Batch& batch, bool is_taken, const Now& now) {
   std::optional<Duration> latency;
   if (is_taken) {
     latency = now.mono - batch.started_at;
-    last_taken_ = std::max(last_taken_, batch.attempt_id);
+    AttemptId& last = last_taken_[batch.way];
+    last = std::max(last, batch.attempt_id);
   }
   const auto outage = pacer_.answered(batch.attempt_id, latency, now);
   if (!outage) return;

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -127,7 +128,7 @@ class Destination final : public Agent {
   std::vector<BatchPtr> in_flight_;
   std::vector<Completion> completions_;
   std::vector<int> item_statuses_;
-  AttemptId last_taken_ = 0;  ///< the newest attempt that took events
+  std::map<std::uint32_t, AttemptId> last_taken_;  ///< by way: the newest attempt that took events
   bool is_fresh_next_ = false;
   bool is_held_ = false;  ///< since the breaker opened, credentials were refused
   bool is_stopping_ = false;

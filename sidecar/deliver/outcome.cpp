@@ -53,7 +53,8 @@ Outcome outcome_of(const Completion& completion, const std::vector<StatusAction>
   const bool is_busy =
       completion.status == 413 && (completion.is_for_now || completion.retry_after);
   if (is_busy && find_action(completion.status, actions) == nullptr) return Outcome::retry;
-  return outcome_of(completion.status, actions);
+  const Outcome outcome = outcome_of(completion.status, actions);
+  return outcome == Outcome::disable && completion.others_remain ? Outcome::retry : outcome;
 }
 
 Outcome outcome_of(int status, const std::vector<StatusAction>& actions) {

@@ -11,8 +11,8 @@
 namespace outrider::sidecar {
 
 /// 2xx delivered; 408, 421, 425, 429, 5xx and no answer retry; 413 split, but retry if the answer
-/// says when to come again; 401, 403, 407 hold; 410 disable; everything else dead. An action for
-/// the status goes before that.
+/// says when to come again; 401, 403, 407 hold; 410 disable, but retry while another url is left;
+/// everything else dead. An action for the status goes before that.
 Outcome outcome_of(const Completion& completion, const std::vector<StatusAction>& actions);
 
 /// The same for one event of a bulk answer, which has a status and nothing else.

@@ -66,6 +66,9 @@ struct Completion {
   /// Another way to the same receiver is up: the failure says nothing of the destination, and the
   /// next attempt need not wait.
   bool has_alternative = false;
+  /// It says that it is gone, and not all ways to the receiver are: so it speaks of this one.
+  bool others_remain = false;
+  std::uint32_t way = 0;  ///< which of several it took
   /// The whole body of the answer, if the attempt asked for it (Attempt::wants_answer).
   std::string answer;
   bool is_cut = false;            ///< the answer did not come whole

@@ -6,9 +6,13 @@
 
 #include <zmq.h>
 
+#include "sidecar/base/socket_gate.hpp"
+
 namespace outrider::sidecar {
 
-OwnContext::OwnContext() : context_(zmq_ctx_new()) {}
+OwnContext::OwnContext() : context_(zmq_ctx_new()) {
+  zmq_ctx_set(context_, ZMQ_THREAD_NAME_PREFIX, SocketGate::thread_name_prefix);
+}
 
 OwnContext::~OwnContext() {
   end(MonoTime{}, MonoTime{});

@@ -37,6 +37,11 @@ constexpr ScanLimits pub_limits{peer_message_bytes_max, peer_parts_max, peer_sub
                                 "SUB XSUB"};
 constexpr ScanLimits push_limits{
     .message_bytes_max = 0, .message_parts_max = 0, .peer_types = "PULL"};
+/// Of whom we connect to. libzmq itself refuses other types, and says so to ConnectionMonitor.
+constexpr ScanLimits connect_limits{.message_bytes_max = peer_message_bytes_max,
+                                    .message_parts_max = peer_parts_max,
+                                    .subscriptions_max = peer_subscriptions_max,
+                                    .sender_types = "SUB XSUB"};
 /// A connection that says nothing does not hold a descriptor for longer.
 constexpr int handshake_max_ms = 5000;
 /// How long after a socket of another kind was met the next try comes.
@@ -45,6 +50,16 @@ constexpr Duration retry_interval = std::chrono::seconds(1);
 constexpr int replaced_linger_ms = 1000;
 /// One line that another kind of socket was met in so long.
 constexpr Duration line_interval = std::chrono::minutes(1);
+
+/// What all those send that the sidecar connects to: whose connection one is, is not to be told.
+const std::shared_ptr<Intake>& intake_of_connects() {
+  static const auto intake = [] {
+    auto made = std::make_shared<Intake>(connect_limits, Bound::turn);
+    SocketGate::watch_connects(made);
+    return made;
+  }();
+  return intake;
+}
 
 class ZmqTransport final : public Transport {
  public:
@@ -60,8 +75,13 @@ class ZmqTransport final : public Transport {
               [this](const std::string& endpoint, int fd) { return bind_listener(endpoint, fd); }),
         connections_(reactor),
         is_pub_(config.zmq_pattern == ZmqPattern::pub),
+        intake_(!binds_   ? intake_of_connects()
+                : is_pub_ ? std::make_shared<Intake>(pub_limits, Bound::turn)
+                          : std::make_shared<Intake>(push_limits, Bound::none)),
         ends_in_newline_(config.format != BodyFormat::msgpack),
-        timeout_(config.timeout) {}
+        timeout_(config.timeout) {
+    intake_->attach();
+  }
   ~ZmqTransport() override { close(MonoTime{}); }
   ZmqTransport(const ZmqTransport&) = delete;
   ZmqTransport& operator=(const ZmqTransport&) = delete;
@@ -112,10 +132,7 @@ class ZmqTransport final : public Transport {
   std::optional<Ticker> ticker_;   ///< of ipcs_
   ConnectionMonitor connections_;  ///< not of a PUSH socket that binds
   const bool is_pub_;
-  // A peer sends subscriptions or nothing, and they are read at once.
-  const std::shared_ptr<Intake> intake_ =
-      std::make_shared<Intake>(is_pub_ ? pub_limits : push_limits,
-                               /*is_bounded=*/false);
+  const std::shared_ptr<Intake> intake_;
   const bool ends_in_newline_;  ///< each event, as the encoder writes it
   const Duration timeout_;
   std::deque<Waiting> waiting_;
@@ -129,8 +146,12 @@ class ZmqTransport final : public Transport {
 /// All of them end at a time: who is closed first does not wait, the destructor of a context does.
 void ZmqTransport::close(MonoTime deadline) {
   if (std::exchange(is_closed_, true)) return;
+  intake_->detach();
   ticker_.reset();
-  const auto linger = std::chrono::ceil<std::chrono::milliseconds>(deadline - last_turn_);
+  // libzmq would wait for a peer that does not read the answers to its pings. Where no event was
+  // ever sent it need not.
+  const auto linger = std::chrono::ceil<std::chrono::milliseconds>(
+      has_sent_any_ ? deadline - last_turn_ : Duration::zero());
   // Nothing waits to be sent to peers that were never there.
   if (is_pub_ && socket_ != nullptr) connections_.count();
   const bool has_met_any = is_pub_ ? connections_.has_seen_any() : has_sent_any_;
@@ -264,6 +285,7 @@ void ZmqTransport::collect(const Now& now, std::vector<Completion>& completions)
   if (now.mono >= next_socket_) replace_socket(now);
   // This also lets libzmq take note of its peers, without which its descriptor stays ready.
   const bool writable = is_writable();
+  intake_->take_all();
   while (!waiting_.empty()) {
     Waiting& first = waiting_.front();
     Completion completion;

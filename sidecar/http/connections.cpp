@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -20,11 +19,6 @@
 
 namespace outrider::sidecar {
 namespace {
-
-using std::chrono::milliseconds;
-
-/// The kernel counts in ticks of up to ten milliseconds.
-constexpr Duration tick_max = milliseconds(20);
 
 /// TCP_CLOSE of <netinet/tcp.h>, which cannot be included beside <linux/tcp.h>.
 constexpr int tcp_closed = 7;
@@ -70,13 +64,6 @@ bool has_input(int fd) {
   char byte = 0;
   const ssize_t got = recvfrom(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT, nullptr, nullptr);
   return got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
-}
-
-/// Since when nothing has come; nothing where that is not known.
-std::optional<Duration> silence(int fd) {
-  const std::optional<tcp_info> info = tcp_info_of(fd);
-  if (!info) return std::nullopt;
-  return milliseconds(info->tcpi_last_data_recv);
 }
 
 /// At once: what a peer's kernel holds back until then comes before the next request is written.
@@ -204,7 +191,7 @@ bool Connections::rest(int fd, Use use) {
     return true;
   }
   connection.state = State::idle;
-  if (connection.is_left || is_in_doubt(fd, connection)) {
+  if (connection.is_left || is_in_doubt(connection)) {
     end(fd, connection);
   } else {
     if (connection.use == Use::http1) acknowledge(fd);
@@ -285,10 +272,11 @@ int Connections::find(const Place& place) const {
 Connections::Verdict Connections::look_at(int fd, Connection& connection, const Place& place) {
   if (connection.state == State::fresh) {
     connection.state = State::idle;
+    connection.alive_at = mono_now();
     return !place.may_speak_first && has_input(fd) ? Verdict::spoke_first : Verdict::quiet;
   }
   const bool is_over = connection.state == State::ended || connection.is_left;
-  if (is_over || is_in_doubt(fd, connection)) return Verdict::spoke;
+  if (is_over || is_in_doubt(connection)) return Verdict::spoke;
   const bool is_http1 = connection.use == Use::http1 || !place.may_speak_first;
   if (!is_http1 || !has_input(fd)) return Verdict::quiet;
   end(fd, connection);
@@ -338,27 +326,23 @@ Connections::Received Connections::received(const Look& look,
   return info->tcpi_unacked == 0 && info->tcpi_notsent_bytes == 0 ? Received::all : Received::some;
 }
 
-/// Bytes that came since are proof enough.
-bool Connections::is_in_doubt(int fd, Connection& connection) {
-  if (!connection.doubted_at) return false;
-  const std::optional<Duration> silent = silence(fd);
-  if (silent && *silent + tick_max < mono_now() - *connection.doubted_at) {
-    connection.doubted_at.reset();
-  }
-  return connection.doubted_at.has_value();
+void Connections::answers(const Look& look) {
+  const auto found = connections_.find(look.fd);
+  if (found == connections_.end() || found->second.key != look.key) return;
+  found->second.alive_at = mono_now();
 }
 
 void Connections::doubt(PeerKey peer, Duration waited) {
   if (peer == 0) return;
+  const MonoTime now = mono_now();
   for (auto& [fd, connection] : connections_) {
     const bool is_open = connection.state == State::idle || connection.state == State::busy;
     if (!is_open || connection.peer != peer) continue;
-    const std::optional<Duration> silent = silence(fd);
-    if (silent && *silent + tick_max < waited) continue;
+    if (now - connection.alive_at < waited) continue;
     if (connection.state == State::idle) {
       end(fd, connection);
     } else {
-      connection.doubted_at = mono_now();
+      connection.doubted_at = now;
     }
   }
 }

@@ -9,9 +9,10 @@
 // crosses a request on its way is told by TCP: the receiver had acknowledged none of the request
 // when its answer came. HTTP/2 numbers its answers; there only an end ends an idle connection.
 //
-// After a timeout all connections to that address that have said nothing since the request was
+// After a timeout all connections to that address on which no answer has come since the request was
 // written are in doubt: an idle one ends; one that carries other requests gets no new one, until
-// bytes come, and ends with the last.
+// there is an answer, and ends with the last. What else comes proves nothing: a front end may speak
+// for a session of HTTP/2, with PINGs and windows, whose streams nobody serves any more.
 //
 // A connection that a receiver calls the wrong one (421) gets no new request either, and ends with
 // the last. libcurl forbids the reuse of one alone that nothing else is on.
@@ -103,6 +104,9 @@ class Connections {
   /// `request_bytes_min`: of the whole request; what is on its way is forgotten with a connection.
   Received received(const Look& look, std::uint64_t request_bytes_min) const;
 
+  /// An answer to the request that is there comes in.
+  void answers(const Look& look);
+
   /// The request that was there should have taken another one, says the receiver.
   void leave(const Look& look);
 
@@ -124,7 +128,8 @@ class Connections {
     std::uint64_t written_bytes = 0;  ///< as of some such call
     bool is_stuck = false;            ///< is not watched for room to write
     bool is_left = false;             ///< gets no new request
-    std::optional<MonoTime> doubted_at{};
+    MonoTime alive_at{};              ///< when it was made, or an answer came on it
+    MonoTime doubted_at{};
   };
 
   void name_new_ones();
@@ -135,7 +140,9 @@ class Connections {
   Verdict look_at(int fd, Connection& connection, const Place& place);
   Verdict look_at_all_unix();
   int find(const Place& place) const;
-  bool is_in_doubt(int fd, Connection& connection);
+  static bool is_in_doubt(const Connection& connection) {
+    return connection.alive_at < connection.doubted_at;
+  }
   void end(int fd, Connection& connection);
 
   Reactor& reactor_;

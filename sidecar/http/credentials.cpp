@@ -244,9 +244,9 @@ Result<std::unique_ptr<CredentialStore>> CredentialStore::open(
 
 std::shared_ptr<const Credentials> CredentialStore::current(const Now& now) {
   if (files_->paths.empty()) return current_;
-  if (!looking_since_ && now.mono >= look_again_at_) look(now);
+  if (!is_asked_ && now.mono >= look_again_at_) look(now);
   log_.tell(now);
-  if (looking_since_) take_answer(now);
+  if (is_asked_) take_answer(now);
   if (looking_since_ && !is_wait_said_ && now.mono - *looking_since_ >= answer_wait_max) {
     is_wait_said_ = true;
     log_.unanswered(now);
@@ -256,9 +256,9 @@ std::shared_ptr<const Credentials> CredentialStore::current(const Now& now) {
 
 void CredentialStore::look(const Now& now) {
   look_again_at_ = now.mono + look_interval;
-  looking_since_ = now.mono;
+  if (!looking_since_) looking_since_ = now.mono;
   // What could not be read is tried again: the reason may have been no property of the files.
-  helper_([files = files_, must_read = !last_problem_.empty()] {
+  is_asked_ = helper_([files = files_, must_read = !last_problem_.empty()] {
     Files::Answer found = files->look(must_read);
     const std::lock_guard lock(files->mutex);
     files->answer = std::move(found);
@@ -272,6 +272,7 @@ void CredentialStore::take_answer(const Now& now) {
     answer.swap(files_->answer);
   }
   if (!answer) return;
+  is_asked_ = false;
   looking_since_.reset();
   is_wait_said_ = false;
   if (!answer->read) return;

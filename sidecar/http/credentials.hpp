@@ -43,8 +43,8 @@ struct Credentials {
 
 class CredentialStore {
  public:
-  /// Runs a job, now or later, in any thread; one that has not run is still to come, or never.
-  using Helper = std::function<void(std::function<void()>)>;
+  /// Runs a job, now or later, in any thread. False: it never will, and may be asked again.
+  using Helper = std::function<bool(std::function<void()>)>;
 
   /// Reads everything once, in place. Fails with an Error that names option and path.
   static Result<std::unique_ptr<CredentialStore>> open(const DestinationConfig& config,
@@ -64,7 +64,8 @@ class CredentialStore {
   const std::shared_ptr<Files> files_;
   const Helper helper_;
   CredentialLog log_;
-  std::optional<MonoTime> looking_since_;
+  std::optional<MonoTime> looking_since_;  ///< the first look since the last answer
+  bool is_asked_ = false;                  ///< the helper has the look
   bool is_wait_said_ = false;
   MonoTime look_again_at_{};
   std::shared_ptr<const Credentials> current_;

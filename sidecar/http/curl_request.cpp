@@ -308,6 +308,7 @@ std::size_t CurlRequest::on_head(char* data, std::size_t /*one*/, std::size_t by
   auto& request = *static_cast<CurlRequest*>(self);
   if (!request.is_own_answer()) return 0;
   if (!request.answer_.add_head({data, bytes})) return 0;
+  if (request.answer_.whole_status() != 0) request.multi_.connections().answers(request.look_);
   if (request.answer_.whole_status() == misdirected_status) {
     curl_easy_setopt(request.easy_, CURLOPT_FORBID_REUSE, 1L);
     request.multi_.connections().leave(request.look_);
@@ -316,7 +317,9 @@ std::size_t CurlRequest::on_head(char* data, std::size_t /*one*/, std::size_t by
 }
 
 std::size_t CurlRequest::on_answer(char* data, std::size_t /*one*/, std::size_t bytes, void* self) {
-  return static_cast<CurlRequest*>(self)->answer_.add_body({data, bytes}) ? bytes : 0;
+  auto& request = *static_cast<CurlRequest*>(self);
+  request.multi_.connections().answers(request.look_);
+  return request.answer_.add_body({data, bytes}) ? bytes : 0;
 }
 
 /// 0 while there is none: an interim answer is none, nor is a proxy's to CONNECT.
@@ -461,11 +464,19 @@ std::string CurlRequest::header(const char* name, unsigned origin) const {
   return is_there ? found->value : "";
 }
 
+/// A Unix socket refuses with EAGAIN those for whom its queue has no room, and libcurl takes that
+/// for a connection that is being made.
+std::string CurlRequest::explain_no_connection(const std::string& reason) const {
+  long os_error = open_error_;
+  if (os_error == 0) curl_easy_getinfo(easy_, CURLINFO_OS_ERRNO, &os_error);
+  if (os_error != 0) return std::generic_category().message(static_cast<int>(os_error));
+  return url_.unix_path.empty() ? reason : "its queue of connections is full";
+}
+
 std::string CurlRequest::explain(CURLcode code) const {
   const std::string peer = url_.peer();
   const std::string reason = error_[0] != '\0' ? error_ : curl_easy_strerror(code);
   curl_off_t connected_us = 0;
-  long os_error = 0;
   if (look_.verdict == Connections::Verdict::spoke_first) {
     return peer + " speaks before it is asked; is it an HTTP receiver?";
   }
@@ -476,10 +487,7 @@ std::string CurlRequest::explain(CURLcode code) const {
   switch (code) {
     case CURLE_COULDNT_CONNECT:
       if (!refused_address_.empty()) return refused_address_;
-      curl_easy_getinfo(easy_, CURLINFO_OS_ERRNO, &os_error);
-      if (open_error_ != 0) os_error = open_error_;
-      return "cannot connect to " + peer + ": " +
-             (os_error != 0 ? std::generic_category().message(static_cast<int>(os_error)) : reason);
+      return "cannot connect to " + peer + ": " + explain_no_connection(reason);
     case CURLE_COULDNT_RESOLVE_HOST:
       return "cannot find the address of " + peer + ": " + reason;
     case CURLE_COULDNT_RESOLVE_PROXY:
@@ -496,6 +504,8 @@ std::string CurlRequest::explain(CURLcode code) const {
              (reason.find("wrong version number") == std::string::npos
                   ? ""
                   : "; does it speak http, and not https?");
+    case CURLE_OUT_OF_MEMORY:
+      return "a line of the answer from " + peer + " has no end, or there is no memory for it";
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
     case CURLE_GOT_NOTHING:

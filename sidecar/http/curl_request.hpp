@@ -134,6 +134,7 @@ class CurlRequest final : public CurlListener {
   void add_retry_after(unsigned origin, const Now& now, Completion& completion) const;
   std::string header(const char* name, unsigned origin) const;
   std::string explain(CURLcode code) const;
+  std::string explain_no_connection(const std::string& reason) const;
 
   static std::size_t on_head(char* data, std::size_t one, std::size_t bytes, void* self);
   static std::size_t on_answer(char* data, std::size_t one, std::size_t bytes, void* self);

@@ -9,6 +9,7 @@
 #include "sidecar/http/credentials.hpp"
 #include "sidecar/http/curl_multi.hpp"
 #include "sidecar/http/curl_request.hpp"
+#include "sidecar/http/file_threads.hpp"
 #include "sidecar/http/http2_fallback.hpp"
 #include "sidecar/http/http_settings.hpp"
 #include "sidecar/http/trust.hpp"
@@ -76,10 +77,19 @@ void CurlTransport::finished(CurlRequest& request, Completion completion, const 
   const std::string peer = settings_.urls[url].parts.peer();
   if (completion.status == misdirected_status) is_misdirected_[url] = true;
   if (http2_fallback_.learn(url, request.shown(), now)) url_log_.falls_back(peer, completion);
-  const Outcome outcome = outcome_of(completion, settings_.status_actions);
+  Outcome outcome = outcome_of(completion, settings_.status_actions);
+  // Until other requests to this url succeed, as only the destination can tell.
+  if (outcome == Outcome::split) outcome = unproved_split(completion.status);
+  completion.way = static_cast<std::uint32_t>(url);
+  const bool was_gone = urls_.is_gone(url);
   const bool is_well = urls_.settle(request.ticket(), outcome, completion, now);
-  if (is_well && urls_.is_healthy(url)) url_log_.healthy(url, peer);
-  if (!is_well && !urls_.is_healthy(url)) url_log_.failed(url, peer, completion, now);
+  if (urls_.is_gone(url)) {
+    if (!was_gone) url_log_.gone(peer, completion);
+  } else if (!urls_.is_healthy(url)) {
+    if (!is_well) url_log_.failed(url, peer, completion, now);
+  } else if (is_well) {
+    url_log_.healthy(url, peer);
+  }
   completions_.push_back(std::move(completion));
   std::erase_if(requests_, [&](const auto& other) { return other.get() == &request; });
 }
@@ -121,7 +131,7 @@ CurlDriver::CurlDriver(Reactor& reactor, std::chrono::milliseconds file_wait_max
     : multi_(std::make_unique<CurlMulti>(reactor)),
       guarded_multi_(std::make_unique<CurlMulti>(reactor)),
       trust_stores_(std::make_shared<TrustStores>()),
-      files_(std::make_unique<HelperThread>("files", file_wait_max)),
+      files_(std::make_unique<FileThreads>(file_wait_max)),
       seeds_(system_seed()) {}
 
 CurlDriver::~CurlDriver() = default;
@@ -131,7 +141,8 @@ Result<std::unique_ptr<Transport>> CurlDriver::make_transport(const DestinationC
   Result<HttpSettings> settings = make_http_settings(config, body);
   if (!settings.ok()) return settings.error();
   Result<std::unique_ptr<CredentialStore>> credentials = CredentialStore::open(
-      config, trust_stores_, [this](HelperThread::Job job) { files_->run(std::move(job)); }, log);
+      config, trust_stores_, [this](FileThreads::Job job) { return files_->run(std::move(job)); },
+      log);
   if (!credentials.ok()) return credentials.error();
   CurlMulti& multi = config.deny_private_addresses ? *guarded_multi_ : *multi_;
   multi.expect_connections(config.concurrency_max * config.urls.size());

@@ -46,7 +46,8 @@
 // `failed`, as a broken connection is; whether and when HTTP/1.1 takes over then is said in
 // http2_fallback.hpp. It is `unsendable` if a field has no text for this event.
 // What is tried again (outcome.hpp) counts against the url's health; if another url is healthy,
-// has_alternative says so, and Retry-After is for the one url. At most 1 KiB of the answer's body
+// has_alternative says so, and Retry-After is for the one url. A url that is gone (410) is left for
+// good; others_remain says whether that is all there was. At most 1 KiB of the answer's body
 // is kept, or the whole of it if the attempt wants it, all secrets hidden (secret_mask.hpp); a
 // connection whose answer exceeds 1 MiB, or 64 KiB of heads and trailers, is cut.
 #pragma once
@@ -64,6 +65,7 @@
 namespace outrider::sidecar {
 
 class CurlMulti;
+class FileThreads;
 class TrustStores;
 
 class CurlDriver {
@@ -92,7 +94,7 @@ class CurlDriver {
   std::unique_ptr<CurlMulti> guarded_multi_;
   /// A look at a file may outlive us.
   std::shared_ptr<TrustStores> trust_stores_;
-  std::unique_ptr<HelperThread> files_;
+  std::unique_ptr<FileThreads> files_;
   Random seeds_;
 };
 

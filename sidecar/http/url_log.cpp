@@ -28,6 +28,15 @@ void UrlLog::healthy(std::size_t url, const std::string& peer) {
   log_.info("url recovered", {{"destination", destination_}, {"peer", peer}});
 }
 
+void UrlLog::gone(const std::string& peer, const Completion& completion) {
+  if (told_.size() == 1) return;
+  log_.error("one of several urls is gone; nothing more is sent to it",
+             {{"destination", destination_},
+              {"peer", peer},
+              {"status", std::to_string(completion.status)},
+              {"detail", printable(completion.detail, detail_bytes_max)}});
+}
+
 void UrlLog::falls_back(const std::string& peer, const Completion& completion) {
   log_.warn("an answer over HTTP/2 broke off before its status; HTTP/1.1 is used for a while",
             {{"destination", destination_},

@@ -1,6 +1,6 @@
 // UrlLog: what the log is told of the urls of one destination. Where it has several: that one is
-// ill, and that it is well again; while another is well, nobody else says so. Of each: that it is
-// asked over HTTP/1.1 for a while, in place of HTTP/2.
+// ill, that it is well again, and that it is gone; while another is well, nobody else says so. Of
+// each: that it is asked over HTTP/1.1 for a while, in place of HTTP/2.
 //
 // Used by CurlTransport. Thread: the sidecar's one thread. Borrows: the log.
 // Limits: one line an illness, and one illness in ten seconds; details are cut. How often a url
@@ -27,6 +27,8 @@ class UrlLog {
               const Now& now);
   /// The url is healthy.
   void healthy(std::size_t url, const std::string& peer);
+  /// The url is gone. Called once.
+  void gone(const std::string& peer, const Completion& completion);
   /// The answer to a request was lost over HTTP/2.
   void falls_back(const std::string& peer, const Completion& completion);
 

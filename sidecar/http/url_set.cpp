@@ -7,14 +7,14 @@
 namespace outrider::sidecar {
 
 std::size_t UrlSet::choose(const Now& now) const {
-  enum Rank { due_for_a_probe, healthy, ill };
+  enum Rank { due_for_a_probe, healthy, ill, gone };
   const auto order = [&](std::size_t url) {
     const Url& it = urls_[url];
     const bool is_due = it.in_flight == 0 && it.ill_until <= now.mono;
     // Even a healthy one rests: an answer of before its last failure may ask for it.
     const bool rests = it.rests_until > now.mono;
     const bool is_healthy = it.failures == 0 && !rests;
-    const Rank rank = is_healthy ? healthy : is_due ? due_for_a_probe : ill;
+    const Rank rank = it.is_gone ? gone : is_healthy ? healthy : is_due ? due_for_a_probe : ill;
     return std::tuple(rank, rests, rank == ill ? it.ill_until : MonoTime{}, it.in_flight);
   };
   std::size_t best = (last_taken_ + 1) % urls_.size();
@@ -34,21 +34,26 @@ UrlSet::Ticket UrlSet::take(const Now& now) {
 bool UrlSet::has_healthy_but(std::size_t url, const Now& now) const {
   for (std::size_t other = 0; other < urls_.size(); ++other) {
     const Url& it = urls_[other];
-    if (other != url && it.failures == 0 && it.rests_until <= now.mono) return true;
+    if (other != url && is_healthy(other) && it.rests_until <= now.mono) return true;
   }
   return false;
 }
 
+/// Until the first of those that are left.
+Duration UrlSet::until_first(MonoTime Url::*moment, const Now& now) const {
+  MonoTime first = never;
+  for (const Url& url : urls_) {
+    if (!url.is_gone) first = std::min(first, url.*moment);
+  }
+  return first == never ? Duration::zero() : std::max(first - now.mono, Duration::zero());
+}
+
 Duration UrlSet::wait(const Now& now) const {
-  Duration shortest = Duration::max();
-  for (const Url& url : urls_) shortest = std::min(shortest, url.ill_until - now.mono);
-  return std::max(shortest, Duration::zero());
+  return until_first(&Url::ill_until, now);
 }
 
 Duration UrlSet::rest(const Now& now) const {
-  Duration shortest = Duration::max();
-  for (const Url& url : urls_) shortest = std::min(shortest, url.rests_until - now.mono);
-  return std::max(shortest, Duration::zero());
+  return until_first(&Url::rests_until, now);
 }
 
 void UrlSet::succeeded(Ticket ticket) {
@@ -71,7 +76,16 @@ bool UrlSet::failed(Ticket ticket, std::optional<Duration> retry_after, const No
 }
 
 bool UrlSet::settle(Ticket ticket, Outcome outcome, Completion& completion, const Now& now) {
-  if (outcome != Outcome::retry && outcome != Outcome::hold) {
+  if (outcome == Outcome::disable) {
+    urls_[ticket.url].is_gone = true;
+    completion.others_remain =
+        std::ranges::any_of(urls_, [](const Url& it) { return !it.is_gone; });
+    if (!completion.others_remain) {
+      cancelled(ticket);
+      return false;
+    }
+    completion.retry_after.reset();
+  } else if (outcome != Outcome::retry && outcome != Outcome::hold) {
     succeeded(ticket);
     return true;
   }

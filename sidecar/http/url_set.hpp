@@ -7,6 +7,7 @@
 // the url healthy again. Requests that were on their way when a url fell ill tell nothing new. If
 // no url is healthy, the one whose backoff is over soonest is taken at once, and one that asked for
 // a rest only if all did: waiting is the destination's part, and settle() tells it for how long.
+// A url that says it is gone is taken no more; that the destination is gone is said when all are.
 // Thread: one set, one thread. Plain state, no I/O.
 #pragma once
 
@@ -42,7 +43,8 @@ class UrlSet {
   bool failed(Ticket ticket, std::optional<Duration> retry_after, const Now& now);
 
   /// What the completion of a request says of its url, by one of the two above; and what the other
-  /// urls say of the completion: whether there is an alternative, and how long all must rest.
+  /// urls say of the completion: whether there is an alternative, how long all must rest, and
+  /// whether any url is left.
   /// Returns whether the url did its part.
   bool settle(Ticket ticket, Outcome outcome, Completion& completion, const Now& now);
 
@@ -52,7 +54,8 @@ class UrlSet {
   /// How long it takes until some url has had the rest that it asked for.
   Duration rest(const Now& now) const;
 
-  bool is_healthy(std::size_t url) const { return urls_[url].failures == 0; }
+  bool is_healthy(std::size_t url) const { return urls_[url].failures == 0 && !urls_[url].is_gone; }
+  bool is_gone(std::size_t url) const { return urls_[url].is_gone; }
 
   /// The request was given up; that says nothing of the url.
   void cancelled(Ticket ticket) { --urls_[ticket.url].in_flight; }
@@ -64,10 +67,12 @@ class UrlSet {
     MonoTime ill_until{};
     MonoTime rests_until{};                 ///< by Retry-After; not beyond ill_until
     std::uint64_t last_before_failure = 0;  ///< tickets up to this one tell nothing new
+    bool is_gone = false;                   ///< and is until the next start
   };
 
   std::size_t choose(const Now& now) const;
   bool has_healthy_but(std::size_t url, const Now& now) const;
+  Duration until_first(MonoTime Url::*moment, const Now& now) const;
 
   std::vector<Url> urls_;
   BackoffLimits backoff_;

@@ -38,6 +38,14 @@ std::size_t ClientTable::Hash::operator()(const ClientId& id) const {
 
 void ClientTable::note(const proto::FrameHeader& header, const Now& now) {
   if (header.client_id.empty()) return;
+  note_drops(heard(header, now), header.drops);
+}
+
+void ClientTable::note_refused(const proto::FrameHeader& header, const Now& now) {
+  if (header.client_id.size() == proto::client_id_bytes && header.sequence > 0) heard(header, now);
+}
+
+ClientTable::Client& ClientTable::heard(const proto::FrameHeader& header, const Now& now) {
   ClientId id;
   std::copy(header.client_id.begin(), header.client_id.end(), id.begin());
 
@@ -54,10 +62,12 @@ void ClientTable::note(const proto::FrameHeader& header, const Now& now) {
   Client& client = by_last_frame_.front();
   client.heard_at = now.mono;
   if (header.sequence > client.sequence) {
-    add(frames_missing_, header.sequence - client.sequence - 1);
+    const std::uint64_t missing = header.sequence - client.sequence - 1;
+    add(frames_missing_, missing);
+    if (missing > 0) ++news_;
     client.sequence = header.sequence;
   }
-  note_drops(client, header.drops);
+  return client;
 }
 
 void ClientTable::forget_one(const Now& now) {
@@ -86,6 +96,7 @@ void ClientTable::note_drops(Client& client, proto::ByteView drops) {
     std::uint64_t& known = client.drops.find(reason)->second;
     if (events <= known) continue;
     add(entry(drops_, reason).second, events - known);
+    ++news_;
     known = events;
   }
 }

@@ -47,12 +47,17 @@ class ClientTable {
 
   /// Takes note of a checked frame's header; one without a client id says nothing.
   void note(const proto::FrameHeader& header, const Now& now);
+  /// Of a frame that was refused, which has come: what its header says besides is not to be
+  /// trusted.
+  void note_refused(const proto::FrameHeader& header, const Now& now);
 
   /// Events that the clients say they dropped, by reason.
   const ClientDrops& drops() const { return drops_; }
 
   /// Frames that clients have numbered and that never came.
   std::uint64_t frames_missing() const { return frames_missing_; }
+  /// Grows with each loss that was not known before.
+  std::uint64_t news() const { return news_; }
 
   std::size_t client_count() const { return clients_.size(); }
   /// Drop reasons that are held, of clients and in the totals.
@@ -66,6 +71,7 @@ class ClientTable {
     ClientDrops drops;
   };
 
+  Client& heard(const proto::FrameHeader& header, const Now& now);
   void forget_one(const Now& now);
   void note_drops(Client& client, proto::ByteView drops);
 
@@ -74,6 +80,7 @@ class ClientTable {
   std::unordered_map<ClientId, std::list<Client>::iterator, Hash> clients_;
   ClientDrops drops_;
   std::uint64_t frames_missing_ = 0;
+  std::uint64_t news_ = 0;
 };
 
 }  // namespace outrider::sidecar

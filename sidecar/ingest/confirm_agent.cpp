@@ -9,10 +9,10 @@ int ConfirmAgent::do_work(const Now& now) {
   int work = is_open_ ? 1 : 0;
   int frames = 0;
   std::uint64_t bytes = 0;
-  std::uint64_t events_left = events_per_turn_max;
-  while (events_left > 0) {
+  TurnBudget budget;
+  while (!budget.is_spent()) {
     if (is_open_) {
-      take_events(events_left, now);
+      take_events(budget, now);
       continue;
     }
     if (frames == frames_per_turn_max || bytes >= bytes_per_turn_max || sink_.is_busy()) break;
@@ -48,26 +48,26 @@ void ConfirmAgent::open(const PeerFrame& peer_frame, const Now& now) {
   is_open_ = true;
 }
 
-void ConfirmAgent::take_events(std::uint64_t& events_left, const Now& now) {
+void ConfirmAgent::take_events(TurnBudget& budget, const Now& now) {
   for (; next_event_ < reader_.event_count(); ++next_event_) {
-    if (events_left == 0) return;
-    --events_left;
-    if (const proto::Refusal refusal = take_event(now); refusal != proto::Refusal::none) {
-      return refuse_frame(refusal, now);
-    }
+    if (budget.is_spent()) return;
+    const proto::Refusal refusal = take_event(budget, now);
+    if (refusal != proto::Refusal::none) return refuse_frame(refusal, now);
   }
   is_open_ = false;
   sink_.add_frame(std::move(frame_));
 }
 
 /// Says why the whole frame is to be refused, if it is.
-proto::Refusal ConfirmAgent::take_event(const Now& now) {
+proto::Refusal ConfirmAgent::take_event(TurnBudget& budget, const Now& now) {
   ArrivedEvent event;
+  std::size_t destinations = 0;
   proto::Refusal refusal = records_.next(reader_, true, now, event);
   if (refusal == proto::Refusal::none) {
     if (event.is_before_2000) refusals_.note_early_time(reader_, now);
-    refusal = sink_.add_event(event, now);
+    refusal = sink_.add_event(event, now, destinations);
   }
+  budget.spend(destinations);
   return refusal == proto::Refusal::none ? refusal : leave_out(refusal, now);
 }
 
@@ -84,8 +84,7 @@ proto::Refusal ConfirmAgent::leave_out(proto::Refusal refusal, const Now& now) {
 
 void ConfirmAgent::refuse_frame(proto::Refusal refusal, const Now& now) {
   if (std::exchange(is_open_, false)) sink_.drop_frame();
-  ++counters_.frames_refused;
-  ++counters_.refused[static_cast<std::size_t>(refusal)];
+  counters_.refuse(refusal);
   if (refusal != proto::Refusal::stopping) {
     const bool is_full = refusal == proto::Refusal::destination_full;
     refusals_.note(refusal, reader_, now, is_full ? sink_.full_destination() : "");
@@ -100,8 +99,9 @@ void ConfirmAgent::answer(const std::string& peer, std::uint64_t sequence, proto
                           std::uint64_t events) {
   if (is_new) {
     counters_.events += events;
-    counters_.events_refused += refused.size();
-    for (const proto::RefusedEvent& event : refused) ++counters_.refused[event.refusal];
+    for (const proto::RefusedEvent& event : refused) {
+      counters_.refuse(static_cast<proto::Refusal>(event.refusal));
+    }
   }
   proto::ConfirmAnswer answer{.sequence = sequence, .status = static_cast<std::uint64_t>(status)};
   if (status == proto::Refusal::none) answer.refused = refused;
@@ -111,6 +111,11 @@ void ConfirmAgent::answer(const std::string& peer, std::uint64_t sequence, proto
 void ConfirmAgent::send(const std::string& peer, const proto::ConfirmAnswer& answer) {
   proto::ConfirmAnswer with_limits = answer;
   with_limits.limits = {limits_.frame_bytes_max, limits_.event_bytes_max};
+  constexpr auto full = static_cast<std::uint32_t>(proto::Refusal::destination_full);
+  const bool is_put_off = answer.status == full ||
+                          std::ranges::find(answer.refused, full, &proto::RefusedEvent::refusal) !=
+                              answer.refused.end();
+  if (is_put_off) with_limits.full = sink_.full_destinations();
   source_.answer(peer, proto::write_confirm_answer(with_limits));
 }
 

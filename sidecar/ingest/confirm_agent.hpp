@@ -2,14 +2,16 @@
 // stored. What is refused is answered at once, the rest when it is on disk.
 //
 // Used by App. A frame must have a client id and a sequence number. An event that breaks a rule, or
-// that one of its destinations has no room for, is refused alone and named in the answer; if the
+// that one of its destinations has no room for, is refused alone and named in the answer, with the
+// topics of the full destinations; if the
 // spool has no room for the others, nothing of the frame is taken and its client sends it again.
 // Each frame ends: it is taken, or refused by a number that is for good if it can never be taken.
 //
 // Thread: the sidecar's one. Owns: counters and scratch space; the source and the sink outlive it.
 // Limits: a turn opens frames_per_turn_max frames, or fewer with bytes_per_turn_max bytes, looks at
-// events_per_turn_max events, and may stop inside a frame; it begins none while the sink is busy:
-// they wait where they are. An answer names proto::refused_events_max events.
+// TurnBudget of events and of their copies, and may stop inside a frame;
+// it begins none while the sink is busy: they wait where they are. An answer names
+// proto::refused_events_max events.
 #pragma once
 
 #include <array>
@@ -25,6 +27,7 @@
 #include "sidecar/ingest/confirm_source.hpp"
 #include "sidecar/ingest/ingest_agent.hpp"
 #include "sidecar/ingest/record_maker.hpp"
+#include "sidecar/ingest/turn_budget.hpp"
 
 namespace outrider::sidecar {
 
@@ -42,26 +45,30 @@ class ConfirmSink {
   virtual bool is_busy() const = 0;
   /// Takes one event of the frame that add_frame() will end, or says why not. The refusal is of
   /// the event alone if is_of_event(); else what was added of this frame is to be dropped.
-  virtual proto::Refusal add_event(const ArrivedEvent& event, const Now& now) = 0;
+  /// `destinations`: how many were asked.
+  virtual proto::Refusal add_event(const ArrivedEvent& event, const Now& now,
+                                   std::size_t& destinations) = 0;
   virtual void add_frame(FrameToConfirm frame) = 0;
   virtual void drop_frame() = 0;
   /// The destination that had no room for what add_event() refused last.
   virtual std::string_view full_destination() const = 0;
+  /// The topics of those that still have no room for what they refused last.
+  virtual std::vector<proto::TopicSet> full_destinations() const = 0;
 };
 
 class ConfirmAgent final : public Agent {
  public:
   static constexpr int frames_per_turn_max = 64;
-  static constexpr std::uint64_t events_per_turn_max = 10'000;
   static constexpr std::uint64_t bytes_per_turn_max = 4U << 20U;
 
+  /// `hides_values`: see RefusalLog.
   ConfirmAgent(ConfirmSource& source, proto::FrameLimits limits, ConfirmSink& sink, Log& log,
-               std::uint64_t seed)
+               std::uint64_t seed, bool hides_values)
       : source_(source),
         limits_(limits),
         reader_(limits),
         sink_(sink),
-        refusals_(log),
+        refusals_(log, hides_values),
         records_(seed) {}
 
   int do_work(const Now& now) override;
@@ -78,8 +85,8 @@ class ConfirmAgent final : public Agent {
 
  private:
   void open(const PeerFrame& peer_frame, const Now& now);
-  void take_events(std::uint64_t& events_left, const Now& now);
-  proto::Refusal take_event(const Now& now);
+  void take_events(TurnBudget& budget, const Now& now);
+  proto::Refusal take_event(TurnBudget& budget, const Now& now);
   proto::Refusal leave_out(proto::Refusal refusal, const Now& now);
   void refuse_frame(proto::Refusal refusal, const Now& now);
   void send(const std::string& peer, const proto::ConfirmAnswer& answer);

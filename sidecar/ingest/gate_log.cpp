@@ -75,6 +75,14 @@ void GateLog::tell_cut_off(const SocketGate::Counts& now) {
                 "their sockets are of another type, probably; ingest.endpoint takes PUSH, "
                 "ingest.confirm_endpoint takes DEALER"}});
   }
+  if (const std::uint64_t made = since(&Counts::made_cut_off); made > 0) {
+    has_news = true;
+    log_.warn("fan-out connections are cut off for what comes",
+              {{"connections", std::to_string(made)},
+               {"hint",
+                "a SUB or PULL socket belongs where a zmq destination connects to, without a "
+                "security mechanism; see its url"}});
+  }
   if (!has_news) return;
   const std::uint64_t refused = said_.refused;
   said_ = now;

@@ -1,6 +1,6 @@
 #include "sidecar/ingest/ingest_agent.hpp"
 
-#include <algorithm>
+#include <utility>
 
 namespace outrider::sidecar {
 IngestCounters& IngestCounters::operator+=(const IngestCounters& other) {
@@ -12,19 +12,23 @@ IngestCounters& IngestCounters::operator+=(const IngestCounters& other) {
   return *this;
 }
 
+void IngestCounters::refuse(proto::Refusal refusal) {
+  ++refused[static_cast<std::size_t>(refusal)];
+  if (proto::is_for_later(static_cast<std::uint64_t>(refusal))) return;
+  ++(proto::is_of_event(refusal) ? events_refused : frames_refused);
+}
+
 int IngestAgent::do_work(const Now& now) {
-  int work = events_waiting_ > 0 ? 1 : 0;
+  int work = is_inside_frame() ? 1 : 0;
   int frames = 0;
   std::uint64_t bytes = 0;
-  std::uint64_t events_left = events_per_turn_max;
-  while (events_left > 0) {
-    if (events_waiting_ > 0) {
-      const std::uint64_t events = std::min(events_waiting_, events_left);
-      take_events(events, now);
-      events_left -= events;
+  TurnBudget budget;
+  while (!budget.is_spent()) {
+    if (is_inside_frame()) {
+      take_events(budget, now);
       continue;
     }
-    if (frames == frames_per_turn_max || bytes >= bytes_per_turn_max) break;
+    if (is_stopping_ || frames == frames_per_turn_max || bytes >= bytes_per_turn_max) break;
     const auto frame = source_.receive();
     if (!frame) break;
     open(*frame, now);
@@ -32,6 +36,7 @@ int IngestAgent::do_work(const Now& now) {
     ++frames;
     ++work;
   }
+  losses_.look(clients_, now);
   return work;
 }
 
@@ -39,6 +44,7 @@ void IngestAgent::open(proto::ByteView frame, const Now& now) {
   ++counters_.frames;
   const proto::Refusal refusal = reader_.open(frame);
   if (refusal != proto::Refusal::none) {
+    clients_.note_refused(reader_.header(), now);
     refuse(refusal, now);
     return;
   }
@@ -46,24 +52,36 @@ void IngestAgent::open(proto::ByteView frame, const Now& now) {
   events_waiting_ = reader_.event_count();
 }
 
-void IngestAgent::take_events(std::uint64_t events, const Now& now) {
-  events_waiting_ -= events;
-  for (; events > 0; --events) {
-    ArrivedEvent event;
-    const proto::Refusal refusal_of_event = records_.next(reader_, can_wait_, now, event);
-    if (refusal_of_event != proto::Refusal::none) {
-      refuse(refusal_of_event, now);
-      continue;
-    }
-    if (event.is_before_2000) refusals_.note_early_time(reader_, now);
-    ++counters_.events;
-    sink_.accept(event, now);
+void IngestAgent::take_events(TurnBudget& budget, const Now& now) {
+  while (is_inside_frame() && !budget.is_spent()) {
+    --events_waiting_;
+    budget.spend(take_event(now));
   }
 }
 
+/// How many destinations it went to.
+std::size_t IngestAgent::take_event(const Now& now) {
+  ArrivedEvent event;
+  const proto::Refusal refusal = records_.next(reader_, can_wait_, now, event);
+  if (refusal != proto::Refusal::none) {
+    refuse(refusal, now);
+    return 0;
+  }
+  if (event.is_before_2000) refusals_.note_early_time(reader_, now);
+  ++counters_.events;
+  return sink_.accept(event, now);
+}
+
+void IngestAgent::refuse_rest(const Now& now) {
+  if (!is_inside_frame()) return;
+  const std::uint64_t events = std::exchange(events_waiting_, 0);
+  counters_.events_refused += events;
+  counters_.refused[static_cast<std::size_t>(proto::Refusal::stopping)] += events;
+  refusals_.note(proto::Refusal::stopping, reader_, now, {}, events);
+}
+
 void IngestAgent::refuse(proto::Refusal refusal, const Now& now) {
-  ++(proto::is_of_event(refusal) ? counters_.events_refused : counters_.frames_refused);
-  ++counters_.refused[static_cast<std::size_t>(refusal)];
+  counters_.refuse(refusal);
   refusals_.note(refusal, reader_, now);
 }
 

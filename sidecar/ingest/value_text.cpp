@@ -34,6 +34,22 @@ std::string scalar_text(const proto::Token& token, std::size_t bytes_max) {
   return {};
 }
 
+std::string kind_text(const proto::Token& token) {
+  switch (token.type) {
+    case proto::TokenType::boolean:
+      return "bool";
+    case proto::TokenType::uint:
+    case proto::TokenType::sint:
+      return "int";
+    case proto::TokenType::real:
+      return "float";
+    case proto::TokenType::str:
+      return fmt::format("str of {} bytes", token.bytes.size());
+    default:
+      return scalar_text(token, 0);
+  }
+}
+
 /// The next value, a container only by its size.
 std::string next_text(proto::MsgpackReader& reader, std::size_t bytes_max) {
   proto::MsgpackReader peek = reader;
@@ -45,6 +61,12 @@ std::string next_text(proto::MsgpackReader& reader, std::size_t bytes_max) {
 }
 
 }  // namespace
+
+std::string value_kind(proto::ByteView value) {
+  proto::MsgpackReader reader(value);
+  proto::Token token;
+  return reader.next(token) == proto::ReadStatus::ok ? kind_text(token) : "?";
+}
 
 std::string value_text(proto::ByteView value, std::size_t bytes_max) {
   proto::MsgpackReader reader(value);

@@ -11,4 +11,7 @@ namespace outrider::sidecar {
 
 std::string value_text(proto::ByteView value, std::size_t bytes_max);
 
+/// Its type and size, and nothing of what it says.
+std::string value_kind(proto::ByteView value);
+
 }  // namespace outrider::sidecar

@@ -63,7 +63,7 @@ Status ZmqListener::open(void* context, zmq::socket_type type, int receive_frame
           .message_bytes_max = static_cast<std::uint64_t>(message_bytes_max),
           .peer_types = type == zmq::socket_type::router ? "REQ DEALER ROUTER" : "PUSH",
       },
-      /*is_bounded=*/true);
+      Bound::room);
   if (std::ranges::any_of(endpoints, is_outside)) {
     raise_open_files_limit(log);
     ticker_.emplace(reactor_, IpcEndpoints::upkeep_period, [this] { look_after(); });

@@ -7,6 +7,7 @@
 
 #include <zmq.hpp>
 
+#include "sidecar/base/socket_gate.hpp"
 #include "sidecar/ingest/zmq_listener.hpp"
 
 namespace outrider::sidecar {
@@ -136,7 +137,9 @@ struct ZmqContext::Owned {
   zmq::context_t context;
 };
 
-ZmqContext::ZmqContext() : owned_(std::make_unique<Owned>()) {}
+ZmqContext::ZmqContext() : owned_(std::make_unique<Owned>()) {
+  zmq_ctx_set(get(), ZMQ_THREAD_NAME_PREFIX, SocketGate::thread_name_prefix);
+}
 ZmqContext::~ZmqContext() = default;
 
 void* ZmqContext::get() const {

@@ -98,6 +98,11 @@ void EventQueue::pop() {
   remove_front(front_order().front());
 }
 
+void EventQueue::clear() {
+  fifos_ = {};
+  orders_ = {};
+}
+
 void EventQueue::take() {
   const std::size_t record_bytes = front().size();
   pop();

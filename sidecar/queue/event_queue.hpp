@@ -65,6 +65,9 @@ class EventQueue {
   /// Removes the front and forgets it: it was dropped.
   void pop();
 
+  /// Forgets all that waits, in one step however much it is.
+  void clear();
+
   /// Removes the front, which goes on counting against the limits until released.
   void take();
 

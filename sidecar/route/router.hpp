@@ -29,6 +29,8 @@ class Router {
 
   /// Indices of the destinations that get this topic; valid until the next call.
   std::span<const std::uint32_t> route(std::string_view topic);
+  /// The patterns of a destination.
+  const Route& patterns(std::size_t destination) const { return routes_[destination]; }
 
  private:
   struct Hash {

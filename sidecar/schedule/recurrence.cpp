@@ -162,6 +162,10 @@ std::vector<Recurrence::Ahead> Recurrence::find_ahead(const Now& now) {
 void Recurrence::take_runs(std::size_t index, Instant now) {
   Schedule& schedule = schedules_[index];
   const std::vector<Instant> runs = schedule.newest_runs(schedule.missed_max, now);
+  if (schedule.missed == MissedRuns::all && *schedule.next < runs.front()) {
+    left_out_.push_back(
+        {schedule.name, schedule.zone.text(*schedule.last), schedule.zone.text(runs.front())});
+  }
   schedule.set_last(runs.back());
   // One that was not written was on time.
   const bool is_late = now - runs.back() >= on_time && !schedule.is_refused;
@@ -174,6 +178,7 @@ void Recurrence::take_runs(std::size_t index, Instant now) {
 
 const std::vector<Recurrence::Run>& Recurrence::due(const Now& now) {
   runs_.clear();
+  left_out_.clear();
   if (schedules_.empty()) return runs_;
   const Instant now_s = std::chrono::floor<seconds>(now.wall);
   if (now_s >= earliest_ || now.mono >= held_until_) {

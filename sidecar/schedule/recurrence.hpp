@@ -85,6 +85,15 @@ class Recurrence {
   /// next call.
   const std::vector<Run>& due(const Now& now);
 
+  /// Runs that due() has passed over because more were missed than missed_max, where all are to be
+  /// made up for: those behind `after` and ahead of `before`. Valid until its next call.
+  struct LeftOut {
+    std::string name;
+    std::string after;
+    std::string before;
+  };
+  const std::vector<LeftOut>& left_out() const { return left_out_; }
+
   /// When to call due() again.
   MonoTime next_deadline() const { return next_deadline_; }
 
@@ -124,6 +133,7 @@ class Recurrence {
 
   std::vector<Schedule> schedules_;
   std::vector<Run> runs_;
+  std::vector<LeftOut> left_out_;
   Instant earliest_ = Instant::min();  ///< before it nothing is due
   MonoTime held_until_ = never;        ///< until then nothing that is held is due
   MonoTime next_deadline_ = never;

@@ -32,7 +32,7 @@ void QuestionBuilder::spill(LaneIndex lane, const RecordView& record, std::uint6
   const Entry entry = write_entry(question_->bytes, lane, record, due_ns, now);
   question_->spilled.push_back(entry);
   spilled_bytes_ += entry.record_bytes;
-  bytes_gathered_ += entry.record_bytes + sizeof(Entry);
+  bytes_gathered_ += entry.record_bytes + sizeof(Entry) + (due_ns != 0 ? row_bytes : 0);
 }
 
 void QuestionBuilder::read(ReadRequest request) {
@@ -59,10 +59,11 @@ void QuestionBuilder::add_frame(ConfirmedFrame frame, const FrameEvents& events)
   frame.entries = entries.size();
   for (Entry entry : entries) {
     entry.offset += question_->bytes.size();
+    if (entry.due_ns != 0) bytes_gathered_ += row_bytes;
     question_->confirmed.push_back(entry);
   }
   question_->bytes.insert(question_->bytes.end(), bytes.begin(), bytes.end());
-  bytes_gathered_ += sizeof(ConfirmedFrame) + frame.peer.size() + bytes.size() +
+  bytes_gathered_ += row_bytes + sizeof(ConfirmedFrame) + frame.peer.size() + bytes.size() +
                      entries.size() * sizeof(Entry) +
                      frame.refused.capacity() * sizeof(proto::RefusedEvent);
   question_->frames.push_back(std::move(frame));

@@ -119,7 +119,7 @@ TEST(Delivery, BadFramesAndForeignBytesCostNoGoodEvent) {
   const TempDir dir;
   Sink sink(dir);
   Sidecar sidecar(dir, https_destination("audit", sink, "topics = good.>") +
-                           "[ingest]\nframe_bytes_max = 64KiB\nevent_bytes_max = 32KiB\n");
+                           "[ingest]\nframe_bytes_max = 256KiB\nevent_bytes_max = 32KiB\n");
   void* context = zmq_ctx_new();
   void* push = zmq_socket(context, ZMQ_PUSH);
   ASSERT_EQ(zmq_connect(push, sidecar.endpoint().c_str()), 0);
@@ -136,7 +136,7 @@ TEST(Delivery, BadFramesAndForeignBytesCostNoGoodEvent) {
     send(std::string("\x93\x02\x80\x90", 4));                        // a later version
     send(std::string("\xc1", 1));                                    // malformed
     send("");                                                        // empty
-    send(std::string(70'000, '\xc0'));                               // too large
+    send(std::string(300'000, '\xc0'));                               // too large
     send(frame_bytes({event_bytes("good.one", 0, deep + '\xc0')}));  // too deep
     send(frame_bytes({event_bytes("good.one", 0, numbered_data(n + 50)),
                       event_bytes("bad topic", 0, numbered_data(0))}));  // one bad of two

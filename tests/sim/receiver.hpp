@@ -393,7 +393,10 @@ class Receiver {
       sidecar::MonoTime& until = rests_until_[ticket.url];
       until = std::max(until, now.mono + *completion.retry_after);
     }
-    urls_.settle(ticket, outcome, completion, now);
+    completion.way = static_cast<std::uint32_t>(ticket.url);
+    const bool is_split = outcome == sidecar::Outcome::split;
+    urls_.settle(ticket, is_split ? sidecar::unproved_split(completion.status) : outcome,
+                 completion, now);
   }
 
   /// Nobody will ever know what the receiver said to it.

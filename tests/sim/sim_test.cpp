@@ -230,7 +230,7 @@ class Simulation {
     ASSERT_TRUE(report.is_balanced()) << format_report(report);
     ASSERT_LE(report.client_drops.size(), ClientTable::reasons_max + 1);
     const std::uint64_t looked_at = report.ingest.events + report.ingest.events_refused;
-    ASSERT_LE(looked_at - std::exchange(looked_at_, looked_at), IngestAgent::events_per_turn_max);
+    ASSERT_LE(looked_at - std::exchange(looked_at_, looked_at), TurnBudget::events_max);
     for (std::size_t i = 0; i < report.destinations.size(); ++i) {
       const Ledger& ledger = report.destinations[i].ledger;
       ASSERT_LE(ledger.queued + ledger.in_flight, config_.destinations[i].queue_events_max);

@@ -1,7 +1,7 @@
-// ZmtpClient: a ZeroMQ client by hand, for what libzmq would never send.
+// ZmtpClient: a ZeroMQ peer by hand, for what libzmq would never send.
 //
 // Used by tests of ingest and fan-out. Speaks ZMTP 3.0 as a PUSH socket, or one of another type,
-// over a Unix socket. Thread: its owner's.
+// over a Unix socket, or one that it is given. Thread: its owner's.
 #pragma once
 
 #include <algorithm>
@@ -28,6 +28,10 @@ class ZmtpClient {
     address.sun_family = AF_UNIX;
     std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
     is_connected_ = connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+    fcntl(fd_, F_SETFL, O_NONBLOCK);
+  }
+  /// Takes over a connection that was accepted.
+  explicit ZmtpClient(int accepted_fd) : fd_(accepted_fd), is_connected_(accepted_fd >= 0) {
     fcntl(fd_, F_SETFL, O_NONBLOCK);
   }
   ~ZmtpClient() { close(fd_); }

@@ -74,7 +74,7 @@ enum class Priority : int { low = -1, normal = 0, high = 1 };
 
 /// What an event may carry besides its data; everything may be left out.
 struct Attributes {
-  std::string_view id{};                         ///< 1 to 64 bytes of text, or else
+  std::string_view id{};                         ///< 1 to 64 bytes of visible ASCII, no spaces; or
   std::span<const std::uint8_t> uuid{};          ///< 16 bytes
   std::string_view key{};                        ///< ordering key
   std::string_view trace{};                      ///< W3C traceparent

@@ -91,7 +91,8 @@ typedef struct outrider_options {
   uint64_t buffer_bytes_max;     /* 8 MiB; 64 KiB at least: all memory that waiting events take */
   uint32_t when_full;            /* OUTRIDER_DROP_NEWEST */
   uint32_t event_bytes_max;      /* 1 MiB, as in the sidecar; for emit also what the buffer holds */
-  uint32_t frame_bytes_max;      /* 256 KiB; one larger event is a frame of its own */
+  uint32_t frame_bytes_max;      /* 256 KiB, which every sidecar takes: more is lost if it is more
+                                    than ingest.frame_bytes_max. A larger event is a frame of its own */
   uint32_t frame_delay_ms;       /* 2: how long events are gathered; an idle client sends at once */
   uint32_t send_frames_max;      /* 16: frames that ZeroMQ may hold */
   uint32_t reconnect_initial_ms; /* 100 */
@@ -112,15 +113,15 @@ typedef struct outrider_event {
   const void* data; /* one msgpack value */
   size_t data_bytes;
   uint64_t time_ns; /* since the Unix epoch; 0: now */
-  const void* id;   /* 16 bytes, or with id_is_text 1 to 64 bytes of text */
+  const void* id;   /* 16 bytes, or with id_is_text 1 to 64 bytes of visible ASCII, no spaces */
   size_t id_bytes;
   const char* key; /* ordering key, at most 255 bytes */
   size_t key_bytes;
   const char* trace; /* W3C traceparent, at most 255 bytes */
   size_t trace_bytes;
-  uint64_t at_ns;     /* not before, since the Unix epoch; in the year 2000 or later, or 0 */
-  uint64_t ttl_ms;    /* counted from the event's time, or from at_ns if later; 0: never */
-  int32_t priority;   /* -1 low, 0 normal, 1 high */
+  uint64_t at_ns;   /* not before, since the Unix epoch; in the year 2000 or later, or 0 */
+  uint64_t ttl_ms;  /* from the event's time, or at_ns if later; a time to come is now; 0: never */
+  int32_t priority; /* -1 low, 0 normal, 1 high */
   int32_t id_is_text; /* 0 or 1 */
   uint64_t delay_ms;  /* not before so long from now, at most a century; not together with at_ns */
 } outrider_event;
@@ -146,7 +147,8 @@ typedef struct outrider_stats {
   uint64_t refused_events;      /* OUTRIDER_REFUSED */
   uint64_t expired_events;      /* unconfirmed when the time to close was up */
   uint64_t unconfirmed_events;  /* kept, and sent until they are answered */
-  uint64_t unconfirmed_bytes;   /* at most deliver_bytes_max */
+  uint64_t unconfirmed_bytes;   /* at most deliver_bytes_max; while some of them wait for a full
+                                    destination, an eighth more */
   uint64_t rejected_deliveries; /* not taken: deliver answered with another status than OK */
   uint64_t handed_over_events;  /* of shipped_events: with the operating system, as of the last
                                    flush or close; ZeroMQ has sent or still holds the others */
@@ -193,8 +195,8 @@ typedef void (*outrider_confirm_fn)(void* user, outrider_status status);
 
 /* Takes a copy of the event, keeps it until the sidecar has confirmed it, and then calls `confirm`,
  * which may be NULL. Never waits for the sidecar. Any status but OUTRIDER_OK: the event was not
- * taken and `confirm` is not called; OUTRIDER_FULL: deliver_bytes_max are unconfirmed, or
- * half of it waits for room in a destination of this topic. */
+ * taken and `confirm` is not called; OUTRIDER_FULL: deliver_bytes_max are unconfirmed, or half
+ * of it waits for destinations that are full, and this topic is for one of them. */
 OUTRIDER_API outrider_status outrider_deliver(outrider_client* client, const outrider_event* event,
                                               outrider_confirm_fn confirm, void* user);
 

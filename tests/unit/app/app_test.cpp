@@ -98,6 +98,40 @@ TEST(App, AClientThatNeverPausesCannotDelayTheEnd) {
             report.destinations[0].ledger.accepted);
 }
 
+/// A frame of many turns, and the sidecar stops in its first one; a turn takes `turn_time`.
+Report stop_inside_a_frame(std::uint64_t events, Duration turn_time) {
+  test::FakeApp fake(two_destinations());
+  fake.source->frames.push_back(
+      frame_bytes(std::vector<std::string>(events, event_bytes("orders.paid", 1, "\x01"))));
+  fake.app->do_work(fake.clock.now());
+  fake.app->request_stop();
+  for (int i = 0; i < 1000 && !fake.app->is_finished(); ++i) {
+    fake.clock.advance(turn_time);
+    fake.app->do_work(fake.clock.now());
+    for (auto* transport : fake.transports) {
+      if (!transport->open.empty()) transport->answer(200);
+    }
+  }
+  EXPECT_TRUE(fake.app->is_finished());
+  EXPECT_TRUE(fake.source->is_closed);
+  EXPECT_TRUE(fake.app->report().is_balanced());
+  return fake.app->report();
+}
+
+TEST(App, AStopTakesTheRestOfAFrameHoweverManyTurnsItTakes) {
+  const std::uint64_t events = 4 * TurnBudget::events_max;
+  const Report report = stop_inside_a_frame(events, 300ms);
+  EXPECT_EQ(report.ingest.events, events);
+  EXPECT_EQ(report.ingest.events_refused, 0U);
+}
+
+TEST(App, AFrameWhoseCopiesTakeLongerThanLingerDoesNotDelayTheEnd) {
+  const std::uint64_t events = 8 * TurnBudget::events_max;
+  const Report report = stop_inside_a_frame(events, 3s);
+  EXPECT_GT(report.ingest.refused[static_cast<std::size_t>(proto::Refusal::stopping)], 0U);
+  EXPECT_EQ(report.ingest.events + report.ingest.events_refused, events);
+}
+
 TEST(App, WithoutLingerItEndsAtOnce) {
   Config config = two_destinations();
   config.shutdown_linger = 0s;

@@ -129,6 +129,37 @@ TEST_F(ConfirmTest, EveryAnswerNamesTheLimits) {
   EXPECT_EQ(refused.limits, limits);
 }
 
+TEST_F(ConfirmTest, ATurnIsBoundedByTheCopiesOfItsEvents) {
+  const std::uint64_t lanes = 100;
+  for (std::uint64_t i = 0; i < lanes; ++i) add_destination("c" + std::to_string(i), "c.>");
+  start();
+  const std::uint64_t in_a_turn = TurnBudget::copies_max / lanes;
+  send(frame(1, std::vector<std::string>(2 * in_a_turn, event("c.x"))));
+  fake_->app->do_work(clock_.now());
+  const Lane& lane = fake_->app->spool()->lane(2);
+  const std::uint64_t bytes = lane.bytes();
+  EXPECT_GT(bytes, 0U);
+  fake_->app->do_work(clock_.now());
+  EXPECT_EQ(lane.bytes(), 2 * bytes);
+}
+
+/// Each client is a row that is written, and each event with a date.
+TEST_F(ConfirmTest, AGroupIsBoundedInRowsToo) {
+  const auto taken = [&](std::size_t frames, const std::vector<std::string>& events) {
+    for (std::size_t i = 0; i < frames; ++i) send(frame(i + 1, events));
+    for (std::size_t i = 0; i < frames; ++i) fake_->app->do_work(clock_.now());
+    return frames - fake_->confirm_source->frames.size();
+  };
+  start();
+  EXPECT_LT(taken(6000, {event("a.x")}), 5000U);
+  crash();
+  const std::string later =
+      "\x81\xa2"
+      "at\xcf\x7f" +
+      std::string(7, '\0');
+  EXPECT_LT(taken(200, std::vector<std::string>(100, event_bytes("a.x", 0, "\x01", later))), 150U);
+}
+
 TEST_F(ConfirmTest, AFullDestinationCostsItsOwnEventsAndNoOther) {
   config_.destinations[0].spool_bytes_max = 2000;
   start();
@@ -246,6 +277,32 @@ TEST_F(ConfirmTest, WhatIsRefusedOrRepeatedCountsOnce) {
   EXPECT_TRUE(report.is_balanced());
 }
 
+TEST_F(ConfirmTest, AnAnswerNamesTheTopicsOfDestinationsThatAreFull) {
+  config_.destinations[0].exclude = {"a.not"};
+  config_.destinations[0].spool_bytes_max = 2000;
+  start();
+  const std::string large = event_bytes("a.x", 0, large_data(1500));
+  EXPECT_TRUE(ask(1, {large, event("b.x")}).full.empty());
+  EXPECT_EQ(ask(2, {event("b.x"), large}).full,
+            (std::vector<proto::TopicSet>{{config_.destinations[0].topics, {"a.not"}}}));
+  EXPECT_TRUE(ask(3, {event("b.x")}).full.empty()) << "only where it is the reason of something";
+}
+
+TEST_F(ConfirmTest, WhatIsPutOffIsNotRefusedHoweverOftenItComes) {
+  config_.destinations[0].spool_bytes_max = 2000;
+  start();
+  const std::string large = event_bytes("a.x", 0, large_data(1500));
+  EXPECT_EQ(ask(1, {large}).refused, Refused{});
+  for (std::uint64_t sequence = 2; sequence < 5; ++sequence) {
+    EXPECT_EQ(ask(sequence, {large}).refused, (Refused{{0, number_of(Refusal::destination_full)}}));
+  }
+  const Report report = fake_->app->report();
+  EXPECT_EQ(report.ingest.events_refused, 0U);
+  const std::string text = format_report(report);
+  EXPECT_EQ(text.find("refused:"), std::string::npos) << text;
+  EXPECT_NE(text.find("put off: 3 times (destination_full 3)"), std::string::npos) << text;
+}
+
 TEST_F(ConfirmTest, RefusalsInAnAnswerAreBounded) {
   config_.ingest.frame_bytes_max = 4U << 20U;
   start();
@@ -275,7 +332,7 @@ TEST_F(ConfirmTest, OfAHugeFrameNothingIsTakenWhileADestinationIsFull) {
 
 TEST_F(ConfirmTest, ATurnStopsInsideAFrameAndTheFrameIsStoredWhole) {
   start();
-  const std::uint64_t events = 2 * ConfirmAgent::events_per_turn_max + 5;
+  const std::uint64_t events = 2 * TurnBudget::events_max + 5;
   send(frame(1, {event("a.x")}));
   send(frame(2, std::vector<std::string>(events, event("b.x"))));
   fake_->app->do_work(clock_.now());
@@ -291,7 +348,7 @@ TEST_F(ConfirmTest, ATurnStopsInsideAFrameAndTheFrameIsStoredWhole) {
 TEST_F(ConfirmTest, AFrameThatIsHalfReadWhenTheSidecarStopsComesAgain) {
   config_.shutdown_linger = 0s;
   start();
-  send(frame(1, std::vector<std::string>(3 * ConfirmAgent::events_per_turn_max, event("b.x"))));
+  send(frame(1, std::vector<std::string>(3 * TurnBudget::events_max, event("b.x"))));
   fake_->app->do_work(clock_.now());
   fake_->app->request_stop();
   clock_.advance(10s);

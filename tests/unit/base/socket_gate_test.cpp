@@ -1,16 +1,21 @@
 // Which sockets the gate takes for the sidecar's, in a program that has others.
 #include "sidecar/base/socket_gate.hpp"
 
+#include <cerrno>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "support/zmtp_client.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -50,7 +55,7 @@ bool is_socket(int fd) {
 }
 
 std::shared_ptr<Intake> intake() {
-  return std::make_shared<Intake>(ScanLimits{}, false);
+  return std::make_shared<Intake>(ScanLimits{}, Bound::none);
 }
 
 class SocketGateTest : public testing::Test {
@@ -125,6 +130,137 @@ TEST_F(SocketGateTest, AnEndpointIsTheSocketWithItsAddressAndPort) {
 TEST_F(SocketGateTest, AnAddressThatIsWrittenInAnotherWayIsFoundByItsPort) {
   SocketGate::watch_endpoint("tcp://localhost:" + std::to_string(port_), intake());
   EXPECT_EQ(kept_by_child({listener_}), 0);
+}
+
+using test::ZmtpClient;
+
+constexpr ScanLimits pub_limits{
+    .message_bytes_max = 1000, .subscriptions_max = 9, .peer_types = "SUB"};
+constexpr ScanLimits pull_limits{.message_bytes_max = 1000, .peer_types = "PUSH"};
+
+struct FloodCase {
+  const char* name;
+  Bound bound;
+  ScanLimits limits;
+  std::string_view peer;
+  std::string message;
+  std::uint64_t room;
+};
+
+class SocketGateFlood : public SocketGateTest, public testing::WithParamInterface<FloodCase> {
+ protected:
+  /// How many bytes are given away before the gate says that nothing is there.
+  static std::size_t read_until_denied(int fd) {
+    std::vector<char> buffer(8192);
+    std::size_t bytes = 0;
+    for (;;) {
+      const ssize_t got = recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
+      if (got <= 0) return bytes;
+      bytes += static_cast<std::size_t>(got);
+    }
+  }
+};
+
+/// Of what it has begun it gives the end, but nothing of what comes after that: also where each
+/// read ends in the midst of a message.
+TEST_P(SocketGateFlood, GivesNoMoreThanThereIsRoomFor) {
+  const FloodCase& one = GetParam();
+  const auto intake = std::make_shared<Intake>(one.limits, one.bound);
+  intake->attach();
+  SocketGate::watch(listener_, intake);
+  const int client = connect_to(here);
+  const int connection = own(accept_at(listener_));
+  const std::string hello = ZmtpClient::hello(one.peer);
+  ASSERT_EQ(send(client, hello.data(), hello.size(), 0), static_cast<ssize_t>(hello.size()));
+  EXPECT_EQ(read_until_denied(connection), hello.size());
+  if (one.bound == Bound::turn) intake->take_all();
+  const std::uint64_t each = memory_of_part(one.message.size() - (one.message[0] == '\4' ? 2 : 9));
+  std::string bytes;
+  for (std::uint64_t i = 0; i < one.room / each * 2 + 2000; ++i) bytes += one.message;
+  fcntl(client, F_SETFL, O_NONBLOCK);
+  std::size_t sent = 0;
+  std::size_t got = 0;
+  for (std::size_t step = 1; step > 0 && sent < bytes.size();) {
+    const ssize_t now = send(client, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+    if (now > 0) sent += static_cast<std::size_t>(now);
+    got += step = read_until_denied(connection);
+  }
+  const std::uint64_t fit = (one.room + each - 1) / each;
+  const std::uint64_t in_a_read = 8192 / one.message.size();
+  const std::uint64_t given = got / one.message.size();
+  EXPECT_GE(given, fit);
+  EXPECT_LE(given, fit + in_a_read);
+  EXPECT_EQ(got % one.message.size(), 0U) << "ends with a message";
+  EXPECT_EQ(read_until_denied(connection), 0U);
+  if (one.bound == Bound::turn) {
+    intake->take_all();
+    EXPECT_GT(read_until_denied(connection), 0U);
+    EXPECT_EQ(read_until_denied(connection), 0U);
+    intake->detach();
+    EXPECT_GT(read_until_denied(connection), 0U) << "nobody calls libzmq any more";
+  }
+}
+
+/// At each end libzmq goes through what all are subscribed to.
+TEST_F(SocketGateTest, OneSubscriberATurnComesOrGoes) {
+  const auto intake = std::make_shared<Intake>(pub_limits, Bound::turn);
+  intake->attach();
+  SocketGate::watch(listener_, intake);
+  std::vector<int> connections;
+  for (const std::string_view peer : {"SUB", "SUB", "PUSH"}) {
+    const int client = connect_to(here);
+    connections.push_back(own(accept_at(listener_)));
+    const std::string hello = ZmtpClient::hello(peer);
+    ASSERT_EQ(send(client, hello.data(), hello.size(), 0), static_cast<ssize_t>(hello.size()));
+    shutdown(client, SHUT_WR);
+  }
+  char buffer[200];
+  const auto read = [&](int i) {
+    return recv(connections[i], buffer, sizeof buffer, MSG_DONTWAIT);
+  };
+  EXPECT_EQ(read(2), 0) << "who is no subscriber is cut off at once";
+  EXPECT_GT(read(0), 0);
+  for (const int coming_or_going : {1, 0, 1}) {
+    for (const int i : {0, 1}) {
+      EXPECT_EQ(read(i), -1);
+      EXPECT_EQ(errno, EAGAIN);
+    }
+    intake->take_all();
+    EXPECT_GE(read(coming_or_going), 0);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, SocketGateFlood,
+    testing::Values(
+        FloodCase{"Subscriptions", Bound::turn, pub_limits, "SUB",
+                  ZmtpClient::part('\1' + std::string(240, 'a'), false), Intake::turn_bytes},
+        FloodCase{"SubscribeCommands", Bound::turn, pub_limits, "SUB",
+                  ZmtpClient::command("SUBSCRIBE", std::string(99, 'a')), Intake::turn_bytes},
+        FloodCase{"Chatter", Bound::turn, pub_limits, "SUB", ZmtpClient::part("\2x", false),
+                  Intake::turn_bytes},
+        FloodCase{"Frames", Bound::room, pull_limits, "PUSH",
+                  ZmtpClient::part(std::string(40, 'x'), false), Intake::room_bytes_min}),
+    [](const auto& tested) { return tested.param.name; });
+
+/// What another thread of libzmq's connects to is none of ours.
+TEST_F(SocketGateTest, WatchesWhatOurThreadsConnectToAndNothingElse) {
+  SocketGate::watch_connects(std::make_shared<Intake>(pub_limits, Bound::turn));
+  const std::string ours = std::to_string(SocketGate::thread_name_prefix) + "/ZMQbg/IO/0";
+  char before[16] = "";
+  pthread_getname_np(pthread_self(), before, sizeof before);
+  for (const std::string& name : {ours, std::string("ZMQbg/IO/0"), std::string(before)}) {
+    SCOPED_TRACE(name);
+    pthread_setname_np(pthread_self(), name.c_str());
+    const int made = connect_to(here);
+    const int peer = own(accept_at(listener_));
+    EXPECT_EQ(kept_by_child({made}), name == ours ? 0 : 1);
+    ASSERT_EQ(send(peer, "HTTP", 4, MSG_NOSIGNAL), 4);
+    char buffer[4];
+    EXPECT_EQ(recv(made, buffer, sizeof buffer, 0), name == ours ? 0 : 4);
+  }
+  SocketGate::watch_connects(nullptr);
+  pthread_setname_np(pthread_self(), before);
 }
 
 }  // namespace

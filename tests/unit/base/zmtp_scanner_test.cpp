@@ -1,6 +1,7 @@
 #include "sidecar/base/zmtp_scanner.hpp"
 
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -74,6 +75,23 @@ TEST_F(ZmtpScannerTest, ACommandIsShortAndWholeAndWellMade) {
     ZmtpScanner scanner(ScanLimits{64U << 10U, 16, 3});
     EXPECT_TRUE(sidecar::scan(scanner, ZmtpClient::hello("SUB")));
     EXPECT_FALSE(sidecar::scan(scanner, bad)) << bad;
+  }
+}
+
+TEST(ZmtpScannerOfSocket, TakesMessagesAndSubscriptionsOnlyOfThoseThatSend) {
+  const ScanLimits limits{
+      .message_bytes_max = 1000, .subscriptions_max = 9, .sender_types = "SUB XSUB"};
+  for (const std::string_view peer : {"SUB", "XSUB", "PULL", "PUB"}) {
+    SCOPED_TRACE(peer);
+    const bool sends = peer == "SUB" || peer == "XSUB";
+    const auto takes = [&](const std::string& bytes) {
+      ZmtpScanner scanner(limits);
+      return scan(scanner, ZmtpClient::hello(peer) + bytes);
+    };
+    EXPECT_TRUE(takes(ZmtpClient::command("PING", "\1\1")));
+    EXPECT_EQ(takes(ZmtpClient::part("", false)), sends);
+    EXPECT_EQ(takes(ZmtpClient::part("\1x", false)), sends);
+    EXPECT_EQ(takes(ZmtpClient::command("SUBSCRIBE", "x")), sends);
   }
 }
 
@@ -173,6 +191,19 @@ TEST(ZmtpScannerHandshake, FollowsTheVersionAsZeroMqDoes) {
   EXPECT_FALSE(takes(ZmtpClient::greeting().replace(10, 1, 1, '\0')));
   EXPECT_FALSE(takes(ZmtpClient::greeting().replace(12, 5, "PLAIN"))) << "another mechanism";
   EXPECT_FALSE(takes(ZmtpClient::greeting().replace(31, 1, "x"))) << "another mechanism";
+}
+
+TEST_F(ZmtpScannerTest, SaysHowManyBytesEndNothingButWhatHasBegun) {
+  EXPECT_EQ(scanner_.bytes_to_go(), 1U);
+  const std::string message = ZmtpClient::part("abc", true) + ZmtpClient::part("", false);
+  std::string rest = message + message;
+  std::vector<std::uint64_t> steps;
+  while (!rest.empty()) {
+    steps.push_back(scanner_.bytes_to_go());
+    EXPECT_TRUE(scan(rest.substr(0, steps.back())));
+    rest.erase(0, steps.back());
+  }
+  EXPECT_EQ(steps, (std::vector<std::uint64_t>{1, 8, 3, 1, 8, 1, 8, 3, 1, 8}));
 }
 
 TEST_F(ZmtpScannerTest, FollowsNoSubscriptionsWhereNoneCome) {

@@ -195,8 +195,9 @@ TEST(ConfigErrors, Ranges) {
       {http + "batch_events_max = 100001\n",
        "a.conf:3: batch_events_max: \"100001\" is out of range; allowed is 1 to 100000"},
       {http + "timeout = 0\n", "a.conf:3: timeout: \"0\" is out of range; allowed is 1ms to 1h"},
-      {http + "[ingest]\nframe_bytes_max = 100\n",
-       "a.conf:4: frame_bytes_max: \"100\" is out of range; allowed is 1KiB to 1GiB"},
+      // Less than the SDK sends would lose what is emitted, and nobody would be told.
+      {http + "[ingest]\nframe_bytes_max = 64KiB\nevent_bytes_max = 16KiB\n",
+       "a.conf:4: frame_bytes_max: \"64KiB\" is out of range; allowed is 256KiB to 1GiB"},
       {http + "batch_bytes_max = 2MiB\nqueue_bytes_max = 1MiB\n",
        "a.conf:3: batch_bytes_max (2MiB) is more than queue_bytes_max (1MiB); raise the one or "
        "lower the other"},

@@ -475,6 +475,55 @@ TEST_F(DestinationTest, ASplitByActionFindsThePoisonWhileOthersSucceed) {
   EXPECT_EQ(ledger().delivered, 103U);
 }
 
+TEST_F(DestinationTest, WhatOneUrlTakesProvesNothingOfAnother) {
+  config.status_actions = {{401, 401, Outcome::split}};
+  config.batch_events_max = 8;
+  build();
+  std::uint32_t next_way = 0;
+  for (std::uint64_t number = 1; number <= 400 || !destination->is_drained(); number += 8) {
+    if (number <= 400) accept(number, number + 7);
+    turn();
+    while (!transport->open.empty()) {
+      Completion completion;
+      completion.id = transport->open.begin()->first;
+      completion.result = AttemptResult::answered;
+      completion.way = next_way++ % 2;
+      completion.status = completion.way == 0 ? 401 : 200;
+      completion.has_alternative = completion.way == 0;
+      transport->complete(completion);
+      turn();
+    }
+    if (!destination->is_drained()) sleep_until_due();
+    ASSERT_LT(number, 4000U);
+  }
+  EXPECT_EQ(ledger().dead_total(), 0U);
+  EXPECT_EQ(ledger().delivered, 400U);
+}
+
+TEST_F(DestinationTest, OneOfSeveralUrlsThatIsGoneCostsNothing) {
+  build();
+  accept(1, 1);
+  turn();
+  Completion gone;
+  gone.id = transport->open.begin()->first;
+  gone.result = AttemptResult::answered;
+  gone.status = 410;
+  gone.has_alternative = gone.others_remain = true;
+  transport->complete(gone);
+  turn();
+  ASSERT_EQ(transport->open.size(), 1U);
+  transport->answer(200);
+  turn();
+  EXPECT_EQ(ledger().delivered, 1U);
+  accept(2, 2);
+  turn();
+  gone.id = transport->open.begin()->first;
+  gone.has_alternative = gone.others_remain = false;
+  transport->complete(gone);
+  turn();
+  EXPECT_EQ(ledger().dead_for(DeadReason::gone), 1U);
+}
+
 TEST_F(DestinationTest, AnAnswerFromBeforeTheFailureProvesNothing) {
   config.status_actions = {{500, 500, Outcome::split}};
   build();

@@ -48,6 +48,17 @@ TEST(Outcome, ASizeThatIsRefusedForNowIsTriedAgain) {
   EXPECT_EQ(outcome_of(busy, {}), Outcome::dead);
 }
 
+TEST(Outcome, OneOfSeveralUrlsIsGoneByItself) {
+  Completion gone = of(AttemptResult::answered, 410);
+  gone.others_remain = true;
+  EXPECT_EQ(outcome_of(gone, {}), Outcome::retry);
+  EXPECT_EQ(outcome_of(gone, {{410, 410, Outcome::dead}}), Outcome::dead);
+  gone.status = 404;
+  EXPECT_EQ(outcome_of(gone, {{404, 404, Outcome::disable}}), Outcome::retry);
+  gone.status = 401;
+  EXPECT_EQ(outcome_of(gone, {}), Outcome::hold);
+}
+
 TEST(Outcome, AnActionForTheStatusGoesBeforeTheTable) {
   const std::vector<StatusAction> actions = {{409, 409, Outcome::delivered},
                                              {422, 422, Outcome::retry},

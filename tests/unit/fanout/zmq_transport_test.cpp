@@ -1,12 +1,16 @@
 #include "sidecar/fanout/zmq_transport.hpp"
 
+#include <atomic>
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <zmq.h>
 
 #include "sidecar/base/socket_gate.hpp"
@@ -60,6 +64,10 @@ class Batch {
 
 class ZmqTransportTest : public testing::Test {
  protected:
+  ZmqTransportTest() {
+    zmq_ctx_set(context_.get(), ZMQ_THREAD_NAME_PREFIX, SocketGate::thread_name_prefix);
+  }
+
   std::string open(ZmqPattern pattern, bool bind = true, std::string url = "") {
     config_.name = "fan";
     config_.zmq_pattern = pattern;
@@ -98,6 +106,19 @@ class ZmqTransportTest : public testing::Test {
     }
     set(socket, ZMQ_RCVTIMEO, 20'000);
     return socket;
+  }
+
+  /// The transport ends the connection of whoever sends that. libzmq reads on as the transport
+  /// takes note of what has come.
+  bool ends_after(const test::ZmtpClient& peer, std::string bytes) {
+    bool has_ended = false;
+    for (int i = 0; i < 20'000 && !has_ended; ++i) {
+      const ssize_t sent = bytes.empty() ? 0 : peer.write_some(bytes);
+      if (sent > 0) bytes.erase(0, static_cast<std::size_t>(sent));
+      finish_one(milliseconds(1));
+      has_ended = peer.wait_for_end(0);
+    }
+    return has_ended;
   }
 
   static std::string subscription(bool is_command, const std::string& topic) {
@@ -243,19 +264,83 @@ TEST_F(ZmqTransportTest, APeerThatSubscribesToTooMuchIsCutOff) {
       if (kind == "long") topic.resize(subscription_bytes_max + 1);
       bytes += subscription(kind == "command", topic);
     }
-    // libzmq reads on as the transport takes note of what has come.
-    bool has_ended = false;
-    for (int i = 0; i < 20'000 && !has_ended; ++i) {
-      const ssize_t sent = bytes.empty() ? 0 : greedy.write_some(bytes);
-      if (sent > 0) bytes.erase(0, static_cast<std::size_t>(sent));
-      finish_one(milliseconds(1));
-      has_ended = greedy.wait_for_end(0);
-    }
-    EXPECT_TRUE(has_ended);
+    EXPECT_TRUE(ends_after(greedy, std::move(bytes)));
   }
   EXPECT_EQ(SocketGate::counts().oversubscribed, before + 3);
   EXPECT_EQ(send(Batch(1, 10)).result, AttemptResult::sent);
   EXPECT_EQ(receive(healthy).topic, "orders.paid");
+}
+
+/// libzmq would follow it on our thread for as long as it goes on.
+TEST_F(ZmqTransportTest, APeerThatSubscribesOverAndOverHoldsNobodyUp) {
+  ASSERT_EQ(open(ZmqPattern::pub), "");
+  std::string bytes;
+  for (int i = 0; i < 1000; ++i) {
+    const std::string topic = std::string(240, static_cast<char>('a' + i % 26)) + std::to_string(i);
+    bytes += test::ZmtpClient::part('\1' + topic, false);
+    bytes += test::ZmtpClient::part('\0' + topic, false);
+  }
+  std::atomic<bool> is_enough = false;
+  std::atomic<bool> was_held_up = false;
+  std::thread flood([&] {
+    const test::ZmtpClient greedy(dir_.file("s.sock"));
+    const MonoTime deadline = SystemClock().now().mono + seconds(20);
+    ASSERT_TRUE(greedy.greet("SUB"));
+    while (!is_enough && greedy.write_all(bytes)) {
+      was_held_up = SystemClock().now().mono > deadline;
+      if (was_held_up) break;
+    }
+  });
+  const Socket healthy = subscriber("orders.");
+  for (int i = 0; i < 1000; ++i) finish_one(Duration::zero());
+  EXPECT_EQ(send(Batch(1, 10)).result, AttemptResult::sent);
+  EXPECT_EQ(receive(healthy).topic, "orders.paid");
+  EXPECT_FALSE(was_held_up);
+  is_enough = true;
+  // What it waits to write is read, or its connection ends.
+  transport_.reset();
+  flood.join();
+}
+
+struct Talk {
+  ZmqPattern pattern;
+  std::string bytes;
+};
+
+/// Whom we connect to has no more leave than who connects to us.
+TEST_F(ZmqTransportTest, WhomItConnectsToIsCutOffForTooMuch) {
+  using test::ZmtpClient;
+  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t address_bytes = sizeof address;
+  auto* const name = reinterpret_cast<sockaddr*>(&address);
+  ASSERT_EQ(::bind(listener, name, sizeof address), 0);
+  ASSERT_EQ(listen(listener, 8), 0);
+  ASSERT_EQ(getsockname(listener, name, &address_bytes), 0);
+  const std::string port = ":" + std::to_string(ntohs(address.sin_port));
+  const std::string part = ZmtpClient::part(std::string(60'000, 'x'), true);
+  const std::string command = ZmtpClient::command("SUBSCRIBE", std::string(64'000, 'x'));
+  const auto before = SocketGate::counts().made_cut_off;
+  const std::vector<Talk> talks = {{ZmqPattern::pub, part + part},
+                                   {ZmqPattern::pub, command},
+                                   {ZmqPattern::push, part},
+                                   {ZmqPattern::push, ZmtpClient::part("", true)},
+                                   {ZmqPattern::push, subscription(true, "orders.")}};
+  for (const std::string host : {"127.0.0.1", "localhost"}) {
+    for (const Talk& talk : talks) {
+      SCOPED_TRACE(host + " is sent " + std::to_string(talk.bytes.size()) + " bytes");
+      const std::string url = "tcp://" + host + port;
+      ASSERT_EQ(open(talk.pattern, false, url), "");
+      const ZmtpClient peer(accept(listener, nullptr, nullptr));
+      ASSERT_TRUE(peer.greet(talk.pattern == ZmqPattern::pub ? "SUB" : "PULL"));
+      EXPECT_TRUE(ends_after(peer, talk.bytes));
+      transport_.reset();
+    }
+  }
+  EXPECT_EQ(SocketGate::counts().made_cut_off, before + 2 * talks.size());
+  close(listener);
 }
 
 /// Nobody ever reads what a PULL socket sends upstream.
@@ -378,6 +463,24 @@ TEST_F(ZmqTransportTest, LingersForWhatWasHandedOver) {
   transport_->close(clock_.now().mono + seconds(20));
   transport_.reset();
   for (int i = 0; i < 501; ++i) ASSERT_FALSE(receive(puller).topic.empty()) << i;
+}
+
+TEST_F(ZmqTransportTest, DoesNotLingerForAPeerThatIsOwedNothing) {
+  ASSERT_EQ(open(ZmqPattern::pub), "");
+  const test::ZmtpClient pinger(dir_.file("s.sock"));
+  ASSERT_TRUE(pinger.greet("SUB"));
+  // More answers than the kernel holds, and nobody reads them.
+  std::string pings;
+  for (int i = 0; i < 1000; ++i) pings += test::ZmtpClient::command("PING", "\1\1");
+  for (int i = 0; i < 200; ++i) {
+    finish_one(Duration::zero());
+    ASSERT_TRUE(pinger.write_all(pings));
+  }
+  const MonoTime begin = clock_.now().mono;
+  transport_->close(begin + seconds(60));
+  transport_.reset();
+  context_.reset();
+  EXPECT_LT(clock_.now().mono, begin + seconds(10));
 }
 
 /// The other end of a connection by name, which has a context of its own.

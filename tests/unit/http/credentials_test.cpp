@@ -65,7 +65,10 @@ class CredentialsTest : public testing::Test {
   test::ManualClock clock_;
   test::MemoryLog log_;
   const std::shared_ptr<TrustStores> trust_stores_ = std::make_shared<TrustStores>();
-  CredentialStore::Helper helper_ = [](const std::function<void()>& job) { job(); };
+  CredentialStore::Helper helper_ = [](const std::function<void()>& job) {
+    job();
+    return true;
+  };
   DestinationConfig config_;
   std::unique_ptr<CredentialStore> store_;
   std::shared_ptr<const Credentials> last_;
@@ -252,7 +255,10 @@ TEST_F(CredentialsTest, ASnapshotInUseOutlivesTheNextOne) {
 TEST_F(CredentialsTest, AFileSystemThatDoesNotAnswerIsNotWaitedFor) {
   config_.bearer_token_file = write("token", "old\n");
   std::vector<std::function<void()>> looks;
-  helper_ = [&](std::function<void()> job) { looks.push_back(std::move(job)); };
+  helper_ = [&](std::function<void()> job) {
+    looks.push_back(std::move(job));
+    return true;
+  };
   open();
   write("token", "new\n");
   for (int i = 0; i < 30; ++i) EXPECT_FALSE(changes());
@@ -269,10 +275,30 @@ TEST_F(CredentialsTest, AFileSystemThatDoesNotAnswerIsNotWaitedFor) {
   EXPECT_THAT(last_->headers, ElementsAre("Authorization: Bearer new"));
 }
 
+TEST_F(CredentialsTest, ALookThatNobodyCanTakeIsAskedForAgain) {
+  config_.bearer_token_file = write("token", "old\n");
+  bool is_there = true;
+  helper_ = [&](const std::function<void()>& job) {
+    if (is_there) job();
+    return is_there;
+  };
+  open();
+  is_there = false;
+  write("token", "new\n");
+  for (int i = 0; i < 30; ++i) EXPECT_FALSE(changes());
+  EXPECT_EQ(log_.count("cannot be looked at"), 1);
+  is_there = true;
+  EXPECT_TRUE(changes());
+  EXPECT_THAT(last_->headers, ElementsAre("Authorization: Bearer new"));
+}
+
 TEST_F(CredentialsTest, ALookThatComesBackAfterTheStoreHasGoneHurtsNobody) {
   config_.bearer_token_file = write("token", "old\n");
   std::vector<std::function<void()>> looks;
-  helper_ = [&](std::function<void()> job) { looks.push_back(std::move(job)); };
+  helper_ = [&](std::function<void()> job) {
+    looks.push_back(std::move(job));
+    return true;
+  };
   open();
   ASSERT_EQ(looks.size(), 1U);
   store_.reset();

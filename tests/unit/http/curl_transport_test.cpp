@@ -9,6 +9,8 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "sidecar/base/time_left.hpp"
 #include "sidecar/http/signer.hpp"
@@ -126,6 +128,28 @@ TEST_F(CurlTransportTest, SaysThatAPortIsRefused) {
   EXPECT_EQ(completion.detail, "cannot connect to 127.0.0.1:1: Connection refused");
 }
 
+TEST_F(CurlTransportTest, SaysWhyThereIsNoConnectionToAUnixSocket) {
+  const std::string path = dir_.file("app.sock");
+  const DestinationConfig config = to("http://unix:" + path + ":/");
+  EXPECT_EQ(send(config).detail, "cannot connect to unix:" + path + ": No such file or directory");
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  const auto* const name = reinterpret_cast<const sockaddr*>(&address);
+  const int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+  ASSERT_EQ(bind(listener, name, sizeof address), 0);
+  EXPECT_EQ(send(config).detail, "cannot connect to unix:" + path + ": Connection refused");
+  ASSERT_EQ(listen(listener, 0), 0);
+  std::vector<int> callers;
+  do {
+    callers.push_back(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0));
+  } while (connect(callers.back(), name, sizeof address) == 0);
+  EXPECT_EQ(send(config).detail,
+            "cannot connect to unix:" + path + ": its queue of connections is full");
+  callers.push_back(listener);
+  for (const int fd : callers) close(fd);
+}
+
 TEST_F(CurlTransportTest, SaysThatAHostIsUnknown) {
   const Completion completion = send(to("http://no-such-host.invalid/"));
   EXPECT_EQ(completion.result, AttemptResult::failed);
@@ -182,6 +206,17 @@ TEST_F(CurlTransportTest, CutsAnAnswerWithoutEnd) {
   EXPECT_EQ(completion.status, 503);
   EXPECT_EQ(completion.retry_after, seconds(3));
   EXPECT_EQ(completion.detail, std::string(1024, 'y'));
+}
+
+TEST_F(CurlTransportTest, SaysThatAStatusLineHasNoEnd) {
+  TcpPeer peer([](int fd) {
+    if (TcpPeer::read_head(fd).empty()) return;
+    std::string block = "HTTP/1.1 200 ";
+    while (::send(fd, block.data(), block.size(), MSG_NOSIGNAL) > 0) block.assign(65536, 'y');
+  });
+  const Completion completion = send(to(peer.url()));
+  EXPECT_EQ(completion.result, AttemptResult::failed);
+  EXPECT_THAT(completion.detail, HasSubstr("has no end"));
 }
 
 TEST_F(CurlTransportTest, ReadsRetryAfterAndDoesNotFollowRedirects) {

@@ -168,6 +168,41 @@ TEST_F(HttpOptionsTest, TheLastUrlThatFailsIsTheDestinationsFailure) {
   EXPECT_GT(*second.retry_after, seconds(30));
 }
 
+TEST_F(HttpOptionsTest, AUrlThatIsGoneIsLeftAndTheLogSaysSo) {
+  const auto gone = [](const ReceivedRequest&) { return ServerAnswer{410, "moved", {}}; };
+  HttpsServer& one = serve(gone);
+  HttpsServer& two = serve();
+  DestinationConfig config = to(one.url());
+  config.urls.push_back(two.url());
+  open(config);
+  for (AttemptId id = 1; id <= 10; ++id) {
+    const Completion completion = next(id);
+    EXPECT_EQ(completion.others_remain && completion.has_alternative, completion.status == 410);
+  }
+  EXPECT_EQ(one.received().size(), 1U);
+  EXPECT_EQ(two.received().size(), 9U);
+  EXPECT_EQ(log_.count("one of several urls is gone; nothing more is sent to it destination=web "
+                       "peer=127.0.0.1:" +
+                       std::to_string(one.port()) + " status=410 detail=moved"),
+            1);
+}
+
+TEST_F(HttpOptionsTest, ASplitByActionIsAFailureOfTheUrlWhereTheStatusUsuallyIs) {
+  const auto refuse = [](const ReceivedRequest&) { return ServerAnswer{401, "", {}}; };
+  HttpsServer& one = serve(refuse);
+  DestinationConfig config = to(one.url());
+  config.urls.push_back(serve().url());
+  config.status_actions = {{400, 499, Outcome::split}};
+  config.retry_initial = config.retry_max = std::chrono::hours(1);
+  open(config);
+  for (AttemptId id = 1; id <= 10; ++id) {
+    const Completion completion = next(id);
+    EXPECT_EQ(completion.has_alternative, completion.status == 401);
+    EXPECT_EQ(completion.way, completion.status == 401 ? 0U : 1U);
+  }
+  EXPECT_EQ(one.received().size(), 1U);
+}
+
 TEST_F(HttpOptionsTest, A4xxIsTheReceiversWordAndNoIllHealth) {
   const auto refuse = [](const ReceivedRequest&) { return ServerAnswer{400, "", {}}; };
   HttpsServer& one = serve(refuse);

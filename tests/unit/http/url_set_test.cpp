@@ -167,6 +167,40 @@ TEST_F(UrlSetTest, AnAnswerOfBeforeTheFailureMayAskAHealthyUrlForARest) {
   EXPECT_EQ(share_of(1, 30), 10);
 }
 
+TEST_F(UrlSetTest, OneThatIsGoneIsTakenNoMoreAndTheLastOneIsTheDestination) {
+  const auto settle = [this](std::size_t url, Outcome outcome) {
+    Completion completion;
+    EXPECT_FALSE(urls_.settle(take_of(url), outcome, completion, now_));
+    return completion;
+  };
+  const Ticket late = take_of(0);
+  Completion gone = settle(0, Outcome::disable);
+  EXPECT_TRUE(gone.others_remain);
+  EXPECT_TRUE(gone.has_alternative);
+  EXPECT_EQ(share_of(0, 30), 0);
+  urls_.succeeded(late);
+  EXPECT_FALSE(urls_.is_healthy(0));
+  const Completion ill = settle(1, Outcome::hold);
+  EXPECT_TRUE(ill.has_alternative);
+  gone = settle(2, Outcome::disable);
+  EXPECT_TRUE(gone.others_remain) << "it is ill, and may get well";
+  EXPECT_FALSE(gone.has_alternative);
+  EXPECT_EQ(share_of(1, 30), 30) << "though it is ill";
+  gone = settle(1, Outcome::disable);
+  EXPECT_FALSE(gone.others_remain);
+  EXPECT_FALSE(gone.has_alternative);
+}
+
+TEST_F(UrlSetTest, WhatIsLeftSaysForHowLongItRests) {
+  EXPECT_TRUE(fail(take_of(0), seconds(9)));
+  EXPECT_TRUE(fail(take_of(1), seconds(5)));
+  Completion gone;
+  urls_.settle(take_of(2), Outcome::disable, gone, now_);
+  EXPECT_TRUE(gone.others_remain);
+  EXPECT_FALSE(gone.has_alternative);
+  EXPECT_EQ(gone.retry_after, seconds(5));
+}
+
 TEST_F(UrlSetTest, WhereAllRestTheDestinationIsToldForHowLong) {
   const auto settle = [this](Ticket ticket, std::optional<Duration> retry_after) {
     Completion completion;

@@ -303,7 +303,7 @@ TEST_F(CrowdTest, WhatStaysUnfinishedOnOneSocketHoldsNobodyOffAtAnother) {
 
 /// What libzmq has thrown away is still counted, until the socket was found empty twice.
 TEST(IntakeTest, ForgetsWhatNeverCameWhileOthersGoOn) {
-  Intake intake(ScanLimits{1000}, /*is_bounded=*/true);
+  Intake intake(ScanLimits{1000}, Bound::room);
   MonoTime now{};
   intake.add(2 * intake.room_bytes());
   EXPECT_FALSE(intake.has_room(1));

@@ -1,6 +1,7 @@
 #include "sidecar/ingest/ingest_agent.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include <gtest/gtest.h>
@@ -20,9 +21,10 @@ using test::numbered_data;
 
 class IngestAgentTest : public ::testing::Test, protected RecordSink {
  protected:
-  void accept(const ArrivedEvent& event, const Now&) override {
+  std::size_t accept(const ArrivedEvent& event, const Now&) override {
     records.emplace_back(event.record.begin(), event.record.end());
     topics.emplace_back(event.topic);
+    return destinations;
   }
 
   RecordView record(std::size_t i) const { return read_record(records[i].data()); }
@@ -41,6 +43,7 @@ class IngestAgentTest : public ::testing::Test, protected RecordSink {
       source, {.frame_bytes_max = 10'000, .event_bytes_max = 1'000}, false, *this, log, 1};
   std::vector<std::vector<std::uint8_t>> records;
   std::vector<std::string> topics;
+  std::size_t destinations = 1;
 };
 
 TEST_F(IngestAgentTest, TurnsEventsIntoRecordsWithIdTimeAndHost) {
@@ -129,7 +132,7 @@ TEST_F(IngestAgentTest, ATurnIsBounded) {
 }
 
 TEST_F(IngestAgentTest, ATurnIsBoundedByWhatIsExaminedAndStopsInsideAFrame) {
-  const std::uint64_t max = IngestAgent::events_per_turn_max;
+  const std::uint64_t max = TurnBudget::events_max;
   IngestAgent large(source, {.frame_bytes_max = 200'000, .event_bytes_max = 1'000}, false, *this,
                     log, 1);
   const auto refused_shapes = [&] {
@@ -159,17 +162,55 @@ TEST_F(IngestAgentTest, ATurnIsBoundedInBytes) {
   EXPECT_EQ(large.do_work(clock.now()), 2);
 }
 
-TEST_F(IngestAgentTest, TheRestOfAFrameIsTakenBeforeTheSourceIsClosed) {
-  const std::uint64_t max = IngestAgent::events_per_turn_max;
+TEST_F(IngestAgentTest, ATurnIsBoundedByTheCopiesOfItsEvents) {
+  destinations = 1000;
+  const std::size_t in_a_turn = TurnBudget::copies_max / destinations;
+  const std::string event = event_bytes("a", 1, numbered_data(1));
+  source.frames.push_back(frame_bytes(std::vector<std::string>(in_a_turn + 15, event)));
+  EXPECT_EQ(agent.do_work(clock.now()), 1);
+  EXPECT_EQ(topics.size(), in_a_turn);
+  EXPECT_EQ(agent.do_work(clock.now()), 1) << "there is more to do";
+  EXPECT_EQ(topics.size(), in_a_turn + 15);
+  destinations = 10 * TurnBudget::copies_max;
+  topics.clear();
+  source.frames.push_back(frame_bytes({event, event}));
+  agent.do_work(clock.now());
+  EXPECT_EQ(topics.size(), 1U) << "one event, however many copies it has";
+}
+
+TEST_F(IngestAgentTest, AStopTakesTheRestOfAFrameInTurnsAndNoOtherFrame) {
+  const std::uint64_t max = TurnBudget::events_max;
   IngestAgent large(source, {.frame_bytes_max = 1'000'000, .event_bytes_max = 1'000}, false, *this,
                     log, 1);
-  source.frames.push_back(
-      frame_bytes(std::vector<std::string>(max + 7, event_bytes("a", 1, numbered_data(1)))));
+  const std::string frame =
+      frame_bytes(std::vector<std::string>(2 * max + 7, event_bytes("a", 1, numbered_data(1))));
+  source.frames.push_back(frame);
+  source.frames.push_back(frame);
   large.do_work(clock.now());
-  EXPECT_EQ(topics.size(), max);
-  large.finish_frame(clock.now());
-  EXPECT_EQ(topics.size(), max + 7);
+  large.begin_stop();
+  EXPECT_EQ(large.do_work(clock.now()), 1);
+  EXPECT_EQ(topics.size(), 2 * max);
+  EXPECT_TRUE(large.is_inside_frame());
+  EXPECT_EQ(large.do_work(clock.now()), 1);
+  EXPECT_EQ(topics.size(), 2 * max + 7);
+  EXPECT_FALSE(large.is_inside_frame());
   EXPECT_EQ(large.do_work(clock.now()), 0);
+  EXPECT_EQ(source.frames.size(), 1U);
+}
+
+TEST_F(IngestAgentTest, WhatAStopLeavesOfAFrameIsRefusedAndCounted) {
+  destinations = TurnBudget::copies_max;
+  source.frames.push_back(
+      frame_bytes(std::vector<std::string>(8, event_bytes("a", 1, numbered_data(1)))));
+  agent.do_work(clock.now());
+  agent.begin_stop();
+  agent.refuse_rest(clock.now());
+  EXPECT_EQ(agent.counters().events, 1U);
+  EXPECT_EQ(agent.counters().events_refused, 7U);
+  EXPECT_EQ(refused(proto::Refusal::stopping), 7U);
+  EXPECT_EQ(log.count("reason=stopping"), 1);
+  EXPECT_EQ(log.count("since_last_line=7"), 1);
+  EXPECT_EQ(agent.do_work(clock.now()), 0);
 }
 
 TEST_F(IngestAgentTest, EachReasonHasALineWithTheValueThatBrokeTheRule) {
@@ -297,6 +338,85 @@ TEST_F(IngestAgentTest, AFloodOfBadFramesIsOneLineInTheLog) {
   source.frames.emplace_back("\xc1");
   turn();
   EXPECT_EQ(log.count("since_last_line=1000"), 1) << "999 untold ones and the new one";
+}
+
+/// Data where the topic, the time, an attribute or an event belongs.
+constexpr std::string_view password = "\x81\xa8password\xa7hunter3";
+std::string misplaced(std::string_view topic, std::string_view time, std::string_view attributes) {
+  return "\x94" + std::string(topic) + std::string(time) + "\x01" + std::string(attributes);
+}
+
+TEST_F(IngestAgentTest, WhatIsRedactedIsInNoLineAboutARefusal) {
+  const std::string map(password);
+  const std::vector<std::string> frames = {
+      frame_bytes({misplaced(map, "\x01", "\x80")}),
+      frame_bytes({misplaced("\xa3t.x", map, "\x80")}),
+      frame_bytes({misplaced("\xa3t.x", "\x01", "\x81\xa3key" + map)}),
+      frame_bytes({"\x92\xa3t.x" + map}),
+      "\x93\x01" + map,
+      "\x92" + map + "\x90",
+      "\x93" + map + "\x80\x90",
+      "\x93\x01\x81\xa1h" + map + "\x90",
+      frame_bytes({misplaced("\xa7hunter3", "\xa7hunter3", "\x80")}),
+  };
+  IngestAgent discreet(source, {.frame_bytes_max = 10'000, .event_bytes_max = 1'000}, false, *this,
+                       log, 1, true);
+  for (const std::string& frame : frames) {
+    source.frames.push_back(frame);
+    discreet.do_work(clock.now());
+    clock.advance(std::chrono::seconds(11));
+  }
+  EXPECT_EQ(log.count("refused"), static_cast<int>(frames.size()));
+  EXPECT_EQ(log.count("password"), 0);
+  EXPECT_EQ(log.count("value=\"hunter3"), 0);
+  EXPECT_EQ(log.count("value=map of 1"), 2) << "topic and time";
+  EXPECT_EQ(log.count("value=key: map of 1, topic \"t.x\""), 1);
+  EXPECT_EQ(log.count("value=h: map of 1"), 1);
+  EXPECT_EQ(log.count("value=str of 7 bytes"), 1);
+}
+
+TEST_F(IngestAgentTest, ARefusedFrameIsNotLostOnTheWay) {
+  const std::vector<std::uint8_t> client(16, 1);
+  const auto frame = [&](std::uint64_t sequence, std::size_t data_bytes = 1) {
+    return frame_bytes({event_bytes("a", 1, "\xda\x30\x00" + std::string(data_bytes, 'x'))},
+                       {.client_id = client, .sequence = sequence});
+  };
+  const auto good = [&](std::uint64_t sequence) {
+    return frame_bytes({}, {.client_id = client, .sequence = sequence});
+  };
+  source.frames = {good(1), frame(2, 0x3000), good(3) + "x", good(5)};
+  turn();
+  EXPECT_EQ(agent.counters().frames_refused, 2U);
+  EXPECT_EQ(agent.clients().frames_missing(), 1U);
+}
+
+TEST_F(IngestAgentTest, LossesOfClientsAreSaidWhileTheyGoOn) {
+  const std::vector<std::uint8_t> client(16, 1);
+  std::map<std::string, std::uint64_t, std::less<>> drops;
+  const auto come = [&](std::uint64_t sequence) {
+    source.frames.push_back(
+        frame_bytes({}, {.client_id = client, .sequence = sequence, .drops = &drops}));
+    turn();
+  };
+  come(1);
+  EXPECT_TRUE(log.lines.empty());
+  EXPECT_EQ(agent.next_deadline(), never);
+  drops["buffer_full"] = 10;
+  come(2);
+  EXPECT_EQ(log.count("dropped_by_clients=buffer_full 10 frames_that_never_came=0"), 1);
+  drops["buffer_full"] = 15;
+  drops["too_large"] = 1;
+  come(3);
+  come(8);
+  EXPECT_EQ(log.lines.size(), 1U) << "one in ten seconds";
+  ASSERT_EQ(agent.next_deadline(), clock.now().mono + ClientLossLog::interval);
+  clock.advance(ClientLossLog::interval);
+  turn();
+  EXPECT_EQ(log.count("dropped_by_clients=buffer_full 5, too_large 1 frames_that_never_came=4"), 1);
+  clock.advance(ClientLossLog::interval);
+  come(9);
+  EXPECT_EQ(log.lines.size(), 2U) << "nothing new";
+  EXPECT_EQ(agent.next_deadline(), never);
 }
 
 TEST(ClientTable, AddsUpWhatClientsDroppedAndWhatNeverCame) {

@@ -51,6 +51,43 @@ TEST(Confirm, WrittenInTheShortestForm) {
                                                                                     14));
 }
 
+TEST(Confirm, FullDestinationsAreReadAsTheyWereWritten) {
+  const ConfirmAnswer written{.sequence = 7,
+                              .refused = {{1, 35}},
+                              .limits = {100, 64},
+                              .full = {{{"a.*", "b.>"}, {"b.x"}}, {{"c"}, {}}}};
+  ConfirmAnswer read;
+  ASSERT_TRUE(read_confirm_answer(as_bytes(write_confirm_answer(written)), read));
+  EXPECT_EQ(read, written);
+  EXPECT_TRUE(read.full[0].holds("b.y"));
+  EXPECT_FALSE(read.full[0].holds("b.x"));
+}
+
+TEST(Confirm, OfMoreFullDestinationsThanFitNothingIsSaid) {
+  ConfirmAnswer written{.sequence = 7, .limits = {100, 64}};
+  for (int i = 0; i < 100; ++i) written.full.push_back({{std::string(100, 'a')}, {}});
+  const std::string bytes = write_confirm_answer(written);
+  EXPECT_LE(bytes.size(), said_patterns_bytes_max + 64);
+  ConfirmAnswer read;
+  ASSERT_TRUE(read_confirm_answer(as_bytes(bytes), read));
+  EXPECT_FALSE(read.full.empty());
+  EXPECT_LT(read.full.size(), written.full.size());
+}
+
+TEST(Confirm, WhatIsNoListOfPatternsIsPassedOver) {
+  ConfirmAnswer read;
+  // {"x": [[["a b"], []]], "f": 9}: no pattern has a space.
+  const std::string bytes(
+      "\x96\x01\xa1"
+      "c\x07\x00\x80\x82\xa1x\x91\x92\x91\xa3"
+      "a b\x90\xa1"
+      "f\x09",
+      21);
+  ASSERT_TRUE(read_confirm_answer(as_bytes(bytes), read));
+  EXPECT_TRUE(read.full.empty());
+  EXPECT_EQ(read.limits.frame_bytes_max, 9U);
+}
+
 TEST(Confirm, AnyBytesAreReadWithoutHarm) {
   std::mt19937_64 random(1);
   const auto answers = test::read_golden_answers();

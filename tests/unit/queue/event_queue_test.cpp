@@ -60,6 +60,24 @@ TEST(EventQueue, TheByteLimitHoldsToTheByte) {
   EXPECT_FALSE(queue.has_room(1));
 }
 
+TEST(EventQueue, ForgetsWhatWaitsAndNotWhatIsTaken) {
+  for (const QueueOrder order : {QueueOrder::by_priority, QueueOrder::by_arrival}) {
+    EventQueue queue({3, 1'000'000}, order);
+    const auto record = numbered_record();
+    for (const proto::Priority priority : {low, high, low}) queue.push(record, priority);
+    queue.take();
+    queue.clear();
+    EXPECT_TRUE(queue.is_empty());
+    EXPECT_FALSE(queue.is_unused());
+    queue.push(record, normal);
+    queue.push(record, low);
+    EXPECT_FALSE(queue.has_room(1));
+    queue.release(1, record.size());
+    EXPECT_TRUE(queue.has_room(1));
+    EXPECT_EQ(copy(queue.front()), copy(record));
+  }
+}
+
 TEST(EventQueue, ARecordLargerThanAChunkFits) {
   EventQueue queue(roomy);
   const std::string text(1'000'000, 'x');

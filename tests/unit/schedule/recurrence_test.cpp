@@ -172,6 +172,29 @@ TEST(Recurrence, MissedRunsFollowTheirPolicy) {
   EXPECT_THAT(due_after_a_stop(MissedRuns::all, 1), ElementsAre("2026-01-31T15:00:00Z"));
 }
 
+TEST(Recurrence, SaysWhichMissedRunsAreLeftOut) {
+  const auto left_out = [](MissedRuns missed, std::uint64_t missed_max) {
+    ScheduleConfig config = schedule("0 * * * *", missed);
+    config.missed_max = missed_max;
+    Fixture f(config);
+    f.restore(noon_ns);
+    f.clock.advance(3h + 30min);
+    f.recurrence.due(f.clock.now());
+    std::vector<Recurrence::LeftOut> found = f.recurrence.left_out();
+    f.recurrence.due(f.clock.now());
+    EXPECT_THAT(f.recurrence.left_out(), IsEmpty()) << "said once";
+    return found;
+  };
+  EXPECT_THAT(left_out(MissedRuns::skip, 1), IsEmpty());
+  EXPECT_THAT(left_out(MissedRuns::once, 1), IsEmpty());
+  EXPECT_THAT(left_out(MissedRuns::all, 3), IsEmpty());
+  const auto found = left_out(MissedRuns::all, 2);
+  ASSERT_THAT(found, SizeIs(1));
+  EXPECT_EQ(found[0].name, "tick");
+  EXPECT_NE(found[0].after.find("12:00"), std::string::npos) << found[0].after;
+  EXPECT_NE(found[0].before.find("14:00"), std::string::npos) << found[0].before;
+}
+
 TEST(Recurrence, ARunIsOnTimeWithinItsMinute) {
   for (const auto& [late, is_run] : {std::pair(59s, true), std::pair(60s, false)}) {
     Fixture f(schedule("0 * * * *", MissedRuns::skip));

@@ -120,6 +120,39 @@ TEST_F(DeliverEndsTest, LargeFramesWaitForTheLimitsAndKeepThem) {
   EXPECT_TRUE(client.flush(patience));
 }
 
+TEST_F(DeliverEndsTest, SmallLimitsAreKeptOnceTheyAreKnownAlsoByTheNextConnection) {
+  constexpr std::size_t small = 8U << 10U;
+  const std::string text(1'000, 'x');
+  const auto deliver_some = [&] {
+    for (int i = 0; i < 40; ++i) futures.push_back(client.deliver("t", text));
+  };
+  // Answers until all is confirmed, and says how many frames were larger than it takes.
+  const auto confirm_all = [&] {
+    std::size_t large = 0;
+    std::size_t answered = confirmer->frames.size();
+    while (client.stats().unconfirmed_events > 0) {
+      if (answered == confirmer->frames.size() && !confirmer->receive_frame(10ms)) continue;
+      const ConfirmedFrame& next = frame(answered++);
+      const bool is_large = next.bytes.size() > small;
+      large += is_large ? 1 : 0;
+      confirmer->send(next.peer,
+                      proto::write_confirm_answer(
+                          {next.sequence, is_large ? frame_too_large : 0, {}, {small, small / 2}}));
+    }
+    return large;
+  };
+  deliver_some();
+  confirmer = std::make_unique<Confirmer>(endpoint);
+  EXPECT_EQ(confirm_all(), 1U) << "the first one, of which nobody knew";
+  deliver_some();
+  EXPECT_EQ(confirm_all(), 0U);
+  confirmer.reset();
+  deliver_some();
+  confirmer = std::make_unique<Confirmer>(endpoint);
+  EXPECT_EQ(confirm_all(), 0U) << "the next sidecar may be as the last one, and is asked";
+  for (auto& future : futures) EXPECT_EQ(future.get(), Status::ok);
+}
+
 TEST_F(DeliverEndsTest, AnEventBeyondTheLimitsIsRefusedAndThenAtTheCall) {
   const std::string small = "s";
   const std::string huge(20'000'000, 'x');
@@ -172,6 +205,67 @@ TEST_F(DeliverEndsTest, AFullDestinationTakesHalfOfTheBudgetAtMost) {
     confirmer->answer(confirmer->frames.back(), 0, refused);
   });
   EXPECT_EQ(other.get(), Status::ok);
+}
+
+/// Has no room for topics a.*, and says so.
+class FullForA {
+ public:
+  explicit FullForA(Confirmer& confirmer) : confirmer_(confirmer) {}
+  void operator()() {
+    if (!confirmer_.receive_frame(10ms)) return;
+    const ConfirmedFrame& frame = confirmer_.frames.back();
+    proto::ConfirmAnswer answer{.sequence = frame.sequence, .limits = limits};
+    for (std::uint32_t i = 0; i < frame.datas.size(); ++i) {
+      if (frame.datas[i].size() > 100) answer.refused.push_back({i, destination_full});
+    }
+    if (!answer.refused.empty()) answer.full = {{{"a.>"}, {}}};
+    confirmer_.send(frame.peer, proto::write_confirm_answer(answer));
+  }
+
+ private:
+  Confirmer& confirmer_;
+};
+
+class FullDestinationTest : public DeliverEndsTest {
+ protected:
+  static constexpr std::size_t budget = 2U << 20U;
+
+  static Options small_budget(const std::string& endpoint) {
+    Options small = options(endpoint);
+    small.deliver_bytes_max = budget;
+    return small;
+  }
+  Status deliver_to_a(int number) {
+    return client.deliver("a." + std::to_string(number), std::string(20'000, 'x'), [](Status) {});
+  }
+
+  Client client{small_budget(endpoint)};
+};
+
+TEST_F(FullDestinationTest, TakesHalfOfTheBudgetThoughEachTopicIsANewOne) {
+  confirmer = std::make_unique<Confirmer>(endpoint);
+  Background sidecar(FullForA{*confirmer});
+  int taken = 0;
+  while (deliver_to_a(taken) == Status::ok && ++taken < 200) {
+    // What is confirmed came after it.
+    EXPECT_EQ(client.deliver("b.next", 1).get(), Status::ok);
+  }
+  EXPECT_GT(taken, 40);
+  EXPECT_LE(client.stats().unconfirmed_bytes, budget / 2);
+  EXPECT_EQ(client.deliver("b.new", 2).get(), Status::ok);
+}
+
+TEST_F(FullDestinationTest, LeavesRoomToOthersAlsoIfItGotAllOfTheBudget) {
+  int taken = 0;
+  while (deliver_to_a(taken) == Status::ok) ++taken;
+  EXPECT_GT(taken, 90) << "nobody could know";
+  confirmer = std::make_unique<Confirmer>(endpoint);
+  Background sidecar(FullForA{*confirmer});
+  ASSERT_TRUE(eventually([&] { return client.stats().last_refusal == destination_full; }));
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(client.deliver("b." + std::to_string(i), i).get(), Status::ok);
+  }
+  EXPECT_EQ(deliver_to_a(taken), Status::full);
 }
 
 TEST_F(DeliverEndsTest, AFrameHasNoMoreEventsThanAnAnswerCanName) {

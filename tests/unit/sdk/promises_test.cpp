@@ -236,6 +236,22 @@ TEST(Promises, APatientFlushLeavesNoPatienceBehind) {
   EXPECT_TRUE(eventually([&] { return client.stats().unknown_events > 0; }));
 }
 
+TEST(Promises, ACloseEndsThePatientFlushOfAnotherThread) {
+  ScratchFolder folder;
+  const std::string endpoint = folder.endpoint();
+  Receiver receiver(endpoint, nullptr, 1);
+  Client client(roomy(endpoint));
+  for (int i = 0; i < 5; ++i) ASSERT_EQ(emit_large(client), Status::ok);
+  ASSERT_TRUE(eventually([&] { return client.stats().shipped_events == 5; }));
+  auto flushed = std::async(std::launch::async, [&] { return client.flush(patience); });
+  EXPECT_EQ(flushed.wait_for(200ms), std::future_status::timeout);
+  EXPECT_EQ(client.close(100ms), Status::timeout);
+  EXPECT_EQ(flushed.wait_for(patience / 2), std::future_status::ready);
+  EXPECT_FALSE(flushed.get());
+  const outrider_stats stats = client.stats();
+  EXPECT_EQ(stats.handed_over_events + stats.unknown_events, 5U);
+}
+
 TEST(Promises, CloseAfterAFlushHasNothingLeftToLose) {
   ScratchFolder folder;
   const std::string endpoint = folder.endpoint();

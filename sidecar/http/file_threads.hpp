@@ -1,0 +1,34 @@
+// FileThreads: threads that look at files, so that one that hangs holds up no other.
+//
+// Used by CurlDriver for the files of credentials. A job goes to a thread with nothing to do; one
+// is made if there is none. As a rule that is one thread, and run() waits for its job for
+// `wait_max`; what goes to another thread is not waited for, as something hangs or is slow just
+// then. A job owns all that it touches, for it may outlive its caller. Thread: the functions belong
+// to one thread. Owns: the threads, which stay; one that is stuck is left behind. Limits:
+// threads_max; a user has one job at a time, and so holds one thread.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <vector>
+
+#include "sidecar/base/helper_thread.hpp"
+
+namespace outrider::sidecar {
+
+class FileThreads {
+ public:
+  using Job = HelperThread::Job;
+  static constexpr std::size_t threads_max = 64;
+
+  explicit FileThreads(std::chrono::milliseconds wait_max) : wait_max_(wait_max) {}
+
+  /// False: there is no thread for it, and the job is gone. It may be given again.
+  bool run(Job job);
+
+ private:
+  const std::chrono::milliseconds wait_max_;
+  std::vector<std::unique_ptr<HelperThread>> threads_;
+};
+
+}  // namespace outrider::sidecar
