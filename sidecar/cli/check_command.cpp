@@ -30,6 +30,8 @@ int print_probe(const ProbeReport& report) {
                 counted(report.in_use.size(), "place").c_str(),
                 report.in_use.size() == 1 ? "was" : "were");
   }
+  // Where both go to one place, they stay in order.
+  std::fflush(stdout);
   for (const std::string& line : report.errors) print_errors(line + "\n");
   return report.errors.empty() ? exit_done : exit_failed;
 }

@@ -17,6 +17,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include "sidecar/base/thread_probe.hpp"
 #include "sidecar/cli/commands.hpp"
 #include "sidecar/cli/last_words.hpp"
 #include "sidecar/cli/service_notify.hpp"
@@ -168,7 +169,7 @@ Result<std::unique_ptr<ProcessSignals>> ProcessSignals::start() {
     state->thread = thread.native_handle();
     thread.detach();
   } catch (const std::system_error& error) {
-    return Error{std::string("no thread can be made for signals: ") + error.what()};
+    return no_threads(error.what());
   }
   return std::unique_ptr<ProcessSignals>(new ProcessSignals(std::move(state)));
 }

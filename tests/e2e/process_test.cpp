@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -175,40 +176,32 @@ TEST(ProcessSignals, WhatComesBeforeItIsReadyStopsItInOrderToo) {
   EXPECT_NE(ended.err.find("\nledger\n"), std::string::npos) << ended.err;
 }
 
-/// A sidecar whose configuration comes through a pipe that nobody writes to.
-class HangingStart {
- public:
-  explicit HangingStart(const std::string& pipe)
-      : made_(mkfifo(pipe.c_str(), 0600)),
-        process_({test::outrider_binary(), "run", "--config", pipe}) {
-    EXPECT_EQ(made_, 0);
-    EXPECT_TRUE(
-        eventually([&] { return (writer_ = open(pipe.c_str(), O_WRONLY | O_NONBLOCK)) >= 0; }));
-  }
-  ~HangingStart() { close(writer_); }
-  HangingStart(const HangingStart&) = delete;
-  HangingStart& operator=(const HangingStart&) = delete;
-
-  Process& process() { return process_; }
-
- private:
-  int made_;
-  int writer_ = -1;
-  Process process_;
-};
-
 TEST(ProcessSignals, AStartThatHangsIsEndedByThem) {
   const TempDir dir;
-  HangingStart slow(dir.file("a"));
-  HangingStart quick(dir.file("b"));
-  slow.process().signal(SIGINT);
+  write_file(dir.file("outrider.conf"), "[ingest]\nendpoint = ipc://" + dir.file("o.sock") +
+                                            "\nconfirm_endpoint = ipc://" + dir.file("c.sock") +
+                                            "\n[destination.out]\ntype = stdout\n[spool]\npath = " +
+                                            dir.file("spool.db") + "\n");
+  const std::vector<std::string> words = {test::outrider_binary(), "run", "--config",
+                                          dir.file("outrider.conf")};
+  {
+    Process maker(words);
+    ASSERT_TRUE(maker.wait_for_line("ready", Process::Stream::err));
+    maker.signal(SIGTERM);
+    ASSERT_EQ(maker.wait(), 0);
+  }
+  // Whoever has locked the database holds up the start, for 5 s.
+  sqlite3* foreigner = nullptr;
+  ASSERT_EQ(sqlite3_open(dir.file("spool.db").c_str(), &foreigner), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(foreigner, "BEGIN EXCLUSIVE", nullptr, nullptr, nullptr), SQLITE_OK);
+  Process process(words);
+  ASSERT_TRUE(process.wait_for_line("listening", Process::Stream::err));
   EXPECT_TRUE(eventually([&] {
-    quick.process().signal(SIGTERM);
-    return quick.process().wait_for_line("a second signal", Process::Stream::err, 50ms).has_value();
-  }));
-  EXPECT_EQ(quick.process().wait(), 1);
-  EXPECT_EQ(slow.process().wait(), 1);
-  EXPECT_NE(slow.process().text(Process::Stream::err).find("the start hangs"), std::string::npos);
+    process.signal(SIGTERM);
+    return process.wait_for_line("a second signal", Process::Stream::err, 50ms).has_value();
+  })) << process.text(Process::Stream::err);
+  EXPECT_EQ(process.wait(), 1) << process.text(Process::Stream::err);
+  sqlite3_close(foreigner);
 }
 
 TEST(ProcessThreads, WithTooFewItSaysWhatIsMissing) {
