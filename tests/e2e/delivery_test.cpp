@@ -136,7 +136,7 @@ TEST(Delivery, BadFramesAndForeignBytesCostNoGoodEvent) {
     send(std::string("\x93\x02\x80\x90", 4));                        // a later version
     send(std::string("\xc1", 1));                                    // malformed
     send("");                                                        // empty
-    send(std::string(300'000, '\xc0'));                               // too large
+    send(std::string(300'000, '\xc0'));                              // too large
     send(frame_bytes({event_bytes("good.one", 0, deep + '\xc0')}));  // too deep
     send(frame_bytes({event_bytes("good.one", 0, numbered_data(n + 50)),
                       event_bytes("bad topic", 0, numbered_data(0))}));  // one bad of two

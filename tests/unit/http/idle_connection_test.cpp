@@ -20,22 +20,19 @@ namespace {
 /// Runs once, when a connection was looked at and found quiet.
 std::function<void()> after_the_look;
 
-/// Runs once, with a socket that was told to connect.
-std::function<void(int)> after_the_connect;
+/// Runs once, with a socket that is asked whether it has connected.
+std::function<void(int)> before_it_is_connected;
 
 }  // namespace
 
-extern "C" [[gnu::visibility("default")]] int connect(int fd, const sockaddr* address,
-                                                      socklen_t bytes) {
-  using Function = int (*)(int, const sockaddr*, socklen_t);
-  static const auto system = reinterpret_cast<Function>(dlsym(RTLD_NEXT, "connect"));
-  const int done = system(fd, address, bytes);
-  if (after_the_connect) {
-    const int error = errno;
-    std::exchange(after_the_connect, {})(fd);
-    errno = error;
+extern "C" [[gnu::visibility("default")]] int getsockopt(int fd, int level, int option, void* value,
+                                                         socklen_t* bytes) noexcept {
+  using Function = int (*)(int, int, int, void*, socklen_t*);
+  static const auto system = reinterpret_cast<Function>(dlsym(RTLD_NEXT, "getsockopt"));
+  if (level == SOL_SOCKET && option == SO_ERROR && before_it_is_connected) {
+    std::exchange(before_it_is_connected, {})(fd);
   }
-  return done;
+  return system(fd, level, option, value, bytes);
 }
 
 extern "C" [[gnu::visibility("default")]] ssize_t recvfrom(int fd, void* data, std::size_t bytes,
@@ -263,7 +260,7 @@ TEST_F(IdleConnectionTest, ANewConnectionThatSpeaksFirstHasFailed) {
     TcpPeer::read_all(fd);
   });
   open(to(peer.url()));
-  after_the_connect = [](int fd) {
+  before_it_is_connected = [](int fd) {
     pollfd spoken{.fd = fd, .events = POLLIN, .revents = 0};
     EXPECT_EQ(poll(&spoken, 1, 20'000), 1);
   };
