@@ -324,6 +324,7 @@ void App::mark_memory(const Now& now) {
 }
 
 MonoTime App::next_deadline() const {
+  if (phase_ == Phase::finished) return never;
   MonoTime deadline = never;
   for (const auto& destination : destinations_) {
     deadline = std::min(deadline, destination->next_deadline());

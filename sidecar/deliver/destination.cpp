@@ -468,7 +468,7 @@ MonoTime Destination::next_deadline() const {
 
 void Destination::begin_flush(const Now& now) {
   is_flushing_ = true;
-  held_look_at_ = now.mono;
+  held_look_at_ = transport_->held() > 0 ? now.mono : never;
   pacer_.hurry(now);
   backlog_.make_all_due(now);
 }
