@@ -3,7 +3,9 @@
 #include <memory>
 #include <utility>
 
+#include <malloc.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "sidecar/app/host.hpp"
@@ -20,6 +22,15 @@
 
 namespace outrider::sidecar {
 namespace {
+
+/// The C library sets 64 MiB of addresses aside for each thread that allocates. Where `ulimit -v`
+/// bounds them, the next thread may find none: there all threads share one heap.
+void share_heap_where_addresses_are_few() {
+  rlimit addresses{};
+  if (getrlimit(RLIMIT_AS, &addresses) == 0 && addresses.rlim_cur != RLIM_INFINITY) {
+    mallopt(M_ARENA_MAX, 1);
+  }
+}
 
 /// There is no log before there is a configuration; if the format is read, whoever wants JSON gets
 /// that here too.
@@ -64,6 +75,7 @@ int run_host(std::unique_ptr<Host> host, Duration stop_time_max, ProcessSignals&
 }  // namespace
 
 int run_command(const std::vector<std::string>& arguments) {
+  share_heap_where_addresses_are_few();
   // First of all: a start can hang, in a file system or a pipe.
   block_signals();
   auto started = ProcessSignals::start();
