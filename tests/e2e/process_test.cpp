@@ -213,7 +213,7 @@ TEST(ProcessThreads, WithTooFewItSaysWhatIsMissing) {
   const std::string start =
       "import os,resource,sys\nn = int(sys.argv[1])\n"
       "resource.setrlimit(resource.RLIMIT_NPROC, (n, n))\n"
-      "if os.getuid() == 0: os.setuid(54321)\nos.execv(sys.argv[2], sys.argv[2:])\n";
+      "if os.getuid() == 0: os.setuid(100000 + os.getpid())\nos.execv(sys.argv[2], sys.argv[2:])\n";
   for (const int threads : {1, 2, 3, 5, 8}) {
     const Finished ended = run(
         {"/usr/bin/python3", "-c", start, std::to_string(threads), test::outrider_binary(), "run",
