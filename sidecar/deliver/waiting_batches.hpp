@@ -13,7 +13,6 @@
 #include <array>
 #include <cstdint>
 #include <map>
-#include <set>
 #include <utility>
 
 #include "proto/event.hpp"

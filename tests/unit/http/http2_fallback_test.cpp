@@ -12,6 +12,7 @@
 #include <openssl/ssl.h>
 
 #include "support/curl_fixture.hpp"
+#include "support/http2_frames.hpp"
 #include "support/manual_clock.hpp"
 #include "support/socket_stream.hpp"
 #include "support/tcp_peer.hpp"
@@ -19,6 +20,7 @@
 namespace outrider::sidecar {
 namespace {
 
+using namespace test::http2;  // NOLINT: all of it
 using std::chrono::seconds;
 using Shown = Http2Fallback::Shown;
 using test::TcpPeer;
@@ -68,28 +70,9 @@ TEST_F(Http2FallbackTest, WhoHasAnsweredOverHttp1DoesNotRefuseIt) {
   EXPECT_TRUE(takes_http1());
 }
 
-// Frames, as in RFC 9113, section 4.1.
-enum class Type : char { data = 0, headers = 1, reset = 3, settings = 4, goaway = 7, more = 9 };
-constexpr char end_stream = 1;
-constexpr char end_headers = 4;
-constexpr std::size_t frame_head_bytes = 9;
-constexpr std::size_t preface_bytes = 24;
-
-std::string frame(Type type, int flags, char stream, const std::string& payload) {
-  const auto byte = [](std::size_t value) { return static_cast<char>(value & 0xffU); };
-  const std::size_t bytes = payload.size();
-  return std::string{byte(bytes >> 16U), byte(bytes >> 8U), byte(bytes), static_cast<char>(type),
-                     char(flags)} +
-         std::string{'\0', '\0', '\0', stream} + payload;
-}
-
 std::string reset(char stream, char reason) {
-  return frame(Type::reset, 0, stream, {'\0', '\0', '\0', reason});
+  return frame(reset_frame, 0, stream, {'\0', '\0', '\0', reason});
 }
-
-constexpr char internal_error = 2;
-constexpr char refused_stream = 7;
-const std::string status_200 = "\x88";  // a row of HPACK's static table
 
 /// A peer over TLS. Over HTTP/2 it answers a request by what `broken` makes of its stream, as long
 /// as there are any bad ones, and ends the connection. Over HTTP/1.1 it says `http1` and does the
@@ -137,44 +120,29 @@ class BothVersions {
   void serve_http1(SSL* ssl) {
     std::string text;
     while (text.find("\r\n\r\n[{}]") == std::string::npos) {
-      const std::string byte = read(ssl, 1);
+      const std::string byte = read_tls(ssl, 1);
       if (byte.empty()) return;
       text += byte;
     }
     ++over_http1_;
-    write(ssl, plan_.http1);
+    write_tls(ssl, plan_.http1);
   }
 
   void serve_http2(SSL* ssl) {
-    read(ssl, preface_bytes);
-    write(ssl, frame(Type::settings, 0, 0, ""));
+    read_tls(ssl, preface_bytes);
+    write_tls(ssl, frame(settings_frame, 0, 0, ""));
     for (;;) {
-      const std::string head = read(ssl, frame_head_bytes);
+      const std::string head = read_tls(ssl, frame_head_bytes);
       if (head.empty()) return;
-      const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(head[at]); };
-      read(ssl, static_cast<std::size_t>(byte(0) << 16U | byte(1) << 8U | byte(2)));
-      const bool is_whole = head[3] == static_cast<char>(Type::data) && (head[4] & end_stream) != 0;
+      read_tls(ssl, payload_bytes(head));
+      const bool is_whole = head[3] == data_frame && (head[4] & end_stream) != 0;
       if (!is_whole) continue;
       const int bad_before = over_http2_++;
       const bool is_bad = bad_before < plan_.bad_requests;
-      write(ssl, is_bad ? plan_.broken(head[8])
-                        : frame(Type::headers, end_headers | end_stream, head[8], status_200));
+      write_tls(ssl, is_bad ? plan_.broken(head[8])
+                            : frame(headers_frame, end_of_headers_and_stream, head[8], status_200));
       if (plan_.ends_connection) return;
     }
-  }
-
-  static std::string read(SSL* ssl, std::size_t bytes) {
-    std::string text(bytes, '\0');
-    for (std::size_t at = 0; at < bytes;) {
-      const int got = SSL_read(ssl, text.data() + at, static_cast<int>(bytes - at));
-      if (got <= 0) return "";
-      at += static_cast<std::size_t>(got);
-    }
-    return text;
-  }
-
-  static void write(SSL* ssl, const std::string& text) {
-    SSL_write(ssl, text.data(), static_cast<int>(text.size()));
   }
 
   const Plan plan_;
@@ -224,7 +192,7 @@ class LostAnswerTest : public test::CurlFixture {
 };
 
 std::string head_and_reset(char stream) {
-  return frame(Type::headers, end_headers, stream, status_200) + reset(stream, internal_error);
+  return frame(headers_frame, end_headers, stream, status_200) + reset(stream, internal_error);
 }
 
 TEST_F(LostAnswerTest, AStatusAndAResetComeOverHttp1) {
@@ -233,22 +201,22 @@ TEST_F(LostAnswerTest, AStatusAndAResetComeOverHttp1) {
 
 TEST_F(LostAnswerTest, AStatusAndAResetWithoutAnErrorComeOverHttp1) {
   expect_one_is_lost([](char stream) {
-    return frame(Type::headers, end_headers, stream, status_200) + reset(stream, '\0');
+    return frame(headers_frame, end_headers, stream, status_200) + reset(stream, '\0');
   });
 }
 
 TEST_F(LostAnswerTest, AStatusAndABodyOfAnotherLengthComeOverHttp1) {
   expect_one_is_lost([](char stream) {
     const std::string length_50{'\x0f', '\x0d', 2, '5', '0'};  // another row, with a value
-    return frame(Type::headers, end_headers, stream, status_200 + length_50) +
-           frame(Type::data, end_stream, stream, "abc");
+    return frame(headers_frame, end_headers, stream, status_200 + length_50) +
+           frame(data_frame, end_stream, stream, "abc");
   });
 }
 
 TEST_F(LostAnswerTest, ASecondStatusComesOverHttp1) {
   expect_one_is_lost([](char stream) {
-    return frame(Type::headers, end_headers, stream, status_200) +
-           frame(Type::headers, end_headers | end_stream, stream, status_200);
+    return frame(headers_frame, end_headers, stream, status_200) +
+           frame(headers_frame, end_of_headers_and_stream, stream, status_200);
   });
 }
 
@@ -257,9 +225,9 @@ TEST_F(LostAnswerTest, AStatusWithMoreHeadThanIsReadComesOverHttp1) {
     // In no row, named x; the length of the value takes three bytes.
     const std::string header =
         std::string{'\0', 1, 'x', '\x7f', '\xe1', '\x6d'} + std::string(14'176, 'y');
-    std::string text = frame(Type::headers, 0, stream, status_200);
-    for (int i = 0; i < 12; ++i) text += frame(Type::more, 0, stream, header);
-    return text + frame(Type::more, end_headers, stream, "");
+    std::string text = frame(headers_frame, 0, stream, status_200);
+    for (int i = 0; i < 12; ++i) text += frame(more_headers_frame, 0, stream, header);
+    return text + frame(more_headers_frame, end_headers, stream, "");
   });
 }
 
@@ -288,7 +256,7 @@ TEST_F(LostAnswerTest, WhoRefusesHttp1ByTlsIsAskedOverHttp2) {
 
 TEST_F(LostAnswerTest, WhoRefusesHttp1LaterIsAskedOverHttp2) {
   for (const std::string& refusal :
-       {std::string(), frame(Type::settings, 0, 0, ""),
+       {std::string(), frame(settings_frame, 0, 0, ""),
         std::string("HTTP/1.1 505 No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"),
         std::string("HTTP/1.1 426 No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")}) {
     run({.bad_requests = 1, .broken = head_and_reset, .http1 = refusal});
@@ -326,7 +294,7 @@ TEST_F(UnreadRequestTest, ARefusedStreamStaysWithHttp2) {
 TEST_F(UnreadRequestTest, AGoawayStaysWithHttp2) {
   for (const char reason : {'\0', internal_error}) {
     expect_http2_stays(
-        [reason](char) { return frame(Type::goaway, 0, 0, std::string(7, '\0') + reason); });
+        [reason](char) { return frame(goaway_frame, 0, 0, std::string(7, '\0') + reason); });
   }
 }
 

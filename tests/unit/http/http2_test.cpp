@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 
 #include "support/curl_fixture.hpp"
+#include "support/http2_frames.hpp"
 #include "support/process.hpp"
 #include "support/tcp_peer.hpp"
 #include "support/tcp_relay.hpp"
@@ -13,26 +14,9 @@
 namespace outrider::sidecar {
 namespace {
 
+using namespace test::http2;  // NOLINT: all of it
 using test::TcpPeer;
 using testing::HasSubstr;
-
-// A frame is a head of nine bytes (length, type, flags, stream) and its payload.
-constexpr std::size_t frame_head_bytes = 9;
-constexpr std::size_t preface_bytes = 24;
-constexpr char data_frame = 0;
-constexpr char headers_frame = 1;
-constexpr char reset_frame = 3;
-constexpr char settings_frame = 4;
-constexpr char goaway_frame = 7;
-constexpr char window_frame = 8;
-constexpr char end_of_headers_and_stream = 5;
-constexpr char internal_error = 2;
-constexpr char refused_stream = 7;
-
-std::string frame(char type, char flags, char stream, const std::string& payload) {
-  return std::string{'\0', '\0', static_cast<char>(payload.size()), type, flags} +
-         std::string{'\0', '\0', '\0', stream} + payload;
-}
 
 std::string read_bytes(int fd, std::size_t bytes) {
   std::string text(bytes, '\0');
@@ -49,8 +33,7 @@ char read_request(int fd) {
   for (;;) {
     const std::string head = read_bytes(fd, frame_head_bytes);
     if (head.empty()) return 0;
-    const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(head[at]); };
-    read_bytes(fd, static_cast<std::size_t>(byte(0) << 16U | byte(1) << 8U | byte(2)));
+    read_bytes(fd, payload_bytes(head));
     if (head[3] == headers_frame) return head[8];
   }
 }
@@ -71,9 +54,7 @@ class Http2Peer {
     TcpPeer::write_all(fd, frame(settings_frame, 0, 0, ""));
     for (char stream = read_request(fd); stream != 0; stream = read_request(fd)) {
       ++requests_;
-      constexpr char status_200 = '\x88';  // a row of HPACK's static table
-      const std::string good =
-          frame(headers_frame, end_of_headers_and_stream, stream, {status_200});
+      const std::string good = frame(headers_frame, end_of_headers_and_stream, stream, status_200);
       TcpPeer::write_all(fd, bad_left_-- > 0 ? first_(stream) : good);
     }
   }
@@ -109,8 +90,7 @@ class ClosedWindow {
     for (;;) {
       const std::string head = read_bytes(fd, frame_head_bytes);
       if (head.empty()) return;
-      const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(head[at]); };
-      const auto bytes = static_cast<std::size_t>(byte(0) << 16U | byte(1) << 8U | byte(2));
+      const auto bytes = payload_bytes(head);
       read_bytes(fd, bytes);
       if (head[3] != data_frame) continue;
       received_bytes_ += bytes;
@@ -121,7 +101,7 @@ class ClosedWindow {
         TcpPeer::write_all(fd, frame(window_frame, 0, head[8], more));
       }
       if (received_bytes_ < body_bytes_) continue;
-      TcpPeer::write_all(fd, frame(headers_frame, end_of_headers_and_stream, head[8], {'\x88'}));
+      TcpPeer::write_all(fd, frame(headers_frame, end_of_headers_and_stream, head[8], status_200));
     }
   }
 

@@ -15,29 +15,18 @@
 #include <poll.h>
 
 #include "support/curl_fixture.hpp"
+#include "support/http2_frames.hpp"
 #include "support/socket_stream.hpp"
 #include "support/tcp_peer.hpp"
 
 namespace outrider::sidecar {
 namespace {
 
+using namespace test::http2;  // NOLINT: all of it
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// Frames, as in RFC 9113, section 4.1: a head of nine bytes (length, type, flags, stream).
-constexpr std::size_t frame_head_bytes = 9;
-constexpr std::size_t preface_bytes = 24;
-constexpr char data_frame = 0;
-constexpr char headers_frame = 1;
-constexpr char settings_frame = 4;
-constexpr char ping_frame = 6;
-constexpr char end_of_headers_and_stream = 5;
 constexpr int ping_interval_ms = 50;
-
-std::string frame(char type, char flags, char stream, const std::string& payload) {
-  return std::string{'\0', '\0', static_cast<char>(payload.size()), type, flags} +
-         std::string{'\0', '\0', '\0', stream} + payload;
-}
 
 /// Its first session leaves the requests of some numbers, from 1 on, without an answer; the others
 /// serve all. Each session PINGs all the time.
@@ -74,42 +63,27 @@ class PingingPeer {
     SSL* const ssl = owned.get();
     SSL_set_fd(ssl, fd);
     if (SSL_accept(ssl) != 1) return;
-    read(ssl, preface_bytes);
-    write(ssl, frame(settings_frame, 0, 0, ""));
+    read_tls(ssl, preface_bytes);
+    write_tls(ssl, frame(settings_frame, 0, 0, ""));
     for (int requests = 0;;) {
       if (!has_input(ssl, fd)) {
-        write(ssl, frame(ping_frame, 0, 0, "12345678"));
+        write_tls(ssl, frame(ping_frame, 0, 0, "12345678"));
         continue;
       }
-      const std::string head = read(ssl, frame_head_bytes);
+      const std::string head = read_tls(ssl, frame_head_bytes);
       if (head.empty()) return;
-      read(ssl, static_cast<unsigned char>(head[2]));
-      const bool is_whole = head[3] == data_frame && (head[4] & 1) != 0;
+      read_tls(ssl, payload_bytes(head));
+      const bool is_whole = head[3] == data_frame && (head[4] & end_stream) != 0;
       if (!is_whole) continue;
       ++requests_;
       if (is_first && ignores_(++requests)) continue;
-      const std::string status_200 = "\x88";  // a row of HPACK's static table
-      write(ssl, frame(headers_frame, end_of_headers_and_stream, head[8], status_200));
+      write_tls(ssl, frame(headers_frame, end_of_headers_and_stream, head[8], status_200));
     }
   }
 
   static bool has_input(SSL* ssl, int fd) {
     pollfd wanted{fd, POLLIN, 0};
     return SSL_pending(ssl) > 0 || poll(&wanted, 1, ping_interval_ms) != 0;
-  }
-
-  static std::string read(SSL* ssl, std::size_t bytes) {
-    std::string text(bytes, '\0');
-    for (std::size_t at = 0; at < bytes;) {
-      const int got = SSL_read(ssl, text.data() + at, static_cast<int>(bytes - at));
-      if (got <= 0) return "";
-      at += static_cast<std::size_t>(got);
-    }
-    return text;
-  }
-
-  static void write(SSL* ssl, const std::string& text) {
-    SSL_write(ssl, text.data(), static_cast<int>(text.size()));
   }
 
   const std::function<bool(int)> ignores_;
