@@ -142,6 +142,17 @@ class ZmqTransportTest : public testing::Test {
     return finish_one();
   }
 
+  /// Events beyond all marks: the healthy subscriber gets each, and one that does not read loses.
+  void expect_that_only_others_lose(const Socket& healthy) {
+    const Batch batch(1, 20'000);
+    std::uint32_t lost = 0;
+    for (int i = 0; i < 300; ++i) {
+      lost += send(batch).events_lost;
+      ASSERT_EQ(receive(healthy).topic, "orders.paid") << i;
+    }
+    EXPECT_GT(lost, 0U);
+  }
+
   test::TempDir dir_;
   const std::string url_ = "ipc://" + dir_.file("s.sock");
   SystemClock clock_;
