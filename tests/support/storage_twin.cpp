@@ -250,6 +250,13 @@ void StorageTwin::put(const std::string& path, std::string_view bytes) {
   file.sync();
 }
 
+void StorageTwin::resize(const std::string& path, std::uint64_t bytes) {
+  const Guard guard(mutex_);
+  TwinFile& file = file_for_test(path);
+  file.resize(bytes);
+  file.sync();
+}
+
 void StorageTwin::overwrite(const std::string& path, std::size_t offset, std::string_view bytes) {
   const Guard guard(mutex_);
   TwinFile& file = file_for_test(path);

@@ -129,6 +129,8 @@ class StorageTwin {
   /// Empty if there is no such file.
   std::string content(const std::string& path) const;
   void put(const std::string& path, std::string_view bytes);
+  /// Zeroes that are allocated or given back, as posix_fallocate and truncate do it; synced.
+  void resize(const std::string& path, std::uint64_t bytes);
   void overwrite(const std::string& path, std::size_t offset, std::string_view bytes);
   void flip_bit(const std::string& path, std::size_t offset, unsigned bit);
 

@@ -30,7 +30,7 @@ bool TwinDisk::take_reserve(const std::string& path, std::uint64_t bytes) {
   const std::uint64_t there = twin_.exists(reserve) ? twin_.file_bytes(reserve) : 0;
   if (there >= bytes) return true;
   if (twin_.free_bytes() < bytes - there) return false;
-  twin_.put(reserve, std::string(bytes, '\0'));
+  twin_.resize(reserve, bytes);
   return true;
 }
 
@@ -41,7 +41,7 @@ bool TwinDisk::give_back_reserve(const std::string& path, std::uint64_t bytes) {
   if (there <= bytes) {
     twin_.remove(reserve);
   } else {
-    twin_.put(reserve, std::string(there - bytes, '\0'));
+    twin_.resize(reserve, there - bytes);
   }
   return true;
 }
