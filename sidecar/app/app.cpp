@@ -16,14 +16,6 @@ constexpr Duration drain_quiet = std::chrono::milliseconds(50);
 /// ... or after this time, for clients that never pause.
 constexpr Duration drain_max = std::chrono::seconds(1);
 
-std::vector<Route> routes_of(const Config& config) {
-  std::vector<Route> routes;
-  for (const DestinationConfig& destination : config.destinations) {
-    routes.push_back({destination.topics, destination.exclude});
-  }
-  return routes;
-}
-
 SpoolSettings spool_settings(const Config& config) {
   SpoolSettings settings;
   settings.bytes_max = config.spool.bytes_max;
@@ -58,7 +50,6 @@ Result<std::unique_ptr<App>> App::create(const Config& config, AppParts parts, L
   }
   auto recurrence = Recurrence::make(config.schedules);
   if (!recurrence.ok()) return recurrence.error();
-  parts.recurrence = std::move(recurrence.value());
   std::vector<std::unique_ptr<Destination>> destinations;
   for (DestinationConfig destination : config.destinations) {
     // Files and sockets take one body after the other.
@@ -78,10 +69,11 @@ Result<std::unique_ptr<App>> App::create(const Config& config, AppParts parts, L
         destination, std::move(encoder), std::move(transport.value()), lane, log, seeds.next()));
   }
   return std::unique_ptr<App>(
-      new App(config, parts, std::move(spool), std::move(destinations), log, seeds.next()));
+      new App(config, parts, std::move(spool), std::move(recurrence.value()),
+              std::move(destinations), log, seeds.next()));
 }
 
-App::App(const Config& config, AppParts& parts, std::unique_ptr<Spool> spool,
+App::App(const Config& config, AppParts& parts, std::unique_ptr<Spool> spool, Recurrence recurrence,
          std::vector<std::unique_ptr<Destination>> destinations, Log& log, std::uint64_t seed)
     : linger_(config.shutdown_linger),
       log_(log),
@@ -90,206 +82,27 @@ App::App(const Config& config, AppParts& parts, std::unique_ptr<Spool> spool,
       spool_(std::move(spool)),
       memory_mark_(parts.memory_mark),
       destinations_(std::move(destinations)),
-      refused_bytes_(destinations_.size()),
-      router_(routes_of(config)),
-      ingest_(*source_, frame_limits(config), spool_ != nullptr, *this, log, seed, redacts(config)),
-      recurrence_(std::move(parts.recurrence)),
-      unrouted_log_(log),
-      unrouted_policy_(config.ingest.unrouted) {
+      dispatcher_(config, destinations_, spool_.get(), log),
+      ingest_(*source_, frame_limits(config), spool_ != nullptr, dispatcher_, log, seed,
+              redacts(config)) {
   if (!spool_) return;
-  new_schedules_ = recurrence_.marks();
-  for (const ScheduleMark& mark : parts.spool_state.marks) {
-    std::erase(new_schedules_, mark.name);
-    // Another expression, another zone: what was noted for it is not this schedule's.
-    if (!recurrence_.restore(mark.name, mark.last_ns)) unwritten_marks_.push_back({mark.name, 0});
-  }
-  spool_->on_answer(
-      [this](const ConfirmedFrame& frame, const FrameAnswer& answer) { confirm(frame, answer); });
-  ConfirmSink& sink = *this;
-  confirm_.emplace(*confirm_source_, frame_limits(config), sink, log, ~seed, redacts(config));
+  spool_->on_answer([this](const ConfirmedFrame& frame, const FrameAnswer& answer) {
+    note_answer(frame, answer);
+  });
+  confirm_.emplace(*confirm_source_, frame_limits(config), dispatcher_, log, ~seed,
+                   redacts(config));
+  schedules_.emplace(std::move(recurrence), parts.spool_state.marks, *spool_, dispatcher_, log);
 }
 
-// Events ------------------------------------------------------------------------------------------
-
-std::size_t App::accept(const ArrivedEvent& event, const Now& now) {
-  const auto targets = router_.route(event.topic);
-  if (targets.empty()) note_unrouted(event.topic, now);
-  for (const std::uint32_t target : targets) {
-    Destination& destination = *destinations_[target];
-    if (event.due_ns == 0) {
-      destination.accept(event.record, now);
-    } else {
-      destination.schedule(event.record, event.due_ns, now);
-    }
-  }
-  return targets.size();
-}
-
-void App::note_unrouted(std::string_view topic, const Now& now) {
-  ++unrouted_;
-  unrouted_log_.note(topic, now);
-}
-
-/// In wanted_by_ and sampled_out_by_. False: it goes nowhere.
-bool App::find_takers(std::string_view topic, const RecordView& record, const Now& now) {
-  wanted_by_.clear();
-  sampled_out_by_.clear();
-  const auto targets = router_.route(topic);
-  for (const std::uint32_t target : targets) {
-    const bool is_out = destinations_[target]->is_sampled_out(record);
-    (is_out ? sampled_out_by_ : wanted_by_).push_back(target);
-  }
-  if (targets.empty()) unrouted_log_.note(topic, now);
-  return !targets.empty();
-}
-
-/// What it adds to the counters is added when the frame is stored: it may be refused yet, or have
-/// been stored before.
-proto::Refusal App::add_event(const ArrivedEvent& event, const Now& now,
-                              std::size_t& destinations) {
-  const RecordView record = read_record(event.record.data());
-  const bool is_wanted = find_takers(event.topic, record, now);
-  destinations = wanted_by_.size() + sampled_out_by_.size();
-  if (!is_wanted) {
-    if (unrouted_policy_ == Unrouted::refuse) return proto::Refusal::event_unrouted;
-    ++frame_counts_.unrouted;
-  }
-  const proto::Refusal refusal = spool_->add_to_frame(wanted_by_, record, event.due_ns, now);
-  if (refusal == proto::Refusal::destination_full) {
-    refused_bytes_[spool_->full_lane()] = stored_record_bytes(record);
-  }
-  if (refusal != proto::Refusal::none) return refusal;
-  ++frame_counts_.events;
-  for (const LaneIndex lane : sampled_out_by_) {
-    const auto counted =
-        std::ranges::find(frame_counts_.sampled, lane, &FrameCounts::Sampled::lane);
-    if (counted == frame_counts_.sampled.end()) {
-      frame_counts_.sampled.push_back({lane, 1});
-    } else {
-      ++counted->events;
-    }
-  }
-  return refusal;
-}
-
-void App::drop_frame() {
-  spool_->drop_frame();
-  frame_counts_ = {};
-}
-
-std::string_view App::full_destination() const {
-  return destinations_[spool_->full_lane()]->name();
-}
-
-std::vector<proto::TopicSet> App::full_destinations() const {
-  std::vector<proto::TopicSet> full;
-  for (std::size_t i = 0; i < refused_bytes_.size(); ++i) {
-    if (refused_bytes_[i] == 0 || spool_->lane(i).has_room(refused_bytes_[i])) continue;
-    const Route& patterns = router_.patterns(i);
-    full.push_back({patterns.topics, patterns.exclude});
-  }
-  return full;
-}
-
-void App::add_frame(FrameToConfirm frame) {
-  ConfirmedFrame confirmed;
-  confirmed.peer = std::move(frame.peer);
-  confirmed.client = frame.client;
-  confirmed.sequence = frame.sequence;
-  confirmed.refused = std::move(frame.refused);
-  confirmed.counts = std::exchange(frame_counts_, {});
-  spool_->add_frame(std::move(confirmed));
-}
-
-void App::confirm(const ConfirmedFrame& frame, const FrameAnswer& answer) {
-  if (answer.is_new) {
-    unrouted_ += frame.counts.unrouted;
-    for (const auto& [lane, events] : frame.counts.sampled) {
-      destinations_[lane]->count_sampled_out(events);
-    }
-  }
-  if (frame.mark) return note_run(frame, answer);
-  if (answer.status != proto::Refusal::none) {
-    ++confirmed_.frames_refused;
-  } else if (answer.is_new) {
-    ++confirmed_.frames;
+/// The fate of a frame to be confirmed, or of a schedule's run.
+void App::note_answer(const ConfirmedFrame& frame, const FrameAnswer& answer) {
+  dispatcher_.note_answer(frame, answer);
+  if (frame.mark) {
+    schedules_->note_answer(frame, answer);
   } else {
-    ++confirmed_.frames_again;
+    confirm_->answer(frame.peer, frame.sequence, answer.status, answer.refused, answer.is_new,
+                     frame.counts.events);
   }
-  confirm_->answer(frame.peer, frame.sequence, answer.status, answer.refused, answer.is_new,
-                   frame.counts.events);
-}
-
-/// Each run is stored together with its date, so that no crash runs it twice or never.
-void App::run_schedules(const Now& now) {
-  write_marks(now);
-  proto::Refusal refusal = proto::Refusal::none;
-  std::string_view mark;
-  for (const Recurrence::Run& run : recurrence_.due(now)) {
-    // Those behind one that found no room wait for it.
-    if (refusal == proto::Refusal::none || run.mark != mark) refusal = add_run(run, now);
-    mark = run.mark;
-    if (refusal != proto::Refusal::none) keep_run(run.mark, run.due_ns, refusal);
-  }
-  for (const auto& [name, after, before] : recurrence_.left_out()) {
-    log_.warn("a schedule has missed more runs than missed_max; the oldest are left out",
-              {{"schedule", name}, {"after", after}, {"before", before}});
-  }
-  if (now.mono < look_ahead_at_) return;
-  look_ahead_at_ = now.mono + Recurrence::look_max;
-  for (const auto& [name, until] : recurrence_.find_ahead(now)) {
-    log_.warn("the last run of a schedule is ahead of the clock; until then it makes nothing",
-              {{"schedule", name}, {"until", until}});
-  }
-}
-
-/// From its first day on a schedule knows what it has missed; one that was changed or is gone
-/// leaves nothing behind.
-void App::write_marks(const Now& now) {
-  for (std::string& mark : std::exchange(new_schedules_, {})) {
-    recurrence_.restore(mark, now.wall_ns());
-    unwritten_marks_.push_back({std::move(mark), now.wall_ns()});
-  }
-  if (unwritten_marks_.empty() || now.mono < marks_due_at_) return;
-  marks_due_at_ = now.mono + Recurrence::hold;
-  for (ScheduleMark& mark : std::exchange(unwritten_marks_, {})) spool_->add_mark(std::move(mark));
-}
-
-proto::Refusal App::add_run(const Recurrence::Run& run, const Now& now) {
-  const proto::EventView event = recurrence_.event_of(run);
-  const RecordContext context{{}, {}, now};
-  std::vector<std::uint8_t> bytes(record_bytes(event, context));
-  write_record(event, context, bytes.data());
-  const RecordView record = read_record(bytes.data());
-  ConfirmedFrame frame;
-  frame.mark = {run.mark, run.due_ns};
-  frame.counts.events = 1;
-  if (!find_takers(event.topic, record, now)) frame.counts.unrouted = 1;
-  for (const LaneIndex lane : sampled_out_by_) frame.counts.sampled.push_back({lane, 1});
-  return spool_->add_run(wanted_by_, record, std::move(frame), now);
-}
-
-/// What became of a run, or of a mark alone.
-void App::note_run(const ConfirmedFrame& frame, const FrameAnswer& answer) {
-  const ScheduleMark& mark = *frame.mark;
-  if (answer.status == proto::Refusal::none) {
-    // A newer mark than one that waits.
-    std::erase_if(unwritten_marks_, [&](const auto& waiting) { return waiting.name == mark.name; });
-    recurrence_.note_written(mark.name, mark.last_ns);
-  } else if (frame.counts.events == 0) {
-    unwritten_marks_.push_back(mark);
-  } else {
-    keep_run(mark.name, mark.last_ns, answer.status);
-  }
-}
-
-void App::keep_run(std::string_view mark, std::uint64_t due_ns, proto::Refusal refusal) {
-  if (!recurrence_.note_unwritten(mark, due_ns)) return;
-  const bool is_full = refusal == proto::Refusal::destination_full;
-  log_.warn("the run of a schedule cannot be stored; it is tried again until it is",
-            {{"schedule", std::string(mark)},
-             {"because", std::string(proto::describe(refusal).name)},
-             {"destination", is_full ? std::string(full_destination()) : ""}});
 }
 
 // Turning -----------------------------------------------------------------------------------------
@@ -300,7 +113,7 @@ int App::do_work(const Now& now) {
     begin_stop(now);
   }
   int work = spool_ ? spool_->do_work(now) : 0;
-  if (spool_ && phase_ == Phase::running) run_schedules(now);
+  if (schedules_ && phase_ == Phase::running) schedules_->do_work(now);
   const bool takes_frames = phase_ == Phase::running || phase_ == Phase::draining;
   int frames = takes_frames ? ingest_.do_work(now) : 0;
   if (confirm_) frames += confirm_->do_work(now);
@@ -335,8 +148,8 @@ MonoTime App::next_deadline() const {
   if (phase_ == Phase::storing) deadline = stop_until();
   if (spool_) deadline = std::min(deadline, spool_->next_deadline());
   if (memory_mark_ != nullptr) deadline = std::min(deadline, memory_mark_->next_deadline());
-  if (spool_ && phase_ == Phase::running) {
-    deadline = std::min(deadline, recurrence_.next_deadline());
+  if (schedules_ && phase_ == Phase::running) {
+    deadline = std::min(deadline, schedules_->next_deadline());
   }
   return deadline;
 }
@@ -403,9 +216,9 @@ Report App::report() const {
   report.ingest = ingest_.counters();
   if (confirm_) {
     report.ingest += confirm_->counters();
-    report.confirmed = confirmed_;
+    report.confirmed = confirm_->confirmed();
   }
-  report.unrouted = unrouted_;
+  report.unrouted = dispatcher_.unrouted();
   report.frames_missing = ingest_.clients().frames_missing();
   report.client_drops = ingest_.clients().drops();
   if (memory_mark_ != nullptr) report.lost_by_last_run = memory_mark_->left_by_last_run();

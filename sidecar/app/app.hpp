@@ -1,7 +1,7 @@
 // App: the whole sidecar as one object, without a socket, a clock or a thread of its own.
 //
 // Used by Host, which gives it the real world, and by the simulation, which gives it a false one.
-// It wires source -> ingest -> router -> destinations -> transports, and the spool beside them,
+// It wires source -> ingest -> dispatcher -> destinations -> transports, and the spool beside them,
 // turns them, and carries out the shutdown:
 //
 //     running    until request_stop()
@@ -30,9 +30,8 @@
 #include "sidecar/deliver/destination.hpp"
 #include "sidecar/ingest/confirm_agent.hpp"
 #include "sidecar/ingest/ingest_agent.hpp"
-#include "sidecar/route/router.hpp"
-#include "sidecar/route/unrouted_log.hpp"
-#include "sidecar/schedule/recurrence.hpp"
+#include "sidecar/route/dispatcher.hpp"
+#include "sidecar/route/schedule_runner.hpp"
 #include "sidecar/spool/spool.hpp"
 #include "sidecar/spool/storage_agent.hpp"
 
@@ -49,13 +48,12 @@ struct AppParts {
   Exchange* exchange = nullptr;
   SpoolState spool_state = {};
   MemoryMark* memory_mark = nullptr;
-  Recurrence recurrence = {};
 
   MakeTransport make_transport;
   std::uint64_t seed;
 };
 
-class App final : public Agent, private RecordSink, private ConfirmSink {
+class App final : public Agent {
  public:
   /// What a stop takes longer than the linger time at most, to write to the spool what is left.
   static constexpr Duration storing_max = std::chrono::seconds(5);
@@ -89,27 +87,10 @@ class App final : public Agent, private RecordSink, private ConfirmSink {
  private:
   enum class Phase : std::uint8_t { running, draining, flushing, storing, finished };
 
-  App(const Config& config, AppParts& parts, std::unique_ptr<Spool> spool,
+  App(const Config& config, AppParts& parts, std::unique_ptr<Spool> spool, Recurrence recurrence,
       std::vector<std::unique_ptr<Destination>> destinations, Log& log, std::uint64_t seed);
 
-  // RecordSink
-  std::size_t accept(const ArrivedEvent& event, const Now& now) override;
-  // ConfirmSink
-  bool is_busy() const override { return spool_->is_busy(); }
-  proto::Refusal add_event(const ArrivedEvent& event, const Now& now,
-                           std::size_t& destinations) override;
-  void add_frame(FrameToConfirm frame) override;
-  void drop_frame() override;
-  std::string_view full_destination() const override;
-  std::vector<proto::TopicSet> full_destinations() const override;
-  void confirm(const ConfirmedFrame& frame, const FrameAnswer& answer);
-  void note_unrouted(std::string_view topic, const Now& now);
-  void run_schedules(const Now& now);
-  void write_marks(const Now& now);
-  bool find_takers(std::string_view topic, const RecordView& record, const Now& now);
-  proto::Refusal add_run(const Recurrence::Run& run, const Now& now);
-  void note_run(const ConfirmedFrame& frame, const FrameAnswer& answer);
-  void keep_run(std::string_view mark, std::uint64_t due_ns, proto::Refusal refusal);
+  void note_answer(const ConfirmedFrame& frame, const FrameAnswer& answer);
   void mark_memory(const Now& now);
 
   void begin_stop(const Now& now);
@@ -125,23 +106,11 @@ class App final : public Agent, private RecordSink, private ConfirmSink {
   std::unique_ptr<Spool> spool_;
   MemoryMark* memory_mark_;
   std::vector<std::unique_ptr<Destination>> destinations_;
-  std::vector<std::uint64_t> refused_bytes_;  ///< of the last event each had no room for; 0: none
-  Router router_;
+  Dispatcher dispatcher_;
   IngestAgent ingest_;
+  // With a spool only.
   std::optional<ConfirmAgent> confirm_;
-  Recurrence recurrence_;
-  std::vector<std::string> new_schedules_;  ///< the marks of those that have never run
-  std::vector<ScheduleMark> unwritten_marks_;
-  MonoTime marks_due_at_{};
-  MonoTime look_ahead_at_{};
-  UnroutedLog unrouted_log_;
-  Unrouted unrouted_policy_;
-  std::uint64_t unrouted_ = 0;
-  // Of the frame to be confirmed that is being read.
-  FrameCounts frame_counts_;
-  std::vector<LaneIndex> wanted_by_;
-  std::vector<LaneIndex> sampled_out_by_;
-  ConfirmCounters confirmed_;
+  std::optional<ScheduleRunner> schedules_;
 
   std::atomic<bool> is_stop_requested_ = false;
   Phase phase_ = Phase::running;

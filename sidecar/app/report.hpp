@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "sidecar/base/ledger.hpp"
+#include "sidecar/ingest/confirm_agent.hpp"
 #include "sidecar/ingest/ingest_agent.hpp"
 
 namespace outrider::sidecar {
@@ -15,13 +16,6 @@ namespace outrider::sidecar {
 struct DestinationReport {
   std::string name;
   Ledger ledger;
-};
-
-/// What became of frames that were to be confirmed.
-struct ConfirmCounters {
-  std::uint64_t frames = 0;          ///< stored, and said so
-  std::uint64_t frames_again = 0;    ///< had been stored before, and said so again
-  std::uint64_t frames_refused = 0;  ///< could not be stored
 };
 
 struct Report {

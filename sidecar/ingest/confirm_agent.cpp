@@ -97,6 +97,11 @@ void ConfirmAgent::refuse_frame(proto::Refusal refusal, const Now& now) {
 void ConfirmAgent::answer(const std::string& peer, std::uint64_t sequence, proto::Refusal status,
                           const std::vector<proto::RefusedEvent>& refused, bool is_new,
                           std::uint64_t events) {
+  if (status != proto::Refusal::none) {
+    ++confirmed_.frames_refused;
+  } else {
+    ++(is_new ? confirmed_.frames : confirmed_.frames_again);
+  }
   if (is_new) {
     counters_.events += events;
     for (const proto::RefusedEvent& event : refused) {

@@ -14,7 +14,6 @@
 // proto::refused_events_max events.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -24,6 +23,7 @@
 #include "proto/frame_reader.hpp"
 #include "sidecar/base/agent.hpp"
 #include "sidecar/base/log.hpp"
+#include "sidecar/base/numbered_frame.hpp"
 #include "sidecar/ingest/confirm_source.hpp"
 #include "sidecar/ingest/ingest_agent.hpp"
 #include "sidecar/ingest/record_maker.hpp"
@@ -31,12 +31,11 @@
 
 namespace outrider::sidecar {
 
-/// A frame whose events were handed on.
-struct FrameToConfirm {
-  std::string peer;
-  std::array<std::uint8_t, proto::client_id_bytes> client{};
-  std::uint64_t sequence = 0;
-  std::vector<proto::RefusedEvent> refused;
+/// What became of frames that were to be confirmed.
+struct ConfirmCounters {
+  std::uint64_t frames = 0;          ///< stored, and said so
+  std::uint64_t frames_again = 0;    ///< had been stored before, and said so again
+  std::uint64_t frames_refused = 0;  ///< could not be stored
 };
 
 class ConfirmSink {
@@ -48,7 +47,7 @@ class ConfirmSink {
   /// `destinations`: how many were asked.
   virtual proto::Refusal add_event(const ArrivedEvent& event, const Now& now,
                                    std::size_t& destinations) = 0;
-  virtual void add_frame(FrameToConfirm frame) = 0;
+  virtual void add_frame(NumberedFrame frame) = 0;
   virtual void drop_frame() = 0;
   /// The destination that had no room for what add_event() refused last.
   virtual std::string_view full_destination() const = 0;
@@ -77,11 +76,13 @@ class ConfirmAgent final : public Agent {
   /// stops.
   void refuse_all(const Now& now);
 
-  /// The answer to a frame that was handed on. What was taken, or refused, counts if it `is_new`.
+  /// The answer to a frame that was handed on, whose taken events are so many. They and `refused`
+  /// count if it `is_new`.
   void answer(const std::string& peer, std::uint64_t sequence, proto::Refusal status,
               const std::vector<proto::RefusedEvent>& refused, bool is_new, std::uint64_t events);
 
   const IngestCounters& counters() const { return counters_; }
+  const ConfirmCounters& confirmed() const { return confirmed_; }
 
  private:
   void open(const PeerFrame& peer_frame, const Now& now);
@@ -98,12 +99,13 @@ class ConfirmAgent final : public Agent {
   RefusalLog refusals_;
   RecordMaker records_;
   IngestCounters counters_;
+  ConfirmCounters confirmed_;
   bool is_stopping_ = false;
 
   // The frame that is being read.
   bool is_open_ = false;
   std::uint32_t next_event_ = 0;
-  FrameToConfirm frame_;
+  NumberedFrame frame_;
 };
 
 }  // namespace outrider::sidecar

@@ -27,6 +27,7 @@
 #include "proto/refusal.hpp"
 #include "sidecar/base/amount.hpp"
 #include "sidecar/base/ledger.hpp"
+#include "sidecar/base/numbered_frame.hpp"
 #include "sidecar/spool/database.hpp"
 
 namespace outrider::sidecar {
@@ -72,15 +73,11 @@ struct ScheduleMark {
 };
 
 /// A frame that is to be confirmed; or the run of a schedule, which is nobody's.
-struct ConfirmedFrame {
-  std::string peer;  ///< to whom the answer goes
-  std::array<std::uint8_t, proto::client_id_bytes> client{};
-  std::uint64_t sequence = 0;
-  std::vector<proto::RefusedEvent> refused;
-  FrameCounts counts;
+struct ConfirmedFrame : NumberedFrame {
+  FrameCounts counts{};
   std::size_t first_entry = 0;  ///< in Question::confirmed
   std::size_t entries = 0;
-  std::optional<ScheduleMark> mark;
+  std::optional<ScheduleMark> mark{};
 };
 
 /// What became of a ConfirmedFrame.

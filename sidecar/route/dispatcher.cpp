@@ -1,0 +1,128 @@
+#include "sidecar/route/dispatcher.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace outrider::sidecar {
+namespace {
+
+std::vector<Route> routes_of(const Config& config) {
+  std::vector<Route> routes;
+  for (const DestinationConfig& destination : config.destinations) {
+    routes.push_back({destination.topics, destination.exclude});
+  }
+  return routes;
+}
+
+void count_sampled(FrameCounts& counts, LaneIndex lane) {
+  const auto counted = std::ranges::find(counts.sampled, lane, &FrameCounts::Sampled::lane);
+  if (counted == counts.sampled.end()) {
+    counts.sampled.push_back({lane, 1});
+  } else {
+    ++counted->events;
+  }
+}
+
+}  // namespace
+
+Dispatcher::Dispatcher(const Config& config, const Destinations& destinations, Spool* spool,
+                       Log& log)
+    : destinations_(destinations),
+      spool_(spool),
+      router_(routes_of(config)),
+      unrouted_log_(log),
+      unrouted_policy_(config.ingest.unrouted),
+      refused_bytes_(destinations.size()) {}
+
+std::size_t Dispatcher::accept(const ArrivedEvent& event, const Now& now) {
+  const auto targets = router_.route(event.topic);
+  if (targets.empty()) {
+    ++unrouted_;
+    unrouted_log_.note(event.topic, now);
+  }
+  for (const std::uint32_t target : targets) {
+    Destination& destination = *destinations_[target];
+    if (event.due_ns == 0) {
+      destination.accept(event.record, now);
+    } else {
+      destination.schedule(event.record, event.due_ns, now);
+    }
+  }
+  return targets.size();
+}
+
+/// In wanted_by_ and sampled_out_by_. False: no destination takes this topic.
+bool Dispatcher::find_takers(std::string_view topic, const RecordView& record, const Now& now) {
+  wanted_by_.clear();
+  sampled_out_by_.clear();
+  const auto targets = router_.route(topic);
+  for (const std::uint32_t target : targets) {
+    const bool is_out = destinations_[target]->is_sampled_out(record);
+    (is_out ? sampled_out_by_ : wanted_by_).push_back(target);
+  }
+  if (targets.empty()) unrouted_log_.note(topic, now);
+  return !targets.empty();
+}
+
+/// The frame may be refused yet, or have been stored before: so nothing counts until note_answer().
+proto::Refusal Dispatcher::add_event(const ArrivedEvent& event, const Now& now,
+                                     std::size_t& destinations) {
+  const RecordView record = read_record(event.record.data());
+  const bool is_routed = find_takers(event.topic, record, now);
+  destinations = wanted_by_.size() + sampled_out_by_.size();
+  if (!is_routed) {
+    if (unrouted_policy_ == Unrouted::refuse) return proto::Refusal::event_unrouted;
+    ++frame_counts_.unrouted;
+  }
+  const proto::Refusal refusal = spool_->add_to_frame(wanted_by_, record, event.due_ns, now);
+  if (refusal == proto::Refusal::destination_full) {
+    refused_bytes_[spool_->full_lane()] = stored_record_bytes(record);
+  }
+  if (refusal != proto::Refusal::none) return refusal;
+  ++frame_counts_.events;
+  for (const LaneIndex lane : sampled_out_by_) count_sampled(frame_counts_, lane);
+  return refusal;
+}
+
+void Dispatcher::add_frame(NumberedFrame frame) {
+  spool_->add_frame({std::move(frame), std::exchange(frame_counts_, {})});
+}
+
+void Dispatcher::drop_frame() {
+  spool_->drop_frame();
+  frame_counts_ = {};
+}
+
+std::string_view Dispatcher::full_destination() const {
+  return destinations_[spool_->full_lane()]->name();
+}
+
+std::vector<proto::TopicSet> Dispatcher::full_destinations() const {
+  std::vector<proto::TopicSet> full;
+  for (std::size_t i = 0; i < refused_bytes_.size(); ++i) {
+    if (refused_bytes_[i] == 0 || spool_->lane(i).has_room(refused_bytes_[i])) continue;
+    const Route& patterns = router_.patterns(i);
+    full.push_back({patterns.topics, patterns.exclude});
+  }
+  return full;
+}
+
+proto::Refusal Dispatcher::add_run(std::string_view topic, const RecordView& record,
+                                   ScheduleMark mark, const Now& now) {
+  ConfirmedFrame frame;
+  frame.mark = std::move(mark);
+  frame.counts.events = 1;
+  if (!find_takers(topic, record, now)) frame.counts.unrouted = 1;
+  for (const LaneIndex lane : sampled_out_by_) count_sampled(frame.counts, lane);
+  return spool_->add_run(wanted_by_, record, std::move(frame), now);
+}
+
+void Dispatcher::note_answer(const ConfirmedFrame& frame, const FrameAnswer& answer) {
+  if (!answer.is_new) return;
+  unrouted_ += frame.counts.unrouted;
+  for (const auto& [lane, events] : frame.counts.sampled) {
+    destinations_[lane]->count_sampled_out(events);
+  }
+}
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,77 @@
+// Dispatcher: hands each accepted event to the destinations that its topic names.
+//
+// Used by App, between intake and delivery. An emitted event goes to its destinations' queues, or
+// to the spool if it has a later date. An event to be confirmed, or of a schedule, goes to the
+// spool for all of its destinations at once; they get it when it is on disk, and only then does it
+// count.
+//
+// Thread: the sidecar's one. Owns: the router, and what is known of the frame that is being read.
+// Borrows: destinations and spool, which outlive it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "sidecar/base/log.hpp"
+#include "sidecar/config/config.hpp"
+#include "sidecar/deliver/destination.hpp"
+#include "sidecar/ingest/confirm_agent.hpp"
+#include "sidecar/ingest/ingest_agent.hpp"
+#include "sidecar/route/router.hpp"
+#include "sidecar/route/unrouted_log.hpp"
+#include "sidecar/spool/spool.hpp"
+
+namespace outrider::sidecar {
+
+class Dispatcher final : public RecordSink, public ConfirmSink {
+ public:
+  using Destinations = std::vector<std::unique_ptr<Destination>>;
+
+  /// `destinations[i]` is the one of the configuration's section i; its lane is `spool`'s lane i.
+  /// `spool`: null without one; then only accept() is called.
+  Dispatcher(const Config& config, const Destinations& destinations, Spool* spool, Log& log);
+
+  // RecordSink
+  std::size_t accept(const ArrivedEvent& event, const Now& now) override;
+
+  // ConfirmSink
+  bool is_busy() const override { return spool_->is_busy(); }
+  proto::Refusal add_event(const ArrivedEvent& event, const Now& now,
+                           std::size_t& destinations) override;
+  void add_frame(NumberedFrame frame) override;
+  void drop_frame() override;
+  std::string_view full_destination() const override;
+  std::vector<proto::TopicSet> full_destinations() const override;
+
+  /// Stores the run of a schedule together with its mark. The answer comes as that of a frame,
+  /// unless it is refused at once.
+  proto::Refusal add_run(std::string_view topic, const RecordView& record, ScheduleMark mark,
+                         const Now& now);
+
+  /// A frame's or run's fate is decided: what is stored counts from here on.
+  void note_answer(const ConfirmedFrame& frame, const FrameAnswer& answer);
+
+  /// Accepted events that no destination takes.
+  std::uint64_t unrouted() const { return unrouted_; }
+
+ private:
+  bool find_takers(std::string_view topic, const RecordView& record, const Now& now);
+
+  const Destinations& destinations_;
+  Spool* spool_;
+  Router router_;
+  UnroutedLog unrouted_log_;
+  Unrouted unrouted_policy_;
+  std::uint64_t unrouted_ = 0;
+  std::vector<std::uint64_t> refused_bytes_;  ///< of the last event each had no room for; 0: none
+
+  // Of the event that is being looked at.
+  std::vector<LaneIndex> wanted_by_;
+  std::vector<LaneIndex> sampled_out_by_;
+  FrameCounts frame_counts_;  ///< of the frame that is being read
+};
+
+}  // namespace outrider::sidecar

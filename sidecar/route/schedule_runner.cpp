@@ -1,0 +1,95 @@
+#include "sidecar/route/schedule_runner.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace outrider::sidecar {
+
+ScheduleRunner::ScheduleRunner(Recurrence recurrence, const std::vector<ScheduleMark>& marks,
+                               Spool& spool, Dispatcher& dispatcher, Log& log)
+    : spool_(spool),
+      dispatcher_(dispatcher),
+      log_(log),
+      recurrence_(std::move(recurrence)),
+      new_schedules_(recurrence_.marks()) {
+  for (const ScheduleMark& mark : marks) {
+    std::erase(new_schedules_, mark.name);
+    // Another expression, another zone: what was noted for it is not this schedule's.
+    if (!recurrence_.restore(mark.name, mark.last_ns)) unwritten_marks_.push_back({mark.name, 0});
+  }
+}
+
+void ScheduleRunner::do_work(const Now& now) {
+  write_marks(now);
+  run_due(now);
+  warn_of_wrong_clock(now);
+}
+
+/// From its first day on a schedule knows what it has missed; one that was changed or is gone
+/// leaves nothing behind.
+void ScheduleRunner::write_marks(const Now& now) {
+  for (std::string& mark : std::exchange(new_schedules_, {})) {
+    recurrence_.restore(mark, now.wall_ns());
+    unwritten_marks_.push_back({std::move(mark), now.wall_ns()});
+  }
+  if (unwritten_marks_.empty() || now.mono < marks_due_at_) return;
+  marks_due_at_ = now.mono + Recurrence::hold;
+  for (ScheduleMark& mark : std::exchange(unwritten_marks_, {})) spool_.add_mark(std::move(mark));
+}
+
+void ScheduleRunner::run_due(const Now& now) {
+  proto::Refusal refusal = proto::Refusal::none;
+  std::string_view mark;
+  for (const Recurrence::Run& run : recurrence_.due(now)) {
+    // Those behind one that found no room wait for it.
+    if (refusal == proto::Refusal::none || run.mark != mark) refusal = add_run(run, now);
+    mark = run.mark;
+    if (refusal != proto::Refusal::none) keep_run(run.mark, run.due_ns, refusal);
+  }
+  for (const auto& [name, after, before] : recurrence_.left_out()) {
+    log_.warn("a schedule has missed more runs than missed_max; the oldest are left out",
+              {{"schedule", name}, {"after", after}, {"before", before}});
+  }
+}
+
+proto::Refusal ScheduleRunner::add_run(const Recurrence::Run& run, const Now& now) {
+  const proto::EventView event = recurrence_.event_of(run);
+  const RecordContext context{{}, {}, now};
+  std::vector<std::uint8_t> bytes(record_bytes(event, context));
+  write_record(event, context, bytes.data());
+  return dispatcher_.add_run(event.topic, read_record(bytes.data()), {run.mark, run.due_ns}, now);
+}
+
+void ScheduleRunner::warn_of_wrong_clock(const Now& now) {
+  if (now.mono < look_ahead_at_) return;
+  look_ahead_at_ = now.mono + Recurrence::look_max;
+  for (const auto& [name, until] : recurrence_.find_ahead(now)) {
+    log_.warn("the last run of a schedule is ahead of the clock; until then it makes nothing",
+              {{"schedule", name}, {"until", until}});
+  }
+}
+
+void ScheduleRunner::note_answer(const ConfirmedFrame& frame, const FrameAnswer& answer) {
+  const ScheduleMark& mark = *frame.mark;
+  if (answer.status == proto::Refusal::none) {
+    // A newer mark than one that waits.
+    std::erase_if(unwritten_marks_, [&](const auto& waiting) { return waiting.name == mark.name; });
+    recurrence_.note_written(mark.name, mark.last_ns);
+  } else if (frame.counts.events == 0) {
+    unwritten_marks_.push_back(mark);
+  } else {
+    keep_run(mark.name, mark.last_ns, answer.status);
+  }
+}
+
+void ScheduleRunner::keep_run(std::string_view mark, std::uint64_t due_ns,
+                              proto::Refusal refusal) {
+  if (!recurrence_.note_unwritten(mark, due_ns)) return;
+  const bool is_full = refusal == proto::Refusal::destination_full;
+  log_.warn("the run of a schedule cannot be stored; it is tried again until it is",
+            {{"schedule", std::string(mark)},
+             {"because", std::string(proto::describe(refusal).name)},
+             {"destination", is_full ? std::string(dispatcher_.full_destination()) : ""}});
+}
+
+}  // namespace outrider::sidecar

@@ -1,0 +1,52 @@
+// ScheduleRunner: makes the events of recurring schedules, and has each stored with its date.
+//
+// Used by App, with a spool only. Recurrence says which runs are due; each is stored in one
+// transaction with the mark that it has run, so that no crash runs it twice or never. A run that
+// finds no room is tried again until it does, and those behind it wait.
+//
+// Thread: the sidecar's one. Owns: the recurrence, and marks that are not written yet.
+// Borrows: the spool and the dispatcher, which outlive it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sidecar/base/log.hpp"
+#include "sidecar/route/dispatcher.hpp"
+#include "sidecar/schedule/recurrence.hpp"
+#include "sidecar/spool/spool.hpp"
+
+namespace outrider::sidecar {
+
+class ScheduleRunner {
+ public:
+  /// `marks`: the last runs that the spool knows of.
+  ScheduleRunner(Recurrence recurrence, const std::vector<ScheduleMark>& marks, Spool& spool,
+                 Dispatcher& dispatcher, Log& log);
+
+  void do_work(const Now& now);
+  MonoTime next_deadline() const { return recurrence_.next_deadline(); }
+
+  /// The fate of a run, or of a mark alone, is decided.
+  void note_answer(const ConfirmedFrame& frame, const FrameAnswer& answer);
+
+ private:
+  void write_marks(const Now& now);
+  void run_due(const Now& now);
+  proto::Refusal add_run(const Recurrence::Run& run, const Now& now);
+  void keep_run(std::string_view mark, std::uint64_t due_ns, proto::Refusal refusal);
+  void warn_of_wrong_clock(const Now& now);
+
+  Spool& spool_;
+  Dispatcher& dispatcher_;
+  Log& log_;
+  Recurrence recurrence_;
+  std::vector<std::string> new_schedules_;  ///< the marks of those that have never run
+  std::vector<ScheduleMark> unwritten_marks_;
+  MonoTime marks_due_at_{};
+  MonoTime look_ahead_at_{};
+};
+
+}  // namespace outrider::sidecar
