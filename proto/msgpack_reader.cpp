@@ -80,6 +80,7 @@ void set_integer(Token& token, std::int64_t value) {
 
 }  // namespace
 
+// NOLINTNEXTLINE(readability-function-size): one case for each type of msgpack.
 ReadStatus MsgpackReader::next_long(Token& token, std::uint8_t lead) {
   const LeadByte shape = lead_bytes[lead - 0xc0U];
   if (shape.payload == Payload::invalid) return ReadStatus::invalid;

@@ -37,7 +37,7 @@ const Choices<DestinationType> type_names = {{"http", DestinationType::http},
                                              {"zmq", DestinationType::zmq}};
 
 // clang-format off
-std::vector<Option> make_options() {
+std::vector<Option> make_options() {  // NOLINT(readability-function-size): it is the table
   constexpr std::string_view ingest = "ingest";
   constexpr std::string_view dest = "destination";
   constexpr std::string_view spool = "spool";

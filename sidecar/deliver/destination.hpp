@@ -1,8 +1,8 @@
 // Destination: everything between an accepted event and its outcome, for one destination.
 //
 // Used by App, one a configured destination; they share nothing, so that a sick one uses up only
-// its own budget. It decides what an answer means for the events that were sent; what waits and
-// goes next is its Backlog's, when and how much its Pacer's, carrying its Transport's.
+// its own budget. Its parts: the Backlog has what waits and goes next, the Pacer says when and how
+// much, the Transport carries, and the Settler decides what an answer means.
 //
 // It sends at once when nothing is in flight, and gathers while something is, until a batch is full
 // or batch_delay old. Fresh batches and retries take turns when both are due.
@@ -13,7 +13,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,8 +24,8 @@
 #include "sidecar/deliver/backlog.hpp"
 #include "sidecar/deliver/drop_log.hpp"
 #include "sidecar/deliver/failure_log.hpp"
-#include "sidecar/deliver/outcome.hpp"
 #include "sidecar/deliver/pacer.hpp"
+#include "sidecar/deliver/settler.hpp"
 #include "sidecar/deliver/stall_log.hpp"
 #include "sidecar/deliver/transport.hpp"
 #include "sidecar/encode/encoder.hpp"
@@ -59,7 +58,7 @@ class Destination final : public Agent {
 
   /// The shutdown begins: from here on nothing is given up for having been tried too often or too
   /// long.
-  void begin_stop() { is_stopping_ = true; }
+  void begin_stop() { settler_.begin_stop(); }
 
   /// Nothing comes in any more: sends what there is without gathering and without long waits.
   void begin_flush(const Now& now);
@@ -86,37 +85,15 @@ class Destination final : public Agent {
   const Pacer& pacer() const { return pacer_; }
 
  private:
-  // Sending.
   BatchPtr next_batch(const Now& now, bool& is_retry);
   void start(BatchPtr batch, bool is_retry, const Now& now);
   void note_held_back(const Now& now);
-
-  // Settling.
   void collect(const Now& now);
-  void settle(const Completion& completion, const Now& now);
-  void settle_answer(BatchPtr batch, const Completion& completion, const Now& now);
-  bool settle_items(BatchPtr& batch, const Completion& completion, const Now& now);
-  bool others_succeed(const Batch& batch) const;
-  void answered(const Batch& batch, bool is_taken, const Now& now);
-  void delivered(BatchPtr batch, std::uint32_t lost, const Now& now);
-  void sent_some(BatchPtr batch, const Completion& completion, const Now& now);
-  void failed(BatchPtr batch, Outcome outcome, const Completion& completion, const Now& now);
-  void retry_or_give_up(BatchPtr batch, Duration delay, const Completion& completion,
-                        const Now& now);
-  void disable(BatchPtr batch, const Completion& completion, const Now& now);
-  void bury(BatchPtr batch, DeadReason reason, const Completion& completion, const Now& now);
-  void bury_unsent(std::uint64_t events);
-  void keep_dead(const RecordView& record, DeadReason reason, const Batch& batch,
-                 const Completion& completion, const Now& now);
-  void bury_old(Batch& batch, const Completion& completion, const Now& now);
-  void leave_queue(const Now& now);
+  BatchPtr take_in_flight(AttemptId id, const Now& now);
   void drop_held();
 
   std::string name_;
   std::uint64_t sample_below_;  ///< ids whose hash is at least this are not kept; 0: all are kept
-  std::vector<StatusAction> status_actions_;
-  Duration retry_age_max_;
-  std::uint64_t retry_attempts_max_;
 
   std::unique_ptr<Encoder> encoder_;
   std::unique_ptr<Transport> transport_;
@@ -127,17 +104,13 @@ class Destination final : public Agent {
   Pacer pacer_;
   Ledger ledger_;
   Backlog backlog_;
+  Settler settler_;
 
   std::vector<BatchPtr> in_flight_;
   std::vector<Completion> completions_;
-  std::vector<int> item_statuses_;
   MonoTime held_look_at_ = never;  ///< flushing: when the transport is asked what it holds
-  std::map<std::uint32_t, AttemptId> last_taken_;  ///< by way: the newest attempt that took events
   bool is_fresh_next_ = false;
-  bool is_held_ = false;  ///< since the breaker opened, credentials were refused
-  bool is_stopping_ = false;
   bool is_flushing_ = false;
-  bool is_disabled_ = false;
 };
 
 }  // namespace outrider::sidecar

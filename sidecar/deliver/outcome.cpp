@@ -44,7 +44,6 @@ Outcome outcome_of(const Completion& completion, const std::vector<StatusAction>
     case AttemptResult::unsendable:
       return Outcome::dead;
     case AttemptResult::sent:
-    case AttemptResult::sent_some:
       return Outcome::delivered;
     case AttemptResult::answered:
       break;

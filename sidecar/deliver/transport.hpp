@@ -50,10 +50,22 @@ struct Attempt {
 
 enum class AttemptResult : std::uint8_t {
   answered,    ///< `status` holds what the other side said
-  sent,        ///< handed over whole, for transports without an answer
-  sent_some,   ///< `events_sent` and `events_lost` are settled, the rest is to be sent again
+  sent,        ///< handed over, for transports without an answer
   failed,      ///< no answer: refused, reset, timed out, name not found, certificate not trusted
   unsendable,  ///< no request can be made of it, now or ever
+};
+
+enum class EventFate : std::uint8_t {
+  answered,  ///< its status says it
+  taken,
+  lost,     ///< some peer's high-water mark lost it
+  untried,  ///< it was not offered: it is sent again, and this was no attempt
+};
+
+/// What became of one event, where the events of a batch have fates of their own.
+struct EventVerdict {
+  EventFate fate = EventFate::answered;
+  int status = 0;
 };
 
 struct Completion {
@@ -71,9 +83,9 @@ struct Completion {
   std::uint32_t way = 0;  ///< which of several it took
   /// The whole body of the answer, if the attempt asked for it (Attempt::wants_answer).
   std::string answer;
-  bool is_cut = false;            ///< the answer did not come whole
-  std::uint32_t events_sent = 0;  ///< sent_some: events from the front that are done
-  std::uint32_t events_lost = 0;  ///< of these, events that some peer's high-water mark lost
+  bool is_cut = false;  ///< the answer did not come whole
+  /// One for each event of the attempt, in its order; empty: the result is that of all.
+  std::vector<EventVerdict> verdicts{};
 };
 
 class Transport {

@@ -38,6 +38,20 @@ struct Body {
   }
 };
 
+/// Reads the answers of a receiver that tells the fate of each event of a batch, as bulk APIs do.
+class AnswerReader {
+ public:
+  virtual ~AnswerReader() = default;
+
+  /// `status` and the whole body of an answer to a request of so many events. Fills `statuses` with
+  /// one HTTP status for each event, in the order in which they were added; each event then goes
+  /// its own way, as if it had been answered alone, but that 413 makes it a dead letter and 410
+  /// does not disable the destination. False if the answer is not understood or does not account
+  /// for every event; the batch then follows its status as a whole, and a 2xx delivers nothing.
+  virtual bool read(int status, std::string_view answer, std::uint32_t events,
+                    std::vector<int>& statuses) const = 0;
+};
+
 class Encoder {
  public:
   virtual ~Encoder() = default;
@@ -62,19 +76,8 @@ class Encoder {
   /// A body has room for one event alone: add() is called once between begin() and end().
   virtual bool is_single() const { return false; }
 
-  /// The destination answers for each event of a batch, as bulk APIs do: read_items() is asked what
-  /// a 2xx answer means.
-  virtual bool has_item_answers() const { return false; }
-
-  /// Reads such an answer: `status` and the whole body of it, to a request of so many events. Fills
-  /// `statuses` with one HTTP status for each event, in the order in which they were added; each
-  /// event then goes its own way, as if it had been answered alone, but that 413 makes it a dead
-  /// letter and 410 does not disable the destination. False if the answer is not understood or does
-  /// not account for every event; the batch then follows its status as a whole.
-  virtual bool read_items(int /*status*/, std::string_view /*answer*/, std::uint32_t /*events*/,
-                          std::vector<int>& /*statuses*/) const {
-    return false;
-  }
+  /// For receivers of this format that answer for each event; null: an answer is that of the batch.
+  virtual const AnswerReader* answer_reader() const { return nullptr; }
 };
 
 /// How one destination wants its bodies; the defaults change nothing.

@@ -19,11 +19,7 @@ class EncoderDecorator : public Encoder {
   std::string_view content_type() const override { return inner_->content_type(); }
   std::string_view content_encoding() const override { return inner_->content_encoding(); }
   bool is_single() const override { return inner_->is_single(); }
-  bool has_item_answers() const override { return inner_->has_item_answers(); }
-  bool read_items(int status, std::string_view answer, std::uint32_t events,
-                  std::vector<int>& statuses) const override {
-    return inner_->read_items(status, answer, events, statuses);
-  }
+  const AnswerReader* answer_reader() const override { return inner_->answer_reader(); }
 
  protected:
   Encoder& inner() { return *inner_; }

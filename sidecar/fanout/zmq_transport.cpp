@@ -109,9 +109,9 @@ class ZmqTransport final : public Transport {
 
   struct Waiting {
     Attempt attempt;
-    MonoTime gives_up_at = never;  ///< never: not yet tried
-    std::uint32_t sent = 0;        ///< events from the front
-    std::uint32_t lost = 0;        ///< of these
+    MonoTime gives_up_at = never;       ///< never: not yet tried
+    std::uint32_t sent = 0;             ///< events from the front
+    std::vector<std::uint32_t> lost{};  ///< of these, by their places
   };
 
   bool set(int option, int value) {
@@ -127,6 +127,7 @@ class ZmqTransport final : public Transport {
   Status connect(const std::string& url);
   bool is_writable() const;
   std::optional<Completion> advance(Waiting& waiting, bool writable, const Now& now);
+  static void give_verdicts(const Waiting& waiting, Completion& completion);
   Sent send_events(Waiting& waiting);
   Sent send_event(std::string_view topic, std::string_view event);
 
@@ -304,7 +305,7 @@ Status ZmqTransport::connect(const std::string& url) {
 }
 
 void ZmqTransport::start(const Attempt& attempt, const Now& /*now*/) {
-  waiting_.push_back({attempt, never});
+  waiting_.push_back({.attempt = attempt});
 }
 
 void ZmqTransport::cancel(AttemptId id) {
@@ -334,15 +335,11 @@ std::optional<Completion> ZmqTransport::advance(Waiting& waiting, bool writable,
   const std::uint32_t sent_before = waiting.sent;
   const Sent sent = writable ? send_events(waiting) : Sent::not_yet;
   Completion completion;
-  completion.events_sent = waiting.sent;
-  completion.events_lost = waiting.lost;
   const bool has_sent = waiting.sent > 0;
-  if (sent == Sent::done) {
-    completion.result = waiting.lost > 0 ? AttemptResult::sent_some : AttemptResult::sent;
-    return completion;
-  }
+  completion.result = has_sent ? AttemptResult::sent : AttemptResult::failed;
+  if (has_sent) give_verdicts(waiting, completion);
+  if (sent == Sent::done) return completion;
   if (sent == Sent::broken) {
-    completion.result = has_sent ? AttemptResult::sent_some : AttemptResult::failed;
     completion.detail = std::string("cannot send: ") + zmq_strerror(zmq_errno());
     return completion;
   }
@@ -351,11 +348,19 @@ std::optional<Completion> ZmqTransport::advance(Waiting& waiting, bool writable,
   }
   const bool waits = now.mono < waiting.gives_up_at && !(is_hurried_ && has_sent);
   if (waits) return std::nullopt;
-  completion.result = has_sent ? AttemptResult::sent_some : AttemptResult::failed;
   if (!has_sent) {
     completion.detail = "no peer has taken an event within " + format_duration(timeout_);
   }
   return completion;
+}
+
+/// None if all went out: the result speaks of all.
+void ZmqTransport::give_verdicts(const Waiting& waiting, Completion& completion) {
+  const std::size_t events = waiting.attempt.event_ends->size();
+  if (waiting.sent == events && waiting.lost.empty()) return;
+  completion.verdicts.assign(waiting.sent, {EventFate::taken});
+  completion.verdicts.resize(events, {EventFate::untried});
+  for (const std::uint32_t place : waiting.lost) completion.verdicts[place].fate = EventFate::lost;
 }
 
 MonoTime ZmqTransport::next_deadline() const {
@@ -376,7 +381,7 @@ bool ZmqTransport::is_writable() const {
          (events & ZMQ_POLLOUT) != 0;
 }
 
-/// Not lost: how many of them were is in `waiting`.
+/// Not lost: those that were are in `waiting`.
 ZmqTransport::Sent ZmqTransport::send_events(Waiting& waiting) {
   const std::vector<std::uint32_t>& ends = *waiting.attempt.event_ends;
   std::uint32_t begin = waiting.sent == 0 ? 0 : ends[waiting.sent - 1];
@@ -387,10 +392,10 @@ ZmqTransport::Sent ZmqTransport::send_events(Waiting& waiting) {
     begin = end;
     const Sent sent = send_event((*waiting.attempt.topics)[waiting.sent], event);
     if (sent == Sent::not_yet || sent == Sent::broken) return sent;
+    if (sent == Sent::lost) waiting.lost.push_back(waiting.sent);
     ++waiting.sent;
     ++sent_since_look_;
     has_sent_any_ = has_sent_since_end_ = true;
-    if (sent == Sent::lost) ++waiting.lost;
   }
   return Sent::done;
 }

@@ -12,11 +12,11 @@
 //
 // PUSH sends to peers that are connected, and entrusts little to each: zmq_events_a_peer() to
 // libzmq and 64 KiB to the kernel. When none of them takes more, an attempt waits. If a part of it
-// is sent, that part is completed as sent_some after 10 ms without room, or by hurry(); one of
+// is sent, that part is completed after 10 ms without room, or by hurry(); one of
 // which nothing is sent fails after `timeout`. So what is cancelled after hurry() has sent nothing.
 //
 // PUB never waits. An event that meets a subscriber at its high-water mark goes to all the others
-// and is counted in events_lost. libzmq then passes over that subscriber without a word until it
+// and counts as lost. libzmq then passes over that subscriber without a word until it
 // has caught up by half of its mark: with several subscriptions the count is a lower bound. With
 // a single one it is exact. An event that nobody subscribes to is done, as with every PUB; the log
 // hears of it, and of peers that go while libzmq holds something for them (FanoutLog).

@@ -82,8 +82,7 @@ void ScheduleRunner::note_answer(const ConfirmedFrame& frame, const FrameAnswer&
   }
 }
 
-void ScheduleRunner::keep_run(std::string_view mark, std::uint64_t due_ns,
-                              proto::Refusal refusal) {
+void ScheduleRunner::keep_run(std::string_view mark, std::uint64_t due_ns, proto::Refusal refusal) {
   if (!recurrence_.note_unwritten(mark, due_ns)) return;
   const bool is_full = refusal == proto::Refusal::destination_full;
   log_.warn("the run of a schedule cannot be stored; it is tried again until it is",

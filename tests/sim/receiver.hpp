@@ -22,6 +22,7 @@
 #include "sidecar/spool/lane.hpp"
 #include "sim/weather.hpp"
 #include "support/fake_transport.hpp"
+#include "support/verdicts.hpp"
 
 namespace outrider::test {
 
@@ -296,12 +297,11 @@ class Receiver {
     } else if (random_.chance(here.unsendable)) {
       completion.result = sidecar::AttemptResult::unsendable;
     } else if (random_.chance(here.congested)) {
-      completion.result = sidecar::AttemptResult::sent_some;
-      completion.events_sent = static_cast<std::uint32_t>(random_.below(events.size() + 1));
-      const bool has_lost = completion.events_sent > 0 && random_.chance(here.subscriber_full);
-      if (has_lost) completion.events_lost = 1;
-      lost_ += completion.events_lost;
-      receive(events, completion.events_sent - completion.events_lost);
+      const std::size_t sent = random_.below(events.size() + 1);
+      const std::size_t lost = sent > 0 && random_.chance(here.subscriber_full) ? 1 : 0;
+      send_in_part(completion, events.size(), sent, lost);
+      lost_ += lost;
+      receive(events, sent - lost);
     } else {
       completion.result = sidecar::AttemptResult::answered;
       completion.status = status_for(events, here);

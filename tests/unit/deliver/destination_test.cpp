@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "support/verdicts.hpp"
 #include "unit/deliver/destination_fixture.hpp"
 
 namespace outrider::sidecar {
@@ -173,9 +174,7 @@ TEST_F(DestinationTest, WhatAPeerDidNotTakeIsSentAgainAndOnlyThat) {
   turn();
   Completion completion;
   completion.id = transport->open.begin()->first;
-  completion.result = AttemptResult::sent_some;
-  completion.events_sent = 2;
-  completion.events_lost = 1;
+  test::send_in_part(completion, 3, 2, 1);
   transport->complete(completion);
   turn();
   EXPECT_EQ(ledger().delivered, 1U);

@@ -10,22 +10,23 @@ namespace {
 using namespace std::chrono_literals;
 
 /// Reads answers such as "200 429 400"; everything else comes from the encoder it wraps.
-class ItemEncoder final : public Encoder {
+class ItemEncoder final : public Encoder, private AnswerReader {
  public:
   void begin(Body& body) override { inner_->begin(body); }
   void add(const RecordView& record, Body& body) override { inner_->add(record, body); }
   void end(Body& body) override { inner_->end(body); }
   std::string_view content_type() const override { return inner_->content_type(); }
-  bool has_item_answers() const override { return true; }
-  bool read_items(int status, std::string_view answer, std::uint32_t events,
-                  std::vector<int>& statuses) const override {
+  const AnswerReader* answer_reader() const override { return this; }
+
+ private:
+  bool read(int status, std::string_view answer, std::uint32_t events,
+            std::vector<int>& statuses) const override {
     if (status != 200) return false;
     std::istringstream words{std::string(answer)};
     for (int item = 0; words >> item;) statuses.push_back(item);
     return statuses.size() == events;
   }
 
- private:
   std::unique_ptr<Encoder> inner_ = make_encoder({.format = "ndjson"});
 };
 

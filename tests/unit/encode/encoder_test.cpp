@@ -156,15 +156,17 @@ TEST(Encoder, ABodyIsBegunAnewAndKeepsItsMemory) {
 }
 
 /// A format whose destinations answer for each event.
-class BulkEncoder final : public Encoder {
+class BulkEncoder final : public Encoder, private AnswerReader {
  public:
   void begin(Body& body) override { body.clear(); }
   void add(const RecordView&, Body& body) override { body.event_ends.push_back(0); }
   void end(Body&) override {}
   std::string_view content_type() const override { return "application/x-bulk"; }
-  bool has_item_answers() const override { return true; }
-  bool read_items(int status, std::string_view answer, std::uint32_t events,
-                  std::vector<int>& statuses) const override {
+  const AnswerReader* answer_reader() const override { return this; }
+
+ private:
+  bool read(int status, std::string_view answer, std::uint32_t events,
+            std::vector<int>& statuses) const override {
     if (answer != "understood") return false;
     statuses.assign(events, status);
     return true;
@@ -176,18 +178,17 @@ TEST(EncoderDecorator, LeavesToTheFormatWhatAnAnswerMeans) {
       std::make_unique<TransformEncoder>(std::make_unique<BulkEncoder>(), FieldRules{}),
       compressor_rows().front(), 0);
   EXPECT_EQ(encoder.content_type(), "application/x-bulk");
-  EXPECT_TRUE(encoder.has_item_answers());
+  const AnswerReader* const reader = encoder.answer_reader();
+  ASSERT_NE(reader, nullptr);
   std::vector<int> statuses;
-  EXPECT_FALSE(encoder.read_items(200, "?", 2, statuses));
-  EXPECT_TRUE(encoder.read_items(207, "understood", 2, statuses));
+  EXPECT_FALSE(reader->read(200, "?", 2, statuses));
+  EXPECT_TRUE(reader->read(207, "understood", 2, statuses));
   EXPECT_EQ(statuses, (std::vector<int>{207, 207}));
 }
 
 TEST(Encoder, AnswersCountAsAWholeUnlessAFormatReadsThem) {
   for (const EncoderRow& row : encoder_rows()) {
-    std::vector<int> statuses;
-    EXPECT_FALSE(row.make({})->has_item_answers()) << row.name;
-    EXPECT_FALSE(row.make({})->read_items(200, "", 1, statuses)) << row.name;
+    EXPECT_EQ(row.make({})->answer_reader(), nullptr) << row.name;
   }
 }
 

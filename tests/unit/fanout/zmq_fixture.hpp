@@ -17,6 +17,7 @@
 #include "sidecar/fanout/zmq_transport.hpp"
 #include "support/memory_log.hpp"
 #include "support/temp_dir.hpp"
+#include "support/verdicts.hpp"
 #include "support/zmtp_client.hpp"
 #include "unit/fanout/event_batch.hpp"
 
@@ -147,7 +148,7 @@ class ZmqTransportTest : public testing::Test {
     const Batch batch(1, 20'000);
     std::uint32_t lost = 0;
     for (int i = 0; i < 300; ++i) {
-      lost += send(batch).events_lost;
+      lost += test::events_of(send(batch), EventFate::lost);
       ASSERT_EQ(receive(healthy).topic, "orders.paid") << i;
     }
     EXPECT_GT(lost, 0U);

@@ -1,0 +1,97 @@
+// Settler: what the end of an attempt means for the batch that was sent.
+//
+// Used by Destination, one each. An answer, or that there was none, is a verdict on the whole batch
+// (outcome.hpp); or on each of its events, where the transport or the encoder's AnswerReader tells
+// them apart. Here it is carried out: counted in the ledger, told to the pacer and to the log, and
+// each event is delivered, dropped, dead, or goes back to the backlog for its next attempt.
+//
+// Invariant: after settle() each event of the batch is in exactly one place, and the ledger has
+// counted it there.
+//
+// Thread: the sidecar's one. Borrows: all that it is given, which outlives it. Fails with: nothing.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "sidecar/base/ledger.hpp"
+#include "sidecar/config/destination_config.hpp"
+#include "sidecar/deliver/backlog.hpp"
+#include "sidecar/deliver/failure_log.hpp"
+#include "sidecar/deliver/outcome.hpp"
+#include "sidecar/deliver/pacer.hpp"
+#include "sidecar/deliver/transport.hpp"
+#include "sidecar/encode/encoder.hpp"
+
+namespace outrider::sidecar {
+
+class Settler {
+ public:
+  /// `reader`: null if answers speak of whole batches. `lane`: null without a spool.
+  Settler(const DestinationConfig& config, const AnswerReader* reader, Lane* lane, Backlog& backlog,
+          Pacer& pacer, FailureLog& failures, Ledger& ledger)
+      : status_actions_(config.status_actions),
+        retry_age_max_(config.retry_age_max),
+        retry_attempts_max_(config.retry_attempts_max),
+        reader_(reader),
+        lane_(lane),
+        backlog_(backlog),
+        pacer_(pacer),
+        failures_(failures),
+        ledger_(ledger) {}
+
+  /// The attempt of this batch has ended.
+  void settle(BatchPtr batch, const Completion& completion, const Now& now);
+
+  /// All of it is dead; `completion` is what is kept with its dead letters.
+  void bury(BatchPtr batch, DeadReason reason, const Completion& completion, const Now& now);
+
+  /// Events that never were in a batch, for a destination that is gone.
+  void bury_unsent(std::uint64_t events);
+
+  /// From here on nothing is given up for having been tried too often or too long: what fails while
+  /// the sidecar stops has not failed for ever.
+  void begin_stop() { is_stopping_ = true; }
+
+  /// The destination is gone: nothing is sent to it any more.
+  bool is_disabled() const { return is_disabled_; }
+
+ private:
+  bool read_verdicts(const Batch& batch, const Completion& completion);
+  void settle_each(BatchPtr batch, const Completion& completion, const Now& now);
+  void settle_whole(BatchPtr batch, const Completion& completion, const Now& now);
+  Outcome proved(Outcome outcome, int status, const Batch& batch) const;
+  bool others_succeed(const Batch& batch) const;
+  void answered(const Batch& batch, bool is_taken, const Now& now);
+  void failed(BatchPtr batch, Outcome outcome, const Completion& completion, const Now& now);
+  void retry_or_give_up(BatchPtr batch, Duration delay, const Completion& completion,
+                        const Now& now);
+  void split(BatchPtr batch, const Completion& completion, const Now& now);
+  void disable(BatchPtr batch, const Completion& completion, const Now& now);
+  void bury_old(Batch& batch, const Completion& completion, const Now& now);
+  void count_dead(const Batch& batch, std::uint32_t events, DeadReason reason,
+                  const Completion& completion, const Now& now);
+  void keep_dead(const RecordView& record, DeadReason reason, int status, const Batch& batch,
+                 const Completion& completion, const Now& now);
+  void leave_queue(const Now& now);
+
+  const std::vector<StatusAction> status_actions_;
+  const Duration retry_age_max_;
+  const std::uint64_t retry_attempts_max_;
+  const AnswerReader* const reader_;
+  Lane* const lane_;
+  Backlog& backlog_;
+  Pacer& pacer_;
+  FailureLog& failures_;
+  Ledger& ledger_;
+
+  std::vector<EventVerdict> verdicts_;  ///< of the batch that is being settled
+  std::vector<int> statuses_;
+  std::map<std::uint32_t, AttemptId> last_taken_;  ///< by way: the newest attempt that took events
+  bool is_held_ = false;  ///< since the breaker opened, credentials were refused
+  bool is_stopping_ = false;
+  bool is_disabled_ = false;
+};
+
+}  // namespace outrider::sidecar
