@@ -37,7 +37,7 @@ Status check_schedule_name(std::string_view name) {
     return Nothing{};
   }
   return Error{in_quotes(name) +
-               " is not a schedule's name; write 1 to 40 of the characters A-Z a-z 0-9 _ -"};
+               " is not a schedule name; use 1 to 40 of the characters A-Z a-z 0-9 _ -"};
 }
 
 Status check_cron(std::string_view expression) {
@@ -70,21 +70,21 @@ void validate_schedule(const ScheduleConfig& schedule, const Config& config,
                        const SectionView& section) {
   for (const char* key : {"cron", "topic"}) {
     if (section.is_given(key)) continue;
-    section.complain(section.origin(""),
-                     "[schedule." + schedule.name + "] needs a " + std::string(key));
+    section.complain(section.origin(""), "[schedule." + schedule.name + "] has no " +
+                                             std::string(key) + "; it is required");
   }
   if (config.spool.path.empty()) {
     section.complain(section.origin(""),
-                     "[schedule." + schedule.name + "] needs a spool; set [spool] path");
+                     "[schedule." + schedule.name + "] requires a spool; set [spool] path");
   }
   if (section.is_given("missed_max") && schedule.missed != MissedRuns::all &&
       !section.has_failed("missed") && !section.has_failed("missed_max")) {
-    section.complain_of("missed_max", "it is for missed = all");
+    section.complain_of("missed_max", "it applies only with missed = all");
   }
   const Result<std::string> data = json_to_msgpack(schedule.data);
   if (data.ok() && data.value().size() > config.ingest.event_bytes_max) {
     section.complain_of("data", "as msgpack (" + format_size(data.value().size()) +
-                                    ") it is more than ingest.event_bytes_max (" +
+                                    ") it exceeds ingest.event_bytes_max (" +
                                     format_size(config.ingest.event_bytes_max) + ")");
   }
   const bool is_taken =
@@ -92,7 +92,7 @@ void validate_schedule(const ScheduleConfig& schedule, const Config& config,
                   [&](const DestinationConfig& it) { return takes(it, schedule.topic); });
   if (!is_taken && section.is_given("topic") && !section.has_failed("topic")) {
     section.warn_of("topic", "no destination takes " + in_quotes(schedule.topic) +
-                                 "; the events will go nowhere");
+                                 "; its events will be discarded");
   }
 }
 
