@@ -108,10 +108,12 @@ std::string what_a_full_queue_loses(const Dest& it, const SpoolConfig& spool) {
   if (it.when_full == WhenFull::spool) {
     return text + "new events go to disk. At " + format_size(it.spool_bytes_max) +
            " on disk, or at " + format_size(spool.bytes_max) +
-           " of all destinations together, events are dropped, low priority first.";
+           " of all destinations together, events from `emit` are dropped, low priority first.";
   }
   text += it.when_full == WhenFull::drop_newest ? "new" : "the oldest";
-  return text + " events are dropped, low priority first.";
+  // What came by `deliver` or from a schedule is on disk as well.
+  return text + " events" + (spool.path.empty() ? "" : " from `emit`") +
+         " are dropped, low priority first.";
 }
 
 std::string what_zeromq_loses(const Dest& it) {

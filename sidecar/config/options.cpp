@@ -246,8 +246,9 @@ std::vector<Option> make_options() {
                                {"drop_oldest", WhenFull::drop_oldest},
                                {"spool", WhenFull::spool}}),
      "Overflow policy: drop the newest event, drop the oldest, or send new events to disk and "
-     "back. drop_oldest drops the event that has waited longest. Low priorities are dropped first "
-     "and high priorities last. spool drops nothing while there is room on disk."},
+     "back. drop_oldest drops the event that has waited longest. spool drops nothing while there is "
+     "room on disk. Only events from `emit` are dropped, low priorities first and high priorities "
+     "last."},
     {queue, "ordering", every_type,
      choice(&Dest::ordering, {{"none", Ordering::none}, {"key", Ordering::key}}),
      "key: events with the same key arrive in order, also across retries; other events overtake "

@@ -79,7 +79,7 @@ void validate_schedule(const ScheduleConfig& schedule, const Config& config,
   }
   if (section.is_given("missed_max") && schedule.missed != MissedRuns::all &&
       !section.has_failed("missed") && !section.has_failed("missed_max")) {
-    section.complain_of("missed_max", "it applies only with missed = all");
+    section.complain_of("missed_max", "applies only with missed = all");
   }
   const Result<std::string> data = json_to_msgpack(schedule.data);
   if (data.ok() && data.value().size() > config.ingest.event_bytes_max) {

@@ -59,7 +59,7 @@ void validate_ingest(const IngestConfig& ingest, const SectionView& section) {
   if (!section.is_given("socket_mode") && !section.is_given("socket_group")) return;
   if (!has_ipc && ingest.confirm_endpoint.starts_with("tcp://")) {
     for (const char* key : {"socket_mode", "socket_group"}) {
-      if (section.is_given(key)) section.warn_of(key, "it has no effect: no endpoint is ipc");
+      if (section.is_given(key)) section.warn_of(key, "has no effect: no endpoint is ipc");
     }
   } else if (!section.has_failed("socket_mode")) {
     warn_of_mode(ingest.socket_mode, section);
@@ -86,12 +86,12 @@ void validate_spool(const Config& config, const SectionView& spool, const Sectio
     return;
   }
   if (ingest.is_given("confirm_endpoint")) {
-    ingest.complain_of("confirm_endpoint", "it requires a spool; set [spool] path");
+    ingest.complain_of("confirm_endpoint", "requires a spool; set [spool] path");
   }
   for (const char* key : {"sync", "bytes_max", "free_bytes_min", "dead_events_max",
                           "dead_bytes_max", "dead_age_max"}) {
     if (!spool.is_given(key)) continue;
-    spool.complain_of(key, "it requires a spool; set [spool] path");
+    spool.complain_of(key, "requires a spool; set [spool] path");
   }
 }
 
@@ -121,7 +121,7 @@ void validate_spooling(const DestinationConfig& destination, const SpoolConfig& 
         "when_full", "spool requires [spool] path; set it, or choose drop_newest or drop_oldest");
   }
   for (const char* key : {"spool_order", "spool_bytes_max", "spool_age_max"}) {
-    if (section.is_given(key)) section.complain_of(key, "it requires a spool; set [spool] path");
+    if (section.is_given(key)) section.complain_of(key, "requires a spool; set [spool] path");
   }
 }
 
@@ -182,7 +182,7 @@ void validate_field_rules(const DestinationConfig& destination, const SectionVie
 void validate_format(const DestinationConfig& destination, const SectionView& section) {
   const auto belongs_to = [&](const char* key, bool is_right, const char* to) {
     if (!section.is_given(key) || section.has_failed(key) || is_right) return;
-    section.complain_of(key, std::string("it applies only with ") + to);
+    section.complain_of(key, std::string("applies only with ") + to);
   };
   const bool is_cloudevents = destination.format == BodyFormat::cloudevents;
   if (!section.has_failed("format")) {

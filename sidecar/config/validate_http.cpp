@@ -95,7 +95,7 @@ void validate_templates(const DestinationConfig& destination, const SectionView&
     const Result<EventTemplate> parsed = EventTemplate::parse(text, place);
     if (!parsed.ok() || parsed.value().is_constant()) return;
     section.complain_of(key,
-                        "it contains {fields} of an event, but each request carries many events; "
+                        "contains {fields} of an event, but each request carries many events; "
                         "set format = payload, or cloudevents with cloudevents_mode = structured "
                         "or binary, or write {{ and }} for literal braces",
                         index);
@@ -158,11 +158,11 @@ void validate_connection(const DestinationConfig& destination, const SectionView
   const bool has_proxy = destination.proxy != "none";
   if (has_proxy && destination.deny_private_addresses && !section.has_failed("proxy")) {
     section.complain_of("deny_private_addresses",
-                        "it requires proxy = none, because the sidecar does not see which "
+                        "requires proxy = none, because the sidecar does not see which "
                         "addresses a proxy connects to");
   }
   if (!has_proxy && section.is_given("proxy_auth_file")) {
-    section.complain_of("proxy_auth_file", "it requires a proxy; set proxy");
+    section.complain_of("proxy_auth_file", "requires a proxy; set proxy");
   }
   if (section.is_given("connect_timeout") && !section.has_failed("connect_timeout") &&
       !section.has_failed("timeout") && destination.connect_timeout > destination.timeout) {
@@ -184,13 +184,13 @@ void validate_tls(const DestinationConfig& destination, const SectionView& secti
       });
   if (!is_plain) return;
   for (const char* key : {"ca_file", "cert_file", "tls_version_min", "tls_server_name"}) {
-    if (section.is_given(key)) section.warn_of(key, "it has no effect: no url is https");
+    if (section.is_given(key)) section.warn_of(key, "has no effect: no url is https");
   }
 }
 
 void validate_identity(const DestinationConfig& destination, const SectionView& section) {
   if (section.is_given("key_file") && !section.is_given("cert_file")) {
-    section.complain_of("key_file", "it requires cert_file");
+    section.complain_of("key_file", "requires cert_file");
   }
   if (section.is_given("cert_file") && !section.has_failed("cert_file") &&
       !section.has_failed("key_file")) {

@@ -94,14 +94,16 @@ TEST(Consequences, OfAnswers) {
 }
 
 TEST(Consequences, OfAFullQueue) {
+  const std::string full = "The queue is full at 100000 events or 64MiB; then ";
   EXPECT_THAT(of(http + "when_full = drop_oldest\nqueue_events_max = 700\n"),
               Contains("The queue is full at 700 events or 64MiB; then the oldest events are "
                        "dropped, low priority first."));
-  EXPECT_THAT(
-      of(http + "when_full = spool\nspool_bytes_max = 7MiB\n", spool),
-      Contains("The queue is full at 100000 events or 64MiB; then new events go to disk. At "
-               "7MiB on disk, or at 4GiB of all destinations together, events are dropped, "
-               "low priority first."));
+  EXPECT_THAT(of(http, spool),
+              Contains(full + "new events from `emit` are dropped, low priority first."));
+  EXPECT_THAT(of(http + "when_full = spool\nspool_bytes_max = 7MiB\n", spool),
+              Contains(full + "new events go to disk. At 7MiB on disk, or at 4GiB of all "
+                              "destinations together, events from `emit` are dropped, low "
+                              "priority first."));
 }
 
 TEST(Consequences, OfZeroMq) {

@@ -107,15 +107,15 @@ TEST(ConfigErrors, Keys) {
       {"[destination.a]\nurl = https://h/\ntype = stdout\n",
        "a.conf:2: \"url\" does not apply to type stdout, only to type http or zmq"},
       {http + "[ingest]\nconfirm_endpoint = ipc:///x\n",
-       "a.conf:4: confirm_endpoint: it requires a spool; set [spool] path"},
+       "a.conf:4: confirm_endpoint: requires a spool; set [spool] path"},
       {http + "when_full = spool\n",
        "a.conf:3: when_full: spool requires [spool] path; set it, or choose drop_newest or "
        "drop_oldest"},
       {http + "ordering = key\nspool_order = fresh_first\n[spool]\npath = s.db\n",
        "a.conf:4: spool_order: fresh_first conflicts with ordering = key; choose one of them"},
       {http + "spool_age_max = 1h\n",
-       "a.conf:3: spool_age_max: it requires a spool; set [spool] path"},
-      {http + "[spool]\nsync = normal\n", "a.conf:4: sync: it requires a spool; set [spool] path"},
+       "a.conf:3: spool_age_max: requires a spool; set [spool] path"},
+      {http + "[spool]\nsync = normal\n", "a.conf:4: sync: requires a spool; set [spool] path"},
       {http + "[ingest]\nendpoint = ipc:///x\nconfirm_endpoint = ipc:///x\n[spool]\npath = s.db\n",
        "a.conf:5: confirm_endpoint: \"ipc:///x\" is also an endpoint of [ingest]; choose a "
        "different one"},
@@ -133,13 +133,13 @@ TEST(ConfigErrors, PolicySettingsThatDoNotGoTogether) {
        "a.conf:3: batch_bytes_max (1MiB) exceeds body_bytes_max (64KiB); lower batch_bytes_max or "
        "raise body_bytes_max"},
       {http + "cloudevents_mode = binary\n",
-       "a.conf:3: cloudevents_mode: it applies only with format = cloudevents"},
+       "a.conf:3: cloudevents_mode: applies only with format = cloudevents"},
       {http + "compression_level = 3\n",
-       "a.conf:3: compression_level: it applies only with compression = gzip or zstd"},
+       "a.conf:3: compression_level: applies only with compression = gzip or zstd"},
       {http + "compression = gzip\ncompression_level = 13\n",
        "a.conf:4: compression_level: the highest level of gzip is 12"},
       {http + "proxy = http://p:3128\ndeny_private_addresses = true\n",
-       "a.conf:4: deny_private_addresses: it requires proxy = none, because the sidecar does not "
+       "a.conf:4: deny_private_addresses: requires proxy = none, because the sidecar does not "
        "see which addresses a proxy connects to"},
       {http + "proxy = http://me:pass@p:3128\n",
        "a.conf:3: proxy: put the proxy's user and password into proxy_auth_file"},
@@ -147,7 +147,7 @@ TEST(ConfigErrors, PolicySettingsThatDoNotGoTogether) {
        "a.conf:3: tls_server_name: \"a b\" is not a host name; write one as in "
        "collector.example"},
       {http + "cloudevents_source = /x\n",
-       "a.conf:3: cloudevents_source: it applies only with format = cloudevents"},
+       "a.conf:3: cloudevents_source: applies only with format = cloudevents"},
       {http + "status_actions = 409:ok, 500-599:retry, 503:dead\n",
        "a.conf:3: status_actions: \"500-599:retry\" and \"503:dead\" overlap; a status has one "
        "action"},
@@ -327,9 +327,9 @@ TEST(ConfigErrors, Files) {
       {http + "basic_auth_file = " + token + "\n",
        "a.conf:3: basic_auth_file: file \"" + token +
            "\" must hold one line of the form user:password"},
-      {http + "key_file = " + one.key_file + "\n", "a.conf:3: key_file: it requires cert_file"},
+      {http + "key_file = " + one.key_file + "\n", "a.conf:3: key_file: requires cert_file"},
       {http + "proxy_auth_file = " + pair + "\n",
-       "a.conf:3: proxy_auth_file: it requires a proxy; set proxy"},
+       "a.conf:3: proxy_auth_file: requires a proxy; set proxy"},
       {http + "bearer_token_file = " + token + "\nbasic_auth_file = " + pair + "\n",
        "a.conf:4: header \"authorization\" is set twice, by bearer_token_file and by "
        "basic_auth_file"},

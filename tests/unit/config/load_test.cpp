@@ -242,10 +242,10 @@ TEST(ConfigLoad, WarnsOfSettingsWithoutEffect) {
                           "\nkey_file = " + own.key_file +
                           "\ntls_version_min = 1.3\ntls_server_name = h\n";
   EXPECT_EQ(warnings(plain + tls),
-            (Warnings{"a.conf:3: ca_file: it has no effect: no url is https",
-                      "a.conf:4: cert_file: it has no effect: no url is https",
-                      "a.conf:6: tls_version_min: it has no effect: no url is https",
-                      "a.conf:7: tls_server_name: it has no effect: no url is https"}));
+            (Warnings{"a.conf:3: ca_file: has no effect: no url is https",
+                      "a.conf:4: cert_file: has no effect: no url is https",
+                      "a.conf:6: tls_version_min: has no effect: no url is https",
+                      "a.conf:7: tls_server_name: has no effect: no url is https"}));
   EXPECT_EQ(warnings(plain + "url = https://h/\n" + tls), Warnings{});
   EXPECT_EQ(warnings(plain + "redirects_max = 1\n" + tls), Warnings{});
   EXPECT_EQ(warnings(plain + "proxy = environment\n"),

@@ -101,7 +101,7 @@ TEST(ConfigSchedule, ErrorsOfItsKeys) {
            {"data =", "data: invalid JSON at byte 0: "},
            {"missed = never", "missed: \"never\" is not one of skip | once | all"},
            {"missed = all\nmissed_max = 0", "missed_max: \"0\" is out of range; allowed: 1 to 1"},
-           {"missed_max = 5", "missed_max: it applies only with missed = all"},
+           {"missed_max = 5", "missed_max: applies only with missed = all"},
            {"key =", "key: \"\" is not a key; write 1 to 255 bytes of UTF-8"},
            {"key = \xff", "key: "},
            {"priority = urgent", "priority: \"urgent\" is not one of low | normal | high"},

@@ -57,7 +57,7 @@ TEST(ConfigWarnings, WhoCanWriteToTheSocket) {
   EXPECT_THAT(of_mode("0660"), IsEmpty());
   EXPECT_THAT(warnings_of(out + "[ingest]\nendpoint = tcp://127.0.0.1:5\nconfirm_endpoint = "
                                 "tcp://127.0.0.1:6\nsocket_mode = 0666\n[spool]\npath = x\n"),
-              ElementsAre(HasSubstr("it has no effect: no endpoint is ipc")));
+              ElementsAre(HasSubstr("has no effect: no endpoint is ipc")));
 }
 
 TEST(ConfigWarnings, AnExcludeThatLeavesNothing) {
