@@ -40,10 +40,12 @@ int print_probe(const ProbeReport& report) {
 
 int check_command(const std::vector<std::string>& arguments) {
   ConfigArguments given;
+  bool lists_all = false;
   bool is_elsewhere = false;
   const std::vector<ArgumentRow> rows = {
+      {"all", "", "lists the defaults too", store_switch(lists_all)},
       {"elsewhere", "",
-       "it is for another machine or another user: does not look at sockets, ports and folders",
+       "for a configuration of another machine or user: does not check sockets, ports and folders",
        store_switch(is_elsewhere)}};
   if (const auto status = read_config_arguments("outrider check", arguments, given, rows)) {
     return *status;
@@ -51,7 +53,7 @@ int check_command(const std::vector<std::string>& arguments) {
   const LoadResult result = load_config(given.file, given.settings);
   if (!result.ok()) return refuse(result.errors);
   const Now now = SystemClock().now();
-  show(explain(result.loaded, now.wall));
+  show(explain(result.loaded, now.wall, lists_all ? Listing::all : Listing::given));
   if (is_elsewhere) return exit_done;
   for (const std::string& line : schedules_ahead(result.loaded.config, now)) {
     show("warning: " + line + "\n");

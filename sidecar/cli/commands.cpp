@@ -25,7 +25,8 @@ const std::vector<CommandRow>& command_rows() {
   static const std::vector<CommandRow> rows = {
       {"run", "the sidecar, in the foreground", run_command},
       {"check",
-       "explains every setting of a configuration, or what is wrong with it; changes nothing",
+       "shows the settings of a configuration and what follows from them, or its errors; changes "
+       "nothing",
        check_command},
       {"emit", "sends one event, or lines of JSON from stdin, to the sidecar", emit_command},
       {"sink", "a local HTTPS receiver that shows what arrives, with injectable faults",

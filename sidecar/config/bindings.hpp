@@ -71,8 +71,8 @@ Binding text(Member<Owner, std::string> member, std::string kind, Check check) {
 }
 
 inline Error too_many_values() {
-  return {"there are more than " + std::to_string(option_values_max) +
-          " values; that is the limit"};
+  return {"there are too many values; at most " + std::to_string(option_values_max) +
+          " are allowed"};
 }
 
 /// Repeatable: one value a line, any number of lines.
@@ -120,7 +120,7 @@ Binding number(Member<Owner, T> member, std::string kind, T min, T max,
   const auto read = [parse, min, max, range](std::string_view value) -> Result<T> {
     Result<T> parsed = parse(value);
     if (parsed.ok() && (parsed.value() < min || parsed.value() > max)) {
-      return Error{in_quotes(value) + " is out of range; allowed is " + range};
+      return Error{in_quotes(value) + " is out of range; allowed: " + range};
     }
     return parsed;
   };

@@ -28,20 +28,20 @@ bool consists_of(std::string_view text, std::string_view allowed) {
 
 /// Headers that each request has from the sidecar or from the connection.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 14> made_by_us = {{
-    {"connection", "the connection is the sidecar's"},
-    {"content-encoding", "it comes from compression"},
-    {"content-length", "it comes from the body"},
-    {"expect", "bodies are sent unasked"},
-    {"idempotency-key", "it is the id of the batch"},
-    {"keep-alive", "the connection is the sidecar's"},
-    {"proxy-connection", "the connection is the sidecar's"},
-    {"te", "the connection is the sidecar's"},
-    {"trailer", "bodies have a length"},
-    {"transfer-encoding", "bodies have a length"},
-    {"upgrade", "the connection is the sidecar's"},
-    {"webhook-id", "it comes with signing_secret_file"},
-    {"webhook-signature", "it comes with signing_secret_file"},
-    {"webhook-timestamp", "it comes with signing_secret_file"},
+    {"connection", "the sidecar manages connections"},
+    {"content-encoding", "the option compression sets it"},
+    {"content-length", "the sidecar computes it from the body"},
+    {"expect", "the sidecar sends bodies without asking first"},
+    {"idempotency-key", "the sidecar sets it to the id of the batch"},
+    {"keep-alive", "the sidecar manages connections"},
+    {"proxy-connection", "the sidecar manages connections"},
+    {"te", "the sidecar manages connections"},
+    {"trailer", "the sidecar sends bodies with a length"},
+    {"transfer-encoding", "the sidecar sends bodies with a length"},
+    {"upgrade", "the sidecar manages connections"},
+    {"webhook-id", "the option signing_secret_file sets it"},
+    {"webhook-signature", "the option signing_secret_file sets it"},
+    {"webhook-timestamp", "the option signing_secret_file sets it"},
 }};
 
 Status check_template(std::string_view text, EventTemplate::Place place) {
@@ -52,12 +52,8 @@ Status check_template(std::string_view text, EventTemplate::Place place) {
 
 }  // namespace
 
-Status check_any(std::string_view) {
-  return Nothing{};
-}
-
 Status check_filled(std::string_view value) {
-  if (value.empty()) return Error{"the value is empty; write one or leave the key out"};
+  if (value.empty()) return Error{"the value is empty; write one, or remove the key"};
   return Nothing{};
 }
 
@@ -72,7 +68,7 @@ Status check_destination_name(std::string_view name) {
   if (name.empty() || name.size() > destination_name_bytes_max ||
       !consists_of(name, std::string(alphanumerics) + std::string(dashes))) {
     return Error{in_quotes(name) +
-                 " is not a destination's name; write 1 to 64 of the characters A-Z a-z 0-9 _ -"};
+                 " is not a destination name; use 1 to 64 of the characters A-Z a-z 0-9 _ -"};
   }
   return Nothing{};
 }
@@ -80,8 +76,8 @@ Status check_destination_name(std::string_view name) {
 Status check_pattern(std::string_view pattern) {
   if (proto::is_valid_pattern(pattern)) return Nothing{};
   return Error{in_quotes(pattern) +
-               " is not a topic pattern; write tokens of [A-Za-z0-9_-] joined by dots, where * is "
-               "one token and > at the end is the rest, as in orders.* or exceptions.>"};
+               " is not a topic pattern; write tokens of [A-Za-z0-9_-] joined by dots, where * "
+               "matches one token and a final > the rest, as in orders.* or exceptions.>"};
 }
 
 Status check_http_url(std::string_view url) {
@@ -109,7 +105,7 @@ Status check_uri_reference(std::string_view text) {
     plain.erase(bracket, 1).erase(host + 2, 1);
   }
   if (as_url_text(plain) != plain) {
-    return fault("it has a character that is written as a percent code, as %20 for a blank");
+    return fault("it has a character that must be percent-encoded, as %20 for a space");
   }
   if (std::count(text.begin(), text.end(), '#') > 1) return fault("it has a second #");
   const std::string_view first = text.substr(0, text.find_first_of("/?#"));
@@ -119,7 +115,7 @@ Status check_uri_reference(std::string_view text) {
                          consists_of(first.substr(0, 1), alphanumerics.substr(0, 52)) &&
                          consists_of(first.substr(0, colon), std::string(alphanumerics) + "+-.");
   if (is_scheme) return Nothing{};
-  return fault("what stands before its first colon is no scheme");
+  return fault("the part before its first colon is not a scheme");
 }
 
 Status check_method(std::string_view method) {
@@ -148,7 +144,7 @@ Status check_header(std::string_view header) {
   if (colon == std::string_view::npos || colon == 0 ||
       !consists_of(header.substr(0, colon), allowed) || has_control(header)) {
     // It may be a secret, so it is not repeated.
-    return Error{"a header is written as Name: value, without control characters"};
+    return Error{"this is not a header; write Name: value, without control characters"};
   }
   Status settable = check_header_name(header.substr(0, colon));
   if (!settable.ok()) return settable;
@@ -159,8 +155,8 @@ Status check_header(std::string_view header) {
   }
   if (EventTemplate::parse(header, EventTemplate::Place::header).ok()) return Nothing{};
   return Error{"header " + in_quotes(header.substr(0, colon)) +
-               ": between braces stands a field of the event, as in {data.user.id}; write {{ and "
-               "}} for braces"};
+               ": {} must contain a field of the event, as in {data.user.id}; write {{ and }} for "
+               "literal braces"};
 }
 
 Status check_group(std::string_view group) {
@@ -185,7 +181,7 @@ Status check_proxy(std::string_view proxy) {
   if (proxy == "none" || proxy == "environment") return Nothing{};
   constexpr std::array schemes = {"http://", "https://", "socks5://", "socks5h://"};
   if (proxy.find('@') != std::string_view::npos) {
-    return Error{"a proxy's user and password belong into proxy_auth_file"};
+    return Error{"put the proxy's user and password into proxy_auth_file"};
   }
   for (const std::string_view scheme : schemes) {
     if (!to_lower(proxy).starts_with(scheme)) continue;

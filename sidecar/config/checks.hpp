@@ -16,7 +16,6 @@ namespace outrider::sidecar {
 inline constexpr std::size_t destination_name_bytes_max = 64;
 inline constexpr std::size_t path_bytes_max = 4000;
 
-Status check_any(std::string_view value);
 Status check_filled(std::string_view value);
 /// Short enough for the system, with what is put behind it for the files beside it.
 Status check_path(std::string_view path);

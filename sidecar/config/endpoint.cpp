@@ -36,7 +36,7 @@ Result<Endpoint> parse_ipc(std::string_view text, Side side) {
   const char first = endpoint.path.front();
   if (first == '*' || (first == '@' && side == Side::bind)) {
     return Error{"the path of " + in_quotes(text) +
-                 " must be a file's; write a whole one, as in ipc:///run/outrider/outrider.sock"};
+                 " must name a file; write a full path, as in ipc:///run/outrider/outrider.sock"};
   }
   return endpoint;
 }
@@ -63,7 +63,7 @@ Result<Endpoint> parse_tcp(std::string_view text, Side side) {
   endpoint.port = static_cast<std::uint16_t>(port.value());
   if (side == Side::connect && (is_any || endpoint.port == 0)) {
     return Error{in_quotes(text) +
-                 " is nobody's address; write the host and the port to connect to, or bind = true"};
+                 " is not an address to connect to; write a host and a port, or set bind = true"};
   }
   return endpoint;
 }

@@ -1,10 +1,9 @@
 #include "sidecar/config/explain.hpp"
 
 #include "sidecar/base/text.hpp"
+#include "sidecar/config/consequences.hpp"
 #include "sidecar/config/messages.hpp"
 #include "sidecar/config/options.hpp"
-#include "sidecar/config/plain_words.hpp"
-#include "sidecar/config/schedule_checks.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -26,48 +25,70 @@ std::string setting_line(std::string_view key, const std::string& value,
   return line + origin + "\n";
 }
 
-std::string explain_section(const LoadedConfig& loaded, std::string_view section,
-                            const std::string& title, const DestinationConfig& destination,
-                            const ScheduleConfig& schedule) {
-  std::string text = "[" + title + "]\n";
-  for (const Option& option : options()) {
-    if (option.section != section) continue;
-    if ((option.types & only(destination.type)) == 0) continue;
-    std::vector<std::string> values = option.value.format({loaded.config, destination, schedule});
-    if (values.empty()) values.emplace_back();
-    const auto origins = loaded.origins.find(title + "." + std::string(option.key));
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      const bool is_given = origins != loaded.origins.end() && i < origins->second.size();
-      text += setting_line(option.key, shown(option, values[i]),
-                           is_given ? origins->second[i].text() : "default");
-    }
-  }
+/// A block of `check`: its settings, then what follows from them; empty if it has neither.
+std::string block(const std::string& title, const std::string& settings,
+                  const Sentences& sentences) {
+  if (settings.empty() && sentences.empty()) return {};
+  std::string text = title + "\n" + settings;
+  if (!settings.empty() && !sentences.empty()) text += "\n  In effect:\n";
+  for (const std::string& sentence : sentences) text += wrapped("  * ", sentence, "    ");
   return text + "\n";
 }
 
+class Explanation {
+ public:
+  Explanation(const LoadedConfig& loaded, Listing listing) : loaded_(loaded), listing_(listing) {}
+
+  std::string section(std::string_view name, const std::string& title,
+                      const DestinationConfig& destination, const ScheduleConfig& schedule,
+                      const Sentences& sentences) const {
+    std::string settings;
+    for (const Option& option : options()) {
+      if (option.section != name || (option.types & only(destination.type)) == 0) continue;
+      const auto origins = loaded_.origins.find(title + "." + std::string(option.key));
+      const bool is_given = origins != loaded_.origins.end();
+      if (!is_given && listing_ == Listing::given) continue;
+      std::vector<std::string> values =
+          option.value.format({loaded_.config, destination, schedule});
+      if (values.empty()) values.emplace_back();
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        const bool has_place = is_given && i < origins->second.size();
+        settings += setting_line(option.key, shown(option, values[i]),
+                                 has_place ? origins->second[i].text() : "default");
+      }
+      settings += wrapped("      ", option.summary(), "      ");
+    }
+    return block("[" + title + "]", settings, sentences);
+  }
+
+ private:
+  const LoadedConfig& loaded_;
+  Listing listing_;
+};
+
 }  // namespace
 
-std::string explain(const LoadedConfig& loaded, WallTime now) {
+std::string explain(const LoadedConfig& loaded, WallTime now, Listing listing) {
+  const Config& config = loaded.config;
+  const Explanation of(loaded, listing);
   std::string text;
   for (const Section& section : sections()) {
     if (section.name == "destination") {
-      for (const DestinationConfig& it : loaded.config.destinations) {
-        text += explain_section(loaded, section.name, "destination." + it.name, it, {});
+      for (const DestinationConfig& it : config.destinations) {
+        text += of.section(section.name, "destination." + it.name, it, {},
+                           consequences(it, config.spool));
       }
     } else if (section.name == "schedule") {
-      for (const ScheduleConfig& it : loaded.config.schedules) {
-        text += explain_section(loaded, section.name, "schedule." + it.name, {}, it);
+      for (const ScheduleConfig& it : config.schedules) {
+        text += of.section(section.name, "schedule." + it.name, {}, it, consequences(it, now));
       }
     } else {
-      text += explain_section(loaded, section.name, std::string(section.title), {}, {});
+      text += of.section(section.name, std::string(section.title), {}, {}, {});
     }
   }
-  for (const DestinationConfig& destination : loaded.config.destinations) {
-    text += plain_words(destination, !loaded.config.spool.path.empty());
-  }
-  for (const ScheduleConfig& schedule : loaded.config.schedules) {
-    text += plain_words(schedule, now);
-  }
+  text += block("All destinations:", "", consequences(config));
+  if (listing == Listing::given)
+    text += "All other settings have their defaults; --all lists them.\n";
   for (const std::string& warning : loaded.warnings) text += "warning: " + warning + "\n";
   return text;
 }

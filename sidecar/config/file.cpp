@@ -21,7 +21,7 @@ Result<std::string> read_open_file(int fd, const std::string& path, std::size_t 
   struct stat status {};
   if (fstat(fd, &status) != 0) return unreadable(path, errno);
   if (S_ISDIR(status.st_mode)) return Error{"file " + in_quotes(path) + " is a directory"};
-  if (!S_ISREG(status.st_mode)) return Error{"file " + in_quotes(path) + " is no regular file"};
+  if (!S_ISREG(status.st_mode)) return Error{"file " + in_quotes(path) + " is not a regular file"};
   std::string text;
   char block[16384];
   for (;;) {

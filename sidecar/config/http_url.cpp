@@ -68,14 +68,15 @@ Status check_host(std::string_view url, std::string_view host) {
   const auto is_foreign = [](char c) { return static_cast<unsigned char>(c) >= 0x80; };
   if (std::any_of(host.begin(), host.end(), is_foreign)) {
     return fault(url,
-                 "has a host with letters beyond ASCII; write its ASCII form, which begins with "
+                 "has a host with letters outside ASCII; write its ASCII form, which begins with "
                  "xn--");
   }
   const bool is_name =
       std::all_of(host.begin(), host.end(), [](char c) { return is_unreserved(c) && c != '~'; });
   const bool has_empty_label = host.starts_with('.') || host.find("..") != std::string_view::npos;
   if (is_name && !has_empty_label && host.size() <= name_bytes_max) return Nothing{};
-  return fault(url, "has a host that is no name and no address, as in https://collector.example/");
+  return fault(
+      url, "has a host that is neither a name nor an address, as in https://collector.example/");
 }
 
 /// Where the host ends. An IPv6 address has colons of its own, so it has brackets.
@@ -88,7 +89,8 @@ Result<std::size_t> host_end_of(std::string_view url, std::string_view authority
     if (bracket == 1) return fault(url, "has no address between [ and ]");
     const std::string_view behind = authority.substr(bracket + 1);
     if (behind.empty() || behind.front() == ':') return bracket + 1;
-    return fault(url, "has something behind its ] that is no port; a port begins with a colon");
+    return fault(url,
+                 "has text after its ] that is not a port; write a port as in https://[::1]:8443/");
   }
   const std::size_t colon = std::min(authority.find(':'), authority.size());
   if (authority.find(':', colon + 1) != std::string_view::npos) {
@@ -102,7 +104,7 @@ Status parse_port(std::string_view url, std::string_view text, HttpUrl& parsed) 
   if (text.empty()) return Nothing{};
   const Result<std::uint64_t> port = parse_count(text.substr(1));
   if (!port.ok() || port.value() == 0 || port.value() > 65535) {
-    return fault(url, "has a port that is no number from 1 to 65535");
+    return fault(url, "has a port that is not a number from 1 to 65535");
   }
   parsed.port = static_cast<std::uint16_t>(port.value());
   return Nothing{};
@@ -112,10 +114,10 @@ Status parse_tcp(std::string_view url, std::string_view rest, HttpUrl& parsed) {
   const std::size_t end = std::min(rest.find_first_of("/?#"), rest.size());
   const std::string_view authority = rest.substr(0, end);
   if (authority.find('@') != std::string_view::npos) {
-    return fault(url, "must not hold a user and password; put them into basic_auth_file");
+    return fault(url, "must not contain a user and password; put them into basic_auth_file");
   }
   if (authority.find_first_of("{}") != std::string_view::npos) {
-    return fault(url, "has a brace in its host or port; {fields} stand behind them");
+    return fault(url, "has a brace in its host or port; {fields} are allowed only after them");
   }
   const Result<std::size_t> host_end = host_end_of(url, authority);
   if (!host_end.ok()) return host_end.error();
@@ -196,8 +198,8 @@ Result<HttpUrl> parse_http_url(std::string_view url) {
                  "is not a URL to send to; write http:// or https://, a host and a path, as in "
                  "https://collector.example/events");
   }
-  if (has_control(url)) return fault(url, "holds a control character");
-  if (has_blank_outside_fields(url)) return fault(url, "holds a blank; write %20 for it");
+  if (has_control(url)) return fault(url, "contains a control character");
+  if (has_blank_outside_fields(url)) return fault(url, "contains a space; write %20 for it");
   const std::string_view rest = url.substr(colon + 3);
   if (rest.starts_with("unix:/")) {
     const Status status = parse_unix(rest.substr(unix_mark.size()), parsed);
@@ -206,7 +208,7 @@ Result<HttpUrl> parse_http_url(std::string_view url) {
   }
   if (is_relative_unix_path(rest)) {
     return fault(url,
-                 "has no whole path of a Unix socket; write it from the root, as in "
+                 "has a relative path of a Unix socket; write the full path, as in "
                  "http://unix:/run/collector.sock:/events");
   }
   const Status status = parse_tcp(url, rest, parsed);

@@ -34,7 +34,8 @@ std::vector<IniSection> read_ini(std::string_view text, const std::string& file,
     if (line.front() == '[') {
       const std::size_t close = line.find(']');
       if (close != line.size() - 1) {
-        problems.push_back({origin, in_quotes(line) + " is not a section; write it as [NAME]"});
+        problems.push_back(
+            {origin, in_quotes(line) + " is not a section line; write [NAME] and nothing else"});
       }
       sections.push_back(section_of(trim(line.substr(1, close - 1)), origin));
       continue;
@@ -44,11 +45,11 @@ std::vector<IniSection> read_ini(std::string_view text, const std::string& file,
     if (equals == std::string_view::npos || key.empty()) {
       // Only the first word: the rest may be a secret.
       const std::string_view word = line.substr(0, line.find_first_of(" \t"));
-      problems.push_back({origin, in_quotes(word) + " begins no setting; write it as key = value"});
+      problems.push_back({origin, in_quotes(word) + " is not a setting; write key = value"});
     } else if (sections.empty()) {
-      problems.push_back({origin, "key " + in_quotes(key) +
-                                      " stands before the first section; begin with one, as in "
-                                      "[ingest]"});
+      problems.push_back(
+          {origin, "key " + in_quotes(key) +
+                       " is outside of a section; put it below a section line such as [ingest]"});
     } else {
       const std::string_view value = trim(line.substr(equals + 1));
       sections.back().settings.push_back({std::string(key), std::string(value), origin});

@@ -21,24 +21,25 @@ namespace {
 std::string oddity_of(const Option& option, std::string_view value) {
   for (const std::string_view mark : {" #", " ;"}) {
     if (value.find(mark) == std::string_view::npos) continue;
-    return in_quotes(mark) + " and what follows is part of it; a comment needs a line of its own";
+    return in_quotes(mark) +
+           " and the text after it are part of the value; put the comment on a separate line";
   }
   const std::string& kind = option.value.kind;
   if (kind != "path" && kind != "source" && kind != "endpoint" && kind != "URL") return {};
   if (value.size() > 1 && (value.front() == '"' || value.front() == '\'') &&
       value.front() == value.back()) {
-    return "the quotes are part of it; write it without them";
+    return "the quotes are part of the value; remove them";
   }
   if (value.starts_with("~/") || value.starts_with("$") ||
       value.find("${") != std::string_view::npos) {
-    return "~ and $ are not replaced; write the whole path";
+    return "~ and $ are not expanded; write the full path";
   }
   return {};
 }
 
 Status read_value(const Option& option, const std::string& value, Target target, bool is_first) {
   if (has_control(value)) {
-    return Error{"the value holds a control character; write one line of text"};
+    return Error{"the value contains a control character; write one line of plain text"};
   }
   if (value.size() > value_bytes_max) {
     return Error{"the value is larger than " + format_size(value_bytes_max)};
@@ -68,7 +69,7 @@ class Loader {
 
 bool Loader::is_usable(const IniSection& section) {
   if (is_for_later(section.section, "", "")) {
-    complain(section.origin, "section [" + section.title() + "] is not in this version");
+    complain(section.origin, "section [" + section.title() + "] is not supported by this version");
     return false;
   }
   if (const Section* known = find_repeatable(section.section)) {
@@ -100,12 +101,11 @@ std::vector<IniSection> Loader::usable(std::vector<IniSection> sections) {
     if (is_new) {
       out.push_back(std::move(section));
     } else if (find_repeatable(section.section) != nullptr) {
-      complain(section.origin, "there are two " + section.section + "s named " +
-                                   in_quotes(section.name) + "; the first is at " +
-                                   at->second.text());
+      complain(section.origin, section.section + " " + in_quotes(section.name) +
+                                   " is defined twice; the first is at " + at->second.text());
     } else {
       complain(section.origin, "section [" + section.title() +
-                                   "] is there twice; the first is at " + at->second.text());
+                                   "] is defined twice; the first is at " + at->second.text());
     }
   }
   return out;
@@ -132,9 +132,9 @@ void Loader::override_with(IniSection given, const std::string& file,
       if (section.section == given.section) names.push_back(section.name);
     }
     complain(given.origin, "there is no " + given.section + " " + in_quotes(given.name) + " in " +
-                               file + did_you_mean(given.name, names) + " (to make one, give --" +
-                               given.title() + "." + std::string(repeatable->first_key) +
-                               " as well)");
+                               file + did_you_mean(given.name, names) +
+                               " (to create it, also give --" + given.title() + "." +
+                               std::string(repeatable->first_key) + ")");
     return;
   }
   std::erase_if(same->settings, [&](const IniSetting& setting) {
@@ -168,7 +168,7 @@ void Loader::apply(const IniSection& section, const IniSetting& setting, const T
       is_for_later(section.section, setting.key, setting.value)) {
     const Option* known = find_option(section.section, setting.key);
     const std::string what = known == nullptr ? "" : " = " + setting.value;
-    complain(setting.origin, setting.key + what + " is not in this version");
+    complain(setting.origin, setting.key + what + " is not supported by this version");
     failed_.insert(full_name);
     return;
   }
@@ -182,8 +182,8 @@ void Loader::apply(const IniSection& section, const IniSetting& setting, const T
   const DestinationType type = target.destination.type;
   if ((option->types & only(type)) == 0) {
     if (failed_.contains(section.title() + ".type")) return;
-    complain(setting.origin, "a destination of type " + std::string(name_of(type)) + " has no " +
-                                 in_quotes(setting.key) + "; it is for type " +
+    complain(setting.origin, in_quotes(setting.key) + " does not apply to type " +
+                                 std::string(name_of(type)) + ", only to type " +
                                  names_of(option->types));
     return;
   }
@@ -211,7 +211,7 @@ LoadResult Loader::load(std::string_view text, const std::string& name,
         std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(zero), '\n');
     return {{},
             {{name + ":" + std::to_string(line + 1) +
-              ": there is a zero byte; a configuration is text, in UTF-8 and not in UTF-16"}}};
+              ": the file contains a zero byte; save it as text in UTF-8, not in UTF-16"}}};
   }
   std::vector<IniSection> sections = usable(read_ini(text, name, problems_));
   for (IniSection& given : usable(read_overrides(arguments, problems_))) {

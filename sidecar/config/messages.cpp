@@ -118,6 +118,22 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string_vi
   return meant.empty() ? "" : "; did you mean \"" + std::string(meant) + "\"?";
 }
 
+std::string wrapped(std::string_view first, std::string_view text, std::string_view rest) {
+  constexpr std::size_t line_bytes_max = 100;
+  std::string lines;
+  std::string line(first);
+  std::size_t words = 0;
+  for (const std::string& word : split(text, ' ')) {
+    if (words++ > 0 && line.size() + 1 + word.size() > line_bytes_max) {
+      lines += line + "\n";
+      line = std::string(rest) + word;
+    } else {
+      line += (words == 1 ? "" : " ") + word;
+    }
+  }
+  return lines + line + "\n";
+}
+
 bool sounds_secret(std::string_view name) {
   constexpr std::array<std::string_view, 8> parts = {"auth",   "token", "key",       "secret",
                                                      "cookie", "passw", "signature", "credential"};

@@ -1,4 +1,4 @@
-// Wording that the errors and explanations of the configuration share. Pure functions.
+// Wording that the errors, the explanations and the reference share. Pure functions.
 #pragma once
 
 #include <string>
@@ -12,6 +12,9 @@ std::string in_quotes(std::string_view text);
 
 /// For the end of a message: `; did you mean "timeout"?`, or nothing when no candidate is near.
 std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& candidates);
+
+/// The text in lines of at most 100 bytes; `first` begins the first line, and `rest` the others.
+std::string wrapped(std::string_view first, std::string_view text, std::string_view rest);
 
 /// The name of a header or of a field in a query says that its value is a secret: X-Api-Key, sig.
 bool sounds_secret(std::string_view name);

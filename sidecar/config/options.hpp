@@ -1,10 +1,11 @@
-// The option table: one row per option, and everything that is said or done about an option comes
-// from its row: parser, command line, `--help`, docs/configuration.md and `outrider check`.
+// The option table: one row per option. Everything about an option comes from its row: the parser,
+// the command line, and its text in `--help`, docs/configuration.md and `outrider check`.
 //
 // Used by the loader, the reference page and `outrider check`. To add an option: a field with its
 // default in config.hpp and a row in options.cpp. Thread: read-only after its first use.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -52,12 +53,28 @@ constexpr Types only(DestinationType type) {
 }
 inline constexpr Types every_type = 0xff;
 
-struct Option {
-  std::string_view section;  ///< "ingest", "destination", ...
+/// Rows that belong together; those of one group follow each other.
+struct OptionGroup {
+  std::string_view section;     ///< "ingest", "destination", ...
+  std::string_view group = {};  ///< a heading of the reference; empty: the section has no groups
+  std::string_view group_doc = {};
+};
+
+struct Option : OptionGroup {
   std::string_view key;
   Types types;  ///< outside of "destination" always every_type
   Binding value;
-  std::string_view doc;  ///< one sentence
+  std::string_view doc;  ///< the one text about it; its first sentence is enough for a table
+
+  std::string_view summary() const { return doc.substr(0, summary_bytes()); }
+  /// The other sentences.
+  std::string_view details() const { return doc.substr(std::min(summary_bytes() + 1, doc.size())); }
+
+ private:
+  std::size_t summary_bytes() const {
+    const std::size_t end = doc.find(". ");
+    return end == std::string_view::npos ? doc.size() : end + 1;
+  }
 };
 const std::vector<Option>& options();
 

@@ -105,7 +105,9 @@ Status add_rate(std::string_view text, RateLimits& rates) {
     number = static_cast<double>(bytes.value());
     limit = &rates.bytes_per_s;
   }
-  if (*limit != 0) return Error{in_quotes(text) + " limits what is limited before it"};
+  if (*limit != 0)
+    return Error{in_quotes(text) +
+                 " limits the same thing as an earlier part; write each limit once"};
   if (!(number > 0) || number > rate_max) return not_a_rate(text);
   *limit = number / period->second;
   return Nothing{};

@@ -1,9 +1,11 @@
 #include "sidecar/config/reference.hpp"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "sidecar/config/messages.hpp"
 #include "sidecar/config/options.hpp"
 
 namespace outrider::sidecar {
@@ -11,33 +13,34 @@ namespace {
 
 constexpr std::string_view page_head = R"(# Configuration
 
-<!-- Made from the option table in sidecar/config/options.cpp by `./dev docs`; do not edit. -->
+<!-- Generated from the option table in sidecar/config/options.cpp by `./dev docs`; do not edit. -->
 
-One file, given as `--config FILE`. `outrider check --config FILE` explains every effective setting
-and where it comes from, and names every error with its line.
+The sidecar reads one file, given as `--config FILE`. This page describes its syntax, then every key,
+section by section. `outrider check --config FILE` shows every setting that is given, the line that
+it comes from, and what follows from the settings; `--all` adds the defaults. Every error is reported
+with its line.
 
 * A section is `[ingest]`, `[destination.NAME]`, `[spool]`, `[schedule.NAME]`, `[shutdown]` or
-  `[log]`; a setting is `key = value`. Blanks around keys and values are cut off.
-* A comment has a line of its own that begins with `#` or `;`. Anywhere else these two, `=`, quotes
-  and any other character are part of the value. Nothing in a value is expanded: no environment
-  variables, no escapes.
-* Durations are a whole number with `ms`, `s`, `m` or `h`: `250ms`, `24h`. Sizes are a whole number
-  of bytes, or one with `KiB`, `MiB` or `GiB`.
-* A repeatable key takes one value a line. Any other key may stand only once in its section.
-* Relative paths count from the directory that the sidecar was started in.
-* The command line takes the same names, and goes before the file:
+  `[log]`; a setting is `key = value`. Blanks around keys and values are ignored.
+* A comment is a line that begins with `#` or `;`. Anywhere else, these two characters, `=`, quotes
+  and all others are part of the value. Values are not expanded: no environment variables, no escapes.
+* A duration is a whole number with `ms`, `s`, `m` or `h`: `250ms`, `24h`. A size is a whole number of
+  bytes, or a whole number with `KiB`, `MiB` or `GiB`.
+* A repeatable key takes one value per line. Any other key may occur only once in its section.
+* Relative paths start at the directory in which the sidecar was started.
+* Every setting can also be given on the command line, which takes precedence over the file:
   `--shutdown.linger=5s`, `--destination.audit.url https://collector.example/events`. A repeatable
-  key given there replaces all its values in the file. A new destination needs its
-  `--destination.NAME.type`, a new schedule its `--schedule.NAME.cron`.
-* An unknown section, key or word is an error, so is a file that cannot be read. A URL is not
-  called: one that cannot be reached is tried again, and logged, at run time.
-* At most 1024 destinations, 1024 schedules and 4 MiB of text.
+  key on the command line replaces all its values in the file. A new destination needs
+  `--destination.NAME.type`, and a new schedule needs `--schedule.NAME.cron`.
+* An unknown section, key or word is an error, and so is a file that cannot be read. The sidecar does
+  not call URLs at startup: if one cannot be reached at run time, the sidecar retries and logs it.
+* The limits are 1024 destinations, 1024 schedules and 4 MiB of text.
 )";
 
 constexpr std::string_view example_head =
     R"(# Outrider's configuration. A line that begins with # is a comment; `#key = value` shows a default.
-# `outrider check --config FILE` explains what is in effect; docs/configuration.md says more.
-# Made from the option table by `./dev docs`.
+# `outrider check --config FILE` shows what a configuration means; see also docs/configuration.md.
+# Generated from the option table by `./dev docs`.
 )";
 
 /// What configuration_example() sets, as section, key and value.
@@ -86,32 +89,39 @@ std::string table_row(const Option& option) {
   std::string row =
       "| `" + std::string(option.key) + "` | " + value + " | " + code(default_of(option)) + " | ";
   if (option.section == "destination") row += names_of(option.types) + " | ";
-  return row + std::string(option.doc) + " |\n";
+  return row + std::string(option.summary()) + " |\n";
+}
+
+/// The first row of its section or group.
+bool begins_group(const Option& option) {
+  const auto first = std::find_if(options().begin(), options().end(), [&](const Option& row) {
+    return row.section == option.section && row.group == option.group;
+  });
+  return &*first == &option;
 }
 
 std::string section_page(const Section& section) {
-  std::string page =
-      "\n## [" + std::string(section.title) + "]\n\n" + std::string(section.doc) + "\n\n";
-  page += section.name == "destination"
-              ? "| key | value | default | type | meaning |\n| --- | --- | --- | --- | --- |\n"
-              : "| key | value | default | meaning |\n| --- | --- | --- | --- |\n";
+  std::string page = "\n## [" + std::string(section.title) + "]\n\n" + wrapped("", section.doc, "");
+  std::string notes;
   for (const Option& option : options()) {
-    if (option.section == section.name) page += table_row(option);
+    if (option.section != section.name) continue;
+    if (begins_group(option)) {
+      page += std::exchange(notes, "");
+      if (!option.group.empty()) {
+        page +=
+            "\n### " + std::string(option.group) + "\n\n" + std::string(option.group_doc) + "\n";
+      }
+      page +=
+          section.name == "destination"
+              ? "\n| key | value | default | type | meaning |\n| --- | --- | --- | --- | --- |\n"
+              : "\n| key | value | default | meaning |\n| --- | --- | --- | --- |\n";
+    }
+    page += table_row(option);
+    if (option.details().empty()) continue;
+    if (notes.empty()) notes = "\n";
+    notes += wrapped("* `" + std::string(option.key) + "`: ", option.details(), "  ");
   }
-  return page;
-}
-
-/// The sentence as comment lines that fit the page.
-std::string comment(std::string_view text) {
-  constexpr std::size_t line_bytes_max = 98;
-  std::string out;
-  while (!text.empty()) {
-    std::size_t end = text.size();
-    if (end > line_bytes_max) end = text.rfind(' ', line_bytes_max);
-    out += "# " + std::string(text.substr(0, end)) + "\n";
-    text.remove_prefix(end == text.size() ? end : end + 1);
-  }
-  return out;
+  return page + notes;
 }
 
 std::string example_line(const Option& option) {
@@ -130,7 +140,7 @@ std::string example_comment(const Option& option) {
   if (option.types != every_type) text += "(" + names_of(option.types) + ") ";
   text += option.doc;
   if (option.value.kind.find('|') != std::string::npos) text += " " + option.value.kind;
-  return comment(text);
+  return wrapped("# ", text, "# ");
 }
 
 }  // namespace
@@ -156,28 +166,33 @@ std::string configuration_example() {
   std::string text(example_head);
   for (const Section& section : sections()) {
     const bool is_comment = section.name == example_comment_section;
-    text += "\n" + comment(section.doc) + (is_comment ? "#[" : "[") +
+    text += "\n" + wrapped("# ", section.doc, "# ") + (is_comment ? "#[" : "[") +
             replaced(std::string(section.title), "NAME",
                      is_comment ? example_comment_name : example_name) +
             "]\n";
     for (const Option& option : options()) {
-      if (option.section == section.name) text += example_comment(option) + example_line(option);
+      if (option.section != section.name) continue;
+      if (begins_group(option) && !option.group.empty()) {
+        text += "\n# --- " + std::string(option.group) + " ---\n";
+      }
+      text += example_comment(option) + example_line(option);
     }
   }
   return text;
 }
 
 std::string configuration_help() {
-  constexpr std::size_t doc_column = 40;
   std::string text;
   for (const Section& section : sections()) {
     for (const Option& option : options()) {
       if (option.section != section.name) continue;
-      std::string line = "  --" + std::string(section.title) + "." + std::string(option.key);
-      line += line.size() < doc_column ? std::string(doc_column - line.size(), ' ') : "  ";
+      if (begins_group(option) && !option.group.empty()) {
+        text += "\n  " + std::string(option.group) + ":\n";
+      }
       const std::string value = default_of(option);
-      text += line + option.value.kind + (value.empty() ? "" : " (" + value + ")") + "\n" +
-              std::string(doc_column, ' ') + std::string(option.doc) + "\n";
+      text += "  --" + std::string(section.title) + "." + std::string(option.key) + " <" +
+              option.value.kind + ">" + (value.empty() ? "" : " (" + value + ")") + "\n" +
+              wrapped("      ", option.doc, "      ");
     }
   }
   return text;

@@ -5,10 +5,8 @@
 #include "proto/topic.hpp"
 #include "proto/utf8.hpp"
 #include "sidecar/base/json_data.hpp"
-#include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
 #include "sidecar/config/messages.hpp"
-#include "sidecar/config/options.hpp"
 #include "sidecar/cron/cron_expression.hpp"
 #include "sidecar/cron/time_zone.hpp"
 
@@ -21,31 +19,12 @@ Status status_of(const Result<T>& result) {
   return result.error();
 }
 
-std::string value_of(std::string_view key, const ScheduleConfig& schedule) {
-  return find_option("schedule", key)->value.format({Config{}, {}, schedule}).front();
-}
-
 bool takes(const DestinationConfig& destination, const std::string& topic) {
   const auto matches_topic = [&](const std::string& pattern) {
     return proto::matches(pattern, topic);
   };
   return std::any_of(destination.topics.begin(), destination.topics.end(), matches_topic) &&
          std::none_of(destination.exclude.begin(), destination.exclude.end(), matches_topic);
-}
-
-std::string next_runs(const ScheduleConfig& schedule, WallTime now) {
-  constexpr int runs_shown = 3;
-  const CronExpression expression = CronExpression::parse(schedule.cron).value();
-  const TimeZone zone = TimeZone::load(schedule.timezone).value();
-  std::string text;
-  Instant after = std::chrono::floor<std::chrono::seconds>(now);
-  for (int i = 0; i < runs_shown; ++i) {
-    const std::optional<Instant> next = expression.next_after(after, zone);
-    if (!next) break;
-    text += (text.empty() ? "" : ", ") + zone.text(*next);
-    after = *next;
-  }
-  return text;
 }
 
 }  // namespace
@@ -58,7 +37,7 @@ Status check_schedule_name(std::string_view name) {
     return Nothing{};
   }
   return Error{in_quotes(name) +
-               " is not a schedule's name; write 1 to 40 of the characters A-Z a-z 0-9 _ -"};
+               " is not a schedule name; use 1 to 40 of the characters A-Z a-z 0-9 _ -"};
 }
 
 Status check_cron(std::string_view expression) {
@@ -91,21 +70,21 @@ void validate_schedule(const ScheduleConfig& schedule, const Config& config,
                        const SectionView& section) {
   for (const char* key : {"cron", "topic"}) {
     if (section.is_given(key)) continue;
-    section.complain(section.origin(""),
-                     "[schedule." + schedule.name + "] needs a " + std::string(key));
+    section.complain(section.origin(""), "[schedule." + schedule.name + "] has no " +
+                                             std::string(key) + "; it is required");
   }
   if (config.spool.path.empty()) {
     section.complain(section.origin(""),
-                     "[schedule." + schedule.name + "] needs a spool; set [spool] path");
+                     "[schedule." + schedule.name + "] requires a spool; set [spool] path");
   }
   if (section.is_given("missed_max") && schedule.missed != MissedRuns::all &&
       !section.has_failed("missed") && !section.has_failed("missed_max")) {
-    section.complain_of("missed_max", "it is for missed = all");
+    section.complain_of("missed_max", "applies only with missed = all");
   }
   const Result<std::string> data = json_to_msgpack(schedule.data);
   if (data.ok() && data.value().size() > config.ingest.event_bytes_max) {
     section.complain_of("data", "as msgpack (" + format_size(data.value().size()) +
-                                    ") it is more than ingest.event_bytes_max (" +
+                                    ") it exceeds ingest.event_bytes_max (" +
                                     format_size(config.ingest.event_bytes_max) + ")");
   }
   const bool is_taken =
@@ -113,33 +92,8 @@ void validate_schedule(const ScheduleConfig& schedule, const Config& config,
                   [&](const DestinationConfig& it) { return takes(it, schedule.topic); });
   if (!is_taken && section.is_given("topic") && !section.has_failed("topic")) {
     section.warn_of("topic", "no destination takes " + in_quotes(schedule.topic) +
-                                 "; the events will go nowhere");
+                                 "; its events will be discarded");
   }
-}
-
-std::string plain_words(const ScheduleConfig& schedule, WallTime now) {
-  std::string text = schedule.name + " makes an event with the topic " + schedule.topic +
-                     " whenever " + schedule.cron + " is due in the time zone " +
-                     schedule.timezone + ".";
-  switch (schedule.missed) {
-    case MissedRuns::skip:
-      text += " Runs that are missed are left out.";
-      break;
-    case MissedRuns::once:
-      text += " Runs that are missed are made up for by one event.";
-      break;
-    case MissedRuns::all:
-      text += " Runs that are missed are made up for one by one, the newest " +
-              std::to_string(schedule.missed_max) + " at most.";
-      break;
-  }
-  text += " Its data is " + printable(without_secrets(schedule.data), 200) + ", its priority " +
-          value_of("priority", schedule) +
-          (schedule.key.empty() ? "" : ", its key " + schedule.key) + ".";
-  if (schedule.ttl != Duration::zero()) {
-    text += " It expires " + format_duration(schedule.ttl) + " after it was due.";
-  }
-  return text + "\n  The next runs are " + next_runs(schedule, now) + ".\n";
 }
 
 }  // namespace outrider::sidecar

@@ -1,12 +1,9 @@
-// Checks of the settings of a schedule, and a schedule in plain words.
-// Used by the option table, the checks across options and `outrider check`. Time zones are looked
-// up on this machine. Fails with: an Error that says what to write.
+// Checks of the settings of a schedule. Used by the option table and the checks across options.
+// Time zones are looked up on this machine. Fails with: an Error that says what to write.
 #pragma once
 
-#include <string>
 #include <string_view>
 
-#include "sidecar/base/clock.hpp"
 #include "sidecar/base/result.hpp"
 #include "sidecar/config/config.hpp"
 #include "sidecar/config/section_view.hpp"
@@ -23,8 +20,5 @@ Status check_key_text(std::string_view key);
 /// What needs more than one setting.
 void validate_schedule(const ScheduleConfig& schedule, const Config& config,
                        const SectionView& section);
-
-/// A line that begins with its name and ends with the next three runs; ends with a line feed.
-std::string plain_words(const ScheduleConfig& schedule, WallTime now);
 
 }  // namespace outrider::sidecar

@@ -22,7 +22,7 @@ const char* variable(const std::string& name) {
 
 Result<std::string> read_variable(std::string_view source) {
   const std::string name(source.substr(env_prefix.size()));
-  if (name.empty()) return Error{"env: is without a name; write env:NAME"};
+  if (name.empty()) return Error{"env: has no name; write env:NAME"};
   const char* value = variable(name);
   if (value == nullptr) return Error{describe_source(source) + " is not set"};
   std::string text(value);
@@ -41,7 +41,7 @@ std::string without_byte_order_mark(std::string text) {
 
 Status check_credential(std::string_view source) {
   const std::string_view name = source.substr(credential_prefix.size());
-  if (name.empty()) return Error{"credential: is without a name; write credential:NAME"};
+  if (name.empty()) return Error{"credential: has no name; write credential:NAME"};
   if (name == "." || name == ".." || name.find('/') != std::string_view::npos) {
     return Error{describe_source(source) +
                  " is not a name; write credential:NAME, without slashes"};
@@ -65,7 +65,7 @@ Result<std::string> read_source(std::string_view source) {
   const bool is_surely_path = path.starts_with('/') || path.starts_with('.');
   if (text.ok()) return without_byte_order_mark(std::move(text.value()));
   if (!is_surely_path && look_at_file(path) == FileState{}) {
-    return Error{"there is no such file; write its whole path, credential:NAME or env:NAME"};
+    return Error{"there is no such file; write its full path, credential:NAME or env:NAME"};
   }
   return text;
 }

@@ -26,7 +26,7 @@ std::string exposure_of(const std::string& path) {
   struct stat status {};
   if (path.empty() || stat(path.c_str(), &status) != 0) return {};
   if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-    return "can be changed by others than its owner; chmod 0640 or 0600";
+    return "can be changed by users other than its owner; chmod 0640 or 0600";
   }
   if ((status.st_mode & S_IROTH) != 0) {
     return "can be read by every user of this machine; chmod 0640 or 0600";
@@ -41,7 +41,7 @@ std::string exposure_of(const std::string& path) {
   const uid_t self = geteuid();
   if (self == 0 || status.st_uid == 0 || status.st_uid == self) return {};
   return "belongs to another user (uid " + std::to_string(status.st_uid) +
-         "), who can read and change it; give it to root or to the sidecar's user";
+         "), who can read and change it; chown it to root or to the sidecar's user";
 }
 
 void warn_of_readers(const DestinationConfig& destination, const SectionView& section) {

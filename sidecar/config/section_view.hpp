@@ -60,8 +60,8 @@ class SectionView {
                        Format format) const {
     if (has_failed(low_key) || has_failed(high_key) || low <= high) return;
     complain(origin(is_given(low_key) ? low_key : high_key),
-             low_key + " (" + format(low) + ") is more than " + high_key + " (" + format(high) +
-                 "); raise the one or lower the other");
+             low_key + " (" + format(low) + ") exceeds " + high_key + " (" + format(high) +
+                 "); lower " + low_key + " or raise " + high_key);
   }
 
   void must_be_distinct(const std::string& key, const std::vector<std::string>& values) const {

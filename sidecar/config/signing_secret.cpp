@@ -78,16 +78,15 @@ Result<SigningSecret> parse_signing_secret(std::string_view text) {
   if (is_hmac) text.remove_prefix(hmac_prefix.size());
   const std::optional<std::string> bytes = decode_base64(text);
   if (!bytes) {
-    return Error{
-        std::string(has_prefix ? "" : "without whsec_ it was read as base64, and is none; ") +
-        "a signing secret is written as whsec_BASE64 or whsk_BASE64"};
+    return Error{std::string(has_prefix ? "" : "it has no prefix and is not base64; ") +
+                 "write a signing secret as whsec_BASE64 or whsk_BASE64"};
   }
   if (is_ed25519) return make_ed25519(*bytes);
   if (bytes->size() < hmac_bytes_min || bytes->size() > hmac_bytes_max) {
-    return Error{std::string(has_prefix ? "" : "without whsec_ it was read as base64; ") +
-                 "an HMAC secret (whsec_) has " + std::to_string(hmac_bytes_min) + " to " +
-                 std::to_string(hmac_bytes_max) + " bytes, this one has " +
-                 std::to_string(bytes->size())};
+    return Error{
+        std::string(has_prefix ? "" : "it has no prefix, so it was read as base64 for whsec_; ") +
+        "an HMAC secret (whsec_) has " + std::to_string(hmac_bytes_min) + " to " +
+        std::to_string(hmac_bytes_max) + " bytes, this one has " + std::to_string(bytes->size())};
   }
   return SigningSecret{SigningSecret::Kind::hmac, *bytes};
 }

@@ -30,19 +30,19 @@ void warn_of_reach(const std::string& key, const std::string& text, std::size_t 
   if (!endpoint.ok() || is_on_this_machine(endpoint.value())) return;
   section.warn_of(key,
                   in_quotes(text) +
-                      " can be reached from other machines, without encryption and by everybody; "
-                      "write 127.0.0.1 or ipc://, or close the port to others",
+                      " can be reached from other machines without encryption or authentication; "
+                      "use 127.0.0.1 or ipc://, or block the port in a firewall",
                   index);
 }
 
 void warn_of_mode(std::uint32_t mode, const SectionView& section) {
   if ((mode & 0002U) != 0) {
     section.warn_of("socket_mode",
-                    "every user of this machine can send events; write 0660, and socket_group");
+                    "every user of this machine can send events; set 0660, and socket_group");
   } else if ((mode & 0020U) == 0) {
     section.warn_of("socket_mode",
-                    "apps of other users than the sidecar's cannot connect, for that takes the "
-                    "right to write; write 0660, and socket_group");
+                    "apps of other users cannot connect, because that requires write permission; "
+                    "set 0660, and socket_group");
   }
 }
 
@@ -59,7 +59,7 @@ void validate_ingest(const IngestConfig& ingest, const SectionView& section) {
   if (!section.is_given("socket_mode") && !section.is_given("socket_group")) return;
   if (!has_ipc && ingest.confirm_endpoint.starts_with("tcp://")) {
     for (const char* key : {"socket_mode", "socket_group"}) {
-      if (section.is_given(key)) section.warn_of(key, "it does nothing: no endpoint is ipc");
+      if (section.is_given(key)) section.warn_of(key, "has no effect: no endpoint is ipc");
     }
   } else if (!section.has_failed("socket_mode")) {
     warn_of_mode(ingest.socket_mode, section);
@@ -71,55 +71,57 @@ void validate_spool(const Config& config, const SectionView& spool, const Sectio
     const auto& endpoints = config.ingest.endpoints;
     const std::string& confirm = config.ingest.confirm_endpoint;
     if (std::find(endpoints.begin(), endpoints.end(), confirm) != endpoints.end()) {
-      ingest.complain_of("confirm_endpoint",
-                         in_quotes(confirm) + " is an [ingest] endpoint as well; give it another");
+      ingest.complain_of(
+          "confirm_endpoint",
+          in_quotes(confirm) + " is also an endpoint of [ingest]; choose a different one");
     }
     if (!ingest.has_failed("confirm_endpoint")) {
       warn_of_reach("confirm_endpoint", confirm, 0, ingest);
     }
     for (const auto& [key, limit] : {std::pair{"dead_events_max", config.spool.dead_events_max},
                                      std::pair{"dead_bytes_max", config.spool.dead_bytes_max}}) {
-      if (limit == 0 && !spool.has_failed(key)) spool.warn_of(key, "0: no dead letter is kept");
+      if (limit == 0 && !spool.has_failed(key))
+        spool.warn_of(key, "with 0, no dead letters are kept");
     }
     return;
   }
   if (ingest.is_given("confirm_endpoint")) {
-    ingest.complain_of("confirm_endpoint",
-                       "nothing can be confirmed without a spool; set [spool] path");
+    ingest.complain_of("confirm_endpoint", "requires a spool; set [spool] path");
   }
   for (const char* key : {"sync", "bytes_max", "free_bytes_min", "dead_events_max",
                           "dead_bytes_max", "dead_age_max"}) {
     if (!spool.is_given(key)) continue;
-    spool.complain_of(key, "there is no spool; set [spool] path");
+    spool.complain_of(key, "requires a spool; set [spool] path");
   }
 }
 
 void validate_spooling(const DestinationConfig& destination, const SpoolConfig& spool,
                        const SectionView& section) {
   if (destination.spool_order == SpoolOrder::fresh_first && destination.ordering == Ordering::key) {
-    section.complain_of("spool_order", "fresh_first breaks ordering = key; choose one of them");
+    section.complain_of("spool_order",
+                        "fresh_first conflicts with ordering = key; choose one of them");
   }
   if (!spool.path.empty()) {
     if (destination.type == DestinationType::zmq && !section.has_failed("type")) {
       section.warn_of(
           "type",
           "zmq acknowledges nothing: a confirmed event leaves the spool when ZeroMQ has "
-          "taken it, and is lost if its peer then goes without reading it");
+          "taken it, and is lost if the peer disconnects before it reads the event");
     }
     if (section.is_given("spool_bytes_max") && !section.has_failed("spool_bytes_max") &&
         destination.spool_bytes_max > spool.bytes_max) {
-      section.warn_of("spool_bytes_max", format_size(destination.spool_bytes_max) +
-                                             " is more than bytes_max of [spool] (" +
-                                             format_size(spool.bytes_max) +
-                                             "), which ends it before");
+      section.warn_of("spool_bytes_max",
+                      format_size(destination.spool_bytes_max) + " exceeds bytes_max of [spool] (" +
+                          format_size(spool.bytes_max) + "), which applies first");
     }
     return;
   }
   if (destination.when_full == WhenFull::spool && !section.has_failed("when_full")) {
-    section.complain_of("when_full", "there is no spool; set [spool] path, or drop events");
+    section.complain_of(
+        "when_full", "spool requires [spool] path; set it, or choose drop_newest or drop_oldest");
   }
   for (const char* key : {"spool_order", "spool_bytes_max", "spool_age_max"}) {
-    if (section.is_given(key)) section.complain_of(key, "there is no spool; set [spool] path");
+    if (section.is_given(key)) section.complain_of(key, "requires a spool; set [spool] path");
   }
 }
 
@@ -135,8 +137,8 @@ void validate_endpoints(const DestinationConfig& destination, const SectionView&
     } else if (!is_on_this_machine(endpoint.value())) {
       section.warn_of("url",
                       in_quotes(url) +
-                          " is another machine, and nothing is encrypted; everybody "
-                          "on the way can read the events",
+                          " is on another machine, and nothing is encrypted; anyone on the network "
+                          "path can read the events",
                       i);
     }
   }
@@ -148,9 +150,9 @@ void validate_required(const DestinationConfig& destination, const SectionView& 
       destination.type == DestinationType::http || destination.type == DestinationType::zmq;
   const bool needs_path = destination.type == DestinationType::file;
   if ((!needs_url || section.is_given("url")) && (!needs_path || section.is_given("path"))) return;
-  section.complain(section.origin(""), "[destination." + destination.name + "] of type " +
-                                           std::string(name_of(destination.type)) + " needs " +
-                                           (needs_url ? "a url" : "a path"));
+  section.complain(section.origin(""),
+                   "[destination." + destination.name + "] has no " + (needs_url ? "url" : "path") +
+                       "; type " + std::string(name_of(destination.type)) + " requires one");
 }
 
 void validate_field_rules(const DestinationConfig& destination, const SectionView& section) {
@@ -180,7 +182,7 @@ void validate_field_rules(const DestinationConfig& destination, const SectionVie
 void validate_format(const DestinationConfig& destination, const SectionView& section) {
   const auto belongs_to = [&](const char* key, bool is_right, const char* to) {
     if (!section.is_given(key) || section.has_failed(key) || is_right) return;
-    section.complain_of(key, std::string("it is for ") + to);
+    section.complain_of(key, std::string("applies only with ") + to);
   };
   const bool is_cloudevents = destination.format == BodyFormat::cloudevents;
   if (!section.has_failed("format")) {
@@ -188,10 +190,10 @@ void validate_format(const DestinationConfig& destination, const SectionView& se
     belongs_to("cloudevents_source", is_cloudevents, "format = cloudevents");
   }
   if (destination.type == DestinationType::file && destination.format == BodyFormat::msgpack) {
-    section.warn_of("format",
-                    "msgpack has no line ends to begin again at; after a kill in the middle of a "
-                    "write, what follows in the file cannot be told from the rest of that event; "
-                    "write json if the file must survive it");
+    section.warn_of(
+        "format",
+        "msgpack has no line ends; if the sidecar is killed in the middle of a write, readers of "
+        "the file cannot tell where the next event begins; use json if the file must survive that");
   }
   if (section.has_failed("compression") || section.has_failed("compression_level")) return;
   belongs_to("compression_level", destination.compression != Compression::none,
@@ -199,7 +201,7 @@ void validate_format(const DestinationConfig& destination, const SectionView& se
   constexpr std::uint64_t gzip_level_max = 12;
   if (destination.compression == Compression::gzip &&
       destination.compression_level > gzip_level_max) {
-    section.complain_of("compression_level", "gzip has levels up to 12");
+    section.complain_of("compression_level", "the highest level of gzip is 12");
   }
 }
 
@@ -221,14 +223,14 @@ void validate_topics(const DestinationConfig& destination, const SectionView& se
   if (section.has_failed("topics") || section.has_failed("exclude")) return;
   if (destination.topics.empty()) {
     section.complain(section.origin("topics"),
-                     "topics is empty; write patterns, or leave it out for all topics");
+                     "topics is empty; write patterns, or remove the key to receive all topics");
     return;
   }
   if (std::all_of(destination.topics.begin(), destination.topics.end(),
                   [&](const std::string& topic) { return covers(destination.exclude, topic); })) {
     section.warn(section.origin("exclude"), "exclude covers all topics of " +
                                                 in_quotes(destination.name) +
-                                                "; it will never get an event");
+                                                "; it never receives an event");
   }
 }
 
@@ -258,15 +260,15 @@ void validate_destination(const DestinationConfig& destination, const IngestConf
     section.warn(section.origin(section.is_given("batch_events_max") ? "batch_events_max"
                                                                      : "queue_events_max"),
                  "batch_events_max (" + std::to_string(destination.batch_events_max) +
-                     ") is more than queue_events_max (" +
-                     std::to_string(destination.queue_events_max) +
-                     "); no batch will ever have so many events");
+                     ") exceeds queue_events_max (" + std::to_string(destination.queue_events_max) +
+                     "); a batch can never have that many events");
   }
   if (ingest.event_bytes_max > destination.queue_bytes_max) {
     section.warn(section.origin("queue_bytes_max"),
                  "queue_bytes_max (" + format_size(destination.queue_bytes_max) +
                      ") is less than ingest.event_bytes_max (" +
-                     format_size(ingest.event_bytes_max) + "); events between are dropped");
+                     format_size(ingest.event_bytes_max) +
+                     "); events of a size in between are dropped");
   }
 }
 
@@ -292,7 +294,7 @@ void validate(LoadedConfig& loaded, const std::set<std::string, std::less<>>& fa
   }
   if (config.destinations.empty() && problems.empty()) {
     problems.push_back(
-        {nowhere, "there is no [destination.NAME] section; events would go nowhere"});
+        {nowhere, "there is no [destination.NAME] section, so no events would be sent; add one"});
   }
   const auto must_not_exceed = [&](std::size_t count, const char* noun, std::size_t max) {
     if (count <= max) return;

@@ -20,13 +20,11 @@ void validate_address(const DestinationConfig& destination, const HttpUrl& url, 
                       const SectionView& section) {
   if (!destination.deny_private_addresses) return;
   if (!url.unix_path.empty()) {
-    section.complain_of(
-        "url", "a Unix socket is on this machine, which deny_private_addresses forbids", index);
+    section.complain_of("url", "deny_private_addresses forbids Unix sockets", index);
   } else if (const auto range = private_range_of(url)) {
-    section.complain_of("url",
-                        url.host + " (" + std::string(*range) +
-                            ") is not public, which deny_private_addresses forbids",
-                        index);
+    section.complain_of(
+        "url", "deny_private_addresses forbids " + url.host + " (" + std::string(*range) + ")",
+        index);
   }
 }
 
@@ -40,24 +38,24 @@ void validate_urls(const DestinationConfig& destination, const SectionView& sect
       continue;
     }
     if (is_plain_http_elsewhere(url)) {
-      section.warn_of("url",
-                      in_quotes(shown) +
-                          " is plain http to another machine; everybody on the way "
-                          "can read the events",
-                      i);
+      section.warn_of(
+          "url",
+          in_quotes(shown) +
+              " is plain http to another machine; anyone on the network path can read the events",
+          i);
     }
     if (has_secret_in_query(url)) {
       section.warn_of("url",
                       in_quotes(shown) +
-                          " has a secret in its query, where logs and proxies keep "
-                          "it; put it into secret_header if the receiver takes it "
-                          "there",
+                          " has a secret in its query, which logs and proxies record; use "
+                          "secret_header if the receiver supports it",
                       i);
     }
     const HttpUrl parts = parse_http_url(url).value();
     validate_address(destination, parts, i, section);
     if (!parts.unix_path.empty() && destination.proxy != "none" && !section.has_failed("proxy")) {
-      section.warn_of("proxy", in_quotes(shown) + " is a Unix socket and is reached without it");
+      section.warn_of("proxy",
+                      in_quotes(shown) + " is a Unix socket; the proxy is not used for it");
     }
   }
   section.must_be_distinct("url", destination.urls);
@@ -97,9 +95,9 @@ void validate_templates(const DestinationConfig& destination, const SectionView&
     const Result<EventTemplate> parsed = EventTemplate::parse(text, place);
     if (!parsed.ok() || parsed.value().is_constant()) return;
     section.complain_of(key,
-                        "it holds {fields} of an event, but each request takes many; write format "
-                        "= payload, or cloudevents with cloudevents_mode = structured or binary, "
-                        "or {{ and }} for braces",
+                        "contains {fields} of an event, but each request carries many events; "
+                        "set format = payload, or cloudevents with cloudevents_mode = structured "
+                        "or binary, or write {{ and }} for literal braces",
                         index);
   };
   for (std::size_t i = 0; i < destination.urls.size(); ++i) {
@@ -122,7 +120,7 @@ void validate_redaction(const DestinationConfig& destination, const SectionView&
     if (!parsed.ok()) return;
     for (const std::string& name : parsed.value().redact(rules.value())) {
       section.warn_of(key,
-                      "{" + name + "} is redacted, so each request has " +
+                      "{" + name + "} is redacted, so each request contains " +
                           std::string(redacted_text) + " there",
                       index);
     }
@@ -144,8 +142,8 @@ void validate_plain_secrets(const DestinationConfig& destination, const SectionV
     const Result<EventTemplate> line = EventTemplate::parse(header, EventTemplate::Place::header);
     const std::string name = header_name(header);
     if (!line.ok() || !line.value().is_constant() || !sounds_secret(name)) continue;
-    section.warn_of("header", in_quotes(name) + " sounds secret; put the value into secret_header",
-                    i);
+    section.warn_of("header",
+                    in_quotes(name) + " looks like a secret; put the value into secret_header", i);
   }
 }
 
@@ -153,25 +151,24 @@ void validate_method(const DestinationConfig& destination, const SectionView& se
   if (destination.method != "HEAD" || section.has_failed("method")) return;
   section.warn_of(
       "method",
-      "a request of method HEAD has no body; the receiver gets what url and headers hold "
-      "of an event, and nothing else");
+      "HEAD requests have no body; the receiver gets only the event fields in url and header");
 }
 
 void validate_connection(const DestinationConfig& destination, const SectionView& section) {
   const bool has_proxy = destination.proxy != "none";
   if (has_proxy && destination.deny_private_addresses && !section.has_failed("proxy")) {
     section.complain_of("deny_private_addresses",
-                        "it needs proxy = none; a proxy connects to addresses that nobody here "
-                        "sees");
+                        "requires proxy = none, because the sidecar does not see which "
+                        "addresses a proxy connects to");
   }
   if (!has_proxy && section.is_given("proxy_auth_file")) {
-    section.complain_of("proxy_auth_file", "it needs a proxy");
+    section.complain_of("proxy_auth_file", "requires a proxy; set proxy");
   }
   if (section.is_given("connect_timeout") && !section.has_failed("connect_timeout") &&
       !section.has_failed("timeout") && destination.connect_timeout > destination.timeout) {
     section.warn_of("connect_timeout",
-                    format_duration(destination.connect_timeout) + " is more than timeout (" +
-                        format_duration(destination.timeout) + "), which ends the request before");
+                    format_duration(destination.connect_timeout) + " exceeds timeout (" +
+                        format_duration(destination.timeout) + "), which ends the request first");
   }
 }
 
@@ -187,13 +184,13 @@ void validate_tls(const DestinationConfig& destination, const SectionView& secti
       });
   if (!is_plain) return;
   for (const char* key : {"ca_file", "cert_file", "tls_version_min", "tls_server_name"}) {
-    if (section.is_given(key)) section.warn_of(key, "it does nothing: no url is https");
+    if (section.is_given(key)) section.warn_of(key, "has no effect: no url is https");
   }
 }
 
 void validate_identity(const DestinationConfig& destination, const SectionView& section) {
   if (section.is_given("key_file") && !section.is_given("cert_file")) {
-    section.complain_of("key_file", "it needs a cert_file");
+    section.complain_of("key_file", "requires cert_file");
   }
   if (section.is_given("cert_file") && !section.has_failed("cert_file") &&
       !section.has_failed("key_file")) {

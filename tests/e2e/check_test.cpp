@@ -40,7 +40,7 @@ TEST(Check, SaysNoWhereRunSaysNo) {
       {out + "[ingest]\nendpoint = ipc://" + dir.file("no/o.sock") + "\n", "its folder "},
       {out + "[ingest]\nendpoint = ipc://" + dir.file("text") + "\n", "is not a socket"},
       {out + "[ingest]\nendpoint = ipc://" + dir.file("text/o") + "\n", "is not a folder"},
-      {out + "[ingest]\nendpoint = ipc://@name\n", "must be a file's"},
+      {out + "[ingest]\nendpoint = ipc://@name\n", "must name a file"},
       {out + "[ingest]\nendpoint = inproc://x\n", "reaches nobody"},
       {out + "[ingest]\nendpoint = tcp://192.0.2.1:5999\n", "not an address of this machine"},
       {out + "[ingest]\nendpoint = tcp://127.0.0.1:99999\n", "is not a port"},
@@ -67,7 +67,8 @@ TEST(Check, SaysNoWhereRunSaysNo) {
       {endpoint + "[destination.a]\ntype = zmq\nbind = true\nurl = ipc://" + dir.file("o.sock") +
            "\n",
        "is used by another setting too"},
-      {endpoint + "[destination.a]\ntype = zmq\nurl = tcp://*:5999\n", "is nobody's address"},
+      {endpoint + "[destination.a]\ntype = zmq\nurl = tcp://*:5999\n",
+       "is not an address to connect to"},
   };
   const std::string file = dir.file("a.conf");
   for (const Case& one : cases) {
@@ -224,7 +225,7 @@ TEST(Check, APipeAsConfigurationIsRefusedAtOnce) {
   for (const char* command : {"check", "run"}) {
     const Finished ended = run({outrider_binary(), command, "--config", pipe});
     EXPECT_EQ(ended.status, 2) << command;
-    EXPECT_NE(ended.err.find("is no regular file"), std::string::npos) << ended.err;
+    EXPECT_NE(ended.err.find("is not a regular file"), std::string::npos) << ended.err;
   }
 }
 

@@ -61,7 +61,7 @@ TEST(Certificate, ReadsFilesAndSaysWhatIsWrongWithThem) {
   EXPECT_THAT(Certificate::read(key, key).error().message, HasSubstr("cannot read a certificate"));
   ASSERT_EQ(mkfifo(dir.file("pipe").c_str(), 0600), 0);
   EXPECT_THAT(Certificate::read(dir.file("pipe"), key).error().message,
-              HasSubstr("is no regular file"));
+              HasSubstr("is not a regular file"));
   const std::string other = dir.file("other.pem");
   ASSERT_TRUE(Certificate::make_self_signed().value().write(other).ok());
   EXPECT_THAT(Certificate::read(other, key).error().message, HasSubstr("is not the key of"));

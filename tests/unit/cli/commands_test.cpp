@@ -16,6 +16,7 @@ namespace outrider::sidecar {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 test::Finished outrider(std::vector<std::string> words) {
@@ -160,6 +161,10 @@ TEST(Commands, CheckExplainsTheShippedConfigurationWithWhatTheCommandLineSays) {
   EXPECT_THAT(good.out, HasSubstr("linger = 7s"));
   EXPECT_EQ(good.out,
             outrider({"check", "--shutdown.linger=7s", "--config=" + file, "--elsewhere"}).out);
+
+  EXPECT_THAT(good.out, Not(HasSubstr("queue_bytes_max = ")));
+  const auto all = outrider({"check", "--elsewhere", "--all", "--config", file});
+  EXPECT_THAT(all.out, HasSubstr("queue_bytes_max = 64MiB"));
 
   const auto bad = outrider({"check", "--config", file, "--shutdown.lingr", "7s"});
   EXPECT_EQ(bad.status, exit_usage);

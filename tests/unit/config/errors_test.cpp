@@ -36,14 +36,18 @@ const std::string zmq = "[destination.a]\ntype = zmq\n";
 
 TEST(ConfigErrors, Lines) {
   expect_errors({
-      {http + "timeout\n", "a.conf:3: \"timeout\" begins no setting; write it as key = value"},
-      {http + "= 5\n", "a.conf:3: \"=\" begins no setting; write it as key = value"},
+      {http + "timeout\n", "a.conf:3: \"timeout\" is not a setting; write key = value"},
+      {http + "= 5\n", "a.conf:3: \"=\" is not a setting; write key = value"},
       {"linger = 5s\n" + http,
-       "a.conf:1: key \"linger\" stands before the first section; begin with one, as in [ingest]"},
-      {http + "[log\nlevel = warn\n", "a.conf:3: \"[log\" is not a section; write it as [NAME]"},
-      {http + "[log]x]\n", "a.conf:3: \"[log]x]\" is not a section; write it as [NAME]"},
-      {http + "[log] # x\n", "a.conf:3: \"[log] # x\" is not a section; write it as [NAME]"},
-      {"", "a.conf:1: there is no [destination.NAME] section; events would go nowhere"},
+       "a.conf:1: key \"linger\" is outside of a section; put it below a section line such as "
+       "[ingest]"},
+      {http + "[log\nlevel = warn\n",
+       "a.conf:3: \"[log\" is not a section line; write [NAME] and nothing else"},
+      {http + "[log]x]\n",
+       "a.conf:3: \"[log]x]\" is not a section line; write [NAME] and nothing else"},
+      {http + "[log] # x\n",
+       "a.conf:3: \"[log] # x\" is not a section line; write [NAME] and nothing else"},
+      {"", "a.conf:1: there is no [destination.NAME] section, so no events would be sent; add one"},
   });
 }
 
@@ -61,14 +65,15 @@ TEST(ConfigErrors, Sections) {
       {http + "[colours]\n", "a.conf:3: unknown section [colours]"},
       {http + "[log.x]\n", "a.conf:3: unknown section [log.x]; did you mean \"log\"?"},
       {http + "[]\n", "a.conf:3: unknown section []"},
-      {http + "[log]\n[log]\n", "a.conf:4: section [log] is there twice; the first is at a.conf:3"},
-      {http + http, "a.conf:3: there are two destinations named \"a\"; the first is at a.conf:1"},
+      {http + "[log]\n[log]\n",
+       "a.conf:4: section [log] is defined twice; the first is at a.conf:3"},
+      {http + http, "a.conf:3: destination \"a\" is defined twice; the first is at a.conf:1"},
       {http + "[destination]\n", "a.conf:3: a destination needs a name; write [destination.NAME]"},
       {http + "[destination.a.b]\n",
-       "a.conf:3: \"a.b\" is not a destination's name; write 1 to 64 of the characters A-Z a-z 0-9 "
-       "_ -"},
+       "a.conf:3: \"a.b\" is not a destination name; use 1 to 64 of the characters A-Z a-z 0-9 _ "
+       "-"},
       {http + "[spool]\npath = /x\n", ""},
-      {http + "[admin]\n", "a.conf:3: section [admin] is not in this version"},
+      {http + "[admin]\n", "a.conf:3: section [admin] is not supported by this version"},
   });
 }
 
@@ -96,52 +101,53 @@ TEST(ConfigErrors, Keys) {
       {http + "colour = red\n", "a.conf:3: unknown key \"colour\" in [destination.a]"},
       {http + "timeout = 5s\nmethod = PUT\ntimeout = 6s\n",
        "a.conf:5: \"timeout\" is set twice; the first is at a.conf:3"},
-      {http + "path = /x\n",
-       "a.conf:3: a destination of type http has no \"path\"; it is for type file"},
+      {http + "path = /x\n", "a.conf:3: \"path\" does not apply to type http, only to type file"},
       {zmq + "url = tcp://h:1\nca_file = /x\n",
-       "a.conf:4: a destination of type zmq has no \"ca_file\"; it is for type http"},
+       "a.conf:4: \"ca_file\" does not apply to type zmq, only to type http"},
       {"[destination.a]\nurl = https://h/\ntype = stdout\n",
-       "a.conf:2: a destination of type stdout has no \"url\"; it is for type http or zmq"},
+       "a.conf:2: \"url\" does not apply to type stdout, only to type http or zmq"},
       {http + "[ingest]\nconfirm_endpoint = ipc:///x\n",
-       "a.conf:4: confirm_endpoint: nothing can be confirmed without a spool; set [spool] path"},
+       "a.conf:4: confirm_endpoint: requires a spool; set [spool] path"},
       {http + "when_full = spool\n",
-       "a.conf:3: when_full: there is no spool; set [spool] path, or drop events"},
+       "a.conf:3: when_full: spool requires [spool] path; set it, or choose drop_newest or "
+       "drop_oldest"},
       {http + "ordering = key\nspool_order = fresh_first\n[spool]\npath = s.db\n",
-       "a.conf:4: spool_order: fresh_first breaks ordering = key; choose one of them"},
+       "a.conf:4: spool_order: fresh_first conflicts with ordering = key; choose one of them"},
       {http + "spool_age_max = 1h\n",
-       "a.conf:3: spool_age_max: there is no spool; set [spool] path"},
-      {http + "[spool]\nsync = normal\n", "a.conf:4: sync: there is no spool; set [spool] path"},
+       "a.conf:3: spool_age_max: requires a spool; set [spool] path"},
+      {http + "[spool]\nsync = normal\n", "a.conf:4: sync: requires a spool; set [spool] path"},
       {http + "[ingest]\nendpoint = ipc:///x\nconfirm_endpoint = ipc:///x\n[spool]\npath = s.db\n",
-       "a.conf:5: confirm_endpoint: \"ipc:///x\" is an [ingest] endpoint as well; give it another"},
+       "a.conf:5: confirm_endpoint: \"ipc:///x\" is also an endpoint of [ingest]; choose a "
+       "different one"},
       {"[destination.a]\ntype = nats\nurl = nats://h\n",
-       "a.conf:2: type = nats is not in this version"},
+       "a.conf:2: type = nats is not supported by this version"},
   });
 }
 
 TEST(ConfigErrors, PolicySettingsThatDoNotGoTogether) {
   expect_errors({
       {http + "concurrency_min = 8\nconcurrency_max = 4\n",
-       "a.conf:3: concurrency_min (8) is more than concurrency_max (4); raise the one or lower the "
-       "other"},
+       "a.conf:3: concurrency_min (8) exceeds concurrency_max (4); lower concurrency_min or raise "
+       "concurrency_max"},
       {http + "body_bytes_max = 64KiB\n",
-       "a.conf:3: batch_bytes_max (1MiB) is more than body_bytes_max (64KiB); raise the one or "
-       "lower the other"},
+       "a.conf:3: batch_bytes_max (1MiB) exceeds body_bytes_max (64KiB); lower batch_bytes_max or "
+       "raise body_bytes_max"},
       {http + "cloudevents_mode = binary\n",
-       "a.conf:3: cloudevents_mode: it is for format = cloudevents"},
+       "a.conf:3: cloudevents_mode: applies only with format = cloudevents"},
       {http + "compression_level = 3\n",
-       "a.conf:3: compression_level: it is for compression = gzip or zstd"},
+       "a.conf:3: compression_level: applies only with compression = gzip or zstd"},
       {http + "compression = gzip\ncompression_level = 13\n",
-       "a.conf:4: compression_level: gzip has levels up to 12"},
+       "a.conf:4: compression_level: the highest level of gzip is 12"},
       {http + "proxy = http://p:3128\ndeny_private_addresses = true\n",
-       "a.conf:4: deny_private_addresses: it needs proxy = none; a proxy connects to addresses "
-       "that nobody here sees"},
+       "a.conf:4: deny_private_addresses: requires proxy = none, because the sidecar does not "
+       "see which addresses a proxy connects to"},
       {http + "proxy = http://me:pass@p:3128\n",
-       "a.conf:3: proxy: a proxy's user and password belong into proxy_auth_file"},
+       "a.conf:3: proxy: put the proxy's user and password into proxy_auth_file"},
       {http + "tls_server_name = a b\n",
        "a.conf:3: tls_server_name: \"a b\" is not a host name; write one as in "
        "collector.example"},
       {http + "cloudevents_source = /x\n",
-       "a.conf:3: cloudevents_source: it is for format = cloudevents"},
+       "a.conf:3: cloudevents_source: applies only with format = cloudevents"},
       {http + "status_actions = 409:ok, 500-599:retry, 503:dead\n",
        "a.conf:3: status_actions: \"500-599:retry\" and \"503:dead\" overlap; a status has one "
        "action"},
@@ -153,12 +159,13 @@ TEST(ConfigErrors, PolicySettingsThatDoNotGoTogether) {
 
 TEST(ConfigErrors, Missing) {
   expect_errors({
-      {"[log]\n[destination.a]\n", "a.conf:2: [destination.a] of type http needs a url"},
-      {zmq, "a.conf:1: [destination.a] of type zmq needs a url"},
-      {"[destination.a]\ntype = file\n", "a.conf:1: [destination.a] of type file needs a path"},
+      {"[log]\n[destination.a]\n", "a.conf:2: [destination.a] has no url; type http requires one"},
+      {zmq, "a.conf:1: [destination.a] has no url; type zmq requires one"},
+      {"[destination.a]\ntype = file\n",
+       "a.conf:1: [destination.a] has no path; type file requires one"},
       {"[destination.a]\ntype = stdout\n", ""},
       {"[destination.a]\nurl =\n",
-       "a.conf:2: url: the value is empty; write one or leave the key out"},
+       "a.conf:2: url: the value is empty; write one, or remove the key"},
   });
 }
 
@@ -188,25 +195,25 @@ TEST(ConfigErrors, Units) {
 TEST(ConfigErrors, Ranges) {
   expect_errors({
       {http + "concurrency_max = 0\n",
-       "a.conf:3: concurrency_max: \"0\" is out of range; allowed is 1 to 256"},
+       "a.conf:3: concurrency_max: \"0\" is out of range; allowed: 1 to 256"},
       {http + "concurrency_max = 257\n",
-       "a.conf:3: concurrency_max: \"257\" is out of range; allowed is 1 to 256"},
+       "a.conf:3: concurrency_max: \"257\" is out of range; allowed: 1 to 256"},
       {http + "concurrency_max = 256\n", ""},
       {http + "batch_events_max = 100001\n",
-       "a.conf:3: batch_events_max: \"100001\" is out of range; allowed is 1 to 100000"},
-      {http + "timeout = 0\n", "a.conf:3: timeout: \"0\" is out of range; allowed is 1ms to 1h"},
+       "a.conf:3: batch_events_max: \"100001\" is out of range; allowed: 1 to 100000"},
+      {http + "timeout = 0\n", "a.conf:3: timeout: \"0\" is out of range; allowed: 1ms to 1h"},
       // Less than the SDK sends would lose what is emitted, and nobody would be told.
       {http + "[ingest]\nframe_bytes_max = 64KiB\nevent_bytes_max = 16KiB\n",
-       "a.conf:4: frame_bytes_max: \"64KiB\" is out of range; allowed is 256KiB to 1GiB"},
+       "a.conf:4: frame_bytes_max: \"64KiB\" is out of range; allowed: 256KiB to 1GiB"},
       {http + "batch_bytes_max = 2MiB\nqueue_bytes_max = 1MiB\n",
-       "a.conf:3: batch_bytes_max (2MiB) is more than queue_bytes_max (1MiB); raise the one or "
-       "lower the other"},
+       "a.conf:3: batch_bytes_max (2MiB) exceeds queue_bytes_max (1MiB); lower batch_bytes_max or "
+       "raise queue_bytes_max"},
       {http + "retry_max = 500ms\n",
-       "a.conf:3: retry_initial (1s) is more than retry_max (500ms); raise the one or lower the "
-       "other"},
+       "a.conf:3: retry_initial (1s) exceeds retry_max (500ms); lower retry_initial or raise "
+       "retry_max"},
       {"[ingest]\nevent_bytes_max = 8MiB\n" + http,
-       "a.conf:2: event_bytes_max (8MiB) is more than frame_bytes_max (4MiB); raise the one or "
-       "lower the other"},
+       "a.conf:2: event_bytes_max (8MiB) exceeds frame_bytes_max (4MiB); lower event_bytes_max or "
+       "raise frame_bytes_max"},
       // What has an error of its own is not compared.
       {http + "retry_initial = 10m\nretry_max = 5 m\n",
        "a.conf:4: retry_max: \"5 m\" is not a duration; write a whole number and ms, s, m or h, as "
@@ -260,13 +267,13 @@ TEST(ConfigErrors, Urls) {
 
 TEST(ConfigErrors, Topics) {
   const std::string rest =
-      " is not a topic pattern; write tokens of [A-Za-z0-9_-] joined by dots, where * is one token "
-      "and > at the end is the rest, as in orders.* or exceptions.>";
+      " is not a topic pattern; write tokens of [A-Za-z0-9_-] joined by dots, where * matches one "
+      "token and a final > the rest, as in orders.* or exceptions.>";
   expect_errors({
       {http + "topics = orders.*, a..b\n", "a.conf:3: topics: \"a..b\"" + rest},
       {http + "exclude = >.x\n", "a.conf:3: exclude: \">.x\"" + rest},
       {http + "topics = ,\n",
-       "a.conf:3: topics is empty; write patterns, or leave it out for all topics"},
+       "a.conf:3: topics is empty; write patterns, or remove the key to receive all topics"},
       {http + "exclude =\n", ""},
   });
 }
@@ -274,7 +281,7 @@ TEST(ConfigErrors, Topics) {
 TEST(ConfigErrors, Headers) {
   expect_errors({
       {http + "header = X-Tenant\n",
-       "a.conf:3: header: a header is written as Name: value, without control characters"},
+       "a.conf:3: header: this is not a header; write Name: value, without control characters"},
       {http + "method = post\n",
        "a.conf:3: method: \"post\" is not an HTTP method; write capital letters, as in POST or "
        "PUT"},
@@ -320,8 +327,9 @@ TEST(ConfigErrors, Files) {
       {http + "basic_auth_file = " + token + "\n",
        "a.conf:3: basic_auth_file: file \"" + token +
            "\" must hold one line of the form user:password"},
-      {http + "key_file = " + one.key_file + "\n", "a.conf:3: key_file: it needs a cert_file"},
-      {http + "proxy_auth_file = " + pair + "\n", "a.conf:3: proxy_auth_file: it needs a proxy"},
+      {http + "key_file = " + one.key_file + "\n", "a.conf:3: key_file: requires cert_file"},
+      {http + "proxy_auth_file = " + pair + "\n",
+       "a.conf:3: proxy_auth_file: requires a proxy; set proxy"},
       {http + "bearer_token_file = " + token + "\nbasic_auth_file = " + pair + "\n",
        "a.conf:4: header \"authorization\" is set twice, by bearer_token_file and by "
        "basic_auth_file"},
@@ -367,7 +375,7 @@ TEST(ConfigErrors, CommandLine) {
   EXPECT_EQ(
       errors_of("[destination.audit]\nurl = https://h/\n", {"--destination.audti.timeout=5s"}),
       "command line: there is no destination \"audti\" in a.conf; did you mean \"audit\"? (to "
-      "make one, give --destination.audti.type as well)\n");
+      "create it, also give --destination.audti.type)\n");
   EXPECT_EQ(errors_of(http, {"--log.level"}),
             "command line: --log.level has no value; write it as --log.level=VALUE\n");
   EXPECT_EQ(errors_of(http, {"stray"}),
@@ -405,11 +413,11 @@ TEST(ConfigErrors, WhatIsNoRegularFileIsRefusedAtOnce) {
   ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
   for (const std::string& path : {pipe, std::string("/dev/zero"), std::string("/dev/null")}) {
     EXPECT_EQ(messages(load_config(path)),
-              "the configuration: file \"" + path + "\" is no regular file\n");
+              "the configuration: file \"" + path + "\" is not a regular file\n");
     for (const std::string key :
          {"ca_file", "cert_file", "bearer_token_file", "basic_auth_file", "signing_secret_file"}) {
       EXPECT_EQ(errors_of(http + key + " = " + path + "\n"),
-                "a.conf:3: " + key + ": file \"" + path + "\" is no regular file\n");
+                "a.conf:3: " + key + ": file \"" + path + "\" is not a regular file\n");
     }
   }
 }
@@ -417,15 +425,16 @@ TEST(ConfigErrors, WhatIsNoRegularFileIsRefusedAtOnce) {
 TEST(ConfigErrors, ControlCharactersAreRefusedAndTheirValueIsNotShown) {
   for (const char c : {'\x01', '\x1b', '\x7f', '\t'}) {
     const std::string value = std::string("/tmp/s3cret") + c + "b";
-    EXPECT_EQ(errors_of("[destination.a]\ntype = file\npath = " + value + "\n"),
-              "a.conf:3: path: the value holds a control character; write one line of text\n");
+    EXPECT_EQ(
+        errors_of("[destination.a]\ntype = file\npath = " + value + "\n"),
+        "a.conf:3: path: the value contains a control character; write one line of plain text\n");
   }
 }
 
 TEST(ConfigErrors, AZeroByteIsSaidOnceWithItsLine) {
   using namespace std::literals;
   const std::string error =
-      ": there is a zero byte; a configuration is text, in UTF-8 and not in UTF-16\n";
+      ": the file contains a zero byte; save it as text in UTF-8, not in UTF-16\n";
   EXPECT_EQ(errors_of("[destination.a]\ntype = std\0out\ntype = \0\n"s), "a.conf:2" + error);
   EXPECT_EQ(errors_of("\xff\xfe[\0a\0]\0"s), "a.conf:1" + error);
   EXPECT_EQ(errors_of("[destination.a]\ntype = stdout\n# \0\n"s), "a.conf:3" + error);
@@ -440,7 +449,7 @@ TEST(ConfigErrors, ValuesHaveTheirLimits) {
   const std::string urls = repeated("url = https://h/", option_values_max);
   EXPECT_EQ(errors_of("[destination.a]\n" + urls), "");
   EXPECT_EQ(errors_of("[destination.a]\n" + urls + "url = https://h/\n"),
-            "a.conf:1026: url: there are more than 1024 values; that is the limit\n");
+            "a.conf:1026: url: there are too many values; at most 1024 are allowed\n");
   std::string list = "a";
   for (std::size_t i = 1; i < option_values_max; ++i) list += ",a";
   EXPECT_EQ(errors_of(http + "topics = " + list + "\n"), "");

@@ -59,9 +59,9 @@ TEST(HttpUrl, HasNoPort0AndNoPassword) {
 }
 
 TEST(HttpUrl, SaysWhichFaultItIs) {
-  const std::string port = "has a port that is no number from 1 to 65535";
+  const std::string port = "has a port that is not a number from 1 to 65535";
   const std::string relative =
-      "has no whole path of a Unix socket; write it from the root, as in "
+      "has a relative path of a Unix socket; write the full path, as in "
       "http://unix:/run/collector.sock:/events";
   const std::pair<const char*, std::string> cases[] = {
       {"https://h:0/", port},
@@ -70,10 +70,11 @@ TEST(HttpUrl, SaysWhichFaultItIs) {
       {"https://h:", port},
       {"https:///x", "has no host; write one, as in https://collector.example/events"},
       {"https://:1/", "has no host; write one, as in https://collector.example/events"},
-      {"https://h/a b", "holds a blank; write %20 for it"},
+      {"https://h/a b", "contains a space; write %20 for it"},
       {"https://[::1/", "has a [ without its ]; write an IPv6 address as in https://[::1]:8443/"},
       {"https://[]/", "has no address between [ and ]"},
-      {"https://[::1]x/", "has something behind its ] that is no port; a port begins with a colon"},
+      {"https://[::1]x/",
+       "has text after its ] that is not a port; write a port as in https://[::1]:8443/"},
       {"https://::1/", "has more than one colon; write an IPv6 address as in https://[::1]:8443/"},
       {"http://unix:run/a.sock:/", relative},
       {"http://unix:./a.sock", relative},
@@ -84,7 +85,7 @@ TEST(HttpUrl, SaysWhichFaultItIs) {
               "a.conf:2: url: \"" + std::string(url) + "\" " + fault + "\n");
   }
   EXPECT_EQ(parse_http_url("https://h/\t").error().message,
-            "\"https://h/\\x09\" holds a control character");
+            "\"https://h/\\x09\" contains a control character");
   for (const char* url : {"https://{h}/?token=s3cret", "https://h:x/?token=s3cret",
                           "https://h/{nonsense}?token=s3cret"}) {
     EXPECT_THAT(problems(single + "url = " + url + "\n"), Not(HasSubstr("s3cret"))) << url;
@@ -107,8 +108,8 @@ TEST(HttpTemplates, NeedOneEventARequest) {
            {"url", "url = https://h/{topic}\n"},
            {"method", url + "method = {key|POST}\n"},
            {"header", url + "header = X-Topic: {topic}\n"}}) {
-    EXPECT_THAT(problems(many + line), HasSubstr(key + ": it holds {fields} of an event")) << line;
-    EXPECT_THAT(problems(many + "format = cloudevents\n" + line), HasSubstr(key + ": it holds"));
+    EXPECT_THAT(problems(many + line), HasSubstr(key + ": contains {fields} of an event")) << line;
+    EXPECT_THAT(problems(many + "format = cloudevents\n" + line), HasSubstr(key + ": contains"));
     EXPECT_EQ(problems(many + binary + line), "") << line;
     EXPECT_EQ(problems(single + line), "") << line;
   }
@@ -132,11 +133,12 @@ TEST(HttpHeaders, ThatWouldBreakTheRequestCannotBeSet) {
 TEST(HttpGuard, ForbidsAddressesThatAreNotPublic) {
   const std::string guarded = many + "deny_private_addresses = true\nurl = ";
   EXPECT_EQ(problems(guarded + "https://10.1.2.3/e\n"),
-            "a.conf:3: url: 10.1.2.3 (private network) is not public, which "
-            "deny_private_addresses forbids\n");
+            "a.conf:3: url: deny_private_addresses forbids 10.1.2.3 (private network)\n");
   for (const char* host : {"127.0.0.1:8080", "127.1", "2130706433", "[::1]", "[fd00::1]:1",
                            "[::ffff:10.0.0.1]", "169.254.169.254"}) {
-    EXPECT_THAT(problems(guarded + "https://" + host + "/\n"), HasSubstr("is not public")) << host;
+    EXPECT_THAT(problems(guarded + "https://" + host + "/\n"),
+                HasSubstr("url: deny_private_addresses forbids "))
+        << host;
     EXPECT_EQ(problems(many + "url = https://" + host + "/\n"), "") << host;
   }
   for (const char* host : {"8.8.8.8", "[2606:4700::1111]:443", "h.example", "10.example"}) {
@@ -145,15 +147,14 @@ TEST(HttpGuard, ForbidsAddressesThatAreNotPublic) {
 }
 
 TEST(HttpGuard, ForbidsUnixSockets) {
-  EXPECT_THAT(
-      problems(many + "url = http://unix:/run/a.sock:/\ndeny_private_addresses = true\n"),
-      HasSubstr("url: a Unix socket is on this machine, which deny_private_addresses forbids"));
+  EXPECT_THAT(problems(many + "url = http://unix:/run/a.sock:/\ndeny_private_addresses = true\n"),
+              HasSubstr("url: deny_private_addresses forbids Unix sockets"));
 }
 
 TEST(HttpUrl, HasAHostThatCanBeFound) {
   const std::string foreign =
-      "has a host with letters beyond ASCII; write its ASCII form, which begins with xn--";
-  const std::string none = "has a host that is no name and no address";
+      "has a host with letters outside ASCII; write its ASCII form, which begins with xn--";
+  const std::string none = "has a host that is neither a name nor an address";
   const std::pair<std::string, std::string> cases[] = {
       {"https://b\xc3\xbc"
        "cher.example/",
@@ -253,8 +254,8 @@ TEST(HttpTemplates, CheckSaysWhatARedactionDoesToThem) {
   EXPECT_THAT(
       loaded.loaded.warnings,
       testing::ElementsAre(
-          "a.conf:3: url: {data.pin} is redacted, so each request has [redacted] there",
-          "a.conf:5: header: {data.pin} is redacted, so each request has [redacted] there"));
+          "a.conf:3: url: {data.pin} is redacted, so each request contains [redacted] there",
+          "a.conf:5: header: {data.pin} is redacted, so each request contains [redacted] there"));
 }
 
 TEST(CloudEventsSource, IsAUriReference) {

@@ -187,33 +187,33 @@ Warnings warnings(const std::string& text) {
 TEST(ConfigLoad, Warnings) {
   EXPECT_EQ(warnings("[destination.a]\nurl = http://h.example/\n"),
             (Warnings{"a.conf:2: url: \"http://h.example/\" is plain http to another machine; "
-                      "everybody on the way can read the events"}));
+                      "anyone on the network path can read the events"}));
   EXPECT_EQ(warnings("[destination.a]\nurl = http://localhost:80/\n"), Warnings{});
   EXPECT_EQ(warnings("[destination.a]\nurl = http://127.0.0.1/\n"), Warnings{});
   EXPECT_EQ(warnings("[destination.a]\nurl = http://[::1]:80/\n"), Warnings{});
-  EXPECT_EQ(
-      warnings(http + "header = A: 1 # one\n"),
-      (Warnings{"a.conf:3: header: \" #\" and what follows is part of it; a comment needs a line "
-                "of its own"}));
+  EXPECT_EQ(warnings(http + "header = A: 1 # one\n"),
+            (Warnings{"a.conf:3: header: \" #\" and the text after it are part of the value; put "
+                      "the comment on a separate line"}));
   EXPECT_EQ(warnings(http + "topics = a.b, a.*.c\nexclude = x, a.>\n"),
-            (Warnings{"a.conf:4: exclude covers all topics of \"a\"; it will never get an event"}));
+            (Warnings{"a.conf:4: exclude covers all topics of \"a\"; it never receives an event"}));
   EXPECT_EQ(warnings(http + "topics = a.>\nexclude = a.*\n"), Warnings{});
   EXPECT_EQ(warnings(http + "topics = a\nexclude = a.>\n"), Warnings{});
   EXPECT_EQ(warnings(http + "topics = *\nexclude = a\n"), Warnings{});
   EXPECT_EQ(warnings(http + "queue_bytes_max = 64KiB\nbatch_bytes_max = 64KiB\n"),
             (Warnings{"a.conf:3: queue_bytes_max (64KiB) is less than ingest.event_bytes_max "
-                      "(1MiB); events between are dropped"}));
+                      "(1MiB); events of a size in between are dropped"}));
 }
 
 TEST(ConfigLoad, WarnsOfSecretsThatStandInTheFile) {
   EXPECT_EQ(warnings(http + "header = X-Api-Key: s3cret\nheader = X-Tenant: open\n"),
-            (Warnings{"a.conf:3: header: \"x-api-key\" sounds secret; put the value into "
+            (Warnings{"a.conf:3: header: \"x-api-key\" looks like a secret; put the value into "
                       "secret_header"}));
   EXPECT_EQ(warnings(http + "format = payload\nheader = X-Key: {key}\n"), Warnings{});
-  EXPECT_EQ(warnings("[destination.a]\nurl = https://h.example/?a=b&sas_signature=s3cret\n"),
-            (Warnings{"a.conf:2: url: \"https://h.example/?a=b&sas_signature=***\" has a secret in "
-                      "its query, where logs and proxies keep it; put it into secret_header if the "
-                      "receiver takes it there"}));
+  EXPECT_EQ(
+      warnings("[destination.a]\nurl = https://h.example/?a=b&sas_signature=s3cret\n"),
+      (Warnings{
+          "a.conf:2: url: \"https://h.example/?a=b&sas_signature=***\" has a secret in its query, "
+          "which logs and proxies record; use secret_header if the receiver supports it"}));
   for (const char* query :
        {"?Token=s", "?key=s", "?a&secret=s", "?password=s#f", "?x=%20&sig_key=s"}) {
     EXPECT_EQ(warnings(std::string("[destination.a]\nurl = https://h/") + query + "\n").size(), 1U)
@@ -228,28 +228,29 @@ TEST(ConfigLoad, WarnsOfSecretsThatStandInTheFile) {
 TEST(ConfigLoad, WarnsOfSettingsWithoutEffect) {
   const test::TempDir dir;
   const test::Certificate own = test::make_certificate(dir.path());
-  EXPECT_EQ(warnings(http + "timeout = 2s\nconnect_timeout = 3s\n"),
-            (Warnings{"a.conf:4: connect_timeout: 3s is more than timeout (2s), which ends the "
-                      "request before"}));
+  EXPECT_EQ(
+      warnings(http + "timeout = 2s\nconnect_timeout = 3s\n"),
+      (Warnings{
+          "a.conf:4: connect_timeout: 3s exceeds timeout (2s), which ends the request first"}));
   EXPECT_EQ(warnings(http + "timeout = 2s\n"), Warnings{}) << "the default is not meant";
   EXPECT_EQ(warnings(http + "queue_events_max = 100\n"),
-            (Warnings{"a.conf:3: batch_events_max (500) is more than queue_events_max (100); no "
-                      "batch will ever have so many events"}));
+            (Warnings{"a.conf:3: batch_events_max (500) exceeds queue_events_max (100); a batch "
+                      "can never have that many events"}));
   EXPECT_EQ(warnings(http + "queue_events_max = 100\nformat = payload\n"), Warnings{});
   const std::string plain = "[destination.a]\nurl = http://unix:/run/a.sock\n";
   const std::string tls = "ca_file = " + own.cert_file + "\ncert_file = " + own.cert_file +
                           "\nkey_file = " + own.key_file +
                           "\ntls_version_min = 1.3\ntls_server_name = h\n";
   EXPECT_EQ(warnings(plain + tls),
-            (Warnings{"a.conf:3: ca_file: it does nothing: no url is https",
-                      "a.conf:4: cert_file: it does nothing: no url is https",
-                      "a.conf:6: tls_version_min: it does nothing: no url is https",
-                      "a.conf:7: tls_server_name: it does nothing: no url is https"}));
+            (Warnings{"a.conf:3: ca_file: has no effect: no url is https",
+                      "a.conf:4: cert_file: has no effect: no url is https",
+                      "a.conf:6: tls_version_min: has no effect: no url is https",
+                      "a.conf:7: tls_server_name: has no effect: no url is https"}));
   EXPECT_EQ(warnings(plain + "url = https://h/\n" + tls), Warnings{});
   EXPECT_EQ(warnings(plain + "redirects_max = 1\n" + tls), Warnings{});
   EXPECT_EQ(warnings(plain + "proxy = environment\n"),
-            (Warnings{"a.conf:3: proxy: \"http://unix:/run/a.sock\" is a Unix socket and is "
-                      "reached without it"}));
+            (Warnings{"a.conf:3: proxy: \"http://unix:/run/a.sock\" is a Unix socket; the proxy is "
+                      "not used for it"}));
 }
 
 }  // namespace

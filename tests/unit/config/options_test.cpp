@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <set>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -26,6 +27,23 @@ TEST(ConfigOptions, EveryRowIsDocumentedAndUnique) {
       return section.name == option.section;
     })) << name;
     EXPECT_FALSE(is_for_later(option.section, option.key, "")) << name;
+  }
+}
+
+/// The reference makes one table of each group, and `check` shows summaries alone.
+TEST(ConfigOptions, GroupsAreTogetherAndSummariesAreShort) {
+  std::set<std::pair<std::string_view, std::string_view>> done;
+  std::pair<std::string_view, std::string_view> now;
+  for (const Option& option : options()) {
+    const std::pair group(option.section, option.group);
+    EXPECT_TRUE(group == now || done.insert(group).second) << option.key;
+    now = group;
+    EXPECT_EQ(option.group.empty(), option.section != "destination") << option.key;
+    EXPECT_LE(option.summary().size(), 100U) << option.key;
+    EXPECT_TRUE(option.summary().ends_with(".")) << option.key;
+    const std::string_view details = option.details();
+    EXPECT_EQ(std::string(option.summary()) + (details.empty() ? "" : " ") + std::string(details),
+              option.doc);
   }
 }
 

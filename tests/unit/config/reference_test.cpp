@@ -48,6 +48,10 @@ TEST(ConfigReference, EveryOptionIsInPageExampleAndHelp) {
     EXPECT_THAT(configuration_reference(), HasSubstr("| `" + key + "` |"));
     EXPECT_THAT(configuration_example(), testing::ContainsRegex("\n#?" + key + " = "));
     EXPECT_THAT(configuration_help(), HasSubstr("." + key + " "));
+    for (const std::string& text :
+         {configuration_reference(), configuration_example(), configuration_help()}) {
+      EXPECT_THAT(text, HasSubstr(std::string(option.group)));
+    }
   }
 }
 

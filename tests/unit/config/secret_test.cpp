@@ -59,7 +59,7 @@ TEST(Secret, ComesFromTheCredentialsOfSystemd) {
   for (const std::string name : {"..", "../token", "a/b"}) {
     EXPECT_THAT(error_of("credential:" + name), HasSubstr("is not a name")) << name;
   }
-  EXPECT_EQ(error_of("credential:"), "credential: is without a name; write credential:NAME");
+  EXPECT_EQ(error_of("credential:"), "credential: has no name; write credential:NAME");
 }
 
 TEST(Secret, ComesFromTheEnvironmentAsItIsAtTheCall) {
@@ -70,7 +70,7 @@ TEST(Secret, ComesFromTheEnvironmentAsItIsAtTheCall) {
   setenv("OUTRIDER_TEST_TOKEN", "two", 1);
   EXPECT_EQ(read_secret("env:OUTRIDER_TEST_TOKEN").value(), "two");
   EXPECT_EQ(file_of_source("env:OUTRIDER_TEST_TOKEN"), "");
-  EXPECT_EQ(error_of("env:"), "env: is without a name; write env:NAME");
+  EXPECT_EQ(error_of("env:"), "env: has no name; write env:NAME");
 }
 
 TEST(Secret, RefusesOtherShapesWithoutShowingThem) {
@@ -84,7 +84,7 @@ TEST(Secret, RefusesOtherShapesWithoutShowingThem) {
       {"env:OUTRIDER_TEST_TOKEN", "must hold one line of text"},
       {dir.path(), "is a directory"},
       {dir.path() + "/missing", "cannot be read: No such file"},
-      {"/dev/null", "is no regular file"},
+      {"/dev/null", "is not a regular file"},
   };
   for (const auto& [source, error] : cases) {
     EXPECT_THAT(error_of(source), HasSubstr(error)) << source;
@@ -97,13 +97,13 @@ TEST(Secret, DoesNotWaitForAPipe) {
   const TempDir dir;
   const std::string path = dir.path() + "/pipe";
   ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
-  EXPECT_THAT(error_of(path), HasSubstr("is no regular file"));
+  EXPECT_THAT(error_of(path), HasSubstr("is not a regular file"));
 }
 
 TEST(Secret, IsNotShownWhenItStandsInThePlaceOfItsSource) {
   EXPECT_THAT(error_of("s3cret"), Not(HasSubstr("s3cret")));
   EXPECT_THAT(error_of("whsec_s3/cret"), Not(HasSubstr("s3/cret")));
-  EXPECT_THAT(error_of("s3cret"), HasSubstr("write its whole path"));
+  EXPECT_THAT(error_of("s3cret"), HasSubstr("write its full path"));
   EXPECT_THAT(check_secret_header("X-Api-Key: s3cret").error().message, Not(HasSubstr("s3cret")));
 }
 
@@ -168,8 +168,9 @@ TEST(SigningSecret, RefusesOtherTextWithoutShowingIt) {
   other_public[60] = 'Q';
   const std::pair<std::string, std::string> cases[] = {
       {"whsec_c2hvcnQ=", "16 to 512 bytes, this one has 5"},
-      {"c2hvcnQ=", "without whsec_ it was read as base64; an HMAC secret (whsec_) has 16"},
-      {"MfKQ9r8G plain", "without whsec_ it was read as base64, and is none; a signing secret is"},
+      {"c2hvcnQ=",
+       "it has no prefix, so it was read as base64 for whsec_; an HMAC secret (whsec_) has 16"},
+      {"MfKQ9r8G plain", "it has no prefix and is not base64; write a signing secret"},
       {"whsec_", "16 to 512 bytes, this one has 0"},
       {"whsec_" + std::string(684, 'A'), "16 to 512 bytes, this one has 513"},
       {"whsec_" + std::string(5000, 'A'), "whsec_BASE64"},
@@ -198,7 +199,7 @@ TEST(SigningSecret, SeveralStandInOneSourceTheNewestFirst) {
   EXPECT_EQ(secrets.value()[1].kind, SigningSecret::Kind::hmac);
   const std::string bad = dir.write("bad", std::string(hmac_secret) + "\nhidden!\n");
   EXPECT_THAT(check_signing_source(bad).error().message,
-              HasSubstr("file \"" + bad + "\", secret 2: without whsec_ it was read as base64"));
+              HasSubstr("file \"" + bad + "\", secret 2: it has no prefix and is not base64"));
 }
 
 }  // namespace
