@@ -91,6 +91,7 @@ class ReadmeTest : public testing::Test {
   }
 
   void start_receiver() {
+    ASSERT_NE(lines_of_terminal(1).find(" 127.0.0.1:8443 "), std::string::npos);
     receiver_ = open_terminal(lines_of_terminal(1));
     const auto line = receiver_->process().wait_for_line("listening on ");
     ASSERT_TRUE(line) << receiver_->err();
@@ -153,9 +154,9 @@ TEST_F(ReadmeTest, AfterTheBuildTheBinaryIsOnThePath) {
 }
 
 TEST_F(ReadmeTest, TheQuickStartShowsItsEvent) {
-  start_receiver();
+  ASSERT_NO_FATAL_FAILURE(start_receiver());
   write_config(first_config.text());
-  start_sidecar();
+  ASSERT_NO_FATAL_FAILURE(start_sidecar());
   EXPECT_NE(sidecar_->out().find("outrider.conf:3"), std::string::npos) << sidecar_->out();
   const auto third = open_terminal(lines_of_terminal(3));
   EXPECT_EQ(third->wait(), 0) << third->err();
@@ -164,9 +165,9 @@ TEST_F(ReadmeTest, TheQuickStartShowsItsEvent) {
 }
 
 TEST_F(ReadmeTest, WithTheSpoolAnEventComesAtItsDate) {
-  start_receiver();
+  ASSERT_NO_FATAL_FAILURE(start_receiver());
   write_config(first_config.text() + spool_config.text());
-  start_sidecar();
+  ASSERT_NO_FATAL_FAILURE(start_sidecar());
   EXPECT_NE(sidecar_->out().find("closing makes an event with the topic invoices.close"),
             std::string::npos)
       << sidecar_->out();
