@@ -86,6 +86,23 @@ TEST(Examples, TheClientWithoutAnSdkSaysInALineWhatIsWrong) {
   }
 }
 
+TEST(Examples, TheLineInTheSpecificationSendsAnEvent) {
+  const TempDir dir;
+  Sink sink(dir);
+  Sidecar sidecar(dir, https_destination("audit", sink));
+  const std::string before = R"(
+import sys, time, msgpack, zmq
+push = zmq.Context().socket(zmq.PUSH)
+push.connect(sys.argv[1])
+push.poll(20000, zmq.POLLOUT)
+)";
+  const std::string line = block_of("proto/README.md", "python", "push.send");
+  const Finished sent = python({"-c", before + line, sidecar.endpoint()});
+  EXPECT_EQ(sent.status, 0) << sent.err;
+  EXPECT_TRUE(eventually([&] { return has(sink, "49.99"); }));
+  EXPECT_EQ(sidecar.stop(), 0);
+}
+
 TEST(Examples, TheEmbeddedSidecarDeliversFromInsideTheProcess) {
   const TempDir dir;
   Sink sink(dir);
