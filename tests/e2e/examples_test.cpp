@@ -1,6 +1,7 @@
 // Every shipped example does what it says.
 
 #include "e2e/e2e_fixture.hpp"
+#include "e2e/readme.hpp"
 #include "support/places.hpp"
 
 namespace outrider::test {
@@ -85,17 +86,19 @@ TEST(Examples, TheClientWithoutAnSdkSaysInALineWhatIsWrong) {
   }
 }
 
-TEST(Examples, TheLinesOfTheReadmeWorkAsTheyStand) {
+TEST(Examples, TheLineInTheSpecificationSendsAnEvent) {
   const TempDir dir;
   Sink sink(dir);
   Sidecar sidecar(dir, https_destination("audit", sink));
-  const Finished ended = python({"-c", R"(
-import re, sys, time, msgpack, zmq
-lines = re.search("```python\n(.*?)```", open(sys.argv[1]).read(), re.S).group(1)
-exec(lines.replace("ipc:///run/outrider/outrider.sock", sys.argv[2]))
-)",
-                                 source_path("README.md"), sidecar.endpoint()});
-  EXPECT_EQ(ended.status, 0) << ended.err;
+  const std::string before = R"(
+import sys, time, msgpack, zmq
+push = zmq.Context().socket(zmq.PUSH)
+push.connect(sys.argv[1])
+push.poll(20000, zmq.POLLOUT)
+)";
+  const std::string line = block_of("proto/README.md", "python", "push.send");
+  const Finished sent = python({"-c", before + line, sidecar.endpoint()});
+  EXPECT_EQ(sent.status, 0) << sent.err;
   EXPECT_TRUE(eventually([&] { return has(sink, "49.99"); }));
   EXPECT_EQ(sidecar.stop(), 0);
 }
@@ -118,6 +121,20 @@ TEST(Examples, TheEmbeddedSidecarSaysWhatIsWrongWithItsConfiguration) {
   EXPECT_NE(app.err.find("outrider.conf:2"), std::string::npos) << app.err;
 }
 
+/// The lines that README.md shows are in the text, in that order, whatever figures they have.
+void expect_as_in_readme(const std::string& text) {
+  const std::vector<std::string> printed = lines_of(text);
+  auto next = printed.begin();
+  for (const std::string& shown : lines_of(block_of("README.md", "text", "app: "))) {
+    if (shown == "...") continue;
+    next = std::find_if(next, printed.end(), [&](const std::string& line) {
+      return without_figures(line) == without_figures(shown);
+    });
+    ASSERT_NE(next, printed.end()) << shown << "\nis not in\n" << text;
+    ++next;
+  }
+}
+
 TEST(Examples, TheDemonstrationEndsWithABalancedLedgerAndLeavesNothingBehind) {
   const TempDir dir;
   const std::string build =
@@ -128,6 +145,7 @@ TEST(Examples, TheDemonstrationEndsWithABalancedLedgerAndLeavesNothingBehind) {
   EXPECT_NE(demo.text().find("every accepted event is accounted for"), std::string::npos);
   EXPECT_NE(demo.text().find("events=20000 ids=20000 duplicates=0"), std::string::npos)
       << demo.text();
+  expect_as_in_readme(demo.text());
   EXPECT_TRUE(std::filesystem::is_empty(dir.path()));
 }
 
