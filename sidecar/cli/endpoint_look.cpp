@@ -25,6 +25,9 @@ constexpr int connect_ms_max = 1000;
 /// Each side ends the connection as soon as it sees that the other does not fit. Where that was not
 /// this one, ZeroMQ tries again.
 constexpr int again_ms = 10;
+/// A connection that ends before its handshake has been written looks like a socket that does not
+/// fit, and the sidecar would warn of it.
+constexpr int handshake_ms = 5;
 
 /// It is not the sidecar that is missing.
 constexpr const char* no_means =
@@ -131,6 +134,7 @@ std::string why_unfit(const std::string& endpoint, EndpointUse use) {
     if (left_ms == 0) break;
     link.wait(nobody_wakes, false, left_ms);
   }
+  if (link.is_connected()) link.wait(nobody_wakes, false, handshake_ms);
   ::close(nobody_wakes);
   if (!is_open) return no_means;
   if (!link.is_given_up()) return {};

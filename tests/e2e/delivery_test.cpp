@@ -7,6 +7,7 @@
 #include "support/fault_receiver.hpp"
 #include "support/frames.hpp"
 #include "support/places.hpp"
+#include "support/zmtp_client.hpp"
 
 namespace outrider::test {
 namespace {
@@ -113,6 +114,23 @@ TEST(Delivery, TheShellCommandSendsOneEventAndLinesOfJson) {
   EXPECT_NE(lines.err.find("2"), std::string::npos) << lines.err;
   EXPECT_EQ(sidecar.stop(), 0);
   EXPECT_EQ(sorted(sink.numbers()), range(1, 3));
+}
+
+/// The command looks whether a sidecar listens before it sends; the sidecar takes no offence.
+TEST(Delivery, TheShellCommandIsNoClientThatDoesNotFit) {
+  const TempDir dir;
+  Sidecar sidecar(dir, "[destination.log]\ntype = file\npath = " + dir.file("out") + "\n");
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_EQ(run({test::outrider_binary(), "emit", "--endpoint", sidecar.endpoint(), "a.b", "1"})
+                  .status,
+              0);
+  }
+  // Both kinds of misfits are warned of together.
+  const test::ZmtpClient misfit(sidecar.endpoint().substr(std::string("ipc://").size()));
+  ASSERT_TRUE(misfit.write_all("GET / HTTP/1.1\r\n\r\n"));
+  ASSERT_TRUE(sidecar.process().wait_for_line("http_requests=1", Process::Stream::err));
+  EXPECT_EQ(sidecar.stop(), 0);
+  EXPECT_EQ(sidecar.err().find("connections="), std::string::npos) << sidecar.err();
 }
 
 TEST(Delivery, BadFramesAndForeignBytesCostNoGoodEvent) {
