@@ -229,5 +229,23 @@ TEST(Check, APipeAsConfigurationIsRefusedAtOnce) {
   }
 }
 
+/// Whoever reads the log by machine reads the reason of a start that fails, too.
+TEST(Check, WithAJsonLogRunSaysErrorsOfTheConfigurationInJson) {
+  const TempDir dir;
+  write_file(dir.file("outrider.conf"),
+             "[log]\nformat = json\n[destination.a]\nurl = https://a.example/\ntimeot = 3s\n"
+             "retry_max = soon\n");
+  const Finished ran = run({outrider_binary(), "run", "--config", dir.file("outrider.conf")});
+  EXPECT_EQ(ran.status, 2);
+  std::istringstream lines(ran.err);
+  int errors = 0;
+  for (std::string line; std::getline(lines, line); ++errors) {
+    EXPECT_TRUE(line.starts_with("{\"time\":\"") && line.ends_with("\"}")) << line;
+    EXPECT_NE(line.find("\"level\":\"error\",\"message\":\"cannot start\""), std::string::npos)
+        << line;
+  }
+  EXPECT_EQ(errors, 2) << ran.err;
+}
+
 }  // namespace
 }  // namespace outrider::test
