@@ -125,7 +125,7 @@ int say_repair(const std::string& path, const SpoolRepair& repair, const std::st
   }
   text += path + ": " + counted(after.events, "spooled event") + ", " +
           counted(after.scheduled, "scheduled event") + " and " +
-          counted(after.dead, "dead letter") + " are there; " +
+          counted(after.dead, "dead letter") + " are in the spool; " +
           (unreadable + lost == 0 ? "nothing was lost"
                                   : counted(unreadable, "row") + " could not be read") +
           "\n";
@@ -230,7 +230,7 @@ int reset_schedule_command(const std::vector<std::string>& arguments) {
           choice,
           {{"schedule", "NAME", "the schedule whose last run is forgotten", store_text(schedule)}}),
       .notes =
-          "The schedule begins anew at the next start, for example after the clock was wrong.\n"
+          "The schedule starts over at the next start, for example after the clock was wrong.\n"
           "The sidecar must be stopped.\n",
   };
   if (const auto status = read_spool_arguments(table, arguments, choice)) return *status;
@@ -243,7 +243,7 @@ int reset_schedule_command(const std::vector<std::string>& arguments) {
     return Error{"the spool has no run of \"" + printable(schedule, 64) +
                  "\"; `outrider spool info` shows the schedules it has"};
   });
-  if (status == exit_done) std::printf("schedule %s begins anew\n", schedule.c_str());
+  if (status == exit_done) std::printf("schedule %s starts over\n", schedule.c_str());
   return status;
 }
 
@@ -259,7 +259,7 @@ int spool_command(const std::vector<std::string>& arguments) {
       {"export", "prints the events as lines of JSON", spool_export_command},
       {"drop", "removes the events and dead letters of a destination that is no longer configured",
        drop_command},
-      {"reset-schedule", "forgets the last run of a schedule, which then begins anew",
+      {"reset-schedule", "forgets the last run of a schedule, which then starts over",
        reset_schedule_command},
   };
   return run_subcommand("spool", rows, arguments);

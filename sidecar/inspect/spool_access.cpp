@@ -204,7 +204,7 @@ Result<std::unique_ptr<SpoolLock>> SpoolLock::take(const std::string& path) {
   struct stat owner {};
   const bool is_known = ::stat(path.c_str(), &owner) == 0;
   if (is_known && ::fchown(fd, owner.st_uid, owner.st_gid) != 0 && errno == EPERM) {
-    return Error{"cannot give " + name + " to the owner of the spool"};
+    return Error{"cannot change the owner of " + name + " to the owner of the spool"};
   }
   return lock;
 }

@@ -539,7 +539,7 @@ TEST_F(SpoolCommand, ResetScheduleForgetsItsLastRun) {
   EXPECT_THAT(reset("nightly").err, HasSubstr("a sidecar uses the spool"));
   EXPECT_EQ(number("SELECT count(*) FROM schedule"), 3);
   ::close(fd);
-  EXPECT_EQ(reset("nightly").out, "schedule nightly begins anew\n");
+  EXPECT_EQ(reset("nightly").out, "schedule nightly starts over\n");
   ASSERT_EQ(store->marks().size(), 1U);
   EXPECT_EQ(store->marks()[0].name, "nightly-2 0 2 * * *");
 }
