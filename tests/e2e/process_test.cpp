@@ -307,7 +307,7 @@ TEST(ProcessMemory, WithoutItTheLastLineSaysSo) {
     words.insert(words.end(), {"check", "--config", dir.file("outrider.conf")});
     const Finished checked = run(words);
     EXPECT_EQ(checked.status, 0) << checked.err;
-    EXPECT_NE(checked.out.find("ulimit -v allows 146MiB of memory"), std::string::npos)
+    EXPECT_NE(checked.out.find("ulimit -v allows only 146MiB of memory"), std::string::npos)
         << checked.out;
 
     words = tight;

@@ -115,10 +115,10 @@ TEST_F(ProbeTest, WhatStandsAtTheSocketsPath) {
   EXPECT_THAT(look(with_endpoint(socket())).errors, ElementsAre(HasSubstr("is not a socket")));
   fs::remove(dir_.file("o.sock"));
   ASSERT_EQ(mkfifo(dir_.file("o.sock.lock").c_str(), 0600), 0);
-  EXPECT_THAT(look(with_endpoint(socket())).errors, ElementsAre(HasSubstr("no regular file")));
+  EXPECT_THAT(look(with_endpoint(socket())).errors, ElementsAre(HasSubstr("not a regular file")));
   fs::remove(dir_.file("o.sock.lock"));
   fs::create_directory(dir_.file("o.sock.lock"));
-  EXPECT_THAT(look(with_endpoint(socket())).errors, ElementsAre(HasSubstr("no regular file")));
+  EXPECT_THAT(look(with_endpoint(socket())).errors, ElementsAre(HasSubstr("not a regular file")));
 }
 
 TEST_F(ProbeTest, ASidecarThatRunsIsNoErrorOfItsConfiguration) {
@@ -343,7 +343,7 @@ TEST_F(ProbeTest, LessMemoryThanTheQueuesAndClientsMayTake) {
   const Findings found = probe_memory(config, {227 * mib, "ulimit -v allows", "it"});
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(found[0].kind, Finding::Kind::warning);
-  EXPECT_THAT(found[0].text, HasSubstr("about 228MiB, and ulimit -v allows 227MiB of memory"));
+  EXPECT_THAT(found[0].text, HasSubstr("about 228MiB, but ulimit -v allows only 227MiB of memory"));
   EXPECT_THAT(found[0].text, HasSubstr(", or raise it"));
 }
 

@@ -99,7 +99,7 @@ TEST(Commands, WrongUsageIsOneLineThatNamesWhatWasMeant) {
       {{"emit", "--endpoint", "nonsense", "a.b", "1"}, "--endpoint: "},
       {{"check"}, "outrider check: --config FILE is missing"},
       {{"check", "--confg", "a"}, "there is no option --confg; did you mean --config?"},
-      {{"check", "-v", "--config", "a"}, "\"-v\" is no option"},
+      {{"check", "-v", "--config", "a"}, "\"-v\" is not an option"},
       {{"run", "a.conf"}, "\"a.conf\" is not an option; write --config FILE"},
       {{"run", "--config", "a", "--config", "b"}, "--config is given twice"},
       {{"dead", "list", "--spool", "a", "--limit", "1", "--limit", "2"}, "--limit is given twice"},

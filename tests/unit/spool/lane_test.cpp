@@ -380,7 +380,7 @@ TEST_F(LaneTest, DeadLettersThatMakeRoomForOthersAreOneLineInTenSeconds) {
   clock.advance(spool->next_deadline() - clock.now().mono);
   spool->do_work(clock.now());
   EXPECT_EQ(lines(), 2);
-  EXPECT_EQ(log.count("max came events=2"), 1);
+  EXPECT_EQ(log.count("max allows events=2"), 1);
   EXPECT_EQ(spool->next_deadline(), never);
   bury(6);
   spool.reset();
