@@ -43,7 +43,7 @@ int check_command(const std::vector<std::string>& arguments) {
   bool is_elsewhere = false;
   const std::vector<ArgumentRow> rows = {
       {"elsewhere", "",
-       "skip sockets, ports and folders: the configuration is for another machine or another user",
+       "for a configuration of another machine or user: does not check sockets, ports and folders",
        store_switch(is_elsewhere)}};
   if (const auto status = read_config_arguments("outrider check", arguments, given, rows)) {
     return *status;
