@@ -106,7 +106,7 @@ Result<std::unique_ptr<Host>> Host::open_parts(const Config& config, Log& log, v
     parts->memory_mark = std::make_unique<MemoryMark>(config.spool.path, log);
     app_parts.memory_mark = parts->memory_mark.get();
     if (const std::uint64_t lost = parts->memory_mark->left_by_last_run(); lost > 0) {
-      log.error("the last run was cut off; what it had in memory only is lost",
+      log.error("the last run ended without a shutdown; events that were only in memory are lost",
                 {{"events", std::to_string(lost)}});
     }
     app_parts.spool_state = storage->state();

@@ -39,12 +39,12 @@ Findings probe_descriptors(std::uint64_t needed) {
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max - limit.rlim_max / 4 > needed) {
     return {};
   }
-  return {{Kind::error, "this process may open only " + std::to_string(limit.rlim_max) +
-                            " files and sockets, and the configuration takes " +
-                            std::to_string(needed) +
-                            " before the first client, while a quarter is kept for its own; set "
-                            "ulimit -n, or LimitNOFILE= in the unit, to " +
-                            std::to_string(enough_files(needed)) + " at least"}};
+  return {{Kind::error,
+           "this process may open only " + std::to_string(limit.rlim_max) +
+               " files and sockets; the configuration needs " + std::to_string(needed) +
+               " before the first client connects, and a quarter of the limit is reserved for the "
+               "sidecar itself; set ulimit -n, or LimitNOFILE= in the unit, to at least " +
+               std::to_string(enough_files(needed))}};
 }
 
 Findings probe_memory(const Config& config, const MemoryLimit& limit) {
@@ -58,12 +58,12 @@ Findings probe_memory(const Config& config, const MemoryLimit& limit) {
   const std::uint64_t sockets = config.spool.path.empty() ? 1 : 2;
   const std::uint64_t needed = own_bytes + sockets * ingest_bytes + queue_bytes + queue_bytes / 4;
   if (limit.bytes == 0 || needed <= limit.bytes) return {};
-  return {
-      {Kind::warning, "the queues may take " + format_size(queue_bytes) +
-                          " together, with all else about " + format_size(needed >> 20U << 20U) +
-                          ", and " + limit.owner + " " + format_size(limit.bytes >> 20U << 20U) +
-                          " of memory; lower queue_bytes_max, and let when_full = spool keep more" +
-                          (limit.cure.empty() ? "" : ", or raise " + limit.cure)}};
+  return {{Kind::warning, "the queues may take " + format_size(queue_bytes) +
+                              " together, and with everything else about " +
+                              format_size(needed >> 20U << 20U) + ", but " + limit.owner +
+                              " only " + format_size(limit.bytes >> 20U << 20U) +
+                              " of memory; lower queue_bytes_max and use when_full = spool" +
+                              (limit.cure.empty() ? "" : ", or raise " + limit.cure)}};
 }
 
 std::size_t threads_needed(const Config& config) {
@@ -98,9 +98,9 @@ Findings probe_file_size(const Config& config) {
   if (limit.rlim_cur >= needed && !writes_files(config)) return {};
   const bool is_too_small = has_spool && limit.rlim_cur < new_spool_bytes;
   return {{is_too_small ? Kind::error : Kind::warning,
-           "this process may write no file beyond " + format_size(limit.rlim_cur) +
-               (limit.rlim_cur < needed ? ", and the spool may take " + format_size(needed)
-                                        : ", and what destinations append then fails") +
+           "this process may not write files larger than " + format_size(limit.rlim_cur) +
+               (limit.rlim_cur < needed ? "; the spool may take " + format_size(needed)
+                                        : "; `file` destinations fail at that size") +
                "; raise ulimit -f, or LimitFSIZE= in the unit"}};
 }
 

@@ -37,7 +37,7 @@ void look_upwards(const std::string& mount, std::string path, const std::string&
     std::string file = mount + path;
     if (!path.ends_with('/')) file += '/';
     file += name;
-    lower(least, {number_in(file), file + " allows", "it, or MemoryMax= of the unit"});
+    lower(least, {number_in(file), file + " allows", "that limit, or MemoryMax= of the unit"});
     if (path.size() <= 1) return;
     path.resize(path.rfind('/'));
   }

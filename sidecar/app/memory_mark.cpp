@@ -77,7 +77,7 @@ void MemoryMark::hand_over(MonoTime now) {
 
 void MemoryMark::give_up(int error) {
   file_.reset();
-  log_.warn("what a crash would cost cannot be counted until the next start",
+  log_.warn("cannot record how many events a crash would lose, until the next start",
             {{"file", path_}, {"because", std::generic_category().message(error)}});
 }
 

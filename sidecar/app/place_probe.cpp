@@ -31,8 +31,8 @@ using Kind = Finding::Kind;
 
 /// Of a file system that does not take anything.
 constexpr const char* read_only_cure =
-    "; mount it writable, or choose another path; if it was, the kernel's log (dmesg) says why it "
-    "no longer is";
+    "; mount it writable, or choose another path; if it was writable before, the kernel's log "
+    "(dmesg) says why that changed";
 
 std::string reason(int error) {
   return std::generic_category().message(error);
@@ -93,23 +93,23 @@ std::optional<Finding> folder_trouble(const std::string& folder, std::uint64_t n
   }
   if (!S_ISDIR(status.st_mode)) return Finding{Kind::error, folder + " is not a folder"};
   if (!may(folder, W_OK | X_OK)) {
-    return Finding{Kind::error, "nothing can be made in its folder " + folder + ": " +
+    return Finding{Kind::error, "cannot create files in its folder " + folder + ": " +
                                     reason(errno) + "; let " + this_user() +
                                     " write there, or choose another path"};
   }
   if (is_of_the_kernel(folder)) {
-    return Finding{Kind::error, "nothing can be made in its folder " + folder +
-                                    ", which is the kernel's; choose another path"};
+    return Finding{Kind::error, "cannot create files in its folder " + folder +
+                                    ", which belongs to the kernel; choose another path"};
   }
   if (const int error = try_to_make_in(folder); error != 0) {
-    return Finding{Kind::error, "nothing can be made in its folder " + folder + ": " +
+    return Finding{Kind::error, "cannot create files in its folder " + folder + ": " +
                                     reason(error) + read_only_cure};
   }
   struct statvfs room {};
   const bool has_room =
       statvfs(folder.c_str(), &room) != 0 || room.f_files == 0 || room.f_favail >= new_files;
   if (has_room) return std::nullopt;
-  return Finding{Kind::error, "nothing can be made in its folder " + folder +
+  return Finding{Kind::error, "cannot create files in its folder " + folder +
                                   ": its file system has room for " +
                                   std::to_string(room.f_favail) + " more files, and " +
                                   std::to_string(new_files) +
@@ -130,9 +130,9 @@ void warn_of_open_folder(const std::string& folder, const std::string& what, Fin
   if (stat(folder.c_str(), &status) != 0) return;
   const bool is_open = (status.st_mode & S_IWOTH) != 0 && (status.st_mode & S_ISVTX) == 0;
   if (!is_open) return;
-  findings.push_back({Kind::warning, "every user of this machine can put another " + what +
-                                         " in its place, for its folder " + folder +
-                                         " is open to all; chmod o-w"});
+  findings.push_back({Kind::warning, "every user of this machine can replace the " + what +
+                                         ", because its folder " + folder +
+                                         " is writable for everyone; chmod o-w"});
 }
 
 /// The file PATH.lock, which is made and locked beside it.
@@ -141,10 +141,10 @@ std::optional<Finding> lock_trouble(const std::string& path) {
   struct stat status {};
   if (lstat(name.c_str(), &status) != 0) {
     if (errno == ENOENT) return std::nullopt;
-    return Finding{Kind::error, "cannot look at " + name + ": " + reason(errno)};
+    return Finding{Kind::error, "cannot examine " + name + ": " + reason(errno)};
   }
   if (!S_ISREG(status.st_mode)) {
-    return Finding{Kind::error, name + " is no regular file: remove it, or choose another path"};
+    return Finding{Kind::error, name + " is not a regular file: remove it, or choose another path"};
   }
   const int error = try_to_open(name, O_RDWR | O_NOFOLLOW);
   if (error == 0) return std::nullopt;
@@ -153,8 +153,8 @@ std::optional<Finding> lock_trouble(const std::string& path) {
   }
   return Finding{Kind::error,
                  "cannot open " + name + ": " + reason(error) +
-                     "; it belongs to another user than " + this_user() +
-                     ": stop the sidecar of that one if it runs, else remove the file"};
+                     "; it belongs to a user other than " + this_user() +
+                     ": stop that user's sidecar if it is running, otherwise remove the file"};
 }
 
 /// 0 if somebody accepts connections there, else the errno that connect() gave.
@@ -175,7 +175,7 @@ std::optional<Finding> socket_trouble(const std::string& path) {
   struct stat found {};
   if (lstat(path.c_str(), &found) != 0) {
     if (errno == ENOENT) return std::nullopt;
-    return Finding{Kind::error, "cannot look at " + path + ": " + reason(errno)};
+    return Finding{Kind::error, "cannot examine " + path + ": " + reason(errno)};
   }
   if (!S_ISSOCK(found.st_mode)) {
     return Finding{Kind::error,
@@ -184,12 +184,13 @@ std::optional<Finding> socket_trouble(const std::string& path) {
   const int error = connect_to(path);
   if (error == 0 || error == EAGAIN) {
     return Finding{Kind::in_use,
-                   "somebody listens on " + path + ": stop it, or choose another endpoint"};
+                   "another process listens on " + path + ": stop it, or choose another endpoint"};
   }
   if (error != ECONNREFUSED && error != ENOENT) {
-    return Finding{Kind::error, "cannot tell whether anybody listens on " + path + ": " +
+    return Finding{Kind::error, "cannot tell whether a process listens on " + path + ": " +
                                     reason(error) + "; it belongs to uid " +
-                                    std::to_string(found.st_uid) + ", and this is " + this_user()};
+                                    std::to_string(found.st_uid) + ", but this process runs as " +
+                                    this_user()};
   }
   struct stat folder {};
   const uid_t self = geteuid();
@@ -197,7 +198,7 @@ std::optional<Finding> socket_trouble(const std::string& path) {
       (folder.st_mode & S_ISVTX) != 0 && folder.st_uid != self) {
     return Finding{Kind::error, "cannot remove the stale socket " + path + " of uid " +
                                     std::to_string(found.st_uid) +
-                                    ", for its folder is sticky: remove it"};
+                                    ", because its folder is sticky: remove it"};
   }
   return std::nullopt;
 }
@@ -256,7 +257,7 @@ std::optional<Finding> sqlite_file_trouble(const std::string& path) {
   struct stat status {};
   if (lstat(path.c_str(), &status) != 0) {
     if (errno == ENOENT) return std::nullopt;
-    return Finding{Kind::error, "cannot look at " + path + ": " + reason(errno)};
+    return Finding{Kind::error, "cannot examine " + path + ": " + reason(errno)};
   }
   if (!S_ISREG(status.st_mode)) return Finding{Kind::error, path + " is not a regular file"};
   const bool is_ours = geteuid() == 0 || geteuid() == status.st_uid;
@@ -264,7 +265,8 @@ std::optional<Finding> sqlite_file_trouble(const std::string& path) {
     return std::nullopt;
   }
   return Finding{Kind::error, path + " belongs to uid " + std::to_string(status.st_uid) +
-                                  ", and this is " + this_user() + "; give it to that user"};
+                                  ", but this process runs as " + this_user() +
+                                  "; change its owner"};
 }
 
 /// The longest names are those of a spool that is damaged: it is copied, and set aside.
@@ -285,8 +287,8 @@ std::optional<Finding> name_trouble(const std::string& path) {
   }
   if (what.empty()) return std::nullopt;
   return Finding{Kind::error, path + " is too long: " + what +
-                                  " bytes at most, for the files beside a spool have longer "
-                                  "ones; choose another path"};
+                                  " bytes at most, because the files next to a spool have longer "
+                                  "names; choose another path"};
 }
 
 /// The database and the files beside it. SQLite reads it frozen, and makes no files.
@@ -303,7 +305,7 @@ std::optional<Finding> database_trouble(const std::string& path) {
   if (!is_damaged) return std::nullopt;
   return Finding{
       Kind::warning,
-      path + " is damaged or no spool at all; the sidecar sets it aside and begins a new one"};
+      path + " is damaged or not a spool; the sidecar sets it aside and creates a new one"};
 }
 
 /// A spool that is there can do with less: what is in it leaves.
@@ -324,7 +326,7 @@ std::optional<Finding> room_trouble(const SpoolConfig& spool) {
                                     std::to_string(status.f_favail) + " files are free; make room"};
   }
   if (free >= spool.free_bytes_min) return std::nullopt;
-  return Finding{Kind::warning, "nothing will be stored, for less than free_bytes_min (" +
+  return Finding{Kind::warning, "the spool will store nothing, because less than free_bytes_min (" +
                                     format_size(spool.free_bytes_min) + ") is free: " +
                                     format_size(free >> 20U << 20U) + "; make room"};
 }
@@ -338,13 +340,14 @@ Finding pipe_finding(const std::string& path, const struct stat& pipe) {
                        pipe.st_uid != folder.st_uid && pipe.st_uid != geteuid();
   if (is_trap) {
     // As the kernel says too, where fs.protected_fifos is set.
-    return {Kind::error, path + " is a pipe of uid " + std::to_string(pipe.st_uid) +
-                             " in a folder that is open to all, and this is " + this_user() +
-                             "; make it in another folder"};
+    return {Kind::error,
+            path + " is a pipe of uid " + std::to_string(pipe.st_uid) +
+                " in a folder that is writable for everyone, but this process runs as " +
+                this_user() + "; create it in another folder"};
   }
   return {Kind::warning, path +
-                             " is a pipe: events wait while nobody reads it, and what its "
-                             "reader leaves in it is lost"};
+                             " is a pipe: events wait while nobody reads it, and events that its "
+                             "reader leaves in it are lost"};
 }
 
 }  // namespace
@@ -366,8 +369,8 @@ Findings probe_socket(const std::string& path, const std::string& group) {
   Findings findings = first_of(
       [&] {
         return folder_trouble(folder, count_missing({path, lock_path(path)}),
-                              "make it, owned by the user that the sidecar runs as (in a "
-                              "systemd unit: RuntimeDirectory=), or choose another path");
+                              "create it, owned by the user that the sidecar runs as (in a systemd "
+                              "unit: RuntimeDirectory=), or choose another path");
       },
       [&] { return lock_trouble(path); },
       [&]() -> std::optional<Finding> {
@@ -389,7 +392,7 @@ Findings probe_file(const std::string& path) {
     if (target.ends_with('/')) return {{Kind::error, path + " is a folder; write a file's path"}};
     const auto trouble = folder_trouble(
         folder_of(target), 1,
-        "make it, writable for the user that the sidecar runs as, or choose another path");
+        "create it, writable for the user that the sidecar runs as, or choose another path");
     return trouble ? Findings{*trouble} : Findings{};
   }
   if (S_ISDIR(status.st_mode)) return {{Kind::error, path + " is a folder; write a file's path"}};
@@ -403,8 +406,8 @@ Findings probe_standard_output(int fd) {
   const int flags = fcntl(fd, F_GETFL);
   if (flags >= 0 && (flags & O_ACCMODE) != O_RDONLY) return {};
   return {{Kind::error,
-           "standard output is closed, or open for reading only; give the sidecar one that takes "
-           "the events, or choose another type"}};
+           "standard output is closed, or open only for reading; connect it to something that "
+           "takes the events, or choose another type"}};
 }
 
 Findings probe_spool(const SpoolConfig& spool) {
@@ -413,8 +416,8 @@ Findings probe_spool(const SpoolConfig& spool) {
       [&] {
         // What it needs of files is a question of room_trouble().
         return folder_trouble(folder, 0,
-                              "make it, owned by the user that the sidecar runs as (in a "
-                              "systemd unit: StateDirectory=), and mount its volume first");
+                              "create it, owned by the user that the sidecar runs as (in a systemd "
+                              "unit: StateDirectory=), and mount its volume first");
       },
       [&] { return name_trouble(spool.path); }, [&] { return lock_trouble(spool.path); },
       [&]() -> std::optional<Finding> {

@@ -105,10 +105,10 @@ void Prober::claim(const std::string& where, const std::string& path, bool is_sh
   if (is_new) return;
   const Claim& other = claimed->second;
   if (is_shared && other.is_shared) {
-    note(where, {{Finding::Kind::warning, path + " is written to by another destination too (" +
-                                              other.where + "); their events mix"}});
+    note(where, {{Finding::Kind::warning, path + " is also written by another destination (" +
+                                              other.where + "); their events will be mixed"}});
   } else {
-    note(where, {{Finding::Kind::error, path + " is used by another setting too (" + other.where +
+    note(where, {{Finding::Kind::error, path + " is also used by another setting (" + other.where +
                                             "); choose another path"}});
   }
 }
@@ -130,8 +130,10 @@ void Prober::listen(const std::string& where, const std::string& text, const std
       note(where, tcp_.look(endpoint.value()));
       break;
     case Endpoint::Kind::inproc:
-      note(where, {{Finding::Kind::error,
-                    text + " reaches nobody: inproc is for a sidecar inside of a program"}});
+      note(
+          where,
+          {{Finding::Kind::error,
+            text + " reaches nobody: inproc is only for a sidecar that is embedded in a program"}});
       break;
   }
 }
@@ -237,9 +239,9 @@ std::vector<std::string> schedules_ahead(const Config& config, const Now& now) {
   if (!read.ok()) return lines;
   for (const auto& [name, until] : recurrence.value().find_ahead(now)) {
     std::string& line = lines.emplace_back("schedule ");
-    line.append(name).append(" has its last run ahead of the clock and makes nothing until ");
+    line.append(name).append(" had its last run ahead of the clock and creates no events until ");
     line.append(until).append(
-        "; if a clock was wrong, stop the sidecar and run `outrider spool reset-schedule`");
+        "; if the clock was wrong, stop the sidecar and run `outrider spool reset-schedule`");
   }
   return lines;
 }

@@ -56,7 +56,7 @@ std::string losses(const Ledger& ledger) {
 
 std::string recovered(const Ledger& ledger) {
   if (ledger.recovered == 0) return {};
-  return fmt::format(" ({} of the accepted were on disk before)", ledger.recovered);
+  return fmt::format(" ({} of the accepted events were already on disk)", ledger.recovered);
 }
 
 }  // namespace
@@ -82,12 +82,12 @@ std::string format_report(const Report& report) {
   }
   // One event may be put off many times.
   if (const Counts put_off = refusals(report.ingest, true); total(put_off) > 0) {
-    fmt::format_to(out, "  put off: {} times{}, and sent again by their clients\n", total(put_off),
+    fmt::format_to(out, "  put off: {} times{}; clients send the events again\n", total(put_off),
                    in_brackets(put_off));
   }
   const ConfirmCounters& confirmed = report.confirmed;
   if (confirmed.frames + confirmed.frames_again + confirmed.frames_refused > 0) {
-    fmt::format_to(out, "  confirmed: {} frames, {} of them again; {} could not be stored\n",
+    fmt::format_to(out, "  confirmed: {} frames, {} of them sent again; {} could not be stored\n",
                    confirmed.frames + confirmed.frames_again, confirmed.frames_again,
                    confirmed.frames_refused);
   }
@@ -95,8 +95,10 @@ std::string format_report(const Report& report) {
     fmt::format_to(out, "  lost on the way: {} frames\n", report.frames_missing);
   }
   if (report.lost_by_last_run > 0) {
-    fmt::format_to(out, "  unknown: {} events were in memory when the last run was cut off\n",
-                   report.lost_by_last_run);
+    fmt::format_to(
+        out,
+        "  unknown: {} events were only in memory when the last run ended without a shutdown\n",
+        report.lost_by_last_run);
   }
   if (!report.client_drops.empty()) {
     fmt::format_to(out, "  dropped by clients:{}\n",

@@ -129,16 +129,16 @@ Finding finding_of(int error, const Endpoint& endpoint) {
   const std::string port = std::to_string(endpoint.port);
   switch (error) {
     case EADDRINUSE:
-      return {Kind::in_use, "port " + port + " of " + endpoint.host +
-                                " is in use: stop who listens there, or choose another port"};
+      return {Kind::in_use,
+              "port " + port + " of " + endpoint.host +
+                  " is in use: stop the program that listens there, or choose another port"};
     case EADDRNOTAVAIL:
       return {Kind::error, endpoint.host + " is not an address of this machine"};
     case EACCES:
-      return {Kind::error,
-              "port " + port + " may not be listened on without a privilege; choose one from 1024"};
+      return {Kind::error, "port " + port + " requires a privilege; choose 1024 or higher"};
     default:
-      return {Kind::error, "port " + port + " of " + endpoint.host +
-                               " cannot be listened on: " + std::generic_category().message(error)};
+      return {Kind::error, "cannot listen on port " + port + " of " + endpoint.host + ": " +
+                               std::generic_category().message(error)};
   }
 }
 
@@ -147,9 +147,8 @@ Finding finding_of(int error, const Endpoint& endpoint) {
 Findings TcpProbe::look(const Endpoint& endpoint) {
   std::optional<sockaddr_storage> address = own_address(endpoint.host);
   if (!address) {
-    return {{Kind::error, endpoint.host +
-                              " is neither an address nor a network interface with IPv6 of this "
-                              "machine; write an address, as in 127.0.0.1"}};
+    return {{Kind::error, endpoint.host + " is neither an address nor a network interface of this "
+                                          "machine with IPv6; write an address, as in 127.0.0.1"}};
   }
   set_port(*address, endpoint.port);
   const bool is_taken = std::any_of(seen_.begin(), seen_.end(), [&](const Seen& seen) {
@@ -157,9 +156,9 @@ Findings TcpProbe::look(const Endpoint& endpoint) {
            exclude_each_other(seen.address, *address);
   });
   if (is_taken) {
-    return {{Kind::error, "port " + std::to_string(endpoint.port) +
-                              " is listened on by another endpoint of this configuration; choose "
-                              "another"}};
+    return {
+        {Kind::error, "port " + std::to_string(endpoint.port) +
+                          " is used by another endpoint of this configuration; choose another"}};
   }
   seen_.push_back({*address, endpoint.port});
   if (const int error = try_to_bind(*address); error != 0) return {finding_of(error, endpoint)};

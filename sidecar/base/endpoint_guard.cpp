@@ -180,7 +180,7 @@ Status EndpointGuard::clear_stale_socket() const {
   struct stat found {};
   if (lstat(path_.c_str(), &found) != 0) {
     if (errno == ENOENT) return Nothing{};
-    return Error{"cannot look at " + path_ + ": " + reason(errno)};
+    return Error{"cannot examine " + path_ + ": " + reason(errno)};
   }
   if (!S_ISSOCK(found.st_mode)) {
     return Error{path_ + " exists and is not a socket: remove it, or choose another endpoint"};
@@ -194,7 +194,7 @@ Status EndpointGuard::clear_stale_socket() const {
     case ECONNREFUSED:
       break;
     default:
-      return Error{"cannot tell whether anybody listens on " + path_ + ": " + reason(error)};
+      return Error{"cannot tell whether a process listens on " + path_ + ": " + reason(error)};
   }
   if (unlink(path_.c_str()) != 0 && errno != ENOENT) {
     return Error{"cannot remove the stale socket " + path_ + ": " + reason(errno)};
@@ -213,7 +213,7 @@ Status EndpointGuard::listen() {
   }
   struct stat bound {};
   if (lstat(path_.c_str(), &bound) != 0) {
-    return Error{"cannot look at " + path_ + ": " + reason(errno)};
+    return Error{"cannot examine " + path_ + ": " + reason(errno)};
   }
   device_ = bound.st_dev;
   inode_ = bound.st_ino;

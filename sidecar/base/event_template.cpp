@@ -170,7 +170,7 @@ Status EventTemplate::parse_parts(std::string_view text) {
     }
     const std::size_t end = text.find('}');
     if (text[0] == '}' || end == std::string_view::npos) {
-      return Error{"has a brace without its other half; a brace itself is written {{ or }}"};
+      return Error{"has an unmatched brace; write a literal brace as {{ or }}"};
     }
     auto field = parse_field(text.substr(1, end - 1));
     if (!field.ok()) return field.error();
@@ -204,13 +204,14 @@ Result<EventTemplate::Field> EventTemplate::parse_field(std::string_view text) {
   }
   auto path = parse_field_path(field.name);
   if (!path.ok()) {
-    return Error{"no field is called {" + field.name +
-                 "}; there are topic, id, key, time, host, trace, priority, data and data.KEY"};
+    return Error{
+        "there is no field {" + field.name +
+        "}; the fields are topic, id, key, time, host, trace, priority, data and data.KEY"};
   }
   field.path = std::move(path.value());
   const auto& keys = field.path.keys;
   if (std::any_of(keys.begin(), keys.end(), [](const PathKey& key) { return key.is_any; })) {
-    return Error{"{" + field.name + "} means many fields, but one text is needed"};
+    return Error{"{" + field.name + "} matches many fields, but one text is needed"};
   }
   return field;
 }
@@ -227,7 +228,7 @@ Status EventTemplate::check() const {
     return Error{"has a control character in it"};
   }
   if (place_ == Place::method && !is_method(with_each_field_as("X"))) {
-    return Error{"is not a method, which is 1 to " + std::to_string(method_bytes_max) +
+    return Error{"is not a method; a method is 1 to " + std::to_string(method_bytes_max) +
                  " capital letters"};
   }
   return place_ == Place::url ? check_url() : Nothing{};
@@ -236,7 +237,7 @@ Status EventTemplate::check() const {
 Status EventTemplate::check_url() const {
   if (is_constant() || authority_end(text_before_) != std::string::npos) return Nothing{};
   return Error{"has {" + fields_[0].name +
-               "} in its scheme or authority; fields may stand behind scheme://host:port/ only"};
+               "} in its scheme or authority; fields are allowed only after scheme://host:port/"};
 }
 
 // Rendering ---------------------------------------------------------------------------------------
@@ -264,8 +265,7 @@ Status EventTemplate::render(const RecordView& record, std::string& out) const {
   }
   if (place_ == Place::url && !is_constant() && odd_segments(text) != odd_segments_) {
     return fail("{" + fields_[0].name +
-                "} or a field behind it makes a segment of the url's path "
-                "empty, '.' or '..'");
+                "} or a field after it makes a segment of the url's path empty, '.' or '..'");
   }
   return Nothing{};
 }
@@ -311,7 +311,8 @@ Status EventTemplate::append_field(const Field& field, const RecordView& record,
       if (reader.next(value) != proto::ReadStatus::ok) break;
       if (value.type == proto::TokenType::nil) break;
       text = scalar_text(value, number_space);
-      if (!text) return Error{"{" + field.name + "} is no text, number or boolean in this event"};
+      if (!text)
+        return Error{"{" + field.name + "} is not a text, number or boolean in this event"};
     }
   }
   if (!text) {

@@ -50,7 +50,7 @@ struct PathAndText {
 Result<PathAndText> parse_path_and_text(std::string_view text, std::string_view what) {
   const std::size_t colon = text.find(':');
   if (colon == std::string_view::npos || trim(text.substr(colon + 1)).empty()) {
-    return wrong_path(text, "has no " + std::string(what) + " behind a colon");
+    return wrong_path(text, "has no " + std::string(what) + " after a colon");
   }
   auto path = parse_field_path(text.substr(0, colon));
   if (!path.ok()) return path.error();

@@ -29,7 +29,7 @@ void IpcEndpoints::look_after() {
 }
 
 void IpcEndpoints::put_back(Claimed& one) {
-  Status status = Error{"it is removed again and again; trying every 10 minutes"};
+  Status status = Error{"it is removed again and again; the sidecar tries every 10 minutes"};
   if (returns_ < returns_max) status = one.guard.reclaim();
   if (status.ok()) status = bind(one.endpoint, one.guard);
   if (status.ok()) {
@@ -48,15 +48,15 @@ void IpcEndpoints::tell(Claimed& one) {
   if (one.returned > 0 && one.return_quiet == 0) {
     one.return_quiet = line_ticks;
     log_.warn(
-        "the socket's file or its lock was removed; it is back, and clients find it again",
+        "the socket's file or its lock was removed; it was restored, and clients reconnect",
         {{"endpoint", one.endpoint}, {"times", std::to_string(std::exchange(one.returned, 0))}});
   }
   if (one.is_loss_untold && one.loss_quiet == 0) {
     one.loss_quiet = line_ticks;
     one.is_loss_untold = false;
     log_.error(
-        "the socket's file or its lock was removed and cannot be put back; no new client "
-        "reaches the sidecar; trying on",
+        "the socket's file or its lock was removed and cannot be restored; new clients cannot "
+        "connect, and the sidecar keeps trying",
         {{"endpoint", one.endpoint}, {"because", one.because}});
   }
 }

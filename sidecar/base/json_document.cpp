@@ -118,7 +118,7 @@ Status parse_json(std::string_view json, rapidjson::Document& document) {
     const std::size_t at = find_large_integer(json);
     if (at == std::string_view::npos) return Nothing{};
     return Error{"the integer at byte " + std::to_string(at) +
-                 " does not fit in 64 bits; write it as text, or with a point as a double"};
+                 " does not fit in 64 bits; write it as text, or as a double with a decimal point"};
   }
   return Error{"invalid JSON at byte " + std::to_string(document.GetErrorOffset()) + ": " +
                rapidjson::GetParseError_En(document.GetParseError())};

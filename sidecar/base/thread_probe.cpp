@@ -22,7 +22,7 @@ std::size_t threads_now() {
 }
 
 Error no_threads(const char* reason) {
-  return {std::string("the system gives no more threads (") + reason +
+  return {std::string("the system allows no more threads (") + reason +
           "): raise TasksMax= of the unit, pids.max of the cgroup, `ulimit -u` or `ulimit -v`"};
 }
 

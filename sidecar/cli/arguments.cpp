@@ -58,7 +58,7 @@ Status take_options(const ArgumentTable& table, const std::vector<po::option>& o
     if (option.position_key >= 0) {
       const std::string& word = option.value.front();
       if (++positionals > table.positionals_max) {
-        return Error{"\"" + printable(word, 64) + "\" is one word too many"};
+        return Error{"unexpected argument \"" + printable(word, 64) + "\""};
       }
       if (Status taken = table.take_positional(word); !taken.ok()) return taken;
       continue;

@@ -102,7 +102,7 @@ Result<Certificate> Certificate::make_self_signed() {
   made.key_.reset(EVP_EC_gen("P-256"));
   made.x509_.reset(X509_new());
   if (made.key_ == nullptr || made.x509_ == nullptr || !fill(made.x509(), made.key())) {
-    return failure("cannot make a self-signed certificate");
+    return failure("cannot create a self-signed certificate");
   }
   return made;
 }

@@ -26,9 +26,9 @@ int refuse(const std::vector<Error>& errors) {
 int print_probe(const ProbeReport& report) {
   for (const std::string& line : report.warnings) show("warning: " + line + "\n");
   if (!report.in_use.empty()) {
-    std::printf("note: a sidecar runs with this configuration now; %s that it uses %s not tried\n",
-                counted(report.in_use.size(), "place").c_str(),
-                report.in_use.size() == 1 ? "was" : "were");
+    std::printf(
+        "note: a sidecar is running with this configuration; %s that it uses %s not checked\n",
+        counted(report.in_use.size(), "place").c_str(), report.in_use.size() == 1 ? "was" : "were");
   }
   // Where both go to one place, they stay in order.
   std::fflush(stdout);

@@ -23,21 +23,21 @@ namespace outrider::sidecar {
 
 const std::vector<CommandRow>& command_rows() {
   static const std::vector<CommandRow> rows = {
-      {"run", "the sidecar, in the foreground", run_command},
+      {"run", "runs the sidecar in the foreground", run_command},
       {"check",
        "shows the settings of a configuration and what follows from them, or its errors; changes "
        "nothing",
        check_command},
       {"emit", "sends one event, or lines of JSON from stdin, to the sidecar", emit_command},
-      {"sink", "a local HTTPS receiver that shows what arrives, with injectable faults",
+      {"sink", "runs a local HTTPS receiver that shows the events it gets and can inject faults",
        sink_command},
-      {"spool", "looks into the spool's file, checks it, and writes out what it holds",
-       spool_command},
-      {"dead", "dead letters: lists them, shows one, sends them again or drops them", dead_command},
-      {"reference", "the page of all settings, or with --example a configuration of all settings",
+      {"spool", "inspects, checks, repairs and exports the spool", spool_command},
+      {"dead", "lists, shows, retries or drops dead letters", dead_command},
+      {"reference",
+       "prints the reference of all settings, or with --example a configuration of all settings",
        reference_command},
-      {"version", "the version of outrider and of the libraries it uses", version_command},
-      {"help", "this list, or the options of one command", help_command},
+      {"version", "prints the version of outrider and of the libraries it uses", version_command},
+      {"help", "prints this list, or the options of one command", help_command},
   };
   return rows;
 }

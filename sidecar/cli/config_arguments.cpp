@@ -16,9 +16,9 @@ std::optional<int> read_config_arguments(const std::string& command,
       .rows = {{"config", "FILE", "the configuration", store_text(config.file)}},
       .positionals_max = 1,
       .take_positional = [](const std::string& word) -> Status {
-        return Error{"\"" + printable(word, 200) + "\" is no option; write --config FILE"};
+        return Error{"\"" + printable(word, 200) + "\" is not an option; write --config FILE"};
       },
-      .notes = "Each setting of the file can be given here too, and counts instead:\n\n" +
+      .notes = "Each setting can also be given here, where it overrides the file:\n\n" +
                configuration_help(),
   };
   table.rows.insert(table.rows.end(), more.begin(), more.end());

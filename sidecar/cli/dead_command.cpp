@@ -44,7 +44,7 @@ Status take_id(const std::string& value, std::vector<std::int64_t>& to) {
   const auto id = parse_count(value);
   if (!id.ok() || id.value() > INT64_MAX) {
     return Error{"\"" + printable(value, 64) +
-                 "\" is not the number of a dead letter; `outrider dead list` shows them"};
+                 "\" is not the id of a dead letter; `outrider dead list` shows the ids"};
   }
   to.push_back(static_cast<std::int64_t>(id.value()));
   return Nothing{};
@@ -102,7 +102,7 @@ std::vector<ArgumentRow> filter_rows(DeadOptions& options, std::vector<ArgumentR
        store_topic_pattern(filter.topic)},
       {"reason", "REASON", "only those with this reason", store_reason(filter.reason)},
       {"status", "CODE", "only those with this HTTP status", store_http_status(filter.status)},
-      {"older-than", "DURATION", "only those whose last attempt was so long ago",
+      {"older-than", "DURATION", "only those whose last attempt was at least this long ago",
        store_ago(filter.before_ns)},
       {"newer-than", "DURATION", "only those whose last attempt was within this time",
        store_ago(filter.after_ns)},
@@ -154,7 +154,7 @@ int list_command(const std::vector<std::string>& arguments) {
       .usage = "outrider dead list --config FILE | --spool PATH [OPTIONS]",
       .rows = filter_rows(
           options, {{"json", "", "lines of JSON instead of a table", store_switch(is_json)}}),
-      .notes = "The newest is the last.\n",
+      .notes = "The newest is last.\n",
   };
   if (const auto status = read_spool_arguments(table, arguments, options.spool)) return *status;
   return with_spool(table, options.spool, [&](Database& database, std::string& text) {
@@ -209,7 +209,7 @@ int show_command(const std::vector<std::string>& arguments) {
       .rows = with_spool_rows(options.spool, {}),
       .positionals_max = 1,
       .take_positional = [&](const std::string& word) { return take_id(word, options.filter.ids); },
-      .notes = "All that is known of it, and last the event as a line of JSON.\n",
+      .notes = "Prints everything that is known about it, then the event as a line of JSON.\n",
   };
   if (const auto status = read_spool_arguments(table, arguments, options.spool)) return *status;
   if (options.filter.ids.empty()) {
@@ -239,13 +239,14 @@ struct Change {
 
 constexpr Change retry_change = {
     "retry", true, "put back",
-    "They go behind the other events of their destination, with the ids they had, and count no\n"
-    "attempts. A running sidecar sends them now, another one when it starts.\n",
+    "They are queued after the other events of their destination, with their old ids\n"
+    "and no attempts counted. A running sidecar sends them now, otherwise the next one\n"
+    "sends them when it starts.\n",
     [](Store& store, std::int64_t id, const Now& now) { return store.put_back_dead(id, now); }};
 
 constexpr Change drop_change = {
     "drop", false, "dropped",
-    "They are gone for good; `outrider spool export --state dead` saves them.\n",
+    "They are removed permanently; save them before with `outrider spool export --state dead`.\n",
     [](Store& store, std::int64_t id, const Now&) { return store.remove_dead(id); }};
 
 /// `done` counts what is committed.
@@ -280,7 +281,7 @@ int select(const ArgumentTable& table, const DeadOptions& options, std::vector<D
     for (const std::int64_t id : options.filter.ids) {
       if (std::ranges::find(letters, id, &DeadHead::id) != letters.end()) continue;
       status = Error{"there is no dead letter " + std::to_string(id) +
-                     ", or the options leave it out; nothing was changed"};
+                     ", or the options exclude it; nothing was changed"};
     }
     if (status.ok()) return exit_done;
     print_error(table, status.error().message);
@@ -307,17 +308,16 @@ int change_command(const Change& change, const std::vector<std::string>& argumen
       .usage = std::string("outrider dead ") + change.name +
                " [ID ...] --config FILE | --spool PATH [OPTIONS]",
       .rows = filter_rows(
-          options,
-          {{"all", "", "all of them; without IDs and other options it must be given",
-            store_switch(options.wants_all)},
-           {"dry-run", "", "show which it would be, and change nothing", store_switch(is_dry)}}),
+          options, {{"all", "", "all of them; required if there are no IDs and no other options",
+                     store_switch(options.wants_all)},
+                    {"dry-run", "", "show which ones, and change nothing", store_switch(is_dry)}}),
       .positionals_max = SIZE_MAX,
       .take_positional = [&](const std::string& word) { return take_id(word, options.filter.ids); },
       .notes = change.notes,
   };
   if (const auto status = read_spool_arguments(table, arguments, options.spool)) return *status;
   if (!options.selects()) {
-    print_error(table, "say which: IDs, options like --destination, or --all");
+    print_error(table, "select dead letters: give IDs, options like --destination, or --all");
     return exit_usage;
   }
   std::vector<DeadHead> letters;
@@ -341,11 +341,11 @@ int change_command(const Change& change, const std::vector<std::string>& argumen
 
 int dead_command(const std::vector<std::string>& arguments) {
   static const std::vector<CommandRow> rows = {
-      {"list", "a table of them, the newest last", list_command},
-      {"show", "all that is known of one, and the event", show_command},
+      {"list", "prints a table of them, newest last", list_command},
+      {"show", "prints everything about one, and the event", show_command},
       {"retry", "sends them again, with the same ids",
        [](const std::vector<std::string>& words) { return change_command(retry_change, words); }},
-      {"drop", "removes them for good",
+      {"drop", "removes them permanently",
        [](const std::vector<std::string>& words) { return change_command(drop_change, words); }},
   };
   return run_subcommand("dead", rows, arguments);

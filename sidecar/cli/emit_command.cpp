@@ -38,7 +38,7 @@ TakeValue store_endpoint(std::string& to) {
     const Result<Endpoint> endpoint = parse_connect_endpoint(value);
     if (!endpoint.ok()) return endpoint.error();
     if (endpoint.value().kind != Endpoint::Kind::inproc) return Nothing{};
-    return Error{"inproc:// reaches nobody from here, for a sidecar is another process; write " +
+    return Error{"inproc:// cannot reach a sidecar in another process; write " +
                  std::string("ipc:///PATH or tcp://HOST:PORT")};
   };
 }
@@ -52,26 +52,26 @@ ArgumentTable emit_arguments(EmitOptions& options) {
                "the sidecar's ingest endpoint (" + options.sender.endpoint + ")",
                store_endpoint(options.sender.endpoint)},
               {"confirm", "",
-               "end with 0 only when the sidecar has confirmed that each event is on disk",
+               "exit with 0 only if the sidecar has confirmed that each event is on disk",
                store_switch(options.sender.confirm)},
               {"confirm-endpoint", "ENDPOINT",
                "the sidecar's ingest.confirm_endpoint, for --confirm (" +
                    options.sender.confirm_endpoint + ")",
                store_endpoint(options.confirm_endpoint)},
-              {"at", "TIME", "not to be delivered before, as in 2026-01-31T12:00:00Z",
+              {"at", "TIME", "do not deliver before this time, as in 2026-01-31T12:00:00Z",
                [&options](const std::string& value) -> Status {
                  const auto time = parse_date(value);
                  if (!time.ok()) return time.error();
                  options.at_ns = time.value();
                  return Nothing{};
                }},
-              {"delay", "DURATION", "not to be delivered before so long from now",
+              {"delay", "DURATION", "do not deliver before this time has passed",
                store_duration(options.delay)},
               {"stdin", "", "read events from stdin, one a line",
                store_switch(options.reads_stdin)},
               {"timeout", "DURATION", "how long to wait for the sidecar (5s)",
                store_duration(options.sender.timeout)},
-              {"wait", "", "wait that long also for one that is not there, or that has no room",
+              {"wait", "", "wait that long even if no sidecar is there yet, or if it has no room",
                store_switch(options.sender.wait)},
           },
       .positionals_max = 2,
@@ -80,12 +80,12 @@ ArgumentTable emit_arguments(EmitOptions& options) {
         return Nothing{};
       },
       .notes =
-          "A line is {\"topic\": \"orders.paid\", \"data\": ...} and may have \"time\", "
-          "\"id\", \"key\",\n\"trace\", \"at\", \"ttl\" and \"pri\". A bad line is reported "
-          "with its number and passed\nover; the exit status is 1 then.\n"
-          "An event has 1MiB at most; with --confirm 64MiB, if the sidecar takes so much.\n"
-          "A later date needs a sidecar with a [spool]. Only with --confirm does it answer whether "
-          "it\ntook the event.\n",
+          "A line is {\"topic\": \"orders.paid\", \"data\": ...} and may have \"time\", \"id\",\n"
+          "\"key\", \"trace\", \"at\", \"ttl\" and \"pri\". A bad line is reported with its\n"
+          "number and skipped; the exit status is then 1.\n"
+          "An event may have 1MiB at most; with --confirm 64MiB, if the sidecar allows it.\n"
+          "A later date needs a sidecar with a [spool]. The sidecar answers whether it accepted\n"
+          "the event only with --confirm.\n",
   };
 }
 
@@ -170,9 +170,9 @@ std::string failure(EventSender& sender, const SenderOptions& options) {
     return options.used_endpoint() + ": " + obstacle;
   }
   const std::string why = sender.why_waiting();
-  return "no sidecar " + std::string(options.confirm ? "confirmed" : "took") + " all events at " +
-         options.used_endpoint() + " within " + format_duration(options.timeout) +
-         (why.empty() ? "" : ": " + why);
+  return "no sidecar " + std::string(options.confirm ? "confirmed" : "accepted") +
+         " all events at " + options.used_endpoint() + " within " +
+         format_duration(options.timeout) + (why.empty() ? "" : ": " + why);
 }
 
 /// TOPIC and JSON, before anything is asked of a sidecar.
@@ -210,7 +210,8 @@ int emit_stdin(EventSender& sender, const EmitOptions& options, const ArgumentTa
                 ? "confirmed, " + std::to_string(outcome.refused) + " refused by the sidecar, "
                 : "sent, ";
   if (outcome.lost > 0) {
-    report += std::to_string(outcome.lost) + (options.sender.confirm ? " not taken, " : " lost, ");
+    report +=
+        std::to_string(outcome.lost) + (options.sender.confirm ? " not accepted, " : " lost, ");
   }
   if (outcome.unknown > 0) report += std::to_string(outcome.unknown) + " unknown, ";
   report += std::to_string(counts.bad_lines) + " lines refused\n";
@@ -222,7 +223,7 @@ int emit_stdin(EventSender& sender, const EmitOptions& options, const ArgumentTa
   }
   if (counts.is_stuck || outcome.sent + outcome.refused < counts.events) {
     print_error(table, failure(sender, options.sender) +
-                           (counts.is_stuck ? "; stdin is not read to its end" : ""));
+                           (counts.is_stuck ? "; stdin was not read to its end" : ""));
     return exit_failed;
   }
   return counts.bad_lines + outcome.refused == 0 ? exit_done : exit_failed;

@@ -31,7 +31,7 @@ constexpr int handshake_ms = 5;
 
 /// It is not the sidecar that is missing.
 constexpr const char* no_means =
-    "this process gets no descriptors or no threads for a connection: raise `ulimit -n`, "
+    "this process has no descriptors or threads left for a connection: raise `ulimit -n`, "
     "`ulimit -u` or `ulimit -v`";
 
 /// What connect() came to: 0, or an error; one that says nothing is 0 too.
@@ -72,12 +72,12 @@ std::string why_no_socket(const std::string& path, EndpointUse use) {
       return {};
     case ENOENT:
       return std::string("there is no socket; is the sidecar running, and does it listen there?") +
-             (use == EndpointUse::confirm ? " Only one with a [spool] confirms" : "");
+             (use == EndpointUse::confirm ? " Only a sidecar with a [spool] confirms" : "");
     case ECONNREFUSED:
-      if (is_other_file(path)) return "it is not a socket; write the path of the sidecar's own";
+      if (is_other_file(path)) return "it is not a socket; give the path of the sidecar's socket";
       return "nobody listens there any more; is the sidecar running?";
     case EACCES:
-      return "permission denied; ingest.socket_group and ingest.socket_mode say who may";
+      return "permission denied; ingest.socket_group and ingest.socket_mode decide who may connect";
     default:
       return error_text(error);
   }
@@ -138,10 +138,10 @@ std::string why_unfit(const std::string& endpoint, EndpointUse use) {
   ::close(nobody_wakes);
   if (!is_open) return no_means;
   if (!link.is_given_up()) return {};
-  return is_confirm ? "it is not a sidecar's ingest.confirm_endpoint; the one without --confirm "
-                      "confirms nothing"
-                    : "it is not a sidecar's ingest endpoint; ingest.confirm_endpoint is for "
-                      "--confirm alone";
+  return is_confirm ? "it is not a sidecar's ingest.confirm_endpoint; the endpoint for events "
+                      "without --confirm confirms nothing"
+                    : "it is not a sidecar's ingest endpoint; ingest.confirm_endpoint works only "
+                      "with --confirm";
 }
 
 }  // namespace outrider::sidecar

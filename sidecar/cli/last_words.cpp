@@ -57,8 +57,8 @@ void say(const char* message, const char* cause) {
 }
 
 [[noreturn]] void end_in_the_middle(const char* cause) {
-  end_process(exit_broken, "the process ends in the middle; what it had in memory only is lost",
-              cause);
+  end_process(exit_broken,
+              "the process ended unexpectedly; events that were only in memory are lost", cause);
 }
 
 [[noreturn]] void on_terminate() {
@@ -66,21 +66,21 @@ void say(const char* message, const char* cause) {
     if (const std::exception_ptr error = std::current_exception()) std::rethrow_exception(error);
     end_in_the_middle("std::terminate() was called");
   } catch (const std::bad_alloc&) {
-    end_in_the_middle("out of memory: lower queue_bytes_max, or raise the limit of memory");
+    end_in_the_middle("out of memory: lower queue_bytes_max, or raise the memory limit");
   } catch (const std::exception& error) {
     end_in_the_middle(error.what());
   } catch (...) {
-    end_in_the_middle("an error of an unknown kind");
+    end_in_the_middle("an unknown kind of error");
   }
 }
 
 void on_abort(int /*signal*/) {
-  end_in_the_middle("a library has called abort(); its own words may stand before this line");
+  end_in_the_middle("a library called abort(); its own message may be in the lines before");
 }
 
 void on_bus_error(int /*signal*/) {
   end_in_the_middle(
-      "a mapped file was emptied or cannot be read: the spool's -shm, or the program's own");
+      "a mapped file was emptied or cannot be read: the spool's -shm file, or the program file");
 }
 
 }  // namespace

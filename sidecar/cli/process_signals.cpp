@@ -110,10 +110,11 @@ void ProcessSignals::State::stop() {
     const std::lock_guard lock(mutex);
     if (stop_began && now - *stop_began < same_signal_time) return;
     if (stop_began && phase == Phase::starting) {
-      end_process(exit_failed, "cannot start", "a second signal asked to stop");
+      end_process(exit_failed, "cannot start", "a second stop signal arrived");
     }
     if (stop_began) {
-      end_process(exit_events_lost, "ended at once; events may be lost", "a second signal came");
+      end_process(exit_events_lost, "ended at once; events may be lost",
+                  "a second stop signal arrived");
     }
     stop_began = now;
     if (!deadline) deadline = now + stop_time_max;
@@ -128,8 +129,8 @@ void ProcessSignals::State::ignore(int signal) {
   const std::lock_guard lock(mutex);
   if (log == nullptr || (last && now - *last < said_again)) return;
   last = now;
-  const std::string_view hint =
-      signal == SIGHUP ? "a changed configuration needs a restart" : "SIGTERM is what stops";
+  const std::string_view hint = signal == SIGHUP ? "a changed configuration needs a restart"
+                                                 : "send SIGTERM to stop the sidecar";
   log->warn("signal ignored", {{"signal", signal_name(signal)}, {"hint", std::string(hint)}});
 }
 
@@ -139,9 +140,9 @@ void ProcessSignals::State::end_if_late() {
   if (deadline && *deadline > steady_clock::now()) return;
   switch (phase) {
     case Phase::starting:
-      end_process(exit_failed, "cannot start", "a signal asked to stop, and the start hangs");
+      end_process(exit_failed, "cannot start", "a stop signal arrived, and the start hangs");
     case Phase::serving:
-      end_process(exit_events_lost, "ended at once; events are lost", "the stop hangs");
+      end_process(exit_events_lost, "ended at once; events are lost", "the shutdown hangs");
     case Phase::ended:
       break;
   }

@@ -12,7 +12,8 @@ int reference_command(const std::vector<std::string>& arguments) {
   bool wants_example = false;
   const ArgumentTable table{
       .usage = "outrider reference [--example]",
-      .rows = {{"example", "", "a configuration of all settings with their defaults, to begin with",
+      .rows = {{"example", "",
+                "print a configuration of all settings with their defaults, as a starting point",
                 store_switch(wants_example)}},
   };
   if (const auto status = read_arguments(table, arguments)) return *status;

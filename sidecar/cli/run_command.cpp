@@ -63,7 +63,7 @@ int run_host(std::unique_ptr<Host> host, Duration stop_time_max, ProcessSignals&
   signals.ended(status, deadline);
   log.write_report(host->has_losses() ? LogLevel::error : LogLevel::info, host->report());
   if (!host->close()) {
-    log.error("a peer of a fan-out did not read; of what it was sent, events may be lost",
+    log.error("a peer of a fan-out did not read; events that were sent to it may be lost",
               {{"bytes_a_peer_max", std::to_string(Host::unsent_bytes_max)}});
     status = exit_events_lost;
   }

@@ -84,7 +84,7 @@ ArgumentTable sink_arguments(SinkOptions& options) {
               {"plain", "", "HTTP instead of HTTPS", store_switch(options.plain)},
               {"cert-out", "FILE", "write the certificate here, for a client's ca_file",
                store_text(options.cert_out)},
-              {"cert", "FILE", "use this certificate instead of one made on the spot",
+              {"cert", "FILE", "use this certificate instead of creating one",
                store_text(options.cert_file)},
               {"key", "FILE", "the key of --cert", store_text(options.key_file)},
               {"quiet", "", "count the events, do not print them", store_switch(options.quiet)},
@@ -104,17 +104,17 @@ ArgumentTable sink_arguments(SinkOptions& options) {
                store_seconds(options.retry_after)},
               {"delay", "DURATION", "wait before each answer", store_duration(options.delay)},
               {"seed", "N", "repeat the random choices of --fail-rate", store_count(options.seed)},
-              {"exit-after", "N", "end after so many events",
+              {"exit-after", "N", "exit after this many events",
                store_count(options.exit_after_events)},
-              {"exit-after-idle", "DURATION", "end when no request has come for so long",
+              {"exit-after-idle", "DURATION", "exit when no request has arrived for this long",
                store_duration(options.exit_after_idle)},
           },
       .notes =
-          "An event of --payload is known again by the header Idempotency-Key, a CloudEvent in "
-          "the\n"
-          "binary mode by ce-id. bytes in the summary are those of the bodies, decompressed.\n\n"
-          "Prints \"listening on URL\" first and a summary last, which is when a signal\n"
-          "(SIGINT, SIGTERM) or one of the --exit options ends it.\n",
+          "With --payload an event is identified by the header Idempotency-Key, a CloudEvent\n"
+          "in the binary mode by ce-id. In the summary, bytes is the size of the decompressed\n"
+          "bodies.\n\n"
+          "Prints \"listening on URL\" first. When a signal (SIGINT, SIGTERM) or one of the\n"
+          "--exit options ends it, prints a summary.\n",
   };
 }
 

@@ -129,7 +129,7 @@ Status SinkTally::print(std::string_view text) {
     const bool is_last_look = has_to_end();
     const bool has_room = ::poll(&room, 1, is_last_look ? last_look_ms : room_look_ms) > 0;
     if (!has_room && is_last_look) {
-      return Error{"cannot write to standard output: its reader takes nothing"};
+      return Error{"cannot write to standard output: its reader does not read"};
     }
     if (!has_room) continue;
     const ssize_t written =

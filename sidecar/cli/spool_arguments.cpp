@@ -38,13 +38,13 @@ std::optional<int> read_spool_arguments(const ArgumentTable& table,
   const LoadResult result = load_config(choice.config_file);
   for (const Error& error : result.errors) print_errors(error.message + "\n");
   if (!result.ok()) {
-    print_error(table, "the spool can be had without the configuration: --spool PATH");
+    print_error(table, "to open the spool without the configuration, give --spool PATH");
     return exit_usage;
   }
   const Config& config = result.loaded.config;
   choice.path = config.spool.path;
   if (choice.path.empty()) {
-    print_error(table, choice.config_file + " has no spool: there is no path in [spool]");
+    print_error(table, choice.config_file + " has no spool: [spool] path is not set");
     return exit_usage;
   }
   choice.configured.emplace();

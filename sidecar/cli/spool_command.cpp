@@ -40,8 +40,8 @@ std::string problems_text(const SpoolCheck& check, bool has_cure) {
 std::string log_damage(const std::string& path) {
   const std::uint64_t behind = transactions_behind_damage(*open_disk(), wal_path(path));
   if (behind == 0) return {};
-  return "the write-ahead log is damaged: what " + counted(behind, "transaction") +
-         " behind that stored is lost, or was not safe when the power was lost\n";
+  return "the write-ahead log is damaged: " + counted(behind, "transaction") +
+         " after the damage, lost or not yet safe at a power loss\n";
 }
 
 int verify_command(const std::vector<std::string>& arguments) {
@@ -49,7 +49,7 @@ int verify_command(const std::vector<std::string>& arguments) {
   const ArgumentTable table{
       .usage = "outrider spool verify --config FILE | --spool PATH",
       .rows = with_spool_rows(choice, {}),
-      .notes = "Reads all of it. Status 0: everything is as it should be; 1: it is not.\n",
+      .notes = "Reads the whole spool. Status 0: no problems; 1: problems were found.\n",
   };
   if (const auto status = read_spool_arguments(table, arguments, choice)) return *status;
   const std::string log = is_in_use(choice.path) ? "" : log_damage(choice.path);
@@ -58,7 +58,7 @@ int verify_command(const std::vector<std::string>& arguments) {
     const std::uint64_t problems =
         check.problems.size() + check.more_problems + (log.empty() ? 0 : 1);
     out = log + problems_text(check, true) + choice.path + ": " +
-          (problems == 0 ? "everything is as it should be" : counted(problems, "problem")) + ", " +
+          (problems == 0 ? "no problems found" : counted(problems, "problem")) + ", " +
           counted(check.events, "spooled event") + " in " + counted(check.blocks, "block") + ", " +
           counted(check.scheduled, "scheduled event") + ", " + counted(check.dead, "dead letter") +
           "\n";
@@ -91,7 +91,10 @@ std::string keep_damaged_log(const std::string& path) {
   std::error_code error;
   for (int i = 2; std::filesystem::exists(kept, error); ++i) kept = name + "-" + std::to_string(i);
   std::filesystem::copy_file(wal_path(path), kept, error);
-  return text + (error ? "it cannot be kept: " + error.message() : "it is kept as " + kept) + "\n";
+  return text +
+         (error ? "the damaged log cannot be kept: " + error.message()
+                : "the damaged log is kept as " + kept) +
+         "\n";
 }
 
 /// Files that root has made go to whoever the spool belongs to, for his sidecar could not use them.
@@ -104,7 +107,7 @@ void give_to(const struct stat& owner, const std::string& path) {
 int say_repair(const std::string& path, const SpoolRepair& repair, const std::string& log) {
   const SpoolCheck& after = repair.after;
   if (repair.before.problems.empty()) {
-    const std::string whole = path + ": everything is as it should be, nothing was changed\n";
+    const std::string whole = path + ": no problems found, nothing was changed\n";
     std::fputs((log.empty() ? whole : log).c_str(), stdout);
     return log.empty() ? exit_done : exit_failed;
   }
@@ -112,16 +115,17 @@ int say_repair(const std::string& path, const SpoolRepair& repair, const std::st
   const std::uint64_t unreadable = repair.replaced ? repair.replaced->unreadable : 0;
   const std::uint64_t lost = repair.lost_events();
   if (repair.replaced) {
-    text += "replaced by what can be read of it; it was set aside as " +
-            repair.replaced->damaged_path + "\n";
+    text +=
+        "replaced by a new spool of everything that could be read; the old one was set aside as " +
+        repair.replaced->damaged_path + "\n";
   }
-  if (!after.problems.empty()) text += "and still there:\n" + problems_text(after, true);
+  if (!after.problems.empty()) text += "still found:\n" + problems_text(after, true);
   if (lost > 0) {
-    text += "the totals that were kept name " + counted(lost, "event") + " more than are there\n";
+    text += "the recorded totals name " + counted(lost, "event") + " more than were found\n";
   }
   text += path + ": " + counted(after.events, "spooled event") + ", " +
           counted(after.scheduled, "scheduled event") + " and " +
-          counted(after.dead, "dead letter") + " are there; " +
+          counted(after.dead, "dead letter") + " are in the spool; " +
           (unreadable + lost == 0 ? "nothing was lost"
                                   : counted(unreadable, "row") + " could not be read") +
           "\n";
@@ -135,10 +139,10 @@ int repair_command(const std::vector<std::string>& arguments) {
       .usage = "outrider spool repair --config FILE | --spool PATH",
       .rows = with_spool_rows(choice, {}),
       .notes =
-          "Mends what `outrider spool verify` finds. Totals and indexes are made anew where they\n"
-          "are; if that is not all, the spool is replaced by what can be read of it, and set "
-          "aside.\n"
-          "No sidecar may use the spool. Status 1: something was lost, or could not be mended.\n",
+          "Repairs the problems that `outrider spool verify` finds. Rebuilds totals and\n"
+          "indexes in place; if that is not enough, sets the spool aside and continues with\n"
+          "everything that can be read. The sidecar must be stopped. Status 1: something was\n"
+          "lost, or could not be repaired.\n",
   };
   if (const auto status = read_spool_arguments(table, arguments, choice)) return *status;
   return change_stopped(table, choice.path, [&]() -> Result<int> {
@@ -176,11 +180,12 @@ int drop_command(const std::vector<std::string>& arguments) {
   const ArgumentTable table{
       .usage = "outrider spool drop --config FILE | --spool PATH --destination NAME [--dry-run]",
       .rows = with_spool_rows(
-          choice,
-          {{"destination", "NAME", "whose events and dead letters are removed, for good",
-            store_text(destination)},
-           {"dry-run", "", "say what would be removed, and change nothing", store_switch(is_dry)}}),
-      .notes = "For a destination that is no longer configured. No sidecar may use the spool.\n",
+          choice, {{"destination", "NAME",
+                    "the destination whose events and dead letters are removed permanently",
+                    store_text(destination)},
+                   {"dry-run", "", "show what would be removed, and change nothing",
+                    store_switch(is_dry)}}),
+      .notes = "For a destination that is no longer configured. The sidecar must be stopped.\n",
   };
   if (const auto status = read_spool_arguments(table, arguments, choice)) return *status;
   if (destination.empty()) {
@@ -222,10 +227,11 @@ int reset_schedule_command(const std::vector<std::string>& arguments) {
   const ArgumentTable table{
       .usage = "outrider spool reset-schedule --config FILE | --spool PATH --schedule NAME",
       .rows = with_spool_rows(
-          choice, {{"schedule", "NAME", "whose last run is forgotten", store_text(schedule)}}),
+          choice,
+          {{"schedule", "NAME", "the schedule whose last run is forgotten", store_text(schedule)}}),
       .notes =
-          "It begins anew at the next start: after a clock that was wrong, for example. No\n"
-          "sidecar may use the spool.\n",
+          "The schedule starts over at the next start, for example after the clock was wrong.\n"
+          "The sidecar must be stopped.\n",
   };
   if (const auto status = read_spool_arguments(table, arguments, choice)) return *status;
   if (schedule.empty()) {
@@ -234,10 +240,10 @@ int reset_schedule_command(const std::vector<std::string>& arguments) {
   }
   const int status = change_spool(table, choice.path, [&](Store& store) -> Status {
     if (forget_schedule(store, schedule)) return Nothing{};
-    return Error{"the spool knows no run of \"" + printable(schedule, 64) +
-                 "\"; `outrider spool info` shows those it knows"};
+    return Error{"the spool has no run of \"" + printable(schedule, 64) +
+                 "\"; `outrider spool info` shows the schedules it has"};
   });
-  if (status == exit_done) std::printf("schedule %s begins anew\n", schedule.c_str());
+  if (status == exit_done) std::printf("schedule %s starts over\n", schedule.c_str());
   return status;
 }
 
@@ -245,14 +251,15 @@ int reset_schedule_command(const std::vector<std::string>& arguments) {
 
 int spool_command(const std::vector<std::string>& arguments) {
   static const std::vector<CommandRow> rows = {
-      {"info", "what it holds, by destination; costs the same whatever that is",
+      {"info",
+       "prints what it holds for each destination, at a cost that does not depend on its size",
        spool_info_command},
-      {"verify", "reads all of it and says what is wrong", verify_command},
-      {"repair", "mends what verify finds, and says what was lost", repair_command},
-      {"export", "the events as lines of JSON", spool_export_command},
-      {"drop", "removes what lies there for a destination that is no longer configured",
+      {"verify", "reads all of it and reports problems", verify_command},
+      {"repair", "repairs the problems that verify finds, and reports losses", repair_command},
+      {"export", "prints the events as lines of JSON", spool_export_command},
+      {"drop", "removes the events and dead letters of a destination that is no longer configured",
        drop_command},
-      {"reset-schedule", "forgets the last run of a schedule, which then begins anew",
+      {"reset-schedule", "forgets the last run of a schedule, which then starts over",
        reset_schedule_command},
   };
   return run_subcommand("spool", rows, arguments);

@@ -100,10 +100,11 @@ int spool_export_command(const std::vector<std::string>& arguments) {
                                {"topic", "PATTERN", "only topics like orders.* or exceptions.>",
                                 store_topic_pattern(filter.topic)}}),
       .notes =
-          "One event a line, as in a body of format json, and where and in which state it\n"
-          "is. Status 1: something could not be read; stderr says how much. Beside a running\n"
-          "sidecar it is not one moment of the spool: what is stored or settled meanwhile may or\n"
-          "may not be in it, and what changes its state may be in it twice.\n",
+          "One event a line, as in a body of format json, with its destination and state.\n"
+          "Status 1: something could not be read; stderr says how much. With a running\n"
+          "sidecar the output is not one moment of the spool: an event that is stored or\n"
+          "settled meanwhile may or may not be in it, and an event that changes its state may\n"
+          "be in it twice.\n",
   };
   if (const auto status = read_spool_arguments(table, arguments, choice)) return *status;
   return with_database(table, choice, [&](Database& database) {

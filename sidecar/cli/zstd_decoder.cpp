@@ -20,7 +20,7 @@ Result<std::string> decode_zstd(std::string_view compressed, std::size_t bytes_m
   std::size_t used = 0;
   for (std::size_t left = 1; left != 0 || in.pos < in.size;) {
     if (used == text.size()) {
-      if (used == bytes_max) return Error{"the body becomes too large when it is decompressed"};
+      if (used == bytes_max) return Error{"the body is too large when it is decompressed"};
       text.resize(std::min(bytes_max, used + growth_bytes));
     }
     ZSTD_outBuffer out = {text.data(), text.size(), used};

@@ -96,7 +96,7 @@ Status add_part(const FieldKind& kind, std::string_view part, std::uint64_t& set
       last = first;
       if (slash != std::string_view::npos) {
         return Error{std::string(kind.name) + ": " + quoted(part) +
-                     " has a step behind a single value; write */N or a range, as in " +
+                     " has a step after a single value; write */N or a range, as in " +
                      std::to_string(first) + "-" + std::to_string(kind.max) + "/N"};
       }
     } else if (!parse_value(kind, range.substr(dash + 1), last)) {

@@ -88,10 +88,10 @@ struct TimeZone::Data {
 Result<TimeZone> TimeZone::load(std::string_view name) {
   if (name == "local") {
     if (const auto zone = local_zone()) return TimeZone(std::make_shared<Data>(Data{*zone}));
-    return Error{"local is what $TZ says, and there is no time zone \"" +
+    return Error{"local uses $TZ, and there is no time zone \"" +
                  printable(environment("TZ"), zone_name_bytes_max) +
-                 "\" on this machine (package tzdata); write a name as in Europe/Berlin instead "
-                 "of local, or set $TZ to one; rules as in CET-1CEST are not read"};
+                 "\" on this machine (package tzdata); write a name as in Europe/Berlin instead of "
+                 "local, or set $TZ to one; rules as in CET-1CEST are not supported"};
   }
   Data data;
   if (is_zone_name(name) && load_zone(name, data.zone)) {

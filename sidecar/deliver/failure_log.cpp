@@ -93,7 +93,7 @@ void FailureLog::write_state() {
   const bool is_held = state_ == State::held;
   log_.write(is_held ? LogLevel::error : LogLevel::warn,
              is_held ? "destination refuses our credentials; its events wait"
-                     : "destination is down; it is probed until it answers, its events wait",
+                     : "destination is down; its events wait until a probe succeeds",
              {{"destination", destination_},
               {"status", status_},
               {"queued", std::to_string(queued_)},

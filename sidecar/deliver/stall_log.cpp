@@ -19,7 +19,7 @@ void StallLog::settled(bool is_last, const Now& now) {
   if (!is_used_) return;
   if (std::exchange(is_told_, false)) {
     log_.info(
-        "destination takes events again",
+        "destination accepts events again",
         {{"destination", destination_},
          {"after", format_duration(std::chrono::floor<std::chrono::seconds>(now.mono - since_))}});
   }
@@ -30,7 +30,7 @@ void StallLog::settled(bool is_last, const Now& now) {
 void StallLog::do_work(std::uint64_t waiting, const Now& now) {
   if (now.mono < next_line_) return;
   log_.warn(
-      "destination takes nothing and fails nothing; its events wait",
+      "destination hangs in a write; its events wait",
       {{"destination", destination_},
        {"since", format_duration(std::chrono::floor<std::chrono::seconds>(now.mono - since_))},
        {"queued", std::to_string(waiting)}});

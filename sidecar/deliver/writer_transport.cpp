@@ -134,7 +134,7 @@ std::string WriteTarget::write(std::string_view body) {
       "cannot write to " + (is_file() ? path_ : "standard output") + ": " + reason(error);
   if (written > 0 && !take_back(before, written)) {
     detail += "; " + std::to_string(written) + " of " + std::to_string(body.size()) +
-              " bytes had gone out";
+              " bytes were written";
   }
   close_file();
   return detail;

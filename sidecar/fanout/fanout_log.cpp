@@ -21,14 +21,14 @@ void FanoutLog::sent(std::uint64_t heard, std::uint64_t unheard, const Now& now)
     quiet_until_ = now.mono + quiet_after_heard;
     if (std::exchange(is_unheard_, false)) {
       next_unheard_line_ = now.mono + line_interval;
-      write_unheard(LogLevel::info, "somebody subscribes to a fan-out's events again");
+      write_unheard(LogLevel::info, "a fan-out's events have a subscriber again");
     }
     unheard_ = 0;
   } else if (unheard > 0 && !is_unheard_ && now.mono >= quiet_until_ &&
              now.mono >= next_unheard_line_) {
     is_unheard_ = true;
     next_unheard_line_ = now.mono + reminder_interval;
-    write_unheard(LogLevel::warn, "nobody subscribes to a fan-out's events; they go to nobody");
+    write_unheard(LogLevel::warn, "no subscriber for a fan-out's events; they reach nobody");
   }
 }
 
@@ -39,7 +39,7 @@ void FanoutLog::look(const Now& now) {
   }
   if (is_unheard_ && now.mono >= next_unheard_line_) {
     next_unheard_line_ = now.mono + reminder_interval;
-    write_unheard(LogLevel::warn, "nobody subscribes to a fan-out's events yet");
+    write_unheard(LogLevel::warn, "still no subscriber for a fan-out's events; they reach nobody");
   }
 }
 
@@ -51,13 +51,14 @@ MonoTime FanoutLog::next_deadline() const {
 void FanoutLog::finish() {
   if (peers_gone_ > 0) write_gone();
   if (std::exchange(is_unheard_, false)) {
-    write_unheard(LogLevel::warn, "nobody has subscribed to a fan-out's events");
+    write_unheard(LogLevel::warn,
+                  "there was no subscriber for a fan-out's events; they reached nobody");
   }
 }
 
 void FanoutLog::write_gone() {
-  log_.warn(is_pub_ ? "a subscriber has gone; what was on its way to it is lost"
-                    : "a worker has gone; what was on its way to it is lost",
+  log_.warn(is_pub_ ? "a subscriber disconnected; events on the way to it may be lost"
+                    : "a worker disconnected; events on the way to it may be lost",
             {{"destination", destination_},
              {"times", std::to_string(std::exchange(peers_gone_, 0))},
              {"events_in_zeromq_max", std::to_string(std::exchange(events_gone_max_, 0))}});

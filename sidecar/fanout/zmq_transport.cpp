@@ -244,9 +244,10 @@ void ZmqTransport::replace_socket(const Now& now) {
   if (socket_ != nullptr && !connections_.has_given_up()) return;
   if (now.mono >= next_line_) {
     next_line_ = now.mono + line_interval;
-    log_.warn(is_pub_ ? "something that is no SUB socket answers a fan-out; trying on"
-                      : "something that is no PULL socket answers a fan-out; trying on",
-              {{"destination", name_}});
+    log_.warn(
+        is_pub_ ? "something other than a SUB socket answers a fan-out; the sidecar keeps trying"
+                : "something other than a PULL socket answers a fan-out; the sidecar keeps trying",
+        {{"destination", name_}});
   }
   close_socket(replaced_linger_ms);
   if (Status status = open_socket(); !status.ok()) {
@@ -349,7 +350,7 @@ std::optional<Completion> ZmqTransport::advance(Waiting& waiting, bool writable,
   const bool waits = now.mono < waiting.gives_up_at && !(is_hurried_ && has_sent);
   if (waits) return std::nullopt;
   if (!has_sent) {
-    completion.detail = "no peer has taken an event within " + format_duration(timeout_);
+    completion.detail = "no peer accepted an event within " + format_duration(timeout_);
   }
   return completion;
 }

@@ -102,7 +102,7 @@ Connections::Connections(Reactor& reactor, OnReady on_ready)
     : reactor_(reactor), on_ready_(std::move(on_ready)) {
   std::array<int, 2> ends{};
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) != 0) {
-    throw std::system_error(errno, std::generic_category(), "cannot make a pair of sockets");
+    throw std::system_error(errno, std::generic_category(), "cannot create a pair of sockets");
   }
   dead_fd_ = ends[0];
   ::close(ends[1]);

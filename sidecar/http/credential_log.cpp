@@ -27,8 +27,8 @@ void CredentialLog::write(const std::string& left_out) {
     return;
   }
   log_.error(state_ == State::refused
-                 ? "changed credentials cannot be used, the old ones stay"
-                 : "the files of the credentials cannot be looked at, the old ones stay",
+                 ? "changed credentials cannot be used; the old ones stay in use"
+                 : "the credential files cannot be checked; the old credentials stay in use",
              {{"destination", destination_}, {"left_out", left_out}, {"because", because_}});
 }
 

@@ -26,8 +26,8 @@ class CredentialLog {
     change(State::refused, std::move(because), now);
   }
   void unanswered(const Now& now) {
-    change(State::unanswered, "a file system does not answer, or there is no thread to ask it",
-           now);
+    change(State::unanswered,
+           "a file system does not answer, or no thread is left to check the files", now);
   }
 
   /// Tells what could not be told earlier.

@@ -80,13 +80,13 @@ std::optional<Completion> CurlRequest::start(const Attempt& attempt, const Now& 
     return completion;
   }
   if (send()) return std::nullopt;
-  completion.detail = "libcurl does not take the request";
+  completion.detail = "libcurl rejects the request";
   return completion;
 }
 
 Status CurlRequest::fill_templates(const Attempt& attempt) {
   if (settings_.needs_event && !attempt.event) {
-    return Error{"the request has {fields} of an event, and the body is not of one alone"};
+    return Error{"the request uses {fields} of an event, but its body is not a single event"};
   }
   const RecordView event = attempt.event.value_or(RecordView{});
   url_.target.clear();
@@ -425,10 +425,10 @@ Completion CurlRequest::completion(CURLcode code, Reading reading, const Now& no
   completion.id = id_;
   if (reading == Reading::cut) {
     completion.detail = url_.peer() + " answers " + std::to_string(final_status()) +
-                        " and has not read the whole request";
+                        " before it has read the whole request";
   } else if (refuses_http1()) {
     completion.detail = url_.peer() + " answers " + std::to_string(final_status()) +
-                        " to HTTP/1.1, and HTTP/2 is tried again";
+                        " to HTTP/1.1; HTTP/2 is tried again";
   } else if (const long status = final_status(); status != 0) {
     completion.result = AttemptResult::answered;
     completion.status = static_cast<int>(status);
@@ -478,10 +478,10 @@ std::string CurlRequest::explain(CURLcode code) const {
   const std::string reason = error_[0] != '\0' ? error_ : curl_easy_strerror(code);
   curl_off_t connected_us = 0;
   if (look_.verdict == Connections::Verdict::spoke_first) {
-    return peer + " speaks before it is asked; is it an HTTP receiver?";
+    return peer + " sends data before the request; is it an HTTP receiver?";
   }
   if (answer_.has_too_long_head()) {
-    return "the heads of the answer from " + peer + " are larger than " +
+    return "the headers of the answer from " + peer + " are larger than " +
            format_size(heads_bytes_max);
   }
   switch (code) {
@@ -503,9 +503,9 @@ std::string CurlRequest::explain(CURLcode code) const {
       return "TLS handshake with " + peer + " failed: " + reason +
              (reason.find("wrong version number") == std::string::npos
                   ? ""
-                  : "; does it speak http, and not https?");
+                  : "; does it use http instead of https?");
     case CURLE_OUT_OF_MEMORY:
-      return "a line of the answer from " + peer + " has no end, or there is no memory for it";
+      return "a line of the answer from " + peer + " is too long, or there is no memory for it";
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
     case CURLE_GOT_NOTHING:

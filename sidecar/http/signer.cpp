@@ -101,7 +101,7 @@ Result<SigningKey> SigningKey::make(const SigningSecret& secret) {
   }
   ERR_clear_error();
   if (key.hmac_ == nullptr && key.ed25519_ == nullptr) {
-    return Error{"OpenSSL does not take the signing key"};
+    return Error{"OpenSSL rejects the signing key"};
   }
   return key;
 }

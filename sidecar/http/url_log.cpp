@@ -15,7 +15,7 @@ void UrlLog::failed(std::size_t url, const std::string& peer, const Completion& 
   if (told_.size() == 1 || told_[url] || now.mono < next_failed_) return;
   told_[url] = true;
   next_failed_ = now.mono + interval;
-  log_.warn("one of several urls fails; it is probed until it answers",
+  log_.warn("one of several urls fails; the sidecar probes it until it answers",
             {{"destination", destination_},
              {"peer", peer},
              {"status", std::to_string(completion.status)},

@@ -17,7 +17,7 @@ void ClientLossLog::look(const ClientTable& clients, const Now& now) {
     if (more > 0) reasons += fmt::format("{}{} {}", reasons.empty() ? "" : ", ", reason, more);
   }
   const std::uint64_t frames = clients.frames_missing();
-  log_.warn("clients lose events before they are here",
+  log_.warn("clients lost events before they reached the sidecar",
             {{"dropped_by_clients", reasons.empty() ? "none" : std::move(reasons)},
              {"frames_that_never_came", std::to_string(frames - said_frames_)}});
   said_frames_ = frames;

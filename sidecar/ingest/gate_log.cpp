@@ -16,16 +16,15 @@ void GateLog::tick() {
     const auto for_clients = static_cast<std::uint64_t>(SocketGate::descriptors_for_clients_max());
     // Those for clients are the lowest numbers, which others may have taken before.
     const bool are_clients = now.open >= for_clients / 2;
-    log_.error(
-        are_clients
-            ? "new clients are refused: descriptors run out; raise the limit of open files "
-              "(LimitNOFILE in the unit), or look for clients that connect too often"
-            : "new clients are refused: descriptors run out, and it is not clients that hold "
-              "them; raise the limit of open files (LimitNOFILE in the unit)",
-        {{"connections", std::to_string(now.refused - said_.refused)},
-         {"open_files_limit", std::to_string(limit.rlim_cur)},
-         {"for_clients", std::to_string(for_clients)},
-         {"clients", std::to_string(now.open)}});
+    log_.error(are_clients
+                   ? "new clients are refused: descriptors run out; raise the limit of open files "
+                     "(LimitNOFILE in the unit), or look for clients that connect too often"
+                   : "new clients are refused: descriptors run out, and clients are not the cause; "
+                     "raise the limit of open files (LimitNOFILE in the unit)",
+               {{"connections", std::to_string(now.refused - said_.refused)},
+                {"open_files_limit", std::to_string(limit.rlim_cur)},
+                {"for_clients", std::to_string(for_clients)},
+                {"clients", std::to_string(now.open)}});
     said_.refused = now.refused;
     refused_quiet_ = quiet_ticks;
   }
@@ -47,9 +46,9 @@ void GateLog::tell_cut_off(const SocketGate::Counts& now) {
                           now.taken_types + " belongs; ";
   const Row rows[] = {
       {"http_requests", since(&Counts::http),
-       "the endpoint speaks ZeroMQ and not HTTP; send with the SDK, `outrider emit` or a ZeroMQ "
-       "PUSH socket"},
-      {"tls", since(&Counts::tls), "the endpoint speaks ZeroMQ and no TLS"},
+       "the endpoint speaks ZeroMQ, not HTTP; send with the SDK, `outrider emit` or a ZeroMQ PUSH "
+       "socket"},
+      {"tls", since(&Counts::tls), "the endpoint speaks ZeroMQ without TLS"},
       {"other_socket_types", since(&Counts::other_socket),
        met + "ingest.endpoint takes PUSH, ingest.confirm_endpoint takes DEALER"},
       {"not_zeromq", since(&Counts::not_zeromq),
@@ -57,31 +56,32 @@ void GateLog::tell_cut_off(const SocketGate::Counts& now) {
       {"beyond_limits", since(&Counts::beyond_limits),
        "see ingest.frame_bytes_max; no client of the SDK sends such messages"},
       {"too_many_or_long_subscriptions", since(&Counts::oversubscribed),
-       "subscribe to fewer topics, or to their common beginning"},
-      {"message_without_end", since(&Counts::stalled), "a client stopped inside of a large frame"},
+       "subscribe to fewer topics, or to their common prefix"},
+      {"message_without_end", since(&Counts::stalled),
+       "a client stopped in the middle of a large frame"},
   };
   bool has_news = false;
   for (const Row& row : rows) {
     if (row.count == 0) continue;
     has_news = true;
-    log_.warn("clients are cut off for what they send",
+    log_.warn("closed client connections because of invalid traffic",
               {{row.name, std::to_string(row.count)}, {"hint", row.hint}});
   }
   if (const std::uint64_t left = since(&Counts::left); left > 0) {
     has_news = true;
-    log_.warn("clients leave when they hear what they are connected to",
+    log_.warn("clients disconnected because the socket type does not match",
               {{"connections", std::to_string(left)},
                {"hint",
-                "their sockets are of another type, probably; ingest.endpoint takes PUSH, "
+                "their socket type is probably wrong; ingest.endpoint takes PUSH, "
                 "ingest.confirm_endpoint takes DEALER"}});
   }
   if (const std::uint64_t made = since(&Counts::made_cut_off); made > 0) {
     has_news = true;
-    log_.warn("fan-out connections are cut off for what comes",
+    log_.warn("closed fan-out connections because of invalid traffic",
               {{"connections", std::to_string(made)},
                {"hint",
-                "a SUB or PULL socket belongs where a zmq destination connects to, without a "
-                "security mechanism; see its url"}});
+                "a zmq destination must connect to a SUB or PULL socket without a security "
+                "mechanism; check its url"}});
   }
   if (!has_news) return;
   const std::uint64_t refused = said_.refused;

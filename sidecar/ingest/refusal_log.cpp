@@ -117,7 +117,7 @@ void RefusalLog::note(proto::Refusal refusal, const proto::FrameReader& reader, 
 void RefusalLog::note_early_time(const proto::FrameReader& reader, const Now& now) {
   Reason& reason = reasons_[0];
   if (!is_due(reason, 1, now)) return;
-  log_.warn("an event's time is before the year 2000; it was taken as it is",
+  log_.warn("an event's time is before the year 2000; the event was accepted unchanged",
             {{"because", "times are nanoseconds since 1970; this may be seconds or milliseconds"},
              {"value", value_text(element(reader.last_event(), 1), value_bytes_max)},
              {"topic", topic_text(reader.last_event())},

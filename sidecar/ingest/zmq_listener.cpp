@@ -79,7 +79,7 @@ Status ZmqListener::open(void* context, zmq::socket_type type, int receive_frame
   reactor_.set(fd_, EPOLLIN, [](std::uint32_t) {});
   return Nothing{};
 } catch (const zmq::error_t& error) {
-  return Error{std::string("cannot make the ingest socket: ") + error.what()};
+  return Error{std::string("cannot create the ingest socket: ") + error.what()};
 }
 
 Status ZmqListener::bind(const std::string& endpoint, const IngestConfig& config) {
@@ -93,7 +93,8 @@ Status ZmqListener::bind(const std::string& endpoint, const IngestConfig& config
       socket_.bind(endpoint);
     } catch (const zmq::error_t& error) {
       if (error.num() == EADDRINUSE) {
-        return Error{"endpoint " + endpoint + " is in use: stop who listens there, or give this " +
+        return Error{"endpoint " + endpoint +
+                     " is in use: stop the program that listens there, or give this " +
                      "sidecar another [ingest] endpoint"};
       }
       return Error{"cannot listen on " + endpoint + ": " + error.what()};

@@ -118,8 +118,8 @@ class ZmqConfirmSource final : public ConfirmSource {
     if (++handed_over_ < next_line_) return;
     next_line_ = handed_over_ * 2;
     log_->warn(
-        "a client came back under its ZeroMQ identity on another connection, and has taken "
-        "the answers over; two clients must not use the same",
+        "a client reconnected under its ZeroMQ identity and took over the answers; two clients "
+        "must not use the same identity",
         {{"times", std::to_string(handed_over_)}});
   }
 

@@ -17,7 +17,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* read_only_cure =
-    "; mount it writable; if it was, the kernel's log (dmesg) says why it no longer is";
+    "; mount it writable; if it was writable before, the kernel's log (dmesg) says why that "
+    "changed";
 
 std::string folder_of(const std::string& path) {
   const std::string folder = fs::path(path).parent_path().string();
@@ -62,32 +63,33 @@ Status check_file(const std::string& path, int access) {
     return Error{"the spool " + path + " is not a file"};
   }
   if (errno == ENOENT || errno == ENOTDIR) {
-    return Error{"no spool at " + path + "; a sidecar makes it when it starts"};
+    return Error{"no spool at " + path + "; a sidecar creates it when it starts"};
   }
-  return Error{std::string("the spool ") + path + " cannot be " +
-               ((access & W_OK) != 0 ? "written" : "read") + ": " +
-               std::generic_category().message(errno) +
-               (errno == EROFS ? read_only_cure
-                               : "; do it as the user that the sidecar runs as, or as root")};
+  return Error{
+      std::string("the spool ") + path + " cannot be " +
+      ((access & W_OK) != 0 ? "written" : "read") + ": " + std::generic_category().message(errno) +
+      (errno == EROFS ? read_only_cure
+                      : "; run the command as the user that the sidecar runs as, or as root")};
 }
 
 /// Of an empty file, which SQLite would take for a new database, whose log it deletes.
 Status check_content(const std::string& path) {
   if (file_bytes(path) > 0) return Nothing{};
   if (file_bytes(wal_path(path)) == 0) {
-    return Error{"the spool " + path + " is empty; a sidecar makes a new one there when it starts"};
+    return Error{"the spool " + path +
+                 " is empty; a sidecar creates a new one there when it starts"};
   }
   return Error{"the spool " + path +
-               " is empty, and its write-ahead log is not; leave that, and "
-               "start the sidecar anew: it goes on with what the log holds"};
+               " is empty, but its write-ahead log is not; keep the log and start the sidecar "
+               "again: it continues with the content of the log"};
 }
 
 Error as_error(const std::string& path, const SqliteError& error) {
   const std::string message = "the spool " + path + ": " + error.what();
   if (error.trouble() != StorageTrouble::damaged) return {message};
   return {message +
-          "; `outrider spool export` gives what can be read, and `outrider spool repair`, or a "
-          "sidecar that comes upon the damage, goes on with that"};
+          "; `outrider spool export` prints everything that can be read, and `outrider spool "
+          "repair`, or a sidecar that finds the damage, continues with it"};
 }
 
 Database open_database(const std::string& path) {
@@ -140,8 +142,9 @@ Result<Database> open_to_read(const std::string& path) {
   } catch (const SqliteError& error) {
     if (error.trouble() == StorageTrouble::failing && !is_writable(path) &&
         file_bytes(wal_path(path)) > 0) {
-      return Error{"the spool " + path + " has a write-ahead log, which cannot be read where " +
-                   "nothing may be written (" + error.what() + "); copy both to another place"};
+      return Error{"the spool " + path + " has a write-ahead log, which cannot be read " +
+                   "without write access (" + error.what() +
+                   "); copy both files to another folder"};
     }
     return as_error(path, error);
   }
@@ -201,7 +204,7 @@ Result<std::unique_ptr<SpoolLock>> SpoolLock::take(const std::string& path) {
   struct stat owner {};
   const bool is_known = ::stat(path.c_str(), &owner) == 0;
   if (is_known && ::fchown(fd, owner.st_uid, owner.st_gid) != 0 && errno == EPERM) {
-    return Error{"cannot give " + name + " to the owner of the spool"};
+    return Error{"cannot change the owner of " + name + " to the owner of the spool"};
   }
   return lock;
 }

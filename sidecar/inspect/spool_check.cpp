@@ -13,19 +13,19 @@ namespace outrider::sidecar {
 namespace {
 
 constexpr const char* cure_file =
-    "stop the sidecar and run `outrider spool repair`: it goes on with what can be read; a sidecar "
-    "that comes upon the damage does the same";
+    "stop the sidecar and run `outrider spool repair`: it keeps everything that can be read; a "
+    "sidecar that finds the damage does the same";
 constexpr const char* cure_block =
-    "a sidecar sets it aside when its turn comes, and counts its events as dropped: damaged; "
-    "`outrider spool repair` does it now";
+    "a sidecar sets it aside when its turn comes, and counts its events as dropped with the reason "
+    "damaged; `outrider spool repair` does it now";
 constexpr const char* cure_dead =
     "remove it with `outrider dead drop ID`, or with `outrider spool repair`";
 constexpr const char* cure_count =
-    "no event is lost by that; limits and reports are off until `outrider spool repair`";
-constexpr const char* cure_settled = "no event is lost by that; those of the block are sent again";
+    "no event is lost; limits and reports are wrong until `outrider spool repair`";
+constexpr const char* cure_settled = "no event is lost; the events of the block are sent again";
 constexpr const char* cure_name =
-    "no event is lost by that; a sidecar in which the destination is configured mends it, and "
-    "`outrider spool repair` if it is one bit";
+    "no event is lost; a sidecar that has the destination in its configuration repairs it, and so "
+    "does `outrider spool repair` if only one bit is wrong";
 constexpr const char* cure_ids = "stop the sidecar and run `outrider spool repair`";
 
 struct Totals {
@@ -83,7 +83,7 @@ class Checker {
     if (stretches == 0) return;
     is_readable_ = false;
     note("table " + std::string(table.name) + ": " + std::to_string(stretches) +
-             " places cannot be read",
+             (stretches == 1 ? " place" : " places") + " cannot be read",
          cure_file);
   }
 
@@ -105,7 +105,7 @@ class Checker {
     for (const auto& [id, row] : known_) {
       kept_events += row.totals.events + row.totals.scheduled_events;
       if (is_name_of(row.name, id)) continue;
-      note("the name of destination " + row.name + " is not what was written", cure_name);
+      note("the name of destination " + row.name + " is damaged", cure_name);
     }
     found_.kept_events = kept_events;
   }
@@ -131,7 +131,7 @@ class Checker {
       Totals& totals = totals_[destination];
       const bool is_whole = is_sound(records, static_cast<std::uint32_t>(events));
       if (checksum(records) != row.number(4)) {
-        note(what + " is not what was written: its checksum is wrong", cure_block);
+        note(what + " is damaged: its checksum is wrong", cure_block);
       } else if (!is_whole) {
         note(what + " is not made of whole events", cure_block);
       }
@@ -154,7 +154,7 @@ class Checker {
       if (is_settled_sound(records, bits, find.number(1))) {
         settled.assign(bits.begin(), bits.end());
       } else {
-        note("which events of " + what + " are done cannot be told", cure_settled);
+        note("cannot tell which events of " + what + " are settled", cure_settled);
       }
     });
     return settled;
@@ -170,7 +170,7 @@ class Checker {
       last_row_ = std::max(last_row_, row.number(1));
       check_owner(destination, what);
       if (checksum(record) != row.number(3)) {
-        note(what + " is not what was written: its checksum is wrong", cure_block);
+        note(what + " is damaged: its checksum is wrong", cure_block);
       } else if (!is_sound(record, 1)) {
         note(what + " is not a whole event", cure_block);
       }
@@ -197,15 +197,15 @@ class Checker {
     const std::int64_t orphans =
         database_.number("SELECT count(*) FROM settled WHERE block NOT IN (SELECT id FROM block)");
     if (orphans == 0) return;
-    note("table settled: " + std::to_string(orphans) + " rows of blocks that are not there",
+    note("table settled: " + std::to_string(orphans) + " rows of blocks that do not exist",
          cure_count);
   }
 
   void compare(const std::string& what, std::int64_t kept, std::int64_t counted, const char* cure) {
     if (kept == counted) return;
-    note(
-        what + " is kept as " + std::to_string(kept) + ", but there are " + std::to_string(counted),
-        cure);
+    note(what + " is recorded as " + std::to_string(kept) + ", but there are " +
+             std::to_string(counted),
+         cure);
   }
 
   /// As they stand there: what is below nothing is to be seen.
@@ -235,11 +235,10 @@ class Checker {
       return;
     }
     if (kept.number(0) <= last_block_ || kept.number(1) > first_block_) {
-      note("the ids of the blocks are beyond those that were given out", cure_ids);
+      note("the ids of the blocks are outside the assigned range", cure_ids);
     }
     if (kept.number(2) <= last_row_) {
-      note("the ids of scheduled events and dead letters are beyond those that were given out",
-           cure_ids);
+      note("the ids of scheduled events and dead letters are outside the assigned range", cure_ids);
     }
     compare("the number of dead letters", kept.number(3), static_cast<std::int64_t>(found_.dead),
             cure_count);

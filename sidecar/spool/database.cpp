@@ -76,9 +76,9 @@ std::string with_cure(int code, int system_error, const std::string& message) {
   if (trouble_of(code, system_error) != StorageTrouble::full) return message;
   switch (system_error) {
     case EDQUOT:
-      return message + "; the quota on the disk is used up: make room there";
+      return message + "; the disk quota is used up: make room there";
     case EFBIG:
-      return message + "; files may not become so large: raise the limit (`ulimit -f`)";
+      return message + "; the limit on the size of files is reached: raise it (`ulimit -f`)";
     default:
       return message + "; the disk is full: make room there";
   }

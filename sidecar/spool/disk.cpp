@@ -61,7 +61,7 @@ class SystemDisk final : public Disk {
       throw SqliteError::other(path + " is not a file");
     }
     if ((status.st_mode & 0777) != 0600 && ::fchmod(file, 0600) != 0) {
-      throw SqliteError::system("cannot give " + path + " the mode 0600");
+      throw SqliteError::system("cannot set the mode of " + path + " to 0600");
     }
     sync_folder(path);
   }
@@ -75,10 +75,12 @@ class SystemDisk final : public Disk {
       std::string hint;
       if (errno == ENOENT) {
         hint =
-            "; make its folder, owned by the user that the sidecar runs as, and mount its "
-            "volume first";
+            "; create its folder, owned by the user that the sidecar runs as, and mount its volume "
+            "first";
       } else if (errno == EROFS) {
-        hint = "; mount it writable; if it was, the kernel's log (dmesg) says why it no longer is";
+        hint =
+            "; mount it writable; if it was writable before, the kernel's log (dmesg) says why "
+            "that changed";
       }
       throw SqliteError::system("cannot open " + name, hint);
     }

@@ -35,7 +35,7 @@ void DiskStallLog::do_work(std::uint64_t attempts, std::uint64_t waiting, const 
     asked(attempts, now);
     return;
   }
-  log_.error("the spool's disk takes nothing and fails nothing; what is to be stored waits",
+  log_.error("the spool's disk hangs; events that must be stored wait",
              {{"since", seconds_of(now.mono - since_)}, {"events", std::to_string(waiting)}});
   is_told_ = true;
   next_line_ = now.mono + reminder_interval;

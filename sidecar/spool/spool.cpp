@@ -146,7 +146,8 @@ void Spool::take_answer(Reply& answer, const Now& now) {
 void Spool::say_removed() {
   if (removed_ == 0) return;
   log_.warn(
-      "the oldest dead letters were removed, for more than dead_events_max or dead_bytes_max came",
+      "the oldest dead letters were removed; there were more than dead_events_max or "
+      "dead_bytes_max allows",
       {{"events", std::to_string(std::exchange(removed_, 0))}});
 }
 

@@ -97,7 +97,7 @@ void Store::make_tables() {
   database_.execute("PRAGMA synchronous=FULL");
   // A copy that took the place of a damaged spool has no log, and may have kept none until now.
   if (database_.text("PRAGMA journal_mode=WAL") != "wal") {
-    throw SqliteError::other("it cannot be given a write-ahead log");
+    throw SqliteError::other("it cannot use a write-ahead log");
   }
 }
 
@@ -117,7 +117,7 @@ void Store::check_kind(Database& database) {
   if (version != schema_version) {
     throw SqliteError::other("the spool has version " + std::to_string(version) +
                              ", this program knows version " + std::to_string(schema_version) +
-                             "; use the program that made it, or another path");
+                             "; use the program that created it, or another path");
   }
 }
 

@@ -55,7 +55,7 @@ void StoreKeeper::open(const Now& now) {
     try {
       // Of a replacement that could not be finished there may be a copy that nobody must pass over.
       if (finish_replacement(settings_.path, *disk_, now)) {
-        log_.error("the replacement of a damaged spool, which was interrupted, is complete now",
+        log_.error("the interrupted replacement of a damaged spool is now complete",
                    {{"path", settings_.path}});
       }
       disk_->prepare(settings_.path);
@@ -63,7 +63,7 @@ void StoreKeeper::open(const Now& now) {
       check_log();
       store_ = std::make_unique<Store>(Database(settings_.path, OpenMode::create, disk_->vfs()));
       file_ = disk_->look_at(settings_.path).value_or(FileMark{});
-      if (is_new) log_.info("a new spool was made", {{"path", settings_.path}});
+      if (is_new) log_.info("a new spool was created", {{"path", settings_.path}});
       read_state();
       prepare_log();
       log_file_ = disk_->look_at(wal_path(settings_.path));
@@ -89,15 +89,15 @@ bool StoreKeeper::check_empty() {
     if (bytes_of(wal_path(settings_.path)) == 0) return true;
     give_first_pages(settings_.path, *disk_);
   }
-  throw SqliteError::damaged("it is empty, and its write-ahead log is not");
+  throw SqliteError::damaged("it is empty, but its write-ahead log is not");
 }
 
 void StoreKeeper::check_log() {
   const std::uint64_t behind = transactions_behind_damage(*disk_, wal_path(settings_.path));
   if (behind == 0) return;
   log_.error(
-      "the spool's write-ahead log is damaged; what was stored behind that is lost, or was not "
-      "safe when the power was lost",
+      "the spool's write-ahead log is damaged; the transactions after the damage are lost, or were "
+      "not yet safe at a power loss",
       {{"path", wal_path(settings_.path)}, {"transactions", std::to_string(behind)}});
 }
 
@@ -120,7 +120,7 @@ void StoreKeeper::read_state() {
     destinations_.push_back(store_->destination(lane));
     const auto old = before.find(destinations_.back());
     if (old == before.end() || old->second.name == lane) continue;
-    log_.error("the name of a destination in the spool was damaged; it is mended",
+    log_.error("the name of a destination in the spool was damaged; it is repaired",
                {{"destination", lane}, {"was", old->second.name}});
   }
   // What a person had put back is among the totals, which are told once.
@@ -157,7 +157,7 @@ void StoreKeeper::count_anew() {
 }
 
 void StoreKeeper::say_counted_anew() {
-  log_.error("the spool's totals or indexes were not those of its events; they are made anew",
+  log_.error("the spool's totals or indexes did not match its events; they were rebuilt",
              {{"path", settings_.path}});
 }
 
@@ -165,14 +165,15 @@ void StoreKeeper::replace_store(const std::string& reason, const Now& now) {
   if (store_) used_ids_ = store_->used_ids();
   store_.reset();
   if (!std::exchange(is_damage_told_, true)) {
-    log_.error("the spool is damaged; what can be read of it is copied into a new one",
+    log_.error("the spool is damaged; everything that can be read is copied into a new one",
                {{"path", settings_.path}, {"because", reason}});
   }
   const Salvaged salvaged = replace_damaged(settings_.path, *disk_, WithoutCopy::begin_empty, now);
   is_damage_told_ = false;
   log_.error(salvaged.has_copy
                  ? "the damaged spool was set aside; keep it until you know that nothing is missing"
-                 : "the damaged spool was set aside whole, for there was no room for a copy",
+                 : "the damaged spool was set aside whole; there was no room for a copy, and the "
+                   "new spool is empty",
              {{"set_aside", salvaged.damaged_path},
               {"events_kept", std::to_string(salvaged.events)},
               {"dead_letters_kept", std::to_string(salvaged.dead)},
@@ -200,7 +201,7 @@ bool StoreKeeper::note_trouble(const std::exception& error, bool needs_more, con
   trouble_said_at_ = now.mono;
   log_.error(trouble == StorageTrouble::full
                  ? "the spool's disk is full; nothing new is stored until there is room"
-                 : "the spool cannot be written; it is tried again",
+                 : "the spool cannot be written; the sidecar keeps trying",
              {{"path", settings_.path}, {"because", error.what()}});
   return is_room_made;
 }
@@ -238,7 +239,7 @@ void StoreKeeper::check_files() {
                        (!log_file_ || (log && log->id == log_file_->id));
   if (!is_same) {
     throw SqliteError::other(
-        "its files were deleted, replaced or emptied while they are in use; restart the sidecar");
+        "its files were deleted, replaced or emptied while they were in use; restart the sidecar");
   }
   log_file_ = log;
   // Without it another sidecar may take the spool: it is taken again, or that one has it.
@@ -377,7 +378,7 @@ void StoreKeeper::say_room(std::optional<StorageTrouble> lack, const Now& now) {
         {{"path", settings_.path}, {"free_bytes_min", format_size(settings_.free_bytes_min)}});
   } else {
     log_.error(
-        "the spool's file is as large as it may be; nothing new is stored until events leave",
+        "the spool's file has reached its size limit; nothing new is stored until events leave",
         {{"path", settings_.path}, {"bytes_max", format_size(settings_.bytes_max)}});
   }
 }
@@ -435,7 +436,7 @@ void StoreKeeper::trim(const Now& now) {
               {{"blocks", std::to_string(damaged)}});
   }
   if (removed == 0) return;
-  log_.warn("the oldest dead letters were removed, for there are too many or they are too old",
+  log_.warn("the oldest dead letters were removed; there were too many, or they were too old",
             {{"events", std::to_string(removed)}});
 }
 

@@ -63,10 +63,10 @@ TEST(Check, SaysNoWhereRunSaysNo) {
            "[spool]\npath = " + dir.file(std::string(250, 's')) + "\n",
        "its name may have"},
       {endpoint + "[destination.a]\ntype = file\npath = /proc/nofile\n",
-       "nothing can be made in its folder /proc"},
+       "cannot create files in its folder /proc"},
       {endpoint + "[destination.a]\ntype = zmq\nbind = true\nurl = ipc://" + dir.file("o.sock") +
            "\n",
-       "is used by another setting too"},
+       "is also used by another setting"},
       {endpoint + "[destination.a]\ntype = zmq\nurl = tcp://*:5999\n",
        "is not an address to connect to"},
   };
@@ -141,7 +141,7 @@ TEST(Check, KnowsAFileSystemThatTheKernelHasMadeReadOnly) {
     if (ended.status != 0) GTEST_SKIP() << "only root has such a file system: " << ended.err;
     EXPECT_NE(ended.out.find("check: 1\n"), std::string::npos) << ended.out;
     EXPECT_NE(ended.out.find("run: 1\n"), std::string::npos) << ended.out;
-    EXPECT_NE(ended.out.find("nothing can be made in its folder"), std::string::npos) << ended.out;
+    EXPECT_NE(ended.out.find("cannot create files in its folder"), std::string::npos) << ended.out;
   }
 }
 
@@ -154,8 +154,8 @@ TEST(Check, SaysYesBesideTheSidecarThatRuns) {
   Sidecar sidecar(dir, config);
   const Finished checked = check(dir.file("outrider.conf"));
   EXPECT_EQ(checked.status, 0) << checked.err;
-  EXPECT_NE(checked.out.find("note: a sidecar runs with this configuration now; 3 places that it "
-                             "uses were not tried\n"),
+  EXPECT_NE(checked.out.find("note: a sidecar is running with this configuration; 3 places that it "
+                             "uses were not checked\n"),
             std::string::npos)
       << checked.out;
   // Nobody should stop a sidecar that is as it should be.
@@ -199,7 +199,7 @@ TEST(Check, KnowsWhatTheLimitsOfTheProcessForbid) {
     std::string said;
   };
   // Threads: their stacks do not fit.
-  for (const Limit& limit : {Limit{"ulimit -f 8", "may write no file beyond "},
+  for (const Limit& limit : {Limit{"ulimit -f 8", "may not write files larger than "},
                              Limit{"ulimit -s 4000000; ulimit -v 4500000", "no more threads"}}) {
     for (const std::string command : {"check", "run"}) {
       const Finished ended = run({"/bin/sh", "-c",

@@ -191,7 +191,7 @@ TEST_F(HostilePeers, NobodyTakesTheNameOfAnotherPeer) {
   }
   ASSERT_TRUE(honest.write_all(numbered_frame(2)));
   EXPECT_TRUE(honest.wait_for_bytes());
-  EXPECT_TRUE(sidecar.process().wait_for_line("clients are cut off", Process::Stream::err));
+  EXPECT_TRUE(sidecar.process().wait_for_line("closed client connections", Process::Stream::err));
   EXPECT_EQ(sidecar.stop(), 0);
 }
 

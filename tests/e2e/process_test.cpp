@@ -198,7 +198,7 @@ TEST(ProcessSignals, AStartThatHangsIsEndedByThem) {
   ASSERT_TRUE(process.wait_for_line("listening", Process::Stream::err));
   EXPECT_TRUE(eventually([&] {
     process.signal(SIGTERM);
-    return process.wait_for_line("a second signal", Process::Stream::err, 50ms).has_value();
+    return process.wait_for_line("a second stop signal", Process::Stream::err, 50ms).has_value();
   })) << process.text(Process::Stream::err);
   EXPECT_EQ(process.wait(), 1) << process.text(Process::Stream::err);
   sqlite3_close(foreigner);
@@ -277,7 +277,7 @@ TEST(ProcessUsers, EmitSaysAtOnceThatItMayNotConnect) {
   const Finished ended = run(as_another_user({outrider_binary(), "emit", "--endpoint",
                                               sidecar.endpoint(), "--timeout", "1h", "a.b", "1"}));
   EXPECT_EQ(ended.status, 1);
-  EXPECT_NE(ended.err.find("permission denied; ingest.socket_group and ingest.socket_mode say"),
+  EXPECT_NE(ended.err.find("permission denied; ingest.socket_group and ingest.socket_mode decide"),
             std::string::npos)
       << ended.err;
   EXPECT_EQ(sidecar.stop(), 0) << sidecar.err();
@@ -307,7 +307,7 @@ TEST(ProcessMemory, WithoutItTheLastLineSaysSo) {
     words.insert(words.end(), {"check", "--config", dir.file("outrider.conf")});
     const Finished checked = run(words);
     EXPECT_EQ(checked.status, 0) << checked.err;
-    EXPECT_NE(checked.out.find("ulimit -v allows 146MiB of memory"), std::string::npos)
+    EXPECT_NE(checked.out.find("ulimit -v allows only 146MiB of memory"), std::string::npos)
         << checked.out;
 
     words = tight;
@@ -318,8 +318,8 @@ TEST(ProcessMemory, WithoutItTheLastLineSaysSo) {
     EXPECT_EQ(sidecar.wait(), 4);
     const std::string said = sidecar.text(Process::Stream::err);
     const std::string last = said.substr(said.rfind('\n', said.size() - 2) + 1);
-    EXPECT_NE(last.find(format == "json" ? "\"level\":\"error\",\"message\":\"the process ends"
-                                         : "Z error the process ends"),
+    EXPECT_NE(last.find(format == "json" ? "\"level\":\"error\",\"message\":\"the process ended"
+                                         : "Z error the process ended"),
               std::string::npos)
         << said;
     // Whoever asks last for memory: our code, or libzmq, which aborts.

@@ -34,11 +34,14 @@ TEST_F(SpoolEnd, TheNextRunSaysHowManyEventsACrashHasCost) {
   }
   receiver.listen();
   Sidecar sidecar(dir_, config(receiver.url()));
-  EXPECT_NE(sidecar.err().find("the last run was cut off"), std::string::npos) << sidecar.err();
+  EXPECT_NE(sidecar.err().find("the last run ended without a shutdown"), std::string::npos)
+      << sidecar.err();
   wait_until_received(receiver, confirmed_.all());
   sidecar.stop();
-  EXPECT_NE(sidecar.err().find("unknown: 70 events were in memory when the last run was cut off"),
-            std::string::npos)
+  EXPECT_NE(
+      sidecar.err().find(
+          "unknown: 70 events were only in memory when the last run ended without a shutdown"),
+      std::string::npos)
       << sidecar.err();
   EXPECT_EQ(sidecar.ledger("audit").delivered, 30U);
 }
@@ -53,7 +56,7 @@ TEST_F(SpoolEnd, AMappedFileThatIsEmptiedEndsItWithALastLine) {
     std::filesystem::resize_file(spool_.path() + "-shm", 0);
     deliver(client, 11, 20);
     EXPECT_EQ(sidecar.process().wait(), 4);
-    EXPECT_NE(sidecar.err().find("the process ends in the middle"), std::string::npos);
+    EXPECT_NE(sidecar.err().find("the process ended unexpectedly"), std::string::npos);
     EXPECT_NE(sidecar.err().find("a mapped file was emptied"), std::string::npos);
   }
   Sidecar sidecar(dir_, config(receiver.url()));
@@ -74,7 +77,7 @@ TEST_F(SpoolEnd, WhatAStopLeavesIsSentByTheNextRunAndNothingIsSaidToBeLost) {
   }
   receiver.listen();
   Sidecar sidecar(dir_, config(receiver.url()));
-  EXPECT_EQ(sidecar.err().find("cut off"), std::string::npos) << sidecar.err();
+  EXPECT_EQ(sidecar.err().find("ended without a shutdown"), std::string::npos) << sidecar.err();
   wait_until_received(receiver, issued_.all());
   EXPECT_EQ(sidecar.stop(), 0);
   EXPECT_EQ(received_by(receiver).size(), 500U);

@@ -223,7 +223,7 @@ class Receiver {
     if (!has_descriptors && random_.chance(0.5)) {
       // There is not even a request, so it is not the url's fault.
       urls_.cancelled(open.ticket);
-      transport_->complete(failure(attempt.id, "libcurl does not take the request"));
+      transport_->complete(failure(attempt.id, "libcurl rejects the request"));
       return;
     }
     const auto latency = static_cast<std::uint64_t>(weather[url].latency_max.count());

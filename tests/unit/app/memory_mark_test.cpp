@@ -177,7 +177,7 @@ TEST_F(MemoryMarkTest, AWriteThatFailsEndsTheMarkAndIsSaidOnce) {
     mark.set(++events, now_ += MemoryMark::period);
   }
   mark.set(++events, now_ += MemoryMark::period);
-  EXPECT_EQ(log_.count("cannot be counted"), 1);
+  EXPECT_EQ(log_.count("cannot record how many events"), 1);
   EXPECT_EQ(mark.next_deadline(), never);
 }
 
@@ -191,7 +191,7 @@ TEST_F(MemoryMarkTest, WithoutRoomThereIsNoMarkAndItIsSaid) {
   mark.emplace(path_, log_);
   setrlimit(RLIMIT_FSIZE, &before);
   mark->set(5, now_);
-  EXPECT_EQ(log_.count("cannot be counted"), 1);
+  EXPECT_EQ(log_.count("cannot record how many events"), 1);
 }
 
 }  // namespace

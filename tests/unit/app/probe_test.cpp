@@ -91,7 +91,7 @@ TEST_F(ProbeTest, FoldersMustBeThere) {
       look("[destination.a]\ntype = file\npath = " + missing + "/a\n[ingest]\nendpoint = ipc://" +
            missing + "/o\nconfirm_endpoint = ipc://" + missing + "/c\n[spool]\npath = " + missing +
            "/s.db\n");
-  const std::string folder = "its folder " + missing + " does not exist; make it";
+  const std::string folder = "its folder " + missing + " does not exist; create it";
   EXPECT_THAT(report.errors, ElementsAre(HasSubstr("a.conf:5: endpoint: " + folder),
                                          HasSubstr("a.conf:6: confirm_endpoint: " + folder),
                                          HasSubstr("a.conf:8: path: " + folder),
@@ -115,10 +115,10 @@ TEST_F(ProbeTest, WhatStandsAtTheSocketsPath) {
   EXPECT_THAT(look(with_endpoint(socket())).errors, ElementsAre(HasSubstr("is not a socket")));
   fs::remove(dir_.file("o.sock"));
   ASSERT_EQ(mkfifo(dir_.file("o.sock.lock").c_str(), 0600), 0);
-  EXPECT_THAT(look(with_endpoint(socket())).errors, ElementsAre(HasSubstr("no regular file")));
+  EXPECT_THAT(look(with_endpoint(socket())).errors, ElementsAre(HasSubstr("not a regular file")));
   fs::remove(dir_.file("o.sock.lock"));
   fs::create_directory(dir_.file("o.sock.lock"));
-  EXPECT_THAT(look(with_endpoint(socket())).errors, ElementsAre(HasSubstr("no regular file")));
+  EXPECT_THAT(look(with_endpoint(socket())).errors, ElementsAre(HasSubstr("not a regular file")));
 }
 
 TEST_F(ProbeTest, ASidecarThatRunsIsNoErrorOfItsConfiguration) {
@@ -159,18 +159,18 @@ TEST_F(ProbeTest, OnePortOrPathForTwo) {
   EXPECT_THAT(look("[destination.a]\ntype = zmq\nbind = true\nurl = tcp://0.0.0.0:5999\n[ingest]\n"
                    "endpoint = tcp://127.0.0.1:5999\n")
                   .errors,
-              ElementsAre(HasSubstr("a.conf:4: url: port 5999 is listened on by another")));
+              ElementsAre(HasSubstr("a.conf:4: url: port 5999 is used by another endpoint")));
   const std::string shared = dir_.file("x");
   EXPECT_THAT(look("[destination.a]\ntype = file\npath = " + shared +
                    ".lock\n[ingest]\nendpoint = "
                    "ipc://" +
                    shared + "\n")
                   .errors,
-              ElementsAre(HasSubstr("is used by another setting too (a.conf:5: endpoint)")));
+              ElementsAre(HasSubstr("is also used by another setting (a.conf:5: endpoint)")));
   EXPECT_THAT(look(with_endpoint(socket()) + "[destination.b]\ntype = file\npath = " + shared +
                    "\n[destination.c]\ntype = file\npath = " + dir_.path() + "/./x\n")
                   .warnings,
-              ElementsAre(HasSubstr("another destination too (a.conf:7: path)")));
+              ElementsAre(HasSubstr("another destination (a.conf:7: path)")));
 }
 
 TEST_F(ProbeTest, AddressesThatExcludeEachOther) {
@@ -179,10 +179,10 @@ TEST_F(ProbeTest, AddressesThatExcludeEachOther) {
         .errors;
   };
   EXPECT_THAT(errors("127.0.0.1", "127.0.0.2"), IsEmpty());
-  EXPECT_THAT(errors("*", "127.0.0.1"), ElementsAre(HasSubstr("listened on by another")));
-  EXPECT_THAT(errors("127.0.0.1", "0.0.0.0"), ElementsAre(HasSubstr("listened on by another")));
+  EXPECT_THAT(errors("*", "127.0.0.1"), ElementsAre(HasSubstr("used by another endpoint")));
+  EXPECT_THAT(errors("127.0.0.1", "0.0.0.0"), ElementsAre(HasSubstr("used by another endpoint")));
   for (const std::string mapped : {"[::ffff:127.0.0.1]", "[::ffff:0.0.0.0]"}) {
-    EXPECT_THAT(errors(mapped, "127.0.0.1"), ElementsAre(HasSubstr("listened on by another")));
+    EXPECT_THAT(errors(mapped, "127.0.0.1"), ElementsAre(HasSubstr("used by another endpoint")));
   }
   EXPECT_THAT(errors("[::ffff:127.0.0.1]", "127.0.0.2"), IsEmpty());
 }
@@ -205,7 +205,7 @@ TEST_F(ProbeTest, NothingIsMadeInTheKernelsFolders) {
       "[destination.b]\ntype = file\npath = /sys/kernel/nofile\n"
       "[ingest]\nendpoint = ipc:///proc/o.sock\nconfirm_endpoint = " +
       socket() + "\n[spool]\nfree_bytes_min = 0\npath = /proc/s.db\n");
-  const std::string said = ": nothing can be made in its folder ";
+  const std::string said = ": cannot create files in its folder ";
   EXPECT_THAT(report.errors,
               ElementsAre(HasSubstr("endpoint" + said), HasSubstr("path" + said + "/proc"),
                           HasSubstr("path" + said + "/proc"), HasSubstr("path" + said + "/sys")));
@@ -217,12 +217,12 @@ TEST_F(ProbeTest, TwoNamesOfOneFile) {
   const std::string one = "[destination.a]\ntype = file\npath = " + dir_.file("one") + "\n";
   const ProbeReport mixed = look(one + "[destination.b]\ntype = file\npath = " + dir_.file("two") +
                                  "\n[ingest]\nendpoint = " + socket() + "\n");
-  EXPECT_THAT(mixed.warnings, ElementsAre(HasSubstr("their events mix")));
+  EXPECT_THAT(mixed.warnings, ElementsAre(HasSubstr("their events will be mixed")));
   EXPECT_THAT(mixed.errors, IsEmpty());
   const ProbeReport spool = look(
       one + "[ingest]\nendpoint = " + socket() + "\nconfirm_endpoint = ipc://" +
       dir_.file("c.sock") + "\n[spool]\nfree_bytes_min = 0\npath = " + dir_.file("two") + "\n");
-  EXPECT_THAT(spool.errors, ElementsAre(HasSubstr("is used by another setting too")));
+  EXPECT_THAT(spool.errors, ElementsAre(HasSubstr("is also used by another setting")));
 }
 
 TEST_F(ProbeTest, APipeIsLookedAtAndNotOpened) {
@@ -275,7 +275,7 @@ TEST_F(ProbeTest, WhatASpoolCannotBe) {
                 "\n[spool]\npath = " + dir_.file(name) + "\nfree_bytes_min = 0\n");
   };
   write("text", std::string(200, 'x'));
-  EXPECT_THAT(look_at("text").warnings, ElementsAre(HasSubstr("is damaged or no spool at all")));
+  EXPECT_THAT(look_at("text").warnings, ElementsAre(HasSubstr("is damaged or not a spool")));
   const auto make = [&](const std::string& name, const char* sql) {
     Database(dir_.file(name), OpenMode::create).execute(sql);
   };
@@ -322,7 +322,7 @@ TEST_F(ProbeTest, ASpoolWithoutRoomStoresNothing) {
            "\nconfirm_endpoint = ipc://" + dir_.file("c.sock") +
            "\n[spool]\npath = " + dir_.file("s.db") + "\nfree_bytes_min = 1024GiB\n");
   EXPECT_THAT(report.errors, IsEmpty());
-  EXPECT_THAT(report.warnings, ElementsAre(HasSubstr("nothing will be stored")));
+  EXPECT_THAT(report.warnings, ElementsAre(HasSubstr("the spool will store nothing")));
 }
 
 TEST_F(ProbeTest, MoreMemoryThanThereIs) {
@@ -343,7 +343,7 @@ TEST_F(ProbeTest, LessMemoryThanTheQueuesAndClientsMayTake) {
   const Findings found = probe_memory(config, {227 * mib, "ulimit -v allows", "it"});
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(found[0].kind, Finding::Kind::warning);
-  EXPECT_THAT(found[0].text, HasSubstr("about 228MiB, and ulimit -v allows 227MiB of memory"));
+  EXPECT_THAT(found[0].text, HasSubstr("about 228MiB, but ulimit -v allows only 227MiB of memory"));
   EXPECT_THAT(found[0].text, HasSubstr(", or raise it"));
 }
 
@@ -370,7 +370,7 @@ TEST_F(ProbeTest, ACgroupHasTheLimitOfAllAboveIt) {
 TEST_F(ProbeTest, FoldersThatAreOpenToAll) {
   chmod(dir_.path().c_str(), 0777);
   EXPECT_THAT(look(with_endpoint(socket())).warnings,
-              ElementsAre(HasSubstr("every user of this machine can put another socket")));
+              ElementsAre(HasSubstr("every user of this machine can replace the socket")));
   chmod(dir_.path().c_str(), 01777);
   EXPECT_THAT(look(with_endpoint(socket())).warnings, IsEmpty());
 }
@@ -390,7 +390,7 @@ TEST_F(ProbeTest, ScheduleThatAWrongClockHasPutOffIsNamed) {
     store.commit();
   }
   EXPECT_THAT(schedules_ahead(config, now),
-              ElementsAre(HasSubstr("schedule tick has its last run ahead of the clock")));
+              ElementsAre(HasSubstr("schedule tick had its last run ahead of the clock")));
   now.wall += std::chrono::hours(24);
   EXPECT_THAT(schedules_ahead(config, now), IsEmpty());
 }

@@ -136,7 +136,7 @@ TEST_F(EndpointGuardTest, RefusesTheLiveSocketOfAForeignProcess) {
 
 TEST_F(EndpointGuardTest, RefusesASocketOfAnotherKind) {
   const int foreign = bind_foreign(SOCK_DGRAM, false);
-  EXPECT_THAT(refusal(path_), HasSubstr("cannot tell whether anybody listens"));
+  EXPECT_THAT(refusal(path_), HasSubstr("cannot tell whether a process listens"));
   EXPECT_TRUE(std::filesystem::exists(path_));
   close(foreign);
 }

@@ -98,13 +98,13 @@ TEST(EventTemplate, AnEventWithoutTheFieldHasNoText) {
   EXPECT_EQ(of_user("{data.none}", Place::header), "error: {data.none} is missing in this event");
   EXPECT_EQ(of_user("{host}", Place::header), "error: {host} is missing in this event");
   EXPECT_EQ(of_user("{data.user|x}", Place::header),
-            "error: {data.user} is no text, number or boolean in this event");
+            "error: {data.user} is not a text, number or boolean in this event");
   for (const std::string& data :
        {test::bytes_of({0x90}), test::bytes_of({0xc4, 0x01, 'x'}), test::bytes_of({0xd4, 0x01, 0}),
         test::bytes_of({0xca, 0x7f, 0xc0, 0, 0}),
         test::bytes_of({0xcb, 0x7f, 0xf0, 0, 0, 0, 0, 0, 0})}) {
     EXPECT_EQ(rendered("{data}", Place::header, {.data = data}),
-              "error: {data} is no text, number or boolean in this event");
+              "error: {data} is not a text, number or boolean in this event");
   }
 }
 
@@ -166,11 +166,10 @@ TEST(EventTemplate, WhatIsNoTemplateIsExplained) {
     return parsed.ok() ? "" : parsed.error().message;
   };
   EXPECT_EQ(error("a{topic"),
-            "template 'a{topic': has a brace without its other half; a brace itself is written {{ "
-            "or }}");
+            "template 'a{topic': has an unmatched brace; write a literal brace as {{ or }}");
   EXPECT_EQ(error("{user}"),
-            "template '{user}': no field is called {user}; there are topic, id, key, time, host, "
-            "trace, priority, data and data.KEY");
+            "template '{user}': there is no field {user}; the fields are topic, id, key, time, "
+            "host, trace, priority, data and data.KEY");
   for (const char* text : {"}", "a}b", "{}", "{topic{id}}", "{data.*}", "{data.}", "{ topic }"}) {
     EXPECT_NE(error(text), "") << text;
   }

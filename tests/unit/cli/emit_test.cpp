@@ -157,7 +157,7 @@ TEST(Emit, AProcessThatMayNotConnectDoesNotBlameTheSidecar) {
       if (confirm) words.emplace_back("--confirm");
       const auto finished = test::run(std::move(words));
       EXPECT_EQ(finished.status, 1);
-      EXPECT_THAT(finished.err, HasSubstr("this process gets no descriptors or no threads"));
+      EXPECT_THAT(finished.err, HasSubstr("this process has no descriptors or threads left"));
     }
   }
 }
@@ -179,7 +179,7 @@ TEST(Emit, WhatIsNoEndpointOfASidecarIsSaid) {
   for (const char* const option : {"--endpoint", "--confirm-endpoint"}) {
     const auto inproc = emit({"--confirm", option, "inproc://x", "a.b", "1"});
     EXPECT_EQ(inproc.status, 2);
-    EXPECT_THAT(inproc.err, HasSubstr(std::string(option) + ": inproc:// reaches nobody"));
+    EXPECT_THAT(inproc.err, HasSubstr(std::string(option) + ": inproc:// cannot reach"));
   }
   const auto folder = emit({"--endpoint", "ipc://" + dir.path(), "--timeout", "1h", "a.b", "1"});
   EXPECT_EQ(folder.status, 1);
@@ -340,7 +340,8 @@ TEST(EmitConfirmed, EndsWellOnlyWhenTheSidecarHasTheEvent) {
                      [](auto& confirmer, const auto& frame) { confirmer.answer(frame, 32); });
   EXPECT_EQ(full_lines.status, 1) << "at once";
   EXPECT_THAT(full_lines.err, HasSubstr("answered spool_full: "));
-  EXPECT_THAT(full_lines.err, HasSubstr("0 refused by the sidecar, 1 not taken, 0 lines refused"));
+  EXPECT_THAT(full_lines.err,
+              HasSubstr("0 refused by the sidecar, 1 not accepted, 0 lines refused"));
 
   int answers = 0;
   const auto had_room = emit_confirmed({"--wait", "--timeout", "1h", "orders.paid", "1"}, "",

@@ -280,7 +280,7 @@ TEST(Sink, ItEndsThoughNobodyReadsWhatItPrints) {
     sink.signal(signal);
     EXPECT_EQ(sink.wait(), 1);
     EXPECT_THAT(sink.text(test::Process::Stream::err),
-                HasSubstr("standard output: its reader takes nothing; requests=0 events=0 "));
+                HasSubstr("standard output: its reader does not read; requests=0 events=0 "));
     sender.join();
     EXPECT_EQ(status, 500) << "what was not shown is not taken";
     char waste[4096];
@@ -331,7 +331,7 @@ TEST(Sink, WithoutThreadsItSaysSoAndDoesNotListen) {
                  test::outrider_binary(), "sink", "--plain", "--listen", "127.0.0.1:0"});
   EXPECT_EQ(ended.status, 1);
   EXPECT_EQ(ended.out, "");
-  EXPECT_THAT(ended.err, HasSubstr("the system gives no more threads"));
+  EXPECT_THAT(ended.err, HasSubstr("the system allows no more threads"));
 }
 #endif
 

@@ -192,9 +192,10 @@ TEST_F(SpoolCommand, VerifyFindsNothingWrongWithWhatTheStoreWrites) {
   });
   const Outcome verified = outrider({"spool", "verify"});
   EXPECT_EQ(verified.status, exit_done);
-  EXPECT_THAT(verified.out,
-              HasSubstr("everything is as it should be, 2 spooled events in 2 blocks, "
-                        "1 scheduled event, 0 dead letters"));
+  EXPECT_THAT(
+      verified.out,
+      HasSubstr(
+          "no problems found, 2 spooled events in 2 blocks, 1 scheduled event, 0 dead letters"));
 }
 
 TEST_F(SpoolCommand, VerifyFindsAFlippedByte) {
@@ -204,10 +205,10 @@ TEST_F(SpoolCommand, VerifyFindsAFlippedByte) {
   const Outcome block = outrider({"spool", "verify"});
   EXPECT_EQ(block.status, exit_failed);
   EXPECT_THAT(block.out,
-              AllOf(HasSubstr("of a (3 events) is not what was written"),
+              AllOf(HasSubstr("of a (3 events) is damaged"),
                     HasSubstr("`outrider spool repair` does it now"), HasSubstr(": 1 problem, ")));
   flip_byte_of(5);
-  EXPECT_THAT(outrider({"spool", "verify"}).out, HasSubstr("scheduled event 1 of a is not what"));
+  EXPECT_THAT(outrider({"spool", "verify"}).out, HasSubstr("scheduled event 1 of a is damaged"));
 }
 
 TEST_F(SpoolCommand, VerifyFindsWrongTotalsAndOrphansAndRepairMendsThem) {
@@ -217,18 +218,19 @@ TEST_F(SpoolCommand, VerifyFindsWrongTotalsAndOrphansAndRepairMendsThem) {
   };
   const std::vector<Case> cases = {
       {"UPDATE destination SET events=events+1 WHERE name='a'",
-       "destination a: the number of spooled events is kept as 3, but there are 2"},
-      {"UPDATE destination SET bytes=0 WHERE name='b'", "the number of spooled bytes is kept as 0"},
+       "destination a: the number of spooled events is recorded as 3, but there are 2"},
+      {"UPDATE destination SET bytes=0 WHERE name='b'",
+       "the number of spooled bytes is recorded as 0"},
       {"UPDATE destination SET scheduled_events=0", "the number of scheduled events"},
       {"UPDATE counters SET dead_bytes=dead_bytes+1", "the number of bytes of dead letters"},
-      {"UPDATE counters SET dead_events=0", "the number of dead letters is kept as 0"},
-      {"UPDATE counters SET clients=1", "the number of clients is kept as 1, but there are 0"},
+      {"UPDATE counters SET dead_events=0", "the number of dead letters is recorded as 0"},
+      {"UPDATE counters SET clients=1", "the number of clients is recorded as 1, but there are 0"},
       {"UPDATE counters SET next_block=0", "the ids of the blocks"},
       {"UPDATE counters SET next_row=1", "the ids of scheduled events and dead letters"},
       {"INSERT INTO settled VALUES(1, x'01', 0)", "table settled: 1 rows"},
-      {"UPDATE settled SET events=x'81'", "are done cannot be told"},
-      {"UPDATE settled SET events=x'03'", "are done cannot be told"},
-      {"UPDATE destination SET name='A' WHERE name='a'", "the name of destination A is not what"},
+      {"UPDATE settled SET events=x'81'", "cannot tell which events of block"},
+      {"UPDATE settled SET events=x'03'", "cannot tell which events of block"},
+      {"UPDATE destination SET name='A' WHERE name='a'", "the name of destination A is damaged"},
       {"UPDATE dead SET record=x'00'", "dead letter 2 is not a whole event"},
       {"DELETE FROM destination WHERE name='a'", "belongs to no destination"},
       {"DELETE FROM counters", "table counters has no row"},
@@ -274,7 +276,7 @@ TEST_F(SpoolCommand, RepairSetsAsideWhatIsDamagedAndSaysWhatIsLost) {
   EXPECT_THAT(numbers_of(outrider({"spool", "export"}).out), ElementsAre(5, 2, 3, 6));
   const Outcome again = outrider({"spool", "repair"});
   EXPECT_EQ(again.status, exit_done);
-  EXPECT_THAT(again.out, HasSubstr("everything is as it should be, nothing was changed"));
+  EXPECT_THAT(again.out, HasSubstr("no problems found, nothing was changed"));
 }
 
 TEST_F(SpoolCommand, RepairCountsEventsThatAreGone) {
@@ -289,8 +291,7 @@ TEST_F(SpoolCommand, RepairCountsEventsThatAreGone) {
   write_file(file);
   const Outcome repaired = outrider({"spool", "repair"});
   EXPECT_EQ(repaired.status, exit_failed);
-  EXPECT_THAT(repaired.out,
-              HasSubstr("the totals that were kept name 1 event more than are there"));
+  EXPECT_THAT(repaired.out, HasSubstr("the recorded totals name 1 event more than were found"));
   EXPECT_THAT(repaired.out, Not(HasSubstr("nothing was lost")));
 }
 
@@ -328,7 +329,7 @@ TEST_F(SpoolCommand, ADamagedLogIsFoundSaidAndKept) {
     EXPECT_THAT(verified.out, HasSubstr("the write-ahead log is damaged")) << at;
     const Outcome repaired = outrider({"spool", "repair"});
     EXPECT_EQ(repaired.status, exit_failed) << at;
-    EXPECT_THAT(repaired.out, HasSubstr("it is kept as " + kept)) << at;
+    EXPECT_THAT(repaired.out, HasSubstr("the damaged log is kept as " + kept)) << at;
     EXPECT_EQ(read_of(kept), damaged) << at;
     // The next one does not take its place.
     kept = path + ".damaged-wal-" + (kept.ends_with("-2") ? "3" : "2");
@@ -533,12 +534,12 @@ TEST_F(SpoolCommand, ResetScheduleForgetsItsLastRun) {
   };
   const Outcome unknown = reset("weekly");
   EXPECT_EQ(unknown.status, exit_failed);
-  EXPECT_THAT(unknown.err, HasSubstr("knows no run of \"weekly\""));
+  EXPECT_THAT(unknown.err, HasSubstr("has no run of \"weekly\""));
   const int fd = lock();
   EXPECT_THAT(reset("nightly").err, HasSubstr("a sidecar uses the spool"));
   EXPECT_EQ(number("SELECT count(*) FROM schedule"), 3);
   ::close(fd);
-  EXPECT_EQ(reset("nightly").out, "schedule nightly begins anew\n");
+  EXPECT_EQ(reset("nightly").out, "schedule nightly starts over\n");
   ASSERT_EQ(store->marks().size(), 1U);
   EXPECT_EQ(store->marks()[0].name, "nightly-2 0 2 * * *");
 }

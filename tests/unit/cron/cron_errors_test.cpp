@@ -81,7 +81,7 @@ TEST(CronErrors, StepsAndRanges) {
       {"* */24 * * *", "hour: the step of \"*/24\" is not a number from 1 to 23"},
       {"*/5/5 * * * *", "minute: the step of \"*/5/5\" is not"},
       {"5/15 * * * *",
-       "minute: \"5/15\" has a step behind a single value; write */N or a range, as in 5-59/N"},
+       "minute: \"5/15\" has a step after a single value; write */N or a range, as in 5-59/N"},
       {"* 22-2 * * *",
        "hour: the range \"22-2\" runs backwards; write it as two, joined by a comma"},
       {"* * * dec-jan *", "month: the range \"dec-jan\" runs backwards"},

@@ -20,8 +20,8 @@ class StallTest : public DestinationFixture {
     transport->complete(completion);
     turn();
   }
-  int stalls() const { return log.count("warn destination takes nothing"); }
-  int ends() const { return log.count("info destination takes events again"); }
+  int stalls() const { return log.count("warn destination hangs in a write"); }
+  int ends() const { return log.count("info destination accepts events again"); }
 };
 
 TEST_F(StallTest, IsSaidAfterATimeAndNowAndThenAndWhenItIsOver) {

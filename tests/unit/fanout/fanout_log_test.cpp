@@ -22,17 +22,19 @@ class FanoutLogTest : public testing::Test {
 TEST_F(FanoutLogTest, SaysWhenEventsBeginToGoToNobodyWhileTheyDoAndWhenThatEnds) {
   log_.sent(0, 3, clock_.now());
   log_.sent(0, 4, clock_.now());
-  ASSERT_THAT(lines_.lines,
-              ElementsAre("warn nobody subscribes to a fan-out's events; they go to nobody "
-                          "destination=fan events=3"));
+  ASSERT_THAT(
+      lines_.lines,
+      ElementsAre(
+          "warn no subscriber for a fan-out's events; they reach nobody destination=fan events=3"));
   EXPECT_EQ(log_.next_deadline(), clock_.now().mono + FanoutLog::reminder_interval);
   clock_.advance(FanoutLog::reminder_interval);
   log_.look(clock_.now());
   EXPECT_EQ(lines_.lines.back(),
-            "warn nobody subscribes to a fan-out's events yet destination=fan events=7");
+            "warn still no subscriber for a fan-out's events; they reach nobody destination=fan "
+            "events=7");
   log_.sent(1, 1, clock_.now());
   EXPECT_EQ(lines_.lines.back(),
-            "info somebody subscribes to a fan-out's events again destination=fan events=8");
+            "info a fan-out's events have a subscriber again destination=fan events=8");
   EXPECT_EQ(lines_.lines.size(), 3U);
   EXPECT_EQ(log_.next_deadline(), never);
 }
@@ -59,14 +61,15 @@ TEST_F(FanoutLogTest, PeersThatGoAreOneLineAMinuteAndNoneIsLeftOut) {
   log_.gone(1, 10, clock_.now());
   log_.gone(1, 20, clock_.now());
   log_.gone(2, 30, clock_.now());
-  ASSERT_THAT(lines_.lines, ElementsAre("warn a subscriber has gone; what was on its way to it is "
-                                        "lost destination=fan times=1 events_in_zeromq_max=10"));
+  ASSERT_THAT(lines_.lines,
+              ElementsAre("warn a subscriber disconnected; events on the way to it may be lost "
+                          "destination=fan times=1 events_in_zeromq_max=10"));
   EXPECT_EQ(log_.next_deadline(), clock_.now().mono + FanoutLog::line_interval);
   clock_.advance(FanoutLog::line_interval);
   log_.look(clock_.now());
   EXPECT_EQ(lines_.lines.back(),
-            "warn a subscriber has gone; what was on its way to it is lost destination=fan times=3 "
-            "events_in_zeromq_max=50");
+            "warn a subscriber disconnected; events on the way to it may be lost destination=fan "
+            "times=3 events_in_zeromq_max=50");
   log_.gone(1, 5, clock_.now());
   log_.finish();
   EXPECT_EQ(lines_.lines.size(), 3U);

@@ -162,7 +162,7 @@ TEST_F(ZmqTransportTest, SaysThatAPeerHasGoneThatDidNotRead) {
       ASSERT_GT(transport_->held(), 0U);
       finish_one(Duration::zero());
       const std::string line =
-          std::string(is_pub ? "a subscriber" : "a worker") + " has gone; what was on its way";
+          std::string(is_pub ? "a subscriber" : "a worker") + " disconnected; events on the way";
       EXPECT_EQ(log_.count(line), 0);
       stopped.reset();
       while (log_.count(line) == 0 && clock_.now().mono < give_up) finish_one(milliseconds(1));
@@ -178,10 +178,10 @@ TEST_F(ZmqTransportTest, SaysThatEventsGoToNobody) {
   ASSERT_EQ(open(ZmqPattern::pub), "");
   send(Batch(10, 100));
   finish_one(Duration::zero());
-  EXPECT_EQ(log_.count("nobody subscribes to a fan-out's events; they go to nobody"), 1);
+  EXPECT_EQ(log_.count("no subscriber for a fan-out's events; they reach nobody"), 1);
   const Socket orders = subscriber("orders.");
   finish_one(Duration::zero());
-  EXPECT_EQ(log_.count("somebody subscribes to a fan-out's events again"), 1);
+  EXPECT_EQ(log_.count("a fan-out's events have a subscriber again"), 1);
 }
 
 TEST_F(ZmqTransportTest, PushWaitsForAPeerAndThenGoesOn) {
@@ -206,7 +206,7 @@ TEST_F(ZmqTransportTest, PushGivesUpAfterItsTimeoutAndForgetsWhatIsCancelled) {
   const Completion completion = finish_one();
   EXPECT_EQ(completion.id, 2U);
   EXPECT_EQ(completion.result, AttemptResult::failed);
-  EXPECT_EQ(completion.detail, "no peer has taken an event within 30ms");
+  EXPECT_EQ(completion.detail, "no peer accepted an event within 30ms");
   EXPECT_EQ(transport_->next_deadline(), never);
 }
 
@@ -216,7 +216,7 @@ TEST_F(ZmqTransportTest, FindsItsPeerWhereAnotherKindOfSocketWas) {
     const bool is_pub = pattern == ZmqPattern::pub;
     Socket other = peer(is_pub ? ZMQ_PULL : ZMQ_SUB, 10, true);
     ASSERT_EQ(open(pattern, false), "");
-    const std::string line = std::string("something that is no ") + (is_pub ? "SUB" : "PULL") +
+    const std::string line = std::string("something other than a ") + (is_pub ? "SUB" : "PULL") +
                              " socket answers a fan-out";
     const MonoTime deadline = clock_.now().mono + seconds(60);
     while (log_.count(line) == 0 && clock_.now().mono < deadline) finish_one(milliseconds(50));
@@ -338,11 +338,11 @@ TEST_F(ZmqTransportTest, ASocketFileThatCannotComeBackIsSaidOnce) {
     while (log_.count(line) == 0 && clock_.now().mono < give_up) reactor_.wait(seconds(1));
     return log_.count(line);
   };
-  EXPECT_EQ(turn_until("cannot be put back"), 1);
+  EXPECT_EQ(turn_until("cannot be restored"), 1);
   reactor_.wait(seconds(2));
   ASSERT_TRUE(std::filesystem::remove(dir_.file("s.sock")));
-  EXPECT_EQ(turn_until("it is back"), 1);
-  EXPECT_EQ(log_.count("cannot be put back"), 1);
+  EXPECT_EQ(turn_until("it was restored"), 1);
+  EXPECT_EQ(log_.count("cannot be restored"), 1);
 }
 
 TEST_F(ZmqTransportTest, RefusesEndpointsThatCannotBe) {

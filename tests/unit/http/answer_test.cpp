@@ -182,7 +182,7 @@ TEST_F(AnswerTest, AYesThatIsReadAfterTheConnectionWasResetIsNone) {
   is_reset.wait();
   const Completion completion = finish_one();
   EXPECT_EQ(completion.result, AttemptResult::failed) << completion.detail;
-  EXPECT_THAT(completion.detail, HasSubstr("answers 200 and has not read the whole request"));
+  EXPECT_THAT(completion.detail, HasSubstr("answers 200 before it has read the whole request"));
 }
 
 TEST_F(AnswerTest, ARedirectThatDoesNotEndLeadsOn) {

@@ -192,7 +192,7 @@ TEST_F(CredentialsTest, KeepsTheOldOnesWhenTheNewAreBrokenAndSaysSoOnce) {
   EXPECT_THAT(last_->headers, ElementsAre("Authorization: Bearer one"));
   EXPECT_THAT(
       log_.lines,
-      ElementsAre("error changed credentials cannot be used, the old ones stay "
+      ElementsAre("error changed credentials cannot be used; the old ones stay in use "
                   "destination=web left_out=0 because=bearer_token_file: file \"" +
                   config_.bearer_token_file + "\" must hold one line of text and nothing else"));
   std::filesystem::remove(dir_.file("token"));
@@ -263,7 +263,7 @@ TEST_F(CredentialsTest, AFileSystemThatDoesNotAnswerIsNotWaitedFor) {
   write("token", "new\n");
   for (int i = 0; i < 30; ++i) EXPECT_FALSE(changes());
   EXPECT_EQ(looks.size(), 1U) << "one at a time";
-  EXPECT_EQ(log_.count("cannot be looked at"), 1);
+  EXPECT_EQ(log_.count("cannot be checked"), 1);
   looks[0]();
   // The look began before the change, or after it; by the next one it is seen.
   if (!changes(Duration::zero())) {
@@ -286,7 +286,7 @@ TEST_F(CredentialsTest, ALookThatNobodyCanTakeIsAskedForAgain) {
   is_there = false;
   write("token", "new\n");
   for (int i = 0; i < 30; ++i) EXPECT_FALSE(changes());
-  EXPECT_EQ(log_.count("cannot be looked at"), 1);
+  EXPECT_EQ(log_.count("cannot be checked"), 1);
   is_there = true;
   EXPECT_TRUE(changes());
   EXPECT_THAT(last_->headers, ElementsAre("Authorization: Bearer new"));

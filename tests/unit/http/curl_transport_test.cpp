@@ -216,7 +216,7 @@ TEST_F(CurlTransportTest, SaysThatAStatusLineHasNoEnd) {
   });
   const Completion completion = send(to(peer.url()));
   EXPECT_EQ(completion.result, AttemptResult::failed);
-  EXPECT_THAT(completion.detail, HasSubstr("has no end"));
+  EXPECT_THAT(completion.detail, HasSubstr("is too long"));
 }
 
 TEST_F(CurlTransportTest, ReadsRetryAfterAndDoesNotFollowRedirects) {

@@ -267,7 +267,7 @@ TEST_F(IdleConnectionTest, ANewConnectionThatSpeaksFirstHasFailed) {
   start(1);
   const Completion completion = finish_one();
   EXPECT_EQ(completion.result, AttemptResult::failed);
-  EXPECT_THAT(completion.detail, HasSubstr("speaks before it is asked"));
+  EXPECT_THAT(completion.detail, HasSubstr("sends data before the request"));
 }
 
 TEST_F(IdleConnectionTest, AnEarlyRefusalIsTheAnswer) {

@@ -34,7 +34,7 @@ TEST_F(UrlLogTest, TellsAnIllnessOnceAndItsEnd) {
   for (int i = 0; i < 5; ++i) lines_.healthy(1, "h1");
   lines_.healthy(0, "h0");
   EXPECT_THAT(log_.lines,
-              ElementsAre("warn one of several urls fails; it is probed until it answers "
+              ElementsAre("warn one of several urls fails; the sidecar probes it until it answers "
                           "destination=web peer=h1 status=503 detail=busy\\x0a",
                           "info url recovered destination=web peer=h1"));
 }

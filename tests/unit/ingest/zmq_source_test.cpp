@@ -243,7 +243,7 @@ TEST_F(ZmqSourceTest, AnswersAClientThatComesBackUnderItsIdentity) {
     ASSERT_EQ(zmq_recv(client, answer, sizeof answer, 0), 5);
     EXPECT_EQ(std::string(answer, 5), name);
   }
-  EXPECT_EQ(log_.count("came back under its ZeroMQ identity"), 1);
+  EXPECT_EQ(log_.count("reconnected under its ZeroMQ identity"), 1);
   for (void* client : clients) zmq_close(client);
   source.close();
 }

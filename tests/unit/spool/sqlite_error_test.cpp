@@ -18,12 +18,13 @@ TEST(SqliteError, WhereThereIsNoRoomTheTextSaysSoAndWhatToDo) {
     int system_error;
     const char* text;
   };
-  for (const Case& full : {Case{SQLITE_FULL, 0, "the disk is full: make room"},
-                           Case{SQLITE_IOERR_WRITE, ENOSPC, "the disk is full: make room"},
-                           Case{SQLITE_IOERR_SHMSIZE, 0, "the disk is full: make room"},
-                           Case{SQLITE_CANTOPEN, ENOSPC, "the disk is full: make room"},
-                           Case{SQLITE_IOERR_WRITE, EDQUOT, "the quota on the disk is used up"},
-                           Case{SQLITE_IOERR_WRITE, EFBIG, "files may not become so large"}}) {
+  for (const Case& full :
+       {Case{SQLITE_FULL, 0, "the disk is full: make room"},
+        Case{SQLITE_IOERR_WRITE, ENOSPC, "the disk is full: make room"},
+        Case{SQLITE_IOERR_SHMSIZE, 0, "the disk is full: make room"},
+        Case{SQLITE_CANTOPEN, ENOSPC, "the disk is full: make room"},
+        Case{SQLITE_IOERR_WRITE, EDQUOT, "the disk quota is used up"},
+        Case{SQLITE_IOERR_WRITE, EFBIG, "the limit on the size of files is reached"}}) {
     const SqliteError error(full.code, full.system_error, "disk I/O error");
     EXPECT_EQ(error.trouble(), StorageTrouble::full) << full.code;
     EXPECT_THAT(error.what(), HasSubstr("disk I/O error; ")) << full.code;

@@ -398,7 +398,7 @@ TEST_F(StorageFailureTest, AFlippedBitInANameOrphansNothing) {
     }
   }
   EXPECT_EQ(found, 2U) << "in the table and in its index";
-  EXPECT_GE(log.count("the name of a destination in the spool was damaged; it is mended "
+  EXPECT_GE(log.count("the name of a destination in the spool was damaged; it is repaired "
                       "destination=audit was="),
             12);
   EXPECT_EQ(log.count("not configured"), 0);
@@ -441,7 +441,7 @@ TEST_F(StorageFailureTest, AnEventOfNobodyIsHisWhoseNameIsNearest) {
   open();
   EXPECT_EQ(agent->state().lanes.at(0).events, 1U);
   EXPECT_EQ(waiting(), (Numbers64{1}));
-  EXPECT_EQ(log.count("they are made anew"), 1);
+  EXPECT_EQ(log.count("they were rebuilt"), 1);
 }
 
 /// What shows at a start.
@@ -459,13 +459,13 @@ TEST_F(StorageFailureTest, TotalsThatAreNotThoseOfWhatThereIsAreCountedAnew) {
     log.lines.clear();
     open();
     EXPECT_EQ(agent->state().lanes.at(0).events, 3U) << wrong;
-    EXPECT_EQ(log.count("they are made anew"), 1) << wrong;
+    EXPECT_EQ(log.count("they were rebuilt"), 1) << wrong;
     EXPECT_EQ(waiting(), all);
     agent.reset();
   }
   log.lines.clear();
   open();
-  EXPECT_EQ(log.count("made anew"), 0);
+  EXPECT_EQ(log.count("rebuilt"), 0);
 }
 
 /// What shows when all was read.
@@ -489,7 +489,7 @@ TEST_F(StorageFailureTest, EventsThatTheIndexDoesNotNameAreFound) {
   }
   open();
   EXPECT_EQ(agent->state().lanes.at(0).events, 5U);
-  EXPECT_EQ(log.count("they are made anew"), 1);
+  EXPECT_EQ(log.count("they were rebuilt"), 1);
   Question group;
   group.reads.push_back({0, INT64_MIN, 1U << 20U});
   EXPECT_EQ(ask(std::move(group))->lanes.at(0).read->blocks.size(), 5U);
@@ -523,7 +523,7 @@ TEST_F(StorageFailureTest, WhatSaysWronglyThatEventsAreDoneIsNotBelieved) {
   read.reads.push_back({0, INT64_MIN, 1U << 20U});
   EXPECT_TRUE(ask(std::move(read))->lanes.at(0).read->blocks.at(0).settled.empty());
   EXPECT_EQ(waiting(), (Numbers64{1, 2, 3}));
-  EXPECT_EQ(log.count("they are made anew"), 1);
+  EXPECT_EQ(log.count("they were rebuilt"), 1);
 }
 
 TEST_F(StorageFailureTest, WhatADamagedLogCostsIsSaid) {

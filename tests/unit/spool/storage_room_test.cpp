@@ -111,7 +111,7 @@ TEST_F(StorageRoomTest, NoRoomForTheFilesBesideSQLiteIsNoRoomToo) {
              .path_end = ".recovered"});
   const auto opened = try_open();
   ASSERT_FALSE(opened.ok());
-  EXPECT_NE(opened.error().message.find("the quota on the disk is used up"), std::string::npos);
+  EXPECT_NE(opened.error().message.find("the disk quota is used up"), std::string::npos);
   open();
 }
 
@@ -321,7 +321,7 @@ TEST_F(StorageRoomTest, BytesMaxBoundsTheFileWithSmallEventsToo) {
     trouble = ask(spill(Numbers64(100, 1)))->intake_trouble;
   }
   EXPECT_EQ(trouble, StorageTrouble::at_limit);
-  EXPECT_EQ(log.count("the spool's file is as large as it may be"), 1);
+  EXPECT_EQ(log.count("the spool's file has reached its size limit"), 1);
   agent.reset();
   EXPECT_LE(twin.file_bytes(spool_path), settings.bytes_max + 350'000);
   open();
@@ -492,7 +492,7 @@ TEST_F(StorageRoomTest, NothingIsPromisedInADatabaseThatWasEmptiedInItsPlace) {
   const auto answer = ask(frame(2, 2));
   EXPECT_EQ(answer->intake_trouble, StorageTrouble::failing);
   EXPECT_FALSE(answer->has_failed);
-  EXPECT_EQ(log.count("emptied while they are in use"), 1);
+  EXPECT_EQ(log.count("emptied while they were in use"), 1);
   crash();
   open();
   EXPECT_TRUE(ask(frame(2, 2))->frames.at(0).is_new);
@@ -508,7 +508,7 @@ TEST_F(StorageRoomTest, AnEmptyDatabaseBesideALogIsDamageAndTheLogIsRead) {
   open();
   EXPECT_EQ(waiting(), (Numbers64{1, 2, 3})) << "the log has all of it";
   EXPECT_EQ(log.count("the spool is damaged"), 1);
-  EXPECT_EQ(log.count("a new spool was made"), 1) << "the first";
+  EXPECT_EQ(log.count("a new spool was created"), 1) << "the first";
 }
 
 TEST_F(StorageRoomTest, ACrashAtAnyPointOfMendingAnEmptiedDatabaseLosesNothing) {
