@@ -61,13 +61,13 @@ void ConfirmAgent::take_events(TurnBudget& budget, const Now& now) {
 /// Says why the whole frame is to be refused, if it is.
 proto::Refusal ConfirmAgent::take_event(TurnBudget& budget, const Now& now) {
   ArrivedEvent event;
-  std::size_t destinations = 0;
+  std::size_t work = 0;
   proto::Refusal refusal = records_.next(reader_, true, now, event);
   if (refusal == proto::Refusal::none) {
     if (event.is_before_2000) refusals_.note_early_time(reader_, now);
-    refusal = sink_.add_event(event, now, destinations);
+    refusal = sink_.add_event(event, now, work);
   }
-  budget.spend(destinations);
+  budget.spend(work);
   return refusal == proto::Refusal::none ? refusal : leave_out(refusal, now);
 }
 

@@ -44,9 +44,9 @@ class ConfirmSink {
   virtual bool is_busy() const = 0;
   /// Takes one event of the frame that add_frame() will end, or says why not. The refusal is of
   /// the event alone if is_of_event(); else what was added of this frame is to be dropped.
-  /// `destinations`: how many were asked.
+  /// `work`: what that took, for TurnBudget.
   virtual proto::Refusal add_event(const ArrivedEvent& event, const Now& now,
-                                   std::size_t& destinations) = 0;
+                                   std::size_t& work) = 0;
   virtual void add_frame(NumberedFrame frame) = 0;
   virtual void drop_frame() = 0;
   /// The destination that had no room for what add_event() refused last.

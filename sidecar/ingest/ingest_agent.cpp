@@ -59,7 +59,7 @@ void IngestAgent::take_events(TurnBudget& budget, const Now& now) {
   }
 }
 
-/// How many destinations it went to.
+/// What it took, for the budget.
 std::size_t IngestAgent::take_event(const Now& now) {
   ArrivedEvent event;
   const proto::Refusal refusal = records_.next(reader_, can_wait_, now, event);

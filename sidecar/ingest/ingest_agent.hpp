@@ -31,7 +31,7 @@ class RecordSink {
  public:
   virtual ~RecordSink() = default;
 
-  /// Takes an event; its bytes are valid during the call. Says how many destinations it went to.
+  /// Takes an event; its bytes are valid during the call. Says what that took, for TurnBudget.
   virtual std::size_t accept(const ArrivedEvent& event, const Now& now) = 0;
 };
 

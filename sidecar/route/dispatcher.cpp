@@ -14,6 +14,12 @@ std::vector<Route> routes_of(const Config& config) {
   return routes;
 }
 
+/// In copies: to look at some nodes of the router's tree takes as long as one.
+std::size_t work_of(std::size_t copies, std::size_t router_steps) {
+  constexpr std::size_t steps_a_copy = 8;
+  return copies + router_steps / steps_a_copy;
+}
+
 void count_sampled(FrameCounts& counts, LaneIndex lane) {
   const auto counted = std::ranges::find(counts.sampled, lane, &FrameCounts::Sampled::lane);
   if (counted == counts.sampled.end()) {
@@ -35,7 +41,7 @@ Dispatcher::Dispatcher(const Config& config, const Destinations& destinations, S
       refused_bytes_(destinations.size()) {}
 
 std::size_t Dispatcher::accept(const ArrivedEvent& event, const Now& now) {
-  const auto targets = router_.route(event.topic);
+  const auto [targets, steps] = router_.route(event.topic);
   if (targets.empty()) {
     ++unrouted_;
     unrouted_log_.note(event.topic, now);
@@ -48,14 +54,16 @@ std::size_t Dispatcher::accept(const ArrivedEvent& event, const Now& now) {
       destination.schedule(event.record, event.due_ns, now);
     }
   }
-  return targets.size();
+  return work_of(targets.size(), steps);
 }
 
-/// In wanted_by_ and sampled_out_by_. False: no destination takes this topic.
+/// In wanted_by_ and sampled_out_by_; what it took in work_. False: no destination takes this
+/// topic.
 bool Dispatcher::find_takers(std::string_view topic, const RecordView& record, const Now& now) {
   wanted_by_.clear();
   sampled_out_by_.clear();
-  const auto targets = router_.route(topic);
+  const auto [targets, steps] = router_.route(topic);
+  work_ = work_of(targets.size(), steps);
   for (const std::uint32_t target : targets) {
     const bool is_out = destinations_[target]->is_sampled_out(record);
     (is_out ? sampled_out_by_ : wanted_by_).push_back(target);
@@ -65,11 +73,10 @@ bool Dispatcher::find_takers(std::string_view topic, const RecordView& record, c
 }
 
 /// The frame may be refused yet, or have been stored before: so nothing counts until note_answer().
-proto::Refusal Dispatcher::add_event(const ArrivedEvent& event, const Now& now,
-                                     std::size_t& destinations) {
+proto::Refusal Dispatcher::add_event(const ArrivedEvent& event, const Now& now, std::size_t& work) {
   const RecordView record = read_record(event.record.data());
   const bool is_routed = find_takers(event.topic, record, now);
-  destinations = wanted_by_.size() + sampled_out_by_.size();
+  work = work_;
   if (!is_routed) {
     if (unrouted_policy_ == Unrouted::refuse) return proto::Refusal::event_unrouted;
     ++frame_counts_.unrouted;

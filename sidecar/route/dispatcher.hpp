@@ -39,8 +39,7 @@ class Dispatcher final : public RecordSink, public ConfirmSink {
 
   // ConfirmSink
   bool is_busy() const override { return spool_->is_busy(); }
-  proto::Refusal add_event(const ArrivedEvent& event, const Now& now,
-                           std::size_t& destinations) override;
+  proto::Refusal add_event(const ArrivedEvent& event, const Now& now, std::size_t& work) override;
   void add_frame(NumberedFrame frame) override;
   void drop_frame() override;
   std::string_view full_destination() const override;
@@ -71,6 +70,7 @@ class Dispatcher final : public RecordSink, public ConfirmSink {
   // Of the event that is being looked at.
   std::vector<LaneIndex> wanted_by_;
   std::vector<LaneIndex> sampled_out_by_;
+  std::size_t work_ = 0;
   FrameCounts frame_counts_;  ///< of the frame that is being read
 };
 

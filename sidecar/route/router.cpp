@@ -1,31 +1,104 @@
 #include "sidecar/route/router.hpp"
 
 #include <algorithm>
-
-#include "proto/topic.hpp"
+#include <iterator>
+#include <utility>
 
 namespace outrider::sidecar {
 namespace {
 
-bool any_matches(const std::vector<std::string>& patterns, std::string_view topic) {
-  return std::any_of(patterns.begin(), patterns.end(),
-                     [&](const std::string& pattern) { return proto::matches(pattern, topic); });
+/// Cuts off the first token and its dot.
+std::string_view take_token(std::string_view& rest) {
+  const std::size_t size = std::min(rest.find('.'), rest.size());
+  const std::string_view token = rest.substr(0, size);
+  rest.remove_prefix(std::min(size + 1, rest.size()));
+  return token;
+}
+
+void make_set(std::vector<std::uint32_t>& numbers) {
+  std::ranges::sort(numbers);
+  const auto repeated = std::ranges::unique(numbers);
+  numbers.erase(repeated.begin(), repeated.end());
 }
 
 }  // namespace
 
-std::span<const std::uint32_t> Router::route(std::string_view topic) {
-  const auto found = remembered_.find(topic);
-  if (found != remembered_.end()) return found->second;
+/// Destinations of which a pattern matches.
+struct Router::Matched {
+  std::vector<std::uint32_t> topics;
+  std::vector<std::uint32_t> exclude;
 
-  std::vector<std::uint32_t> targets;
-  for (std::uint32_t i = 0; i < routes_.size(); ++i) {
-    if (any_matches(routes_[i].topics, topic) && !any_matches(routes_[i].exclude, topic)) {
-      targets.push_back(i);
-    }
+  void add(const Matched& other) {
+    topics.insert(topics.end(), other.topics.begin(), other.topics.end());
+    exclude.insert(exclude.end(), other.exclude.begin(), other.exclude.end());
   }
+};
+
+/// Where patterns with the same first tokens have come to.
+struct Router::Node {
+  ByText<std::unique_ptr<Node>> tokens;
+  std::unique_ptr<Node> any_token;  ///< behind a `*`
+  Matched end;                      ///< of patterns that end here
+  Matched rest;                     ///< of those that go on with `>`: one token more, or many
+};
+
+Router::Router(std::vector<Route> routes)
+    : routes_(std::move(routes)), root_(std::make_unique<Node>()) {
+  for (std::uint32_t i = 0; i < routes_.size(); ++i) {
+    for (const std::string& pattern : routes_[i].topics) add(pattern, i, false);
+    for (const std::string& pattern : routes_[i].exclude) add(pattern, i, true);
+  }
+}
+
+Router::~Router() = default;
+
+void Router::add(std::string_view pattern, std::uint32_t destination, bool is_exclude) {
+  Node* node = root_.get();
+  const auto note = [&](Matched& matched) {
+    (is_exclude ? matched.exclude : matched.topics).push_back(destination);
+  };
+  while (!pattern.empty()) {
+    const std::string_view token = take_token(pattern);
+    if (token == ">") return note(node->rest);
+    std::unique_ptr<Node>& next = token == "*" ? node->any_token : node->tokens[std::string(token)];
+    if (!next) next = std::make_unique<Node>();
+    node = next.get();
+  }
+  note(node->end);
+}
+
+Router::Answer Router::route(std::string_view topic) {
+  const auto found = remembered_.find(topic);
+  if (found != remembered_.end()) return {found->second, 0};
+
+  Matched matched;
+  const std::size_t steps = match(topic, matched);
+  make_set(matched.topics);
+  make_set(matched.exclude);
+  std::vector<std::uint32_t> destinations;
+  std::ranges::set_difference(matched.topics, matched.exclude, std::back_inserter(destinations));
   if (remembered_.size() >= topics_remembered_max) remembered_.clear();
-  return remembered_.emplace(topic, std::move(targets)).first->second;
+  return {remembered_.emplace(topic, std::move(destinations)).first->second, steps};
+}
+
+/// Goes down all ways at once, token by token. Returns how many nodes it looked at.
+std::size_t Router::match(std::string_view topic, Matched& matched) {
+  std::size_t steps = 0;
+  here_ = {root_.get()};
+  while (!topic.empty() && !here_.empty()) {
+    const std::string_view token = take_token(topic);
+    next_.clear();
+    for (const Node* node : here_) {
+      ++steps;
+      matched.add(node->rest);
+      const auto found = node->tokens.find(token);
+      if (found != node->tokens.end()) next_.push_back(found->second.get());
+      if (node->any_token) next_.push_back(node->any_token.get());
+    }
+    std::swap(here_, next_);
+  }
+  for (const Node* node : here_) matched.add(node->end);
+  return steps + here_.size();
 }
 
 }  // namespace outrider::sidecar

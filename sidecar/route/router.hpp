@@ -1,12 +1,15 @@
 // Router: which destinations an event's topic goes to.
 //
-// Used by the dispatcher in app. Patterns are tried once a topic; the answer is remembered, so that
-// an event costs one look-up however many destinations there are.
+// Used by Dispatcher. The patterns of all destinations are one tree of tokens, as NATS has them, so
+// that a topic costs its tokens and not the number of patterns. The answer is remembered: most
+// events have a topic that was seen before, and cost one look-up.
+//
 // Thread: one router, one thread. Limits: remembers topics_remembered_max topics, then starts anew.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,23 +28,39 @@ struct Route {
 class Router {
  public:
   /// `routes[i]` are the patterns of destination i.
-  explicit Router(std::vector<Route> routes) : routes_(std::move(routes)) {}
+  explicit Router(std::vector<Route> routes);
+  ~Router();
 
-  /// Indices of the destinations that get this topic; valid until the next call.
-  std::span<const std::uint32_t> route(std::string_view topic);
+  struct Answer {
+    /// Indices of the destinations that get this topic; valid until the next call.
+    std::span<const std::uint32_t> destinations;
+    /// Nodes of the tree that were looked at; 0 for a topic that was remembered.
+    std::size_t steps;
+  };
+  Answer route(std::string_view topic);
   /// The patterns of a destination.
   const Route& patterns(std::size_t destination) const { return routes_[destination]; }
 
  private:
+  struct Node;
+  struct Matched;
   struct Hash {
     using is_transparent = void;
     std::size_t operator()(std::string_view text) const {
       return std::hash<std::string_view>{}(text);
     }
   };
+  template <typename Value>
+  using ByText = std::unordered_map<std::string, Value, Hash, std::equal_to<>>;
+
+  void add(std::string_view pattern, std::uint32_t destination, bool is_exclude);
+  std::size_t match(std::string_view topic, Matched& matched);
 
   std::vector<Route> routes_;
-  std::unordered_map<std::string, std::vector<std::uint32_t>, Hash, std::equal_to<>> remembered_;
+  std::unique_ptr<Node> root_;
+  std::vector<const Node*> here_;  ///< the nodes that the tokens so far lead to
+  std::vector<const Node*> next_;
+  ByText<std::vector<std::uint32_t>> remembered_;
 };
 
 }  // namespace outrider::sidecar
