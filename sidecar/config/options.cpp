@@ -117,8 +117,9 @@ std::vector<Option> make_options() {  // NOLINT(readability-function-size): it i
      choice(&Dest::compression, {{"none", Compression::none}, {"gzip", Compression::gzip},
                                  {"zstd", Compression::zstd}}),
      "Compression of the body; the receiver must support it."},
-    {body, "compression_level", http, count(&Dest::compression_level, 1, 19),
-     "Compression level, from fast to small; at most 12 for gzip and 19 for zstd."},
+    {body, "compression_level", http, count(&Dest::compression_level, 1, 12),
+     "Compression level, from fast to small. Bodies over 1MiB are compressed at level 1, as all "
+     "destinations wait meanwhile."},
     {body, "redact", every_type, comma_list(&Dest::redact, "field paths", check_field_path),
      "Comma-separated fields whose values become \"[redacted]\". Examples are data.password and "
      "`data.card.*`; `*` matches any one key or index."},

@@ -198,11 +198,6 @@ void validate_format(const DestinationConfig& destination, const SectionView& se
   if (section.has_failed("compression") || section.has_failed("compression_level")) return;
   belongs_to("compression_level", destination.compression != Compression::none,
              "compression = gzip or zstd");
-  constexpr std::uint64_t gzip_level_max = 12;
-  if (destination.compression == Compression::gzip &&
-      destination.compression_level > gzip_level_max) {
-    section.complain_of("compression_level", "the highest level of gzip is 12");
-  }
 }
 
 /// Each file once: to parse the system's certificates for each of many destinations takes long.

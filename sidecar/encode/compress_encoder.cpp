@@ -11,12 +11,13 @@ constexpr std::size_t buffer_bytes_kept_max = 2U << 20U;
 void CompressEncoder::end(Body& body) {
   inner().end(body);
   body.event_ends.clear();
-  const std::size_t bound = compressor_->bound(body.bytes.size());
+  Compressor& compressor = body.bytes.size() <= patient_bytes_max ? *compressor_ : *quick_;
+  const std::size_t bound = compressor.bound(body.bytes.size());
   if (buffer_bytes_ < bound) {
     buffer_ = std::make_unique_for_overwrite<char[]>(bound);
     buffer_bytes_ = bound;
   }
-  body.bytes.assign(buffer_.get(), compressor_->compress(body.bytes, buffer_.get()));
+  body.bytes.assign(buffer_.get(), compressor.compress(body.bytes, buffer_.get()));
   if (buffer_bytes_ <= buffer_bytes_kept_max) return;
   buffer_.reset();
   buffer_bytes_ = 0;

@@ -1,8 +1,9 @@
 // CompressEncoder: any format, compressed when the body is finished.
 //
 // Put around the other encoders by make_encoder(). Until end() the body is plain, so
-// batch_bytes_max counts plain bytes; afterwards its events have no ends any more.
-// Thread: one encoder, one thread. Owns: the compressor and one buffer, kept from body to body
+// batch_bytes_max counts plain bytes; afterwards its events have no ends any more. A body beyond
+// patient_bytes_max is compressed at level 1: all destinations wait while one is.
+// Thread: one encoder, one thread. Owns: two compressors and one buffer, kept from body to body
 // unless it has grown very large. Fails with: what Compressor fails with.
 #pragma once
 
@@ -13,10 +14,13 @@ namespace outrider::sidecar {
 
 class CompressEncoder final : public EncoderDecorator {
  public:
+  static constexpr std::size_t patient_bytes_max = 1U << 20U;
+
   CompressEncoder(std::unique_ptr<Encoder> inner, const CompressorRow& row, int level)
       : EncoderDecorator(std::move(inner)),
         content_encoding_(row.name),
-        compressor_(row.make(level == 0 ? row.level_default : level)) {}
+        compressor_(row.make(level == 0 ? row.level_default : level)),
+        quick_(row.make(1)) {}
 
   void end(Body& body) override;
   std::string_view content_encoding() const override { return content_encoding_; }
@@ -24,6 +28,7 @@ class CompressEncoder final : public EncoderDecorator {
  private:
   std::string_view content_encoding_;
   std::unique_ptr<Compressor> compressor_;
+  std::unique_ptr<Compressor> quick_;
   std::unique_ptr<char[]> buffer_;
   std::size_t buffer_bytes_ = 0;
 };

@@ -28,7 +28,9 @@ class Compressor {
 struct CompressorRow {
   std::string_view name;
   int level_default;
-  int level_max;  ///< levels count from 1
+  /// Levels count from 1. Beyond this one a batch of 1 MiB takes a tenth of a second and more,
+  /// which all other destinations wait, and is hardly smaller.
+  int level_max;
   std::unique_ptr<Compressor> (*make)(int level);
 };
 const std::vector<CompressorRow>& compressor_rows();

@@ -40,7 +40,7 @@ const std::vector<EncoderRow>& encoder_rows() {
 const std::vector<CompressorRow>& compressor_rows() {
   static const std::vector<CompressorRow> rows = {
       {"gzip", 1, 12, make_gzip_compressor},
-      {"zstd", 1, 19, make_zstd_compressor},
+      {"zstd", 1, 12, make_zstd_compressor},
   };
   return rows;
 }

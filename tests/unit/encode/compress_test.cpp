@@ -3,6 +3,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "sidecar/encode/compress_encoder.hpp"
 #include "sidecar/encode/compressor.hpp"
 #include "sidecar/encode/encoder.hpp"
 #include "support/records.hpp"
@@ -82,6 +83,21 @@ TEST_P(Compress, AtEveryLevel) {
     encode(*make_encoder(settings), texts(50, 50), body);
     EXPECT_EQ(decompressed(GetParam().name, body.bytes), plain.bytes) << level;
   }
+}
+
+/// All destinations wait while a body is compressed.
+TEST_P(Compress, ALargeBodyIsCompressedAtTheQuickestLevel) {
+  const auto compressed = [&](int level, std::size_t bytes) {
+    std::string text;
+    for (std::uint64_t i = 1; text.size() < bytes; ++i) text += std::to_string(i * i) + " ";
+    Body body;
+    encode(*make_encoder({.compression = GetParam().name, .compression_level = level}),
+           {test::packed([&](auto& packer) { packer.pack(text); })}, body);
+    return body.bytes;
+  };
+  const std::size_t large = CompressEncoder::patient_bytes_max;
+  EXPECT_EQ(compressed(12, large), compressed(1, large));
+  EXPECT_NE(compressed(12, large / 2), compressed(1, large / 2));
 }
 
 TEST_P(Compress, IsPlainUntilItIsFinishedAndHasNoEndsAfterwards) {
