@@ -10,11 +10,12 @@ set(CMAKE_VERIFY_INTERFACE_HEADER_SETS ON)
 set(CMAKE_CXX_VISIBILITY_PRESET hidden)
 set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
 
+option(OUTRIDER_WERROR "Warnings are errors, as the presets of this project have it" OFF)
 set(OUTRIDER_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize=: address,undefined or thread")
 
 add_library(outrider_flags INTERFACE)
 target_compile_options(outrider_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
-  -Wno-sign-conversion -Werror $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor -Woverloaded-virtual>)
+  -Wno-sign-conversion $<$<BOOL:${OUTRIDER_WERROR}>:-Werror> $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor -Woverloaded-virtual>)
 target_compile_definitions(outrider_flags INTERFACE OUTRIDER_VERSION="${PROJECT_VERSION}")
 
 if(OUTRIDER_SANITIZE)
@@ -26,7 +27,9 @@ if(OUTRIDER_SANITIZE)
   target_compile_definitions(outrider_flags INTERFACE OUTRIDER_SANITIZED=1)
 endif()
 
-find_program(CCACHE ccache)
+if(PROJECT_IS_TOP_LEVEL)
+  find_program(CCACHE ccache)
+endif()
 if(CCACHE)
   # Paths below the checkout are hashed as relative ones: every clone shares the cache.
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}

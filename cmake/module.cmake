@@ -3,14 +3,19 @@
 # The folder's own CMakeLists.txt lists its sources and third-party libraries. The build wall: a
 # module's headers are reached through a private include root that holds one link, to that folder,
 # so `#include "sidecar/queue/x.hpp"` compiles only in modules that name sidecar/queue in USES.
+#
+# Without OUTRIDER_SIDECAR the rows of the sidecar do nothing.
 
 function(outrider_module folder)
+  if(folder MATCHES "^sidecar/" AND NOT OUTRIDER_SIDECAR)
+    return()
+  endif()
   string(REPLACE "/" "_" name ${folder})
   set(target outrider_${name})
-  set(root ${CMAKE_BINARY_DIR}/include/${name})
+  set(root ${PROJECT_BINARY_DIR}/include/${name})
   get_filename_component(parent ${root}/${folder} DIRECTORY)
   file(MAKE_DIRECTORY ${parent})
-  file(CREATE_LINK ${CMAKE_SOURCE_DIR}/${folder} ${root}/${folder} SYMBOLIC)
+  file(CREATE_LINK ${PROJECT_SOURCE_DIR}/${folder} ${root}/${folder} SYMBOLIC)
 
   add_library(${target} STATIC)
   target_include_directories(${target} PUBLIC ${root})

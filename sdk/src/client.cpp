@@ -130,7 +130,7 @@ bool read_options(const outrider_options& in, ClientOptions& out) {
   out.courier.link.kind = LinkKind::dealer;
   out.courier.link.heartbeat_ms = heartbeat_ms;
   out.courier.link.endpoint = in.confirm_endpoint;
-  out.courier.link.send_frames_max = 2 * Courier::frames_in_flight_max;
+  out.courier.link.send_frames_max = 2 * SendWindow::frames_in_flight_max;
   out.courier.bytes_max = in.deliver_bytes_max;
   out.courier.frame_bytes_max = in.frame_bytes_max;
   out.buffer_bytes_max = in.buffer_bytes_max;
@@ -242,23 +242,29 @@ outrider_status Client::refuse(outrider_status status) {
 }
 
 Shipper* Client::shipper() {
-  Shipper* running = shipper_.load(std::memory_order_acquire);
-  return running != nullptr ? running : start_shipper();
+  Shipper* running = nullptr;
+  static_cast<void>(find(shipper_, running, options_.shipper, buffer_, drops_));
+  return running;
 }
 
-Shipper* Client::start_shipper() {
+template <typename Runner, typename... Args>
+outrider_status Client::find(std::atomic<Runner*>& runner, Runner*& running, Args&... args) {
+  running = runner.load(std::memory_order_acquire);
+  if (running != nullptr) return OUTRIDER_OK;
   const std::lock_guard guard(mutex_);
-  Shipper* running = shipper_.load(std::memory_order_relaxed);
-  if (running != nullptr || is_closed_) return running;
+  running = runner.load(std::memory_order_relaxed);
+  if (running != nullptr) return OUTRIDER_OK;
+  if (is_forked_.load()) return OUTRIDER_FORKED;
+  if (is_closed_) return OUTRIDER_CLOSED;
   try {
-    auto started = std::make_unique<Shipper>(options_.shipper, buffer_, drops_);
-    if (!started->start()) return nullptr;
+    auto started = std::make_unique<Runner>(args...);
+    if (!started->start()) return OUTRIDER_NO_MEMORY;
     running = started.release();
   } catch (const std::bad_alloc&) {
-    return nullptr;
+    return OUTRIDER_NO_MEMORY;
   }
-  shipper_.store(running, std::memory_order_release);
-  return running;
+  runner.store(running, std::memory_order_release);
+  return OUTRIDER_OK;
 }
 
 outrider_status Client::deliver(const outrider_event& event, Delivery delivery) {
@@ -273,7 +279,7 @@ outrider_status Client::take_for_delivery(const outrider_event& event, Delivery 
   if (status != OUTRIDER_OK) return status;
   if (!is_whole_value(wire.data)) return OUTRIDER_BAD_DATA;
   Courier* running = nullptr;
-  status = find_courier(running);
+  status = find(courier_, running, options_.courier);
   if (status != OUTRIDER_OK) return status;
   const std::array<proto::ByteView, 3> pieces{
       proto::ByteView(wire.head).first(wire.head_bytes), wire.data,
@@ -298,25 +304,6 @@ outrider_status Client::deliver_wait(const outrider_event& event, std::uint32_t 
   } catch (const std::bad_alloc&) {
     return OUTRIDER_NO_MEMORY;
   }
-}
-
-outrider_status Client::find_courier(Courier*& running) {
-  running = courier_.load(std::memory_order_acquire);
-  if (running != nullptr) return OUTRIDER_OK;
-  const std::lock_guard guard(mutex_);
-  running = courier_.load(std::memory_order_relaxed);
-  if (running != nullptr) return OUTRIDER_OK;
-  if (is_forked_.load()) return OUTRIDER_FORKED;
-  if (is_closed_) return OUTRIDER_CLOSED;
-  try {
-    auto started = std::make_unique<Courier>(options_.courier);
-    if (!started->start()) return OUTRIDER_NO_MEMORY;
-    running = started.release();
-  } catch (const std::bad_alloc&) {
-    return OUTRIDER_NO_MEMORY;
-  }
-  courier_.store(running, std::memory_order_release);
-  return OUTRIDER_OK;
 }
 
 outrider_status Client::flush(std::uint32_t timeout_ms) {
@@ -396,7 +383,7 @@ outrider_stats Client::stats() {
 
   stats.rejected_deliveries = rejected_deliveries_.load();
   if (Courier* const courier = courier_.load(std::memory_order_acquire)) {
-    const CourierCounts counts = courier->counts();
+    const DeliveryCounts counts = courier->counts();
     stats.delivered = counts.taken_events;
     stats.confirmed_events = counts.confirmed_events;
     stats.refused_events = counts.refused_events;
@@ -426,19 +413,17 @@ const char* Client::obstacle() {
 void Client::before_fork() {
   mutex_.lock();
   buffer_.lock();
-  if (Courier* const courier = courier_.load()) courier->lock();
 }
 
 void Client::after_fork_in_parent() {
-  if (Courier* const courier = courier_.load()) courier->unlock();
   buffer_.unlock();
   mutex_.unlock();
 }
 
 void Client::after_fork_in_child() {
   buffer_.unlock();
-  if (Shipper* inherited = shipper_.exchange(nullptr)) Shipper::abandon(inherited);
-  if (Courier* inherited = courier_.exchange(nullptr)) Courier::abandon(inherited);
+  if (Shipper* inherited = shipper_.exchange(nullptr)) inherited->abandon();
+  if (Courier* inherited = courier_.exchange(nullptr)) inherited->abandon();
   rejected_deliveries_.store(0);
   buffer_.restart();
   drops_.restart();

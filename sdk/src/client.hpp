@@ -1,8 +1,12 @@
-// Client: what stands behind an outrider_client.
+// Client: the implementation of an outrider_client.
 //
 // Used by the C functions (c_abi.cpp) and by the fork and exit handlers (registry.cpp).
 // Thread: any. Owns: buffer, drop counts and, from the first event on, the shipper; the courier
 // from the first delivered event on. Fails with: outrider_status.
+//
+// Fork: the thread that forks holds mutex_ and the buffer's locks meanwhile, so that in the child
+// no shipper or courier is half made and no event half appended. The child abandons both
+// (worker.hpp) and begins with an empty buffer; its first event makes new ones.
 #pragma once
 
 #include <array>
@@ -88,9 +92,9 @@ class Client {
   /// The running shipper, which it starts if need be; nullptr if that fails or the client is
   /// closed.
   Shipper* shipper();
-  Shipper* start_shipper();
-  /// OUTRIDER_OK: `running` is the running courier, started if need be.
-  outrider_status find_courier(Courier*& running);
+  /// OUTRIDER_OK: `running` is the shipper or courier, made with `args` and started if need be.
+  template <typename Runner, typename... Args>
+  outrider_status find(std::atomic<Runner*>& runner, Runner*& running, Args&... args);
 
   const ClientOptions options_;
   Drops drops_;

@@ -257,7 +257,7 @@ bool Link::hand_over(int timeout_ms, const std::function<bool()>& is_given_up) {
   discard();
   has_threads_ = false;
   void* const context = std::exchange(context_, nullptr);
-  std::thread closer = start_worker([context, closing] {
+  std::thread closer = start_thread([context, closing] {
     end_context(context);
     const std::lock_guard guard(closing->mutex);
     closing->is_done = true;

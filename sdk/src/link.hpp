@@ -1,8 +1,8 @@
 // Link: one ZeroMQ socket that knows whether it is connected. The only user of libzmq here.
 //
-// Used by Shipper and Courier. Thread: all of it belongs to its user's thread. Owns: the socket,
-// its monitor and, but within the process, the context. Fails with: bool; it never throws and,
-// having checked that file descriptors and threads are left, does not let libzmq abort.
+// Used by Shipper, Courier and SendWindow. Thread: all of it belongs to its user's thread. Owns:
+// the socket, its monitor and, but within the process, the context. Fails with: bool; it never
+// throws and, having checked that file descriptors and threads are left, does not let libzmq abort.
 // Limits: of what a peer sends, parts of 1 MiB in 64 messages. libzmq has no limit for the parts
 // of one message: who listens at the endpoint is trusted so far.
 #pragma once

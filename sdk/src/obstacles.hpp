@@ -1,7 +1,7 @@
-// Obstacles: what stands between a client and its sidecar, as sentences for people.
+// Obstacles: why the events of a client do not reach its sidecar, as sentences for people.
 //
-// Used by Shipper and Courier, which note the one of the moment, and by Client, which tells it.
-// Constants: they live as long as the program.
+// Used by Shipper, Courier and SendWindow, which note the one of the moment, and by Client, which
+// tells it. Constants: they live as long as the program.
 #pragma once
 
 namespace outrider::sdk::obstacles {

@@ -1,12 +1,9 @@
 #include "sdk/src/shipper.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <utility>
-
-#include <sys/eventfd.h>
-#include <sys/random.h>
-#include <unistd.h>
 
 #include "proto/frame_writer.hpp"
 #include "proto/msgpack_reader.hpp"
@@ -43,91 +40,49 @@ bool is_whole_event(proto::ByteView event_without_attributes) {
 Shipper::Shipper(const ShipperOptions& options, Buffer& buffer, Drops& drops)
     : options_(options), buffer_(buffer), drops_(drops), link_(options.link) {}
 
-Shipper::~Shipper() {
-  if (thread_.joinable()) thread_.join();
-  if (wake_fd_ >= 0) ::close(wake_fd_);
-}
-
-bool Shipper::start() {
-  if (wake_fd_ < 0) wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (wake_fd_ < 0) return false;
-  thread_ = start_worker([this] { run(); });
-  return thread_.joinable();
-}
-
 bool Shipper::flush(SteadyTime deadline) {
   std::uint64_t target;
   std::uint64_t losses_told;
   {
     const std::lock_guard guard(mutex_);
-    if (is_finished_) return !has_lost_;
+    if (is_ended_) return !has_lost_;
     target = ++flush_wanted_;
     losses_told = losses_told_;
     ++flushers_;
     flush_deadline_ = std::max(flush_deadline_, deadline);
   }
-  wake();
-  wait_until(deadline, [&] { return flush_done_ >= target || is_finished_; });
+  worker_.wake();
+  wait_until(deadline, [&] { return flush_done_ >= target || is_ended_; });
   const std::lock_guard guard(mutex_);
   if (--flushers_ == 0) flush_deadline_ = {};
-  const bool is_done = flush_done_ >= target || (is_finished_ && !has_lost_);
+  const bool is_done = flush_done_ >= target || (is_ended_ && !has_lost_);
   // A loss is told to all who wait when it happens, or else to whoever asks next.
   losses_told_ = losses_;
   return is_done && losses_ == losses_told;
 }
 
-void Shipper::close(SteadyTime deadline) {
-  {
-    const std::lock_guard guard(mutex_);
-    if (!is_closing_) deadline_ = deadline;
-    is_closing_ = true;
-  }
-  wake();
-}
-
 bool Shipper::close_wait() {
-  const bool is_finished =
-      wait_until(read_orders().deadline + close_margin, [&] { return is_finished_; });
+  const bool is_finished = worker_.close_wait();
   const std::lock_guard guard(mutex_);
   return is_finished && !has_lost_;
 }
 
-bool Shipper::is_finished() {
-  const std::lock_guard guard(mutex_);
-  return is_finished_;
-}
-
-void Shipper::abandon(Shipper* shipper) {
-  // Kept where leak checkers find it.
-  static Shipper* first_abandoned = nullptr;
-  shipper->next_abandoned_ = first_abandoned;
-  first_abandoned = shipper;
-}
-
 void Shipper::wake_from(Activity activity) {
-  if (activity_.compare_exchange_strong(activity, Activity::busy)) wake();
-}
-
-void Shipper::wake() {
-  const std::uint64_t one = 1;
-  // Fails only when the counter is full, and then the thread is awake.
-  [[maybe_unused]] const ssize_t written = ::write(wake_fd_, &one, sizeof one);
+  if (activity_.compare_exchange_strong(activity, Activity::busy)) worker_.wake();
 }
 
 void Shipper::run() {
-  if (getrandom(client_id_.data(), client_id_.size(), 0) < 0) client_id_ = {};
-  pid_ = static_cast<std::uint64_t>(getpid());
-  try {
-    host_ = host_name();
-  } catch (...) {
-  }
+  // Emitted events go even without random bytes: nothing is answered to the client id.
+  static_cast<void>(identity_.make());
   while (turn()) {
   }
   finish();
 }
 
 bool Shipper::turn() {
-  const Orders orders = read_orders();
+  // Before the look at the buffer, which was closed first: if it is empty then, it stays so.
+  const bool is_closing = worker_.is_closing();
+  const FlushOrder flush = flush_order();
   Progress progress = Progress::nothing;
   bool is_flushed = false;
   try {
@@ -135,7 +90,7 @@ bool Shipper::turn() {
     if (link_.is_connected()) {
       progress = ship();
       const bool is_done = progress == Progress::nothing || progress == Progress::shipped;
-      is_flushed = is_done && hand_over(orders);
+      is_flushed = is_done && hand_over(flush);
     }
     if (progress != Progress::no_room) {
       stuck_since_ = SteadyTime::max();
@@ -146,12 +101,12 @@ bool Shipper::turn() {
     progress = Progress::no_memory;
   }
   note_obstacle(progress);
-  report(is_flushed ? orders.flush_target : 0);
-  if (orders.is_closing) {
-    const bool is_empty = held_events_.load(std::memory_order_relaxed) == 0 && buffer_.is_empty();
-    if (is_empty || left_ms(orders.deadline) == 0) return false;
+  report(is_flushed ? flush.target : 0);
+  if (is_closing) {
+    const bool is_empty = held_events_ == 0 && buffer_.is_empty();
+    if (is_empty || worker_.is_over()) return false;
   }
-  rest(progress, orders);
+  rest(progress);
   return true;
 }
 
@@ -183,21 +138,19 @@ void Shipper::mind_connection() {
   is_connected_.store(link_.is_connected() && !is_stuck, std::memory_order_relaxed);
 }
 
-Shipper::Orders Shipper::read_orders() {
+Shipper::FlushOrder Shipper::flush_order() {
   const std::lock_guard guard(mutex_);
-  return {flush_wanted_, flush_deadline_, is_closing_, deadline_};
+  return {flush_wanted_, flush_deadline_};
 }
 
-bool Shipper::hand_over(const Orders& orders) {
-  if (orders.flush_target <= flush_done_) return false;
+bool Shipper::hand_over(const FlushOrder& order) {
+  if (order.target <= flush_done_) return false;
   if (shipped_frames() == handed_over_frames_) return true;
   // Not cut short by an impatient caller: that would lose what is just about to go out. But by the
   // end of a close, which nothing outlives.
-  const long timeout_ms = std::max(left_ms(orders.flush_deadline), hand_over_ms);
-  const bool is_handed_over = link_.hand_over(static_cast<int>(timeout_ms), [&] {
-    const Orders now = read_orders();
-    return now.is_closing && left_ms(now.deadline) == 0;
-  });
+  const long timeout_ms = std::max(left_ms(order.deadline), hand_over_ms);
+  const bool is_handed_over =
+      link_.hand_over(static_cast<int>(timeout_ms), [&] { return worker_.is_over(); });
   count_hand_over(is_handed_over);
   link_.open();
   return is_handed_over;
@@ -223,7 +176,7 @@ void Shipper::report(std::uint64_t flush_done) {
   changed_.notify_all();
 }
 
-void Shipper::rest(Progress progress, const Orders& orders) {
+void Shipper::rest(Progress progress) {
   const bool is_connected = link_.is_connected();
   long timeout_ms = -1;
   if (!link_.is_open()) {
@@ -239,12 +192,9 @@ void Shipper::rest(Progress progress, const Orders& orders) {
     if (!buffer_.is_empty() || drops_.total() != reported_drops_) timeout_ms = 0;
     buffer_.trim();
   }
-  if (orders.is_closing) {
-    const long closing_ms = left_ms(orders.deadline);
-    timeout_ms = timeout_ms < 0 ? closing_ms : std::min(timeout_ms, closing_ms);
-  }
+  timeout_ms = worker_.sleep_ms(timeout_ms);
   if (progress == Progress::no_room && timeout_ms < 0) timeout_ms = retry_ms;
-  link_.wait(wake_fd_, progress == Progress::no_room, timeout_ms);
+  link_.wait(worker_.wake_fd(), progress == Progress::no_room, timeout_ms);
   activity_.store(Activity::busy);
 }
 
@@ -285,7 +235,7 @@ Shipper::Progress Shipper::ship_frame() {
   if (recent_frames_.size() > queued_frames_max + encoded_frames_max) recent_frames_.pop_front();
   shipped_frames_.fetch_add(1, std::memory_order_relaxed);
   shipped_events_.fetch_add(frame_events_, std::memory_order_release);
-  held_events_.fetch_sub(frame_events_, std::memory_order_relaxed);
+  held_events_ -= frame_events_;
   return Progress::shipped;
 }
 
@@ -298,7 +248,7 @@ void Shipper::stage(Chunk* chunk) {
   (staged_last_ == nullptr ? staged_first_ : staged_last_->next) = chunk;
   staged_last_ = chunk;
   staged_bytes_ += chunk->used;
-  held_events_.fetch_add(chunk->event_count, std::memory_order_relaxed);
+  held_events_ += chunk->event_count;
 }
 
 Shipper::FramePlan Shipper::plan_frame() const {
@@ -324,12 +274,7 @@ Shipper::FramePlan Shipper::plan_frame() const {
 bool Shipper::make_frame() {
   const FramePlan plan = plan_frame();
   const auto drops = drops_.by_name();
-  proto::FrameHeaderFields fields;
-  fields.client_id = client_id_;
-  fields.sequence = sequence_ + 1;
-  fields.host = host_;
-  fields.pid = pid_;
-  fields.library = library;
+  proto::FrameHeaderFields fields = identity_.header(sequence_ + 1);
   fields.drops = &drops;
   const std::string head = proto::frame_head(fields, plan.events);
   std::uint8_t* out = link_.make_frame(head.size() + plan.bytes);
@@ -367,14 +312,14 @@ void Shipper::fill_frame(std::uint8_t* out, FramePlan plan) {
 }
 
 void Shipper::finish() {
-  const std::uint64_t left_events = held_events_.load(std::memory_order_relaxed) + buffer_.clear();
-  held_events_.store(0, std::memory_order_relaxed);
+  const std::uint64_t left_events = held_events_ + buffer_.clear();
+  held_events_ = 0;
   while (Chunk* chunk = staged_first_) {
     staged_first_ = chunk->next;
     buffer_.give_back(chunk);
   }
   drops_.count_accepted(OUTRIDER_DROPPED_LINGER, left_events);
-  const SteadyTime deadline = read_orders().deadline;
+  const SteadyTime deadline = worker_.deadline();
   link_.close(static_cast<int>(left_ms(deadline)));
   is_connected_.store(false, std::memory_order_relaxed);
   // libzmq says nothing of what it could not send, but then it has used up the time.
@@ -383,7 +328,7 @@ void Shipper::finish() {
 
   const std::lock_guard guard(mutex_);
   has_lost_ = left_events > 0 || losses_ > losses_told_;
-  is_finished_ = true;
+  is_ended_ = true;
   changed_.notify_all();
 }
 

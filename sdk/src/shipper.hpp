@@ -9,22 +9,20 @@
 // not done in emit: one event that is not would make the sidecar refuse its frame.
 //
 // Thread: the public functions are safe from any thread; run() and what it calls is the thread's
-// own. Owns: the thread, the link, the chunks it has taken. The buffer and the drops must outlive
-// it; where the thread hangs in libzmq (is_finished() stays false), all three must be leaked.
+// own. Owns: the thread (worker.hpp has its life), the link, the chunks it has taken. The buffer
+// and the drops must outlive it; where the thread hangs in libzmq (is_finished() stays false), all
+// three must be leaked.
 #pragma once
 
-#include <array>
 #include <atomic>
-#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <mutex>
-#include <string>
-#include <thread>
 
 #include "sdk/src/buffer.hpp"
 #include "sdk/src/drops.hpp"
+#include "sdk/src/identity.hpp"
 #include "sdk/src/link.hpp"
 #include "sdk/src/obstacles.hpp"
 #include "sdk/src/worker.hpp"
@@ -40,12 +38,11 @@ struct ShipperOptions {
 class Shipper {
  public:
   Shipper(const ShipperOptions& options, Buffer& buffer, Drops& drops);
-  ~Shipper();
-  Shipper(const Shipper&) = delete;
-  Shipper& operator=(const Shipper&) = delete;
 
   /// Starts the thread. False: no thread or descriptor left; may be tried again.
-  bool start();
+  bool start() {
+    return worker_.start([this] { run(); });
+  }
 
   /// After an append or a drop. Makes a system call only when the thread sleeps.
   void wake_if_asleep() {
@@ -68,10 +65,11 @@ class Shipper {
 
   /// Sends what the closed buffer holds, until the deadline; the rest is dropped and counted.
   /// close_wait() follows.
-  void close(SteadyTime deadline);
+  void close(SteadyTime deadline) { worker_.close(deadline); }
   /// True: nothing was lost since the last flush that said what it knew.
   bool close_wait();
-  bool is_finished();
+  bool is_finished() { return worker_.is_finished(); }
+  void abandon() { worker_.abandon(); }
 
   bool is_connected() const { return is_connected_.load(std::memory_order_relaxed); }
   /// The buffer had accepted them before.
@@ -86,21 +84,15 @@ class Shipper {
   std::uint64_t unknown_events() const { return unknown_events_.load(std::memory_order_relaxed); }
   /// Why events wait, or did at the end; empty: nothing is in the way.
   const char* obstacle() const { return obstacle_.load(std::memory_order_relaxed); }
-  /// Events that have left the buffer and not been handed to the socket yet.
-  std::uint64_t held_events() const { return held_events_.load(std::memory_order_relaxed); }
-
-  /// In a forked child: the thread is gone and nothing of this may be touched any more.
-  static void abandon(Shipper* shipper);
 
  private:
   /// What the thread is doing, so that emit knows whether to wake it.
   enum class Activity : std::uint8_t { busy, gathering, asleep };
   /// How an attempt to ship ended.
   enum class Progress : std::uint8_t { nothing, shipped, no_room, no_memory };
-  struct Orders {
-    std::uint64_t flush_target;
-    SteadyTime flush_deadline;
-    bool is_closing;
+  /// What the callers that wait for a flush want, all together.
+  struct FlushOrder {
+    std::uint64_t target;
     SteadyTime deadline;
   };
   struct FramePlan {
@@ -111,13 +103,13 @@ class Shipper {
   void run();
   bool turn();
   void finish();
-  Orders read_orders();
-  bool hand_over(const Orders& orders);
+  FlushOrder flush_order();
+  bool hand_over(const FlushOrder& order);
   void count_hand_over(bool is_complete);
   void mind_connection();
   void note_obstacle(Progress progress);
   void report(std::uint64_t flush_done);
-  void rest(Progress progress, const Orders& orders);
+  void rest(Progress progress);
 
   Progress ship();
   Progress ship_frame();
@@ -127,7 +119,6 @@ class Shipper {
   void fill_frame(std::uint8_t* out, FramePlan plan);
 
   void wake_from(Activity activity);
-  void wake();
   template <typename Condition>
   bool wait_until(SteadyTime deadline, const Condition& condition) {
     std::unique_lock lock(mutex_);
@@ -140,9 +131,6 @@ class Shipper {
   const ShipperOptions options_;
   Buffer& buffer_;
   Drops& drops_;
-  int wake_fd_ = -1;
-  std::thread thread_;
-  Shipper* next_abandoned_ = nullptr;
 
   // Shared with callers.
   std::atomic<Activity> activity_ = Activity::busy;
@@ -150,7 +138,6 @@ class Shipper {
   std::atomic<const char*> obstacle_ = obstacles::none;
   std::atomic<std::uint64_t> shipped_events_ = 0;
   std::atomic<std::uint64_t> shipped_frames_ = 0;
-  std::atomic<std::uint64_t> held_events_ = 0;
   std::atomic<std::uint64_t> handed_over_events_ = 0;
   std::atomic<std::uint64_t> unknown_events_ = 0;
   std::atomic<int> watchers_ = 0;
@@ -163,17 +150,14 @@ class Shipper {
   SteadyTime flush_deadline_{};    ///< of the most patient of them
   std::uint64_t losses_ = 0;       ///< how often events became unknown
   std::uint64_t losses_told_ = 0;  ///< of these, by a flush
-  bool is_closing_ = false;
-  bool is_finished_ = false;
-  bool has_lost_ = false;
-  SteadyTime deadline_{};
+  bool is_ended_ = false;          ///< nothing is sent any more, and the counters are final
+  bool has_lost_ = false;          ///< once it is ended: the answer of the close
 
   // The thread's own.
   Link link_;
-  std::array<std::uint8_t, 16> client_id_{};
-  std::string host_;
-  std::uint64_t pid_ = 0;
+  Identity identity_;
   std::uint64_t sequence_ = 0;
+  std::uint64_t held_events_ = 0;  ///< have left the buffer, and the socket has not got them
   std::uint64_t seen_disconnects_ = 0;
   std::uint64_t handed_over_frames_ = 0;        ///< of shipped_frames_
   std::uint64_t reported_drops_ = 0;            ///< as of the last frame sent
@@ -188,6 +172,8 @@ class Shipper {
   Chunk* staged_first_ = nullptr;
   Chunk* staged_last_ = nullptr;
   std::size_t staged_bytes_ = 0;
+
+  Worker worker_;
 };
 
 }  // namespace outrider::sdk

@@ -2,7 +2,7 @@
 // how much they take, so that one destination does not get the whole budget. A topic is one of
 // these also if no event of it waits, but the sidecar has said that its destination is full.
 //
-// Used by Courier, under its lock. Fails with: std::bad_alloc, and has changed nothing then.
+// Used by Unconfirmed, under its lock. Fails with: std::bad_alloc, and has changed nothing then.
 // Limits: one entry for each topic of an event that is kept anyway, and what one answer says.
 #pragma once
 

@@ -33,7 +33,7 @@ WRAPPED_BY = {
         "sidecar/cli/version_command.cpp",
     ],
     r"msgpack\.hpp": [
-        "sdk/include/outrider/client.hpp",
+        "sdk/include/outrider/packing.hpp",
         "proto/confirm.cpp",
         "proto/frame_writer.cpp",
         "sidecar/base/json_document.cpp",

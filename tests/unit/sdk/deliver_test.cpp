@@ -114,14 +114,14 @@ TEST_F(DeliverTest, FutureIsReadyWhenTheSidecarHasConfirmed) {
 }
 
 TEST_F(DeliverTest, FramesGrowWhileTheirAnswersAreOut) {
-  deliver_frames(sdk::Courier::frames_in_flight_max);
+  deliver_frames(sdk::SendWindow::frames_in_flight_max);
   for (int i = 0; i < 500; ++i) {
     ASSERT_EQ(client.deliver("t", sent, outcomes.of(sent)), Status::ok);
     ++sent;
   }
   EXPECT_FALSE(confirmer->receive_frame(20ms)) << "more frames without an answer than allowed";
   confirmer->answer(frame(0));
-  ASSERT_TRUE(confirmer->receive(sdk::Courier::frames_in_flight_max + 1));
+  ASSERT_TRUE(confirmer->receive(sdk::SendWindow::frames_in_flight_max + 1));
   EXPECT_EQ(confirmer->frames.back().datas.size(), 500U);
   for (std::size_t i = 1; i < confirmer->frames.size(); ++i) confirmer->answer(frame(i));
   EXPECT_TRUE(are_told(sent));
@@ -158,7 +158,7 @@ TEST_F(DeliverTest, WhatIsNoAnswerConfirmsNothing) {
 }
 
 TEST_F(DeliverTest, RefusedEventsAreToldApart) {
-  deliver_frames(sdk::Courier::frames_in_flight_max);
+  deliver_frames(sdk::SendWindow::frames_in_flight_max);
   for (int i = 0; i < 5; ++i, ++sent) client.deliver("t", sent, outcomes.of(sent));
   const std::size_t first = sent - 5;
   confirmer->answer(frame(0), frame_version);
@@ -294,7 +294,7 @@ TEST_F(DeliverTest, CloseWaitsForConfirmations) {
 }
 
 TEST_F(DeliverTest, WhatIsUnconfirmedAtTheEndIsTold) {
-  deliver_frames(sdk::Courier::frames_in_flight_max);
+  deliver_frames(sdk::SendWindow::frames_in_flight_max);
   confirmer->answer(frame(1));
   ASSERT_TRUE(are_told(1));
   for (int i = 0; i < 10; ++i, ++sent) client.deliver("t", sent, outcomes.of(sent));
@@ -427,7 +427,7 @@ class CourierTest : public testing::Test {
 
 TEST_F(CourierTest, ConnectionThatNeverAnswersIsReplaced) {
   sdk::CourierOptions quick = options();
-  quick.answer_timeout = 20ms;
+  quick.window.answer_timeout = 20ms;
   sdk::Courier courier(quick);
   ASSERT_TRUE(courier.start());
   ASSERT_EQ(deliver(courier), OUTRIDER_OK);
@@ -443,7 +443,7 @@ TEST_F(CourierTest, ConnectionThatNeverAnswersIsReplaced) {
 
 TEST_F(CourierTest, ConnectionsInVainBecomeRare) {
   sdk::CourierOptions hasty = options();
-  hasty.answer_timeout = 1ms;
+  hasty.window.answer_timeout = 1ms;
   hasty.link.reconnect_initial_ms = 1;
   hasty.link.reconnect_max_ms = 60'000;
   sdk::Courier courier(hasty);
@@ -459,7 +459,7 @@ TEST_F(CourierTest, ConnectionsInVainBecomeRare) {
 
 TEST_F(CourierTest, FramesStayWithinTheWindowOfTheSidecar) {
   sdk::CourierOptions patient = options();
-  patient.backoff_initial = patient.backoff_max = 1h;
+  patient.window.backoff_initial = patient.window.backoff_max = 1h;
   sdk::Courier courier(patient);
   ASSERT_TRUE(courier.start());
   for (std::uint64_t sequence = 1; sequence <= proto::confirm_window_frames; ++sequence) {
@@ -498,7 +498,7 @@ TEST_F(CourierTest, WhatWasNeverSentIsNotWithTheSidecar) {
 
 TEST_F(CourierTest, WhatWasRefusedForNowIsNotWithTheSidecar) {
   sdk::CourierOptions patient = options();
-  patient.backoff_initial = patient.backoff_max = 1h;
+  patient.window.backoff_initial = patient.window.backoff_max = 1h;
   // As a whole, and one by one.
   for (const bool is_whole : {true, false}) {
     sdk::Courier courier(patient);
