@@ -17,6 +17,8 @@ constexpr long retry_ms = 1000;
 constexpr long no_memory_ms = 100;
 /// A sidecar that is connected but takes nothing for so long costs what ZeroMQ holds at a flush.
 constexpr long hand_over_ms = 5000;
+/// After a flush, unless there are events before.
+constexpr std::chrono::milliseconds flush_rest{100};
 /// A sidecar that takes nothing for so long, though there is something, does not count as there.
 constexpr std::chrono::seconds stuck_max{5};
 /// Frames that libzmq gathers into one write of 8 KiB, beyond those in its queue.
@@ -61,6 +63,15 @@ bool Shipper::flush(SteadyTime deadline) {
   return is_done && losses_ == losses_told;
 }
 
+void Shipper::close(SteadyTime deadline) {
+  {
+    const std::lock_guard guard(mutex_);
+    // It waits from here on, and hears of each loss, whoever else does.
+    if (!losses_told_at_close_) losses_told_at_close_ = losses_told_;
+  }
+  worker_.close(deadline);
+}
+
 bool Shipper::close_wait() {
   const bool is_finished = worker_.close_wait();
   const std::lock_guard guard(mutex_);
@@ -91,6 +102,8 @@ bool Shipper::turn() {
       progress = ship();
       const bool is_done = progress == Progress::nothing || progress == Progress::shipped;
       is_flushed = is_done && hand_over(flush);
+    } else if (is_resting_ && !has_events()) {
+      is_flushed = true;
     }
     if (progress != Progress::no_room) {
       stuck_since_ = SteadyTime::max();
@@ -103,8 +116,7 @@ bool Shipper::turn() {
   note_obstacle(progress);
   report(is_flushed ? flush.target : 0);
   if (is_closing) {
-    const bool is_empty = held_events_ == 0 && buffer_.is_empty();
-    if (is_empty || worker_.is_over()) return false;
+    if (!has_events() || worker_.is_over()) return false;
   }
   rest(progress);
   return true;
@@ -114,7 +126,7 @@ void Shipper::note_obstacle(Progress progress) {
   const auto obstacle = [&] {
     if (has_no_means_ || progress == Progress::no_memory) return obstacles::no_means;
     if (has_other_socket_) return obstacles::other_socket;
-    if (!link_.is_connected()) return obstacles::not_connected;
+    if (!link_.is_connected() && !is_resting_) return obstacles::not_connected;
     return progress == Progress::no_room ? obstacles::takes_no_more : obstacles::none;
   };
   obstacle_.store(obstacle(), std::memory_order_relaxed);
@@ -128,14 +140,18 @@ void Shipper::mind_connection() {
     link_.discard();
     open_at_ = steady_clock::now() + std::chrono::milliseconds(options_.link.reconnect_max_ms);
   }
-  if (!link_.is_open() && steady_clock::now() >= open_at_) has_no_means_ = !link_.open();
+  if (!link_.is_open() && (steady_clock::now() >= open_at_ || (is_resting_ && has_events()))) {
+    is_resting_ = false;
+    has_no_means_ = !link_.open();
+  }
   // A connection that had no room takes with it what it was writing.
   const bool has_broken = link_.disconnects() != seen_disconnects_;
   seen_disconnects_ = link_.disconnects();
   if (has_broken && has_frame_) count_hand_over(false);
   const bool is_stuck =
       stuck_since_ != SteadyTime::max() && steady_clock::now() - stuck_since_ >= stuck_max;
-  is_connected_.store(link_.is_connected() && !is_stuck, std::memory_order_relaxed);
+  const bool is_connected = link_.is_connected() || is_resting_;
+  is_connected_.store(is_connected && !is_stuck, std::memory_order_relaxed);
 }
 
 Shipper::FlushOrder Shipper::flush_order() {
@@ -152,7 +168,14 @@ bool Shipper::hand_over(const FlushOrder& order) {
   const bool is_handed_over =
       link_.hand_over(static_cast<int>(timeout_ms), [&] { return worker_.is_over(); });
   count_hand_over(is_handed_over);
-  link_.open();
+  // Who flushes may be about to end. A connection that ends before it has said who it is looks like
+  // one of a socket that does not fit, and the sidecar warns of those.
+  is_resting_ = is_handed_over;
+  if (is_resting_) {
+    open_at_ = steady_clock::now() + flush_rest;
+  } else {
+    link_.open();
+  }
   return is_handed_over;
 }
 
@@ -181,6 +204,10 @@ void Shipper::rest(Progress progress) {
   long timeout_ms = -1;
   if (!link_.is_open()) {
     timeout_ms = open_at_ > steady_clock::now() ? left_ms(open_at_) : retry_ms;
+    if (is_resting_) {
+      activity_.store(Activity::asleep);
+      if (has_events()) timeout_ms = 0;
+    }
   } else if (progress == Progress::no_memory) {
     timeout_ms = no_memory_ms;
   } else if (is_connected && progress == Progress::shipped) {
@@ -327,7 +354,7 @@ void Shipper::finish() {
   if (shipped_frames() != handed_over_frames_) count_hand_over(was_in_time);
 
   const std::lock_guard guard(mutex_);
-  has_lost_ = left_events > 0 || losses_ > losses_told_;
+  has_lost_ = left_events > 0 || losses_ > losses_told_at_close_.value_or(losses_told_);
   is_ended_ = true;
   changed_.notify_all();
 }

@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <deque>
 #include <mutex>
+#include <optional>
 
 #include "sdk/src/buffer.hpp"
 #include "sdk/src/drops.hpp"
@@ -65,8 +66,8 @@ class Shipper {
 
   /// Sends what the closed buffer holds, until the deadline; the rest is dropped and counted.
   /// close_wait() follows.
-  void close(SteadyTime deadline) { worker_.close(deadline); }
-  /// True: nothing was lost since the last flush that said what it knew.
+  void close(SteadyTime deadline);
+  /// True: nothing was lost since the last flush that said what it knew before the close began.
   bool close_wait();
   bool is_finished() { return worker_.is_finished(); }
   void abandon() { worker_.abandon(); }
@@ -110,6 +111,7 @@ class Shipper {
   void note_obstacle(Progress progress);
   void report(std::uint64_t flush_done);
   void rest(Progress progress);
+  bool has_events() const { return held_events_ > 0 || !buffer_.is_empty(); }
 
   Progress ship();
   Progress ship_frame();
@@ -150,8 +152,9 @@ class Shipper {
   SteadyTime flush_deadline_{};    ///< of the most patient of them
   std::uint64_t losses_ = 0;       ///< how often events became unknown
   std::uint64_t losses_told_ = 0;  ///< of these, by a flush
-  bool is_ended_ = false;          ///< nothing is sent any more, and the counters are final
-  bool has_lost_ = false;          ///< once it is ended: the answer of the close
+  std::optional<std::uint64_t> losses_told_at_close_;
+  bool is_ended_ = false;  ///< nothing is sent any more, and the counters are final
+  bool has_lost_ = false;  ///< once it is ended: the answer of the close
 
   // The thread's own.
   Link link_;
@@ -163,7 +166,8 @@ class Shipper {
   std::uint64_t reported_drops_ = 0;            ///< as of the last frame sent
   std::uint64_t frame_drops_ = 0;               ///< as the frame at hand says
   std::deque<std::uint32_t> recent_frames_;     ///< events of those that ZeroMQ may still hold
-  SteadyTime open_at_{};                        ///< the socket is not to be opened before
+  SteadyTime open_at_{};                        ///< the socket is not to be opened before, ...
+  bool is_resting_ = false;                     ///< ... but for events: a flush has closed it
   SteadyTime stuck_since_ = SteadyTime::max();  ///< the socket has had no room since
   std::uint32_t frame_events_ = 0;
   bool has_frame_ = false;         ///< made, not yet taken by the socket
