@@ -6,7 +6,7 @@
 
 #include <zmq.h>
 
-#include "sidecar/base/socket_gate.hpp"
+#include "sidecar/net/socket_gate.hpp"
 
 namespace outrider::sidecar {
 

@@ -14,8 +14,6 @@
 #include <sys/epoll.h>
 #include <zmq.h>
 
-#include "sidecar/base/ipc_endpoints.hpp"
-#include "sidecar/base/socket_gate.hpp"
 #include "sidecar/base/ticker.hpp"
 #include "sidecar/base/units.hpp"
 #include "sidecar/config/endpoint.hpp"
@@ -23,6 +21,8 @@
 #include "sidecar/fanout/fanout_log.hpp"
 #include "sidecar/fanout/held_messages.hpp"
 #include "sidecar/fanout/own_context.hpp"
+#include "sidecar/net/ipc_endpoints.hpp"
+#include "sidecar/net/socket_gate.hpp"
 
 namespace outrider::sidecar {
 

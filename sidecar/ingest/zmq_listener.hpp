@@ -17,14 +17,14 @@
 
 #include <zmq.hpp>
 
-#include "sidecar/base/ipc_endpoints.hpp"
 #include "sidecar/base/log.hpp"
 #include "sidecar/base/reactor.hpp"
 #include "sidecar/base/result.hpp"
-#include "sidecar/base/socket_gate.hpp"
 #include "sidecar/base/ticker.hpp"
 #include "sidecar/config/config.hpp"
-#include "sidecar/ingest/gate_log.hpp"
+#include "sidecar/net/gate_log.hpp"
+#include "sidecar/net/ipc_endpoints.hpp"
+#include "sidecar/net/socket_gate.hpp"
 
 namespace outrider::sidecar {
 

@@ -7,8 +7,8 @@
 
 #include <zmq.hpp>
 
-#include "sidecar/base/socket_gate.hpp"
 #include "sidecar/ingest/zmq_listener.hpp"
+#include "sidecar/net/socket_gate.hpp"
 
 namespace outrider::sidecar {
 

@@ -24,9 +24,6 @@
 
 namespace outrider::sidecar {
 
-/// Linux's sockaddr_un holds 108 bytes, the last one a zero.
-inline constexpr std::size_t socket_path_bytes_max = 107;
-
 class EndpointGuard {
  public:
   /// Claims `path`. `group` may be empty: the process's own.

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "sidecar/base/log.hpp"
-#include "sidecar/base/socket_gate.hpp"
+#include "sidecar/net/socket_gate.hpp"
 
 namespace outrider::sidecar {
 

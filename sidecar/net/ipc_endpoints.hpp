@@ -16,9 +16,9 @@
 #include <vector>
 
 #include "sidecar/base/clock.hpp"
-#include "sidecar/base/endpoint_guard.hpp"
 #include "sidecar/base/log.hpp"
 #include "sidecar/base/result.hpp"
+#include "sidecar/net/endpoint_guard.hpp"
 
 namespace outrider::sidecar {
 

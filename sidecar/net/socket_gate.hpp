@@ -36,7 +36,7 @@
 #include <memory>
 #include <string_view>
 
-#include "sidecar/base/intake.hpp"
+#include "sidecar/net/intake.hpp"
 
 namespace outrider::sidecar {
 

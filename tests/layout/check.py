@@ -65,9 +65,9 @@ WRAPPED_BY = {
 # libzmq calls the gate, and the other two wait for threads of their own, before or after all turns.
 READS_CLOCKS = [
     "sidecar/base/clock.cpp",
-    "sidecar/base/intake.cpp",
+    "sidecar/net/intake.cpp",
     "sidecar/base/line_writer.cpp",
-    "sidecar/base/socket_gate.cpp",
+    "sidecar/net/socket_gate.cpp",
     "sidecar/base/thread_probe.cpp",
     "sidecar/cli/",
 ]

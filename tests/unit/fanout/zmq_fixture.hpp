@@ -12,9 +12,9 @@
 #include <gtest/gtest.h>
 #include <zmq.h>
 
-#include "sidecar/base/socket_gate.hpp"
 #include "sidecar/base/time_left.hpp"
 #include "sidecar/fanout/zmq_transport.hpp"
+#include "sidecar/net/socket_gate.hpp"
 #include "support/memory_log.hpp"
 #include "support/temp_dir.hpp"
 #include "support/zmtp_client.hpp"
