@@ -22,7 +22,6 @@ namespace {
 
 /// The last of the bytes is a zero.
 constexpr std::size_t path_bytes_max = sizeof(sockaddr_un::sun_path) - 1;
-constexpr int backlog_max = 1024;
 
 std::string reason(int error) {
   return std::generic_category().message(error);

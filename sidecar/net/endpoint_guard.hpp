@@ -26,6 +26,9 @@ namespace outrider::sidecar {
 
 class EndpointGuard {
  public:
+  /// Connections that wait to be accepted.
+  static constexpr int backlog_max = 1024;
+
   /// Claims `path`. `group` may be empty: the process's own.
   static Result<EndpointGuard> claim(const std::string& path, std::uint32_t mode,
                                      const std::string& group);

@@ -24,11 +24,12 @@ WRAPPED_BY = {
     ],
     r"zmq\.h(pp)?": [
         "sdk/src/link.cpp",
+        "sidecar/net/zmq_context.cpp",
+        "sidecar/net/zmq_socket.cpp",
         "sidecar/ingest/zmq_listener.hpp",
         "sidecar/ingest/zmq_source.cpp",
         "sidecar/fanout/connection_monitor.cpp",
         "sidecar/fanout/held_messages.cpp",
-        "sidecar/fanout/own_context.cpp",
         "sidecar/fanout/zmq_transport.cpp",
         "sidecar/cli/version_command.cpp",
     ],

@@ -17,6 +17,7 @@
 
 #include "sidecar/ingest/zmq_source.hpp"
 #include "sidecar/net/socket_gate.hpp"
+#include "sidecar/net/zmq_context.hpp"
 #include "support/memory_log.hpp"
 #include "support/temp_dir.hpp"
 #include "support/zmtp_client.hpp"
