@@ -13,7 +13,7 @@ void OwnContext::end(MonoTime now, MonoTime deadline) {
   if (!context_) return;
   ends_by_ = std::max(deadline, now + moment);
   // Without a thread to wait in it is left behind.
-  ender_.run([context = context_.release()] { delete context; });  // NOLINT(*-owning-memory)
+  ender_.run([context = context_.release()] { delete context; });
 }
 
 }  // namespace outrider::sidecar
