@@ -6,7 +6,7 @@
 
 #include "sidecar/app/host.hpp"
 #include "sidecar/config/load.hpp"
-#include "sidecar/ingest/zmq_source.hpp"
+#include "sidecar/net/zmq_context.hpp"
 
 namespace outrider {
 namespace {

@@ -15,6 +15,7 @@
 #include "sidecar/base/time_left.hpp"
 #include "sidecar/http/curl_transport.hpp"
 #include "sidecar/ingest/zmq_source.hpp"
+#include "sidecar/net/zmq_context.hpp"
 #include "sidecar/spool/storage_thread.hpp"
 
 namespace outrider::sidecar {

@@ -19,7 +19,7 @@ enum class DropReason : std::uint8_t {
   expired,          ///< older than its ttl when its turn came
   linger,           ///< still here when the linger time at shutdown was over
   sampled,          ///< sample: not one of those that are kept
-  subscriber_full,  ///< zmq: some subscriber was at its high-water mark and did not get it
+  subscriber_full,  ///< fan-out: some subscriber was at its high-water mark and did not get it
   spool_full,       ///< the spool was at a limit, or the disk slower than what came
   spool_failed,     ///< the disk could not be written
   damaged,          ///< its block on disk cannot be read any more

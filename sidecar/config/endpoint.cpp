@@ -4,7 +4,6 @@
 #include <netinet/in.h>
 
 #include "proto/host.hpp"
-#include "sidecar/base/endpoint_guard.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
 #include "sidecar/config/messages.hpp"

@@ -8,9 +8,14 @@
 #include <string>
 #include <string_view>
 
+#include <sys/un.h>
+
 #include "sidecar/base/result.hpp"
 
 namespace outrider::sidecar {
+
+/// 107: the last of the bytes is a zero.
+inline constexpr std::size_t socket_path_bytes_max = sizeof(sockaddr_un::sun_path) - 1;
 
 struct Endpoint {
   enum class Kind : std::uint8_t { ipc, tcp, inproc };

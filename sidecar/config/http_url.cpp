@@ -5,11 +5,11 @@
 
 #include <arpa/inet.h>
 
-#include "sidecar/base/endpoint_guard.hpp"
 #include "sidecar/base/percent.hpp"
 #include "sidecar/base/private_address.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
+#include "sidecar/config/endpoint.hpp"
 #include "sidecar/config/messages.hpp"
 
 namespace outrider::sidecar {

@@ -8,8 +8,9 @@
 #include <string>
 #include <utility>
 
-#include <sys/epoll.h>
 #include <zmq.h>
+
+#include "sidecar/net/zmq_socket.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -42,10 +43,8 @@ Status ConnectionMonitor::open(void* context, void* socket) {
   watched_ = socket;
   events_ = zmq_socket(context, ZMQ_PAIR);
   if (events_ == nullptr || zmq_connect(events_, endpoint.c_str()) != 0) return failed();
-  std::size_t bytes = sizeof fd_;
-  if (zmq_getsockopt(events_, ZMQ_FD, &fd_, &bytes) != 0) return failed();
-  reactor_.set(fd_, EPOLLIN, [](std::uint32_t) {});
-  return Nothing{};
+  fd_ = wake_by_socket(reactor_, events_);
+  return fd_ < 0 ? Status(failed()) : Status(Nothing{});
 }
 
 std::size_t ConnectionMonitor::count() {

@@ -1,4 +1,4 @@
-// OwnContext: a ZeroMQ context with threads of its own, for a socket whose peers have names.
+// OwnContext: a ZmqContext that is not shared, for a socket whose peers have names.
 //
 // libzmq looks names up in its I/O thread, each time it connects, and for as long as the name
 // service takes: in a context that is shared everybody else would wait too. So it is not shared;
@@ -8,8 +8,11 @@
 // context with its two threads, and a third to end it. Fails with: get() is null.
 #pragma once
 
+#include <memory>
+
 #include "sidecar/base/clock.hpp"
 #include "sidecar/base/helper_thread.hpp"
+#include "sidecar/net/zmq_context.hpp"
 
 namespace outrider::sidecar {
 
@@ -18,20 +21,20 @@ class OwnContext {
   /// What a context takes to end when nothing holds it up, on a machine that is busy.
   static constexpr Duration moment = std::chrono::milliseconds(200);
 
-  OwnContext();
+  OwnContext() = default;
   /// Waits for the end.
   ~OwnContext();
   OwnContext(const OwnContext&) = delete;
   OwnContext& operator=(const OwnContext&) = delete;
 
-  void* get() const { return context_; }
+  void* get() const { return context_ ? context_->get() : nullptr; }
 
   /// Its sockets are closed: begins its end, which takes as long as they linger. What has not ended
   /// by `deadline`, or a moment from now if that is later, ends by itself, or never.
   void end(MonoTime now, MonoTime deadline);
 
  private:
-  void* context_;
+  std::unique_ptr<ZmqContext> context_ = std::make_unique<ZmqContext>();
   MonoTime ends_by_{};
   HelperThread ender_{"zmq-end"};
 };

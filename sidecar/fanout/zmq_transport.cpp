@@ -11,18 +11,17 @@
 #include <utility>
 #include <vector>
 
-#include <sys/epoll.h>
 #include <zmq.h>
 
-#include "sidecar/base/ipc_endpoints.hpp"
-#include "sidecar/base/socket_gate.hpp"
-#include "sidecar/base/ticker.hpp"
 #include "sidecar/base/units.hpp"
 #include "sidecar/config/endpoint.hpp"
 #include "sidecar/fanout/connection_monitor.hpp"
 #include "sidecar/fanout/fanout_log.hpp"
 #include "sidecar/fanout/held_messages.hpp"
 #include "sidecar/fanout/own_context.hpp"
+#include "sidecar/net/intake.hpp"
+#include "sidecar/net/socket_gate.hpp"
+#include "sidecar/net/zmq_socket.hpp"
 
 namespace outrider::sidecar {
 
@@ -30,7 +29,7 @@ namespace {
 
 constexpr std::uint32_t socket_mode = 0660;
 /// Peers send us subscriptions and nothing else; who sends more is cut off.
-constexpr std::int64_t peer_message_bytes_max = 64L * 1024;
+constexpr std::uint64_t peer_message_bytes_max = 64 * 1024;
 constexpr std::uint32_t peer_parts_max = 16;
 /// A subscription of the longest topic takes libzmq some 12 KiB, so that a peer holds 50 MiB at
 /// most.
@@ -38,14 +37,12 @@ constexpr std::uint32_t peer_subscriptions_max = 4096;
 constexpr ScanLimits pub_limits{peer_message_bytes_max, peer_parts_max, peer_subscriptions_max,
                                 "SUB XSUB"};
 constexpr ScanLimits push_limits{
-    .message_bytes_max = 0, .message_parts_max = 0, .peer_types = "PULL"};
+    .message_bytes_max = peer_message_bytes_max, .message_parts_max = 0, .peer_types = "PULL"};
 /// Of whom we connect to. libzmq itself refuses other types, and says so to ConnectionMonitor.
 constexpr ScanLimits connect_limits{.message_bytes_max = peer_message_bytes_max,
                                     .message_parts_max = peer_parts_max,
                                     .subscriptions_max = peer_subscriptions_max,
                                     .sender_types = "SUB XSUB"};
-/// A connection that says nothing does not hold a descriptor for longer.
-constexpr int handshake_max_ms = 5000;
 /// How long after a socket of another kind was met the next try comes.
 constexpr Duration retry_interval = std::chrono::seconds(1);
 /// What a socket that is replaced still holds for peers that are healthy.
@@ -76,10 +73,8 @@ class ZmqTransport final : public Transport {
         binds_(config.zmq_bind),
         send_events_max_(static_cast<int>(
             std::min<std::uint64_t>(zmq_events_a_peer(config), std::numeric_limits<int>::max()))),
-        reactor_(reactor),
         log_(log),
-        ipcs_(log,
-              [this](const std::string& endpoint, int fd) { return bind_listener(endpoint, fd); }),
+        socket_(reactor, log),
         connections_(reactor),
         fanout_log_(config.name, config.zmq_pattern == ZmqPattern::pub, log),
         is_pub_(config.zmq_pattern == ZmqPattern::pub),
@@ -114,18 +109,11 @@ class ZmqTransport final : public Transport {
     std::vector<std::uint32_t> lost{};  ///< of these, by their places
   };
 
-  bool set(int option, int value) {
-    return zmq_setsockopt(socket_, option, &value, sizeof value) == 0;
-  }
   Status open_socket();
   void close_socket(int linger_ms);
   void replace_socket(const Now& now);
   void look_at_connections(const Now& now);
-  std::string last_endpoint();
-  Status bind(const std::string& url);
-  Status bind_listener(const std::string& url, int fd);
   Status connect(const std::string& url);
-  bool is_writable() const;
   std::optional<Completion> advance(Waiting& waiting, bool writable, const Now& now);
   static void give_verdicts(const Waiting& waiting, Completion& completion);
   Sent send_events(Waiting& waiting);
@@ -137,12 +125,8 @@ class ZmqTransport final : public Transport {
   const int send_events_max_;
   std::unique_ptr<OwnContext> own_context_;
   void* context_ = nullptr;
-  void* socket_ = nullptr;  ///< null: closed, or it could not be made anew
-  Reactor& reactor_;
   Log& log_;
-  int fd_ = -1;
-  IpcEndpoints ipcs_;
-  std::optional<Ticker> ticker_;  ///< of ipcs_
+  ZmqSocket socket_;  ///< not open: closed, or it could not be made anew
   ConnectionMonitor connections_;
   HeldMessages held_;
   FanoutLog fanout_log_;
@@ -170,7 +154,6 @@ class ZmqTransport final : public Transport {
 void ZmqTransport::close(MonoTime deadline) {
   if (std::exchange(is_closed_, true)) return;
   intake_->detach();
-  ticker_.reset();
   fanout_log_.finish();
   // libzmq would wait for a peer that does not read the answers to its pings. Where no event was
   // ever sent it need not.
@@ -178,7 +161,7 @@ void ZmqTransport::close(MonoTime deadline) {
       has_sent_any_ ? deadline - last_turn_ : Duration::zero());
   // Nothing waits to be sent to peers that are not there and that nothing is held for.
   const bool has_any =
-      has_sent_any_ && socket_ != nullptr && (connections_.count() > 0 || held_.count() > 0);
+      has_sent_any_ && socket_.is_open() && (connections_.count() > 0 || held_.count() > 0);
   close_socket(static_cast<int>(std::clamp<std::int64_t>(linger.count(), 0, 3'600'000)));
   if (own_context_) own_context_->end(last_turn_, has_any ? deadline : MonoTime{});
 }
@@ -189,59 +172,42 @@ Status ZmqTransport::open(const DestinationConfig& config, void* context) {
     context = own_context_->get();
   }
   context_ = context;
-  if (Status status = open_socket(); !status.ok()) return status;
-  if (!ipcs_.empty()) {
-    ticker_.emplace(reactor_, IpcEndpoints::upkeep_period, [this] { ipcs_.look_after(); });
-  }
-  return Nothing{};
+  return open_socket();
 }
 
 Status ZmqTransport::open_socket() {
-  socket_ = zmq_socket(context_, is_pub_ ? ZMQ_PUB : ZMQ_PUSH);
-  if (socket_ == nullptr) {
-    return Error{std::string("cannot create a socket: ") + zmq_strerror(zmq_errno())};
-  }
-  set(ZMQ_SNDHWM, send_events_max_);
-  set(ZMQ_HANDSHAKE_IVL, handshake_max_ms);
-  set(ZMQ_IPV6, 1);
-  set(ZMQ_TCP_KEEPALIVE, 1);
-  zmq_setsockopt(socket_, ZMQ_MAXMSGSIZE, &peer_message_bytes_max, sizeof peer_message_bytes_max);
-  if (Status status = connections_.open(context_, socket_); !status.ok()) return status;
+  Status status = socket_.open(context_, is_pub_ ? ZMQ_PUB : ZMQ_PUSH, intake_);
+  if (!status.ok()) return status.error().with_prefix("cannot create a socket");
+  status = connections_.open(context_, socket_.handle());
+  if (!status.ok()) return status;
+  socket_.set(ZMQ_SNDHWM, send_events_max_);
   if (is_pub_) {
-    set(ZMQ_XPUB_NODROP, 1);
+    socket_.set(ZMQ_XPUB_NODROP, 1);
   } else {
     // Nothing is entrusted to a peer that is not there, and little to one that does not read.
-    set(ZMQ_IMMEDIATE, 1);
-    set(ZMQ_SNDBUF, push_kernel_bytes);
+    socket_.set(ZMQ_IMMEDIATE, 1);
+    socket_.set(ZMQ_SNDBUF, push_kernel_bytes);
   }
   for (const std::string& url : urls_) {
-    Status status = binds_ ? bind(url) : connect(url);
+    status = binds_ ? socket_.bind(url, socket_mode, "") : connect(url);
     if (!status.ok()) return status;
     if (next_line_ != MonoTime{}) continue;  // not the first socket
     log_.info(binds_ ? "fan-out listens" : "fan-out connects",
-              {{"destination", name_}, {"endpoint", last_endpoint()}});
+              {{"destination", name_}, {"endpoint", socket_.last_endpoint()}});
   }
-  std::size_t bytes = sizeof fd_;
-  if (zmq_getsockopt(socket_, ZMQ_FD, &fd_, &bytes) != 0) {
-    return Error{std::string("cannot watch the socket: ") + zmq_strerror(zmq_errno())};
-  }
-  reactor_.set(fd_, EPOLLIN, [](std::uint32_t) {});
   return Nothing{};
 }
 
 void ZmqTransport::close_socket(int linger_ms) {
-  if (socket_ == nullptr) return;
-  if (fd_ >= 0) reactor_.remove(std::exchange(fd_, -1));
   connections_.close();
-  set(ZMQ_LINGER, linger_ms);
-  zmq_close(std::exchange(socket_, nullptr));
+  socket_.close(linger_ms);
 }
 
 /// libzmq connects no more where it has met another kind of socket; a new socket does. It also
 /// connects to the peers that are well, which lose nothing: the old one sends what it holds.
 void ZmqTransport::replace_socket(const Now& now) {
   next_socket_ = never;
-  if (socket_ != nullptr && !connections_.has_given_up()) return;
+  if (socket_.is_open() && !connections_.has_given_up()) return;
   if (now.mono >= next_line_) {
     next_line_ = now.mono + line_interval;
     log_.warn(
@@ -257,7 +223,7 @@ void ZmqTransport::replace_socket(const Now& now) {
 }
 
 void ZmqTransport::look_at_connections(const Now& now) {
-  if (socket_ == nullptr) return;
+  if (!socket_.is_open()) return;
   // All that an end which is found now has cost was held then, or has been sent since: libzmq tells
   // of an end before it throws anything away.
   const std::uint64_t events_max = held_at_look_ + std::exchange(sent_since_look_, 0);
@@ -275,33 +241,8 @@ void ZmqTransport::look_at_connections(const Now& now) {
   }
 }
 
-std::string ZmqTransport::last_endpoint() {
-  char endpoint[256] = "";
-  std::size_t bytes = sizeof endpoint;
-  zmq_getsockopt(socket_, ZMQ_LAST_ENDPOINT, endpoint, &bytes);
-  return endpoint;
-}
-
-Status ZmqTransport::bind(const std::string& url) {
-  if (url.starts_with(IpcEndpoints::scheme)) return ipcs_.claim(url, socket_mode, "");
-  if (zmq_bind(socket_, url.c_str()) != 0) {
-    return Error{"cannot listen on " + url + ": " + zmq_strerror(zmq_errno())};
-  }
-  SocketGate::watch_endpoint(last_endpoint(), intake_);
-  return Nothing{};
-}
-
-Status ZmqTransport::bind_listener(const std::string& url, int fd) {
-  SocketGate::watch(fd, intake_);
-  set(ZMQ_USE_FD, fd);
-  const bool is_bound = zmq_bind(socket_, url.c_str()) == 0;
-  const int error = zmq_errno();
-  set(ZMQ_USE_FD, -1);
-  return is_bound ? Status(Nothing{}) : Status(Error{zmq_strerror(error)});
-}
-
 Status ZmqTransport::connect(const std::string& url) {
-  if (zmq_connect(socket_, url.c_str()) == 0) return Nothing{};
+  if (zmq_connect(socket_.handle(), url.c_str()) == 0) return Nothing{};
   return Error{"cannot connect to " + url + ": " + zmq_strerror(zmq_errno())};
 }
 
@@ -319,7 +260,7 @@ void ZmqTransport::collect(const Now& now, std::vector<Completion>& completions)
   look_at_connections(now);
   if (now.mono >= next_socket_) replace_socket(now);
   // This also lets libzmq take note of its peers, without which its descriptor stays ready.
-  const bool writable = is_writable();
+  const bool writable = socket_.is_writable();
   intake_->take_all();
   while (!waiting_.empty()) {
     Waiting& first = waiting_.front();
@@ -375,13 +316,6 @@ MonoTime ZmqTransport::next_deadline() const {
   return gives_up_at == never ? last_turn_ : std::min(gives_up_at, deadline);
 }
 
-bool ZmqTransport::is_writable() const {
-  int events = 0;
-  std::size_t bytes = sizeof events;
-  return socket_ != nullptr && zmq_getsockopt(socket_, ZMQ_EVENTS, &events, &bytes) == 0 &&
-         (events & ZMQ_POLLOUT) != 0;
-}
-
 /// Not lost: those that were are in `waiting`.
 ZmqTransport::Sent ZmqTransport::send_events(Waiting& waiting) {
   const std::vector<std::uint32_t>& ends = *waiting.attempt.event_ends;
@@ -402,9 +336,9 @@ ZmqTransport::Sent ZmqTransport::send_events(Waiting& waiting) {
 }
 
 ZmqTransport::Sent ZmqTransport::send_event(std::string_view topic, std::string_view event) {
-  Taken taken = held_.send(socket_, topic, event);
+  Taken taken = held_.send(socket_.handle(), topic, event);
   // Its worker went between the two parts; each time there is one less.
-  while (!is_pub_ && taken == Taken::by_nobody) taken = held_.send(socket_, topic, event);
+  while (!is_pub_ && taken == Taken::by_nobody) taken = held_.send(socket_.handle(), topic, event);
   if (taken != Taken::no) {
     // Who is behind and passed over is no nobody.
     const bool is_unheard = taken == Taken::by_nobody && held_.count() == 0;
@@ -417,9 +351,9 @@ ZmqTransport::Sent ZmqTransport::send_event(std::string_view topic, std::string_
   // A subscriber has no room; once more for the others. libzmq says no further loss of a subscriber
   // that it has passed over, so that the one that is alone is not passed over, and counts exactly.
   if (connections_.count() > 1) {
-    set(ZMQ_XPUB_NODROP, 0);
-    held_.send(socket_, topic, event);
-    set(ZMQ_XPUB_NODROP, 1);
+    socket_.set(ZMQ_XPUB_NODROP, 0);
+    held_.send(socket_.handle(), topic, event);
+    socket_.set(ZMQ_XPUB_NODROP, 1);
   }
   return Sent::lost;
 }

@@ -5,10 +5,8 @@
 // left out, or msgpack_stream).
 //
 // Thread: the sidecar's one thread; blocks only when it ends, until what it was told by close() at
-// most, where its peers have names. The socket's descriptor is registered with the
-// Reactor. Owns: the socket, and the ipc paths that it binds (held by IpcEndpoints, mode
-// 0660). Borrows: the context, the reactor and the log. Fails with: an Error when it is opened;
-// later with completions.
+// most, where its peers have names. Owns: a ZmqSocket, whose ipc paths have mode 0660. Borrows: the
+// context, the reactor and the log. Fails with: an Error when it is opened; later with completions.
 //
 // PUSH sends to peers that are connected, and entrusts little to each: zmq_events_a_peer() to
 // libzmq and 64 KiB to the kernel. When none of them takes more, an attempt waits. If a part of it

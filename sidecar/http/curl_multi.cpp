@@ -6,8 +6,8 @@
 
 #include <sys/epoll.h>
 
-#include "sidecar/base/read_budget.hpp"
-#include "sidecar/base/socket_gate.hpp"
+#include "sidecar/net/read_budget.hpp"
+#include "sidecar/net/socket_gate.hpp"
 
 namespace outrider::sidecar {
 namespace {

@@ -1,13 +1,12 @@
-// ZmqListener: a ZeroMQ socket that is bound to endpoints of the configuration and wakes the
-// reactor.
+// ZmqListener: a ZmqSocket that is bound to endpoints of the configuration, and receives.
 //
-// Used by ZmqSource (PULL) and ZmqConfirmSource (ROUTER). Ipc paths are held by IpcEndpoints, which
-// it lets look after them once a second. For endpoints outside the process it raises the process's
-// soft limit of open files to the hard one, for each client takes a descriptor. What clients may
-// take of descriptors and memory is bounded by the SocketGate.
+// Used by ZmqSource (PULL) and ZmqConfirmSource (ROUTER). For endpoints outside the process it
+// raises the process's soft limit of open files to the hard one, for each client takes a
+// descriptor. It tells the Intake of what it has received, by which the SocketGate bounds the
+// memory that clients take.
 //
-// Thread: the sidecar's one; never blocks. Owns: the socket and the ipc paths. Borrows: the
-// reactor.
+// Thread: the sidecar's one; blocks in open() alone (see ZmqSocket). Owns: the socket. Borrows: the
+// context, the reactor and the log. Fails with: an Error when it is opened.
 #pragma once
 
 #include <memory>
@@ -17,14 +16,14 @@
 
 #include <zmq.hpp>
 
-#include "sidecar/base/ipc_endpoints.hpp"
 #include "sidecar/base/log.hpp"
 #include "sidecar/base/reactor.hpp"
 #include "sidecar/base/result.hpp"
-#include "sidecar/base/socket_gate.hpp"
 #include "sidecar/base/ticker.hpp"
 #include "sidecar/config/config.hpp"
-#include "sidecar/ingest/gate_log.hpp"
+#include "sidecar/net/gate_log.hpp"
+#include "sidecar/net/intake.hpp"
+#include "sidecar/net/zmq_socket.hpp"
 
 namespace outrider::sidecar {
 
@@ -38,14 +37,12 @@ class ZmqListener {
   static constexpr int answers_unnoted_max = 16;
   static constexpr int unanswered_max = answers_max - answers_max / 2 - answers_unnoted_max;
 
-  explicit ZmqListener(Reactor& reactor) : reactor_(reactor) {}
-  ~ZmqListener();
-  ZmqListener(const ZmqListener&) = delete;
-  ZmqListener& operator=(const ZmqListener&) = delete;
+  ZmqListener(Reactor& reactor, Log& log) : reactor_(reactor), log_(log), socket_(reactor, log) {}
 
-  /// Binds all endpoints or none. A client's messages beyond `receive_frames_max` wait with it.
-  Status open(void* context, zmq::socket_type type, int receive_frames_max,
-              const std::vector<std::string>& endpoints, const IngestConfig& config, Log& log);
+  /// Binds all endpoints or none. `type`: ZMQ_PULL or ZMQ_ROUTER. A client's messages beyond
+  /// `receive_frames_max` wait with it.
+  Status open(void* context, int type, int receive_frames_max,
+              const std::vector<std::string>& endpoints, const IngestConfig& config);
 
   /// False: nothing is there, or the socket is closed.
   bool receive(zmq::message_t& message);
@@ -56,30 +53,23 @@ class ZmqListener {
   /// The parts behind this one.
   void skip_rest(zmq::message_t& message);
 
-  /// Removes the ipc paths; a tcp endpoint goes on taking clients until close(): to unbind it would
-  /// cut off those who are connected, and what they have sent.
-  void stop_listening();
-  void close();
+  /// See ZmqSocket.
+  void stop_listening() { socket_.stop_listening(); }
+  void close(int linger_ms = 0);
 
-  bool is_open() const { return static_cast<bool>(socket_); }
-  zmq::socket_ref socket() { return socket_; }
+  /// Null when it is closed.
+  void* socket() const { return socket_.handle(); }
 
  private:
   Status bind(const std::string& endpoint, const IngestConfig& config);
-  Status bind_listener(const std::string& endpoint, int fd);
-  void look_after();
-  bool has_more();
   void settle();
 
   Reactor& reactor_;
-  Log* log_ = nullptr;
-  zmq::socket_ref socket_;  ///< ours; a socket_t takes no context of a handle alone
-  int fd_ = -1;
-  std::optional<IpcEndpoints> ipcs_;
+  Log& log_;
+  ZmqSocket socket_;
   std::shared_ptr<Intake> intake_;
   std::size_t unnoted_bytes_ = 0;  ///< received since libzmq was last asked about its peers
   int unnoted_answers_ = 0;
-  std::optional<Ticker> ticker_;
   std::optional<Ticker> settler_;  ///< while the gate counts something that has not come
   std::optional<GateLog> gate_log_;
 };

@@ -7,7 +7,6 @@
 
 #include <zmq.hpp>
 
-#include "sidecar/base/socket_gate.hpp"
 #include "sidecar/ingest/zmq_listener.hpp"
 
 namespace outrider::sidecar {
@@ -22,11 +21,10 @@ constexpr int receive_confirmed_max = 64;
 
 class ZmqSource final : public FrameSource {
  public:
-  explicit ZmqSource(Reactor& reactor) : listener_(reactor) {}
+  ZmqSource(Reactor& reactor, Log& log) : listener_(reactor, log) {}
 
-  Status open(const IngestConfig& config, void* context, Log& log) {
-    return listener_.open(context, zmq::socket_type::pull, receive_frames_max, config.endpoints,
-                          config, log);
+  Status open(const IngestConfig& config, void* context) {
+    return listener_.open(context, ZMQ_PULL, receive_frames_max, config.endpoints, config);
   }
 
   std::optional<proto::ByteView> receive() override {
@@ -50,12 +48,11 @@ class ZmqSource final : public FrameSource {
 /// stands before its frames, and belongs before the answers: REQ sockets are like that.
 class ZmqConfirmSource final : public ConfirmSource {
  public:
-  explicit ZmqConfirmSource(Reactor& reactor) : listener_(reactor) {}
+  ZmqConfirmSource(Reactor& reactor, Log& log) : log_(log), listener_(reactor, log) {}
 
-  Status open(const IngestConfig& config, void* context, Log& log) {
-    log_ = &log;
-    return listener_.open(context, zmq::socket_type::router, receive_confirmed_max,
-                          {config.confirm_endpoint}, config, log);
+  Status open(const IngestConfig& config, void* context) {
+    return listener_.open(context, ZMQ_ROUTER, receive_confirmed_max, {config.confirm_endpoint},
+                          config);
   }
 
   std::optional<PeerFrame> receive() override {
@@ -76,30 +73,20 @@ class ZmqConfirmSource final : public ConfirmSource {
   }
 
   void answer(std::string_view peer, std::string_view bytes) override {
-    if (!listener_.is_open()) return;
-    const auto part = [this](std::string_view text, bool has_more) {
-      const auto flags = has_more ? zmq::send_flags::dontwait | zmq::send_flags::sndmore
-                                  : zmq::send_flags::dontwait;
-      return listener_.socket().send(zmq::buffer(text), flags).has_value();
-    };
     listener_.note_answer();
-    try {
-      if (!part(peer.substr(1), true)) return;
-      if (peer.front() == has_delimiter) part({}, true);
-      part(bytes, false);
-    } catch (const zmq::error_t&) {
-      // The peer has gone; it asks again when it is back.
-    }
+    const auto send = [this](std::string_view part, int more) {
+      return zmq_send(listener_.socket(), part.data(), part.size(), ZMQ_DONTWAIT | more) >= 0;
+    };
+    // A peer that has gone asks again when it is back.
+    if (!send(peer.substr(1), ZMQ_SNDMORE)) return;
+    if (peer.front() == has_delimiter) send({}, ZMQ_SNDMORE);
+    send(bytes, 0);
   }
 
   void stop_listening() override { listener_.stop_listening(); }
 
-  void close() override {
-    if (!listener_.is_open()) return;
-    // For the last answers; the context that is ended next waits for them.
-    listener_.socket().set(zmq::sockopt::linger, linger_ms);
-    listener_.close();
-  }
+  /// The context, which is ended next, waits for the last answers.
+  void close() override { listener_.close(linger_ms); }
 
  private:
   static constexpr char is_bare = 0;
@@ -117,13 +104,13 @@ class ZmqConfirmSource final : public ConfirmSource {
     if (is_new || std::exchange(known->second, connection) == connection) return;
     if (++handed_over_ < next_line_) return;
     next_line_ = handed_over_ * 2;
-    log_->warn(
+    log_.warn(
         "a client reconnected under its ZeroMQ identity and took over the answers; two clients "
         "must not use the same identity",
         {{"times", std::to_string(handed_over_)}});
   }
 
-  Log* log_ = nullptr;
+  Log& log_;
   std::unordered_map<std::string, int> named_peers_;  ///< and the descriptor they came by
   std::uint64_t handed_over_ = 0;
   std::uint64_t next_line_ = 1;
@@ -133,31 +120,18 @@ class ZmqConfirmSource final : public ConfirmSource {
 
 }  // namespace
 
-struct ZmqContext::Owned {
-  zmq::context_t context;
-};
-
-ZmqContext::ZmqContext() : owned_(std::make_unique<Owned>()) {
-  zmq_ctx_set(get(), ZMQ_THREAD_NAME_PREFIX, SocketGate::thread_name_prefix);
-}
-ZmqContext::~ZmqContext() = default;
-
-void* ZmqContext::get() const {
-  return owned_->context.handle();
-}
-
 Result<std::unique_ptr<FrameSource>> open_zmq_source(const IngestConfig& config, void* context,
                                                      Reactor& reactor, Log& log) {
-  auto source = std::make_unique<ZmqSource>(reactor);
-  if (Status status = source->open(config, context, log); !status.ok()) return status.error();
+  auto source = std::make_unique<ZmqSource>(reactor, log);
+  if (Status status = source->open(config, context); !status.ok()) return status.error();
   return std::unique_ptr<FrameSource>(std::move(source));
 }
 
 Result<std::unique_ptr<ConfirmSource>> open_zmq_confirm_source(const IngestConfig& config,
                                                                void* context, Reactor& reactor,
                                                                Log& log) {
-  auto source = std::make_unique<ZmqConfirmSource>(reactor);
-  if (Status status = source->open(config, context, log); !status.ok()) return status.error();
+  auto source = std::make_unique<ZmqConfirmSource>(reactor, log);
+  if (Status status = source->open(config, context); !status.ok()) return status.error();
   return std::unique_ptr<ConfirmSource>(std::move(source));
 }
 

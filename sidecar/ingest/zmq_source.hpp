@@ -4,11 +4,10 @@
 // is bound to every endpoint of the configuration, one ROUTER socket to the confirm endpoint;
 // libzmq takes from their clients in turn.
 //
-// Thread: the sidecar's one thread; never blocks. Each socket's descriptor is registered with the
-// Reactor, so that a wait ends when frames come. Its readiness tells of a change only: a caller
-// that stops before receive() has returned nothing must not sleep.
-// Borrows: the context and the reactor.
-// Fails with: an Error when opening; receive() cannot fail.
+// Thread: the sidecar's one thread; blocks when opening alone. Each socket's descriptor is
+// registered with the Reactor, so that a wait ends when frames come. Its readiness tells of a
+// change only: a caller that stops before receive() has returned nothing must not sleep. Borrows:
+// the context, the reactor and the log. Fails with: an Error when opening; receive() cannot fail.
 #pragma once
 
 #include <memory>
@@ -21,22 +20,6 @@
 #include "sidecar/ingest/frame_source.hpp"
 
 namespace outrider::sidecar {
-
-/// A ZeroMQ context of the sidecar's own. Embedded mode passes the application's instead, for
-/// inproc endpoints reach only sockets of one context. Destroyed after everything that uses it.
-class ZmqContext {
- public:
-  ZmqContext();
-  ~ZmqContext();
-  ZmqContext(const ZmqContext&) = delete;
-  ZmqContext& operator=(const ZmqContext&) = delete;
-
-  void* get() const;
-
- private:
-  struct Owned;
-  std::unique_ptr<Owned> owned_;
-};
 
 /// Binds all endpoints or none.
 ///

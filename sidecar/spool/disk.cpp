@@ -12,7 +12,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "sidecar/base/socket_gate.hpp"
+#include "sidecar/net/socket_gate.hpp"
 #include "sidecar/spool/database.hpp"
 
 namespace outrider::sidecar {

@@ -24,11 +24,12 @@ WRAPPED_BY = {
     ],
     r"zmq\.h(pp)?": [
         "sdk/src/link.cpp",
+        "sidecar/net/zmq_context.cpp",
+        "sidecar/net/zmq_socket.cpp",
         "sidecar/ingest/zmq_listener.hpp",
         "sidecar/ingest/zmq_source.cpp",
         "sidecar/fanout/connection_monitor.cpp",
         "sidecar/fanout/held_messages.cpp",
-        "sidecar/fanout/own_context.cpp",
         "sidecar/fanout/zmq_transport.cpp",
         "sidecar/cli/version_command.cpp",
     ],
@@ -65,9 +66,9 @@ WRAPPED_BY = {
 # libzmq calls the gate, and the other two wait for threads of their own, before or after all turns.
 READS_CLOCKS = [
     "sidecar/base/clock.cpp",
-    "sidecar/base/intake.cpp",
+    "sidecar/net/intake.cpp",
     "sidecar/base/line_writer.cpp",
-    "sidecar/base/socket_gate.cpp",
+    "sidecar/net/socket_gate.cpp",
     "sidecar/base/thread_probe.cpp",
     "sidecar/cli/",
 ]

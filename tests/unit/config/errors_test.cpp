@@ -5,8 +5,8 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include "sidecar/base/endpoint_guard.hpp"
 #include "sidecar/config/checks.hpp"
+#include "sidecar/config/endpoint.hpp"
 #include "sidecar/config/options.hpp"
 #include "support/certificate.hpp"
 #include "unit/config/config_support.hpp"

@@ -12,9 +12,9 @@
 #include <gtest/gtest.h>
 #include <zmq.h>
 
-#include "sidecar/base/socket_gate.hpp"
 #include "sidecar/base/time_left.hpp"
 #include "sidecar/fanout/zmq_transport.hpp"
+#include "sidecar/net/zmq_context.hpp"
 #include "support/memory_log.hpp"
 #include "support/temp_dir.hpp"
 #include "support/verdicts.hpp"
@@ -45,10 +45,6 @@ struct Message {
 
 class ZmqTransportTest : public testing::Test {
  protected:
-  ZmqTransportTest() {
-    zmq_ctx_set(context_.get(), ZMQ_THREAD_NAME_PREFIX, SocketGate::thread_name_prefix);
-  }
-
   std::string open(ZmqPattern pattern, bool bind = true, std::string url = "") {
     config_.name = "fan";
     config_.zmq_pattern = pattern;
@@ -56,7 +52,7 @@ class ZmqTransportTest : public testing::Test {
     config_.format = BodyFormat::ndjson;
     config_.urls = {url.empty() ? url_ : url};
     Result<std::unique_ptr<Transport>> made =
-        make_zmq_transport(config_, context_.get(), reactor_, log_);
+        make_zmq_transport(config_, context_->get(), reactor_, log_);
     if (!made.ok()) return made.error().message;
     transport_ = std::move(made.value());
     return "";
@@ -161,7 +157,7 @@ class ZmqTransportTest : public testing::Test {
   test::MemoryLog log_;
   DestinationConfig config_;
   std::unique_ptr<void, ZmqTerm> peers_{zmq_ctx_new()};
-  std::unique_ptr<void, ZmqTerm> context_{zmq_ctx_new()};
+  std::unique_ptr<ZmqContext> context_ = std::make_unique<ZmqContext>();
   std::unique_ptr<Transport> transport_;
   std::vector<Completion> done_;
 };

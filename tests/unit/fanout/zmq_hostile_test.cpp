@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "sidecar/net/socket_gate.hpp"
 #include "unit/fanout/zmq_fixture.hpp"
 
 namespace outrider::sidecar {

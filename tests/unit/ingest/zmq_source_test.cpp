@@ -11,6 +11,7 @@
 #include <zmq.h>
 
 #include "sidecar/ingest/zmq_listener.hpp"
+#include "sidecar/net/zmq_context.hpp"
 #include "support/memory_log.hpp"
 #include "support/temp_dir.hpp"
 #include "support/zmtp_client.hpp"

@@ -1,5 +1,5 @@
 // Which sockets the gate takes for the sidecar's, in a program that has others.
-#include "sidecar/base/socket_gate.hpp"
+#include "sidecar/net/socket_gate.hpp"
 
 #include <cerrno>
 #include <memory>

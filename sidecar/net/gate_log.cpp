@@ -1,4 +1,4 @@
-#include "sidecar/ingest/gate_log.hpp"
+#include "sidecar/net/gate_log.hpp"
 
 #include <string>
 #include <utility>

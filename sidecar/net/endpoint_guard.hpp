@@ -24,11 +24,11 @@
 
 namespace outrider::sidecar {
 
-/// Linux's sockaddr_un holds 108 bytes, the last one a zero.
-inline constexpr std::size_t socket_path_bytes_max = 107;
-
 class EndpointGuard {
  public:
+  /// Connections that wait to be accepted.
+  static constexpr int backlog_max = 1024;
+
   /// Claims `path`. `group` may be empty: the process's own.
   static Result<EndpointGuard> claim(const std::string& path, std::uint32_t mode,
                                      const std::string& group);

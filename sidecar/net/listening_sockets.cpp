@@ -1,4 +1,4 @@
-#include "sidecar/base/listening_sockets.hpp"
+#include "sidecar/net/listening_sockets.hpp"
 
 #include <array>
 #include <cstdlib>

@@ -1,4 +1,4 @@
-#include "sidecar/base/intake.hpp"
+#include "sidecar/net/intake.hpp"
 
 #include <utility>
 

@@ -25,7 +25,8 @@
 //   - A forked child gives up its copies of all these sockets, and of what else is registered; no
 //     other socket of an embedding host.
 //
-// Used by EndpointGuard and Disk (descriptors that a child gives up), ZmqListener and ZmqTransport.
+// Used by ZmqSocket and ZmqTransport (what is watched), ZmqContext (the names of threads),
+// EndpointGuard and Disk (descriptors that a child gives up), CurlMulti (the limit) and GateLog.
 // Thread: watch and Intake are safe from any thread; connections belong to the I/O thread
 // that accepted or made them, so that nothing is locked when bytes are read. A context must have
 // one I/O thread, which is libzmq's default. Where this library is part of a shared object, the
@@ -36,7 +37,7 @@
 #include <memory>
 #include <string_view>
 
-#include "sidecar/base/intake.hpp"
+#include "sidecar/net/intake.hpp"
 
 namespace outrider::sidecar {
 

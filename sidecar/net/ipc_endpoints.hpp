@@ -1,12 +1,13 @@
 // IpcEndpoints: the ipc:// endpoints that one ZeroMQ socket is bound to, and kept there.
 //
-// Used by ZmqListener and ZmqTransport. Each path is claimed by an EndpointGuard, which also gives
+// Used by ZmqSocket. Each path is claimed by an EndpointGuard, which also gives
 // it its owner and mode. A socket file or lock that was removed is put back, and the log says so.
 // The old listening socket stays with libzmq, for those that are connected through it would be cut
 // off with it: a descriptor each time.
 //
-// Thread: the sidecar's one; never blocks. Owns: the paths. Borrows: the log. Fails with: an Error
-// of the guard or of `bind` when an endpoint is claimed; later with a line in the log.
+// Thread: the sidecar's one; blocks in claim() alone (see EndpointGuard). Owns: the paths. Borrows:
+// the log. Fails with: an Error of the guard or of `bind` when an endpoint is claimed; later with a
+// line in the log.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +17,9 @@
 #include <vector>
 
 #include "sidecar/base/clock.hpp"
-#include "sidecar/base/endpoint_guard.hpp"
 #include "sidecar/base/log.hpp"
 #include "sidecar/base/result.hpp"
+#include "sidecar/net/endpoint_guard.hpp"
 
 namespace outrider::sidecar {
 
@@ -46,7 +47,6 @@ class IpcEndpoints {
   /// Nobody new can connect, those who are connected stay so.
   void remove_paths();
 
-  bool empty() const { return claimed_.empty(); }
   void clear() { claimed_.clear(); }
 
  private:

@@ -1,4 +1,4 @@
-#include "sidecar/base/endpoint_guard.hpp"
+#include "sidecar/net/endpoint_guard.hpp"
 
 #include <cerrno>
 #include <cstring>

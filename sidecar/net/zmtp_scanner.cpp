@@ -1,4 +1,4 @@
-#include "sidecar/base/zmtp_scanner.hpp"
+#include "sidecar/net/zmtp_scanner.hpp"
 
 #include <algorithm>
 #include <array>

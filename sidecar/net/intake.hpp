@@ -9,7 +9,7 @@
 #include <cstdint>
 
 #include "sidecar/base/clock.hpp"
-#include "sidecar/base/zmtp_scanner.hpp"
+#include "sidecar/net/zmtp_scanner.hpp"
 
 namespace outrider::sidecar {
 

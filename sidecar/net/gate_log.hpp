@@ -1,30 +1,33 @@
 // GateLog: says what the SocketGate has turned away, and what to do: at once when it begins, and
 // while it goes on once a minute with the numbers since. A line for each kind.
 //
-// Used by ZmqListener. Thread: the sidecar's one. Borrows: the log.
+// Used by ZmqListener. Thread: the sidecar's one; looks once a second. Borrows: the reactor and the
+// log.
 #pragma once
 
 #include "sidecar/base/log.hpp"
-#include "sidecar/base/socket_gate.hpp"
+#include "sidecar/base/reactor.hpp"
+#include "sidecar/base/ticker.hpp"
+#include "sidecar/net/socket_gate.hpp"
 
 namespace outrider::sidecar {
 
 class GateLog {
  public:
-  explicit GateLog(Log& log) : log_(log) {}
-
-  /// To be called once a second.
-  void tick();
+  GateLog(Reactor& reactor, Log& log)
+      : log_(log), ticker_(reactor, std::chrono::seconds(1), [this] { tick(); }) {}
 
  private:
   static constexpr int quiet_ticks = 60;
 
+  void tick();
   void tell_cut_off(const SocketGate::Counts& now);
 
   Log& log_;
   SocketGate::Counts said_ = SocketGate::counts();
   int refused_quiet_ = 0;
   int cut_off_quiet_ = 0;
+  Ticker ticker_;
 };
 
 }  // namespace outrider::sidecar

@@ -1,4 +1,4 @@
-#include "sidecar/base/socket_gate.hpp"
+#include "sidecar/net/socket_gate.hpp"
 
 #include <algorithm>
 #include <array>
@@ -22,8 +22,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "sidecar/base/listening_sockets.hpp"
-#include "sidecar/base/read_budget.hpp"
+#include "sidecar/net/listening_sockets.hpp"
+#include "sidecar/net/read_budget.hpp"
 
 namespace outrider::sidecar {
 namespace {

@@ -1,4 +1,4 @@
-#include "sidecar/base/endpoint_guard.hpp"
+#include "sidecar/net/endpoint_guard.hpp"
 
 #include <cerrno>
 #include <cstring>
@@ -14,13 +14,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "sidecar/base/socket_gate.hpp"
+#include "sidecar/net/socket_gate.hpp"
 
 namespace outrider::sidecar {
 
 namespace {
 
-constexpr int backlog_max = 1024;
+/// The last of the bytes is a zero.
+constexpr std::size_t path_bytes_max = sizeof(sockaddr_un::sun_path) - 1;
 
 std::string reason(int error) {
   return std::generic_category().message(error);
@@ -79,9 +80,9 @@ Result<EndpointGuard> EndpointGuard::claim(const std::string& path, std::uint32_
   if (path.empty() || path.front() == '@' || path.front() == '*') {
     return Error{"ipc endpoint \"" + path + "\" must be the path of a file"};
   }
-  if (path.size() > socket_path_bytes_max) {
+  if (path.size() > path_bytes_max) {
     return Error{"the socket path " + path + " has " + std::to_string(path.size()) +
-                 " bytes, and Unix sockets take at most " + std::to_string(socket_path_bytes_max)};
+                 " bytes, and Unix sockets take at most " + std::to_string(path_bytes_max)};
   }
   std::optional<gid_t> gid;
   if (!group.empty()) {

@@ -1,4 +1,4 @@
-#include "sidecar/base/read_budget.hpp"
+#include "sidecar/net/read_budget.hpp"
 
 #include <cerrno>
 #include <limits>

@@ -1,4 +1,4 @@
-#include "sidecar/base/ipc_endpoints.hpp"
+#include "sidecar/net/ipc_endpoints.hpp"
 
 #include <filesystem>
 
