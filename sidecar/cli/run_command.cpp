@@ -10,9 +10,9 @@
 
 #include "sidecar/app/host.hpp"
 #include "sidecar/app/probe.hpp"
+#include "sidecar/arguments/exit_status.hpp"
 #include "sidecar/base/journal.hpp"
 #include "sidecar/base/stderr_log.hpp"
-#include "sidecar/cli/commands.hpp"
 #include "sidecar/cli/config_arguments.hpp"
 #include "sidecar/cli/last_words.hpp"
 #include "sidecar/cli/process_signals.hpp"

@@ -1,4 +1,4 @@
-#include "sidecar/cli/sink_command.hpp"
+#include "sidecar/sink/sink_command.hpp"
 
 #include <chrono>
 #include <csignal>
@@ -10,15 +10,15 @@
 
 #include <unistd.h>
 
+#include "sidecar/arguments/arguments.hpp"
+#include "sidecar/arguments/exit_status.hpp"
 #include "sidecar/base/random.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
-#include "sidecar/cli/arguments.hpp"
-#include "sidecar/cli/certificate.hpp"
-#include "sidecar/cli/commands.hpp"
-#include "sidecar/cli/sink_server.hpp"
-#include "sidecar/cli/sink_tally.hpp"
-#include "sidecar/cli/zstd_decoder.hpp"
+#include "sidecar/sink/certificate.hpp"
+#include "sidecar/sink/sink_server.hpp"
+#include "sidecar/sink/sink_tally.hpp"
+#include "sidecar/sink/zstd_decoder.hpp"
 
 namespace outrider::sidecar {
 namespace {

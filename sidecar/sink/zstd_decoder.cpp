@@ -1,4 +1,4 @@
-#include "sidecar/cli/zstd_decoder.hpp"
+#include "sidecar/sink/zstd_decoder.hpp"
 
 #include <algorithm>
 #include <memory>

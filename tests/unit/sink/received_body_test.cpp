@@ -1,4 +1,4 @@
-#include "sidecar/cli/received_body.hpp"
+#include "sidecar/sink/received_body.hpp"
 
 #include <limits>
 #include <vector>
