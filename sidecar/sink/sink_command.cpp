@@ -142,8 +142,8 @@ SinkAnswer handle(const SinkRequest& request, const SinkOptions& options, SinkTa
         tally, 413,
         "the body is incomplete or has more than " + format_size(SinkServer::body_bytes_max));
   }
-  const std::optional<BodyKind> kind = body_kind(request.content_type);
-  if (!kind) {
+  const std::optional<BodySyntax> syntax = body_syntax(request.content_type);
+  if (!syntax) {
     return refuse(tally, 415,
                   "the content type \"" + printable(request.content_type, 64) +
                       "\" is none of application/json, application/x-ndjson and "
@@ -159,9 +159,9 @@ SinkAnswer handle(const SinkRequest& request, const SinkOptions& options, SinkTa
   const auto add = [&](const ReceivedEvent& event) { received.add(event, shows, writes); };
   std::optional<Envelope> envelope = request.cloudevent;
   if (!envelope && options.payload) envelope = {.id = request.idempotency_key};
-  const Status read = envelope && *kind == BodyKind::json
+  const Status read = envelope && *syntax == BodySyntax::json
                           ? read_payload(*envelope, decoded.value(), detail, add)
-                          : read_body(*kind, decoded.value(), detail, add);
+                          : read_body(*syntax, decoded.value(), detail, add);
   if (!read.ok()) return refuse(tally, 400, read.error().message);
   std::this_thread::sleep_for(options.delay);
   const Result<int> status = tally.take(received);

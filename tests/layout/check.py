@@ -114,11 +114,11 @@ for path in tracked("*.cpp", "*.hpp", "*.h", "*.c"):
         complain(path, 1, "a header opens with its contract")
 
 # All of the sidecar is one namespace and one program: of the functions that the compiler makes for
-# two classes of one name the linker keeps one, without a word.
+# two types of one name the linker keeps one, without a word.
 defined = {}
 for path in tracked("sidecar/*.hpp"):
     for number, line in enumerate((ROOT / path).read_text(encoding="utf-8").splitlines(), 1):
-        found = re.match(r"(?:struct|class) (?:\[\[.*?\]\] )?(\w+)(?: final)?(?: : [^;]*)? \{", line)
+        found = re.match(r"(?:enum )?(?:struct|class) (?:\[\[.*?\]\] )?(\w+)(?: final)?( : [^;]*)? \{", line)
         if found and defined.setdefault(found[1], path) != path:
             complain(path, number, f"{found[1]} is defined in {defined[found[1]]} too")
 
