@@ -1,28 +1,20 @@
 #include "sidecar/config/pem.hpp"
 
-#include <memory>
-
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include "sidecar/base/handle.hpp"
 #include "sidecar/config/file.hpp"
 #include "sidecar/config/messages.hpp"
 
 namespace outrider::sidecar {
 namespace {
 
-template <auto free>
-struct Free {
-  template <typename T>
-  void operator()(T* object) const {
-    free(object);
-  }
-};
-using Bio = std::unique_ptr<BIO, Free<BIO_free>>;
-using X509Ptr = std::unique_ptr<X509, Free<X509_free>>;
-using KeyPtr = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
+using Bio = Handle<BIO, BIO_free>;
+using X509Ptr = Handle<X509, X509_free>;
+using KeyPtr = Handle<EVP_PKEY, EVP_PKEY_free>;
 
 Bio open_text(std::string_view text) {
   return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));

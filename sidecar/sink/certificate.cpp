@@ -14,18 +14,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sidecar/base/handle.hpp"
 #include "sidecar/config/file.hpp"
 #include "sidecar/config/pem.hpp"
 
 namespace outrider::sidecar {
 namespace {
 
-struct FreeBio {
-  void operator()(BIO* bio) const { BIO_free(bio); }
-};
+using Bio = Handle<BIO, BIO_free>;
 
-std::unique_ptr<BIO, FreeBio> open_text(const std::string& text) {
-  return std::unique_ptr<BIO, FreeBio>(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+Bio open_text(const std::string& text) {
+  return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
 }
 
 /// As the configuration's files are read: regular ones, bounded, no passphrase is asked for.
