@@ -44,7 +44,7 @@ Result<KeyPtr> read_key(std::string_view pem) {
 
 template <typename Check>
 Status check_file(std::string_view path, Check check) {
-  const Result<std::string> pem = read_file(std::string(path), pem_file_bytes_max);
+  const Result<std::string> pem = read_regular_file(std::string(path), pem_file_bytes_max);
   if (!pem.ok()) return pem.error();
   const Status status = check(pem.value());
   if (status.ok()) return Nothing{};
@@ -104,7 +104,7 @@ Status check_key_file(std::string_view path) {
 }
 
 Status check_key_pair_files(const std::string& cert_file, const std::string& key_file) {
-  const Result<std::string> cert = read_file(cert_file, pem_file_bytes_max);
+  const Result<std::string> cert = read_regular_file(cert_file, pem_file_bytes_max);
   if (!cert.ok()) return cert.error();
   return check_file(key_file.empty() ? cert_file : key_file,
                     [&](const std::string& key) { return check_key_pair(cert.value(), key); });

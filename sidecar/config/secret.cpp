@@ -61,7 +61,7 @@ Result<std::string> read_source(std::string_view source) {
     if (!status.ok()) return status.error();
   }
   const std::string path = file_of_source(source);
-  Result<std::string> text = read_file(path, secret_bytes_max);
+  Result<std::string> text = read_regular_file(path, secret_bytes_max);
   const bool is_surely_path = path.starts_with('/') || path.starts_with('.');
   if (text.ok()) return without_byte_order_mark(std::move(text.value()));
   if (!is_surely_path && look_at_file(path) == FileState{}) {

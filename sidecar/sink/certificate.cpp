@@ -30,7 +30,7 @@ Bio open_text(const std::string& text) {
 /// As the configuration's files are read: regular ones, bounded, no passphrase is asked for.
 Result<std::string> read_pem(const std::string& what, const std::string& file,
                              Status (*check)(std::string_view)) {
-  Result<std::string> pem = read_file(file, pem_file_bytes_max);
+  Result<std::string> pem = read_regular_file(file, pem_file_bytes_max);
   if (!pem.ok()) return pem.error();
   const Status status = check(pem.value());
   if (status.ok()) return pem;
