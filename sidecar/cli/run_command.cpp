@@ -17,7 +17,6 @@
 #include "sidecar/cli/last_words.hpp"
 #include "sidecar/cli/process_signals.hpp"
 #include "sidecar/cli/service_notify.hpp"
-#include "sidecar/cli/startup_pages.hpp"
 #include "sidecar/config/load.hpp"
 
 namespace outrider::sidecar {
@@ -53,7 +52,6 @@ int fail(const Error& error, Log& log) {
 int run_host(std::unique_ptr<Host> host, Duration stop_time_max, ProcessSignals& signals,
              StderrLog& log) {
   signals.serve(*host, stop_time_max);
-  release_startup_pages();
   notify_service_manager("READY=1");
   log.info("ready", {{"version", OUTRIDER_VERSION}, {"pid", std::to_string(getpid())}});
   host->run();
