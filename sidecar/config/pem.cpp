@@ -74,9 +74,7 @@ Status check_certificates(std::string_view pem) {
 }
 
 Status check_key(std::string_view pem) {
-  const Result<KeyPtr> key = read_key(pem);
-  if (!key.ok()) return key.error();
-  return Nothing{};
+  return status_of(read_key(pem));
 }
 
 Status check_key_pair(std::string_view cert_pem, std::string_view key_pem) {

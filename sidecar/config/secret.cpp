@@ -74,12 +74,6 @@ bool is_user_and_password(std::string_view secret) {
   return secret.find(':') != std::string_view::npos;
 }
 
-template <typename T>
-Status status_of(const Result<T>& result) {
-  if (!result.ok()) return result.error();
-  return Nothing{};
-}
-
 }  // namespace
 
 std::string describe_source(std::string_view source) {

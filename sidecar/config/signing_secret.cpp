@@ -106,9 +106,7 @@ Result<std::vector<SigningSecret>> read_signing_secrets(std::string_view source)
 }
 
 Status check_signing_source(std::string_view source) {
-  const Result<std::vector<SigningSecret>> secrets = read_signing_secrets(source);
-  if (!secrets.ok()) return secrets.error();
-  return Nothing{};
+  return status_of(read_signing_secrets(source));
 }
 
 }  // namespace outrider::sidecar

@@ -55,8 +55,7 @@ TakeValue store_status(int& to) {
 TakeValue store_seconds(std::string& to) {
   return [&to](const std::string& value) -> Status {
     to = value;
-    const auto parsed = parse_count(value);
-    return parsed.ok() ? Status(Nothing{}) : parsed.error();
+    return status_of(parse_count(value));
   };
 }
 
@@ -249,7 +248,7 @@ int sink_command(const std::vector<std::string>& arguments) {
   }
   SinkTally tally(options.faults, options.seed);
   const auto certificate = prepare_certificate(options);
-  Status ready = certificate.ok() ? Status(Nothing{}) : certificate.error();
+  Status ready = status_of(certificate);
   if (ready.ok() && !options.output.empty()) ready = tally.open_output(options.output);
   if (!ready.ok()) {
     print_error(table, ready.error().message);
@@ -262,7 +261,7 @@ int sink_command(const std::vector<std::string>& arguments) {
   const auto server = SinkServer::listen(
       options.host, options.port, certificate.value().get(),
       [&](const SinkRequest& request) { return handle(request, options, tally); });
-  ready = server.ok() ? Status(Nothing{}) : server.error();
+  ready = status_of(server);
   // Not before: another sink may listen there, and its clients may trust the file that is there.
   if (ready.ok() && !options.cert_out.empty()) {
     ready = certificate.value()->write(options.cert_out);
