@@ -1,5 +1,6 @@
 // The raw ceiling of an idle sidecar's memory: a process that does nothing but load libcurl and
-// libzmq, make them ready, and listen on one socket. Prints its RSS as a JSON line.
+// libzmq, make them ready, and listen on one socket. Prints its RSS, and what of it belongs to the
+// process alone, as JSON lines.
 //
 //     idle_floor ENDPOINT
 #include <cstdio>
@@ -24,11 +25,13 @@ int main(int argc, char** argv) {
 
   std::ifstream smaps("/proc/self/smaps_rollup");
   std::string word;
-  double kib = 0;
-  while (smaps >> word && word != "Rss:") {
+  while (smaps >> word) {
+    if (word != "Rss:" && word != "Anonymous:") continue;
+    double kib = 0;
+    smaps >> kib;
+    outrider::bench::print_figure(word == "Rss:" ? "idle_floor_rss" : "idle_floor_own", kib / 1024,
+                                  "MiB");
   }
-  smaps >> kib;
-  outrider::bench::print_figure("idle_floor_rss", kib / 1024, "MiB");
   zmq_close(socket);
   zmq_ctx_term(context);
   curl_multi_cleanup(multi);

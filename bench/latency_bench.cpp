@@ -18,8 +18,8 @@
 #include "bench/figures.hpp"
 #include "bench/reference_event.hpp"
 #include "outrider/client.hpp"
-#include "sidecar/cli/certificate.hpp"
-#include "sidecar/cli/sink_server.hpp"
+#include "sidecar/sink/certificate.hpp"
+#include "sidecar/sink/sink_server.hpp"
 
 namespace outrider::bench {
 namespace {

@@ -190,15 +190,20 @@ class Suite:
                  f"the event's msgpack {EVENT_BYTES} bytes", at_most=1.25 * EVENT_BYTES)
 
     def idle(self):
-        floor = self.figures("idle_floor", self.endpoint)["idle_floor_rss"]
+        floor = self.figures("idle_floor", self.endpoint)
         sink, cert = start_sink(self.build, self.folder)
         with sink, self.sidecar(sink.url(), cert) as sidecar:
             sidecar.wait_until_quiet()
             before = sidecar.wake_ups()
             time.sleep(IDLE_S)
             rate = (sidecar.wake_ups() - before) / IDLE_S
-            self.add_memory("idle sidecar", sidecar, at_most=12,
-                            ceiling=f"libcurl and libzmq alone {quantity(floor, 'MiB')}")
+            # Nearly all of it is code that the kernel maps, and that other processes share. libcurl
+            # and libzmq alone cost 13 MiB of RSS, 1.6 MiB of it own; all libraries together 14.6 MiB,
+            # 1.7 MiB own. The sidecar adds its code, 3 MiB, and 0.2 MiB of own memory.
+            self.add_memory("idle sidecar", sidecar, at_most=20,
+                            ceiling="libcurl and libzmq alone "
+                                    f"{quantity(floor['idle_floor_rss'], 'MiB')} "
+                                    f"(own {floor['idle_floor_own']:.1f} MiB)")
             self.add("idle sidecar, wake-ups", rate, "/s", at_most=5)
             self.load(20_000, 20_000)
             sidecar.wait_until_quiet()

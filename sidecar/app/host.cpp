@@ -8,6 +8,7 @@
 #include "sidecar/app/limit_probe.hpp"
 #include "sidecar/app/memory_mark.hpp"
 #include "sidecar/app/spool_watch.hpp"
+#include "sidecar/app/storage_settings.hpp"
 #include "sidecar/app/transports.hpp"
 #include "sidecar/base/random.hpp"
 #include "sidecar/base/reactor.hpp"
@@ -45,25 +46,6 @@ struct Host::Parts {
   bool has_fan_out = false;
   MonoTime finished_at{};
 };
-
-namespace {
-
-StorageSettings storage_settings(const Config& config) {
-  StorageSettings settings;
-  settings.path = config.spool.path;
-  settings.log_bytes = StoreKeeper::log_bytes;
-  settings.is_synced = config.spool.sync == SpoolSync::full;
-  settings.bytes_max = config.spool.bytes_max;
-  settings.free_bytes_min = config.spool.free_bytes_min;
-  settings.dead = {config.spool.dead_events_max, config.spool.dead_bytes_max,
-                   config.spool.dead_age_max};
-  for (const DestinationConfig& destination : config.destinations) {
-    settings.lanes.push_back(destination.name);
-  }
-  return settings;
-}
-
-}  // namespace
 
 Host::Host(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Host::~Host() = default;

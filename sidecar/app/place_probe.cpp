@@ -19,6 +19,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
 #include "sidecar/inspect/spool_access.hpp"
 #include "sidecar/spool/disk.hpp"
@@ -40,11 +41,6 @@ std::string reason(int error) {
 
 std::string this_user() {
   return "uid " + std::to_string(geteuid());
-}
-
-std::string folder_of(const std::string& path) {
-  const std::string folder = fs::path(path).parent_path().string();
-  return folder.empty() ? "." : folder;
 }
 
 bool may(const std::string& path, int access) {

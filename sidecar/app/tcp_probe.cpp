@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <memory>
 #include <optional>
 #include <system_error>
 
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "sidecar/app/place_probe.hpp"
+#include "sidecar/base/handle.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -34,7 +34,7 @@ std::optional<sockaddr_storage> numeric_address(const std::string& host) {
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
   if (getaddrinfo(host.c_str(), nullptr, &hints, &found) != 0) return std::nullopt;
-  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> addresses(found, &freeaddrinfo);
+  const Handle<addrinfo, freeaddrinfo> addresses(found);
   return storage_of(found->ai_addr, found->ai_addrlen);
 }
 
@@ -42,7 +42,7 @@ std::optional<sockaddr_storage> numeric_address(const std::string& host) {
 std::optional<sockaddr_storage> interface_address(const std::string& name) {
   ifaddrs* found = nullptr;
   if (getifaddrs(&found) != 0) return std::nullopt;
-  const std::unique_ptr<ifaddrs, decltype(&freeifaddrs)> list(found, &freeifaddrs);
+  const Handle<ifaddrs, freeifaddrs> list(found);
   for (const ifaddrs* it = found; it != nullptr; it = it->ifa_next) {
     if (it->ifa_addr == nullptr || name != it->ifa_name) continue;
     if (it->ifa_addr->sa_family == AF_INET6) {

@@ -58,12 +58,6 @@ Result<PathAndText> parse_path_and_text(std::string_view text, std::string_view 
   return PathAndText{std::move(path.value()), std::string(trim(text.substr(colon + 1)))};
 }
 
-template <typename T>
-Status status_of(const Result<T>& result) {
-  if (result.ok()) return Nothing{};
-  return result.error();
-}
-
 /// Goes to the last element or value of the container just read that `key` matches.
 bool enter(MsgpackReader& reader, const Token& container, const PathKey& key) {
   std::optional<std::size_t> found;

@@ -34,4 +34,11 @@ class [[nodiscard]] Result {
 struct Nothing {};
 using Status = Result<Nothing>;
 
+/// Of an action whose value nobody needs.
+template <typename T>
+Status status_of(const Result<T>& result) {
+  if (!result.ok()) return result.error();
+  return Nothing{};
+}
+
 }  // namespace outrider::sidecar

@@ -1,6 +1,7 @@
 // Small helpers on text that several modules need. Pure functions.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,12 @@ std::string to_lower(std::string_view text);
 
 /// The parts between separators, trimmed; empty parts are left out.
 std::vector<std::string> split(std::string_view text, char separator);
+
+/// "1 event", "2 events".
+std::string counted(std::uint64_t count, const std::string& noun);
+
+/// The folder that a file is in; "." if the path names none.
+std::string folder_of(const std::string& path);
 
 /// The candidate that `word` was probably meant to be, or an empty view if none is near.
 std::string_view nearest(std::string_view word, const std::vector<std::string_view>& candidates);

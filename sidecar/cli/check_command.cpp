@@ -3,10 +3,10 @@
 #include <cstdio>
 
 #include "sidecar/app/probe.hpp"
+#include "sidecar/arguments/exit_status.hpp"
 #include "sidecar/base/journal.hpp"
-#include "sidecar/cli/commands.hpp"
+#include "sidecar/base/text.hpp"
 #include "sidecar/cli/config_arguments.hpp"
-#include "sidecar/cli/text_table.hpp"
 #include "sidecar/config/explain.hpp"
 
 namespace outrider::sidecar {

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "sidecar/arguments/exit_status.hpp"
 #include "sidecar/base/journal.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/cli/check_command.hpp"
@@ -15,9 +16,9 @@
 #include "sidecar/cli/help_command.hpp"
 #include "sidecar/cli/reference_command.hpp"
 #include "sidecar/cli/run_command.hpp"
-#include "sidecar/cli/sink_command.hpp"
 #include "sidecar/cli/spool_command.hpp"
 #include "sidecar/cli/version_command.hpp"
+#include "sidecar/sink/sink_command.hpp"
 
 namespace outrider::sidecar {
 

@@ -11,13 +11,6 @@
 
 namespace outrider::sidecar {
 
-/// Exit statuses, as scripts and systemd see them; the numbers never change.
-inline constexpr int exit_done = 0;         ///< done, nothing lost
-inline constexpr int exit_failed = 1;       ///< failed
-inline constexpr int exit_usage = 2;        ///< wrong usage or configuration
-inline constexpr int exit_events_lost = 3;  ///< stopped, and events were lost
-inline constexpr int exit_broken = 4;       ///< ended in the middle: out of memory, or a bug
-
 struct CommandRow {
   std::string_view name;
   std::string_view summary;

@@ -1,7 +1,7 @@
 #include "sidecar/cli/config_arguments.hpp"
 
+#include "sidecar/arguments/exit_status.hpp"
 #include "sidecar/base/text.hpp"
-#include "sidecar/cli/commands.hpp"
 #include "sidecar/config/overrides.hpp"
 #include "sidecar/config/reference.hpp"
 

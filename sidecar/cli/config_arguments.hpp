@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "sidecar/cli/arguments.hpp"
+#include "sidecar/arguments/arguments.hpp"
 
 namespace outrider::sidecar {
 

@@ -11,11 +11,11 @@
 #include <unistd.h>
 
 #include "proto/topic.hpp"
+#include "sidecar/arguments/arguments.hpp"
+#include "sidecar/arguments/exit_status.hpp"
 #include "sidecar/base/json_data.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
-#include "sidecar/cli/arguments.hpp"
-#include "sidecar/cli/commands.hpp"
 #include "sidecar/cli/emit_line.hpp"
 #include "sidecar/cli/event_sender.hpp"
 #include "sidecar/config/endpoint.hpp"

@@ -3,7 +3,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <memory>
 #include <system_error>
 
 #include <netdb.h>
@@ -16,6 +15,7 @@
 
 #include "sdk/src/link.hpp"
 #include "sdk/src/worker.hpp"
+#include "sidecar/base/handle.hpp"
 #include "sidecar/config/endpoint.hpp"
 
 namespace outrider::sidecar {
@@ -91,7 +91,7 @@ std::string why_no_host(const Endpoint& endpoint) {
       ::getaddrinfo(endpoint.host.c_str(), std::to_string(endpoint.port).c_str(), &hints, &found);
   if (failure == EAI_SYSTEM) return error_text(errno);
   if (failure != 0) return "the host is not found: " + std::string(::gai_strerror(failure));
-  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, &::freeaddrinfo);
+  const Handle<addrinfo, ::freeaddrinfo> addresses(found);
   int error = 0;
   for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
     error = connect_error(one->ai_family, one->ai_addr, one->ai_addrlen);

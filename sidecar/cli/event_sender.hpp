@@ -8,12 +8,12 @@
 
 #include <condition_variable>
 #include <cstdint>
-#include <memory>
 #include <mutex>
 #include <string>
 
 #include "outrider/outrider.h"
 #include "sidecar/base/clock.hpp"
+#include "sidecar/base/handle.hpp"
 #include "sidecar/cli/emit_line.hpp"
 
 namespace outrider::sidecar {
@@ -62,10 +62,6 @@ class EventSender {
   std::string last_refusal() const;
 
  private:
-  struct FreeClient {
-    void operator()(outrider_client* client) const { outrider_client_free(client); }
-  };
-
   static void on_confirm(void* user, outrider_status status);
   outrider_status deliver(const outrider_event& event);
   /// What is unconfirmed leaves room for so much, or there is nothing.
@@ -85,7 +81,7 @@ class EventSender {
   std::condition_variable changed_;
   std::uint64_t answered_ = 0;  ///< guarded by mutex_
   // Last: its thread calls on_confirm until it is freed.
-  std::unique_ptr<outrider_client, FreeClient> client_;
+  Handle<outrider_client, outrider_client_free> client_;
 };
 
 }  // namespace outrider::sidecar

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "sidecar/arguments/exit_status.hpp"
 #include "sidecar/cli/commands.hpp"
 
 namespace outrider::sidecar {

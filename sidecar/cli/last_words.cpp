@@ -12,8 +12,8 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "sidecar/arguments/exit_status.hpp"
 #include "sidecar/base/journal.hpp"
-#include "sidecar/cli/commands.hpp"
 
 namespace outrider::sidecar {
 namespace {

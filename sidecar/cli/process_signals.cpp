@@ -17,8 +17,8 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include "sidecar/arguments/exit_status.hpp"
 #include "sidecar/base/thread_probe.hpp"
-#include "sidecar/cli/commands.hpp"
 #include "sidecar/cli/last_words.hpp"
 #include "sidecar/cli/service_notify.hpp"
 

@@ -2,8 +2,8 @@
 
 #include <cstdio>
 
-#include "sidecar/cli/arguments.hpp"
-#include "sidecar/cli/commands.hpp"
+#include "sidecar/arguments/arguments.hpp"
+#include "sidecar/arguments/exit_status.hpp"
 #include "sidecar/config/reference.hpp"
 
 namespace outrider::sidecar {

@@ -10,14 +10,13 @@
 
 #include "sidecar/app/host.hpp"
 #include "sidecar/app/probe.hpp"
+#include "sidecar/arguments/exit_status.hpp"
 #include "sidecar/base/journal.hpp"
 #include "sidecar/base/stderr_log.hpp"
-#include "sidecar/cli/commands.hpp"
 #include "sidecar/cli/config_arguments.hpp"
 #include "sidecar/cli/last_words.hpp"
 #include "sidecar/cli/process_signals.hpp"
 #include "sidecar/cli/service_notify.hpp"
-#include "sidecar/cli/startup_pages.hpp"
 #include "sidecar/config/load.hpp"
 
 namespace outrider::sidecar {
@@ -53,7 +52,6 @@ int fail(const Error& error, Log& log) {
 int run_host(std::unique_ptr<Host> host, Duration stop_time_max, ProcessSignals& signals,
              StderrLog& log) {
   signals.serve(*host, stop_time_max);
-  release_startup_pages();
   notify_service_manager("READY=1");
   log.info("ready", {{"version", OUTRIDER_VERSION}, {"pid", std::to_string(getpid())}});
   host->run();

@@ -57,7 +57,7 @@ std::optional<int> read_spool_arguments(const ArgumentTable& table,
 int with_database(const ArgumentTable& table, const SpoolChoice& choice,
                   const std::function<int(Database&)>& action) {
   auto database = open_to_read(choice.path);
-  Status done = database.ok() ? Status(Nothing{}) : database.error();
+  Status done = status_of(database);
   int status = exit_failed;
   if (done.ok()) {
     done = guarded(choice.path, [&] { status = action(database.value()); });

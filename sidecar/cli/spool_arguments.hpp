@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "sidecar/arguments/arguments.hpp"
+#include "sidecar/arguments/exit_status.hpp"
 #include "sidecar/base/result.hpp"
-#include "sidecar/cli/arguments.hpp"
-#include "sidecar/cli/commands.hpp"
 #include "sidecar/inspect/inspection.hpp"
 #include "sidecar/inspect/spool_access.hpp"
 

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "sidecar/base/text.hpp"
 #include "sidecar/base/time_text.hpp"
 #include "sidecar/cli/spool_arguments.hpp"
 #include "sidecar/cli/text_table.hpp"

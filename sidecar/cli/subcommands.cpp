@@ -1,5 +1,6 @@
 #include "sidecar/cli/subcommands.hpp"
 
+#include "sidecar/arguments/exit_status.hpp"
 #include "sidecar/base/journal.hpp"
 #include "sidecar/base/text.hpp"
 

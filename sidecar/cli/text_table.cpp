@@ -51,8 +51,4 @@ std::string rough_size(std::uint64_t bytes) {
   return text.data();
 }
 
-std::string counted(std::uint64_t count, const std::string& noun) {
-  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
-}
-
 }  // namespace outrider::sidecar

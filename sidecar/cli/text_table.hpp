@@ -27,7 +27,4 @@ std::string short_time(std::uint64_t time_ns);
 /// "512 B", "1.5 MiB".
 std::string rough_size(std::uint64_t bytes);
 
-/// "1 event", "2 events".
-std::string counted(std::uint64_t count, const std::string& noun);
-
 }  // namespace outrider::sidecar

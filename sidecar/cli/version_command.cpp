@@ -6,8 +6,8 @@
 #include <openssl/crypto.h>
 #include <zmq.h>
 
-#include "sidecar/cli/arguments.hpp"
-#include "sidecar/cli/commands.hpp"
+#include "sidecar/arguments/arguments.hpp"
+#include "sidecar/arguments/exit_status.hpp"
 
 namespace outrider::sidecar {
 

@@ -45,9 +45,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 14> made_by_
 }};
 
 Status check_template(std::string_view text, EventTemplate::Place place) {
-  const Result<EventTemplate> parsed = EventTemplate::parse(text, place);
-  if (!parsed.ok()) return parsed.error();
-  return Nothing{};
+  return status_of(EventTemplate::parse(text, place));
 }
 
 }  // namespace
@@ -84,10 +82,8 @@ Status check_http_url(std::string_view url) {
   const Result<HttpUrl> parsed = parse_http_url(url);
   if (!parsed.ok()) return parsed.error();
   const std::string& target = parsed.value().target;
-  const Result<EventTemplate> made =
-      EventTemplate::parse(target, EventTemplate::Place::url, url_without_secrets(target));
-  if (!made.ok()) return made.error();
-  return Nothing{};
+  return status_of(
+      EventTemplate::parse(target, EventTemplate::Place::url, url_without_secrets(target)));
 }
 
 Status check_uri_reference(std::string_view text) {

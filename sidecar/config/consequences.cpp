@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
 #include "sidecar/config/checks.hpp"
 #include "sidecar/config/policy_text.hpp"
@@ -12,10 +13,6 @@ namespace outrider::sidecar {
 namespace {
 
 using Dest = DestinationConfig;
-
-std::string counted(std::uint64_t count, const std::string& noun) {
-  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
-}
 
 bool is_http(const Dest& it) {
   return it.type == DestinationType::http;

@@ -78,11 +78,6 @@ Result<Endpoint> parse(std::string_view text, Side side) {
   return endpoint;
 }
 
-Status status_of(const Result<Endpoint>& result) {
-  if (!result.ok()) return result.error();
-  return Nothing{};
-}
-
 }  // namespace
 
 Result<Endpoint> parse_bind_endpoint(std::string_view text) {

@@ -42,7 +42,7 @@ std::int64_t whole_ns(const timespec& time) {
 
 }  // namespace
 
-Result<std::string> read_file(const std::string& path, std::size_t bytes_max) {
+Result<std::string> read_regular_file(const std::string& path, std::size_t bytes_max) {
   // Non-blocking: else opening a pipe waits for somebody who writes.
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return unreadable(path, errno);

@@ -13,7 +13,7 @@
 
 namespace outrider::sidecar {
 
-Result<std::string> read_file(const std::string& path, std::size_t bytes_max);
+Result<std::string> read_regular_file(const std::string& path, std::size_t bytes_max);
 
 /// What differs when a file, or where a link to it leads, has changed. All zero: it cannot be seen.
 struct FileState {

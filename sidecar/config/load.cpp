@@ -241,7 +241,7 @@ LoadResult Loader::load(std::string_view text, const std::string& name,
 }  // namespace
 
 LoadResult load_config(const std::string& path, const std::vector<std::string>& arguments) {
-  const Result<std::string> text = read_file(path, config_file_bytes_max);
+  const Result<std::string> text = read_regular_file(path, config_file_bytes_max);
   if (!text.ok()) return {{}, {text.error().with_prefix("the configuration")}};
   return load_config_text(text.value(), path, arguments);
 }

@@ -1,28 +1,20 @@
 #include "sidecar/config/pem.hpp"
 
-#include <memory>
-
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include "sidecar/base/handle.hpp"
 #include "sidecar/config/file.hpp"
 #include "sidecar/config/messages.hpp"
 
 namespace outrider::sidecar {
 namespace {
 
-template <auto free>
-struct Free {
-  template <typename T>
-  void operator()(T* object) const {
-    free(object);
-  }
-};
-using Bio = std::unique_ptr<BIO, Free<BIO_free>>;
-using X509Ptr = std::unique_ptr<X509, Free<X509_free>>;
-using KeyPtr = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
+using Bio = Handle<BIO, BIO_free>;
+using X509Ptr = Handle<X509, X509_free>;
+using KeyPtr = Handle<EVP_PKEY, EVP_PKEY_free>;
 
 Bio open_text(std::string_view text) {
   return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
@@ -52,7 +44,7 @@ Result<KeyPtr> read_key(std::string_view pem) {
 
 template <typename Check>
 Status check_file(std::string_view path, Check check) {
-  const Result<std::string> pem = read_file(std::string(path), pem_file_bytes_max);
+  const Result<std::string> pem = read_regular_file(std::string(path), pem_file_bytes_max);
   if (!pem.ok()) return pem.error();
   const Status status = check(pem.value());
   if (status.ok()) return Nothing{};
@@ -82,9 +74,7 @@ Status check_certificates(std::string_view pem) {
 }
 
 Status check_key(std::string_view pem) {
-  const Result<KeyPtr> key = read_key(pem);
-  if (!key.ok()) return key.error();
-  return Nothing{};
+  return status_of(read_key(pem));
 }
 
 Status check_key_pair(std::string_view cert_pem, std::string_view key_pem) {
@@ -112,7 +102,7 @@ Status check_key_file(std::string_view path) {
 }
 
 Status check_key_pair_files(const std::string& cert_file, const std::string& key_file) {
-  const Result<std::string> cert = read_file(cert_file, pem_file_bytes_max);
+  const Result<std::string> cert = read_regular_file(cert_file, pem_file_bytes_max);
   if (!cert.ok()) return cert.error();
   return check_file(key_file.empty() ? cert_file : key_file,
                     [&](const std::string& key) { return check_key_pair(cert.value(), key); });

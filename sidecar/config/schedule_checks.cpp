@@ -13,12 +13,6 @@
 namespace outrider::sidecar {
 namespace {
 
-template <typename T>
-Status status_of(const Result<T>& result) {
-  if (result.ok()) return Nothing{};
-  return result.error();
-}
-
 bool takes(const DestinationConfig& destination, const std::string& topic) {
   const auto matches_topic = [&](const std::string& pattern) {
     return proto::matches(pattern, topic);

@@ -61,7 +61,7 @@ Result<std::string> read_source(std::string_view source) {
     if (!status.ok()) return status.error();
   }
   const std::string path = file_of_source(source);
-  Result<std::string> text = read_file(path, secret_bytes_max);
+  Result<std::string> text = read_regular_file(path, secret_bytes_max);
   const bool is_surely_path = path.starts_with('/') || path.starts_with('.');
   if (text.ok()) return without_byte_order_mark(std::move(text.value()));
   if (!is_surely_path && look_at_file(path) == FileState{}) {
@@ -72,12 +72,6 @@ Result<std::string> read_source(std::string_view source) {
 
 bool is_user_and_password(std::string_view secret) {
   return secret.find(':') != std::string_view::npos;
-}
-
-template <typename T>
-Status status_of(const Result<T>& result) {
-  if (!result.ok()) return result.error();
-  return Nothing{};
 }
 
 }  // namespace

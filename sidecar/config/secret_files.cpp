@@ -1,12 +1,12 @@
 #include "sidecar/config/secret_files.hpp"
 
 #include <array>
-#include <filesystem>
 #include <utility>
 
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sidecar/base/text.hpp"
 #include "sidecar/config/messages.hpp"
 #include "sidecar/config/secret.hpp"
 
@@ -32,9 +32,8 @@ std::string exposure_of(const std::string& path) {
     return "can be read by every user of this machine; chmod 0640 or 0600";
   }
   struct stat folder {};
-  const std::string parent = std::filesystem::path(path).parent_path().string();
-  if (stat(parent.empty() ? "." : parent.c_str(), &folder) == 0 &&
-      (folder.st_mode & S_IWOTH) != 0 && (folder.st_mode & S_ISVTX) == 0) {
+  if (stat(folder_of(path).c_str(), &folder) == 0 && (folder.st_mode & S_IWOTH) != 0 &&
+      (folder.st_mode & S_ISVTX) == 0) {
     return "can be replaced by every user of this machine; chmod o-w its folder";
   }
   // Whoever checks as root checks for somebody else.

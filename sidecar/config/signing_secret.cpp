@@ -1,10 +1,10 @@
 #include "sidecar/config/signing_secret.hpp"
 
-#include <memory>
 #include <optional>
 
 #include <openssl/evp.h>
 
+#include "sidecar/base/handle.hpp"
 #include "sidecar/config/secret.hpp"
 
 namespace outrider::sidecar {
@@ -39,9 +39,8 @@ std::optional<std::string> decode_base64(std::string_view text) {
 }
 
 bool is_public_key_of(const std::string& public_key, const std::string& seed) {
-  const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(
-      EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, as_unsigned(seed), seed.size()),
-      &EVP_PKEY_free);
+  const Handle<EVP_PKEY, EVP_PKEY_free> key(
+      EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, as_unsigned(seed), seed.size()));
   std::string derived(public_key_bytes, '\0');
   std::size_t size = derived.size();
   return key != nullptr &&
@@ -107,9 +106,7 @@ Result<std::vector<SigningSecret>> read_signing_secrets(std::string_view source)
 }
 
 Status check_signing_source(std::string_view source) {
-  const Result<std::vector<SigningSecret>> secrets = read_signing_secrets(source);
-  if (!secrets.ok()) return secrets.error();
-  return Nothing{};
+  return status_of(read_signing_secrets(source));
 }
 
 }  // namespace outrider::sidecar

@@ -4,6 +4,8 @@
 #include <array>
 #include <bit>
 
+#include "sidecar/encode/msgpack_bytes.hpp"
+
 namespace outrider::sidecar {
 namespace {
 
@@ -11,28 +13,6 @@ using proto::MsgpackReader;
 using proto::ReadStatus;
 using proto::Token;
 using proto::TokenType;
-
-void put(std::string& out, std::uint32_t byte) {
-  out.push_back(static_cast<char>(byte));
-}
-
-void put_big_endian(std::string& out, std::uint32_t value, std::uint32_t bytes) {
-  for (std::uint32_t i = bytes; i > 0; --i) put(out, (value >> (8 * (i - 1))) & 0xffU);
-}
-
-void put_text(std::string& out, std::string_view text) {
-  const auto size = static_cast<std::uint32_t>(text.size());
-  if (size < 32) {
-    put(out, 0xa0U | size);
-  } else if (size <= 0xff) {
-    put(out, 0xd9);
-    put(out, size);
-  } else {
-    put(out, 0xdb);
-    put_big_endian(out, size, 4);
-  }
-  out.append(text);
-}
 
 constexpr std::uint64_t bit(std::size_t index) {
   return std::uint64_t{1} << index;

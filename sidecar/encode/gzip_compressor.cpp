@@ -4,12 +4,10 @@
 
 #include <libdeflate.h>
 
+#include "sidecar/base/handle.hpp"
+
 namespace outrider::sidecar {
 namespace {
-
-struct Free {
-  void operator()(libdeflate_compressor* context) const { libdeflate_free_compressor(context); }
-};
 
 class GzipCompressor final : public Compressor {
  public:
@@ -32,7 +30,7 @@ class GzipCompressor final : public Compressor {
   }
 
   int level_;
-  std::unique_ptr<libdeflate_compressor, Free> context_;
+  Handle<libdeflate_compressor, libdeflate_free_compressor> context_;
 };
 
 }  // namespace

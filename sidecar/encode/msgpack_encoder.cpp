@@ -3,32 +3,15 @@
 #include <bit>
 
 #include "sidecar/base/time_text.hpp"
+#include "sidecar/encode/msgpack_bytes.hpp"
 #include "sidecar/encode/sample_rate.hpp"
 
 namespace outrider::sidecar {
 namespace {
 
-void put(std::string& out, std::uint32_t byte) {
-  out.push_back(static_cast<char>(byte));
-}
-
-/// Every text around the data has at most 255 bytes.
-void put_text(std::string& out, std::string_view text) {
-  if (text.size() < 32) {
-    put(out, 0xa0U | static_cast<std::uint32_t>(text.size()));
-  } else {
-    put(out, 0xd9);
-    put(out, static_cast<std::uint32_t>(text.size()));
-  }
-  out.append(text);
-}
-
 void put_double(std::string& out, double value) {
-  const auto bits = std::bit_cast<std::uint64_t>(value);
   put(out, 0xcb);
-  for (int shift = 56; shift >= 0; shift -= 8) {
-    put(out, static_cast<std::uint32_t>((bits >> shift) & 0xffU));
-  }
+  put_big_endian(out, std::bit_cast<std::uint64_t>(value), 8);
 }
 
 /// The head of an array 32, which is written before the number of events is known.

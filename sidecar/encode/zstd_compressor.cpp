@@ -4,12 +4,10 @@
 
 #include <zstd.h>
 
+#include "sidecar/base/handle.hpp"
+
 namespace outrider::sidecar {
 namespace {
-
-struct Free {
-  void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
-};
 
 class ZstdCompressor final : public Compressor {
  public:
@@ -28,7 +26,7 @@ class ZstdCompressor final : public Compressor {
 
  private:
   int level_;
-  std::unique_ptr<ZSTD_CCtx, Free> context_;
+  Handle<ZSTD_CCtx, ZSTD_freeCCtx> context_;
 };
 
 }  // namespace

@@ -23,7 +23,7 @@ constexpr std::size_t part_bytes_min = 8;
 Status read_pem(const char* option, const std::string& path, Status (*check)(std::string_view),
                 std::string& pem) {
   if (path.empty()) return Nothing{};
-  Result<std::string> text = read_file(path, pem_file_bytes_max);
+  Result<std::string> text = read_regular_file(path, pem_file_bytes_max);
   if (!text.ok()) return text.error().with_prefix(option);
   const Status status = check(text.value());
   if (!status.ok()) {

@@ -394,13 +394,13 @@ std::string CurlRequest::resolved_location() const {
   const char* base = nullptr;
   curl_easy_getinfo(easy_, CURLINFO_EFFECTIVE_URL, &base);
   if (location.empty() || base == nullptr) return {};
-  const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> url(curl_url(), &curl_url_cleanup);
+  const Handle<CURLU, curl_url_cleanup> url(curl_url());
   char* text = nullptr;
   const bool is_url = curl_url_set(url.get(), CURLUPART_URL, base, 0) == CURLUE_OK &&
                       curl_url_set(url.get(), CURLUPART_URL, location.c_str(),
                                    CURLU_URLENCODE | CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
                       curl_url_get(url.get(), CURLUPART_URL, &text, 0) == CURLUE_OK;
-  const std::unique_ptr<char, decltype(&curl_free)> owned(text, &curl_free);
+  const Handle<char, curl_free> owned(text);
   return is_url ? text : location;
 }
 

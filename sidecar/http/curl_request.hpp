@@ -22,6 +22,7 @@
 
 #include <curl/curl.h>
 
+#include "sidecar/base/handle.hpp"
 #include "sidecar/deliver/transport.hpp"
 #include "sidecar/http/address_health.hpp"
 #include "sidecar/http/answer.hpp"
@@ -84,11 +85,7 @@ class CurlRequest final : public CurlListener {
   void settle(const Now& now) { done(CURLE_ABORTED_BY_CALLBACK, now); }
 
  private:
-  /// A libcurl list that frees itself.
-  struct FreeList {
-    void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-  };
-  using List = std::unique_ptr<curl_slist, FreeList>;
+  using List = Handle<curl_slist, curl_slist_free_all>;
   static void append(List& list, const std::string& line);
 
   Status fill_templates(const Attempt& attempt);

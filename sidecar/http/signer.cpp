@@ -8,21 +8,13 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 
+#include "sidecar/base/handle.hpp"
+
 namespace outrider::sidecar {
 namespace {
 
 constexpr std::size_t hmac_sha256_bytes = 32;
 constexpr std::size_t ed25519_signature_bytes = 64;
-
-template <auto free>
-struct FreeWith {
-  template <typename T>
-  void operator()(T* object) const {
-    free(object);
-  }
-};
-using MacPtr = std::unique_ptr<EVP_MAC, FreeWith<EVP_MAC_free>>;
-using MdContext = std::unique_ptr<EVP_MD_CTX, FreeWith<EVP_MD_CTX_free>>;
 
 const unsigned char* as_unsigned(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
@@ -38,7 +30,7 @@ void append_base64(std::span<const unsigned char> bytes, std::string& out) {
 }
 
 EVP_MAC_CTX* make_hmac(std::string_view key) {
-  const MacPtr mac(EVP_MAC_fetch(nullptr, OSSL_MAC_NAME_HMAC, nullptr));
+  const Handle<EVP_MAC, EVP_MAC_free> mac(EVP_MAC_fetch(nullptr, OSSL_MAC_NAME_HMAC, nullptr));
   if (mac == nullptr) return nullptr;
   EVP_MAC_CTX* hmac = EVP_MAC_CTX_new(mac.get());
   char digest[] = "SHA256";
@@ -71,7 +63,7 @@ bool append_ed25519(EVP_PKEY* key, std::string_view head, std::string_view body,
   text.append(head).append(body);
   std::array<unsigned char, ed25519_signature_bytes> signature;
   std::size_t size = signature.size();
-  const MdContext context(EVP_MD_CTX_new());
+  const Handle<EVP_MD_CTX, EVP_MD_CTX_free> context(EVP_MD_CTX_new());
   if (context == nullptr ||
       EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, key) != 1 ||
       EVP_DigestSign(context.get(), signature.data(), &size, as_unsigned(text), text.size()) != 1) {

@@ -35,7 +35,7 @@ Result<std::shared_ptr<const TrustStore>> TrustStores::read(const std::string& p
     if (found != entries_.end() && found->second.state == state) return found->second.store;
     id = std::to_string(++last_id_);
   }
-  Result<std::string> pem = read_file(path, pem_file_bytes_max);
+  Result<std::string> pem = read_regular_file(path, pem_file_bytes_max);
   if (!pem.ok()) return pem.error();
   auto store = TrustStore::make(std::move(id), std::move(pem.value()));
   if (!store.ok()) store = Error{"file \"" + path + "\" " + store.error().message};

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sidecar/base/text.hpp"
 #include "sidecar/spool/disk.hpp"
 
 namespace outrider::sidecar {
@@ -19,11 +20,6 @@ namespace fs = std::filesystem;
 constexpr const char* read_only_cure =
     "; mount it writable; if it was writable before, the kernel's log (dmesg) says why that "
     "changed";
-
-std::string folder_of(const std::string& path) {
-  const std::string folder = fs::path(path).parent_path().string();
-  return folder.empty() ? "." : folder;
-}
 
 /// access() does not see what the kernel has made read-only by itself. Nothing is left behind, and
 /// the database itself is not opened: to close it would end the locks that SQLite has on it.

@@ -2,7 +2,6 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <filesystem>
 #include <memory>
 #include <vector>
 
@@ -12,18 +11,12 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "sidecar/base/text.hpp"
 #include "sidecar/net/socket_gate.hpp"
 #include "sidecar/spool/database.hpp"
 
 namespace outrider::sidecar {
 namespace {
-
-namespace fs = std::filesystem;
-
-std::string folder_of(const std::string& path) {
-  const std::string folder = fs::path(path).parent_path().string();
-  return folder.empty() ? "." : folder;
-}
 
 void sync_folder(const std::string& path) {
   const int fd = ::open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -50,8 +50,8 @@ void SpoolSimulation::start_in_vain() {
   {
     // With as many as it needs it opens, and dies at once.
     Exchange exchange;
-    const auto opened = StorageAgent::open(
-        storage_settings(), std::make_unique<test::TwinDisk>(twin_), exchange, log_, now());
+    const auto opened = StorageAgent::open(settings(), std::make_unique<test::TwinDisk>(twin_),
+                                           exchange, log_, now());
   }
   if (twin_.is_down()) throw ProcessCrash{};
   heal_disk();

@@ -5,7 +5,7 @@ namespace outrider::sidecar {
 
 void SpoolSimulation::start_life() {
   life_ = std::make_unique<Life>();
-  auto opened = StorageAgent::open(storage_settings(), std::make_unique<test::TwinDisk>(twin_),
+  auto opened = StorageAgent::open(settings(), std::make_unique<test::TwinDisk>(twin_),
                                    life_->exchange, log_, now());
   if (twin_.is_down()) throw ProcessCrash{};
   ASSERT_TRUE(opened.ok()) << opened.error().message;

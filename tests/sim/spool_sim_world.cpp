@@ -1,4 +1,5 @@
 // How the world is: the configuration, which a person changes between two runs.
+#include "sidecar/app/storage_settings.hpp"
 #include "sidecar/encode/encoder.hpp"
 #include "sim/spool_simulation.hpp"
 
@@ -133,18 +134,9 @@ void SpoolSimulation::begin_plan() {
   plans_.push_back(std::move(names));
 }
 
-StorageSettings SpoolSimulation::storage_settings() const {
-  StorageSettings settings;
-  settings.path = config_.spool.path;
-  settings.is_synced = config_.spool.sync == SpoolSync::full;
-  settings.bytes_max = config_.spool.bytes_max;
-  settings.free_bytes_min = config_.spool.free_bytes_min;
+StorageSettings SpoolSimulation::settings() const {
+  StorageSettings settings = storage_settings(config_);
   settings.log_bytes = log_bytes_;
-  settings.dead = {config_.spool.dead_events_max, config_.spool.dead_bytes_max,
-                   config_.spool.dead_age_max};
-  for (const DestinationConfig& destination : config_.destinations) {
-    settings.lanes.push_back(destination.name);
-  }
   return settings;
 }
 

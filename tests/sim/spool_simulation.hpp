@@ -70,7 +70,7 @@ class SpoolSimulation {
   void edit_config();
   /// From here on this configuration is in force.
   void begin_plan();
-  StorageSettings storage_settings() const;
+  StorageSettings settings() const;
   StorageCrash crash_kind();
   /// It was a destination from when the event was sent until it was known to be taken, and wants
   /// it.

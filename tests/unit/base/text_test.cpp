@@ -17,6 +17,12 @@ TEST(Text, ControlBytesAreFound) {
   EXPECT_TRUE(has_control(std::string_view("\0", 1)));
 }
 
+TEST(Text, EveryFileIsInAFolder) {
+  EXPECT_EQ(folder_of("/var/lib/spool.db"), "/var/lib");
+  EXPECT_EQ(folder_of("/spool.db"), "/");
+  EXPECT_EQ(folder_of("spool.db"), ".");
+}
+
 TEST(Text, NearestFindsTheMistypedName) {
   const std::vector<std::string_view> names = {"queue_bytes_max", "queue_events_max", "timeout"};
   EXPECT_EQ(nearest("queue_byte_max", names), "queue_bytes_max");

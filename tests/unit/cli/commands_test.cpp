@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <zmq.hpp>
 
+#include "sidecar/arguments/exit_status.hpp"
 #include "support/places.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"

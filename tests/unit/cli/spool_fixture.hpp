@@ -12,6 +12,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "sidecar/arguments/exit_status.hpp"
 #include "sidecar/cli/commands.hpp"
 #include "sidecar/spool/disk.hpp"
 #include "sidecar/spool/store.hpp"

@@ -15,9 +15,9 @@
 
 #include "sidecar/base/clock.hpp"
 #include "sidecar/base/result.hpp"
-#include "sidecar/cli/id_set.hpp"
-#include "sidecar/cli/received_body.hpp"
-#include "sidecar/cli/sink_faults.hpp"
+#include "sidecar/sink/id_set.hpp"
+#include "sidecar/sink/received_body.hpp"
+#include "sidecar/sink/sink_faults.hpp"
 
 namespace outrider::sidecar {
 

@@ -1,4 +1,4 @@
-#include "sidecar/cli/certificate.hpp"
+#include "sidecar/sink/certificate.hpp"
 
 #include <cerrno>
 #include <cstdio>
@@ -14,24 +14,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sidecar/base/handle.hpp"
 #include "sidecar/config/file.hpp"
 #include "sidecar/config/pem.hpp"
 
 namespace outrider::sidecar {
 namespace {
 
-struct FreeBio {
-  void operator()(BIO* bio) const { BIO_free(bio); }
-};
+using Bio = Handle<BIO, BIO_free>;
 
-std::unique_ptr<BIO, FreeBio> open_text(const std::string& text) {
-  return std::unique_ptr<BIO, FreeBio>(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+Bio open_text(const std::string& text) {
+  return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
 }
 
 /// As the configuration's files are read: regular ones, bounded, no passphrase is asked for.
 Result<std::string> read_pem(const std::string& what, const std::string& file,
                              Status (*check)(std::string_view)) {
-  Result<std::string> pem = read_file(file, pem_file_bytes_max);
+  Result<std::string> pem = read_regular_file(file, pem_file_bytes_max);
   if (!pem.ok()) return pem.error();
   const Status status = check(pem.value());
   if (status.ok()) return pem;

@@ -1,9 +1,10 @@
-#include "sidecar/cli/zstd_decoder.hpp"
+#include "sidecar/sink/zstd_decoder.hpp"
 
 #include <algorithm>
-#include <memory>
 
 #include <zstd.h>
+
+#include "sidecar/base/handle.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -13,8 +14,7 @@ constexpr std::size_t growth_bytes = 1U << 20U;
 }  // namespace
 
 Result<std::string> decode_zstd(std::string_view compressed, std::size_t bytes_max) {
-  const std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)> context(ZSTD_createDCtx(),
-                                                                     ZSTD_freeDCtx);
+  const Handle<ZSTD_DCtx, ZSTD_freeDCtx> context(ZSTD_createDCtx());
   std::string text;
   ZSTD_inBuffer in = {compressed.data(), compressed.size(), 0};
   std::size_t used = 0;

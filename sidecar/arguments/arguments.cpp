@@ -1,4 +1,4 @@
-#include "sidecar/cli/arguments.hpp"
+#include "sidecar/arguments/arguments.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -8,10 +8,10 @@
 
 #include <boost/program_options.hpp>
 
+#include "sidecar/arguments/exit_status.hpp"
 #include "sidecar/base/journal.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
-#include "sidecar/cli/commands.hpp"
 
 namespace outrider::sidecar {
 namespace {

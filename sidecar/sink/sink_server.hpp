@@ -17,8 +17,8 @@
 
 #include "sidecar/base/clock.hpp"
 #include "sidecar/base/result.hpp"
-#include "sidecar/cli/certificate.hpp"
-#include "sidecar/cli/received_body.hpp"
+#include "sidecar/sink/certificate.hpp"
+#include "sidecar/sink/received_body.hpp"
 
 namespace outrider::sidecar {
 

@@ -6,9 +6,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "sidecar/cli/id_set.hpp"
-#include "sidecar/cli/sink_faults.hpp"
-#include "sidecar/cli/sink_tally.hpp"
+#include "sidecar/sink/id_set.hpp"
+#include "sidecar/sink/sink_faults.hpp"
+#include "sidecar/sink/sink_tally.hpp"
 #include "support/temp_dir.hpp"
 
 namespace outrider::sidecar {

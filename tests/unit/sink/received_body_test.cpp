@@ -1,4 +1,4 @@
-#include "sidecar/cli/received_body.hpp"
+#include "sidecar/sink/received_body.hpp"
 
 #include <limits>
 #include <vector>
@@ -22,9 +22,9 @@ struct Read {
   std::vector<std::string> data;
 };
 
-Read read(BodyKind kind, const std::string& body, Detail detail = Detail::json) {
+Read read(BodySyntax syntax, const std::string& body, Detail detail = Detail::json) {
   Read result;
-  const Status status = read_body(kind, body, detail, [&result](const ReceivedEvent& event) {
+  const Status status = read_body(syntax, body, detail, [&result](const ReceivedEvent& event) {
     result.ids.emplace_back(event.id);
     result.topics.emplace_back(event.topic);
     result.times.emplace_back(event.time);
@@ -48,17 +48,17 @@ std::string packed(const auto& pack) {
 }
 
 TEST(ReceivedBody, TheKindIsKnownByTheContentType) {
-  EXPECT_EQ(body_kind("application/json"), BodyKind::json);
-  EXPECT_EQ(body_kind("application/json; charset=utf-8"), BodyKind::json);
-  EXPECT_EQ(body_kind("application/x-ndjson"), BodyKind::ndjson);
-  EXPECT_EQ(body_kind("application/msgpack"), BodyKind::msgpack);
-  EXPECT_EQ(body_kind("application/vnd.msgpack"), BodyKind::msgpack);
-  EXPECT_EQ(body_kind("text/plain"), std::nullopt);
-  EXPECT_EQ(body_kind(""), std::nullopt);
+  EXPECT_EQ(body_syntax("application/json"), BodySyntax::json);
+  EXPECT_EQ(body_syntax("application/json; charset=utf-8"), BodySyntax::json);
+  EXPECT_EQ(body_syntax("application/x-ndjson"), BodySyntax::ndjson);
+  EXPECT_EQ(body_syntax("application/msgpack"), BodySyntax::msgpack);
+  EXPECT_EQ(body_syntax("application/vnd.msgpack"), BodySyntax::msgpack);
+  EXPECT_EQ(body_syntax("text/plain"), std::nullopt);
+  EXPECT_EQ(body_syntax(""), std::nullopt);
 }
 
 TEST(ReceivedBody, JsonIsAnArrayOfEvents) {
-  const Read two = read(BodyKind::json,
+  const Read two = read(BodySyntax::json,
                         R"( [ {"id":"a", "topic":"orders.paid", "time":"2026-01-31T12:00:00Z",
                                "data": {"id":"inner", "list": [1, [2], {}]} },
                               {"data": null, "id": "b"} ] )");
@@ -69,22 +69,22 @@ TEST(ReceivedBody, JsonIsAnArrayOfEvents) {
   EXPECT_THAT(two.data, ElementsAre(R"({"id":"inner","list":[1,[2],{}]})", "null"));
   EXPECT_EQ(two.json[1], R"({"data":null,"id":"b"})");
 
-  EXPECT_THAT(read(BodyKind::json, "[]").ids, ElementsAre());
-  EXPECT_THAT(read(BodyKind::json, R"({"id":"alone"})").ids, ElementsAre("alone"));
+  EXPECT_THAT(read(BodySyntax::json, "[]").ids, ElementsAre());
+  EXPECT_THAT(read(BodySyntax::json, R"({"id":"alone"})").ids, ElementsAre("alone"));
 }
 
 TEST(ReceivedBody, NdjsonIsOneEventALine) {
-  const Read two = read(BodyKind::ndjson, "{\"id\":\"a\",\"data\":[1,2]}\n{\"id\":\"b\"}\n");
+  const Read two = read(BodySyntax::ndjson, "{\"id\":\"a\",\"data\":[1,2]}\n{\"id\":\"b\"}\n");
   EXPECT_EQ(two.error, "");
   EXPECT_THAT(two.ids, ElementsAre("a", "b"));
   EXPECT_THAT(two.data, ElementsAre("[1,2]", R"({"id":"b"})"));
 }
 
 TEST(ReceivedBody, DataAloneIsShownAsItIs) {
-  EXPECT_THAT(read(BodyKind::json, R"({"amount": 49.90})").data,
+  EXPECT_THAT(read(BodySyntax::json, R"({"amount": 49.90})").data,
               ElementsAre(R"({"amount":49.90})"));
-  EXPECT_THAT(read(BodyKind::json, "7").data, ElementsAre("7"));
-  EXPECT_THAT(read(BodyKind::ndjson, "null\n\"a\"\n{\"b\":1}\n").data,
+  EXPECT_THAT(read(BodySyntax::json, "7").data, ElementsAre("7"));
+  EXPECT_THAT(read(BodySyntax::ndjson, "null\n\"a\"\n{\"b\":1}\n").data,
               ElementsAre("null", "\"a\"", "{\"b\":1}"));
 }
 
@@ -128,7 +128,7 @@ TEST(ReceivedBody, MsgpackIsAnArrayOfMaps) {
     packer.pack_map(2).pack(-3).pack(1).pack(4).pack(2);
     packer.pack_map(1).pack(std::string("id")).pack(std::string("b"));
   });
-  const Read two = read(BodyKind::msgpack, body);
+  const Read two = read(BodySyntax::msgpack, body);
   EXPECT_EQ(two.error, "");
   EXPECT_THAT(two.ids, ElementsAre("a", "b"));
   EXPECT_THAT(two.data, ElementsAre("[18446744073709551615,-9223372036854775808,1.5,null,null,true,"
@@ -137,8 +137,8 @@ TEST(ReceivedBody, MsgpackIsAnArrayOfMaps) {
 }
 
 TEST(ReceivedBody, CountingReadsTheIdsAndWritesNothing) {
-  const Read counted =
-      read(BodyKind::json, R"([{"id":"a","topic":"t","data":{"id":"x"}},{"data":1}])", Detail::ids);
+  const Read counted = read(
+      BodySyntax::json, R"([{"id":"a","topic":"t","data":{"id":"x"}},{"data":1}])", Detail::ids);
   EXPECT_EQ(counted.error, "");
   EXPECT_THAT(counted.ids, ElementsAre("a", ""));
   EXPECT_THAT(counted.json, ElementsAre("", ""));
@@ -148,49 +148,49 @@ TEST(ReceivedBody, CountingReadsTheIdsAndWritesNothing) {
 TEST(ReceivedBody, NumbersAndTextComeThroughUnchanged) {
   const std::string event =
       R"({"data":[18446744073709551615,-9223372036854775808,49.990,1e-7,0.1,"\u0000\"\\ä😀"]})";
-  EXPECT_THAT(read(BodyKind::json, "[" + event + "]").json, ElementsAre(event));
+  EXPECT_THAT(read(BodySyntax::json, "[" + event + "]").json, ElementsAre(event));
 }
 
 TEST(ReceivedBody, WhatIsWrongIsSaidWithItsPlace) {
   struct Case {
-    BodyKind kind;
+    BodySyntax syntax;
     std::string body;
     std::string message;
   };
   const std::vector<Case> cases = {
-      {BodyKind::json, "", "invalid JSON at byte 0"},
-      {BodyKind::json, "[{\"a\":1}", "invalid JSON at byte 8"},
-      {BodyKind::json, "[{\"a\":nan}]", "invalid JSON at byte 7"},
-      {BodyKind::json, "[{},1]", "event 2 of the body is not an object"},
-      {BodyKind::json, "[[]]", "event 1 of the body is not an object"},
-      {BodyKind::json, "[] []", "something follows the JSON at byte 3"},
-      {BodyKind::json, std::string("[]\0[]", 5), "something follows the JSON at byte 2"},
-      {BodyKind::json, std::string("[]\0", 3), "something follows the JSON at byte 2"},
-      {BodyKind::ndjson, std::string("{}\0{}\n", 6), "invalid JSON at byte 2"},
-      {BodyKind::ndjson, std::string("{}\n\0", 4), "invalid JSON at byte 3"},
-      {BodyKind::json, "[{\"a\":\"\xff\"}]", "not valid UTF-8"},
-      {BodyKind::json, "[{\"data\":" + nested_array(33) + "}]", "nests too deep"},
-      {BodyKind::json, std::string(1'000'000, '['), "event 1 of the body is not an object"},
-      {BodyKind::ndjson, "", "invalid JSON at byte 0"},
-      {BodyKind::ndjson, "{}\n{]\n", "invalid JSON at byte 4"},
-      {BodyKind::ndjson, "{}\n[]\n", "event 2 of the body is not an object"},
-      {BodyKind::ndjson, "{\"data\":" + std::string(1'000'000, '['), "nests too deep"},
-      {BodyKind::msgpack, "", "invalid msgpack at byte 0"},
-      {BodyKind::msgpack, "\x91\xc1", "invalid msgpack at byte 2"},
-      {BodyKind::msgpack, "\x92\x80", "invalid msgpack at byte 2"},
-      {BodyKind::msgpack, "\x91\x80\xc0", "something follows the msgpack at byte 2"},
-      {BodyKind::msgpack, "\x91\x01", "event 1 of the body is not an object"},
-      {BodyKind::msgpack, "\x91\x81\xc0\x01", "invalid msgpack at byte 3"},
-      {BodyKind::msgpack, "\x91\x81\xa1" + ("a" + std::string(1'000'000, '\x91')),
+      {BodySyntax::json, "", "invalid JSON at byte 0"},
+      {BodySyntax::json, "[{\"a\":1}", "invalid JSON at byte 8"},
+      {BodySyntax::json, "[{\"a\":nan}]", "invalid JSON at byte 7"},
+      {BodySyntax::json, "[{},1]", "event 2 of the body is not an object"},
+      {BodySyntax::json, "[[]]", "event 1 of the body is not an object"},
+      {BodySyntax::json, "[] []", "something follows the JSON at byte 3"},
+      {BodySyntax::json, std::string("[]\0[]", 5), "something follows the JSON at byte 2"},
+      {BodySyntax::json, std::string("[]\0", 3), "something follows the JSON at byte 2"},
+      {BodySyntax::ndjson, std::string("{}\0{}\n", 6), "invalid JSON at byte 2"},
+      {BodySyntax::ndjson, std::string("{}\n\0", 4), "invalid JSON at byte 3"},
+      {BodySyntax::json, "[{\"a\":\"\xff\"}]", "not valid UTF-8"},
+      {BodySyntax::json, "[{\"data\":" + nested_array(33) + "}]", "nests too deep"},
+      {BodySyntax::json, std::string(1'000'000, '['), "event 1 of the body is not an object"},
+      {BodySyntax::ndjson, "", "invalid JSON at byte 0"},
+      {BodySyntax::ndjson, "{}\n{]\n", "invalid JSON at byte 4"},
+      {BodySyntax::ndjson, "{}\n[]\n", "event 2 of the body is not an object"},
+      {BodySyntax::ndjson, "{\"data\":" + std::string(1'000'000, '['), "nests too deep"},
+      {BodySyntax::msgpack, "", "invalid msgpack at byte 0"},
+      {BodySyntax::msgpack, "\x91\xc1", "invalid msgpack at byte 2"},
+      {BodySyntax::msgpack, "\x92\x80", "invalid msgpack at byte 2"},
+      {BodySyntax::msgpack, "\x91\x80\xc0", "something follows the msgpack at byte 2"},
+      {BodySyntax::msgpack, "\x91\x01", "event 1 of the body is not an object"},
+      {BodySyntax::msgpack, "\x91\x81\xc0\x01", "invalid msgpack at byte 3"},
+      {BodySyntax::msgpack, "\x91\x81\xa1" + ("a" + std::string(1'000'000, '\x91')),
        "nests too deep"},
   };
   for (const Case& bad : cases) {
     for (const Detail detail : {Detail::ids, Detail::json}) {
-      EXPECT_THAT(read(bad.kind, bad.body, detail).error, HasSubstr(bad.message))
+      EXPECT_THAT(read(bad.syntax, bad.body, detail).error, HasSubstr(bad.message))
           << bad.body.substr(0, 40);
     }
   }
-  EXPECT_EQ(read(BodyKind::json, "[{\"data\":" + nested_array(32) + "}]").error, "");
+  EXPECT_EQ(read(BodySyntax::json, "[{\"data\":" + nested_array(32) + "}]").error, "");
 }
 
 }  // namespace

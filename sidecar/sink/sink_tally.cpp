@@ -1,4 +1,4 @@
-#include "sidecar/cli/sink_tally.hpp"
+#include "sidecar/sink/sink_tally.hpp"
 
 #include <algorithm>
 #include <cerrno>

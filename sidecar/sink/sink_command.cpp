@@ -1,4 +1,4 @@
-#include "sidecar/cli/sink_command.hpp"
+#include "sidecar/sink/sink_command.hpp"
 
 #include <chrono>
 #include <csignal>
@@ -10,15 +10,15 @@
 
 #include <unistd.h>
 
+#include "sidecar/arguments/arguments.hpp"
+#include "sidecar/arguments/exit_status.hpp"
 #include "sidecar/base/random.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
-#include "sidecar/cli/arguments.hpp"
-#include "sidecar/cli/certificate.hpp"
-#include "sidecar/cli/commands.hpp"
-#include "sidecar/cli/sink_server.hpp"
-#include "sidecar/cli/sink_tally.hpp"
-#include "sidecar/cli/zstd_decoder.hpp"
+#include "sidecar/sink/certificate.hpp"
+#include "sidecar/sink/sink_server.hpp"
+#include "sidecar/sink/sink_tally.hpp"
+#include "sidecar/sink/zstd_decoder.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -55,8 +55,7 @@ TakeValue store_status(int& to) {
 TakeValue store_seconds(std::string& to) {
   return [&to](const std::string& value) -> Status {
     to = value;
-    const auto parsed = parse_count(value);
-    return parsed.ok() ? Status(Nothing{}) : parsed.error();
+    return status_of(parse_count(value));
   };
 }
 
@@ -142,8 +141,8 @@ SinkAnswer handle(const SinkRequest& request, const SinkOptions& options, SinkTa
         tally, 413,
         "the body is incomplete or has more than " + format_size(SinkServer::body_bytes_max));
   }
-  const std::optional<BodyKind> kind = body_kind(request.content_type);
-  if (!kind) {
+  const std::optional<BodySyntax> syntax = body_syntax(request.content_type);
+  if (!syntax) {
     return refuse(tally, 415,
                   "the content type \"" + printable(request.content_type, 64) +
                       "\" is none of application/json, application/x-ndjson and "
@@ -159,9 +158,9 @@ SinkAnswer handle(const SinkRequest& request, const SinkOptions& options, SinkTa
   const auto add = [&](const ReceivedEvent& event) { received.add(event, shows, writes); };
   std::optional<Envelope> envelope = request.cloudevent;
   if (!envelope && options.payload) envelope = {.id = request.idempotency_key};
-  const Status read = envelope && *kind == BodyKind::json
+  const Status read = envelope && *syntax == BodySyntax::json
                           ? read_payload(*envelope, decoded.value(), detail, add)
-                          : read_body(*kind, decoded.value(), detail, add);
+                          : read_body(*syntax, decoded.value(), detail, add);
   if (!read.ok()) return refuse(tally, 400, read.error().message);
   std::this_thread::sleep_for(options.delay);
   const Result<int> status = tally.take(received);
@@ -249,7 +248,7 @@ int sink_command(const std::vector<std::string>& arguments) {
   }
   SinkTally tally(options.faults, options.seed);
   const auto certificate = prepare_certificate(options);
-  Status ready = certificate.ok() ? Status(Nothing{}) : certificate.error();
+  Status ready = status_of(certificate);
   if (ready.ok() && !options.output.empty()) ready = tally.open_output(options.output);
   if (!ready.ok()) {
     print_error(table, ready.error().message);
@@ -262,7 +261,7 @@ int sink_command(const std::vector<std::string>& arguments) {
   const auto server = SinkServer::listen(
       options.host, options.port, certificate.value().get(),
       [&](const SinkRequest& request) { return handle(request, options, tally); });
-  ready = server.ok() ? Status(Nothing{}) : server.error();
+  ready = status_of(server);
   // Not before: another sink may listen there, and its clients may trust the file that is there.
   if (ready.ok() && !options.cert_out.empty()) {
     ready = certificate.value()->write(options.cert_out);

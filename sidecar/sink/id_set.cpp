@@ -1,4 +1,4 @@
-#include "sidecar/cli/id_set.hpp"
+#include "sidecar/sink/id_set.hpp"
 
 #include <functional>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "sidecar/cli/received_body.hpp"
+#include "sidecar/sink/received_body.hpp"
 
 #include <cmath>
 #include <cstdint>
@@ -21,8 +21,8 @@ using rapidjson::SizeType;
 /// The functions in PascalCase are those that RapidJSON's reader calls; false stops it.
 class EventWalk {
  public:
-  EventWalk(BodyKind kind, Detail detail, const EventVisitor& visit)
-      : event_depth_(kind == BodyKind::ndjson ? 1 : 2),
+  EventWalk(BodySyntax syntax, Detail detail, const EventVisitor& visit)
+      : event_depth_(syntax == BodySyntax::ndjson ? 1 : 2),
         writes_(detail == Detail::json),
         visit_(visit) {}
 
@@ -205,7 +205,7 @@ Status expect_end(const std::string& body, rapidjson::StringStream& stream) {
 }
 
 template <unsigned flags>
-Status read_json(BodyKind kind, const std::string& body, EventWalk& walk) {
+Status read_json(BodySyntax syntax, const std::string& body, EventWalk& walk) {
   if (!proto::is_valid_utf8(body)) return Error{"the body is not valid UTF-8"};
   rapidjson::Reader reader;
   rapidjson::StringStream stream(body.c_str());
@@ -216,7 +216,7 @@ Status read_json(BodyKind kind, const std::string& body, EventWalk& walk) {
     if (!walk.complaint().empty()) return Error{walk.complaint()};
     if (parsed.IsError()) return invalid_json(parsed);
     rapidjson::SkipWhitespace(stream);
-  } while (kind == BodyKind::ndjson && stream.Tell() < body.size());
+  } while (syntax == BodySyntax::ndjson && stream.Tell() < body.size());
   return expect_end(body, stream);
 }
 
@@ -328,28 +328,29 @@ class MsgpackFeed {
 
 }  // namespace
 
-std::optional<BodyKind> body_kind(std::string_view content_type) {
+std::optional<BodySyntax> body_syntax(std::string_view content_type) {
   const std::string_view type = trim(content_type.substr(0, content_type.find(';')));
   if (type == "application/json" || type == "application/cloudevents+json" ||
       type == "application/cloudevents-batch+json") {
-    return BodyKind::json;
+    return BodySyntax::json;
   }
-  if (type == "application/x-ndjson" || type == "application/ndjson") return BodyKind::ndjson;
+  if (type == "application/x-ndjson" || type == "application/ndjson") return BodySyntax::ndjson;
   if (type == "application/msgpack" || type == "application/x-msgpack" ||
       type == "application/vnd.msgpack") {
-    return BodyKind::msgpack;
+    return BodySyntax::msgpack;
   }
   return std::nullopt;
 }
 
-Status read_body(BodyKind kind, const std::string& body, Detail detail, const EventVisitor& visit) {
-  EventWalk walk(kind, detail, visit);
-  if (kind == BodyKind::msgpack) return MsgpackFeed(proto::as_bytes(body), walk).feed();
+Status read_body(BodySyntax syntax, const std::string& body, Detail detail,
+                 const EventVisitor& visit) {
+  EventWalk walk(syntax, detail, visit);
+  if (syntax == BodySyntax::msgpack) return MsgpackFeed(proto::as_bytes(body), walk).feed();
   // What is written keeps its numbers as text, so that not a digit changes.
   if (detail == Detail::json) {
-    return read_json<rapidjson::kParseNumbersAsStringsFlag>(kind, body, walk);
+    return read_json<rapidjson::kParseNumbersAsStringsFlag>(syntax, body, walk);
   }
-  return read_json<rapidjson::kParseDefaultFlags>(kind, body, walk);
+  return read_json<rapidjson::kParseDefaultFlags>(syntax, body, walk);
 }
 
 Status read_payload(const Envelope& envelope, const std::string& body, Detail detail,

@@ -1,4 +1,4 @@
-#include "sidecar/cli/certificate.hpp"
+#include "sidecar/sink/certificate.hpp"
 
 #include <fstream>
 

@@ -1,4 +1,4 @@
-#include "sidecar/cli/sink_server.hpp"
+#include "sidecar/sink/sink_server.hpp"
 
 #include <atomic>
 #include <cerrno>

@@ -15,10 +15,10 @@
 
 namespace outrider::sidecar {
 
-enum class BodyKind { json, ndjson, msgpack };
+enum class BodySyntax { json, ndjson, msgpack };
 
 /// By the Content-Type header; its parameters do not matter.
-std::optional<BodyKind> body_kind(std::string_view content_type);
+std::optional<BodySyntax> body_syntax(std::string_view content_type);
 
 enum class Detail {
   ids,   ///< count the events and read their ids
@@ -38,7 +38,8 @@ using EventVisitor = std::function<void(const ReceivedEvent&)>;
 
 /// An event is an object; a JSON body is an array of them, or one. One that has neither topic nor
 /// data is data itself, and so is a body or a line that is no object and no array.
-Status read_body(BodyKind kind, const std::string& body, Detail detail, const EventVisitor& visit);
+Status read_body(BodySyntax syntax, const std::string& body, Detail detail,
+                 const EventVisitor& visit);
 
 /// What the headers of a request say about the one event whose data is the body.
 struct Envelope {
