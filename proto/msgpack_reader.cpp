@@ -2,23 +2,13 @@
 
 #include <array>
 #include <bit>
-#include <cstring>
+
+#include "proto/big_endian.hpp"
 
 namespace outrider::proto {
 namespace {
 
 constexpr std::uint64_t second_ns = 1'000'000'000;
-
-template <typename Int>
-Int load_big_endian(const std::uint8_t* at) {
-  static_assert(std::endian::native == std::endian::little, "Outrider runs on little endian");
-  Int value;
-  std::memcpy(&value, at, sizeof value);
-  if constexpr (sizeof value == 8) return static_cast<Int>(__builtin_bswap64(value));
-  if constexpr (sizeof value == 4) return static_cast<Int>(__builtin_bswap32(value));
-  if constexpr (sizeof value == 2) return static_cast<Int>(__builtin_bswap16(value));
-  return value;
-}
 
 /// What follows a lead byte of 0xc0..0xdf: how many bytes of fixed width, and what they count.
 enum class Payload : std::uint8_t { none, length, elements, pairs, invalid };

@@ -2,6 +2,8 @@
 
 #include <chrono>
 
+#include "sidecar/base/digits.hpp"
+
 namespace outrider::sidecar {
 namespace {
 
@@ -22,7 +24,12 @@ TimeText::TimeText() {
 
 std::string_view TimeText::format(std::int64_t seconds, std::uint32_t nanoseconds) {
   if (seconds != seconds_) set_calendar(seconds);
-  put_digits(&text_[20], nanoseconds, 9);
+  char* out = &text_[20];
+  out = put_pair(nanoseconds / 10'000'000, out);
+  out = put_pair(nanoseconds / 100'000 % 100, out);
+  out = put_pair(nanoseconds / 1'000 % 100, out);
+  out = put_pair(nanoseconds / 10 % 100, out);
+  *out = static_cast<char>('0' + nanoseconds % 10);
   return {text_.data(), text_.size()};
 }
 

@@ -1,8 +1,19 @@
 #include "sidecar/base/uuid.hpp"
 
+#include <array>
 #include <cstring>
 
 namespace outrider::sidecar {
+namespace {
+
+constexpr auto hex_pairs = [] {
+  constexpr char digits[] = "0123456789abcdef";
+  std::array<std::array<char, 2>, 256> pairs{};
+  for (std::size_t i = 0; i < pairs.size(); ++i) pairs[i] = {digits[i >> 4U], digits[i & 0x0fU]};
+  return pairs;
+}();
+
+}  // namespace
 
 Uuid UuidGenerator::next(std::uint64_t wall_ns) {
   const std::uint64_t time_ms = wall_ns / 1'000'000;
@@ -15,11 +26,15 @@ Uuid UuidGenerator::next(std::uint64_t wall_ns) {
 }
 
 void write_uuid_text(proto::ByteView uuid, char* out) {
-  constexpr char digits[] = "0123456789abcdef";
-  for (std::size_t i = 0; i < 16; ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) *out++ = '-';
-    *out++ = digits[uuid[i] >> 4U];
-    *out++ = digits[uuid[i] & 0x0fU];
+  const std::uint8_t* from = uuid.data();
+  const auto put = [&](std::size_t bytes) {
+    for (std::size_t i = 0; i < bytes; ++i, out += 2)
+      std::memcpy(out, hex_pairs[*from++].data(), 2);
+  };
+  put(4);
+  for (const std::size_t bytes : {2U, 2U, 2U, 6U}) {
+    *out++ = '-';
+    put(bytes);
   }
 }
 

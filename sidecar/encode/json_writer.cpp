@@ -2,113 +2,29 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <charconv>
 #include <cmath>
 
 #include "proto/utf8.hpp"
+#include "sidecar/encode/json_text.hpp"
 
 namespace outrider::sidecar {
 namespace {
 
 constexpr std::size_t buffer_bytes_min = 4096;
 constexpr std::size_t buffer_bytes_kept_max = 256 * 1024;
-constexpr std::size_t number_bytes_max = 32;
 
-/// Sixteen bytes that are looked at together; the compiler makes vector instructions of it.
-using Block = signed char __attribute__((vector_size(16)));
-
-template <typename Word>
-Word load(const char* at) {
-  Word word;
-  std::memcpy(&word, at, sizeof word);
-  return word;
-}
-
-template <typename Word>
-void store(char* at, Word word) {
-  std::memcpy(at, &word, sizeof word);
-}
-
-/// Whether one of the bytes cannot stand in a JSON string as it is: a control byte, a quote, a
-/// backslash, or part of a character beyond ASCII (a negative byte), which has to be checked.
-bool has_special(Block block) {
-  const Block found = (block < 0x20) | (block == '"') | (block == '\\');
-  const auto words = std::bit_cast<std::array<std::uint64_t, 2>>(found);
-  return (words[0] | words[1]) != 0;
-}
-
-bool has_special(std::uint64_t first, std::uint64_t last) {
-  return has_special(std::bit_cast<Block>(std::array{first, last}));
-}
-
-bool is_special(char c) {
-  const auto byte = static_cast<signed char>(c);
-  return byte < 0x20 || byte == '"' || byte == '\\';
-}
+using json_text::block_bytes;
+using json_text::number_bytes_max;
 
 std::size_t plain_prefix(std::string_view text) {
   std::size_t at = 0;
-  while (at + 16 <= text.size() && !has_special(load<Block>(text.data() + at))) at += 16;
-  while (at < text.size() && !is_special(text[at])) ++at;
+  for (json_text::Block block; at + block_bytes <= text.size(); at += block_bytes) {
+    std::memcpy(&block, text.data() + at, block_bytes);
+    if (json_text::special_bits(block) != 0) break;
+  }
+  while (at < text.size() && !json_text::is_special(text[at])) ++at;
   return at;
-}
-
-/// Copies a text that has nothing special in it; false if it has. The bytes at the end are copied
-/// as words that overlap the ones before, which is quicker than to count them.
-bool copy_plain(std::string_view text, char* out) {
-  const char* from = text.data();
-  std::size_t size = text.size();
-  for (; size > 16; size -= 16, from += 16, out += 16) {
-    const auto block = load<Block>(from);
-    if (has_special(block)) return false;
-    store(out, block);
-  }
-  if (size >= 8) {
-    const auto first = load<std::uint64_t>(from);
-    const auto last = load<std::uint64_t>(from + size - 8);
-    store(out, first);
-    store(out + size - 8, last);
-    return !has_special(first, last);
-  }
-  if (size >= 4) {
-    const auto first = load<std::uint32_t>(from);
-    const auto last = load<std::uint32_t>(from + size - 4);
-    store(out, first);
-    store(out + size - 4, last);
-    const std::uint64_t both = first | std::uint64_t{last} << 32U;
-    return !has_special(both, both);
-  }
-  for (std::size_t i = 0; i < size; ++i) {
-    if (is_special(from[i])) return false;
-    out[i] = from[i];
-  }
-  return true;
-}
-
-/// Writes a real of at most six decimal places and fifteen digits, as most of those that people
-/// measure and charge are, and returns the end; null for any other. With so few digits there is one
-/// shortest text, and dividing tells whether it reads back as the same number.
-char* write_short_decimal(double value, char* out) {
-  constexpr std::uint64_t places = 6;
-  constexpr std::uint64_t scale = 1'000'000;
-  const double magnitude = std::abs(value);
-  if (magnitude >= 1e9) return nullptr;
-  // A wrong last digit would be seen below. NOLINTNEXTLINE(bugprone-incorrect-roundings)
-  const auto scaled = static_cast<std::uint64_t>(magnitude * scale + 0.5);
-  if (static_cast<double>(scaled) / scale != magnitude) return nullptr;
-
-  if (std::signbit(value)) *out++ = '-';
-  out = std::to_chars(out, out + number_bytes_max, scaled / scale).ptr;
-  *out = '.';
-  std::uint64_t fraction = scaled % scale;
-  for (std::uint64_t place = places; place > 0; --place) {
-    out[place] = static_cast<char>('0' + fraction % 10);
-    fraction /= 10;
-  }
-  out += places;
-  while (out[0] == '0' && out[-1] != '.') --out;
-  return out + 1;
 }
 
 template <typename Real>
@@ -147,7 +63,7 @@ void JsonWriter::grow(std::size_t size) {
 void JsonWriter::string(std::string_view text) {
   reserve(text.size() + 2);
   at_[0] = '"';
-  if (copy_plain(text, at_ + 1)) {
+  if (json_text::copy_plain(text, at_ + 1)) {
     at_ += text.size() + 2;
     at_[-1] = '"';
   } else {
@@ -156,20 +72,9 @@ void JsonWriter::string(std::string_view text) {
 }
 
 void JsonWriter::name(std::string_view text, bool is_first) {
-  reserve(text.size() + 4);
-  char* at = at_;
-  if (!is_first) *at++ = ',';
-  *at++ = '"';
-  if (copy_plain(text, at)) {
-    at += text.size();
-    at[0] = '"';
-    at[1] = ':';
-    at_ = at + 2;
-  } else {
-    if (!is_first) put(',');
-    escaped_string(text);
-    put(':');
-  }
+  if (!is_first) put(',');
+  string(text);
+  put(':');
 }
 
 void JsonWriter::escaped_string(std::string_view text) {
@@ -204,19 +109,17 @@ void JsonWriter::escape(unsigned char c) {
 }
 
 void JsonWriter::unsigned_integer(std::uint64_t value) {
-  reserve(number_bytes_max);
-  at_ = std::to_chars(at_, at_ + number_bytes_max, value).ptr;
+  at_ = json_text::put_unsigned(value, room(number_bytes_max));
 }
 
 void JsonWriter::signed_integer(std::int64_t value) {
-  reserve(number_bytes_max);
-  at_ = std::to_chars(at_, at_ + number_bytes_max, value).ptr;
+  at_ = json_text::put_signed(value, room(number_bytes_max));
 }
 
 void JsonWriter::real(double value) {
   if (!std::isfinite(value)) return raw("null");
   reserve(number_bytes_max);
-  char* end = write_short_decimal(value, at_);
+  char* end = json_text::put_short_decimal(value, at_);
   at_ = end != nullptr ? end : write_shortest(value, at_);
 }
 

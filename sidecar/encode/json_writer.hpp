@@ -28,6 +28,15 @@ class JsonWriter {
   /// Takes back everything behind the first `size` bytes.
   void cut(std::size_t size) { at_ = begin_.get() + size; }
 
+  /// For who writes by a pointer: at least so much room behind what was written, and the new end of
+  /// that.
+  char* room(std::size_t size) {
+    reserve(size);
+    return at_;
+  }
+  char* limit() const { return end_; }
+  void set_end(char* end) { at_ = end; }
+
   void put(char c) {
     reserve(1);
     *at_++ = c;
