@@ -68,9 +68,9 @@ Result<std::unique_ptr<App>> App::create(const Config& config, AppParts parts, L
     destinations.push_back(std::make_unique<Destination>(
         destination, std::move(encoder), std::move(transport.value()), lane, log, seeds.next()));
   }
-  return std::unique_ptr<App>(
-      new App(config, parts, std::move(spool), std::move(recurrence.value()),
-              std::move(destinations), log, seeds.next()));
+  return std::unique_ptr<App>(new App(config, parts, std::move(spool),
+                                      std::move(recurrence.value()), std::move(destinations), log,
+                                      seeds.next()));
 }
 
 App::App(const Config& config, AppParts& parts, std::unique_ptr<Spool> spool, Recurrence recurrence,
