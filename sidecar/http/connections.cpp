@@ -33,13 +33,13 @@ std::uint64_t mixed(std::uint64_t hash, std::uint64_t value) {
   return (hash ^ value) * 0x9e3779b97f4a7c15U + (hash >> 29U);
 }
 
-/// All connections to Unix sockets have one key; no other has it.
-constexpr std::uint64_t unix_key = 1;
+/// All connections to Unix sockets have this name; no other has it.
+const std::string unix_ends = "unix";
 
-std::uint64_t key_of(std::string_view peer_ip, int local_port) {
-  std::uint64_t hash = mixed(0, static_cast<std::uint64_t>(local_port));
-  for (const char letter : peer_ip) hash = mixed(hash, static_cast<unsigned char>(letter));
-  return hash | 2U;
+std::string ends_of(std::string_view peer_ip, std::string_view local_ip, int local_port) {
+  std::string ends(peer_ip);
+  ends.append(" ").append(local_ip);
+  return ends.append(" ").append(std::to_string(local_port));
 }
 
 std::optional<tcp_info> tcp_info_of(int fd) {
@@ -95,7 +95,12 @@ std::array<char, INET6_ADDRSTRLEN> ip_of(const sockaddr& address) {
 
 PeerKey peer_key(const sockaddr& address) {
   if (address.sa_family != AF_INET && address.sa_family != AF_INET6) return 0;
-  return key_of(ip_of(address).data(), port_of(address));
+  const auto ip = ip_of(address);
+  std::uint64_t hash = mixed(0, static_cast<std::uint64_t>(port_of(address)));
+  for (const char* letter = ip.data(); *letter != '\0'; ++letter) {
+    hash = mixed(hash, static_cast<unsigned char>(*letter));
+  }
+  return hash | 1U;
 }
 
 Connections::Connections(Reactor& reactor, OnReady on_ready)
@@ -117,26 +122,27 @@ Connections::~Connections() {
 
 void Connections::opened(int fd) {
   connections_[fd] = {};
+  connections_[fd].id = ++last_id_;
   nameless_.push_back(fd);
 }
 
 int Connections::close(int fd) {
   if (const auto found = connections_.find(fd); found != connections_.end()) {
     watch(fd, found->second, 0);
-    forget_key(fd, found->second.key);
+    forget_name(fd, found->second.ends);
     connections_.erase(found);
   }
   return ::close(fd);
 }
 
-void Connections::forget_key(int fd, std::uint64_t key) {
-  if (key == 0) {
+void Connections::forget_name(int fd, const std::string& ends) {
+  if (ends.empty()) {
     std::erase(nameless_, fd);
     return;
   }
-  const auto [first, last] = by_key_.equal_range(key);
+  const auto [first, last] = by_ends_.equal_range(ends);
   const auto found = std::find_if(first, last, [fd](const auto& it) { return it.second == fd; });
-  if (found != last) by_key_.erase(found);
+  if (found != last) by_ends_.erase(found);
 }
 
 /// Those that are not connected yet stay without a name.
@@ -152,10 +158,14 @@ void Connections::name_new_ones() {
     if (getsockname(fd, local_address, &local_bytes) != 0) return false;
     Connection& connection = connections_[fd];
     connection.peer = peer_key(*peer_address);
-    connection.key = connection.peer == 0
-                         ? unix_key
-                         : key_of(ip_of(*peer_address).data(), port_of(*local_address));
-    by_key_.emplace(connection.key, fd);
+    if (connection.peer == 0) {
+      connection.ends = unix_ends;
+    } else {
+      connection.peer_port = port_of(*peer_address);
+      connection.ends = ends_of(ip_of(*peer_address).data(), ip_of(*local_address).data(),
+                                port_of(*local_address));
+    }
+    by_ends_.emplace(connection.ends, fd);
     return true;
   });
 }
@@ -253,20 +263,31 @@ Connections::Look Connections::look(const Place& place) {
   Connection& connection = connections_.at(look.fd);
   connection.long_turns = 0;
   look.peer = connection.peer;
-  look.key = connection.key;
+  look.id = connection.id;
   look.is_kept = connection.state != State::fresh;
   look.verdict = look_at(look.fd, connection, place);
   if (!look.is_kept || connection.use == Use::http1) look.sent = sent_on(look.fd);
   return look;
 }
 
-/// -1: one of those to Unix sockets; which one, libcurl does not say.
+/// -1: one of those to Unix sockets; which one, libcurl does not say. The kernel gives one local
+/// port to connections whose peers differ in their ports. libcurl 7.88 says the peer's port that it
+/// has asked for, which a resolver may have changed. The socket of a connection that was ended is
+/// closed, and a new one may have its ends.
 int Connections::find(const Place& place) const {
   const auto opened = connections_.find(place.opened_fd);
   const bool is_new = opened != connections_.end() && opened->second.state == State::fresh;
   if (place.local_port <= 0) return is_new ? place.opened_fd : -1;
-  const auto found = by_key_.find(key_of(place.peer_ip, place.local_port));
-  return found == by_key_.end() ? -1 : found->second;
+  const auto [first, last] =
+      by_ends_.equal_range(ends_of(place.peer_ip, place.local_ip, place.local_port));
+  const auto found = std::max_element(first, last, [&](const auto& one, const auto& other) {
+    const auto rank = [&](int fd) {
+      const Connection& connection = connections_.at(fd);
+      return std::pair(connection.peer_port == place.peer_port, connection.state != State::ended);
+    };
+    return rank(one.second) < rank(other.second);
+  });
+  return found == last ? -1 : found->second;
 }
 
 Connections::Verdict Connections::look_at(int fd, Connection& connection, const Place& place) {
@@ -285,7 +306,7 @@ Connections::Verdict Connections::look_at(int fd, Connection& connection, const 
 
 Connections::Verdict Connections::look_at_all_unix() {
   Verdict verdict = Verdict::quiet;
-  const auto [first, last] = by_key_.equal_range(unix_key);
+  const auto [first, last] = by_ends_.equal_range(unix_ends);
   for (auto it = first; it != last; ++it) {
     Connection& connection = connections_.at(it->second);
     if (connection.state != State::idle || connection.use != Use::http1) continue;
@@ -296,27 +317,27 @@ Connections::Verdict Connections::look_at_all_unix() {
   return verdict;
 }
 
-void Connections::settled(const Look& look, Use use) {
+/// Null: it is closed, and another connection may have the number by now.
+Connections::Connection* Connections::still_there(const Look& look) {
   const auto found = connections_.find(look.fd);
-  // Another connection may have the number by now.
-  if (found == connections_.end() || found->second.key != look.key) return;
-  if (found->second.state == State::idle) rest(look.fd, use);
+  return found == connections_.end() || found->second.id != look.id ? nullptr : &found->second;
+}
+
+void Connections::settled(const Look& look, Use use) {
+  const Connection* const connection = still_there(look);
+  if (connection != nullptr && connection->state == State::idle) rest(look.fd, use);
 }
 
 void Connections::leave(const Look& look) {
-  const auto found = connections_.find(look.fd);
-  if (found == connections_.end() || found->second.key != look.key) return;
-  found->second.is_left = true;
+  if (Connection* const connection = still_there(look)) connection->is_left = true;
 }
 
 /// The kernel forgets with a connection that was reset what is still on its way, and then only the
 /// length of the request says whether that was anything.
-Connections::Received Connections::received(const Look& look,
-                                            std::uint64_t request_bytes_min) const {
+Connections::Received Connections::received(const Look& look, std::uint64_t request_bytes_min) {
   if (!look.sent) return Received::all;
-  const auto found = connections_.find(look.fd);
-  if (found == connections_.end() || found->second.key != look.key) return Received::cut;
-  if (found->second.state == State::ended) return Received::cut;
+  const Connection* const connection = still_there(look);
+  if (connection == nullptr || connection->state == State::ended) return Received::cut;
   const std::optional<tcp_info> info = tcp_info_of(look.fd);
   if (!info) return Received::all;
   if (info->tcpi_bytes_acked <= *look.sent) return Received::nothing;
@@ -327,9 +348,7 @@ Connections::Received Connections::received(const Look& look,
 }
 
 void Connections::answers(const Look& look) {
-  const auto found = connections_.find(look.fd);
-  if (found == connections_.end() || found->second.key != look.key) return;
-  found->second.alive_at = mono_now();
+  if (Connection* const connection = still_there(look)) connection->alive_at = mono_now();
 }
 
 void Connections::doubt(PeerKey peer, Duration waited) {

@@ -36,6 +36,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -76,6 +77,8 @@ class Connections {
   /// Where a request is about to be written. libcurl says it without the descriptor.
   struct Place {
     std::string_view peer_ip;
+    int peer_port = 0;
+    std::string_view local_ip;
     int local_port = 0;            ///< none: a Unix socket
     int opened_fd = -1;            ///< by this request
     bool may_speak_first = false;  ///< a new connection, as with TLS or HTTP/2
@@ -89,7 +92,7 @@ class Connections {
     Verdict verdict = Verdict::quiet;
     int fd = -1;  ///< -1: not to be told
     PeerKey peer = 0;
-    std::uint64_t key = 0;
+    std::uint64_t id = 0;
     bool is_kept = false;                 ///< it has had requests before
     std::optional<std::uint64_t> sent{};  ///< bytes of all that was sent before the request
   };
@@ -102,7 +105,7 @@ class Connections {
   /// counts. Cut: not all has, and the connection has ended.
   enum class Received : std::uint8_t { nothing, some, cut, all };
   /// `request_bytes_min`: of the whole request; what is on its way is forgotten with a connection.
-  Received received(const Look& look, std::uint64_t request_bytes_min) const;
+  Received received(const Look& look, std::uint64_t request_bytes_min);
 
   /// An answer to the request that is there comes in.
   void answers(const Look& look);
@@ -121,7 +124,9 @@ class Connections {
     State state = State::fresh;
     Use use = Use::unknown;
     std::uint32_t watched = 0;  ///< what the reactor waits for; 0: nothing
-    std::uint64_t key = 0;      ///< what libcurl knows of its ends; 0: not known yet
+    std::uint64_t id = 0;       ///< tells it from others that had its descriptor
+    std::string ends;           ///< without the peer's port; empty: not known yet
+    int peer_port = 0;
     PeerKey peer = 0;
     int long_turns = 0;               ///< since the last request was written
     int writes = 0;                   ///< calls in a row for room to write, and for nothing else
@@ -133,7 +138,8 @@ class Connections {
   };
 
   void name_new_ones();
-  void forget_key(int fd, std::uint64_t key);
+  void forget_name(int fd, const std::string& ends);
+  Connection* still_there(const Look& look);
   void watch(int fd, Connection& connection, std::uint32_t events);
   void heard(int fd, std::uint32_t events);
   void look_for_progress(int fd);
@@ -149,7 +155,8 @@ class Connections {
   const OnReady on_ready_;
   int dead_fd_;
   std::unordered_map<int, Connection> connections_;
-  std::unordered_multimap<std::uint64_t, int> by_key_;
+  std::uint64_t last_id_ = 0;
+  std::unordered_multimap<std::string, int> by_ends_;
   std::vector<int> nameless_;
 };
 

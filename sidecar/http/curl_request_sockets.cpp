@@ -83,15 +83,15 @@ int CurlRequest::on_close_socket(void* connections, curl_socket_t fd) {
   return static_cast<Connections*>(connections)->close(fd);
 }
 
-int CurlRequest::on_sending(void* self, char* peer_ip, char* /*local_ip*/, int /*peer_port*/,
+int CurlRequest::on_sending(void* self, char* peer_ip, char* local_ip, int peer_port,
                             int local_port) {
   auto& request = *static_cast<CurlRequest*>(self);
   const bool may_speak_first = request.url_.is_tls || request.may_have_tls_proxy() ||
                                request.settings_.http_version != HttpVersion::http1;
   request.has_http2_ = request.may_have_http2() && is_http2_session(request.easy_);
   const int port = request.url_.unix_path.empty() ? local_port : 0;
-  request.look_ =
-      request.multi_.connections().look({peer_ip, port, request.opened_fd_, may_speak_first});
+  request.look_ = request.multi_.connections().look(
+      {peer_ip, peer_port, local_ip, port, request.opened_fd_, may_speak_first});
   const bool is_quiet = request.look_.verdict == Connections::Verdict::quiet;
   return is_quiet ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
