@@ -120,10 +120,18 @@ Connections::~Connections() {
   ::close(dead_fd_);
 }
 
-void Connections::opened(int fd) {
-  connections_[fd] = {};
-  connections_[fd].id = ++last_id_;
+void Connections::opened(int fd, std::chrono::milliseconds silence_max) {
+  Connection& connection = connections_[fd] = {};
+  connection.id = ++last_id_;
+  limit_silence(fd, connection, silence_max);
   nameless_.push_back(fd);
+}
+
+/// Not for a Unix socket, which has no such option and no such peer.
+void Connections::limit_silence(int fd, Connection& connection, std::chrono::milliseconds max) {
+  if (std::exchange(connection.silence_max, max) == max) return;
+  const auto max_ms = static_cast<unsigned>(max.count());
+  setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &max_ms, sizeof max_ms);
 }
 
 int Connections::close(int fd) {
@@ -266,6 +274,10 @@ Connections::Look Connections::look(const Place& place) {
   look.id = connection.id;
   look.is_kept = connection.state != State::fresh;
   look.verdict = look_at(look.fd, connection, place);
+  const bool is_shared = connection.use == Use::http2;
+  limit_silence(
+      look.fd, connection,
+      is_shared ? std::max(connection.silence_max, place.silence_max) : place.silence_max);
   if (!look.is_kept || connection.use == Use::http1) look.sent = sent_on(look.fd);
   return look;
 }

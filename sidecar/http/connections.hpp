@@ -33,6 +33,7 @@
 // to know it by; and TCP_INFO twice. Limits: one entry a connection.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -62,7 +63,8 @@ class Connections {
   Connections& operator=(const Connections&) = delete;
 
   /// libcurl made it, and closes it: what it opens beside its connections is never one.
-  void opened(int fd);
+  /// `silence_max` is of the request that it is made for; see Place.
+  void opened(int fd, std::chrono::milliseconds silence_max);
   int close(int fd);
 
   enum class Use : std::uint8_t { http1, http2, unknown };
@@ -82,6 +84,9 @@ class Connections {
     int local_port = 0;            ///< none: a Unix socket
     int opened_fd = -1;            ///< by this request
     bool may_speak_first = false;  ///< a new connection, as with TLS or HTTP/2
+    /// How long the peer's kernel may acknowledge nothing. Then it is gone, and the connection
+    /// ends. Requests that share one have the longest of theirs.
+    std::chrono::milliseconds silence_max{};
   };
   enum class Verdict : std::uint8_t {
     quiet,
@@ -128,6 +133,7 @@ class Connections {
     std::string ends;           ///< without the peer's port; empty: not known yet
     int peer_port = 0;
     PeerKey peer = 0;
+    std::chrono::milliseconds silence_max{};
     int long_turns = 0;               ///< since the last request was written
     int writes = 0;                   ///< calls in a row for room to write, and for nothing else
     std::uint64_t written_bytes = 0;  ///< as of some such call
@@ -140,6 +146,7 @@ class Connections {
   void name_new_ones();
   void forget_name(int fd, const std::string& ends);
   Connection* still_there(const Look& look);
+  static void limit_silence(int fd, Connection& connection, std::chrono::milliseconds max);
   void watch(int fd, Connection& connection, std::uint32_t events);
   void heard(int fd, std::uint32_t events);
   void look_for_progress(int fd);

@@ -119,6 +119,9 @@ class CurlRequest final : public CurlListener {
   bool is_own_answer();
   bool is_sent() const;
   std::uint64_t request_bytes_min() const;
+  std::chrono::milliseconds silence_max() const {
+    return std::chrono::milliseconds(whole_ms(settings_.timeout));
+  }
   /// How much of the request the receiver can have read. Only a success needs all of it.
   enum class Reading : std::uint8_t { whole, under_way, cut };
   Reading reading(const Now& now);

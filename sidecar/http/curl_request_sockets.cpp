@@ -5,7 +5,6 @@
 #include <utility>
 
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include "sidecar/base/private_address.hpp"
@@ -67,14 +66,9 @@ curl_socket_t CurlRequest::on_open_socket(void* self, curlsocktype /*purpose*/,
   return fd;
 }
 
-/// A peer that is gone without a word ends its connections: nothing that it was sent is
-/// acknowledged.
 int CurlRequest::on_socket(void* self, curl_socket_t fd, curlsocktype /*purpose*/) {
   auto& request = *static_cast<CurlRequest*>(self);
-  const auto unanswered_ms = static_cast<unsigned>(whole_ms(request.settings_.timeout));
-  // Not for a Unix socket, which has no such option and no such peer.
-  setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unanswered_ms, sizeof unanswered_ms);
-  request.multi_.connections().opened(fd);
+  request.multi_.connections().opened(fd, request.silence_max());
   request.opened_fd_ = fd;
   return CURL_SOCKOPT_OK;
 }
@@ -90,8 +84,9 @@ int CurlRequest::on_sending(void* self, char* peer_ip, char* local_ip, int peer_
                                request.settings_.http_version != HttpVersion::http1;
   request.has_http2_ = request.may_have_http2() && is_http2_session(request.easy_);
   const int port = request.url_.unix_path.empty() ? local_port : 0;
-  request.look_ = request.multi_.connections().look(
-      {peer_ip, peer_port, local_ip, port, request.opened_fd_, may_speak_first});
+  request.look_ =
+      request.multi_.connections().look({peer_ip, peer_port, local_ip, port, request.opened_fd_,
+                                         may_speak_first, request.silence_max()});
   const bool is_quiet = request.look_.verdict == Connections::Verdict::quiet;
   return is_quiet ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
