@@ -19,7 +19,8 @@
 //
 // What it never does
 //   Trust a certificate that is not verified: against ca_file alone if there is one, else against
-//   the system's store, as it was an hour ago at most; TLS 1.2 at least. Read .netrc, or proxies of
+//   the system's store, as it was an hour ago at most; TLS 1.2 at least. Agree on a key by
+//   Diffie-Hellman over finite fields (tls_offer.hpp). Read .netrc, or proxies of
 //   the environment unless told so with proxy = environment. Send `Expect: 100-continue`, a cookie,
 //   or a fragment of the url. With deny_private_addresses: connect to an address that is not public
 //   (private_address.hpp), or use a connection of a destination without it; each address is looked
