@@ -186,14 +186,13 @@ void CurlRequest::set_http_version() {
   }
   const long version = url_.is_tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
   curl_easy_setopt(easy_, CURLOPT_HTTP_VERSION, version);
-  // libcurl before 8.0 begins HTTP/2 anew on a connection without TLS that speaks it already
-  // (github.com/curl/curl/pull/10643).
-  constexpr unsigned fixed_version = 0x080000;
-  if (!url_.is_tls && curl_version_info(CURLVERSION_NOW)->version_num < fixed_version) {
+  // Without TLS nothing keeps the connections of destinations apart (tls_offer.hpp), and libcurl
+  // before 8.0 begins HTTP/2 anew on one that speaks it already (github.com/curl/curl/pull/10643).
+  if (!url_.is_tls) {
     curl_easy_setopt(easy_, CURLOPT_FRESH_CONNECT, 1L);
     curl_easy_setopt(easy_, CURLOPT_FORBID_REUSE, 1L);
   } else {
-    curl_easy_setopt(easy_, CURLOPT_PIPEWAIT, 1L);
+    curl_easy_setopt(easy_, CURLOPT_PIPEWAIT, waits_for_others_ ? 1L : 0L);
   }
 }
 
@@ -242,8 +241,8 @@ void CurlRequest::set_proxy() {
     curl_easy_setopt(easy_, CURLOPT_PROXY, settings_.proxy.c_str());
     curl_easy_setopt(easy_, CURLOPT_NOPROXY, "");
   }
-  curl_easy_setopt(easy_, CURLOPT_PROXY_SSL_CIPHER_LIST, settings_.tls_ciphers.c_str());
   curl_easy_setopt(easy_, CURLOPT_PROXY_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  curl_easy_setopt(easy_, CURLOPT_PROXY_SSL_CIPHER_LIST, settings_.tls_ciphers.c_str());
   if (!credentials_->proxy_user_and_password.empty()) {
     curl_easy_setopt(easy_, CURLOPT_PROXYUSERPWD, credentials_->proxy_user_and_password.c_str());
   }
@@ -252,10 +251,10 @@ void CurlRequest::set_proxy() {
 void CurlRequest::set_tls() {
   const bool is_1_3 = settings_.tls_version_min == TlsVersion::tls13;
   curl_easy_setopt(easy_, CURLOPT_SSLVERSION,
+                   static_cast<long>(is_1_3 ? CURL_SSLVERSION_TLSv1_3 : CURL_SSLVERSION_TLSv1_2));
   curl_easy_setopt(easy_, CURLOPT_SSL_CIPHER_LIST, settings_.tls_ciphers.c_str());
   curl_easy_setopt(easy_, CURLOPT_SSL_CTX_DATA, this);
   curl_easy_setopt(easy_, CURLOPT_SSL_CTX_FUNCTION, &CurlRequest::on_tls_context);
-                   static_cast<long>(is_1_3 ? CURL_SSLVERSION_TLSv1_3 : CURL_SSLVERSION_TLSv1_2));
   curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYPEER, 1L);
   curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYHOST, 2L);
   if (credentials_->trust != nullptr) {
@@ -294,8 +293,8 @@ void CurlRequest::set_system_trust() {
 bool CurlRequest::may_have_tls_proxy() const {
   return settings_.proxy == "environment" || settings_.proxy.starts_with("https:");
 }
-/// For the receiver's context and a proxy's; libcurl has no option for the groups of a proxy.
 
+/// For the receiver's context and a proxy's; libcurl has no option for the groups of a proxy.
 CURLcode CurlRequest::on_tls_context(CURL* /*easy*/, void* context, void* self) {
   const auto& request = *static_cast<CurlRequest*>(self);
   auto* const tls = static_cast<ssl_ctx_st*>(context);

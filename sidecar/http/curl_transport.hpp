@@ -37,7 +37,7 @@
 // on them; a name that was found is looked up again after as long, 60 s at the latest. So a changed
 // address is found. What becomes of idle ones that speak, and of those in doubt after a timeout, is
 // said in connections.hpp; which address of a name is avoided, in address_health.hpp. HTTP/2 puts
-// requests side by side on one connection; without TLS, and with a libcurl before 8.0, it takes a
+// requests side by side on one connection, those of one destination alone; without TLS it takes a
 // connection for each.
 //
 // Completions: an attempt is `answered` as soon as a status line has come, whatever breaks after
@@ -53,6 +53,7 @@
 // connection whose answer exceeds 1 MiB, or 64 KiB of heads and trailers, is cut.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "sidecar/base/helper_thread.hpp"
@@ -97,6 +98,7 @@ class CurlDriver {
   std::shared_ptr<TrustStores> trust_stores_;
   std::unique_ptr<FileThreads> files_;
   Random seeds_;
+  std::uint64_t http2_transports_ = 0;  ///< made so far
 };
 
 }  // namespace outrider::sidecar
