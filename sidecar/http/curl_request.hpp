@@ -67,6 +67,10 @@ class CurlRequest final : public CurlListener {
   /// Where HTTP/2 would be asked for by TLS. Before start().
   void take_http1() { takes_http1_ = true; }
 
+  /// With HTTP/2: for a connection that is being made, and may be good for this request too.
+  /// libcurl does not tell whose it is, so who has none under way must not wait. Before start().
+  void wait_for_others() { waits_for_others_ = true; }
+
   /// The completion, if the attempt fails at once; the owner is not told of it then.
   std::optional<Completion> start(const Attempt& attempt, const Now& now);
 
@@ -170,6 +174,7 @@ class CurlRequest final : public CurlListener {
   bool is_early_answer_ = false;  ///< it began before all of the request had arrived
   bool needs_new_connection_ = false;
   bool takes_http1_ = false;
+  bool waits_for_others_ = false;
   bool has_http2_ = false;             ///< its connection has agreed on it, by TLS
   bool is_connected_ = false;          ///< to the receiver, and not to a proxy alone
   const ssl_st* proxy_tls_ = nullptr;  ///< its session with it, if it made the connection

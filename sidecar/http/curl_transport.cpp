@@ -12,6 +12,7 @@
 #include "sidecar/http/file_threads.hpp"
 #include "sidecar/http/http2_fallback.hpp"
 #include "sidecar/http/http_settings.hpp"
+#include "sidecar/http/tls_offer.hpp"
 #include "sidecar/http/trust.hpp"
 #include "sidecar/http/url_log.hpp"
 #include "sidecar/http/url_set.hpp"
@@ -63,6 +64,7 @@ void CurlTransport::start(const Attempt& attempt, const Now& now) {
   if (is_misdirected_[request->ticket().url]) request->take_new_connection();
   is_misdirected_[request->ticket().url] = false;
   if (http2_fallback_.takes_http1(request->ticket().url, now)) request->take_http1();
+  if (!requests_.empty()) request->wait_for_others();
   std::optional<Completion> failure = request->start(attempt, now);
   if (!failure) {
     requests_.push_back(std::move(request));
@@ -144,6 +146,11 @@ Result<std::unique_ptr<Transport>> CurlDriver::make_transport(const DestinationC
       config, trust_stores_, [this](FileThreads::Job job) { return files_->run(std::move(job)); },
       log);
   if (!credentials.ok()) return credentials.error();
+  // One connection of HTTP/2 carries many requests, and its receiver's window and streams would be
+  // for all. A connection of HTTP/1 has one request at a time, so any destination may use it next.
+  if (config.http_version == HttpVersion::http2) {
+    settings.value().tls_ciphers = tls_ciphers_of(++http2_transports_);
+  }
   CurlMulti& multi = config.deny_private_addresses ? *guarded_multi_ : *multi_;
   multi.expect_connections(config.concurrency_max * config.urls.size());
   multi_->share_with(*guarded_multi_);
