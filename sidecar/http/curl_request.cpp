@@ -28,10 +28,11 @@ std::string scheme_of(const HttpUrl& url) {
 }
 
 std::string_view handshake_hint(std::string_view reason) {
-  if (reason.find("wrong version number") != std::string_view::npos)
+  if (reason.find("wrong version number") != std::string_view::npos) {
     return "; does it use http instead of https?";
+  }
   if (reason.find("handshake failure") != std::string_view::npos) {
-    return "; it accepts no cipher or key exchange that is offered, and DHE is not offered";
+    return "; does it know only DHE, which is not offered, or does it want a client certificate?";
   }
   return "";
 }
