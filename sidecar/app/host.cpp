@@ -1,6 +1,7 @@
 #include "sidecar/app/host.hpp"
 
 #include <algorithm>
+#include <ctime>
 #include <system_error>
 #include <utility>
 
@@ -9,6 +10,7 @@
 #include "sidecar/app/memory_mark.hpp"
 #include "sidecar/app/spool_watch.hpp"
 #include "sidecar/app/transports.hpp"
+#include "sidecar/base/pause.hpp"
 #include "sidecar/base/random.hpp"
 #include "sidecar/base/reactor.hpp"
 #include "sidecar/base/thread_probe.hpp"
@@ -27,6 +29,16 @@ constexpr Duration zmq_end_max = std::chrono::milliseconds(500);
 
 /// Nothing is due: only a descriptor or wake() ends the wait.
 constexpr Duration idle_wait = std::chrono::hours(1);
+/// The same while it stops, so that a pause shows as what it is.
+constexpr Duration stopping_wait = std::chrono::milliseconds(100);
+constexpr Duration pause_min = std::chrono::seconds(1);
+
+/// What this thread has worked.
+Duration worked() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
 
 }  // namespace
 
@@ -130,8 +142,16 @@ Result<std::unique_ptr<Host>> Host::open_parts(const Config& config, Log& log, v
 void Host::run() {
   App& app = *parts_->app;
   CurlDriver& curl = parts_->curl;
+  MonoTime last_turn = parts_->clock.now().mono;
+  Duration last_worked = worked();
+  Duration wait{};
   for (;;) {
     const Now now = parts_->clock.now();
+    const Duration has_worked = worked();
+    const Duration accounted = wait + has_worked - last_worked;
+    app.make_up_for(lost_time(now.mono - last_turn, accounted, pause_min));
+    last_turn = now.mono;
+    last_worked = has_worked;
     curl.do_work(now);
     const int work = app.do_work(now);
     // Before the wait: nothing would ever end it.
@@ -140,7 +160,9 @@ void Host::run() {
       return;
     }
     const MonoTime deadline = std::min(app.next_deadline(), curl.next_deadline());
-    parts_->reactor.wait(work > 0 ? Duration::zero() : time_left(deadline, now.mono, idle_wait));
+    wait = work > 0 ? Duration::zero() : time_left(deadline, now.mono, idle_wait);
+    if (app.is_stopping()) wait = std::min(wait, stopping_wait);
+    parts_->reactor.wait(wait);
   }
 }
 

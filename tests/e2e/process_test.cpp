@@ -10,6 +10,7 @@
 
 #include "e2e/e2e_fixture.hpp"
 #include "support/places.hpp"
+#include "support/tcp_peer.hpp"
 
 namespace outrider::test {
 namespace {
@@ -158,6 +159,25 @@ TEST(ProcessSignals, SigquitStopsInOrder) {
   sidecar.process().signal(SIGQUIT);
   EXPECT_EQ(sidecar.process().wait(), 0) << sidecar.err();
   EXPECT_EQ(sidecar.ledger("audit").delivered, 10U);
+}
+
+/// As a paused container or a frozen machine does.
+TEST(ProcessSignals, APauseThatOutlastsAStopIsNoStopThatHangs) {
+  const TempDir dir;
+  TcpPeer receiver(TcpPeer::read_all);
+  Sidecar sidecar(dir, "[shutdown]\nlinger = 500ms\n[destination.out]\nurl = " + receiver.url());
+  Client client(sidecar.endpoint());
+  emit_numbers(client, 1, 10);
+  EXPECT_TRUE(client.flush(10s));
+  sidecar.process().signal(SIGTERM);
+  ASSERT_TRUE(sidecar.process().wait_for_line("stopping", Process::Stream::err));
+  sidecar.process().signal(SIGSTOP);
+  // Beyond the linger time and a second in which the process may close.
+  std::this_thread::sleep_for(3s);
+  sidecar.process().signal(SIGCONT);
+  EXPECT_EQ(sidecar.process().wait(), 3) << sidecar.err();
+  EXPECT_EQ(sidecar.err().find("hangs"), std::string::npos) << sidecar.err();
+  EXPECT_EQ(sidecar.ledger("out").accepted, 10U) << sidecar.err();
 }
 
 TEST(ProcessSignals, WhatComesBeforeItIsReadyStopsItInOrderToo) {
