@@ -257,6 +257,7 @@ Connections::Look Connections::look(const Place& place) {
   look.is_kept = connection.state != State::fresh;
   look.verdict = look_at(look.fd, connection, place);
   if (!look.is_kept || connection.use == Use::http1) look.sent = sent_on(look.fd);
+  look.at = mono_now();
   return look;
 }
 
@@ -332,13 +333,13 @@ void Connections::answers(const Look& look) {
   found->second.alive_at = mono_now();
 }
 
-void Connections::doubt(PeerKey peer, Duration waited) {
-  if (peer == 0) return;
+void Connections::doubt(const Look& look) {
+  if (look.peer == 0) return;
   const MonoTime now = mono_now();
   for (auto& [fd, connection] : connections_) {
     const bool is_open = connection.state == State::idle || connection.state == State::busy;
-    if (!is_open || connection.peer != peer) continue;
-    if (now - connection.alive_at < waited) continue;
+    if (!is_open || connection.peer != look.peer) continue;
+    if (connection.alive_at > look.at) continue;
     if (connection.state == State::idle) {
       end(fd, connection);
     } else {
