@@ -49,8 +49,8 @@ struct Host::Parts {
   std::unique_ptr<ZmqContext> zmq_context;
   CurlDriver curl{reactor};
   Exchange exchange;
-  std::unique_ptr<StorageThread> storage;
   std::unique_ptr<SpoolWatch> spool_watch;
+  std::unique_ptr<StorageThread> storage;
   std::unique_ptr<MemoryMark> memory_mark;
   std::unique_ptr<App> app;
   bool has_fan_out = false;
@@ -110,7 +110,13 @@ Result<std::unique_ptr<Host>> Host::open_parts(const Config& config, Log& log, v
     auto confirm_source = open_zmq_confirm_source(config.ingest, zmq_context, parts->reactor, log);
     if (!confirm_source.ok()) return confirm_source.error();
     app_parts.confirm_source = std::move(confirm_source.value());
-    auto opened = StorageAgent::open(storage_settings(config), open_disk(), parts->exchange, log,
+    parts->spool_watch = std::make_unique<SpoolWatch>(
+        parts->reactor, [all = parts.get()] { all->app->look_at_spool(); });
+    StorageSettings settings = storage_settings(config);
+    settings.watch_lock = [watch = parts->spool_watch.get()](const std::string& lock_file) {
+      return watch->watch(lock_file);
+    };
+    auto opened = StorageAgent::open(std::move(settings), open_disk(), parts->exchange, log,
                                      parts->clock.now());
     if (!opened.ok()) return opened.error();
     storage = std::move(opened.value());
@@ -133,8 +139,6 @@ Result<std::unique_ptr<Host>> Host::open_parts(const Config& config, Log& log, v
     parts->exchange.wake_sidecar = [reactor = &parts->reactor] { reactor->wake(); };
     parts->storage =
         std::make_unique<StorageThread>(std::move(storage), parts->exchange, parts->clock);
-    parts->spool_watch = std::make_unique<SpoolWatch>(
-        config.spool.path, parts->reactor, [app = parts->app.get()] { app->look_at_spool(); });
   }
   return std::unique_ptr<Host>(new Host(std::move(parts)));
 }
