@@ -224,6 +224,21 @@ TEST(ProcessSignals, AStartThatHangsIsEndedByThem) {
   sqlite3_close(foreigner);
 }
 
+/// Whoever has set it wants the keys of a browser; and nobody may read the pipe.
+TEST(ProcessEnvironment, NoKeysOfTlsSessionsAreWritten) {
+  const TempDir dir;
+  const std::string keys = dir.file("keys");
+  ASSERT_EQ(mkfifo(keys.c_str(), 0600), 0);
+  Sink sink(dir);
+  Sidecar sidecar(dir, https_destination("audit", sink), true, {"SSLKEYLOGFILE=" + keys});
+  Client client(sidecar.endpoint());
+  emit_numbers(client, 1, 10);
+  EXPECT_TRUE(client.flush(10s));
+  EXPECT_EQ(sidecar.stop(), 0) << sidecar.err();
+  EXPECT_NE(sidecar.err().find("SSLKEYLOGFILE in the environment is ignored"), std::string::npos);
+  EXPECT_EQ(sidecar.ledger("audit").delivered, 10U);
+}
+
 TEST(ProcessThreads, WithTooFewItSaysWhatIsMissing) {
   const TempDir dir;
   write_file(dir.file("outrider.conf"),
