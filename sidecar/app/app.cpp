@@ -68,9 +68,9 @@ Result<std::unique_ptr<App>> App::create(const Config& config, AppParts parts, L
     destinations.push_back(std::make_unique<Destination>(
         destination, std::move(encoder), std::move(transport.value()), lane, log, seeds.next()));
   }
-  return std::unique_ptr<App>(
-      new App(config, parts, std::move(spool), std::move(recurrence.value()),
-              std::move(destinations), log, seeds.next()));
+  return std::unique_ptr<App>(new App(config, parts, std::move(spool),
+                                      std::move(recurrence.value()), std::move(destinations), log,
+                                      seeds.next()));
 }
 
 App::App(const Config& config, AppParts& parts, std::unique_ptr<Spool> spool, Recurrence recurrence,
@@ -163,6 +163,12 @@ void App::begin_stop(const Now& now) {
   drain_until_ = now.mono + std::min(drain_max, linger_ / 2);
   quiet_until_ = now.mono + drain_quiet;
   phase_ = Phase::draining;
+}
+
+void App::make_up_for(Duration lost) {
+  drain_until_ += lost;
+  quiet_until_ += lost;
+  linger_until_ += lost;
 }
 
 void App::drain(int frames, const Now& now) {

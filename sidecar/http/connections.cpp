@@ -279,6 +279,7 @@ Connections::Look Connections::look(const Place& place) {
       look.fd, connection,
       is_shared ? std::max(connection.silence_max, place.silence_max) : place.silence_max);
   if (!look.is_kept || connection.use == Use::http1) look.sent = sent_on(look.fd);
+  look.at = mono_now();
   return look;
 }
 
@@ -373,13 +374,13 @@ void Connections::answers(const Look& look) {
   if (Connection* const connection = still_there(look)) connection->alive_at = mono_now();
 }
 
-void Connections::doubt(PeerKey peer, Duration waited) {
-  if (peer == 0) return;
+void Connections::doubt(const Look& look) {
+  if (look.peer == 0) return;
   const MonoTime now = mono_now();
   for (auto& [fd, connection] : connections_) {
     const bool is_open = connection.state == State::idle || connection.state == State::busy;
-    if (!is_open || connection.peer != peer) continue;
-    if (now - connection.alive_at < waited) continue;
+    if (!is_open || connection.peer != look.peer) continue;
+    if (connection.alive_at > look.at) continue;
     if (connection.state == State::idle) {
       end(fd, connection);
     } else {

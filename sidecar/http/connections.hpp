@@ -104,6 +104,7 @@ class Connections {
     std::uint64_t id = 0;
     bool is_kept = false;                 ///< it has had requests before
     std::optional<std::uint64_t> sent{};  ///< bytes of all that was sent before the request
+    MonoTime at{};                        ///< right before the request was written
   };
   Look look(const Place& place);
 
@@ -122,8 +123,8 @@ class Connections {
   /// The request that was there should have taken another one, says the receiver.
   void leave(const Look& look);
 
-  /// A request waited so long for an answer in vain.
-  void doubt(PeerKey peer, Duration waited);
+  /// The request that was there has waited for an answer in vain.
+  void doubt(const Look& look);
 
  private:
   /// Busy while libcurl waits for it: where a request is written and answered at once, it does not.

@@ -220,7 +220,6 @@ void CurlRequest::set_limits() {
   using std::chrono::floor;
   const auto age_s =
       static_cast<long>(floor<std::chrono::seconds>(settings_.connection_age_max).count());
-  curl_easy_setopt(easy_, CURLOPT_TIMEOUT_MS, std::max(1L, whole_ms(settings_.timeout - spent_)));
   curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS, whole_ms(settings_.connect_timeout));
   curl_easy_setopt(easy_, CURLOPT_MAXLIFETIME_CONN, age_s);
   curl_easy_setopt(easy_, CURLOPT_DNS_CACHE_TIMEOUT, std::min(age_s, name_seconds_max));
@@ -361,13 +360,18 @@ bool CurlRequest::has_outcome() const {
   return status >= 300 || (!wants_answer_ && is_sent());
 }
 
-MonoTime CurlRequest::drained_at(const Now& now) {
+MonoTime CurlRequest::due_at(const Now& now) {
+  if (timeout_at_ == never && multi_.has_begun(easy_)) timeout_at_ = now.mono + settings_.timeout;
   if (done_code_) return next_reading_at_;
-  if (!has_outcome() || wants_answer_) return never;
+  if (!has_outcome() || wants_answer_) return timeout_at_;
   if (drained_at_ == never) drained_at_ = now.mono + drain_max;
   if (quiet_at_ == never || answer_.bytes() != heard_bytes_) quiet_at_ = now.mono + quiet_max;
   heard_bytes_ = answer_.bytes();
-  return std::min(quiet_at_, drained_at_);
+  return std::min({quiet_at_, drained_at_, timeout_at_});
+}
+
+void CurlRequest::settle(const Now& now) {
+  done(now.mono < timeout_at_ ? CURLE_ABORTED_BY_CALLBACK : CURLE_OPERATION_TIMEDOUT, now);
 }
 
 void CurlRequest::done(CURLcode code, const Now& now) {
@@ -398,7 +402,6 @@ bool CurlRequest::follow_redirect(CURLcode code) {
     return false;
   }
   ++redirects_;
-  add_spent();
   needs_new_connection_ = false;
   multi_.remove(easy_);
   return send();

@@ -10,6 +10,9 @@
 // has spoken before, or is in doubt, the request goes out at once on a new one: that is no failure,
 // and spends no attempt. A new connection that speaks before it is asked has failed.
 //
+// The timeout begins when libcurl has the request, and is looked at each turn after the sockets: an
+// answer that lies in the kernel is no timeout, however late the turn is.
+//
 // Used by CurlTransport. Thread: the sidecar's one thread. Owns: the easy handle and all that it
 // points to but the body, which is the attempt's. Borrows: the multi handle and the settings.
 #pragma once
@@ -84,10 +87,15 @@ class CurlRequest final : public CurlListener {
 
   /// The outcome is known, and what else the answer holds is not waited for.
   bool has_outcome() const;
-  /// When has_outcome() has been true for long enough; `never` while it is not.
-  MonoTime drained_at(const Now& now);
-  /// Ends a request that has an outcome; the owner is told.
-  void settle(const Now& now) { done(CURLE_ABORTED_BY_CALLBACK, now); }
+  /// When it is to be settled at the latest: its timeout is over, or has_outcome() has been true
+  /// for long enough. `never` while it waits for a descriptor.
+  MonoTime due_at(const Now& now);
+  /// The process was paused for so long: that is not of its timeout.
+  void make_up_for(Duration lost) {
+    if (timeout_at_ != never) timeout_at_ += lost;
+  }
+  /// Ends a request that has an outcome, or no time; the owner is told.
+  void settle(const Now& now);
 
  private:
   using List = Handle<curl_slist, curl_slist_free_all>;
@@ -129,7 +137,6 @@ class CurlRequest final : public CurlListener {
   enum class Reading : std::uint8_t { whole, under_way, cut };
   Reading reading(const Now& now);
   bool sends_again(CURLcode code);
-  void add_spent();
   void learn_of_peer(CURLcode code, const Now& now);
   long final_status() const;
   long refused_connect_status() const;
@@ -167,7 +174,9 @@ class CurlRequest final : public CurlListener {
 
   HttpUrl url_;  ///< where it is sent just now
   std::uint64_t redirects_ = 0;
-  Duration spent_{};  ///< on what was redirected, or had to take another connection
+  /// Ours and not libcurl's, which looks at the time first and at what lies in a socket then. Over
+  /// all redirects and connections.
+  MonoTime timeout_at_ = never;
   MonoTime started_at_{};
   Connections::Look look_;        ///< at the connection, right before the request was written to it
   bool has_answer_ = false;       ///< something came after the request

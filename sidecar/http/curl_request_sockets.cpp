@@ -145,8 +145,7 @@ CurlRequest::Reading CurlRequest::reading(const Now& now) {
   using Received = Connections::Received;
   const Received received = multi_.connections().received(look_, request_bytes_min());
   if (received == Received::all) return Reading::whole;
-  const bool is_under_way =
-      received == Received::some && now.mono < started_at_ + settings_.timeout;
+  const bool is_under_way = received == Received::some && now.mono < timeout_at_;
   return is_under_way ? Reading::under_way : Reading::cut;
 }
 
@@ -159,15 +158,8 @@ bool CurlRequest::sends_again(CURLcode code) {
       code == CURLE_COULDNT_CONNECT && has_avoided_ && std::exchange(avoids_, false);
   if (!is_spoilt && !has_no_other) return false;
   if (has_no_other) addresses_.forget();
-  add_spent();
   multi_.remove(easy_);
   return send();
-}
-
-void CurlRequest::add_spent() {
-  curl_off_t spent_us = 0;
-  curl_easy_getinfo(easy_, CURLINFO_TOTAL_TIME_T, &spent_us);
-  spent_ += std::chrono::microseconds(spent_us);
 }
 
 void CurlRequest::learn_of_peer(CURLcode code, const Now& now) {
@@ -176,13 +168,7 @@ void CurlRequest::learn_of_peer(CURLcode code, const Now& now) {
     multi_.connections().settled(look_, use_of(easy_));
     return;
   }
-  if (code == CURLE_OPERATION_TIMEDOUT && look_.peer != 0) {
-    curl_off_t total_us = 0;
-    curl_off_t before_us = 0;
-    curl_easy_getinfo(easy_, CURLINFO_TOTAL_TIME_T, &total_us);
-    curl_easy_getinfo(easy_, CURLINFO_PRETRANSFER_TIME_T, &before_us);
-    multi_.connections().doubt(look_.peer, std::chrono::microseconds(total_us - before_us));
-  }
+  if (code == CURLE_OPERATION_TIMEDOUT) multi_.connections().doubt(look_);
   const PeerKey peer = look_.peer != 0 ? look_.peer : opened_peer_;
   // What refuses at once is left by libcurl itself.
   const bool has_connected = code != CURLE_COULDNT_CONNECT && code != CURLE_COULDNT_RESOLVE_HOST &&

@@ -21,6 +21,8 @@ namespace outrider::sidecar {
 
 namespace {
 
+constexpr Duration pause_min = std::chrono::seconds(1);
+
 /// One http destination.
 class CurlTransport final : public Transport, public CurlRequest::Owner {
  public:
@@ -38,7 +40,7 @@ class CurlTransport final : public Transport, public CurlRequest::Owner {
   void start(const Attempt& attempt, const Now& now) override;
   void cancel(AttemptId id) override;
   void collect(const Now& now, std::vector<Completion>& completions) override;
-  MonoTime next_deadline() const override { return next_drained_at_; }
+  MonoTime next_deadline() const override { return next_due_at_; }
   void hurry(const Now& now) override;
   void close(MonoTime /*deadline*/) override {}
 
@@ -55,7 +57,8 @@ class CurlTransport final : public Transport, public CurlRequest::Owner {
   UrlLog url_log_;
   std::vector<std::unique_ptr<CurlRequest>> requests_;
   std::vector<Completion> completions_;
-  MonoTime next_drained_at_ = never;
+  MonoTime next_due_at_ = never;
+  MonoTime collected_at_{};
 };
 
 void CurlTransport::start(const Attempt& attempt, const Now& now) {
@@ -113,14 +116,21 @@ void CurlTransport::hurry(const Now& now) {
   }
 }
 
+/// A turn that comes much too late finds the process paused before: then answers may still be on
+/// their way to it.
 void CurlTransport::collect(const Now& now, std::vector<Completion>& completions) {
-  next_drained_at_ = never;
+  const bool was_paused = next_due_at_ != never && now.mono > next_due_at_ + pause_min;
+  if (was_paused) {
+    for (const auto& request : requests_) request->make_up_for(now.mono - collected_at_);
+  }
+  collected_at_ = now.mono;
+  next_due_at_ = never;
   for (std::size_t i = requests_.size(); i-- > 0;) {
-    const MonoTime at = requests_[i]->drained_at(now);
+    const MonoTime at = requests_[i]->due_at(now);
     if (at <= now.mono) {
       requests_[i]->settle(now);
     } else {
-      next_drained_at_ = std::min(next_drained_at_, at);
+      next_due_at_ = std::min(next_due_at_, at);
     }
   }
   std::move(completions_.begin(), completions_.end(), std::back_inserter(completions));

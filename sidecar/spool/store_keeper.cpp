@@ -22,6 +22,7 @@ constexpr std::uint64_t room_slack = 1U << 20U;
 constexpr std::uint64_t tables_bytes = 256U << 10U;
 constexpr Duration house_keeping_interval = std::chrono::minutes(10);
 constexpr Duration log_look_interval = std::chrono::seconds(1);
+constexpr Duration lock_look_interval = std::chrono::seconds(1);
 /// For other programs' locks: the storage thread has more to do than to wait.
 constexpr std::chrono::milliseconds lock_wait = std::chrono::milliseconds(100);
 constexpr Duration give_back_interval = std::chrono::milliseconds(100);
@@ -45,7 +46,10 @@ StoreKeeper::~StoreKeeper() {
 }
 
 void StoreKeeper::take() {
+  is_lock_watched_ = false;
+  next_lock_look_ = {};
   disk_->lock(settings_.path);
+  is_lock_watched_ = settings_.watch_lock(lock_path(settings_.path));
   lock_file_ = disk_->look_at(lock_path(settings_.path));
 }
 
@@ -242,11 +246,26 @@ void StoreKeeper::check_files() {
         "its files were deleted, replaced or emptied while they were in use; restart the sidecar");
   }
   log_file_ = log;
-  // Without it another sidecar may take the spool: it is taken again, or that one has it.
+  check_lock();
+}
+
+/// Without it another sidecar may take the spool: it is taken again, or that one has it.
+void StoreKeeper::check_lock() {
   const auto lock = disk_->look_at(lock_path(settings_.path));
   if (lock.has_value() != lock_file_.has_value() || (lock && lock->id != lock_file_->id)) {
     take();
+    // Whoever changed the database meanwhile had nothing to touch.
+    is_touched_ = true;
+  } else if (lock && lock->changed_ns != lock_file_->changed_ns) {
+    lock_file_ = lock;
+    is_touched_ = !is_lock_watched_;
   }
+}
+
+void StoreKeeper::keep_lock(const Now& now) {
+  if (now.mono < next_lock_look_) return;
+  check_lock();
+  next_lock_look_ = is_lock_watched_ ? never : now.mono + lock_look_interval;
 }
 
 /// A sync that failed is not made good by the next one: the system has forgotten what it could not
@@ -389,6 +408,7 @@ MonoTime StoreKeeper::next_deadline() const {
   // While no store is open there is no house to keep, however long ago that was due.
   MonoTime deadline = store_ ? next_house_keeping_ : never;
   if (store_ && is_log_long_) deadline = std::min(deadline, next_log_look_);
+  if (store_) deadline = std::min(deadline, next_lock_look_);
   if (is_recovery_to_be_said()) deadline = std::min(deadline, next_recovery_line_);
   return deadline;
 }
@@ -397,6 +417,7 @@ void StoreKeeper::keep_house(const Now& now) {
   say_recovery(now);
   if (!store_) return;
   try {
+    keep_lock(now);
     keep_log(now);
     if (now.mono < next_house_keeping_) return;
     next_house_keeping_ = now.mono + house_keeping_interval;
@@ -408,6 +429,7 @@ void StoreKeeper::keep_house(const Now& now) {
     // What fails at once is not tried again at once.
     next_house_keeping_ = std::max(next_house_keeping_, now.mono + log_look_interval);
     next_log_look_ = std::max(next_log_look_, now.mono + log_look_interval);
+    next_lock_look_ = std::max(next_lock_look_, now.mono + lock_look_interval);
   }
 }
 

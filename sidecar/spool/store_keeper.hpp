@@ -16,6 +16,9 @@
 //   - The reserve lies on the disk, with the log as large as that may become: a spool on a
 //     full disk opens, and lets go what is settled. It is given back in steps, and never for what
 //     is new; while it is not whole, nothing new comes in but where there is room for both.
+//   - The lock file is ours: one that is removed or replaced is taken again, or the spool is
+//   another
+//     sidecar's and nothing is promised.
 //   - Ids that were given out in this run are not given out again, whatever was lost.
 //   - What is told of the disk (state) is what the first opening read; after each later one the
 //     lanes ask for their own anew (take_is_store_new).
@@ -23,6 +26,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,6 +50,9 @@ struct StorageSettings {
   DeadLimits dead;
   std::uint64_t log_bytes = 0;     ///< the write-ahead log has this length from the start
   std::vector<std::string> lanes;  ///< names of the destinations, in their order
+  /// Somebody tells of what happens to the lock file, by a question that wants a look. False: it is
+  /// looked at here, each second.
+  std::function<bool(const std::string& lock_file)> watch_lock = [](const auto&) { return true; };
 };
 
 /// What the sidecar's thread has to know of the spool when it starts.
@@ -108,6 +115,12 @@ class StoreKeeper {
   /// Something new was stored.
   void note_recovery(const Now& now);
 
+  /// Something happened to the lock file: it is looked at when house is kept next.
+  void doubt_lock() { next_lock_look_ = {}; }
+  /// Somebody else may have changed the database since the last transaction.
+  bool is_touched() const { return is_touched_; }
+  void note_looked() { is_touched_ = false; }
+
   /// Between transactions.
   void keep_house(const Now& now);
   MonoTime next_deadline() const;
@@ -120,6 +133,8 @@ class StoreKeeper {
   void read_state();
   void say_counted_anew();
   void check_files();
+  void check_lock();
+  void keep_lock(const Now& now);
   void make_log_safe();
   void prepare_log();
   void keep_log(const Now& now);
@@ -162,6 +177,9 @@ class StoreKeeper {
   FileMark file_;             ///< the database that is open
   std::optional<FileMark> log_file_;
   std::optional<FileMark> lock_file_;
+  bool is_lock_watched_ = false;
+  bool is_touched_ = false;
+  MonoTime next_lock_look_ = never;
   bool is_in_trouble_ = false;
   bool was_open_ = false;
   bool is_store_new_ = false;
