@@ -76,11 +76,26 @@ class Walk {
 
   /// Nothing: there may be more.
   std::optional<bool> read_some(bool is_up) {
-    if (is_up && has_second_) {
-      const auto is_done = read_some(is_up, same_);
-      if (is_done != true || is_stopped_) return is_done;
+    const std::optional<Place> ahead = std::exchange(ahead_, std::nullopt);
+    const std::int64_t version_before = std::exchange(version_, version());
+    first_.reset();
+    std::optional<bool> is_done = true;
+    if (is_up && has_second_) is_done = read_some(is_up, same_);
+    if (is_done == true && !is_stopped_) is_done = read_some(is_up, is_up ? up_ : down_);
+    // A key in a wrong place leads a search past others. Nobody has removed the row that was there.
+    const bool is_led_past = ahead && first_ != ahead && version_ == version_before;
+    if (!is_led_past || is_stopped_) return is_done;
+    ahead_.reset();
+    return false;
+  }
+
+  /// Another one when somebody has changed the database.
+  std::int64_t version() {
+    try {
+      return database_.number("PRAGMA data_version");
+    } catch (const SqliteError&) {
+      return 0;
     }
-    return read_some(is_up, is_up ? up_ : down_);
   }
 
   std::optional<bool> read_some(bool is_up, const std::string& sql) {
@@ -93,6 +108,7 @@ class Walk {
       for (int i = 0;; ++i) {
         if (!rows.step()) return true;
         const Place place{rows.number(0), rows.number(1)};
+        if (!first_) first_ = place;
         if (is_up ? place <= last : place >= last) {
           // One of the two is in a wrong place, or a row comes twice. Both are given; a wrong one
           // is nowhere to go on from.
@@ -102,7 +118,10 @@ class Walk {
           return false;
         }
         // Only looked at: the next rows are looked for by the last one that is given here.
-        if (i == rows_at_once) return std::nullopt;
+        if (i == rows_at_once) {
+          ahead_ = place;
+          return std::nullopt;
+        }
         before_last = std::exchange(last, place);
         if (!give(rows, place)) return true;
       }
@@ -131,6 +150,9 @@ class Walk {
   bool is_taking_ = false;
   bool is_stopped_ = false;
   std::pair<Place, Place> passed_{before_all, before_all};  ///< out of order, and given
+  std::optional<Place> ahead_;                              ///< the row that comes next
+  std::optional<Place> first_;                              ///< that was read this time
+  std::int64_t version_ = 0;
   Place begin_ = before_all;
   Place end_ = behind_all;
 };

@@ -98,8 +98,8 @@ TEST_F(WrongKeyTest, AWrongDateIsFoundByACheckAndHidesFewRows) {
       });
       const std::set<std::int64_t> different(ids.begin(), ids.end());
       EXPECT_EQ(ids.size(), different.size());
-      // A search may be led past a few rows; a copy finds these in the pages.
-      EXPECT_GE(ids.size(), events / 2) << stretches;
+      // A search may be led past some rows; a copy finds these in the pages.
+      EXPECT_GE(ids.size(), stretches == 0 ? events : events / 2);
       EXPECT_FALSE(check_spool(spool).problems.empty());
     }
   }
