@@ -56,7 +56,8 @@ int StorageAgent::do_work(const Now& now) {
       exchange_.put_back(std::move(question));
     }
   }
-  keeper_.keep_house(now);
+  // Another store has something to say to the lanes, which the next turn does.
+  if (keeper_.keep_house(now)) writer_.look_anew();
   look_ahead(now);
   return has_work && !is_waiting_ ? 1 : 0;
 }

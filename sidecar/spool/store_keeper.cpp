@@ -25,6 +25,8 @@ constexpr Duration log_look_interval = std::chrono::seconds(1);
 constexpr Duration lock_look_interval = std::chrono::seconds(1);
 /// For other programs' locks: the storage thread has more to do than to wait.
 constexpr std::chrono::milliseconds lock_wait = std::chrono::milliseconds(100);
+/// More than this between two looks is a jump; less is how clocks are set right slowly.
+constexpr Duration clock_jump_min = std::chrono::minutes(1);
 constexpr Duration give_back_interval = std::chrono::milliseconds(100);
 
 }  // namespace
@@ -413,24 +415,27 @@ MonoTime StoreKeeper::next_deadline() const {
   return deadline;
 }
 
-void StoreKeeper::keep_house(const Now& now) {
+bool StoreKeeper::keep_house(const Now& now) {
+  watch_clock(now);
   say_recovery(now);
-  if (!store_) return;
+  if (!store_) return false;
   try {
     keep_lock(now);
     keep_log(now);
-    if (now.mono < next_house_keeping_) return;
+    if (now.mono < next_house_keeping_) return false;
     next_house_keeping_ = now.mono + house_keeping_interval;
     trim(now);
     if (store_->give_back_pages()) next_house_keeping_ = now.mono + give_back_interval;
     if (!has_reserve_) take_reserve();
   } catch (const std::exception& error) {
-    note_trouble(error, false, now);
     // What fails at once is not tried again at once.
     next_house_keeping_ = std::max(next_house_keeping_, now.mono + log_look_interval);
     next_log_look_ = std::max(next_log_look_, now.mono + log_look_interval);
     next_lock_look_ = std::max(next_lock_look_, now.mono + lock_look_interval);
+    if (trouble_of(error) == StorageTrouble::damaged && mend(error.what(), now)) return true;
+    note_trouble(error, false, now);
   }
+  return !store_;
 }
 
 void StoreKeeper::keep_log(const Now& now) {
@@ -448,10 +453,33 @@ void StoreKeeper::keep_log(const Now& now) {
   stretch_log();
 }
 
+void StoreKeeper::watch_clock(const Now& now) {
+  const Duration ahead = now.wall.time_since_epoch() - now.mono.time_since_epoch();
+  const bool is_first = clock_steady_since_ == MonoTime::max();
+  if (!is_first && std::chrono::abs(ahead - wall_ahead_) <= clock_jump_min) return;
+  clock_steady_since_ = now.mono;
+  wall_ahead_ = ahead;
+}
+
+Duration StoreKeeper::age_max(const Now& now) {
+  watch_clock(now);
+  const Duration steady = now.mono - clock_steady_since_;
+  return steady < std::min(steady_min, settings_.dead.age_max) ? Duration::max()
+                                                               : settings_.dead.age_max;
+}
+
+std::uint64_t StoreKeeper::trim_dead(const Now& now) {
+  DeadLimits limits = settings_.dead;
+  limits.age_max = age_max(now);
+  const Store::Trimmed trimmed = store_->trim_dead(limits, now);
+  if (trimmed.is_recounted) say_counted_anew();
+  return trimmed.removed;
+}
+
 void StoreKeeper::trim(const Now& now) {
   store_->begin(false);
   const std::uint64_t removed = trim_dead(now);
-  const std::uint64_t damaged = store_->trim_damaged(settings_.dead.age_max, now);
+  const std::uint64_t damaged = store_->trim_damaged(age_max(now), now);
   store_->commit();
   if (damaged > 0) {
     log_.warn("damaged blocks that were set aside long ago were removed",

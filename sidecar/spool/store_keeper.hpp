@@ -17,8 +17,9 @@
 //     full disk opens, and lets go what is settled. It is given back in steps, and never for what
 //     is new; while it is not whole, nothing new comes in but where there is room for both.
 //   - The lock file is ours: one that is removed or replaced is taken again, or the spool is
-//   another
-//     sidecar's and nothing is promised.
+//     another sidecar's and nothing is promised.
+//   - Nothing is removed by its age before the clock has gone steadily for steady_min: a start with
+//     a wrong clock removes nothing, nor does a clock that jumps.
 //   - Ids that were given out in this run are not given out again, whatever was lost.
 //   - What is told of the disk (state) is what the first opening read; after each later one the
 //     lanes ask for their own anew (take_is_store_new).
@@ -69,6 +70,8 @@ class StoreKeeper {
   static constexpr std::uint64_t reserve_bytes_min = 4U << 20U;
   /// So much of it is given back at a time: what is free may be somebody else's the next moment.
   static constexpr std::uint64_t reserve_step_bytes = 1U << 20U;
+  /// So long the wall clock must not have jumped; or so long as the age that is allowed.
+  static constexpr Duration steady_min = std::chrono::hours(1);
   static constexpr int wal_pages_max = 4096;
   /// The same while there is no reserve: it must not become larger than what is left.
   static constexpr int wal_pages_max_without_reserve = 256;
@@ -99,7 +102,7 @@ class StoreKeeper {
   /// Before a transaction that takes something in; not inside of one.
   void prepare_promise();
   /// Inside of a transaction. Returns how many dead letters were beyond the limits.
-  std::uint64_t trim_dead(const Now& now) { return store_->trim_dead(settings_.dead, now); }
+  std::uint64_t trim_dead(const Now& now);
   /// Why so much may not be taken in; nothing: it may.
   std::optional<StorageTrouble> lack_of_room(std::uint64_t bytes, const Now& now);
   void note_written(std::uint64_t bytes) { written_since_look_ += bytes; }
@@ -121,8 +124,8 @@ class StoreKeeper {
   bool is_touched() const { return is_touched_; }
   void note_looked() { is_touched_ = false; }
 
-  /// Between transactions.
-  void keep_house(const Now& now);
+  /// Between transactions. True: the store was damaged, and another one is open or none.
+  bool keep_house(const Now& now);
   MonoTime next_deadline() const;
 
  private:
@@ -152,6 +155,8 @@ class StoreKeeper {
   std::uint64_t log_bytes_more() const;
   std::uint64_t bytes_of(const std::string& path) const;
   void trim(const Now& now);
+  void watch_clock(const Now& now);
+  Duration age_max(const Now& now);
 
   StorageSettings settings_;
   std::unique_ptr<Disk> disk_;
@@ -162,6 +167,8 @@ class StoreKeeper {
   std::optional<UsedIds> used_ids_;  ///< of the store that was replaced last
 
   MonoTime next_house_keeping_{};
+  MonoTime clock_steady_since_ = MonoTime::max();
+  Duration wall_ahead_{};  ///< of the monotonic clock, then
   MonoTime next_trouble_line_{};
   MonoTime next_recovery_line_{};
   std::optional<MonoTime> trouble_said_at_;  ///< and not that it is over
