@@ -165,6 +165,12 @@ void App::begin_stop(const Now& now) {
   phase_ = Phase::draining;
 }
 
+void App::make_up_for(Duration lost) {
+  drain_until_ += lost;
+  quiet_until_ += lost;
+  linger_until_ += lost;
+}
+
 void App::drain(int frames, const Now& now) {
   if (frames > 0) quiet_until_ = now.mono + drain_quiet;
   if (now.mono < std::min(quiet_until_, drain_until_)) return;

@@ -65,7 +65,11 @@ class App final : public Agent {
 
   /// Begins the shutdown at the next turn. Safe from any thread.
   void request_stop() { is_stop_requested_.store(true, std::memory_order_relaxed); }
+  bool is_stopping() const { return phase_ != Phase::running; }
   bool is_finished() const { return phase_ == Phase::finished; }
+
+  /// The process was paused for so long: that is no time that a stop had. Before the turn.
+  void make_up_for(Duration lost);
 
   Report report() const;
 

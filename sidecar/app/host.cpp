@@ -1,6 +1,7 @@
 #include "sidecar/app/host.hpp"
 
 #include <algorithm>
+#include <ctime>
 #include <system_error>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "sidecar/app/spool_watch.hpp"
 #include "sidecar/app/storage_settings.hpp"
 #include "sidecar/app/transports.hpp"
+#include "sidecar/base/pause.hpp"
 #include "sidecar/base/random.hpp"
 #include "sidecar/base/reactor.hpp"
 #include "sidecar/base/thread_probe.hpp"
@@ -29,6 +31,16 @@ constexpr Duration zmq_end_max = std::chrono::milliseconds(500);
 
 /// Nothing is due: only a descriptor or wake() ends the wait.
 constexpr Duration idle_wait = std::chrono::hours(1);
+/// The same while it stops, so that a pause shows as what it is.
+constexpr Duration stopping_wait = std::chrono::milliseconds(100);
+constexpr Duration pause_min = std::chrono::seconds(1);
+
+/// What this thread has worked.
+Duration worked() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
 
 }  // namespace
 
@@ -39,8 +51,8 @@ struct Host::Parts {
   std::unique_ptr<ZmqContext> zmq_context;
   CurlDriver curl{reactor};
   Exchange exchange;
-  std::unique_ptr<StorageThread> storage;
   std::unique_ptr<SpoolWatch> spool_watch;
+  std::unique_ptr<StorageThread> storage;
   std::unique_ptr<MemoryMark> memory_mark;
   std::unique_ptr<App> app;
   bool has_fan_out = false;
@@ -81,7 +93,13 @@ Result<std::unique_ptr<Host>> Host::open_parts(const Config& config, Log& log, v
     auto confirm_source = open_zmq_confirm_source(config.ingest, zmq_context, parts->reactor, log);
     if (!confirm_source.ok()) return confirm_source.error();
     app_parts.confirm_source = std::move(confirm_source.value());
-    auto opened = StorageAgent::open(storage_settings(config), open_disk(), parts->exchange, log,
+    parts->spool_watch = std::make_unique<SpoolWatch>(
+        parts->reactor, [all = parts.get()] { all->app->look_at_spool(); });
+    StorageSettings settings = storage_settings(config);
+    settings.watch_lock = [watch = parts->spool_watch.get()](const std::string& lock_file) {
+      return watch->watch(lock_file);
+    };
+    auto opened = StorageAgent::open(std::move(settings), open_disk(), parts->exchange, log,
                                      parts->clock.now());
     if (!opened.ok()) return opened.error();
     storage = std::move(opened.value());
@@ -104,8 +122,6 @@ Result<std::unique_ptr<Host>> Host::open_parts(const Config& config, Log& log, v
     parts->exchange.wake_sidecar = [reactor = &parts->reactor] { reactor->wake(); };
     parts->storage =
         std::make_unique<StorageThread>(std::move(storage), parts->exchange, parts->clock);
-    parts->spool_watch = std::make_unique<SpoolWatch>(
-        config.spool.path, parts->reactor, [app = parts->app.get()] { app->look_at_spool(); });
   }
   return std::unique_ptr<Host>(new Host(std::move(parts)));
 }
@@ -113,8 +129,16 @@ Result<std::unique_ptr<Host>> Host::open_parts(const Config& config, Log& log, v
 void Host::run() {
   App& app = *parts_->app;
   CurlDriver& curl = parts_->curl;
+  MonoTime last_turn = parts_->clock.now().mono;
+  Duration last_worked = worked();
+  Duration wait{};
   for (;;) {
     const Now now = parts_->clock.now();
+    const Duration has_worked = worked();
+    const Duration accounted = wait + has_worked - last_worked;
+    app.make_up_for(lost_time(now.mono - last_turn, accounted, pause_min));
+    last_turn = now.mono;
+    last_worked = has_worked;
     curl.do_work(now);
     const int work = app.do_work(now);
     // Before the wait: nothing would ever end it.
@@ -123,7 +147,9 @@ void Host::run() {
       return;
     }
     const MonoTime deadline = std::min(app.next_deadline(), curl.next_deadline());
-    parts_->reactor.wait(work > 0 ? Duration::zero() : time_left(deadline, now.mono, idle_wait));
+    wait = work > 0 ? Duration::zero() : time_left(deadline, now.mono, idle_wait);
+    if (app.is_stopping()) wait = std::min(wait, stopping_wait);
+    parts_->reactor.wait(wait);
   }
 }
 

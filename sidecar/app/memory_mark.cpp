@@ -6,29 +6,41 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace outrider::sidecar {
 
 /// What the mark and its thread share; lives as long as either of them.
 struct MemoryMark::File {
-  const int fd;
+  const std::string path;
+  int fd = -1;
   const Write write;
   std::atomic<std::uint64_t> events = 0;
   std::atomic<bool> is_asked = false;  ///< the thread is to write, and has not begun
   std::atomic<int> error = 0;
 
-  File(const std::string& path, Write write_now)
-      // Non-blocking for the case that it is a pipe.
-      : fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600)),
-        write(write_now) {
-    if (fd < 0) error = errno;
-  }
+  File(std::string where, Write write_now) : path(std::move(where)), write(write_now) { open(); }
   ~File() {
     if (fd >= 0) ::close(fd);
   }
   File(const File&) = delete;
   File& operator=(const File&) = delete;
+
+  void open() {
+    if (fd >= 0) ::close(fd);
+    // Non-blocking for the case that it is a pipe.
+    fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    if (fd < 0) error = errno;
+  }
+
+  /// Somebody may have removed it, or put another one in its place.
+  bool has_name() const {
+    struct stat ours {};
+    struct stat named {};
+    return ::fstat(fd, &ours) == 0 && ::lstat(path.c_str(), &named) == 0 &&
+           ours.st_ino == named.st_ino && ours.st_dev == named.st_dev;
+  }
 
   /// Nothing in a file that is new.
   std::uint64_t read() const {
@@ -41,6 +53,8 @@ struct MemoryMark::File {
     is_asked = false;
     // One more than there are: the file of a mark that was never set holds zeroes.
     const std::uint64_t value = events + 1;
+    if (!has_name()) open();
+    if (fd < 0) return;
     const ssize_t written = write(fd, &value, sizeof value, 0);
     if (written != sizeof value) error = written < 0 ? errno : EIO;
   }

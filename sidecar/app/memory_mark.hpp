@@ -5,7 +5,8 @@
 // file. A disk may hang or be frozen, and then even a store into a mapped page waits. So set() only
 // notes the number, and a thread of the mark's own writes it, once in `period` at most. After
 // SIGKILL the number is up to `period` old, and older if the disk had not taken it for longer; the
-// kernel still has what it took. After a loss of power it may be older, or gone.
+// kernel still has what it took. After a loss of power it may be older, or gone. A file that was
+// removed is made again when the number changes.
 //
 // Thread: the sidecar's one. Waits for the disk when it is made, as all that is opened does, and
 // for `end_wait` at most at its end. Owns: the file, together with its thread, which one that hangs

@@ -7,6 +7,7 @@
 #include "sidecar/app/encode_settings.hpp"
 #include "sidecar/app/limit_probe.hpp"
 #include "sidecar/app/place_probe.hpp"
+#include "sidecar/config/secret.hpp"
 #include "sidecar/fanout/zmq_transport.hpp"
 #include "sidecar/http/credentials.hpp"
 #include "sidecar/http/http_settings.hpp"
@@ -52,7 +53,10 @@ class Prober {
 
   void note(const std::string& where, const Findings& findings);
   void listen(const std::string& where, const std::string& text, const std::string& group);
-  void claim(const std::string& where, const std::string& path, bool is_shared = false);
+  /// What a setting does to a file.
+  enum class Use : std::uint8_t { own, append, read };
+  void claim(const std::string& where, const std::string& path, Use use = Use::own);
+  void claim_read(const DestinationConfig& destination);
   void look_at_ingest();
   void look_at_spool();
   void look_at(const DestinationConfig& destination);
@@ -60,7 +64,7 @@ class Prober {
 
   struct Claim {
     std::string where;
-    bool is_shared = false;
+    Use use = Use::own;
   };
 
   const LoadedConfig& loaded_;
@@ -100,11 +104,12 @@ void Prober::note(const std::string& where, const Findings& findings) {
 }
 
 /// Two things at one path. Files that are appended to get on with each other, more or less.
-void Prober::claim(const std::string& where, const std::string& path, bool is_shared) {
-  const auto [claimed, is_new] = claims_.emplace(file_identity(path), Claim{where, is_shared});
+void Prober::claim(const std::string& where, const std::string& path, Use use) {
+  const auto [claimed, is_new] = claims_.emplace(file_identity(path), Claim{where, use});
   if (is_new) return;
   const Claim& other = claimed->second;
-  if (is_shared && other.is_shared) {
+  if (use == Use::read && other.use == Use::read) return;
+  if (use == Use::append && other.use == Use::append) {
     note(where, {{Finding::Kind::warning, path + " is also written by another destination (" +
                                               other.where + "); their events will be mixed"}});
   } else {
@@ -157,7 +162,27 @@ void Prober::look_at_spool() {
   note(where, probe_spool(spool));
 }
 
+void Prober::claim_read(const DestinationConfig& destination) {
+  const auto read = [&](const char* key, const std::string& path, std::size_t index = 0) {
+    if (!path.empty()) claim(place("destination." + destination.name, key, index), path, Use::read);
+  };
+  read("ca_file", destination.ca_file);
+  read("cert_file", destination.cert_file);
+  read("key_file", destination.key_file);
+  read("bearer_token_file", file_of_source(destination.bearer_token_file));
+  read("basic_auth_file", file_of_source(destination.basic_auth_file));
+  read("proxy_auth_file", file_of_source(destination.proxy_auth_file));
+  for (std::size_t i = 0; i < destination.secret_headers.size(); ++i) {
+    const auto parts = split_secret_header(destination.secret_headers[i]);
+    if (parts.ok()) read("secret_header", file_of_source(parts.value().second), i);
+  }
+  for (std::size_t i = 0; i < destination.signing_secret_files.size(); ++i) {
+    read("signing_secret_file", file_of_source(destination.signing_secret_files[i]), i);
+  }
+}
+
 void Prober::look_at(const DestinationConfig& destination) {
+  claim_read(destination);
   const std::string title = "destination." + destination.name;
   const auto must = [&](const auto& result) {
     if (!result.ok())
@@ -170,11 +195,11 @@ void Prober::look_at(const DestinationConfig& destination) {
       must(CredentialStore::open(destination, trust_stores_, {}, log_));
       break;
     case DestinationType::file:
-      claim(place(title, "path"), destination.path, true);
+      claim(place(title, "path"), destination.path, Use::append);
       note(place(title, "path"), probe_file(destination.path));
       break;
     case DestinationType::stdout_:
-      claim(place(title, "type"), "/dev/stdout", true);
+      claim(place(title, "type"), "/dev/stdout", Use::append);
       note(place(title, "type"), probe_standard_output());
       break;
     case DestinationType::zmq:

@@ -1,10 +1,11 @@
-// SpoolWatch: notices that another process, an inspection command, has changed the spool.
+// SpoolWatch: notices that another process has changed the spool, or has removed its lock file.
 //
-// Used by Host; touch_spool() by `outrider dead`. The command touches the spool's lock file when it
-// is done; the watch sees that through inotify and costs nothing in between.
+// Used by Host; touch_spool() by `outrider dead`, which touches the spool's lock file when it is
+// done. The watch sees both through inotify and costs nothing in between. The storage thread has
+// each lock file watched that it takes; where the system does not allow that, it looks itself.
 //
-// Thread: the sidecar's one. Owns: the inotify descriptor. Borrows: the reactor. Fails with:
-// nothing; without inotify the changes are seen with the next thing that is written.
+// Thread: the sidecar's one, except watch(). Owns: the inotify descriptor. Borrows: the reactor.
+// Fails with: false, where nothing will be noticed.
 #pragma once
 
 #include <functional>
@@ -16,10 +17,14 @@ namespace outrider::sidecar {
 
 class SpoolWatch {
  public:
-  SpoolWatch(const std::string& path, Reactor& reactor, std::function<void()> on_change);
+  SpoolWatch(Reactor& reactor, std::function<void()> on_change);
   ~SpoolWatch();
   SpoolWatch(const SpoolWatch&) = delete;
   SpoolWatch& operator=(const SpoolWatch&) = delete;
+
+  /// From now on the file that has this name; one that was watched before is watched on as long as
+  /// it exists. Safe from any thread.
+  bool watch(const std::string& lock_file) const;
 
  private:
   Reactor& reactor_;

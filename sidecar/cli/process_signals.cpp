@@ -1,5 +1,6 @@
 #include "sidecar/cli/process_signals.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #include "sidecar/arguments/exit_status.hpp"
+#include "sidecar/base/pause.hpp"
 #include "sidecar/base/thread_probe.hpp"
 #include "sidecar/cli/last_words.hpp"
 #include "sidecar/cli/service_notify.hpp"
@@ -31,6 +33,10 @@ using std::chrono::steady_clock;
 constexpr std::chrono::milliseconds same_signal_time{200};
 /// Between two lines about a signal that is ignored.
 constexpr std::chrono::seconds said_again{1};
+/// While a deadline runs the thread looks so often whether the whole process was paused. It counts
+/// shorter pauses than Host does: whatever time Host gives a stop again, it has here too.
+constexpr std::chrono::milliseconds look_interval{100};
+constexpr std::chrono::milliseconds pause_min{500};
 
 /// Those of the kernel that ask for nothing, and job control by hand, do what they always do.
 constexpr std::array left_alone = {SIGCHLD, SIGURG, SIGWINCH, SIGCONT, SIGTSTP,
@@ -76,6 +82,7 @@ struct ProcessSignals::State {
 
   void run();
   int next_signal();
+  void make_up_for(Duration lost);
   void stop();
   void ignore(int signal);
   void end_if_late();
@@ -83,9 +90,10 @@ struct ProcessSignals::State {
   std::array<std::optional<steady_clock::time_point>, 65> said;  ///< the thread's own
 };
 
-/// The next signal; 0 when the time to stop is over.
+/// The next signal; 0 when it is time to look at the deadline.
 int ProcessSignals::State::next_signal() {
   const sigset_t signals = taken_signals();
+  const auto asleep_at = steady_clock::now();
   std::optional<MonoTime> until;
   {
     const std::lock_guard lock(mutex);
@@ -96,12 +104,19 @@ int ProcessSignals::State::next_signal() {
     sigwait(&signals, &signal);
     return signal;
   }
-  const auto left = std::chrono::nanoseconds(*until - steady_clock::now()).count();
-  if (left <= 0) return 0;
-  const timespec timeout = {left / 1'000'000'000, left % 1'000'000'000};
+  const Duration wait = std::clamp<Duration>(*until - asleep_at, Duration::zero(), look_interval);
+  const timespec timeout = {0, wait.count()};
   signal = sigtimedwait(&signals, nullptr, &timeout);
-  if (signal > 0) return signal;
-  return errno == EINTR ? SIGCONT : 0;  // which means nothing
+  if (signal <= 0) signal = errno == EINTR ? SIGCONT : 0;  // which means nothing
+  make_up_for(lost_time(steady_clock::now() - asleep_at, wait, pause_min));
+  return signal;
+}
+
+/// A pause is no time that the stop had. What the thread means to sleep counts each time, so the
+/// deadline comes, however often that is.
+void ProcessSignals::State::make_up_for(Duration lost) {
+  const std::lock_guard lock(mutex);
+  if (deadline) *deadline += lost;
 }
 
 void ProcessSignals::State::stop() {

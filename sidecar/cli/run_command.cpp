@@ -1,5 +1,6 @@
 #include "sidecar/cli/run_command.hpp"
 
+#include <cstdlib>
 #include <memory>
 #include <utility>
 
@@ -29,6 +30,14 @@ void share_heap_where_addresses_are_few() {
   if (getrlimit(RLIMIT_AS, &addresses) == 0 && addresses.rlim_cur != RLIM_INFINITY) {
     mallopt(M_ARENA_MAX, 1);
   }
+}
+
+/// libcurl writes the keys of all TLS sessions to the file that it names, and waits for the reader
+/// of a pipe. True: it was set. Before there are threads.
+bool forget_key_log() {
+  if (getenv("SSLKEYLOGFILE") == nullptr) return false;
+  unsetenv("SSLKEYLOGFILE");
+  return true;
 }
 
 /// There is no log before there is a configuration; if the format is read, whoever wants JSON gets
@@ -74,6 +83,7 @@ int run_host(std::unique_ptr<Host> host, Duration stop_time_max, ProcessSignals&
 
 int run_command(const std::vector<std::string>& arguments) {
   share_heap_where_addresses_are_few();
+  const bool had_key_log = forget_key_log();
   // First of all: a start can hang, in a file system or a pipe.
   block_signals();
   auto started = ProcessSignals::start();
@@ -90,6 +100,7 @@ int run_command(const std::vector<std::string>& arguments) {
   // Here, so that it ends before the log.
   const std::unique_ptr<ProcessSignals> signals = std::move(started.value());
   signals->say_to(log);
+  if (had_key_log) log.warn("SSLKEYLOGFILE in the environment is ignored; no TLS keys are written");
   for (const std::string& warning : result.loaded.warnings) log.warn(warning);
   // What is in use is found by opening it.
   const ProbeReport found = probe(result.loaded, given.file);

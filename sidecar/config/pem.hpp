@@ -1,4 +1,6 @@
 // Certificates and keys in PEM: whether they can be used, found out before anything is sent.
+// OpenSSL has a level of security, and refuses what can be parsed and is too weak, each time that a
+// connection is made; so it is asked here.
 //
 // Used by the option table (`outrider check`) and by http/credentials.cpp. Pure but for the file
 // checks. At most 4 MiB a file. Fails with: an Error that shows nothing of a key.
@@ -24,10 +26,16 @@ Status visit_certificates(std::string_view pem, const std::function<void(x509_st
 /// One or more certificates, each of which can be parsed.
 Status check_certificates(std::string_view pem);
 
+/// The same, and TLS takes the first as a client's, and the others as its chain.
+Status check_client_certificates(std::string_view pem);
+
+/// Visits as visit_certificates() does. Fails too if no chain of TLS may end with any of them.
+Status check_authorities(std::string_view pem, const std::function<void(x509_st*)>& visit);
+
 /// A private key without a passphrase.
 Status check_key(std::string_view pem);
 
-/// The key is that of the first certificate.
+/// The key is that of the first certificate, and TLS takes both.
 Status check_key_pair(std::string_view cert_pem, std::string_view key_pem);
 
 // The same for files. Whether cert_file and key_file belong together is asked of both at once; an

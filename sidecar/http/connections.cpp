@@ -33,13 +33,13 @@ std::uint64_t mixed(std::uint64_t hash, std::uint64_t value) {
   return (hash ^ value) * 0x9e3779b97f4a7c15U + (hash >> 29U);
 }
 
-/// All connections to Unix sockets have one key; no other has it.
-constexpr std::uint64_t unix_key = 1;
+/// All connections to Unix sockets have this name; no other has it.
+const std::string unix_ends = "unix";
 
-std::uint64_t key_of(std::string_view peer_ip, int local_port) {
-  std::uint64_t hash = mixed(0, static_cast<std::uint64_t>(local_port));
-  for (const char letter : peer_ip) hash = mixed(hash, static_cast<unsigned char>(letter));
-  return hash | 2U;
+std::string ends_of(std::string_view peer_ip, std::string_view local_ip, int local_port) {
+  std::string ends(peer_ip);
+  ends.append(" ").append(local_ip);
+  return ends.append(" ").append(std::to_string(local_port));
 }
 
 std::optional<tcp_info> tcp_info_of(int fd) {
@@ -95,7 +95,12 @@ std::array<char, INET6_ADDRSTRLEN> ip_of(const sockaddr& address) {
 
 PeerKey peer_key(const sockaddr& address) {
   if (address.sa_family != AF_INET && address.sa_family != AF_INET6) return 0;
-  return key_of(ip_of(address).data(), port_of(address));
+  const auto ip = ip_of(address);
+  std::uint64_t hash = mixed(0, static_cast<std::uint64_t>(port_of(address)));
+  for (const char* letter = ip.data(); *letter != '\0'; ++letter) {
+    hash = mixed(hash, static_cast<unsigned char>(*letter));
+  }
+  return hash | 1U;
 }
 
 Connections::Connections(Reactor& reactor, OnReady on_ready)
@@ -115,28 +120,37 @@ Connections::~Connections() {
   ::close(dead_fd_);
 }
 
-void Connections::opened(int fd) {
-  connections_[fd] = {};
+void Connections::opened(int fd, std::chrono::milliseconds silence_max) {
+  Connection& connection = connections_[fd] = {};
+  connection.id = ++last_id_;
+  limit_silence(fd, connection, silence_max);
   nameless_.push_back(fd);
+}
+
+/// Not for a Unix socket, which has no such option and no such peer.
+void Connections::limit_silence(int fd, Connection& connection, std::chrono::milliseconds max) {
+  if (std::exchange(connection.silence_max, max) == max) return;
+  const auto max_ms = static_cast<unsigned>(max.count());
+  setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &max_ms, sizeof max_ms);
 }
 
 int Connections::close(int fd) {
   if (const auto found = connections_.find(fd); found != connections_.end()) {
     watch(fd, found->second, 0);
-    forget_key(fd, found->second.key);
+    forget_name(fd, found->second.ends);
     connections_.erase(found);
   }
   return ::close(fd);
 }
 
-void Connections::forget_key(int fd, std::uint64_t key) {
-  if (key == 0) {
+void Connections::forget_name(int fd, const std::string& ends) {
+  if (ends.empty()) {
     std::erase(nameless_, fd);
     return;
   }
-  const auto [first, last] = by_key_.equal_range(key);
+  const auto [first, last] = by_ends_.equal_range(ends);
   const auto found = std::find_if(first, last, [fd](const auto& it) { return it.second == fd; });
-  if (found != last) by_key_.erase(found);
+  if (found != last) by_ends_.erase(found);
 }
 
 /// Those that are not connected yet stay without a name.
@@ -152,10 +166,14 @@ void Connections::name_new_ones() {
     if (getsockname(fd, local_address, &local_bytes) != 0) return false;
     Connection& connection = connections_[fd];
     connection.peer = peer_key(*peer_address);
-    connection.key = connection.peer == 0
-                         ? unix_key
-                         : key_of(ip_of(*peer_address).data(), port_of(*local_address));
-    by_key_.emplace(connection.key, fd);
+    if (connection.peer == 0) {
+      connection.ends = unix_ends;
+    } else {
+      connection.peer_port = port_of(*peer_address);
+      connection.ends = ends_of(ip_of(*peer_address).data(), ip_of(*local_address).data(),
+                                port_of(*local_address));
+    }
+    by_ends_.emplace(connection.ends, fd);
     return true;
   });
 }
@@ -246,46 +264,68 @@ Connections::Look Connections::look(const Place& place) {
   Look look;
   look.fd = find(place);
   if (look.fd < 0) {
-    if (place.local_port <= 0) look.verdict = look_at_all_unix();
+    if (place.local_port <= 0) look.verdict = look_at_all_unix(place);
     look.is_kept = true;
     return look;
   }
   Connection& connection = connections_.at(look.fd);
   connection.long_turns = 0;
   look.peer = connection.peer;
-  look.key = connection.key;
+  look.id = connection.id;
   look.is_kept = connection.state != State::fresh;
   look.verdict = look_at(look.fd, connection, place);
+  const bool is_shared = connection.use == Use::http2;
+  limit_silence(
+      look.fd, connection,
+      is_shared ? std::max(connection.silence_max, place.silence_max) : place.silence_max);
   if (!look.is_kept || connection.use == Use::http1) look.sent = sent_on(look.fd);
+  look.at = mono_now();
   return look;
 }
 
-/// -1: one of those to Unix sockets; which one, libcurl does not say.
+/// -1: one of those to Unix sockets; which one, libcurl does not say. The kernel gives one local
+/// port to connections whose peers differ in their ports. libcurl 7.88 says the peer's port that it
+/// has asked for, which a resolver may have changed. The socket of a connection that was ended is
+/// closed, and a new one may have its ends.
 int Connections::find(const Place& place) const {
   const auto opened = connections_.find(place.opened_fd);
   const bool is_new = opened != connections_.end() && opened->second.state == State::fresh;
   if (place.local_port <= 0) return is_new ? place.opened_fd : -1;
-  const auto found = by_key_.find(key_of(place.peer_ip, place.local_port));
-  return found == by_key_.end() ? -1 : found->second;
+  const auto [first, last] =
+      by_ends_.equal_range(ends_of(place.peer_ip, place.local_ip, place.local_port));
+  const auto found = std::max_element(first, last, [&](const auto& one, const auto& other) {
+    const auto rank = [&](int fd) {
+      const Connection& connection = connections_.at(fd);
+      return std::pair(connection.peer_port == place.peer_port, connection.state != State::ended);
+    };
+    return rank(one.second) < rank(other.second);
+  });
+  return found == last ? -1 : found->second;
 }
 
 Connections::Verdict Connections::look_at(int fd, Connection& connection, const Place& place) {
   if (connection.state == State::fresh) {
     connection.state = State::idle;
     connection.alive_at = mono_now();
+    connection.tls = place.tls;
     return !place.may_speak_first && has_input(fd) ? Verdict::spoke_first : Verdict::quiet;
   }
   const bool is_over = connection.state == State::ended || connection.is_left;
   if (is_over || is_in_doubt(connection)) return Verdict::spoke;
   const bool is_http1 = connection.use == Use::http1 || !place.may_speak_first;
-  if (!is_http1 || !has_input(fd)) return Verdict::quiet;
+  if (!is_http1) return Verdict::quiet;
+  if (!has_input(fd) && !have_unread_input(place.tls) && !have_unread_input(connection.tls)) {
+    return Verdict::quiet;
+  }
   end(fd, connection);
   return Verdict::spoke;
 }
 
-Connections::Verdict Connections::look_at_all_unix() {
-  Verdict verdict = Verdict::quiet;
-  const auto [first, last] = by_key_.equal_range(unix_key);
+Connections::Verdict Connections::look_at_all_unix(const Place& place) {
+  const ssl_st* const tls = place.tls.front();
+  const bool is_http2 = tls != nullptr && has_agreed_on_http2(tls);
+  Verdict verdict = !is_http2 && have_unread_input(place.tls) ? Verdict::spoke : Verdict::quiet;
+  const auto [first, last] = by_ends_.equal_range(unix_ends);
   for (auto it = first; it != last; ++it) {
     Connection& connection = connections_.at(it->second);
     if (connection.state != State::idle || connection.use != Use::http1) continue;
@@ -296,27 +336,31 @@ Connections::Verdict Connections::look_at_all_unix() {
   return verdict;
 }
 
-void Connections::settled(const Look& look, Use use) {
+/// Null: it is closed, and another connection may have the number by now.
+Connections::Connection* Connections::still_there(const Look& look) {
   const auto found = connections_.find(look.fd);
-  // Another connection may have the number by now.
-  if (found == connections_.end() || found->second.key != look.key) return;
-  if (found->second.state == State::idle) rest(look.fd, use);
+  return found == connections_.end() || found->second.id != look.id ? nullptr : &found->second;
+}
+
+void Connections::settled(const Look& look, Use use) {
+  Connection* const connection = still_there(look);
+  if (connection == nullptr || connection->state != State::idle) return;
+  rest(look.fd, use);
+  // Not in rest(): libcurl calls that also when it has freed them and not yet closed the socket.
+  const bool is_idle = connection->state == State::idle && connection->use == Use::http1;
+  if (is_idle && have_unread_input(connection->tls)) end(look.fd, *connection);
 }
 
 void Connections::leave(const Look& look) {
-  const auto found = connections_.find(look.fd);
-  if (found == connections_.end() || found->second.key != look.key) return;
-  found->second.is_left = true;
+  if (Connection* const connection = still_there(look)) connection->is_left = true;
 }
 
 /// The kernel forgets with a connection that was reset what is still on its way, and then only the
 /// length of the request says whether that was anything.
-Connections::Received Connections::received(const Look& look,
-                                            std::uint64_t request_bytes_min) const {
+Connections::Received Connections::received(const Look& look, std::uint64_t request_bytes_min) {
   if (!look.sent) return Received::all;
-  const auto found = connections_.find(look.fd);
-  if (found == connections_.end() || found->second.key != look.key) return Received::cut;
-  if (found->second.state == State::ended) return Received::cut;
+  const Connection* const connection = still_there(look);
+  if (connection == nullptr || connection->state == State::ended) return Received::cut;
   const std::optional<tcp_info> info = tcp_info_of(look.fd);
   if (!info) return Received::all;
   if (info->tcpi_bytes_acked <= *look.sent) return Received::nothing;
@@ -327,18 +371,16 @@ Connections::Received Connections::received(const Look& look,
 }
 
 void Connections::answers(const Look& look) {
-  const auto found = connections_.find(look.fd);
-  if (found == connections_.end() || found->second.key != look.key) return;
-  found->second.alive_at = mono_now();
+  if (Connection* const connection = still_there(look)) connection->alive_at = mono_now();
 }
 
-void Connections::doubt(PeerKey peer, Duration waited) {
-  if (peer == 0) return;
+void Connections::doubt(const Look& look) {
+  if (look.peer == 0) return;
   const MonoTime now = mono_now();
   for (auto& [fd, connection] : connections_) {
     const bool is_open = connection.state == State::idle || connection.state == State::busy;
-    if (!is_open || connection.peer != peer) continue;
-    if (now - connection.alive_at < waited) continue;
+    if (!is_open || connection.peer != look.peer) continue;
+    if (connection.alive_at > look.at) continue;
     if (connection.state == State::idle) {
       end(fd, connection);
     } else {

@@ -4,7 +4,9 @@
 // An answer belongs to a request only if it came after the request on that connection (RFC 9112,
 // 9.2). libcurl 7.88 does not look: it takes what lies on an idle connection for the next answer.
 // So an idle connection of HTTP/1 that has anything to say - bytes, an end, an error - ends as soon
-// as the reactor sees it, and is looked at once more right before a request is written to it. An
+// as the reactor sees it, and is looked at once more right before a request is written to it. With
+// TLS that may lie in OpenSSL, which reads a record as a whole, where libcurl reads no more than an
+// answer's length; no socket shows that, so it is also looked for when an answer has been read. An
 // answer is acknowledged at once, for a peer's kernel may hold what is behind it until then. What
 // crosses a request on its way is told by TCP: the receiver had acknowledged none of the request
 // when its answer came. HTTP/2 numbers its answers; there only an end ends an idle connection.
@@ -33,14 +35,17 @@
 // to know it by; and TCP_INFO twice. Limits: one entry a connection.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "sidecar/base/reactor.hpp"
+#include "sidecar/http/tls_session.hpp"
 
 struct sockaddr;
 
@@ -61,7 +66,8 @@ class Connections {
   Connections& operator=(const Connections&) = delete;
 
   /// libcurl made it, and closes it: what it opens beside its connections is never one.
-  void opened(int fd);
+  /// `silence_max` is of the request that it is made for; see Place.
+  void opened(int fd, std::chrono::milliseconds silence_max);
   int close(int fd);
 
   enum class Use : std::uint8_t { http1, http2, unknown };
@@ -76,9 +82,15 @@ class Connections {
   /// Where a request is about to be written. libcurl says it without the descriptor.
   struct Place {
     std::string_view peer_ip;
+    int peer_port = 0;
+    std::string_view local_ip;
     int local_port = 0;            ///< none: a Unix socket
     int opened_fd = -1;            ///< by this request
     bool may_speak_first = false;  ///< a new connection, as with TLS or HTTP/2
+    /// How long the peer's kernel may acknowledge nothing. Then it is gone, and the connection
+    /// ends. Requests that share one have the longest of theirs.
+    std::chrono::milliseconds silence_max{};
+    TlsSessions tls{};  ///< that are known; the one below the receiver's, of a new connection alone
   };
   enum class Verdict : std::uint8_t {
     quiet,
@@ -89,9 +101,10 @@ class Connections {
     Verdict verdict = Verdict::quiet;
     int fd = -1;  ///< -1: not to be told
     PeerKey peer = 0;
-    std::uint64_t key = 0;
+    std::uint64_t id = 0;
     bool is_kept = false;                 ///< it has had requests before
     std::optional<std::uint64_t> sent{};  ///< bytes of all that was sent before the request
+    MonoTime at{};                        ///< right before the request was written
   };
   Look look(const Place& place);
 
@@ -102,7 +115,7 @@ class Connections {
   /// counts. Cut: not all has, and the connection has ended.
   enum class Received : std::uint8_t { nothing, some, cut, all };
   /// `request_bytes_min`: of the whole request; what is on its way is forgotten with a connection.
-  Received received(const Look& look, std::uint64_t request_bytes_min) const;
+  Received received(const Look& look, std::uint64_t request_bytes_min);
 
   /// An answer to the request that is there comes in.
   void answers(const Look& look);
@@ -110,8 +123,8 @@ class Connections {
   /// The request that was there should have taken another one, says the receiver.
   void leave(const Look& look);
 
-  /// A request waited so long for an answer in vain.
-  void doubt(PeerKey peer, Duration waited);
+  /// The request that was there has waited for an answer in vain.
+  void doubt(const Look& look);
 
  private:
   /// Busy while libcurl waits for it: where a request is written and answered at once, it does not.
@@ -121,8 +134,12 @@ class Connections {
     State state = State::fresh;
     Use use = Use::unknown;
     std::uint32_t watched = 0;  ///< what the reactor waits for; 0: nothing
-    std::uint64_t key = 0;      ///< what libcurl knows of its ends; 0: not known yet
+    std::uint64_t id = 0;       ///< tells it from others that had its descriptor
+    std::string ends;           ///< without the peer's port; empty: not known yet
+    int peer_port = 0;
     PeerKey peer = 0;
+    std::chrono::milliseconds silence_max{};
+    TlsSessions tls{};
     int long_turns = 0;               ///< since the last request was written
     int writes = 0;                   ///< calls in a row for room to write, and for nothing else
     std::uint64_t written_bytes = 0;  ///< as of some such call
@@ -133,12 +150,14 @@ class Connections {
   };
 
   void name_new_ones();
-  void forget_key(int fd, std::uint64_t key);
+  void forget_name(int fd, const std::string& ends);
+  Connection* still_there(const Look& look);
+  static void limit_silence(int fd, Connection& connection, std::chrono::milliseconds max);
   void watch(int fd, Connection& connection, std::uint32_t events);
   void heard(int fd, std::uint32_t events);
   void look_for_progress(int fd);
   Verdict look_at(int fd, Connection& connection, const Place& place);
-  Verdict look_at_all_unix();
+  Verdict look_at_all_unix(const Place& place);
   int find(const Place& place) const;
   static bool is_in_doubt(const Connection& connection) {
     return connection.alive_at < connection.doubted_at;
@@ -149,7 +168,8 @@ class Connections {
   const OnReady on_ready_;
   int dead_fd_;
   std::unordered_map<int, Connection> connections_;
-  std::unordered_multimap<std::uint64_t, int> by_key_;
+  std::uint64_t last_id_ = 0;
+  std::unordered_multimap<std::string, int> by_ends_;
   std::vector<int> nameless_;
 };
 

@@ -48,7 +48,8 @@ Status read_identity(const DestinationConfig& config, Credentials& credentials) 
   }
   const char* const key_option = config.key_file.empty() ? "cert_file" : "key_file";
   const std::string& key_file = config.key_file.empty() ? config.cert_file : config.key_file;
-  Status status = read_pem("cert_file", config.cert_file, check_certificates, credentials.cert_pem);
+  Status status =
+      read_pem("cert_file", config.cert_file, check_client_certificates, credentials.cert_pem);
   if (status.ok()) status = read_pem(key_option, key_file, check_key, credentials.key_pem);
   if (!status.ok() || credentials.cert_pem.empty()) return status;
   status = check_key_pair(credentials.cert_pem, credentials.key_pem);

@@ -42,6 +42,8 @@ class CurlMulti {
   /// the descriptors with others.
   bool add(CURL* easy, const void* sender);
   void remove(CURL* easy);
+  /// False: it waits for a descriptor.
+  bool has_begun(CURL* easy) const { return under_way_.contains(easy); }
 
   /// If both have senders, each has half of requests_max().
   void share_with(CurlMulti& other);

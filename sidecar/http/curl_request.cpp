@@ -8,6 +8,7 @@
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
 #include "sidecar/http/retry_after.hpp"
+#include "sidecar/http/tls_offer.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -24,6 +25,16 @@ constexpr long trust_seconds_max = 3600;
 
 std::string scheme_of(const HttpUrl& url) {
   return url.is_tls ? "https://" : "http://";
+}
+
+std::string_view handshake_hint(std::string_view reason) {
+  if (reason.find("wrong version number") != std::string_view::npos) {
+    return "; does it use http instead of https?";
+  }
+  if (reason.find("handshake failure") != std::string_view::npos) {
+    return "; does it know only DHE, which is not offered, or does it want a client certificate?";
+  }
+  return "";
 }
 
 /// The blob stays in the memory of `pem`, which outlives the handle. libcurl compares blobs when it
@@ -176,14 +187,13 @@ void CurlRequest::set_http_version() {
   }
   const long version = url_.is_tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
   curl_easy_setopt(easy_, CURLOPT_HTTP_VERSION, version);
-  // libcurl before 8.0 begins HTTP/2 anew on a connection without TLS that speaks it already
-  // (github.com/curl/curl/pull/10643).
-  constexpr unsigned fixed_version = 0x080000;
-  if (!url_.is_tls && curl_version_info(CURLVERSION_NOW)->version_num < fixed_version) {
+  // Without TLS nothing keeps the connections of destinations apart (tls_offer.hpp), and libcurl
+  // before 8.0 begins HTTP/2 anew on one that speaks it already (github.com/curl/curl/pull/10643).
+  if (!url_.is_tls) {
     curl_easy_setopt(easy_, CURLOPT_FRESH_CONNECT, 1L);
     curl_easy_setopt(easy_, CURLOPT_FORBID_REUSE, 1L);
   } else {
-    curl_easy_setopt(easy_, CURLOPT_PIPEWAIT, 1L);
+    curl_easy_setopt(easy_, CURLOPT_PIPEWAIT, waits_for_others_ ? 1L : 0L);
   }
 }
 
@@ -210,7 +220,6 @@ void CurlRequest::set_limits() {
   using std::chrono::floor;
   const auto age_s =
       static_cast<long>(floor<std::chrono::seconds>(settings_.connection_age_max).count());
-  curl_easy_setopt(easy_, CURLOPT_TIMEOUT_MS, std::max(1L, whole_ms(settings_.timeout - spent_)));
   curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS, whole_ms(settings_.connect_timeout));
   curl_easy_setopt(easy_, CURLOPT_MAXLIFETIME_CONN, age_s);
   curl_easy_setopt(easy_, CURLOPT_DNS_CACHE_TIMEOUT, std::min(age_s, name_seconds_max));
@@ -233,6 +242,7 @@ void CurlRequest::set_proxy() {
     curl_easy_setopt(easy_, CURLOPT_NOPROXY, "");
   }
   curl_easy_setopt(easy_, CURLOPT_PROXY_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  curl_easy_setopt(easy_, CURLOPT_PROXY_SSL_CIPHER_LIST, settings_.tls_ciphers.c_str());
   if (!credentials_->proxy_user_and_password.empty()) {
     curl_easy_setopt(easy_, CURLOPT_PROXYUSERPWD, credentials_->proxy_user_and_password.c_str());
   }
@@ -242,6 +252,9 @@ void CurlRequest::set_tls() {
   const bool is_1_3 = settings_.tls_version_min == TlsVersion::tls13;
   curl_easy_setopt(easy_, CURLOPT_SSLVERSION,
                    static_cast<long>(is_1_3 ? CURL_SSLVERSION_TLSv1_3 : CURL_SSLVERSION_TLSv1_2));
+  curl_easy_setopt(easy_, CURLOPT_SSL_CIPHER_LIST, settings_.tls_ciphers.c_str());
+  curl_easy_setopt(easy_, CURLOPT_SSL_CTX_DATA, this);
+  curl_easy_setopt(easy_, CURLOPT_SSL_CTX_FUNCTION, &CurlRequest::on_tls_context);
   curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYPEER, 1L);
   curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYHOST, 2L);
   if (credentials_->trust != nullptr) {
@@ -265,8 +278,6 @@ void CurlRequest::set_trust(const TrustStore& trust) {
   }
   curl_easy_setopt(easy_, CURLOPT_CAINFO, nullptr);
   curl_easy_setopt(easy_, CURLOPT_CAPATH, ("/dev/null/" + trust.id()).c_str());
-  curl_easy_setopt(easy_, CURLOPT_SSL_CTX_DATA, this);
-  curl_easy_setopt(easy_, CURLOPT_SSL_CTX_FUNCTION, &CurlRequest::on_tls_context);
 }
 
 /// libcurl keeps the parsed certificates of a file, not those of a directory. Where it was built
@@ -283,9 +294,13 @@ bool CurlRequest::may_have_tls_proxy() const {
   return settings_.proxy == "environment" || settings_.proxy.starts_with("https:");
 }
 
+/// For the receiver's context and a proxy's; libcurl has no option for the groups of a proxy.
 CURLcode CurlRequest::on_tls_context(CURL* /*easy*/, void* context, void* self) {
   const auto& request = *static_cast<CurlRequest*>(self);
-  request.credentials_->trust->use_in(static_cast<ssl_ctx_st*>(context));
+  auto* const tls = static_cast<ssl_ctx_st*>(context);
+  if (!offer_elliptic_groups(tls)) return CURLE_SSL_CIPHER;
+  const auto& trust = request.credentials_->trust;
+  if (trust != nullptr && !request.may_have_tls_proxy()) trust->use_in(tls);
   return CURLE_OK;
 }
 
@@ -306,6 +321,7 @@ void CurlRequest::start_answer() {
 
 std::size_t CurlRequest::on_head(char* data, std::size_t /*one*/, std::size_t bytes, void* self) {
   auto& request = *static_cast<CurlRequest*>(self);
+  request.learn_of_proxy();
   if (!request.is_own_answer()) return 0;
   if (!request.answer_.add_head({data, bytes})) return 0;
   if (request.answer_.whole_status() != 0) request.multi_.connections().answers(request.look_);
@@ -344,13 +360,18 @@ bool CurlRequest::has_outcome() const {
   return status >= 300 || (!wants_answer_ && is_sent());
 }
 
-MonoTime CurlRequest::drained_at(const Now& now) {
+MonoTime CurlRequest::due_at(const Now& now) {
+  if (timeout_at_ == never && multi_.has_begun(easy_)) timeout_at_ = now.mono + settings_.timeout;
   if (done_code_) return next_reading_at_;
-  if (!has_outcome() || wants_answer_) return never;
+  if (!has_outcome() || wants_answer_) return timeout_at_;
   if (drained_at_ == never) drained_at_ = now.mono + drain_max;
   if (quiet_at_ == never || answer_.bytes() != heard_bytes_) quiet_at_ = now.mono + quiet_max;
   heard_bytes_ = answer_.bytes();
-  return std::min(quiet_at_, drained_at_);
+  return std::min({quiet_at_, drained_at_, timeout_at_});
+}
+
+void CurlRequest::settle(const Now& now) {
+  done(now.mono < timeout_at_ ? CURLE_ABORTED_BY_CALLBACK : CURLE_OPERATION_TIMEDOUT, now);
 }
 
 void CurlRequest::done(CURLcode code, const Now& now) {
@@ -381,7 +402,6 @@ bool CurlRequest::follow_redirect(CURLcode code) {
     return false;
   }
   ++redirects_;
-  add_spent();
   needs_new_connection_ = false;
   multi_.remove(easy_);
   return send();
@@ -501,9 +521,7 @@ std::string CurlRequest::explain(CURLcode code) const {
       return "certificate of " + peer + " not trusted: " + reason;
     case CURLE_SSL_CONNECT_ERROR:
       return "TLS handshake with " + peer + " failed: " + reason +
-             (reason.find("wrong version number") == std::string::npos
-                  ? ""
-                  : "; does it use http instead of https?");
+             std::string(handshake_hint(reason));
     case CURLE_OUT_OF_MEMORY:
       return "a line of the answer from " + peer + " is too long, or there is no memory for it";
     case CURLE_SEND_ERROR:

@@ -10,6 +10,9 @@
 // has spoken before, or is in doubt, the request goes out at once on a new one: that is no failure,
 // and spends no attempt. A new connection that speaks before it is asked has failed.
 //
+// The timeout begins when libcurl has the request, and is looked at each turn after the sockets: an
+// answer that lies in the kernel is no timeout, however late the turn is.
+//
 // Used by CurlTransport. Thread: the sidecar's one thread. Owns: the easy handle and all that it
 // points to but the body, which is the attempt's. Borrows: the multi handle and the settings.
 #pragma once
@@ -30,6 +33,7 @@
 #include "sidecar/http/curl_multi.hpp"
 #include "sidecar/http/http2_fallback.hpp"
 #include "sidecar/http/http_settings.hpp"
+#include "sidecar/http/tls_session.hpp"
 #include "sidecar/http/url_set.hpp"
 
 namespace outrider::sidecar {
@@ -66,6 +70,10 @@ class CurlRequest final : public CurlListener {
   /// Where HTTP/2 would be asked for by TLS. Before start().
   void take_http1() { takes_http1_ = true; }
 
+  /// With HTTP/2: for a connection that is being made, and may be good for this request too.
+  /// libcurl does not tell whose it is, so who has none under way must not wait. Before start().
+  void wait_for_others() { waits_for_others_ = true; }
+
   /// The completion, if the attempt fails at once; the owner is not told of it then.
   std::optional<Completion> start(const Attempt& attempt, const Now& now);
 
@@ -79,10 +87,15 @@ class CurlRequest final : public CurlListener {
 
   /// The outcome is known, and what else the answer holds is not waited for.
   bool has_outcome() const;
-  /// When has_outcome() has been true for long enough; `never` while it is not.
-  MonoTime drained_at(const Now& now);
-  /// Ends a request that has an outcome; the owner is told.
-  void settle(const Now& now) { done(CURLE_ABORTED_BY_CALLBACK, now); }
+  /// When it is to be settled at the latest: its timeout is over, or has_outcome() has been true
+  /// for long enough. `never` while it waits for a descriptor.
+  MonoTime due_at(const Now& now);
+  /// The process was paused for so long: that is not of its timeout.
+  void make_up_for(Duration lost) {
+    if (timeout_at_ != never) timeout_at_ += lost;
+  }
+  /// Ends a request that has an outcome, or no time; the owner is told.
+  void settle(const Now& now);
 
  private:
   using List = Handle<curl_slist, curl_slist_free_all>;
@@ -114,13 +127,16 @@ class CurlRequest final : public CurlListener {
   bool is_head() const { return method_ == "HEAD"; }
   /// Its head has come; it may be one that was not asked for.
   bool is_own_answer();
+  void learn_of_proxy();
   bool is_sent() const;
   std::uint64_t request_bytes_min() const;
+  std::chrono::milliseconds silence_max() const {
+    return std::chrono::milliseconds(whole_ms(settings_.timeout));
+  }
   /// How much of the request the receiver can have read. Only a success needs all of it.
   enum class Reading : std::uint8_t { whole, under_way, cut };
   Reading reading(const Now& now);
   bool sends_again(CURLcode code);
-  void add_spent();
   void learn_of_peer(CURLcode code, const Now& now);
   long final_status() const;
   long refused_connect_status() const;
@@ -158,15 +174,20 @@ class CurlRequest final : public CurlListener {
 
   HttpUrl url_;  ///< where it is sent just now
   std::uint64_t redirects_ = 0;
-  Duration spent_{};  ///< on what was redirected, or had to take another connection
+  /// Ours and not libcurl's, which looks at the time first and at what lies in a socket then. Over
+  /// all redirects and connections.
+  MonoTime timeout_at_ = never;
   MonoTime started_at_{};
   Connections::Look look_;        ///< at the connection, right before the request was written to it
   bool has_answer_ = false;       ///< something came after the request
   bool is_early_answer_ = false;  ///< it began before all of the request had arrived
   bool needs_new_connection_ = false;
   bool takes_http1_ = false;
-  bool has_http2_ = false;   ///< its connection has agreed on it, by TLS
-  PeerKey opened_peer_ = 0;  ///< the last one that a connection was made to
+  bool waits_for_others_ = false;
+  bool has_http2_ = false;             ///< its connection has agreed on it, by TLS
+  bool is_connected_ = false;          ///< to the receiver, and not to a proxy alone
+  const ssl_st* proxy_tls_ = nullptr;  ///< its session with it, if it made the connection
+  PeerKey opened_peer_ = 0;            ///< the last one that a connection was made to
   int opened_fd_ = -1;
   int open_error_ = 0;  ///< errno of the socket that could not be had
   bool avoids_ = true;  ///< addresses that do not answer

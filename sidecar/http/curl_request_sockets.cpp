@@ -5,7 +5,6 @@
 #include <utility>
 
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include "sidecar/base/private_address.hpp"
@@ -15,12 +14,12 @@
 namespace outrider::sidecar {
 namespace {
 
-/// Of the connection that `easy` has just now. libcurl tells the version of an answer alone.
-bool is_http2_session(CURL* easy) {
+/// The topmost of the connection that `easy` has just now; null: it has none.
+const ssl_st* tls_session(CURL* easy) {
   const curl_tlssessioninfo* info = nullptr;
   curl_easy_getinfo(easy, CURLINFO_TLS_SSL_PTR, &info);
-  return info != nullptr && info->backend == CURLSSLBACKEND_OPENSSL && info->internals != nullptr &&
-         has_agreed_on_http2(static_cast<const ssl_st*>(info->internals));
+  const bool is_known = info != nullptr && info->backend == CURLSSLBACKEND_OPENSSL;
+  return is_known ? static_cast<const ssl_st*>(info->internals) : nullptr;
 }
 
 }  // namespace
@@ -32,6 +31,8 @@ void CurlRequest::set_sockets() {
   open_error_ = 0;
   has_avoided_ = false;
   has_http2_ = false;
+  is_connected_ = false;
+  proxy_tls_ = nullptr;
   has_answer_ = is_early_answer_ = false;
   curl_easy_setopt(easy_, CURLOPT_OPENSOCKETDATA, this);
   curl_easy_setopt(easy_, CURLOPT_OPENSOCKETFUNCTION, &CurlRequest::on_open_socket);
@@ -67,14 +68,9 @@ curl_socket_t CurlRequest::on_open_socket(void* self, curlsocktype /*purpose*/,
   return fd;
 }
 
-/// A peer that is gone without a word ends its connections: nothing that it was sent is
-/// acknowledged.
 int CurlRequest::on_socket(void* self, curl_socket_t fd, curlsocktype /*purpose*/) {
   auto& request = *static_cast<CurlRequest*>(self);
-  const auto unanswered_ms = static_cast<unsigned>(whole_ms(request.settings_.timeout));
-  // Not for a Unix socket, which has no such option and no such peer.
-  setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unanswered_ms, sizeof unanswered_ms);
-  request.multi_.connections().opened(fd);
+  request.multi_.connections().opened(fd, request.silence_max());
   request.opened_fd_ = fd;
   return CURL_SOCKOPT_OK;
 }
@@ -83,17 +79,32 @@ int CurlRequest::on_close_socket(void* connections, curl_socket_t fd) {
   return static_cast<Connections*>(connections)->close(fd);
 }
 
-int CurlRequest::on_sending(void* self, char* peer_ip, char* /*local_ip*/, int /*peer_port*/,
+int CurlRequest::on_sending(void* self, char* peer_ip, char* local_ip, int peer_port,
                             int local_port) {
   auto& request = *static_cast<CurlRequest*>(self);
   const bool may_speak_first = request.url_.is_tls || request.may_have_tls_proxy() ||
                                request.settings_.http_version != HttpVersion::http1;
-  request.has_http2_ = request.may_have_http2() && is_http2_session(request.easy_);
+  const ssl_st* const tls = tls_session(request.easy_);
+  // libcurl tells the version of an answer alone.
+  request.has_http2_ = request.may_have_http2() && tls != nullptr && has_agreed_on_http2(tls);
+  request.is_connected_ = true;
   const int port = request.url_.unix_path.empty() ? local_port : 0;
-  request.look_ =
-      request.multi_.connections().look({peer_ip, port, request.opened_fd_, may_speak_first});
+  request.look_ = request.multi_.connections().look({peer_ip,
+                                                     peer_port,
+                                                     local_ip,
+                                                     port,
+                                                     request.opened_fd_,
+                                                     may_speak_first,
+                                                     request.silence_max(),
+                                                     {tls, request.proxy_tls_}});
   const bool is_quiet = request.look_.verdict == Connections::Verdict::quiet;
   return is_quiet ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+}
+
+/// Before the request is written only a proxy answers, to CONNECT; the receiver's session is not
+/// there yet. Afterwards libcurl tells no more of the proxy's.
+void CurlRequest::learn_of_proxy() {
+  if (!is_connected_) proxy_tls_ = tls_session(easy_);
 }
 
 bool CurlRequest::is_own_answer() {
@@ -134,8 +145,7 @@ CurlRequest::Reading CurlRequest::reading(const Now& now) {
   using Received = Connections::Received;
   const Received received = multi_.connections().received(look_, request_bytes_min());
   if (received == Received::all) return Reading::whole;
-  const bool is_under_way =
-      received == Received::some && now.mono < started_at_ + settings_.timeout;
+  const bool is_under_way = received == Received::some && now.mono < timeout_at_;
   return is_under_way ? Reading::under_way : Reading::cut;
 }
 
@@ -148,15 +158,8 @@ bool CurlRequest::sends_again(CURLcode code) {
       code == CURLE_COULDNT_CONNECT && has_avoided_ && std::exchange(avoids_, false);
   if (!is_spoilt && !has_no_other) return false;
   if (has_no_other) addresses_.forget();
-  add_spent();
   multi_.remove(easy_);
   return send();
-}
-
-void CurlRequest::add_spent() {
-  curl_off_t spent_us = 0;
-  curl_easy_getinfo(easy_, CURLINFO_TOTAL_TIME_T, &spent_us);
-  spent_ += std::chrono::microseconds(spent_us);
 }
 
 void CurlRequest::learn_of_peer(CURLcode code, const Now& now) {
@@ -165,13 +168,7 @@ void CurlRequest::learn_of_peer(CURLcode code, const Now& now) {
     multi_.connections().settled(look_, use_of(easy_));
     return;
   }
-  if (code == CURLE_OPERATION_TIMEDOUT && look_.peer != 0) {
-    curl_off_t total_us = 0;
-    curl_off_t before_us = 0;
-    curl_easy_getinfo(easy_, CURLINFO_TOTAL_TIME_T, &total_us);
-    curl_easy_getinfo(easy_, CURLINFO_PRETRANSFER_TIME_T, &before_us);
-    multi_.connections().doubt(look_.peer, std::chrono::microseconds(total_us - before_us));
-  }
+  if (code == CURLE_OPERATION_TIMEDOUT) multi_.connections().doubt(look_);
   const PeerKey peer = look_.peer != 0 ? look_.peer : opened_peer_;
   // What refuses at once is left by libcurl itself.
   const bool has_connected = code != CURLE_COULDNT_CONNECT && code != CURLE_COULDNT_RESOLVE_HOST &&

@@ -12,6 +12,7 @@
 #include "sidecar/http/file_threads.hpp"
 #include "sidecar/http/http2_fallback.hpp"
 #include "sidecar/http/http_settings.hpp"
+#include "sidecar/http/tls_offer.hpp"
 #include "sidecar/http/trust.hpp"
 #include "sidecar/http/url_log.hpp"
 #include "sidecar/http/url_set.hpp"
@@ -19,6 +20,8 @@
 namespace outrider::sidecar {
 
 namespace {
+
+constexpr Duration pause_min = std::chrono::seconds(1);
 
 /// One http destination.
 class CurlTransport final : public Transport, public CurlRequest::Owner {
@@ -37,7 +40,7 @@ class CurlTransport final : public Transport, public CurlRequest::Owner {
   void start(const Attempt& attempt, const Now& now) override;
   void cancel(AttemptId id) override;
   void collect(const Now& now, std::vector<Completion>& completions) override;
-  MonoTime next_deadline() const override { return next_drained_at_; }
+  MonoTime next_deadline() const override { return next_due_at_; }
   void hurry(const Now& now) override;
   void close(MonoTime /*deadline*/) override {}
 
@@ -54,7 +57,8 @@ class CurlTransport final : public Transport, public CurlRequest::Owner {
   UrlLog url_log_;
   std::vector<std::unique_ptr<CurlRequest>> requests_;
   std::vector<Completion> completions_;
-  MonoTime next_drained_at_ = never;
+  MonoTime next_due_at_ = never;
+  MonoTime collected_at_{};
 };
 
 void CurlTransport::start(const Attempt& attempt, const Now& now) {
@@ -63,6 +67,7 @@ void CurlTransport::start(const Attempt& attempt, const Now& now) {
   if (is_misdirected_[request->ticket().url]) request->take_new_connection();
   is_misdirected_[request->ticket().url] = false;
   if (http2_fallback_.takes_http1(request->ticket().url, now)) request->take_http1();
+  if (!requests_.empty()) request->wait_for_others();
   std::optional<Completion> failure = request->start(attempt, now);
   if (!failure) {
     requests_.push_back(std::move(request));
@@ -111,14 +116,21 @@ void CurlTransport::hurry(const Now& now) {
   }
 }
 
+/// A turn that comes much too late finds the process paused before: then answers may still be on
+/// their way to it.
 void CurlTransport::collect(const Now& now, std::vector<Completion>& completions) {
-  next_drained_at_ = never;
+  const bool was_paused = next_due_at_ != never && now.mono > next_due_at_ + pause_min;
+  if (was_paused) {
+    for (const auto& request : requests_) request->make_up_for(now.mono - collected_at_);
+  }
+  collected_at_ = now.mono;
+  next_due_at_ = never;
   for (std::size_t i = requests_.size(); i-- > 0;) {
-    const MonoTime at = requests_[i]->drained_at(now);
+    const MonoTime at = requests_[i]->due_at(now);
     if (at <= now.mono) {
       requests_[i]->settle(now);
     } else {
-      next_drained_at_ = std::min(next_drained_at_, at);
+      next_due_at_ = std::min(next_due_at_, at);
     }
   }
   std::move(completions_.begin(), completions_.end(), std::back_inserter(completions));
@@ -144,6 +156,11 @@ Result<std::unique_ptr<Transport>> CurlDriver::make_transport(const DestinationC
       config, trust_stores_, [this](FileThreads::Job job) { return files_->run(std::move(job)); },
       log);
   if (!credentials.ok()) return credentials.error();
+  // One connection of HTTP/2 carries many requests, and its receiver's window and streams would be
+  // for all. A connection of HTTP/1 has one request at a time, so any destination may use it next.
+  if (config.http_version == HttpVersion::http2) {
+    settings.value().tls_ciphers = tls_ciphers_of(++http2_transports_);
+  }
   CurlMulti& multi = config.deny_private_addresses ? *guarded_multi_ : *multi_;
   multi.expect_connections(config.concurrency_max * config.urls.size());
   multi_->share_with(*guarded_multi_);

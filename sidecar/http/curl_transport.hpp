@@ -19,7 +19,8 @@
 //
 // What it never does
 //   Trust a certificate that is not verified: against ca_file alone if there is one, else against
-//   the system's store, as it was an hour ago at most; TLS 1.2 at least. Read .netrc, or proxies of
+//   the system's store, as it was an hour ago at most; TLS 1.2 at least. Agree on a key by
+//   Diffie-Hellman over finite fields (tls_offer.hpp). Read .netrc, or proxies of
 //   the environment unless told so with proxy = environment. Send `Expect: 100-continue`, a cookie,
 //   or a fragment of the url. With deny_private_addresses: connect to an address that is not public
 //   (private_address.hpp), or use a connection of a destination without it; each address is looked
@@ -36,7 +37,7 @@
 // on them; a name that was found is looked up again after as long, 60 s at the latest. So a changed
 // address is found. What becomes of idle ones that speak, and of those in doubt after a timeout, is
 // said in connections.hpp; which address of a name is avoided, in address_health.hpp. HTTP/2 puts
-// requests side by side on one connection; without TLS, and with a libcurl before 8.0, it takes a
+// requests side by side on one connection, those of one destination alone; without TLS it takes a
 // connection for each.
 //
 // Completions: an attempt is `answered` as soon as a status line has come, whatever breaks after
@@ -52,6 +53,7 @@
 // connection whose answer exceeds 1 MiB, or 64 KiB of heads and trailers, is cut.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "sidecar/base/helper_thread.hpp"
@@ -96,6 +98,7 @@ class CurlDriver {
   std::shared_ptr<TrustStores> trust_stores_;
   std::unique_ptr<FileThreads> files_;
   Random seeds_;
+  std::uint64_t http2_transports_ = 0;  ///< made so far
 };
 
 }  // namespace outrider::sidecar

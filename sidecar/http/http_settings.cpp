@@ -9,6 +9,7 @@
 #include "sidecar/config/checks.hpp"
 #include "sidecar/config/field_rules.hpp"
 #include "sidecar/config/messages.hpp"
+#include "sidecar/http/tls_offer.hpp"
 
 namespace outrider::sidecar {
 
@@ -102,6 +103,7 @@ Result<HttpSettings> make_http_settings(const DestinationConfig& config, const B
                       .deny_private_addresses = config.deny_private_addresses,
                       .tls_version_min = config.tls_version_min,
                       .tls_server_name = config.tls_server_name,
+                      .tls_ciphers = tls_ciphers(),
                       .connection_age_max = config.connection_age_max,
                       .timeout = config.timeout,
                       .connect_timeout = config.connect_timeout,

@@ -36,6 +36,7 @@ struct HttpSettings {
   bool deny_private_addresses;
   TlsVersion tls_version_min;
   std::string tls_server_name;
+  std::string tls_ciphers;  ///< as OpenSSL lists them
   Duration connection_age_max;
   Duration timeout;
   Duration connect_timeout;

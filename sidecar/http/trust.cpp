@@ -15,7 +15,7 @@ Result<std::shared_ptr<const TrustStore>> TrustStore::make(std::string id, std::
   const std::shared_ptr<X509_STORE> store(X509_STORE_new(), &X509_STORE_free);
   // As libcurl does it: a certificate of the file is trusted though it is not a root.
   X509_STORE_set_flags(store.get(), X509_V_FLAG_TRUSTED_FIRST | X509_V_FLAG_PARTIAL_CHAIN);
-  const Status status = visit_certificates(
+  const Status status = check_authorities(
       pem, [&](X509* certificate) { X509_STORE_add_cert(store.get(), certificate); });
   if (!status.ok()) return status.error();
   return std::shared_ptr<const TrustStore>(new TrustStore(std::move(id), std::move(pem), store));

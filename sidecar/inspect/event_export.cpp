@@ -84,14 +84,15 @@ class Exporter {
 
   void take_scheduled(Statement& row) {
     const proto::ByteView bytes = row.bytes(4);
-    if (checksum(bytes) != row.number(3) || !is_sound(bytes, 1)) {
+    const auto due_ns = written_date(row.number(0), row.number(3));
+    if (!is_scheduled_sound(bytes, row.number(3)) || !due_ns) {
       ++unreadable_.events;
       return;
     }
     give({.state = EventState::scheduled,
           .destination = destination_,
           .record = read_record(bytes.data()),
-          .due_ns = static_cast<std::uint64_t>(row.number(0))});
+          .due_ns = static_cast<std::uint64_t>(*due_ns)});
   }
 
   void take_dead(Statement& row) {

@@ -160,17 +160,20 @@ std::optional<DestinationId> id_of(const StoredDestinations& known, const std::s
   return found == known.end() ? std::nullopt : std::optional(found->first);
 }
 
-/// In transactions of some hundred rows; `select` gives the rows, `remove` takes one away.
+/// In transactions of some hundred rows; `select` gives the rows, `remove` takes one away. False:
+/// it cannot be found by its key, and would be given for ever.
 void remove_rows(Store& store, const std::string& select,
-                 const std::function<void(const Statement&)>& remove) {
+                 const std::function<bool(const Statement&)>& remove) {
   for (bool is_done = false; !is_done;) {
     store.begin(false);
     std::int64_t rows = 0;
     {
       Statement next(store.database(), select + " LIMIT " + std::to_string(rows_at_once));
-      for (; next.step(); ++rows) remove(next);
+      for (; next.step(); ++rows) {
+        if (!remove(next)) throw SqliteError::damaged("a row cannot be removed by its key");
+      }
     }
-    is_done = rows < rows_at_once;
+    is_done = rows == 0;
     store.commit();
     store.database().checkpoint();
   }
@@ -217,13 +220,14 @@ void remove_destination(Store& store, const std::string& name) {
                 settlement.events = static_cast<std::uint32_t>(row.number(1) - part.events);
                 settlement.bytes = records.size() - static_cast<std::uint64_t>(part.bytes);
                 settlement.is_whole = true;
-                store.settle(destination, settlement);
+                return store.settle(destination, settlement);
               });
   remove_rows(store, "SELECT due_ns, id FROM scheduled" + whose, [&](const Statement& row) {
-    store.remove_scheduled(destination, static_cast<std::uint64_t>(row.number(0)), row.number(1));
+    store.remove_scheduled(destination, row.number(0), row.number(1));
+    return true;
   });
   remove_rows(store, "SELECT id FROM dead" + whose,
-              [&](const Statement& row) { store.remove_dead(row.number(0)); });
+              [&](const Statement& row) { return store.remove_dead(row.number(0)); });
   store.begin(true);
   for (const char* table : {"returned", "damaged"}) {
     store.database().execute(std::string("DELETE FROM ") + table + whose);

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "sidecar/base/record.hpp"
+#include "sidecar/base/text.hpp"
 #include "sidecar/inspect/inspection.hpp"
 #include "sidecar/inspect/spool_access.hpp"
 #include "sidecar/spool/table_walk.hpp"
@@ -27,6 +28,8 @@ constexpr const char* cure_name =
     "no event is lost; a sidecar that has the destination in its configuration repairs it, and so "
     "does `outrider spool repair` if only one bit is wrong";
 constexpr const char* cure_ids = "stop the sidecar and run `outrider spool repair`";
+
+constexpr std::size_t problem_bytes_max = 1000;
 
 struct Totals {
   std::int64_t events = 0;
@@ -56,9 +59,10 @@ class Checker {
   }
 
  private:
-  void note(std::string what, const char* cure) {
+  /// What was damaged may be anything.
+  void note(const std::string& what, const char* cure) {
     if (found_.problems.size() < problems_max) {
-      found_.problems.push_back({std::move(what), cure});
+      found_.problems.push_back({printable(what, problem_bytes_max), cure});
     } else {
       ++found_.more_problems;
     }
@@ -169,10 +173,11 @@ class Checker {
       ++found_.scheduled;
       last_row_ = std::max(last_row_, row.number(1));
       check_owner(destination, what);
-      if (checksum(record) != row.number(3)) {
+      if (!is_scheduled_sound(record, row.number(3))) {
         note(what + " is damaged: its checksum is wrong", cure_block);
-      } else if (!is_sound(record, 1)) {
-        note(what + " is not a whole event", cure_block);
+      }
+      if (written_date(row.number(0), row.number(3)) != row.number(0)) {
+        note("the date of " + what + " is damaged", cure_file);
       }
       Totals& totals = totals_[destination];
       totals.scheduled_events += 1;

@@ -76,6 +76,16 @@ bool Recurrence::Schedule::has_runs(std::size_t count, Instant after, Instant un
   return true;
 }
 
+/// All runs behind `after` and not behind `until`.
+std::vector<Instant> Recurrence::Schedule::runs(Instant after, Instant until) const {
+  std::vector<Instant> found;
+  for (auto run = expression.next_after(after, zone); run && *run <= until;
+       run = expression.next_after(*run, zone)) {
+    found.push_back(*run);
+  }
+  return found;
+}
+
 /// The newest `count` runs behind the last one; fewer if there are fewer.
 std::vector<Instant> Recurrence::Schedule::newest_runs(std::size_t count, Instant until) const {
   Instant from = *last;
@@ -92,12 +102,7 @@ std::vector<Instant> Recurrence::Schedule::newest_runs(std::size_t count, Instan
       }
     }
   }
-  std::vector<Instant> runs;
-  for (auto run = expression.next_after(from, zone); run && *run <= until;
-       run = expression.next_after(*run, zone)) {
-    runs.push_back(*run);
-  }
-  return runs;
+  return runs(from, until);
 }
 
 std::string Recurrence::mark_of(const ScheduleConfig& config) {
@@ -141,6 +146,8 @@ bool Recurrence::note_unwritten(std::string_view mark, std::uint64_t due_ns) {
   // The oldest of those that were not written wins.
   const Instant before = instant_of(due_ns) - seconds(1);
   if (before < *schedule->last) schedule->set_last(before);
+  schedule->refused_until =
+      std::max(schedule->refused_until.value_or(Instant::min()), instant_of(due_ns));
   schedule->is_to_be_held = true;
   look_again();
   return !std::exchange(schedule->is_refused, true);
@@ -161,14 +168,19 @@ std::vector<Recurrence::Ahead> Recurrence::find_ahead(const Now& now) {
 
 void Recurrence::take_runs(std::size_t index, Instant now) {
   Schedule& schedule = schedules_[index];
-  const std::vector<Instant> runs = schedule.newest_runs(schedule.missed_max, now);
-  if (schedule.missed == MissedRuns::all && *schedule.next < runs.front()) {
+  // Those that were refused were not missed: they come again as they were, and the others after.
+  const auto refused_until = std::exchange(schedule.refused_until, std::nullopt);
+  const std::vector<Instant> runs =
+      refused_until ? schedule.runs(*schedule.last, std::min(*refused_until, now))
+                    : schedule.newest_runs(schedule.missed_max, now);
+  if (runs.empty()) return;
+  if (!refused_until && schedule.missed == MissedRuns::all && *schedule.next < runs.front()) {
     left_out_.push_back(
         {schedule.name, schedule.zone.text(*schedule.last), schedule.zone.text(runs.front())});
   }
   schedule.set_last(runs.back());
-  // One that was not written was on time.
-  const bool is_late = now - runs.back() >= on_time && !schedule.is_refused;
+  if (refused_until) schedule.waited_until = now;
+  const bool is_late = now - runs.back() >= on_time && runs.back() > schedule.waited_until;
   if (schedule.missed == MissedRuns::skip && is_late) return;
   for (const Instant run : runs) {
     runs_.push_back({index, schedule.name, schedule.mark, ns_of(run), id_of(schedule.name, run)});

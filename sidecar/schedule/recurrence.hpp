@@ -70,7 +70,8 @@ class Recurrence {
 
   /// A run that was handed out is written.
   void note_written(std::string_view mark, std::uint64_t due_ns);
-  /// It is not, nor are those behind it; all come again. True if the one before it was written.
+  /// It is not, nor are those behind it; all come again, before any that has become due since. True
+  /// if the one before it was written.
   bool note_unwritten(std::string_view mark, std::uint64_t due_ns);
 
   /// Schedules whose last run is ahead of the clock by more than ahead_max, each said once until it
@@ -118,11 +119,14 @@ class Recurrence {
     std::vector<std::uint64_t> handed_out{};  ///< runs of which nothing has been said
     MonoTime held_until{};
     bool is_to_be_held = false;
-    bool is_refused = false;  ///< the last run was not written
+    bool is_refused = false;                 ///< the last run was not written
+    std::optional<Instant> refused_until{};  ///< the newest that is to be handed out again
+    Instant waited_until = Instant::min();   ///< runs up to then waited for those that were refused
     bool is_said_ahead = false;
 
     void set_last(Instant instant);
     bool has_runs(std::size_t count, Instant after, Instant until) const;
+    std::vector<Instant> runs(Instant after, Instant until) const;
     std::vector<Instant> newest_runs(std::size_t count, Instant until) const;
   };
 

@@ -111,7 +111,8 @@ class SystemDisk final : public Disk {
   std::optional<FileMark> look_at(const std::string& path) override {
     struct stat status {};
     if (::stat(path.c_str(), &status) != 0) return std::nullopt;
-    return FileMark{status.st_ino, static_cast<std::uint64_t>(status.st_size)};
+    return FileMark{status.st_ino, static_cast<std::uint64_t>(status.st_size),
+                    status.st_ctim.tv_sec * 1'000'000'000 + status.st_ctim.tv_nsec};
   }
 
   void write_again(const std::string& path) override {

@@ -17,6 +17,7 @@ namespace outrider::sidecar {
 struct FileMark {
   std::uint64_t id = 0;
   std::uint64_t bytes = 0;
+  std::int64_t changed_ns = 0;  ///< its attributes or content
 };
 
 class Disk {

@@ -53,6 +53,8 @@ void make_fresh(const std::string& path, Disk& disk) {
   const Store fresh(Database(partial, OpenMode::create, disk.vfs()));
 }
 
+constexpr std::string_view scheduled = "scheduled";
+
 struct Table {
   const char* name;
   const char* key;         ///< a whole number; null: its keys leave no gaps to jump over
@@ -72,10 +74,11 @@ constexpr std::array tables = {
                    is_sound(records, static_cast<std::uint32_t>(row.number(first + 2)));
           }},
     Table{"settled", "block", nullptr, 3, ".bi", nullptr},
-    Table{"scheduled", "due_ns", "id", 5, "iiiib",
+    Table{scheduled.data(), "due_ns", "id", 5, "iiiib",
           [](const Statement& row, int first) {
-            const proto::ByteView record = row.bytes(first + 4);
-            return checksum(record) == row.number(first + 3) && is_sound(record, 1);
+            const std::int64_t crc = row.number(first + 3);
+            return is_scheduled_sound(row.bytes(first + 4), crc) &&
+                   written_date(row.number(first), crc).has_value();
           }},
     Table{"dead", "id", nullptr, 11, ".itttiiiitb",
           [](const Statement& row, int first) { return is_sound(row.bytes(first + 10), 1); }},
@@ -142,6 +145,9 @@ class Copier {
       return;
     }
     for (int i = 0; i < table.columns; ++i) write.bind_column(i + 1, row, first + i);
+    if (table.name == scheduled) {
+      write.bind(1, *written_date(row.number(first), row.number(first + 3)));
+    }
     write.run();
     if (++rows_ % commit_rows != 0) return;
     store_.commit();

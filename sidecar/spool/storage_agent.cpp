@@ -39,7 +39,9 @@ int StorageAgent::do_work(const Now& now) {
     is_waiting_ = false;
     question = exchange_.take();
   }
-  const bool has_work = question || (writer_.has_due(now) && may_release(now));
+  const bool looks = keeper_.is_touched() && now.mono >= retry_at_;
+  const bool has_work = question || looks || (writer_.has_due(now) && may_release(now));
+  if (question && question->wants_look) keeper_.doubt_lock();
   if (has_work) {
     std::optional<Reply> answer = do_group(question ? *question : nothing, now);
     if (answer) {
@@ -54,7 +56,8 @@ int StorageAgent::do_work(const Now& now) {
       exchange_.put_back(std::move(question));
     }
   }
-  keeper_.keep_house(now);
+  // Another store has something to say to the lanes, which the next turn does.
+  if (keeper_.keep_house(now)) writer_.look_anew();
   look_ahead(now);
   return has_work && !is_waiting_ ? 1 : 0;
 }
@@ -66,7 +69,7 @@ bool StorageAgent::may_release(const Now& now) const {
 void StorageAgent::look_ahead(const Now& now) {
   wake_at_ = keeper_.next_deadline();
   const std::uint64_t next_due_ns = writer_.next_due_ns();
-  if (is_waiting_) wake_at_ = std::min(wake_at_, retry_at_);
+  if (is_waiting_ || keeper_.is_touched()) wake_at_ = std::min(wake_at_, retry_at_);
   if (next_due_ns == nothing_due) return;
   if (exchange_.uncollected() >= uncollected_max) {
     wake_at_ = now.mono + std::chrono::milliseconds(1);
@@ -128,6 +131,7 @@ std::optional<StorageTrouble> StorageAgent::attempt(const Question& question,
         keeper_.open(now);
       }
       answer = writer_.write(question, scope, now);
+      keeper_.note_looked();
       if (scope.takes_in) keeper_.note_recovery(now);
       return std::nullopt;
     } catch (const std::exception& error) {

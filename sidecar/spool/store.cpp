@@ -11,6 +11,10 @@
 // counters   one row; ids are never used twice, for the sidecar remembers how far it has read.
 // returned   what an inspection command has put back; the running sidecar takes note and clears it.
 // damaged    what could not be read, for people to look at.
+//
+// A row's key has no checksum, and is what the row is found and removed by. So whatever takes rows
+// by their order removes each by its own key, and a key that removes nothing is damage: a copy has
+// the row in its right place again.
 
 #include "sidecar/spool/store.hpp"
 
@@ -136,6 +140,7 @@ void Store::begin(bool is_synced) {
   counters_ = {read.number(0), read.number(1), read.number(2),
                read.number(3), read.number(4), read.number(5)};
   counters_on_disk_ = counters_;
+  is_dead_counted_ = dead_counted_ == counters_.dead();
 }
 
 void Store::commit() {
@@ -150,6 +155,7 @@ void Store::commit() {
         .run();
   }
   database_.execute("COMMIT");
+  if (is_dead_counted_) dead_counted_ = counters_.dead();
 }
 
 void Store::roll_back() {
@@ -221,20 +227,7 @@ void Store::insert_front(DestinationId destination, const std::vector<const Bloc
   }
 }
 
-void Store::insert_scheduled(DestinationId destination, std::uint64_t due_ns,
-                             proto::ByteView record) {
-  // A date that is beyond all numbers would wrap around and be due now.
-  statements_->insert_scheduled.bind(1, as_number(std::min<std::uint64_t>(due_ns, INT64_MAX)))
-      .bind(2, counters_.next_row++)
-      .bind(3, destination)
-      .bind(4, checksum(record))
-      .bind(5, record)
-      .run();
-  deltas_[destination].scheduled_events += 1;
-  deltas_[destination].scheduled_bytes += static_cast<std::int64_t>(record.size());
-}
-
-void Store::settle(DestinationId destination, const Settlement& settlement) {
+bool Store::settle(DestinationId destination, const Settlement& settlement) {
   if (settlement.is_whole) {
     statements_->delete_settled.bind(1, settlement.block).run();
     statements_->delete_block.bind(1, settlement.block).run();
@@ -245,9 +238,10 @@ void Store::settle(DestinationId destination, const Settlement& settlement) {
         .run();
   }
   // It may be gone: with a damaged database.
-  if (database_.changes() == 0) return;
+  if (database_.changes() == 0) return false;
   deltas_[destination].events -= settlement.events;
   deltas_[destination].bytes -= as_number(settlement.bytes);
+  return true;
 }
 
 bool Store::hold(DestinationId destination, const Block& held) {
@@ -316,7 +310,7 @@ Amount Store::quarantine(DestinationId destination, BlockId id, const Now& now) 
                  "SELECT b.events, b.records, s.events, s.bytes FROM block b "
                  "LEFT JOIN settled s ON s.block=b.id WHERE b.id=?");
   find.bind(1, id);
-  if (!find.step()) return {};
+  if (!find.step()) throw SqliteError::damaged("a block cannot be found by its number");
   const std::int64_t events = find.number(0) - count_bits(find.bytes(2));
   const proto::ByteView records = find.bytes(1);
   const std::int64_t bytes = static_cast<std::int64_t>(records.size()) - find.number(3);
@@ -327,53 +321,6 @@ Amount Store::quarantine(DestinationId destination, BlockId id, const Now& now) 
   deltas_[destination].bytes -= bytes;
   return {static_cast<std::uint64_t>(std::max<std::int64_t>(events, 0)),
           static_cast<std::uint64_t>(std::max<std::int64_t>(bytes, 0))};
-}
-
-void Store::remove_scheduled(DestinationId destination, std::uint64_t due_ns, std::int64_t id) {
-  Statement remove(database_,
-                   "DELETE FROM scheduled WHERE due_ns=? AND id=? RETURNING length(record)");
-  remove.bind(1, as_number(due_ns)).bind(2, id);
-  if (!remove.step()) return;
-  deltas_[destination].scheduled_events -= 1;
-  deltas_[destination].scheduled_bytes -= remove.number(0);
-}
-
-std::optional<std::uint64_t> Store::next_due_ns() {
-  Statement& next = statements_->next_due;
-  const StatementReset reset(next);
-  if (!next.step() || next.text(0).empty()) return std::nullopt;
-  return static_cast<std::uint64_t>(next.number(0));
-}
-
-std::vector<DueEvent> Store::take_due(const Now& now, std::uint64_t events_max,
-                                      std::uint64_t bytes_max) {
-  std::vector<DueEvent> due;
-  std::int64_t last_due_ns = 0;
-  std::int64_t last_id = 0;
-  {
-    Statement& read = statements_->read_due;
-    read.bind(1, as_number(now.wall_ns())).bind(2, as_number(events_max));
-    const StatementReset reset(read);
-    std::uint64_t bytes = 0;
-    while (bytes < bytes_max && read.step()) {
-      last_due_ns = read.number(0);
-      last_id = read.number(1);
-      const proto::ByteView record = read.bytes(4);
-      DueEvent event{read.number(2), record.size(), {}};
-      deltas_[event.destination].scheduled_events -= 1;
-      deltas_[event.destination].scheduled_bytes -= static_cast<std::int64_t>(record.size());
-      bytes += record.size();
-      if (checksum(record) == read.number(3) && sound_record_bytes(record) == record.size()) {
-        event.record.assign(record.begin(), record.end());
-      } else {
-        note_damaged(event.destination, record, now);
-      }
-      due.push_back(std::move(event));
-    }
-  }
-  if (due.empty()) return due;
-  statements_->delete_due.bind(1, last_due_ns).bind(2, last_due_ns).bind(3, last_id).run();
-  return due;
 }
 
 void Store::note_damaged(DestinationId destination, proto::ByteView data, const Now& now) {
@@ -398,7 +345,11 @@ FrameAnswer Store::take_frame(const ConfirmedFrame& frame, const Now& now) {
     if (read.step()) {
       window = ClientWindow(static_cast<std::uint64_t>(read.number(0)), read.bytes(1));
     } else {
-      if (++counters_.clients > clients_max) prune_clients(now);
+      if (++counters_.clients > clients_max) {
+        // Nobody is forgotten because of a counter that is wrong.
+        counters_.clients = database_.number("SELECT count(*) FROM client") + 1;
+        if (counters_.clients > clients_max) prune_clients(now);
+      }
       note_new_client(frame.client);
     }
     found = windows_.emplace(frame.client, window).first;

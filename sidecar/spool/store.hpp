@@ -119,20 +119,23 @@ class Store {
   void insert_front(DestinationId destination, const std::vector<const Block*>& blocks,
                     const Now& now);
   void insert_scheduled(DestinationId destination, std::uint64_t due_ns, proto::ByteView record);
-  void settle(DestinationId destination, const Settlement& settlement);
+  /// False: the block is not there.
+  bool settle(DestinationId destination, const Settlement& settlement);
   /// A block that somebody holds is there, and what he has settled of it is settled. False: it is
   /// not there, and he does not have its records any more.
   bool hold(DestinationId destination, const Block& held);
   ReadBlocks read(DestinationId destination, const ReadRequest& request);
-  /// Moves a block that cannot be read out of the way, and returns what is gone with it.
+  /// Moves a block that cannot be read out of the way, and returns what is gone with it. Fails with
+  /// trouble `damaged` if its number does not lead to it.
   Amount quarantine(DestinationId destination, BlockId block, const Now& now);
 
-  void remove_scheduled(DestinationId destination, std::uint64_t due_ns, std::int64_t id);
+  /// Fails with trouble `damaged` if it is not there.
+  void remove_scheduled(DestinationId destination, std::int64_t due_ns, std::int64_t id);
 
-  /// When the next scheduled event is due.
+  /// When the next scheduled event is due. Fails with trouble `damaged` if that cannot be told.
   std::optional<std::uint64_t> next_due_ns();
-  /// Removes what is due and returns it, oldest first. What cannot be read is moved out of the way
-  /// and has no record.
+  /// Removes what is due and returns it, oldest first. A record that cannot be read is moved out of
+  /// the way, and is returned empty. A date that cannot be right is trouble `damaged`.
   std::vector<DueEvent> take_due(const Now& now, std::uint64_t events_max, std::uint64_t bytes_max);
 
   // Clients ---------------------------------------------------------------------------------------
@@ -180,8 +183,12 @@ class Store {
   // Dead letters ----------------------------------------------------------------------------------
 
   void insert_dead(DestinationId destination, const DeadLetter& letter);
-  /// Removes the oldest beyond the limits and returns how many that were.
-  std::uint64_t trim_dead(const DeadLimits& limits, const Now& now);
+  struct Trimmed {
+    std::uint64_t removed = 0;
+    bool is_recounted = false;  ///< the counters were wrong
+  };
+  /// Removes the oldest beyond the limits; by the counters only if these are right.
+  Trimmed trim_dead(const DeadLimits& limits, const Now& now);
   /// Removes what was moved out of the way so long ago, and returns how many rows that were.
   std::uint64_t trim_damaged(Duration age_max, const Now& now);
   /// Moves the dead letter back among its destination's events. False: it is not there any more.
@@ -201,6 +208,7 @@ class Store {
     std::int64_t dead_bytes = 0;
     std::int64_t clients = 0;
     bool operator==(const Counters&) const = default;
+    std::pair<std::int64_t, std::int64_t> dead() const { return {dead_events, dead_bytes}; }
   };
   struct Delta {
     std::int64_t events = 0;
@@ -219,6 +227,7 @@ class Store {
   std::int64_t forget_silent_clients(const Now& now);
   std::int64_t forget_newest_clients();
   std::optional<std::pair<DestinationId, Bytes>> take_dead(std::int64_t id);
+  void count_dead();
   void note_damaged(DestinationId destination, proto::ByteView data, const Now& now);
   void insert_block_as(BlockId id, DestinationId destination, const Block& block,
                        std::uint64_t created_ns);
@@ -227,6 +236,9 @@ class Store {
   std::unique_ptr<Statements> statements_;
   Counters counters_;
   Counters counters_on_disk_;
+  bool is_dead_counted_ = false;  ///< those of dead letters are right
+  /// As the last commit left them, when they were right.
+  std::optional<std::pair<std::int64_t, std::int64_t>> dead_counted_;
   std::map<DestinationId, Delta> deltas_;
   std::map<ClientId, ClientWindow> windows_;  ///< cached
   std::vector<ClientId> newest_clients_;      ///< of this run, in the order in which they came
@@ -234,8 +246,16 @@ class Store {
   bool is_synced_ = true;
 };
 
-/// As it stands beside each block and each scheduled event.
+/// As it stands beside each block.
 std::int64_t checksum(proto::ByteView bytes);
+
+/// As it stands beside each scheduled event: of its record and its date.
+std::int64_t scheduled_checksum(std::int64_t due_ns, proto::ByteView record);
+/// The record is as it was written; whatever the date is.
+bool is_scheduled_sound(proto::ByteView record, std::int64_t crc);
+/// The date as it was written, if no more than one bit of it is wrong. Of an old row it is the one
+/// that stands there.
+std::optional<std::int64_t> written_date(std::int64_t due_ns, std::int64_t crc);
 
 /// Every record is whole and they are as many as they should be.
 bool is_sound(proto::ByteView records, std::uint32_t events);

@@ -115,9 +115,7 @@ DELETE FROM destination WHERE name='recovered-' || id AND events+scheduled_event
       counters_.front_block, number("SELECT coalesce(min(id),4611686018427387904) FROM block"));
   counters_.next_row = std::max({counters_.next_row, number("SELECT max(id)+1 FROM dead"),
                                  number("SELECT max(id)+1 FROM scheduled")});
-  counters_.dead_events = number("SELECT count(*) FROM dead");
-  counters_.dead_bytes =
-      number("SELECT coalesce(sum(length(record)+length(CAST(answer AS BLOB))),0) FROM dead");
+  count_dead();
   counters_.clients = number("SELECT count(*) FROM client");
 }
 

@@ -36,16 +36,33 @@ std::optional<std::pair<DestinationId, Bytes>> Store::take_dead(std::int64_t id)
   return std::pair(take.number(0), Bytes(record.begin(), record.end()));
 }
 
-std::uint64_t Store::trim_dead(const DeadLimits& limits, const Now& now) {
+void Store::count_dead() {
+  counters_.dead_events = database_.number("SELECT count(*) FROM dead");
+  counters_.dead_bytes = database_.number(
+      "SELECT coalesce(sum(length(record)+length(CAST(answer AS BLOB))),0) FROM dead");
+  is_dead_counted_ = true;
+}
+
+Store::Trimmed Store::trim_dead(const DeadLimits& limits, const Now& now) {
+  const auto are_too_many = [&] {
+    return counters_.dead_events > as_number(limits.events_max) ||
+           counters_.dead_bytes > as_number(limits.bytes_max);
+  };
+  Trimmed trimmed;
+  if (are_too_many() && !is_dead_counted_) {
+    const auto kept = counters_.dead();
+    count_dead();
+    trimmed.is_recounted = counters_.dead() != kept;
+  }
   const std::int64_t oldest_ns = as_number(now.wall_ns()) - limits.age_max.count();
   Statement& oldest = statements_->oldest_dead;
-  for (std::uint64_t removed = 0;; ++removed) {
+  for (;; ++trimmed.removed) {
     const StatementReset reset(oldest);
-    const bool is_over = oldest.step() && (counters_.dead_events > as_number(limits.events_max) ||
-                                           counters_.dead_bytes > as_number(limits.bytes_max) ||
-                                           oldest.number(1) < oldest_ns);
-    if (!is_over) return removed;
-    take_dead(oldest.number(0));
+    if (!oldest.step() || (!are_too_many() && oldest.number(1) >= oldest_ns)) return trimmed;
+    // It would be the oldest for ever.
+    if (!take_dead(oldest.number(0))) {
+      throw SqliteError::damaged("a dead letter cannot be found by its number");
+    }
   }
 }
 

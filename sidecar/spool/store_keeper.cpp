@@ -22,8 +22,11 @@ constexpr std::uint64_t room_slack = 1U << 20U;
 constexpr std::uint64_t tables_bytes = 256U << 10U;
 constexpr Duration house_keeping_interval = std::chrono::minutes(10);
 constexpr Duration log_look_interval = std::chrono::seconds(1);
+constexpr Duration lock_look_interval = std::chrono::seconds(1);
 /// For other programs' locks: the storage thread has more to do than to wait.
 constexpr std::chrono::milliseconds lock_wait = std::chrono::milliseconds(100);
+/// More than this between two looks is a jump; less is how clocks are set right slowly.
+constexpr Duration clock_jump_min = std::chrono::minutes(1);
 constexpr Duration give_back_interval = std::chrono::milliseconds(100);
 
 }  // namespace
@@ -45,7 +48,10 @@ StoreKeeper::~StoreKeeper() {
 }
 
 void StoreKeeper::take() {
+  is_lock_watched_ = false;
+  next_lock_look_ = {};
   disk_->lock(settings_.path);
+  is_lock_watched_ = settings_.watch_lock(lock_path(settings_.path));
   lock_file_ = disk_->look_at(lock_path(settings_.path));
 }
 
@@ -242,11 +248,26 @@ void StoreKeeper::check_files() {
         "its files were deleted, replaced or emptied while they were in use; restart the sidecar");
   }
   log_file_ = log;
-  // Without it another sidecar may take the spool: it is taken again, or that one has it.
+  check_lock();
+}
+
+/// Without it another sidecar may take the spool: it is taken again, or that one has it.
+void StoreKeeper::check_lock() {
   const auto lock = disk_->look_at(lock_path(settings_.path));
   if (lock.has_value() != lock_file_.has_value() || (lock && lock->id != lock_file_->id)) {
     take();
+    // Whoever changed the database meanwhile had nothing to touch.
+    is_touched_ = true;
+  } else if (lock && lock->changed_ns != lock_file_->changed_ns) {
+    lock_file_ = lock;
+    is_touched_ = !is_lock_watched_;
   }
+}
+
+void StoreKeeper::keep_lock(const Now& now) {
+  if (now.mono < next_lock_look_) return;
+  check_lock();
+  next_lock_look_ = is_lock_watched_ ? never : now.mono + lock_look_interval;
 }
 
 /// A sync that failed is not made good by the next one: the system has forgotten what it could not
@@ -389,26 +410,32 @@ MonoTime StoreKeeper::next_deadline() const {
   // While no store is open there is no house to keep, however long ago that was due.
   MonoTime deadline = store_ ? next_house_keeping_ : never;
   if (store_ && is_log_long_) deadline = std::min(deadline, next_log_look_);
+  if (store_) deadline = std::min(deadline, next_lock_look_);
   if (is_recovery_to_be_said()) deadline = std::min(deadline, next_recovery_line_);
   return deadline;
 }
 
-void StoreKeeper::keep_house(const Now& now) {
+bool StoreKeeper::keep_house(const Now& now) {
+  watch_clock(now);
   say_recovery(now);
-  if (!store_) return;
+  if (!store_) return false;
   try {
+    keep_lock(now);
     keep_log(now);
-    if (now.mono < next_house_keeping_) return;
+    if (now.mono < next_house_keeping_) return false;
     next_house_keeping_ = now.mono + house_keeping_interval;
     trim(now);
     if (store_->give_back_pages()) next_house_keeping_ = now.mono + give_back_interval;
     if (!has_reserve_) take_reserve();
   } catch (const std::exception& error) {
-    note_trouble(error, false, now);
     // What fails at once is not tried again at once.
     next_house_keeping_ = std::max(next_house_keeping_, now.mono + log_look_interval);
     next_log_look_ = std::max(next_log_look_, now.mono + log_look_interval);
+    next_lock_look_ = std::max(next_lock_look_, now.mono + lock_look_interval);
+    if (trouble_of(error) == StorageTrouble::damaged && mend(error.what(), now)) return true;
+    note_trouble(error, false, now);
   }
+  return !store_;
 }
 
 void StoreKeeper::keep_log(const Now& now) {
@@ -426,10 +453,33 @@ void StoreKeeper::keep_log(const Now& now) {
   stretch_log();
 }
 
+void StoreKeeper::watch_clock(const Now& now) {
+  const Duration ahead = now.wall.time_since_epoch() - now.mono.time_since_epoch();
+  const bool is_first = clock_steady_since_ == MonoTime::max();
+  if (!is_first && std::chrono::abs(ahead - wall_ahead_) <= clock_jump_min) return;
+  clock_steady_since_ = now.mono;
+  wall_ahead_ = ahead;
+}
+
+Duration StoreKeeper::age_max(const Now& now) {
+  watch_clock(now);
+  const Duration steady = now.mono - clock_steady_since_;
+  return steady < std::min(steady_min, settings_.dead.age_max) ? Duration::max()
+                                                               : settings_.dead.age_max;
+}
+
+std::uint64_t StoreKeeper::trim_dead(const Now& now) {
+  DeadLimits limits = settings_.dead;
+  limits.age_max = age_max(now);
+  const Store::Trimmed trimmed = store_->trim_dead(limits, now);
+  if (trimmed.is_recounted) say_counted_anew();
+  return trimmed.removed;
+}
+
 void StoreKeeper::trim(const Now& now) {
   store_->begin(false);
   const std::uint64_t removed = trim_dead(now);
-  const std::uint64_t damaged = store_->trim_damaged(settings_.dead.age_max, now);
+  const std::uint64_t damaged = store_->trim_damaged(age_max(now), now);
   store_->commit();
   if (damaged > 0) {
     log_.warn("damaged blocks that were set aside long ago were removed",

@@ -16,6 +16,10 @@
 //   - The reserve lies on the disk, with the log as large as that may become: a spool on a
 //     full disk opens, and lets go what is settled. It is given back in steps, and never for what
 //     is new; while it is not whole, nothing new comes in but where there is room for both.
+//   - The lock file is ours: one that is removed or replaced is taken again, or the spool is
+//     another sidecar's and nothing is promised.
+//   - Nothing is removed by its age before the clock has gone steadily for steady_min: a start with
+//     a wrong clock removes nothing, nor does a clock that jumps.
 //   - Ids that were given out in this run are not given out again, whatever was lost.
 //   - What is told of the disk (state) is what the first opening read; after each later one the
 //     lanes ask for their own anew (take_is_store_new).
@@ -23,6 +27,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,6 +51,9 @@ struct StorageSettings {
   DeadLimits dead;
   std::uint64_t log_bytes = 0;     ///< the write-ahead log has this length from the start
   std::vector<std::string> lanes;  ///< names of the destinations, in their order
+  /// Somebody tells of what happens to the lock file, by a question that wants a look. False: it is
+  /// looked at here, each second.
+  std::function<bool(const std::string& lock_file)> watch_lock = [](const auto&) { return true; };
 };
 
 /// What the sidecar's thread has to know of the spool when it starts.
@@ -62,6 +70,8 @@ class StoreKeeper {
   static constexpr std::uint64_t reserve_bytes_min = 4U << 20U;
   /// So much of it is given back at a time: what is free may be somebody else's the next moment.
   static constexpr std::uint64_t reserve_step_bytes = 1U << 20U;
+  /// So long the wall clock must not have jumped; or so long as the age that is allowed.
+  static constexpr Duration steady_min = std::chrono::hours(1);
   static constexpr int wal_pages_max = 4096;
   /// The same while there is no reserve: it must not become larger than what is left.
   static constexpr int wal_pages_max_without_reserve = 256;
@@ -92,7 +102,7 @@ class StoreKeeper {
   /// Before a transaction that takes something in; not inside of one.
   void prepare_promise();
   /// Inside of a transaction. Returns how many dead letters were beyond the limits.
-  std::uint64_t trim_dead(const Now& now) { return store_->trim_dead(settings_.dead, now); }
+  std::uint64_t trim_dead(const Now& now);
   /// Why so much may not be taken in; nothing: it may.
   std::optional<StorageTrouble> lack_of_room(std::uint64_t bytes, const Now& now);
   void note_written(std::uint64_t bytes) { written_since_look_ += bytes; }
@@ -108,8 +118,14 @@ class StoreKeeper {
   /// Something new was stored.
   void note_recovery(const Now& now);
 
-  /// Between transactions.
-  void keep_house(const Now& now);
+  /// Something happened to the lock file: it is looked at when house is kept next.
+  void doubt_lock() { next_lock_look_ = {}; }
+  /// Somebody else may have changed the database since the last transaction.
+  bool is_touched() const { return is_touched_; }
+  void note_looked() { is_touched_ = false; }
+
+  /// Between transactions. True: the store was damaged, and another one is open or none.
+  bool keep_house(const Now& now);
   MonoTime next_deadline() const;
 
  private:
@@ -120,6 +136,8 @@ class StoreKeeper {
   void read_state();
   void say_counted_anew();
   void check_files();
+  void check_lock();
+  void keep_lock(const Now& now);
   void make_log_safe();
   void prepare_log();
   void keep_log(const Now& now);
@@ -137,6 +155,8 @@ class StoreKeeper {
   std::uint64_t log_bytes_more() const;
   std::uint64_t bytes_of(const std::string& path) const;
   void trim(const Now& now);
+  void watch_clock(const Now& now);
+  Duration age_max(const Now& now);
 
   StorageSettings settings_;
   std::unique_ptr<Disk> disk_;
@@ -147,6 +167,8 @@ class StoreKeeper {
   std::optional<UsedIds> used_ids_;  ///< of the store that was replaced last
 
   MonoTime next_house_keeping_{};
+  MonoTime clock_steady_since_ = MonoTime::max();
+  Duration wall_ahead_{};  ///< of the monotonic clock, then
   MonoTime next_trouble_line_{};
   MonoTime next_recovery_line_{};
   std::optional<MonoTime> trouble_said_at_;  ///< and not that it is over
@@ -162,6 +184,9 @@ class StoreKeeper {
   FileMark file_;             ///< the database that is open
   std::optional<FileMark> log_file_;
   std::optional<FileMark> lock_file_;
+  bool is_lock_watched_ = false;
+  bool is_touched_ = false;
+  MonoTime next_lock_look_ = never;
   bool is_in_trouble_ = false;
   bool was_open_ = false;
   bool is_store_new_ = false;

@@ -1,6 +1,6 @@
 // The statements of a Store, prepared once.
 //
-// Used by the files that Store is written in: store.cpp, store_care.cpp and store_dead.cpp.
+// Used by the files that Store is written in: store.cpp and its siblings store_*.cpp.
 // Thread and ownership: the store's. Fails with: SqliteError.
 #pragma once
 
@@ -46,11 +46,12 @@ struct Store::Statements {
   Statement insert_scheduled{db,
                              "INSERT INTO scheduled(due_ns, id, destination, crc, record) "
                              "VALUES(?,?,?,?,?)"};
-  Statement next_due{db, "SELECT min(due_ns) FROM scheduled"};
+  Statement next_due{db, "SELECT due_ns, crc FROM scheduled ORDER BY due_ns, id LIMIT 2"};
   Statement read_due{db,
                      "SELECT due_ns, id, destination, crc, record FROM scheduled WHERE due_ns<=? "
                      "ORDER BY due_ns, id LIMIT ?"};
-  Statement delete_due{db, "DELETE FROM scheduled WHERE due_ns<? OR (due_ns=? AND id<=?)"};
+  Statement delete_scheduled{
+      db, "DELETE FROM scheduled WHERE due_ns=? AND id=? RETURNING length(record)"};
   Statement read_client{db, "SELECT highest, taken FROM client WHERE id=?"};
   Statement write_client{
       db, "INSERT OR REPLACE INTO client(id, highest, taken, seen_ns) VALUES(?,?,?,?)"};

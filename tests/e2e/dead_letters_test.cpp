@@ -92,6 +92,19 @@ TEST_F(DeadLetters, RetryBesideARunningSidecarDeliversThemOnceWithTheSameIds) {
   EXPECT_EQ(outrider({"spool", "verify"}).status, 0);
 }
 
+TEST_F(DeadLetters, ARunningSidecarTakesItsLockAgainAndHearsOfWhatIsPutBack) {
+  start("2");
+  Client sender = client();
+  emit_numbers(sender, 1, 2);
+  ASSERT_TRUE(eventually([&] { return dead() == 2; }));
+  // Quiet, it is told by the system alone.
+  ASSERT_EQ(unlink((spool_ + ".lock").c_str()), 0);
+  ASSERT_TRUE(eventually([&] { return access((spool_ + ".lock").c_str(), F_OK) == 0; }));
+  EXPECT_EQ(outrider({"dead", "retry", "--all"}).out, "put back 2 dead letters\n");
+  EXPECT_TRUE(eventually([&] { return sink_->numbers().size() >= 2; }));
+  EXPECT_EQ(sorted(sink_->numbers()), range(1, 2));
+}
+
 TEST_F(DeadLetters, WhatIsPutBackWithoutASidecarIsSentByTheNext) {
   start("3");
   Client sender = client();

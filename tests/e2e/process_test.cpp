@@ -10,6 +10,7 @@
 
 #include "e2e/e2e_fixture.hpp"
 #include "support/places.hpp"
+#include "support/tcp_peer.hpp"
 
 namespace outrider::test {
 namespace {
@@ -160,6 +161,25 @@ TEST(ProcessSignals, SigquitStopsInOrder) {
   EXPECT_EQ(sidecar.ledger("audit").delivered, 10U);
 }
 
+/// As a paused container or a frozen machine does.
+TEST(ProcessSignals, APauseThatOutlastsAStopIsNoStopThatHangs) {
+  const TempDir dir;
+  TcpPeer receiver(TcpPeer::read_all);
+  Sidecar sidecar(dir, "[shutdown]\nlinger = 500ms\n[destination.out]\nurl = " + receiver.url());
+  Client client(sidecar.endpoint());
+  emit_numbers(client, 1, 10);
+  EXPECT_TRUE(client.flush(10s));
+  sidecar.process().signal(SIGTERM);
+  ASSERT_TRUE(sidecar.process().wait_for_line("stopping", Process::Stream::err));
+  sidecar.process().signal(SIGSTOP);
+  // Beyond the linger time and a second in which the process may close.
+  std::this_thread::sleep_for(3s);
+  sidecar.process().signal(SIGCONT);
+  EXPECT_EQ(sidecar.process().wait(), 3) << sidecar.err();
+  EXPECT_EQ(sidecar.err().find("hangs"), std::string::npos) << sidecar.err();
+  EXPECT_EQ(sidecar.ledger("out").accepted, 10U) << sidecar.err();
+}
+
 TEST(ProcessSignals, WhatComesBeforeItIsReadyStopsItInOrderToo) {
   const TempDir dir;
   // The shell signals itself while signals are blocked, so that they wait for the sidecar.
@@ -202,6 +222,21 @@ TEST(ProcessSignals, AStartThatHangsIsEndedByThem) {
   })) << process.text(Process::Stream::err);
   EXPECT_EQ(process.wait(), 1) << process.text(Process::Stream::err);
   sqlite3_close(foreigner);
+}
+
+/// Whoever has set it wants the keys of a browser; and nobody may read the pipe.
+TEST(ProcessEnvironment, NoKeysOfTlsSessionsAreWritten) {
+  const TempDir dir;
+  const std::string keys = dir.file("keys");
+  ASSERT_EQ(mkfifo(keys.c_str(), 0600), 0);
+  Sink sink(dir);
+  Sidecar sidecar(dir, https_destination("audit", sink), true, {"SSLKEYLOGFILE=" + keys});
+  Client client(sidecar.endpoint());
+  emit_numbers(client, 1, 10);
+  EXPECT_TRUE(client.flush(10s));
+  EXPECT_EQ(sidecar.stop(), 0) << sidecar.err();
+  EXPECT_NE(sidecar.err().find("SSLKEYLOGFILE in the environment is ignored"), std::string::npos);
+  EXPECT_EQ(sidecar.ledger("audit").delivered, 10U);
 }
 
 TEST(ProcessThreads, WithTooFewItSaysWhatIsMissing) {

@@ -51,6 +51,7 @@ WRAPPED_BY = {
         "sidecar/config/pem.cpp",
         "sidecar/config/signing_secret.cpp",
         "sidecar/http/signer.cpp",
+        "sidecar/http/tls_offer.cpp",
         "sidecar/http/tls_session.cpp",
         "sidecar/http/trust.cpp",
         "sidecar/sink/certificate.cpp",

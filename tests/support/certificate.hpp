@@ -15,16 +15,16 @@ struct Certificate {
 };
 
 /// Writes NAME.crt and NAME.key to `directory`. `subject_alt_name` as openssl takes it:
-/// "IP:127.0.0.1" or "DNS:localhost".
-inline Certificate make_certificate(const std::string& directory,
-                                    const std::string& subject_alt_name = "IP:127.0.0.1",
-                                    const std::string& name = "server") {
+/// "IP:127.0.0.1" or "DNS:localhost"; `key` as it takes a new one, "rsa:2048".
+inline Certificate make_certificate(
+    const std::string& directory, const std::string& subject_alt_name = "IP:127.0.0.1",
+    const std::string& name = "server",
+    const std::string& key = "ec -pkeyopt ec_paramgen_curve:prime256v1") {
   const std::string base = directory + "/" + name;
-  const std::string command =
-      "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "
-      "/CN=" +
-      name + " -addext subjectAltName=" + subject_alt_name + " -keyout " + base + ".key -out " +
-      base + ".crt 2>/dev/null";
+  const std::string command = "openssl req -x509 -newkey " + key +
+                              " -nodes -days 2 -subj /CN=" + name +
+                              " -addext subjectAltName=" + subject_alt_name + " -keyout " + base +
+                              ".key -out " + base + ".crt 2>/dev/null";
   if (std::system(command.c_str()) != 0) throw std::runtime_error("cannot run: " + command);
   return {base + ".crt", base + ".key"};
 }

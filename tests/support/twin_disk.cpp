@@ -49,7 +49,7 @@ bool TwinDisk::give_back_reserve(const std::string& path, std::uint64_t bytes) {
 std::optional<sidecar::FileMark> TwinDisk::look_at(const std::string& path) {
   const std::uint64_t id = twin_.file_id(path);
   if (id == 0) return std::nullopt;
-  return sidecar::FileMark{id, twin_.file_bytes(path)};
+  return sidecar::FileMark{.id = id, .bytes = twin_.file_bytes(path)};
 }
 
 void TwinDisk::write_again(const std::string& path) {

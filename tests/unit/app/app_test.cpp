@@ -98,6 +98,26 @@ TEST(App, AClientThatNeverPausesCannotDelayTheEnd) {
             report.destinations[0].ledger.accepted);
 }
 
+TEST(App, APauseIsNoTimeThatAStopHad) {
+  test::FakeApp fake(two_destinations());
+  fake.source->frames.push_back(one_event("orders.paid"));
+  fake.turn();
+  fake.app->request_stop();
+  fake.turn();
+  fake.clock.advance(50ms);
+  fake.turn();
+  EXPECT_TRUE(fake.source->is_closed);
+  fake.clock.advance(1h);
+  fake.app->make_up_for(1h);
+  fake.turn();
+  EXPECT_FALSE(fake.app->is_finished());
+  EXPECT_GT(fake.app->next_deadline(), fake.clock.now().mono);
+  for (auto* transport : fake.transports) transport->answer(200);
+  fake.turn();
+  EXPECT_TRUE(fake.app->is_finished());
+  EXPECT_FALSE(fake.app->report().has_losses());
+}
+
 /// A frame of many turns, and the sidecar stops in its first one; a turn takes `turn_time`.
 Report stop_inside_a_frame(std::uint64_t events, Duration turn_time) {
   test::FakeApp fake(two_destinations());

@@ -390,6 +390,24 @@ TEST_F(ConfirmTest, AStopSaysHowManyOutcomesAreNotOnDisk) {
       1);
 }
 
+TEST_F(ConfirmTest, AfterAPauseWhatAStopLeavesIsStillStored) {
+  start();
+  ask(1, {event("a.x", 1), event("a.x", 2), event("a.x", 3)});
+  fake_->app->request_stop();
+  fake_->app->do_work(clock_.now());
+  const MonoTime stop_until = fake_->app->stop_until();
+  clock_.advance(1h);
+  fake_->app->make_up_for(1h);
+  EXPECT_EQ(fake_->app->stop_until(), stop_until + 1h);
+  for (int second = 0; second < 60 && !fake_->app->is_finished(); ++second) {
+    turn();
+    clock_.advance(1s);
+  }
+  ASSERT_TRUE(fake_->app->is_finished());
+  EXPECT_EQ(fake_->log.count("the spool did not take"), 0);
+  EXPECT_FALSE(fake_->app->report().has_losses());
+}
+
 TEST_F(ConfirmTest, TheLogNamesADiskThatIsFullAndNotALimitThatWasNotReached) {
   start();
   ask(1, {event("a.x")});

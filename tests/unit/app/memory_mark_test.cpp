@@ -106,6 +106,16 @@ TEST_F(MemoryMarkTest, TheNextRunFindsWhatTheLastOneHad) {
   EXPECT_TRUE(log_.lines.empty());
 }
 
+TEST_F(MemoryMarkTest, AFileThatWasRemovedIsMadeAgain) {
+  {
+    MemoryMark mark(path_, log_);
+    ASSERT_EQ(::unlink(file_.c_str()), 0);
+    mark.set(7, now_);
+  }
+  EXPECT_EQ(left(), 7U);
+  EXPECT_TRUE(log_.lines.empty());
+}
+
 TEST_F(MemoryMarkTest, ADiskThatHangsHoldsUpNobody) {
   std::optional<MemoryMark> mark(std::in_place, path_, log_, write_to_disk);
   disk.freeze(true);

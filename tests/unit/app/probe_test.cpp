@@ -155,6 +155,25 @@ TEST_F(ProbeTest, AddressesThatAreNotOurs) {
   EXPECT_THAT(look(with_endpoint("inproc://x")).errors, ElementsAre(HasSubstr("reaches nobody")));
 }
 
+TEST_F(ProbeTest, NoDestinationWritesToAFileThatTheConfigurationReads) {
+  const std::string secret = dir_.file("secret");
+  std::ofstream(secret) << "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n";
+  const std::string reader =
+      with_endpoint(socket()) + "[destination.h]\nurl = https://a.example/\n";
+  const std::string writer = "[destination.f]\ntype = file\npath = " + dir_.path() + "/./secret\n";
+  for (const std::string key :
+       {"bearer_token_file = ", "signing_secret_file = ", "secret_header = X-Key: "}) {
+    const std::string text = reader + key + secret + "\n";
+    EXPECT_THAT(look(text + writer).errors,
+                testing::Contains(HasSubstr("is used by another setting too (a.conf:")))
+        << key;
+    EXPECT_THAT(look(text).errors, testing::Not(testing::Contains(HasSubstr("is used by"))));
+  }
+  const std::string two = reader + "bearer_token_file = " + secret + "\n[destination.i]\n" +
+                          "url = https://b.example/\nbearer_token_file = " + secret + "\n";
+  EXPECT_THAT(look(two).errors, IsEmpty()) << "two may read it";
+}
+
 TEST_F(ProbeTest, OnePortOrPathForTwo) {
   EXPECT_THAT(look("[destination.a]\ntype = zmq\nbind = true\nurl = tcp://0.0.0.0:5999\n[ingest]\n"
                    "endpoint = tcp://127.0.0.1:5999\n")

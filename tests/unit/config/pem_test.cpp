@@ -72,5 +72,30 @@ TEST_F(Pem, RefusesWhatIsNoKeyOrTheKeyOfAnother) {
   EXPECT_THAT(message(check_key_file(locked)), HasSubstr("a key with a passphrase"));
 }
 
+/// OpenSSL would refuse it at each connection.
+TEST_F(Pem, RefusesWhatIsTooWeakForTls) {
+  const Certificate weak = test::make_certificate(dir_.path(), "IP:127.0.0.1", "weak", "rsa:1024");
+  const std::string why =
+      "holds a certificate, number 1, that TLS does not take: its key is too short";
+  EXPECT_EQ(message(check_cert_file(weak.cert_file)), "file \"" + weak.cert_file + "\" " + why);
+  EXPECT_EQ(message(check_key_pair(text_of(weak.cert_file), text_of(weak.key_file))), why);
+  EXPECT_EQ(message(check_certificates(text_of(weak.cert_file))), "") << "it can be parsed";
+  const std::string chain = text_of(one_.cert_file) + text_of(weak.cert_file);
+  EXPECT_THAT(message(check_client_certificates(chain)), HasSubstr("number 2, that TLS"));
+  EXPECT_EQ(message(check_ca_file(weak.cert_file)),
+            "file \"" + weak.cert_file +
+                "\" holds no certificate that TLS takes: the key of each is too short");
+  EXPECT_EQ(message(check_ca_file(dir_.write("bundle", chain))), "") << "one of them is good";
+}
+
+TEST_F(Pem, AcceptsEachKindOfKeyThatTlsTakes) {
+  for (const char* kind : {"rsa:2048", "rsa-pss -pkeyopt rsa_keygen_bits:2048", "ed25519",
+                           "ec -pkeyopt ec_paramgen_curve:secp521r1"}) {
+    const Certificate made = test::make_certificate(dir_.path(), "IP:127.0.0.1", "kind", kind);
+    EXPECT_EQ(message(check_ca_file(made.cert_file)), "") << kind;
+    EXPECT_EQ(message(check_key_pair_files(made.cert_file, made.key_file)), "") << kind;
+  }
+}
+
 }  // namespace
 }  // namespace outrider::sidecar

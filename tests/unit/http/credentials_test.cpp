@@ -242,6 +242,27 @@ TEST_F(CredentialsTest, ANewCertificateWaitsForItsKey) {
   EXPECT_EQ(log_.count("PRIVATE"), 0);
 }
 
+/// They can be parsed, and each connection would fail with them.
+TEST_F(CredentialsTest, WhatIsTooWeakForTlsDoesNotReplaceWhatIsGood) {
+  const test::Certificate good = test::make_certificate(dir_.path(), "IP:127.0.0.1", "good");
+  const test::Certificate weak =
+      test::make_certificate(dir_.path(), "IP:127.0.0.1", "weak", "rsa:1024");
+  config_.ca_file = write("ca", text_of(good.cert_file));
+  const std::string both = text_of(good.cert_file) + text_of(good.key_file);
+  config_.cert_file = write("both", both);
+  open();
+  write("both", text_of(weak.cert_file) + text_of(weak.key_file));
+  EXPECT_FALSE(changes());
+  EXPECT_EQ(log_.count("that TLS does not take: its key is too short"), 1);
+  EXPECT_EQ(last_->cert_pem, both);
+  write("both", both);
+  EXPECT_TRUE(changes(seconds(11)));
+  write("ca", text_of(weak.cert_file));
+  EXPECT_FALSE(changes(seconds(11)));
+  EXPECT_EQ(log_.count("holds no certificate that TLS takes"), 1);
+  EXPECT_EQ(last_->trust->pem(), text_of(good.cert_file));
+}
+
 TEST_F(CredentialsTest, ASnapshotInUseOutlivesTheNextOne) {
   config_.bearer_token_file = write("token", "one");
   open();

@@ -2,8 +2,10 @@
 
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <latch>
 #include <set>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -167,7 +169,8 @@ TEST_F(CurlTransportTest, ARequestThatIsNeverAnsweredEndsWhenItsTimeIsOver) {
   while (done_.empty()) {
     driver_.do_work(clock_.now());
     transport_->collect(clock_.now(), done_);
-    if (done_.empty()) reactor_.wait(time_left(driver_.next_deadline(), clock_.now().mono));
+    const MonoTime deadline = std::min(driver_.next_deadline(), transport_->next_deadline());
+    if (done_.empty()) reactor_.wait(time_left(deadline, clock_.now().mono));
   }
   EXPECT_GE(clock_.now().mono - begin, std::chrono::seconds(3));
   EXPECT_LT(clock_.now().mono - begin, std::chrono::milliseconds(3600));
@@ -181,6 +184,68 @@ TEST_F(CurlTransportTest, GivesUpOnAServerThatNeverAnswers) {
   EXPECT_EQ(completion.result, AttemptResult::failed);
   EXPECT_THAT(completion.detail, HasSubstr("no answer from 127.0.0.1:"));
   EXPECT_THAT(completion.detail, HasSubstr("within 150ms"));
+}
+
+/// The first request that comes is answered when go_on() is called.
+class LateAnswer {
+ public:
+  ~LateAnswer() {
+    if (!std::exchange(has_gone_on_, true)) go_on_.set_value();
+  }
+  std::string url() const { return peer_.url(); }
+  bool has_request() { return asked_.wait_for(milliseconds(0)) == std::future_status::ready; }
+  /// Returns when the answer lies in the client's kernel.
+  void go_on() {
+    has_gone_on_ = true;
+    go_on_.set_value();
+    answered_.wait();
+  }
+
+ private:
+  bool has_gone_on_ = false;
+  std::promise<void> request_, go_on_, answer_;
+  std::future<void> asked_ = request_.get_future();
+  std::future<void> may_go_on_ = go_on_.get_future();
+  std::future<void> answered_ = answer_.get_future();
+  TcpPeer peer_{[this](int fd) {
+    if (TcpPeer::read_head(fd).empty()) return;
+    request_.set_value();
+    may_go_on_.wait();
+    TcpPeer::write_all(fd, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    answer_.set_value();
+    TcpPeer::read_all(fd);
+  }};
+};
+
+TEST_F(CurlTransportTest, AnAnswerThatLiesInTheKernelIsTakenHoweverLateTheTurn) {
+  LateAnswer peer;
+  DestinationConfig config = to(peer.url());
+  config.timeout = milliseconds(500);
+  open(config);
+  start(1);
+  const MonoTime timeout_at = clock_.now().mono + config.timeout;
+  ASSERT_TRUE(run_until([&] { return peer.has_request(); }));
+  peer.go_on();
+  // The process is paused.
+  std::this_thread::sleep_until(timeout_at + milliseconds(100));
+  const Completion completion = finish_one();
+  EXPECT_EQ(completion.status, 200) << completion.detail;
+}
+
+TEST_F(CurlTransportTest, APauseIsNotOfTheTimeThatAnAnswerHas) {
+  LateAnswer peer;
+  open(to(peer.url()));
+  start(1);
+  ASSERT_TRUE(run_until([&] { return peer.has_request(); }));
+  Now after_pause = clock_.now();
+  after_pause.mono += std::chrono::hours(1);
+  transport_->collect(after_pause, done_);
+  EXPECT_TRUE(done_.empty());
+  after_pause.mono += std::chrono::seconds(19);
+  transport_->collect(after_pause, done_);
+  EXPECT_TRUE(done_.empty());
+  peer.go_on();
+  EXPECT_EQ(finish_one().status, 200);
 }
 
 TEST_F(CurlTransportTest, SurvivesAReset) {

@@ -172,9 +172,18 @@ TEST_F(Http2Test, PutsRequestsSideBySideOnOneConnection) {
   EXPECT_EQ(send_side_by_side(config), 1U);
 }
 
-/// Not on one connection with each libcurl, but with each it works.
+/// Its window, and the streams that it may have, are for one alone.
+TEST_F(Http2Test, NoConnectionIsForTwoDestinations) {
+  const test::Certificate certificate = test::make_certificate(dir_.path());
+  DestinationConfig config = over_http2(run_nghttpd(&certificate));
+  config.ca_file = certificate.cert_file;
+  EXPECT_EQ(send(config, "body").status, 200);
+  EXPECT_EQ(send_side_by_side(config), 2U);
+}
+
+/// On a connection for each request.
 TEST_F(Http2Test, IsSpokenUnaskedWithoutTls) {
-  EXPECT_GE(send_side_by_side(over_http2(run_nghttpd(nullptr))), 1U);
+  EXPECT_EQ(send_side_by_side(over_http2(run_nghttpd(nullptr))), 9U);
 }
 
 TEST_F(Http2Test, SpeaksHttp1ToThoseWhoKnowNothingElseOverTls) {

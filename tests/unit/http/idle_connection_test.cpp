@@ -7,6 +7,7 @@
 
 #include <dlfcn.h>
 #include <gmock/gmock.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -23,7 +24,19 @@ std::function<void()> after_the_look;
 /// Runs once, with a socket that is asked whether it has connected.
 std::function<void(int)> before_it_is_connected;
 
+/// With each new socket.
+std::function<void(int)> before_it_connects;
+
 }  // namespace
+
+extern "C" [[gnu::visibility("default")]] int setsockopt(int fd, int level, int option,
+                                                         const void* value,
+                                                         socklen_t bytes) noexcept {
+  using Function = int (*)(int, int, int, const void*, socklen_t);
+  static const auto system = reinterpret_cast<Function>(dlsym(RTLD_NEXT, "setsockopt"));
+  if (level == SOL_SOCKET && option == SO_KEEPALIVE && before_it_connects) before_it_connects(fd);
+  return system(fd, level, option, value, bytes);
+}
 
 extern "C" [[gnu::visibility("default")]] int getsockopt(int fd, int level, int option, void* value,
                                                          socklen_t* bytes) noexcept {
@@ -201,6 +214,67 @@ TEST_F(IdleConnectionTest, AllThatSpokeAreLeftAtOnce) {
   start(9);
   EXPECT_EQ(finish_one().status, 200);
   EXPECT_EQ(receiver.counts().requests, 9U);
+}
+
+/// Gives the next sockets one local port, as the kernel may where their peers differ.
+class OneLocalPort {
+ public:
+  explicit OneLocalPort(int sockets) : left_(sockets) {
+    before_it_connects = [this](int fd) { bind_to_it(fd); };
+  }
+  ~OneLocalPort() { before_it_connects = {}; }
+  OneLocalPort(const OneLocalPort&) = delete;
+  OneLocalPort& operator=(const OneLocalPort&) = delete;
+
+ private:
+  void bind_to_it(int fd) {
+    if (left_-- <= 0) return;
+    const int on = 1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    socklen_t bytes = sizeof address_;
+    auto* const address = reinterpret_cast<sockaddr*>(&address_);
+    EXPECT_EQ(bind(fd, address, bytes), 0) << errno;
+    getsockname(fd, address, &bytes);
+  }
+
+  int left_;
+  sockaddr_in address_{.sin_family = AF_INET,
+                       .sin_port = 0,
+                       .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)},
+                       .sin_zero = {}};
+};
+
+/// The redirect makes one destination have both.
+TEST_F(IdleConnectionTest, ConnectionsWithOneLocalPortAreToldApart) {
+  constexpr AttemptId requests = 4;
+  for (const bool first_speaks : {false, true}) {
+    FaultReceiver second;
+    FaultReceiver first;
+    const Script redirect = test::answer(307, "Location: " + second.url() + "\r\n");
+    const Script late = {test::wait_for(milliseconds(5)), speak(answer_text(410))};
+    Script first_script = redirect;
+    Script second_script = test::answer();
+    Script& loud = first_speaks ? first_script : second_script;
+    loud.insert(loud.end(), late.begin(), late.end());
+    first.script_requests({}, first_script);
+    second.script_requests({}, second_script);
+    DestinationConfig config = to(first.url());
+    config.redirects_max = 1;
+    open(config);
+    const OneLocalPort port(2);
+    for (AttemptId id = 1; id <= requests; ++id) {
+      start(id);
+      const Completion completion = finish_one();
+      EXPECT_EQ(completion.status, 200) << completion.detail;
+      ASSERT_TRUE(
+          comes_true([&] { return (first_speaks ? first : second).counts().spoken == id; }));
+    }
+    EXPECT_EQ(first.counts().requests, requests);
+    EXPECT_EQ(second.counts().requests, requests);
+    EXPECT_EQ(first.counts().connections, first_speaks ? requests : 1U);
+    EXPECT_EQ(second.counts().connections, first_speaks ? 1U : requests);
+    transport_.reset();
+  }
 }
 
 TEST_F(IdleConnectionTest, OneThatTheReceiverClosesIsClosedWhileAllIsQuiet) {

@@ -105,13 +105,15 @@ TEST_F(NginxHttp2Test, WhatIsMisdirectedGoesAgainOnAnotherConnection) {
         if (request.body == "first") wait.wait_for(std::chrono::seconds(30));
         return test::ServerAnswer{};
       });
-  // The first of the connection has asked whether nginx is ready.
+  // A connection takes two.
   ASSERT_TRUE(run_nginx(upstream.url(),
                         "if ($connection_requests ~ [3-9]) { return 421; } "
                         "proxy_set_header X-Connection $connection;"));
   open(config_);
+  start_keyed(4, "before");
+  ASSERT_EQ(finish_one().status, 200);
   start_keyed(1, "first");
-  ASSERT_TRUE(run_until([&] { return upstream.received().size() == 1; }));
+  ASSERT_TRUE(run_until([&] { return upstream.received().size() == 2; }));
   start_keyed(2, "second");
   const Completion misdirected = finish_one();
   EXPECT_EQ(misdirected.id, 2U);
@@ -128,9 +130,10 @@ TEST_F(NginxHttp2Test, WhatIsMisdirectedGoesAgainOnAnotherConnection) {
   EXPECT_EQ(first.id, 1U);
   EXPECT_EQ(first.status, 200) << first.detail;
   const std::vector<test::ReceivedRequest> received = upstream.received();
-  ASSERT_EQ(received.size(), 3U);
-  EXPECT_NE(received[0].header("X-Connection"), received[1].header("X-Connection"));
-  EXPECT_NE(received[0].header("X-Connection"), received[2].header("X-Connection"));
+  ASSERT_EQ(received.size(), 4U);
+  EXPECT_EQ(received[1].header("X-Connection"), received[0].header("X-Connection"));
+  EXPECT_NE(received[2].header("X-Connection"), received[0].header("X-Connection"));
+  EXPECT_NE(received[3].header("X-Connection"), received[0].header("X-Connection"));
 }
 
 }  // namespace

@@ -293,7 +293,54 @@ TEST(Recurrence, ARunWaitsForTheOneBeforeIt) {
   EXPECT_THAT(f.due_in(1min), IsEmpty());
   EXPECT_TRUE(f.recurrence.note_unwritten(first[0].mark, first[0].due_ns));
   EXPECT_THAT(f.due(), IsEmpty());
-  EXPECT_THAT(f.due_in(10s), ElementsAre("2026-01-31T12:01:00Z", "2026-01-31T12:02:00Z"));
+  f.clock.advance(10s);
+  const auto again = f.recurrence.due(f.clock.now());
+  ASSERT_THAT(again, SizeIs(1));
+  EXPECT_EQ(again[0].due_ns, first[0].due_ns);
+  f.recurrence.note_written(again[0].mark, again[0].due_ns);
+  EXPECT_THAT(f.due(), ElementsAre("2026-01-31T12:02:00Z"));
+}
+
+/// It was on time; of those that became due while it waited, `missed` says which come.
+TEST(Recurrence, ARunThatWasRefusedComesHoweverManyAreDueSince) {
+  for (const MissedRuns missed : {MissedRuns::once, MissedRuns::skip}) {
+    Fixture f(schedule("*/5 * * * *", missed));
+    f.restore(noon_ns);
+    f.clock.advance(5min);
+    for (int i = 0; i < 60; ++i) {
+      const auto runs = f.recurrence.due(f.clock.now());
+      ASSERT_THAT(runs, SizeIs(1));
+      EXPECT_EQ(runs[0].id, "tick/2026-01-31T12:05:00Z");
+      f.recurrence.note_unwritten(runs[0].mark, runs[0].due_ns);
+      EXPECT_THAT(f.due(), IsEmpty());
+      f.clock.advance(10s);
+    }
+    const auto runs = f.recurrence.due(f.clock.now());
+    ASSERT_THAT(runs, SizeIs(1));
+    EXPECT_EQ(runs[0].id, "tick/2026-01-31T12:05:00Z");
+    f.recurrence.note_written(runs[0].mark, runs[0].due_ns);
+    EXPECT_THAT(f.due(), ElementsAre("2026-01-31T12:15:00Z"));
+    // A run that is missed later did not wait.
+    EXPECT_THAT(f.due_in(23min), SizeIs(missed == MissedRuns::skip ? 0 : 1));
+  }
+}
+
+TEST(Recurrence, AllRunsThatWereRefusedComeAgainWhateverIsDueSince) {
+  ScheduleConfig config = schedule("* * * * *", MissedRuns::all);
+  config.missed_max = 2;
+  Fixture f(config);
+  f.restore(noon_ns);
+  f.clock.advance(2min);
+  const auto refused = f.recurrence.due(f.clock.now());
+  ASSERT_THAT(refused, SizeIs(2));
+  for (const auto& run : refused) f.recurrence.note_unwritten(run.mark, run.due_ns);
+  EXPECT_THAT(f.due(), IsEmpty());
+  f.clock.advance(2min);
+  const auto again = f.recurrence.due(f.clock.now());
+  ASSERT_THAT(again, SizeIs(2));
+  for (const auto& run : again) f.recurrence.note_written(run.mark, run.due_ns);
+  EXPECT_EQ(again[0].due_ns, refused[0].due_ns);
+  EXPECT_THAT(f.due(), ElementsAre("2026-01-31T12:03:00Z", "2026-01-31T12:04:00Z"));
 }
 
 TEST(Recurrence, WhatCouldNotBeWrittenWasNotMissed) {

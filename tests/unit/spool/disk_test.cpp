@@ -4,6 +4,7 @@
 #include <csignal>
 #include <memory>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -29,6 +30,7 @@ class DiskTest : public ::testing::Test {
     StorageSettings settings;
     settings.path = path;
     settings.lanes = {"audit"};
+    settings.watch_lock = [this](const std::string&) { return is_watched; };
     return StorageAgent::open(settings, open_disk(), exchange, log, clock.now());
   }
 
@@ -45,6 +47,9 @@ class DiskTest : public ::testing::Test {
     return !replies.empty() && !replies.back()->intake_trouble;
   }
 
+  bool has_lock() const { return ::access(lock_path(path).c_str(), F_OK) == 0; }
+
+  bool is_watched = true;
   std::uint64_t frames_ = 0;
   test::TempDir folder;
   std::string path = folder.file("outrider.db");
@@ -112,6 +117,42 @@ TEST_F(DiskTest, ALockThatWasRemovedIsTakenAgain) {
   EXPECT_TRUE(takes_a_frame(*agent.value()));
   ASSERT_EQ(::unlink(lock_path(path).c_str()), 0);
   EXPECT_TRUE(takes_a_frame(*agent.value()));
+  EXPECT_FALSE(open().ok()) << "a second sidecar finds it locked";
+}
+
+TEST_F(DiskTest, AQuietSidecarTakesItsLockAgainWhenItHearsOfIt) {
+  const auto agent = open();
+  ASSERT_TRUE(agent.ok());
+  agent.value()->do_work(clock.now());
+  EXPECT_GT(agent.value()->next_deadline(), clock.now().mono + std::chrono::minutes(1));
+  ASSERT_EQ(::unlink(lock_path(path).c_str()), 0);
+  auto look = std::make_unique<Question>();
+  look->wants_look = true;
+  exchange.ask(std::move(look));
+  agent.value()->do_work(clock.now());
+  EXPECT_TRUE(has_lock());
+  EXPECT_FALSE(open().ok()) << "a second sidecar finds it locked";
+}
+
+TEST_F(DiskTest, WhereNobodyTellsOfTheLockItIsLookedAtEachSecond) {
+  is_watched = false;
+  const auto agent = open();
+  ASSERT_TRUE(agent.ok());
+  const auto works_in_a_second = [&] {
+    clock.advance(std::chrono::seconds(1));
+    EXPECT_LE(agent.value()->next_deadline(), clock.now().mono);
+    agent.value()->do_work(clock.now());
+    return agent.value()->do_work(clock.now()) > 0;
+  };
+  agent.value()->do_work(clock.now());
+  EXPECT_FALSE(works_in_a_second());
+  // As `outrider dead` does.
+  ASSERT_EQ(::utimensat(AT_FDCWD, lock_path(path).c_str(), nullptr, 0), 0);
+  EXPECT_TRUE(works_in_a_second()) << "it looks at the database";
+  EXPECT_FALSE(works_in_a_second());
+  ASSERT_EQ(::unlink(lock_path(path).c_str()), 0);
+  EXPECT_TRUE(works_in_a_second());
+  EXPECT_TRUE(has_lock());
   EXPECT_FALSE(open().ok()) << "a second sidecar finds it locked";
 }
 

@@ -1,0 +1,19 @@
+// lost_time(): how long the process was paused (SIGSTOP, a paused container, a frozen machine), as
+// one of its threads can tell: the time that passed, less the time that it meant to let pass.
+//
+// Used by whoever must not take a pause for time that was spent: Host and ProcessSignals, while the
+// sidecar stops. A thread that starves on a busy machine looks the same, and deserves the same.
+// Plain function, any thread.
+#pragma once
+
+#include "sidecar/base/clock.hpp"
+
+namespace outrider::sidecar {
+
+/// `accounted`: what the thread has slept on purpose, or worked. Less than `pause_min` is no pause.
+constexpr Duration lost_time(Duration elapsed, Duration accounted, Duration pause_min) {
+  const Duration lost = elapsed - accounted;
+  return lost < pause_min ? Duration::zero() : lost;
+}
+
+}  // namespace outrider::sidecar
