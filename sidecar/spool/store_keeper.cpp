@@ -260,7 +260,7 @@ void StoreKeeper::check_lock() {
     is_touched_ = true;
   } else if (lock && lock->changed_ns != lock_file_->changed_ns) {
     lock_file_ = lock;
-    is_touched_ = !is_lock_watched_;
+    is_touched_ = is_touched_ || !is_lock_watched_;
   }
 }
 

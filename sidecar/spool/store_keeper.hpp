@@ -16,8 +16,9 @@
 //   - The reserve lies on the disk, with the log as large as that may become: a spool on a
 //     full disk opens, and lets go what is settled. It is given back in steps, and never for what
 //     is new; while it is not whole, nothing new comes in but where there is room for both.
-//   - The lock file is ours: one that is removed or replaced is taken again, or the spool is
-//     another sidecar's and nothing is promised.
+//   - The lock file is ours: one that is removed or replaced is taken again. Where another sidecar
+//     has it by then, the spool is that one's, and nothing is promised any more. It is looked at
+//     before each promise, and when somebody tells of it.
 //   - Nothing is removed by its age before the clock has gone steadily for steady_min: a start with
 //     a wrong clock removes nothing, nor does a clock that jumps.
 //   - Ids that were given out in this run are not given out again, whatever was lost.
