@@ -264,7 +264,7 @@ Connections::Look Connections::look(const Place& place) {
   Look look;
   look.fd = find(place);
   if (look.fd < 0) {
-    if (place.local_port <= 0) look.verdict = look_at_all_unix();
+    if (place.local_port <= 0) look.verdict = look_at_all_unix(place);
     look.is_kept = true;
     return look;
   }
@@ -306,18 +306,24 @@ Connections::Verdict Connections::look_at(int fd, Connection& connection, const 
   if (connection.state == State::fresh) {
     connection.state = State::idle;
     connection.alive_at = mono_now();
+    connection.tls = place.tls;
     return !place.may_speak_first && has_input(fd) ? Verdict::spoke_first : Verdict::quiet;
   }
   const bool is_over = connection.state == State::ended || connection.is_left;
   if (is_over || is_in_doubt(connection)) return Verdict::spoke;
   const bool is_http1 = connection.use == Use::http1 || !place.may_speak_first;
-  if (!is_http1 || !has_input(fd)) return Verdict::quiet;
+  if (!is_http1) return Verdict::quiet;
+  if (!has_input(fd) && !have_unread_input(place.tls) && !have_unread_input(connection.tls)) {
+    return Verdict::quiet;
+  }
   end(fd, connection);
   return Verdict::spoke;
 }
 
-Connections::Verdict Connections::look_at_all_unix() {
-  Verdict verdict = Verdict::quiet;
+Connections::Verdict Connections::look_at_all_unix(const Place& place) {
+  const ssl_st* const tls = place.tls.front();
+  const bool is_http2 = tls != nullptr && has_agreed_on_http2(tls);
+  Verdict verdict = !is_http2 && have_unread_input(place.tls) ? Verdict::spoke : Verdict::quiet;
   const auto [first, last] = by_ends_.equal_range(unix_ends);
   for (auto it = first; it != last; ++it) {
     Connection& connection = connections_.at(it->second);
@@ -336,8 +342,12 @@ Connections::Connection* Connections::still_there(const Look& look) {
 }
 
 void Connections::settled(const Look& look, Use use) {
-  const Connection* const connection = still_there(look);
-  if (connection != nullptr && connection->state == State::idle) rest(look.fd, use);
+  Connection* const connection = still_there(look);
+  if (connection == nullptr || connection->state != State::idle) return;
+  rest(look.fd, use);
+  // Not in rest(): libcurl calls that also when it has freed them and not yet closed the socket.
+  const bool is_idle = connection->state == State::idle && connection->use == Use::http1;
+  if (is_idle && have_unread_input(connection->tls)) end(look.fd, *connection);
 }
 
 void Connections::leave(const Look& look) {

@@ -4,7 +4,9 @@
 // An answer belongs to a request only if it came after the request on that connection (RFC 9112,
 // 9.2). libcurl 7.88 does not look: it takes what lies on an idle connection for the next answer.
 // So an idle connection of HTTP/1 that has anything to say - bytes, an end, an error - ends as soon
-// as the reactor sees it, and is looked at once more right before a request is written to it. An
+// as the reactor sees it, and is looked at once more right before a request is written to it. With
+// TLS that may lie in OpenSSL, which reads a record as a whole, where libcurl reads no more than an
+// answer's length; no socket shows that, so it is also looked for when an answer has been read. An
 // answer is acknowledged at once, for a peer's kernel may hold what is behind it until then. What
 // crosses a request on its way is told by TCP: the receiver had acknowledged none of the request
 // when its answer came. HTTP/2 numbers its answers; there only an end ends an idle connection.
@@ -43,6 +45,7 @@
 #include <vector>
 
 #include "sidecar/base/reactor.hpp"
+#include "sidecar/http/tls_session.hpp"
 
 struct sockaddr;
 
@@ -87,6 +90,7 @@ class Connections {
     /// How long the peer's kernel may acknowledge nothing. Then it is gone, and the connection
     /// ends. Requests that share one have the longest of theirs.
     std::chrono::milliseconds silence_max{};
+    TlsSessions tls{};  ///< that are known; the one below the receiver's, of a new connection alone
   };
   enum class Verdict : std::uint8_t {
     quiet,
@@ -134,6 +138,7 @@ class Connections {
     int peer_port = 0;
     PeerKey peer = 0;
     std::chrono::milliseconds silence_max{};
+    TlsSessions tls{};
     int long_turns = 0;               ///< since the last request was written
     int writes = 0;                   ///< calls in a row for room to write, and for nothing else
     std::uint64_t written_bytes = 0;  ///< as of some such call
@@ -151,7 +156,7 @@ class Connections {
   void heard(int fd, std::uint32_t events);
   void look_for_progress(int fd);
   Verdict look_at(int fd, Connection& connection, const Place& place);
-  Verdict look_at_all_unix();
+  Verdict look_at_all_unix(const Place& place);
   int find(const Place& place) const;
   static bool is_in_doubt(const Connection& connection) {
     return connection.alive_at < connection.doubted_at;

@@ -306,6 +306,7 @@ void CurlRequest::start_answer() {
 
 std::size_t CurlRequest::on_head(char* data, std::size_t /*one*/, std::size_t bytes, void* self) {
   auto& request = *static_cast<CurlRequest*>(self);
+  request.learn_of_proxy();
   if (!request.is_own_answer()) return 0;
   if (!request.answer_.add_head({data, bytes})) return 0;
   if (request.answer_.whole_status() != 0) request.multi_.connections().answers(request.look_);

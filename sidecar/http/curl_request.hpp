@@ -29,6 +29,7 @@
 #include "sidecar/http/curl_multi.hpp"
 #include "sidecar/http/http2_fallback.hpp"
 #include "sidecar/http/http_settings.hpp"
+#include "sidecar/http/tls_session.hpp"
 #include "sidecar/http/url_set.hpp"
 
 namespace outrider::sidecar {
@@ -117,6 +118,7 @@ class CurlRequest final : public CurlListener {
   bool is_head() const { return method_ == "HEAD"; }
   /// Its head has come; it may be one that was not asked for.
   bool is_own_answer();
+  void learn_of_proxy();
   bool is_sent() const;
   std::uint64_t request_bytes_min() const;
   std::chrono::milliseconds silence_max() const {
@@ -171,8 +173,10 @@ class CurlRequest final : public CurlListener {
   bool is_early_answer_ = false;  ///< it began before all of the request had arrived
   bool needs_new_connection_ = false;
   bool takes_http1_ = false;
-  bool has_http2_ = false;   ///< its connection has agreed on it, by TLS
-  PeerKey opened_peer_ = 0;  ///< the last one that a connection was made to
+  bool has_http2_ = false;             ///< its connection has agreed on it, by TLS
+  bool is_connected_ = false;          ///< to the receiver, and not to a proxy alone
+  const ssl_st* proxy_tls_ = nullptr;  ///< its session with it, if it made the connection
+  PeerKey opened_peer_ = 0;            ///< the last one that a connection was made to
   int opened_fd_ = -1;
   int open_error_ = 0;  ///< errno of the socket that could not be had
   bool avoids_ = true;  ///< addresses that do not answer

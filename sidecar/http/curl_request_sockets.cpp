@@ -14,12 +14,12 @@
 namespace outrider::sidecar {
 namespace {
 
-/// Of the connection that `easy` has just now. libcurl tells the version of an answer alone.
-bool is_http2_session(CURL* easy) {
+/// The topmost of the connection that `easy` has just now; null: it has none.
+const ssl_st* tls_session(CURL* easy) {
   const curl_tlssessioninfo* info = nullptr;
   curl_easy_getinfo(easy, CURLINFO_TLS_SSL_PTR, &info);
-  return info != nullptr && info->backend == CURLSSLBACKEND_OPENSSL && info->internals != nullptr &&
-         has_agreed_on_http2(static_cast<const ssl_st*>(info->internals));
+  const bool is_known = info != nullptr && info->backend == CURLSSLBACKEND_OPENSSL;
+  return is_known ? static_cast<const ssl_st*>(info->internals) : nullptr;
 }
 
 }  // namespace
@@ -31,6 +31,8 @@ void CurlRequest::set_sockets() {
   open_error_ = 0;
   has_avoided_ = false;
   has_http2_ = false;
+  is_connected_ = false;
+  proxy_tls_ = nullptr;
   has_answer_ = is_early_answer_ = false;
   curl_easy_setopt(easy_, CURLOPT_OPENSOCKETDATA, this);
   curl_easy_setopt(easy_, CURLOPT_OPENSOCKETFUNCTION, &CurlRequest::on_open_socket);
@@ -82,13 +84,27 @@ int CurlRequest::on_sending(void* self, char* peer_ip, char* local_ip, int peer_
   auto& request = *static_cast<CurlRequest*>(self);
   const bool may_speak_first = request.url_.is_tls || request.may_have_tls_proxy() ||
                                request.settings_.http_version != HttpVersion::http1;
-  request.has_http2_ = request.may_have_http2() && is_http2_session(request.easy_);
+  const ssl_st* const tls = tls_session(request.easy_);
+  // libcurl tells the version of an answer alone.
+  request.has_http2_ = request.may_have_http2() && tls != nullptr && has_agreed_on_http2(tls);
+  request.is_connected_ = true;
   const int port = request.url_.unix_path.empty() ? local_port : 0;
-  request.look_ =
-      request.multi_.connections().look({peer_ip, peer_port, local_ip, port, request.opened_fd_,
-                                         may_speak_first, request.silence_max()});
+  request.look_ = request.multi_.connections().look({peer_ip,
+                                                     peer_port,
+                                                     local_ip,
+                                                     port,
+                                                     request.opened_fd_,
+                                                     may_speak_first,
+                                                     request.silence_max(),
+                                                     {tls, request.proxy_tls_}});
   const bool is_quiet = request.look_.verdict == Connections::Verdict::quiet;
   return is_quiet ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+}
+
+/// Before the request is written only a proxy answers, to CONNECT; the receiver's session is not
+/// there yet. Afterwards libcurl tells no more of the proxy's.
+void CurlRequest::learn_of_proxy() {
+  if (!is_connected_) proxy_tls_ = tls_session(easy_);
 }
 
 bool CurlRequest::is_own_answer() {

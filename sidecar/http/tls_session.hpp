@@ -1,12 +1,22 @@
-// What a TLS connection has agreed on, as libcurl does not tell it.
-// Used by CurlRequest. Pure functions.
+// What a TLS connection has agreed on and what it holds, as libcurl does not tell it.
+// Used by Connections and CurlRequest. Pure functions.
 #pragma once
+
+#include <array>
 
 struct ssl_st;
 
 namespace outrider::sidecar {
 
+/// Of one connection: what libcurl reads from, and what that reads from where a proxy speaks TLS
+/// below the receiver's. Null: none. They live as long as libcurl has the connection's socket open.
+using TlsSessions = std::array<const ssl_st*, 2>;
+
 /// By ALPN.
 bool has_agreed_on_http2(const ssl_st* session);
+
+/// Something has come that nobody has read, if only a part of a record. The kernel's socket shows
+/// nothing of it.
+bool have_unread_input(const TlsSessions& sessions);
 
 }  // namespace outrider::sidecar
