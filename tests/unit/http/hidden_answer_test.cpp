@@ -184,7 +184,9 @@ TEST_P(HiddenAnswer, IsNotTheNextOne) {
     // An answer that is not its own would come before the request has arrived.
     EXPECT_EQ(receiver.arrivals().size(), id);
   }
-  if (writes.is_quiet) EXPECT_EQ(receiver.counts().connections, 1U);
+  if (writes.is_quiet) {
+    EXPECT_EQ(receiver.counts().connections, 1U);
+  }
   transport_.reset();
 }
 
