@@ -21,7 +21,8 @@ class Walk {
       : database_(database),
         take_(take),
         between_(between),
-        has_second_(table.second_key != nullptr) {
+        has_second_(table.second_key != nullptr),
+        is_read_error_passed_on_(table.is_read_error_passed_on) {
     const std::string key = table.key;
     const std::string second = table.second_key != nullptr ? table.second_key : "0";
     const auto sql = [&](const char* direction) {
@@ -79,14 +80,18 @@ class Walk {
         // In a damaged table a row may come twice.
         if (is_up ? place <= last : place >= last) return false;
         last = place;
+        read_errors_ = 0;
         is_taking_ = true;
         const bool is_stopped = !take_(rows);
         is_taking_ = false;
         if (is_stopped) return true;
       }
       return std::nullopt;
-    } catch (const SqliteError&) {
+    } catch (const SqliteError& error) {
       if (is_taking_) throw;
+      if (error.is_read_error() && ++read_errors_ < read_attempts) return std::nullopt;
+      read_errors_ = 0;
+      if (error.is_read_error() && is_read_error_passed_on_) throw;
       return false;
     }
   }
@@ -95,6 +100,8 @@ class Walk {
   const std::function<bool(Statement&)>& take_;
   const std::function<void()>& between_;
   const bool has_second_;
+  const bool is_read_error_passed_on_;
+  int read_errors_ = 0;  ///< one after the other
   std::string up_;
   std::string down_;
   bool is_taking_ = false;
