@@ -7,6 +7,7 @@
 #include "sidecar/base/random.hpp"
 #include "sidecar/base/units.hpp"
 #include "sidecar/encode/encoder.hpp"
+#include "sidecar/spool/store.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -30,6 +31,16 @@ SpoolSettings spool_settings(const Config& config) {
 
 proto::FrameLimits frame_limits(const Config& config) {
   return {config.ingest.frame_bytes_max, config.ingest.event_bytes_max};
+}
+
+/// What is emitted may have to be stored when the sidecar stops, or as a dead letter. A frame that
+/// is to be confirmed is answered by the spool.
+proto::FrameLimits emit_limits(const Config& config, bool has_spool) {
+  proto::FrameLimits limits = frame_limits(config);
+  if (has_spool) {
+    limits.event_bytes_max = std::min<std::size_t>(limits.event_bytes_max, Store::record_bytes_max);
+  }
+  return limits;
 }
 
 /// What some destination redacts must not stand in the log either.
@@ -83,8 +94,8 @@ App::App(const Config& config, AppParts& parts, std::unique_ptr<Spool> spool, Re
       memory_mark_(parts.memory_mark),
       destinations_(std::move(destinations)),
       dispatcher_(config, destinations_, spool_.get(), log),
-      ingest_(*source_, frame_limits(config), spool_ != nullptr, dispatcher_, log, seed,
-              redacts(config)) {
+      ingest_(*source_, emit_limits(config, spool_ != nullptr), spool_ != nullptr, dispatcher_, log,
+              seed, redacts(config)) {
   if (!spool_) return;
   spool_->on_answer([this](const ConfirmedFrame& frame, const FrameAnswer& answer) {
     note_answer(frame, answer);

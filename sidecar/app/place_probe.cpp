@@ -321,6 +321,15 @@ std::optional<Finding> room_trouble(const SpoolConfig& spool) {
     return Finding{Kind::error, "there is no room for a spool: " + format_size(free) + " and " +
                                     std::to_string(status.f_favail) + " files are free; make room"};
   }
+  // A start gives back the reserve, which is a file too.
+  const std::uint64_t opened_files = count_missing({wal_path(spool.path), shm_path(spool.path)});
+  const std::uint64_t reserves = 1 - count_missing({reserve_path(spool.path)});
+  if (status.f_files != 0 && status.f_favail + reserves < opened_files) {
+    return Finding{Kind::error, "the spool cannot be opened: its file system has room for " +
+                                    std::to_string(status.f_favail) + " more files, and " +
+                                    std::to_string(opened_files) +
+                                    " are needed (df -i); remove some"};
+  }
   if (free >= spool.free_bytes_min) return std::nullopt;
   return Finding{Kind::warning, "the spool will store nothing, because less than free_bytes_min (" +
                                     format_size(spool.free_bytes_min) + ") is free: " +

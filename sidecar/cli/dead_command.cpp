@@ -252,6 +252,7 @@ constexpr Change drop_change = {
 /// `done` counts what is committed.
 Status apply(const Change& change, const std::string& path, const std::vector<DeadHead>& letters,
              std::uint64_t& done) {
+  if (Status shared = wait_for_shared_memory(path); !shared.ok()) return shared;
   auto store = open_to_write(path);
   if (!store.ok()) return store.error();
   const SystemClock clock;

@@ -1,8 +1,10 @@
 #include "sidecar/inspect/spool_access.hpp"
 
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <system_error>
+#include <thread>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -86,6 +88,23 @@ Error as_error(const std::string& path, const SqliteError& error) {
   return {message +
           "; `outrider spool export` prints everything that can be read, and `outrider spool "
           "repair`, or a sidecar that finds the damage, continues with it"};
+}
+
+/// The file through which a running sidecar and we see what the other writes is the one that it has
+/// open: SQLite locks a byte of it as long as that is so. Nobody here has the spool open: to close
+/// a file ends all locks on it.
+bool shares_memory(const std::string& path) {
+  constexpr off_t sqlite_dms_byte = 128;
+  const int fd = ::open(shm_path(path).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (fd < 0) return false;
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  lock.l_start = sqlite_dms_byte;
+  lock.l_len = 1;
+  const bool is_known = ::fcntl(fd, F_GETLK, &lock) == 0;
+  ::close(fd);
+  return is_known && lock.l_type != F_UNLCK;
 }
 
 Database open_database(const std::string& path) {
@@ -174,6 +193,20 @@ Result<std::unique_ptr<Store>> open_to_write(const std::string& path) {
   } catch (const SqliteError& error) {
     return as_error(path, error);
   }
+}
+
+Status wait_for_shared_memory(const std::string& path) {
+  constexpr int looks_max = 30;
+  for (int looks = 1; is_in_use(path) && !shares_memory(path); ++looks) {
+    if (looks == looks_max) {
+      return Error{"the sidecar does not have " + shm_path(path) +
+                   " open: it starts or repairs the spool, or the file was deleted; try again, and "
+                   "restart the sidecar if that does not help"};
+    }
+    ::utimensat(AT_FDCWD, lock_path(path).c_str(), nullptr, 0);
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  return Nothing{};
 }
 
 bool is_in_use(const std::string& path) {

@@ -36,6 +36,10 @@ std::uint64_t file_bytes(const std::string& path);
 
 /// A sidecar uses it. Looks at its lock and does not hold it.
 bool is_in_use(const std::string& path);
+/// Before something is changed beside a running sidecar: fails if the two would not see each
+/// other's changes, because a file beside the spool was deleted. Tells the sidecar, and waits a
+/// moment.
+Status wait_for_shared_memory(const std::string& path);
 
 /// Keeps sidecars from using the spool as long as it lives.
 class SpoolLock {

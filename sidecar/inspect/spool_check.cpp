@@ -285,7 +285,7 @@ SpoolCheck check_file(const std::string& path, Disk& disk) {
     const ReadTransaction moment(database);
     return check_spool(database);
   } catch (const SqliteError& error) {
-    if (error.trouble() != StorageTrouble::damaged) throw;
+    if (!error.may_be_damage()) throw;
     SpoolCheck check;
     check.problems.push_back({std::string("the file cannot be read: ") + error.what(), cure_file});
     return check;
@@ -299,7 +299,7 @@ void count_anew(const std::string& path, Disk& disk) {
     store.count_anew();
     store.commit();
   } catch (const SqliteError& error) {
-    if (error.trouble() != StorageTrouble::damaged) throw;
+    if (!error.may_be_damage()) throw;
   }
 }
 
@@ -315,7 +315,7 @@ Result<SpoolRepair> repair_spool(const std::string& path, Disk& disk, const Now&
     count_anew(path, disk);
     repair.after = check_file(path, disk);
     if (repair.after.problems.empty()) return repair;
-    repair.replaced = replace_damaged(path, disk, WithoutCopy::fail, now);
+    repair.replaced = replace_damaged(path, disk, WithoutCopy::fail, Unreadable::step_over, now);
     repair.after = check_file(path, disk);
     return repair;
   } catch (const SqliteError& error) {

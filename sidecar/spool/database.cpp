@@ -46,7 +46,14 @@ int note_wal_pages(void* pages, sqlite3*, const char*, int count) {
   return SQLITE_OK;
 }
 
+/// Of a read that the system has refused with one of these, SQLite says that the file is damaged.
+bool is_read_error(int code, int system_error) {
+  const bool is_damage = (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB;
+  return is_damage && (system_error == EIO || system_error == ENXIO);
+}
+
 StorageTrouble trouble_of(int code, int system_error) {
+  if (is_read_error(code, system_error)) return StorageTrouble::failing;
   switch (code & 0xff) {
     case SQLITE_FULL:
       return StorageTrouble::full;
@@ -73,6 +80,9 @@ StorageTrouble trouble_of(int code, int system_error) {
 }
 
 std::string with_cure(int code, int system_error, const std::string& message) {
+  if (is_read_error(code, system_error)) {
+    return "the disk cannot be read: " + std::generic_category().message(system_error);
+  }
   if (trouble_of(code, system_error) != StorageTrouble::full) return message;
   switch (system_error) {
     case EDQUOT:
@@ -87,7 +97,8 @@ std::string with_cure(int code, int system_error, const std::string& message) {
 }  // namespace
 
 SqliteError SqliteError::damaged(const std::string& message) {
-  return {SQLITE_CORRUPT, 0, message};
+  // What was looked at last may be what could not be read.
+  return {SQLITE_CORRUPT, errno, message};
 }
 
 SqliteError SqliteError::other(const std::string& message) {
@@ -106,6 +117,14 @@ SqliteError::SqliteError(int code, int system_error, const std::string& message)
 
 StorageTrouble SqliteError::trouble() const {
   return trouble_of(code_, system_error_);
+}
+
+bool SqliteError::is_read_error() const {
+  return sidecar::is_read_error(code_, system_error_);
+}
+
+bool SqliteError::is_file_too_long() const {
+  return trouble() == StorageTrouble::full && system_error_ == EFBIG;
 }
 
 bool SqliteError::may_leave_gap() const {
@@ -134,6 +153,9 @@ void Database::Close::operator()(sqlite3* handle) const {
 void Database::execute(const std::string& sql) {
   errno = 0;
   const int code = sqlite3_exec(handle(), sql.c_str(), nullptr, nullptr, nullptr);
+  // There is no such format: it is a bit of the first page.
+  const bool is_unknown = std::string_view(sqlite3_errmsg(handle())) == "unsupported file format";
+  if (code == SQLITE_ERROR && is_unknown) throw SqliteError::damaged(sqlite3_errmsg(handle()));
   if (code != SQLITE_OK) fail(handle(), code);
 }
 
@@ -176,6 +198,14 @@ bool Database::empty_log() {
   return true;
 }
 
+void Database::forget_pages() {
+  sqlite3_db_release_memory(handle());
+}
+
+void Database::leave_log() {
+  sqlite3_db_config(handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+}
+
 void Database::wait_for_locks(std::chrono::milliseconds at_most) {
   lock_wait_ = at_most;
   sqlite3_busy_timeout(handle(), static_cast<int>(at_most.count()));
@@ -194,26 +224,31 @@ Statement::~Statement() {
   sqlite3_finalize(statement_);
 }
 
+/// What is not bound would be stored as nothing.
+void Statement::check_bound(int code) {
+  if (code != SQLITE_OK) throw SqliteError(code, 0, sqlite3_errmsg(database_));
+}
+
 Statement& Statement::bind(int index, std::int64_t value) {
-  sqlite3_bind_int64(statement_, index, value);
+  check_bound(sqlite3_bind_int64(statement_, index, value));
   return *this;
 }
 
 Statement& Statement::bind(int index, std::string_view text) {
-  sqlite3_bind_text64(statement_, index, text.empty() ? "" : text.data(), text.size(),
-                      SQLITE_STATIC, SQLITE_UTF8);
+  check_bound(sqlite3_bind_text64(statement_, index, text.empty() ? "" : text.data(), text.size(),
+                                  SQLITE_STATIC, SQLITE_UTF8));
   return *this;
 }
 
 Statement& Statement::bind(int index, proto::ByteView bytes) {
-  sqlite3_bind_blob64(statement_, index,
-                      bytes.empty() ? "" : static_cast<const void*>(bytes.data()), bytes.size(),
-                      SQLITE_STATIC);
+  check_bound(sqlite3_bind_blob64(statement_, index,
+                                  bytes.empty() ? "" : static_cast<const void*>(bytes.data()),
+                                  bytes.size(), SQLITE_STATIC));
   return *this;
 }
 
 Statement& Statement::bind_column(int index, const Statement& from, int column) {
-  sqlite3_bind_value(statement_, index, sqlite3_column_value(from.statement_, column));
+  check_bound(sqlite3_bind_value(statement_, index, sqlite3_column_value(from.statement_, column)));
   return *this;
 }
 
@@ -221,7 +256,9 @@ bool Statement::step() {
   errno = 0;
   const int code = sqlite3_step(statement_);
   if (code == SQLITE_ROW) return true;
+  const int system_error = errno;
   reset();
+  errno = system_error;
   if (code != SQLITE_DONE) fail(database_, code);
   return false;
 }

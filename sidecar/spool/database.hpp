@@ -40,6 +40,13 @@ class SqliteError : public std::runtime_error {
   static SqliteError system(const std::string& message, const std::string& cure = {});
 
   StorageTrouble trouble() const;
+  /// The system could not read, of which SQLite makes damage. Trouble `failing`: what can be read a
+  /// moment later is not damaged, and what cannot be read for long is as good as damaged.
+  bool is_read_error() const;
+  /// Damaged, or as good as that.
+  bool may_be_damage() const { return trouble() == StorageTrouble::damaged || is_read_error(); }
+  /// The limit on the size of files is reached, and there may be room on the disk.
+  bool is_file_too_long() const;
   /// What was written before it may never become safe.
   bool may_leave_gap() const;
 
@@ -75,8 +82,15 @@ class Database {
   void checkpoint();
   /// Moves all of it and empties it. False: somebody reads it; waits for nobody.
   bool empty_log();
+  /// Reads from the file again what it has in memory.
+  void forget_pages();
+  /// Closes without moving the log: of a connection that does not know all of it.
+  void leave_log();
   /// How long to wait for another program's lock from now on.
   void wait_for_locks(std::chrono::milliseconds at_most);
+
+  /// A row has fewer bytes.
+  static constexpr std::uint64_t row_bytes_max = 1'000'000'000;
 
   sqlite3* handle() const { return handle_.get(); }
 
@@ -120,6 +134,8 @@ class Statement {
   proto::ByteView bytes(int column) const;  ///< valid until the next step
 
  private:
+  void check_bound(int code);
+
   sqlite3* database_;
   sqlite3_stmt* statement_ = nullptr;
 };

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include <fcntl.h>
@@ -59,6 +60,18 @@ class SystemDisk final : public Disk {
     sync_folder(path);
   }
 
+  void check_files_can_be_made(const std::string& path) override {
+    std::vector<std::unique_ptr<File>> made;
+    for (const std::string& name : {wal_path(path), shm_path(path)}) {
+      if (look_at(name)) continue;
+      // Without a name: somebody else may make the file itself just now.
+      made.push_back(std::make_unique<File>(folder_of(path), O_RDWR | O_TMPFILE));
+      if (*made.back() >= 0 || (errno != ENOSPC && errno != EDQUOT)) continue;
+      throw SqliteError::system("cannot create " + name,
+                                " (if `df` shows room, `df -i` shows that no inodes are left)");
+    }
+  }
+
   void lock(const std::string& path) override {
     const std::string name = lock_path(path);
     lock_.reset();
@@ -111,7 +124,7 @@ class SystemDisk final : public Disk {
   std::optional<FileMark> look_at(const std::string& path) override {
     struct stat status {};
     if (::stat(path.c_str(), &status) != 0) return std::nullopt;
-    return FileMark{status.st_ino, static_cast<std::uint64_t>(status.st_size),
+    return FileMark{status.st_ino, static_cast<std::uint64_t>(status.st_size), status.st_dev,
                     status.st_ctim.tv_sec * 1'000'000'000 + status.st_ctim.tv_nsec};
   }
 
@@ -139,10 +152,12 @@ class SystemDisk final : public Disk {
   void remove(const std::string& path) override { ::unlink(path.c_str()); }
 
   std::string read(const std::string& path, std::uint64_t offset, std::size_t bytes) override {
+    const File file(path, O_RDONLY);
+    if (file < 0) return {};
     std::string read(bytes, '\0');
-    const ssize_t got =
-        ::pread(File(path, O_RDONLY), read.data(), bytes, static_cast<off_t>(offset));
-    read.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+    const ssize_t got = ::pread(file, read.data(), bytes, static_cast<off_t>(offset));
+    if (got < 0) throw SqliteError::system("cannot read " + path);
+    read.resize(static_cast<std::size_t>(got));
     return read;
   }
 
@@ -155,6 +170,8 @@ class SystemDisk final : public Disk {
     }
   }
 
+  void wait(Duration duration) override { std::this_thread::sleep_for(duration); }
+
  private:
   std::unique_ptr<File> lock_;
 };
@@ -163,6 +180,11 @@ class SystemDisk final : public Disk {
 
 std::unique_ptr<Disk> open_disk() {
   return std::make_unique<SystemDisk>();
+}
+
+bool is_same_file(const std::optional<FileMark>& a, const std::optional<FileMark>& b) {
+  if (!a || !b) return a.has_value() == b.has_value();
+  return a->id == b->id && a->device == b->device;
 }
 
 std::string lock_path(const std::string& path) {
@@ -175,6 +197,10 @@ std::string reserve_path(const std::string& path) {
 
 std::string wal_path(const std::string& path) {
   return path + "-wal";
+}
+
+std::string shm_path(const std::string& path) {
+  return path + "-shm";
 }
 
 }  // namespace outrider::sidecar

@@ -11,14 +11,19 @@
 #include <optional>
 #include <string>
 
+#include "sidecar/base/clock.hpp"
+
 namespace outrider::sidecar {
 
 /// Which file a name stands for, and how long it is.
 struct FileMark {
   std::uint64_t id = 0;
   std::uint64_t bytes = 0;
+  std::uint64_t device = 0;     ///< ids of two file systems may be the same
   std::int64_t changed_ns = 0;  ///< its attributes or content
 };
+/// The same file, or twice none.
+bool is_same_file(const std::optional<FileMark>& a, const std::optional<FileMark>& b);
 
 class Disk {
  public:
@@ -33,6 +38,9 @@ class Disk {
 
   /// Makes the database's file with mode 0600 if there is none; its name is safe then.
   virtual void prepare(const std::string& path) = 0;
+
+  /// SQLite makes two files beside the database, and does not say why it cannot.
+  virtual void check_files_can_be_made(const std::string& path) = 0;
 
   /// Bytes that this process may still write to the folder of `path`.
   virtual std::uint64_t free_bytes(const std::string& path) = 0;
@@ -51,9 +59,11 @@ class Disk {
   virtual void rename(const std::string& from, const std::string& to) = 0;
   virtual void remove(const std::string& path) = 0;
 
-  /// As many bytes as there are, `bytes` at most.
+  /// As many bytes as there are, `bytes` at most; none of a file that cannot be opened.
   virtual std::string read(const std::string& path, std::uint64_t offset, std::size_t bytes) = 0;
   virtual void write_start(const std::string& path, const std::string& bytes) = 0;
+  /// Before it is tried once more.
+  virtual void wait(Duration duration) = 0;
 };
 
 std::unique_ptr<Disk> open_disk();
@@ -62,5 +72,6 @@ std::unique_ptr<Disk> open_disk();
 std::string lock_path(const std::string& path);
 std::string reserve_path(const std::string& path);
 std::string wal_path(const std::string& path);
+std::string shm_path(const std::string& path);
 
 }  // namespace outrider::sidecar

@@ -169,6 +169,11 @@ ReadAnswer GroupWriter::read(const ReadRequest& request, const Now& now) {
   }
   if (request.is_doubted) keeper_.count_anew();
   ReadBlocks read = store.read(destination, request);
+  if (!read.damaged.empty() || read.is_settled_wrong) {
+    // It may have been read wrongly, and is right on the disk.
+    store.database().forget_pages();
+    read = store.read(destination, request);
+  }
   if (read.is_settled_wrong) keeper_.count_anew();
   answer.blocks = std::move(read.blocks);
   answer.is_end = read.is_end;

@@ -6,6 +6,7 @@
 
 #include "proto/bytes.hpp"
 #include "sidecar/spool/store.hpp"
+#include "sidecar/spool/table_walk.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -72,8 +73,8 @@ StoredValue value_of(std::uint64_t type, Reader& body) {
 
 class Walk {
  public:
-  Walk(Disk& disk, const std::string& path, const TakeRow& take)
-      : disk_(disk), path_(path), take_(take) {}
+  Walk(Disk& disk, const std::string& path, const TakeRow& take, bool is_read_error_passed_on)
+      : disk_(disk), path_(path), take_(take), is_read_error_passed_on_(is_read_error_passed_on) {}
 
   void run() {
     const auto file = disk_.look_at(path_);
@@ -93,7 +94,16 @@ class Walk {
 
  private:
   std::string page(std::uint64_t number) {
-    return disk_.read(path_, (number - 1) * page_bytes, page_bytes);
+    for (int attempt = 1; attempt <= read_attempts; ++attempt) {
+      try {
+        std::string bytes = disk_.read(path_, (number - 1) * page_bytes, page_bytes);
+        bytes.resize(page_bytes);
+        return bytes;
+      } catch (const SqliteError&) {
+        if (attempt == read_attempts && is_read_error_passed_on_) throw;
+      }
+    }
+    return std::string(page_bytes, '\0');
   }
 
   /// What a damaged first byte says is not believed: a row that is taken apart wrongly is not what
@@ -164,13 +174,15 @@ class Walk {
   Disk& disk_;
   const std::string& path_;
   const TakeRow& take_;
+  const bool is_read_error_passed_on_;
   std::uint64_t pages_ = 0;
 };
 
 }  // namespace
 
-void walk_pages(Disk& disk, const std::string& path, const TakeRow& take) {
-  Walk(disk, path, take).run();
+void walk_pages(Disk& disk, const std::string& path, const TakeRow& take,
+                bool is_read_error_passed_on) {
+  Walk(disk, path, take, is_read_error_passed_on).run();
 }
 
 }  // namespace outrider::sidecar

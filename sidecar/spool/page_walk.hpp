@@ -6,8 +6,8 @@
 // SQLite's (sqlite.org/fileformat2.html), for pages of Store::page_bytes and a database that keeps
 // the map.
 //
-// Thread: the storage thread's. Fails with: nothing; what cannot be taken apart is left out.
-// Memory: one row. What is in the write-ahead log only is not seen.
+// Thread: the storage thread's. Fails with: nothing, but for is_read_error_passed_on; what cannot
+// be taken apart is left out. Memory: one row. What is in the write-ahead log only is not seen.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +27,7 @@ struct StoredValue {
 
 /// Gets the values of a row in the order of its table's columns.
 using TakeRow = std::function<void(const std::vector<StoredValue>& row)>;
-void walk_pages(Disk& disk, const std::string& path, const TakeRow& take);
+void walk_pages(Disk& disk, const std::string& path, const TakeRow& take,
+                bool is_read_error_passed_on = false);
 
 }  // namespace outrider::sidecar

@@ -99,12 +99,14 @@ bool is_intact(const Table& table, const Statement& row, int first) {
 
 class Copier {
  public:
-  Copier(Disk& disk, const std::string& path, Database& from, Store& to, Salvaged& salvaged)
+  Copier(Disk& disk, const std::string& path, Database& from, Store& to, Unreadable unreadable,
+         Salvaged& salvaged)
       : disk_(disk),
         path_(path),
         from_(from),
         to_(to.database()),
         store_(to),
+        fails_unread_(unreadable == Unreadable::fail),
         salvaged_(salvaged) {}
 
   void copy() {
@@ -159,10 +161,11 @@ class Copier {
     Statement write(to_, insert_into(table));
     if (table.key != nullptr) {
       salvaged_.unreadable +=
-          walk_table(from_, {table.name, table.key, table.second_key}, "*", [&](Statement& row) {
-            copy_row(row, 2, write, table);
-            return true;
-          });
+          walk_table(from_, {table.name, table.key, table.second_key, fails_unread_}, "*",
+                     [&](Statement& row) {
+                       copy_row(row, 2, write, table);
+                       return true;
+                     });
       return;
     }
     // Up to the first error.
@@ -172,6 +175,7 @@ class Copier {
     } catch (const SqliteError& error) {
       // No room for the copy is another matter than a row that cannot be read.
       if (error.trouble() == StorageTrouble::full) throw;
+      if (error.is_read_error() && fails_unread_) throw;
       ++salvaged_.unreadable;
     }
   }
@@ -182,14 +186,14 @@ class Copier {
     try {
       if (!from_.empty_log()) return;
     } catch (const SqliteError& error) {
-      if (error.trouble() == StorageTrouble::failing) throw;
+      if (error.trouble() == StorageTrouble::failing && !skips(error)) throw;
       return;
     }
     std::map<std::string, std::unique_ptr<RowCopy>> by_shape;
     for (const Table& table : tables) {
       if (table.shape != nullptr) by_shape[table.shape] = std::make_unique<RowCopy>(to_, table);
     }
-    walk_pages(disk_, path_, [&](const std::vector<StoredValue>& row) {
+    const auto take = [&](const std::vector<StoredValue>& row) {
       std::string shape;
       for (const StoredValue& value : row) shape += value.kind;
       const auto found = by_shape.find(shape);
@@ -198,8 +202,11 @@ class Copier {
       for (std::size_t i = 0; i < row.size(); ++i) bind(values, static_cast<int>(i) + 1, row[i]);
       const StatementReset reset(values);
       if (values.step() && is_intact(table, values, 0)) copy_row(values, 0, write, table);
-    });
+    };
+    walk_pages(disk_, path_, take, fails_unread_);
   }
+
+  bool skips(const SqliteError& error) const { return error.is_read_error() && !fails_unread_; }
 
   struct RowCopy {
     RowCopy(Database& to, const Table& of)
@@ -224,6 +231,7 @@ class Copier {
   Database& from_;
   Database& to_;
   Store& store_;
+  const bool fails_unread_;
   Salvaged& salvaged_;
   int rows_ = 0;
 };
@@ -239,16 +247,22 @@ std::string schema_of(Database& database) {
              "(SELECT rootpage FROM sqlite_schema ORDER BY rootpage)");
 }
 
+bool may_be_damage(const SqliteError& error, Unreadable unreadable) {
+  return unreadable == Unreadable::step_over ? error.may_be_damage()
+                                             : error.trouble() == StorageTrouble::damaged;
+}
+
 /// Where the first page, which says at which pages the tables begin, is damaged, that of a new
 /// spool is in its place as good. The second one tells whose file it is.
-void mend_first_page(const std::string& path, const std::string& fresh, Disk& disk) {
+void mend_first_page(const std::string& path, const std::string& fresh, Disk& disk,
+                     Unreadable unreadable) {
   constexpr std::size_t whose_bytes = 50;
   try {
     Database database(path, OpenMode::read_write, disk.vfs());
     Store::check_kind(database);
     if (has_our_schema(database)) return;
   } catch (const SqliteError& error) {
-    if (error.trouble() != StorageTrouble::damaged) throw;
+    if (!may_be_damage(error, unreadable)) throw;
   }
   const auto start_of = [&disk](const std::string& file) {
     std::string start = disk.read(file, 0, Store::page_bytes + whose_bytes);
@@ -265,26 +279,28 @@ void mend_first_page(const std::string& path, const std::string& fresh, Disk& di
   disk.write_start(path, page);
 }
 
-/// Returns why there is none; empty: it is there. A disk that fails is passed on: whoever finds no
+/// Says in `salvaged` why there is none. A disk that fails is passed on: whoever finds no
 /// descriptor now may find one later, and until then everything stays where it is.
-std::string make_copy(const std::string& path, Disk& disk, WithoutCopy without,
-                      Salvaged& salvaged) {
+void make_copy(const std::string& path, Disk& disk, WithoutCopy without, Unreadable unreadable,
+               Salvaged& salvaged) {
   const std::string partial = partial_path(path);
   try {
     make_fresh(path, disk);
-    mend_first_page(path, partial, disk);
+    mend_first_page(path, partial, disk, unreadable);
     Store to(Database(partial, OpenMode::create, disk.vfs()));
     Database from(path, OpenMode::read_write, disk.vfs());
     if (without == WithoutCopy::fail) Store::check_kind(from);
     // What fails here is the copy: an incomplete one must not take the place of the original.
-    Copier(disk, path, from, to, salvaged).copy();
+    Copier(disk, path, from, to, unreadable, salvaged).copy();
     // One file without a log: it takes its place by one renaming.
     to.close_without_log();
-    return {};
+    salvaged.has_copy = true;
   } catch (const SqliteError& error) {
     remove_database(disk, partial);
-    if (error.trouble() == StorageTrouble::failing) throw;
-    return error.what();
+    const StorageTrouble trouble = error.trouble();
+    if (trouble == StorageTrouble::failing || trouble == StorageTrouble::busy) throw;
+    salvaged.is_without_room = trouble == StorageTrouble::full;
+    salvaged.because = error.what();
   }
 }
 
@@ -305,14 +321,14 @@ void give_first_pages(const std::string& path, Disk& disk) {
   disk.rename(partial_path(path), path);
 }
 
-Salvaged replace_damaged(const std::string& path, Disk& disk, WithoutCopy without, const Now& now) {
+Salvaged replace_damaged(const std::string& path, Disk& disk, WithoutCopy without,
+                         Unreadable unreadable, const Now& now) {
   Salvaged salvaged;
-  const std::string because = make_copy(path, disk, without, salvaged);
-  salvaged.has_copy = because.empty();
+  make_copy(path, disk, without, unreadable, salvaged);
   if (salvaged.has_copy) {
     disk.rename(partial_path(path), recovered_path(path));
   } else if (without == WithoutCopy::fail) {
-    throw SqliteError::other("it cannot be copied: " + because);
+    throw SqliteError::other("it cannot be copied: " + salvaged.because);
   }
   fault_point("quarantine_copied");
   salvaged.damaged_path = put_in_place(path, disk, now);

@@ -28,7 +28,9 @@ struct Salvaged {
   std::uint64_t events = 0;      ///< kept, scheduled ones too
   std::uint64_t dead = 0;        ///< dead letters that were kept
   std::uint64_t unreadable = 0;  ///< rows, or stretches of rows, that are not in the copy
-  bool has_copy = false;  ///< false: there was not even room for a copy; the new one is empty
+  bool has_copy = false;         ///< false: none could be made; the new one is empty
+  bool is_without_room = false;  ///< that is why
+  std::string because;           ///< otherwise
 };
 
 /// Gives a database that was emptied the pages of a new one, so that its log can be read: SQLite
@@ -46,7 +48,14 @@ enum class WithoutCopy : std::uint8_t {
   fail,         ///< it stays
 };
 
-Salvaged replace_damaged(const std::string& path, Disk& disk, WithoutCopy without, const Now& now);
+/// What becomes of places that the system cannot read.
+enum class Unreadable : std::uint8_t {
+  fail,       ///< they may be read later: the spool stays where it is
+  step_over,  ///< they are as good as damaged
+};
+
+Salvaged replace_damaged(const std::string& path, Disk& disk, WithoutCopy without,
+                         Unreadable unreadable, const Now& now);
 
 /// True if a replacement was under way and is complete now.
 bool finish_replacement(const std::string& path, Disk& disk, const Now& now);

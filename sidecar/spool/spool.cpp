@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "sidecar/base/fault_point.hpp"
+#include "sidecar/spool/store.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -220,7 +221,9 @@ bool Spool::is_full(std::span<const LaneIndex> lanes, std::uint64_t bytes) {
 /// For ever comes before not now, and what concerns one event before what concerns all.
 proto::Refusal Spool::refusal_of(std::span<const LaneIndex> lanes, std::uint64_t bytes) {
   const std::uint64_t copies = bytes * lanes.size();
-  if (copies > frame_bytes_max_) return proto::Refusal::event_beyond_spool;
+  if (copies > frame_bytes_max_ || bytes > Store::record_bytes_max) {
+    return proto::Refusal::event_beyond_spool;
+  }
   for (const LaneIndex lane : lanes) {
     full_lane_ = lane;
     if (bytes > lanes_[lane]->bytes_max()) return proto::Refusal::event_beyond_spool;

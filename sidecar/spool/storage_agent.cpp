@@ -11,6 +11,11 @@ namespace {
 /// The wall clock may jump while we wait by the monotonic one.
 constexpr Duration clock_look_interval = std::chrono::seconds(1);
 constexpr Duration trouble_retry_interval = std::chrono::milliseconds(200);
+/// A path to the disk that comes and goes is back in this time.
+constexpr Duration unread_max = std::chrono::seconds(10);
+constexpr int read_errors_min = 5;
+/// Those that are longer apart have passed in between.
+constexpr Duration read_errors_apart = std::chrono::minutes(1);
 constexpr std::uint64_t nothing_due = UINT64_MAX;
 
 }  // namespace
@@ -124,8 +129,9 @@ std::optional<Reply> StorageAgent::do_group(const Question& question, const Now&
 std::optional<StorageTrouble> StorageAgent::attempt(const Question& question,
                                                     const GroupScope& scope, Reply& answer,
                                                     const Now& now) {
-  for (bool is_mended = false;; is_mended = true) {
+  for (int looks = 1;;) {
     try {
+      keeper_.check_shared_memory();
       if (!keeper_.is_open()) {
         writer_.look_anew();
         keeper_.open(now);
@@ -133,14 +139,19 @@ std::optional<StorageTrouble> StorageAgent::attempt(const Question& question,
       answer = writer_.write(question, scope, now);
       keeper_.note_looked();
       if (scope.takes_in) keeper_.note_recovery(now);
+      group_read_errors_ = {};
       return std::nullopt;
     } catch (const std::exception& error) {
       answer = {};
-      if (!is_mended && mend(error, now)) continue;
+      if (look_again(error, group_read_errors_, looks, now)) continue;
       // A stop puts back what was there before.
       const bool takes_in = scope.takes_in && question.front.empty();
       // With a step of the reserve it may go at once; there are only so many.
-      if (note_trouble(error, takes_in || (scope.releases && writer_.has_due(now)), now)) continue;
+      const bool releases = scope.releases && writer_.has_due(now);
+      const ReserveUse use = takes_in   ? ReserveUse::none
+                             : releases ? ReserveUse::half
+                                        : ReserveUse::all;
+      if (note_trouble(error, use, now)) continue;
       return trouble_of(error);
     }
   }
@@ -148,25 +159,52 @@ std::optional<StorageTrouble> StorageAgent::attempt(const Question& question,
 
 bool StorageAgent::attempt_read(const ReadRequest& request, ReadAnswer& answer, const Now& now) {
   // The read before may have found that the spool is beyond help.
+  // The read before may have found that the spool is beyond help.
   if (!keeper_.is_open()) return false;
-  try {
-    answer = writer_.read(request, now);
-    return true;
-  } catch (const std::exception& error) {
-    if (!mend(error, now)) note_trouble(error, false, now);
-    return false;
+  ReadErrors& read_errors = lane_read_errors_[request.lane];
+  for (int looks = 1;;) {
+    try {
+      if (!keeper_.is_open()) keeper_.open(now);
+      answer = writer_.read(request, now);
+      read_errors = {};
+      return true;
+    } catch (const std::exception& error) {
+      answer = {};
+      const bool is_again = look_again(error, read_errors, looks, now);
+      if (!is_again) note_trouble(error, ReserveUse::all, now);
+      // In what is left of it the lane looks anew.
+      if (!is_again || keeper_.is_open()) return false;
+    }
   }
 }
 
-/// False: it was not damaged, or is beyond help.
-bool StorageAgent::mend(const std::exception& error, const Now& now) {
+/// True: what looked damaged is to be tried again; the first time in the same store, opened anew,
+/// and then in what is left of it.
+bool StorageAgent::look_again(const std::exception& error, ReadErrors& errors, int& looks,
+                              const Now& now) {
   writer_.look_anew();
-  return trouble_of(error) == StorageTrouble::damaged && keeper_.mend(error.what(), now);
+  const auto* known = dynamic_cast<const SqliteError*>(&error);
+  if (known == nullptr || !known->may_be_damage() || looks > 2) return false;
+  ++looks;
+  if (known->is_read_error()) {
+    if (errors.count == 0 || now.mono - errors.last > read_errors_apart) errors = {0, now.mono, {}};
+    ++errors.count;
+    errors.last = now.mono;
+    const bool lasts = now.mono - errors.first >= unread_max;
+    if (!lasts || errors.count < read_errors_min) return false;
+    errors = {};
+    return keeper_.mend(error.what(), Unreadable::step_over, now);
+  }
+  if (looks == 2) {
+    keeper_.close();
+    return true;
+  }
+  return keeper_.mend(error.what(), Unreadable::fail, now);
 }
 
 /// True: room was made.
-bool StorageAgent::note_trouble(const std::exception& error, bool needs_more, const Now& now) {
-  const bool is_room_made = keeper_.note_trouble(error, needs_more, now);
+bool StorageAgent::note_trouble(const std::exception& error, ReserveUse use, const Now& now) {
+  const bool is_room_made = keeper_.note_trouble(error, use, now);
   writer_.look_anew();
   retry_at_ = now.mono + trouble_retry_interval;
   return is_room_made;

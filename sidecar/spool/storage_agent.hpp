@@ -8,14 +8,17 @@
 // When something goes wrong: a group that cannot be written whole is written without what needs
 // room, its new events and what is due, so that what is settled can leave the disk even when it is
 // full (a reserve is kept for that); if that fails too, the group comes back undone. A damaged
-// database is replaced by what can be read of it, and the group is tried again there. While another
-// program has locked the database the question waits in the exchange, where a stop takes it back,
-// and what comes after it in memory as long as there is room. No exception leaves a turn.
+// database, which is one that still is when it was opened anew, is replaced by what can be read of
+// it, and the group is tried again there. What the system refuses to read is as good as damaged
+// when that has lasted for some seconds. While another program has locked the database the question
+// waits in the exchange, where a stop takes it back, and what comes after it in memory as long as
+// there is room. No exception leaves a turn.
 //
 // Thread: after open(), the one that calls do_work(). Owns: the keeper and the writer.
 // Limits: a turn does one group.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -28,6 +31,13 @@
 #include "sidecar/spool/store_keeper.hpp"
 
 namespace outrider::sidecar {
+
+/// The system's, one after the other, for the same purpose.
+struct ReadErrors {
+  int count = 0;
+  MonoTime first{};
+  MonoTime last{};
+};
 
 class StorageAgent final : public Agent {
  public:
@@ -51,8 +61,8 @@ class StorageAgent final : public Agent {
   std::optional<StorageTrouble> attempt(const Question& question, const GroupScope& scope,
                                         Reply& answer, const Now& now);
   bool attempt_read(const ReadRequest& request, ReadAnswer& answer, const Now& now);
-  bool mend(const std::exception& error, const Now& now);
-  bool note_trouble(const std::exception& error, bool needs_more, const Now& now);
+  bool look_again(const std::exception& error, ReadErrors& errors, int& looks, const Now& now);
+  bool note_trouble(const std::exception& error, ReserveUse use, const Now& now);
   bool may_release(const Now& now) const;
   void look_ahead(const Now& now);
 
@@ -62,6 +72,8 @@ class StorageAgent final : public Agent {
   MonoTime wake_at_ = never;
   bool is_waiting_ = false;  ///< the question is, for another program's lock
   MonoTime retry_at_{};      ///< after trouble
+  ReadErrors group_read_errors_;
+  std::map<LaneIndex, ReadErrors> lane_read_errors_;
 };
 
 }  // namespace outrider::sidecar

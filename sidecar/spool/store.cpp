@@ -25,6 +25,7 @@
 
 #include "sidecar/base/fault_point.hpp"
 #include "sidecar/base/record.hpp"
+#include "sidecar/spool/salvage.hpp"
 #include "sidecar/spool/store_statements.hpp"
 
 namespace outrider::sidecar {
@@ -64,6 +65,10 @@ CREATE TABLE schedule(name TEXT PRIMARY KEY, last_ns INTEGER NOT NULL) WITHOUT R
 CREATE TABLE damaged(id INTEGER PRIMARY KEY, destination INTEGER NOT NULL,
   noted_ns INTEGER NOT NULL, data BLOB NOT NULL);
 )";
+
+bool is_bit_flipped(std::int64_t number, std::int64_t was) {
+  return std::popcount(static_cast<std::uint32_t>(number ^ was)) == 1;
+}
 
 }  // namespace
 
@@ -109,9 +114,14 @@ void Store::check_kind(Database& database) {
   const std::int64_t application_id = database.number("PRAGMA application_id");
   const std::int64_t version = database.number("PRAGMA user_version");
   const auto wrong_bits = static_cast<std::uint32_t>(application_id ^ our_application_id);
-  const bool is_other = std::popcount(wrong_bits) == 1 && version == schema_version;
-  // Both are written in one transaction, and versions are counted from 1.
-  const bool is_no_version = wrong_bits == 0 && (version <= 0 || version > version_max);
+  const bool is_other =
+      is_bit_flipped(application_id, our_application_id) && version == schema_version;
+  // Both are written in one transaction, and versions are counted from 1. Another version has other
+  // tables.
+  const bool is_no_version =
+      wrong_bits == 0 && version != schema_version &&
+      (version <= 0 || version > version_max ||
+       (is_bit_flipped(version, schema_version) && has_our_schema(database)));
   if (is_other || is_no_version) {
     throw SqliteError::damaged("its first page is damaged");
   }

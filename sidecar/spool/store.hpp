@@ -70,6 +70,8 @@ class Store {
   static constexpr std::uint64_t page_bytes = 4096;
   static constexpr std::uint32_t block_events_max = 4096;
   static constexpr std::size_t block_bytes_max = 256U << 10U;
+  /// What a row has besides takes less than the rest.
+  static constexpr std::uint64_t record_bytes_max = Database::row_bytes_max - (2U << 20U);
   /// For a record of so many bytes more.
   static bool has_room(const Block& block, std::size_t record_bytes) {
     return block.events < block_events_max &&
@@ -157,6 +159,8 @@ class Store {
   bool give_back_pages();
   /// Some of them, however many there are.
   void vacuum();
+  /// All of them, with as little of the log as it takes.
+  void vacuum_in_small_steps();
   /// In pages of the database that nothing uses.
   std::uint64_t unused_bytes();
   /// In all others, without the dead letters, which have limits of their own.

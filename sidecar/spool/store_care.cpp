@@ -47,6 +47,13 @@ void Store::vacuum() {
   database_.execute("PRAGMA incremental_vacuum(" + std::to_string(vacuum_pages) + ")");
 }
 
+void Store::vacuum_in_small_steps() {
+  // More than fits into the cache would be written to the log, to be cut off there.
+  constexpr int step_pages = 256;
+  for (std::int64_t left = database_.number("PRAGMA freelist_count"); left > 0; left -= step_pages)
+    database_.execute("PRAGMA incremental_vacuum(" + std::to_string(step_pages) + ")");
+}
+
 std::uint64_t Store::unused_bytes() {
   return static_cast<std::uint64_t>(database_.number("PRAGMA freelist_count")) * page_bytes;
 }

@@ -28,6 +28,11 @@ constexpr std::chrono::milliseconds lock_wait = std::chrono::milliseconds(100);
 /// More than this between two looks is a jump; less is how clocks are set right slowly.
 constexpr Duration clock_jump_min = std::chrono::minutes(1);
 constexpr Duration give_back_interval = std::chrono::milliseconds(100);
+/// A path to the disk that comes and goes is back in this time, or systemd starts us again.
+constexpr int looks_at_start = 10;
+constexpr Duration look_again_interval = std::chrono::milliseconds(500);
+/// A copy may be damaged itself.
+constexpr int looks_max = looks_at_start + 4;
 
 }  // namespace
 
@@ -57,34 +62,82 @@ void StoreKeeper::take() {
 
 void StoreKeeper::open(const Now& now) {
   if (!lock_file_) take();
-  for (bool is_mended = false;;) {
+  bool is_to_be_mended = false;
+  Unreadable unreadable = Unreadable::fail;
+  std::string reason;
+  bool is_mended = false;
+  for (int looks = 1;; ++looks) {
     try {
-      // Of a replacement that could not be finished there may be a copy that nobody must pass over.
-      if (finish_replacement(settings_.path, *disk_, now)) {
-        log_.error("the interrupted replacement of a damaged spool is now complete",
-                   {{"path", settings_.path}});
+      if (is_to_be_mended) {
+        replace_store(reason, unreadable, now);
+        is_to_be_mended = false;
+        is_mended = true;
       }
-      disk_->prepare(settings_.path);
-      const bool is_new = check_empty();
-      check_log();
-      store_ = std::make_unique<Store>(Database(settings_.path, OpenMode::create, disk_->vfs()));
-      file_ = disk_->look_at(settings_.path).value_or(FileMark{});
-      if (is_new) log_.info("a new spool was created", {{"path", settings_.path}});
-      read_state();
-      prepare_log();
-      log_file_ = disk_->look_at(wal_path(settings_.path));
-      take_reserve();
-      store_->database().wait_for_locks(lock_wait);
+      look(looks == 1, now);
       is_store_new_ = std::exchange(was_open_, true);
       return;
     } catch (const std::exception& error) {
       store_.reset();
       if (trouble_of(error) == StorageTrouble::full && give_back_reserve()) continue;
-      if (trouble_of(error) != StorageTrouble::damaged || is_mended) throw;
-      replace_store(error.what(), now);
-      is_mended = true;
+      const auto* known = dynamic_cast<const SqliteError*>(&error);
+      const bool may_be_damage = known != nullptr && known->may_be_damage();
+      if (!may_be_damage || is_mended || looks >= looks_max) throw;
+      if (!known->is_read_error()) {
+        is_to_be_mended = looks > 1;
+      } else if (was_open_) {
+        throw;
+      } else if (looks < looks_at_start) {
+        disk_->wait(look_again_interval);
+      } else {
+        is_to_be_mended = true;
+        unreadable = Unreadable::step_over;
+      }
+      reason = error.what();
     }
   }
+}
+
+void StoreKeeper::look(bool is_first, const Now& now) {
+  // Of a replacement that could not be finished there may be a copy that nobody must pass over.
+  if (finish_replacement(settings_.path, *disk_, now)) {
+    log_.error("the interrupted replacement of a damaged spool is now complete",
+               {{"path", settings_.path}});
+  }
+  disk_->prepare(settings_.path);
+  const bool is_new = check_empty();
+  if (is_first) check_log();
+  disk_->check_files_can_be_made(settings_.path);
+  store_ = std::make_unique<Store>(Database(settings_.path, OpenMode::create, disk_->vfs()));
+  if (!has_our_schema(store_->database())) {
+    throw SqliteError::damaged("its tables are not those of a spool");
+  }
+  file_ = disk_->look_at(settings_.path);
+  shm_file_ = disk_->look_at(shm_path(settings_.path));
+  if (is_new) log_.info("a new spool was created", {{"path", settings_.path}});
+  read_state();
+  prepare_log();
+  log_file_ = disk_->look_at(wal_path(settings_.path));
+  take_reserve();
+  store_->database().wait_for_locks(lock_wait);
+}
+
+void StoreKeeper::close() {
+  if (store_) used_ids_ = store_->used_ids();
+  store_.reset();
+}
+
+void StoreKeeper::check_shared_memory() {
+  if (!store_) return;
+  if (is_same_file(shm_file_, disk_->look_at(shm_path(settings_.path)))) return;
+  // Without these, another one would be made in their place.
+  if (!has_its_files(disk_->look_at(wal_path(settings_.path)))) return;
+  log_.error(
+      "the file of the spool's shared memory was deleted while it was in use; the spool is "
+      "opened again",
+      {{"path", shm_path(settings_.path)}});
+  // It would take away what others have written to it.
+  store_->database().leave_log();
+  close();
 }
 
 /// True: there is nothing yet.
@@ -99,7 +152,12 @@ bool StoreKeeper::check_empty() {
 }
 
 void StoreKeeper::check_log() {
-  const std::uint64_t behind = transactions_behind_damage(*disk_, wal_path(settings_.path));
+  std::uint64_t behind = 0;
+  try {
+    behind = transactions_behind_damage(*disk_, wal_path(settings_.path));
+  } catch (const SqliteError&) {
+    // What cannot be read now, SQLite does not read either.
+  }
   if (behind == 0) return;
   log_.error(
       "the spool's write-ahead log is damaged; the transactions after the damage are lost, or were "
@@ -107,9 +165,9 @@ void StoreKeeper::check_log() {
       {{"path", wal_path(settings_.path)}, {"transactions", std::to_string(behind)}});
 }
 
-bool StoreKeeper::mend(const std::string& reason, const Now& now) {
+bool StoreKeeper::mend(const std::string& reason, Unreadable unreadable, const Now& now) {
   try {
-    replace_store(reason, now);
+    replace_store(reason, unreadable, now);
     open(now);
     return true;
   } catch (const std::exception&) {
@@ -167,15 +225,21 @@ void StoreKeeper::say_counted_anew() {
              {{"path", settings_.path}});
 }
 
-void StoreKeeper::replace_store(const std::string& reason, const Now& now) {
-  if (store_) used_ids_ = store_->used_ids();
-  store_.reset();
+void StoreKeeper::replace_store(const std::string& reason, Unreadable unreadable, const Now& now) {
+  close();
   if (!std::exchange(is_damage_told_, true)) {
     log_.error("the spool is damaged; everything that can be read is copied into a new one",
                {{"path", settings_.path}, {"because", reason}});
   }
-  const Salvaged salvaged = replace_damaged(settings_.path, *disk_, WithoutCopy::begin_empty, now);
+  const Salvaged salvaged =
+      replace_damaged(settings_.path, *disk_, WithoutCopy::begin_empty, unreadable, now);
   is_damage_told_ = false;
+  if (!salvaged.has_copy && !salvaged.is_without_room) {
+    log_.error(
+        "the damaged spool was set aside whole; no copy could be made, and the new spool is empty",
+        {{"set_aside", salvaged.damaged_path}, {"because", salvaged.because}});
+    return;
+  }
   log_.error(salvaged.has_copy
                  ? "the damaged spool was set aside; keep it until you know that nothing is missing"
                  : "the damaged spool was set aside whole; there was no room for a copy, and the "
@@ -194,14 +258,16 @@ std::optional<LaneIndex> StoreKeeper::lane_of(DestinationId destination) const {
 
 // Trouble -----------------------------------------------------------------------------------------
 
-bool StoreKeeper::note_trouble(const std::exception& error, bool needs_more, const Now& now) {
+bool StoreKeeper::note_trouble(const std::exception& error, ReserveUse use, const Now& now) {
   if (store_) store_->roll_back();
   is_in_trouble_ = true;
   const StorageTrouble trouble = trouble_of(error);
   const auto* known = dynamic_cast<const SqliteError*>(&error);
   is_log_in_doubt_ = is_log_in_doubt_ || (known != nullptr && known->may_leave_gap());
+  if (known != nullptr && known->is_file_too_long()) shorten_file();
   // Room for what makes room, and for nothing else.
-  const bool is_room_made = trouble == StorageTrouble::full && !needs_more && give_back_reserve();
+  const bool is_room_made = trouble == StorageTrouble::full && use != ReserveUse::none &&
+                            give_back_reserve(use == ReserveUse::half ? reserve_bytes_min / 2 : 0);
   if (now.mono < next_trouble_line_) return is_room_made;
   next_trouble_line_ = now.mono + trouble_line_interval;
   trouble_said_at_ = now.mono;
@@ -237,13 +303,16 @@ void StoreKeeper::prepare_promise() {
   make_log_safe();
 }
 
+bool StoreKeeper::has_its_files(const std::optional<FileMark>& log) const {
+  const auto file = disk_->look_at(settings_.path);
+  return file && is_same_file(file, file_) && file->bytes > 0 &&
+         (!log_file_ || is_same_file(log, log_file_));
+}
+
 /// What is written to a file without a name is gone with this process.
 void StoreKeeper::check_files() {
-  const auto file = disk_->look_at(settings_.path);
   const auto log = disk_->look_at(wal_path(settings_.path));
-  const bool is_same = file && file->id == file_.id && file->bytes > 0 &&
-                       (!log_file_ || (log && log->id == log_file_->id));
-  if (!is_same) {
+  if (!has_its_files(log)) {
     throw SqliteError::other(
         "its files were deleted, replaced or emptied while they were in use; restart the sidecar");
   }
@@ -254,7 +323,7 @@ void StoreKeeper::check_files() {
 /// Without it another sidecar may take the spool: it is taken again, or that one has it.
 void StoreKeeper::check_lock() {
   const auto lock = disk_->look_at(lock_path(settings_.path));
-  if (lock.has_value() != lock_file_.has_value() || (lock && lock->id != lock_file_->id)) {
+  if (!is_same_file(lock, lock_file_)) {
     take();
     // Whoever changed the database meanwhile had nothing to touch.
     is_touched_ = true;
@@ -319,6 +388,17 @@ void StoreKeeper::take_reserve() {
   has_reserve_ = there + bytes_of(wal_path(settings_.path)) >= reserve_bytes();
 }
 
+/// A database that became longer in its log than its file may be: the log cannot leave until what
+/// nothing uses is cut off.
+void StoreKeeper::shorten_file() {
+  if (!store_) return;
+  try {
+    store_->vacuum_in_small_steps();
+  } catch (const std::exception&) {
+    store_->roll_back();
+  }
+}
+
 /// Also from what the database itself does not use.
 void StoreKeeper::regain_reserve() {
   take_reserve();
@@ -334,8 +414,8 @@ void StoreKeeper::regain_reserve() {
   take_reserve();
 }
 
-/// False: nothing is left of it.
-bool StoreKeeper::give_back_reserve() {
+bool StoreKeeper::give_back_reserve(std::uint64_t kept_bytes) {
+  if (kept_bytes > 0 && bytes_of(reserve_path(settings_.path)) <= kept_bytes) return false;
   has_reserve_ = false;
   return disk_->give_back_reserve(settings_.path, reserve_step_bytes);
 }
@@ -420,6 +500,8 @@ bool StoreKeeper::keep_house(const Now& now) {
   say_recovery(now);
   if (!store_) return false;
   try {
+    check_shared_memory();
+    if (!store_) open(now);
     keep_lock(now);
     keep_log(now);
     if (now.mono < next_house_keeping_) return false;
@@ -433,7 +515,7 @@ bool StoreKeeper::keep_house(const Now& now) {
     next_log_look_ = std::max(next_log_look_, now.mono + log_look_interval);
     next_lock_look_ = std::max(next_lock_look_, now.mono + lock_look_interval);
     if (trouble_of(error) == StorageTrouble::damaged && mend(error.what(), now)) return true;
-    note_trouble(error, false, now);
+    note_trouble(error, ReserveUse::all, now);
   }
   return !store_;
 }

@@ -21,6 +21,9 @@
 //     before each promise, and when somebody tells of it.
 //   - Nothing is removed by its age before the clock has gone steadily for steady_min: a start with
 //     a wrong clock removes nothing, nor does a clock that jumps.
+//   - Damaged is only what a second look, after everything was closed and opened again, still finds
+//     so. What the system cannot read is damaged only if that lasts: a start looks for some
+//     seconds, and while the sidecar runs StorageAgent decides.
 //   - Ids that were given out in this run are not given out again, whatever was lost.
 //   - What is told of the disk (state) is what the first opening read; after each later one the
 //     lanes ask for their own anew (take_is_store_new).
@@ -38,6 +41,7 @@
 #include "sidecar/base/log.hpp"
 #include "sidecar/spool/disk.hpp"
 #include "sidecar/spool/exchange.hpp"
+#include "sidecar/spool/salvage.hpp"
 #include "sidecar/spool/store.hpp"
 
 namespace outrider::sidecar {
@@ -61,6 +65,13 @@ struct StorageSettings {
 struct SpoolState {
   std::vector<StoredTotals> lanes;
   std::vector<ScheduleMark> marks;
+};
+
+/// How much of the reserve a transaction may have that finds no room.
+enum class ReserveUse : std::uint8_t {
+  none,  ///< it takes in what is new
+  half,  ///< it takes as much as it gives, and what it moves is gone soon: what is due
+  all,   ///< it makes room
 };
 
 /// What any exception on the storage thread means for the spool.
@@ -89,8 +100,13 @@ class StoreKeeper {
   /// Makes the spool its own, and opens or makes the store. A damaged one is mended. Throws if none
   /// is open.
   void open(const Now& now);
+  /// What is looked at next is read from the disk.
+  void close();
   /// Replaces the damaged store and opens the new one. False: none is open.
-  bool mend(const std::string& reason, const Now& now);
+  bool mend(const std::string& reason, Unreadable unreadable, const Now& now);
+  /// Outside of a transaction, before anything is written. Without the file of its shared memory,
+  /// SQLite does not see what others write to the log: then the store is closed.
+  void check_shared_memory();
 
   bool is_open() const { return store_ != nullptr; }
   Store& store() { return *store_; }
@@ -111,9 +127,9 @@ class StoreKeeper {
   /// After what may be damage. Outside of a transaction. Without room it is left as it is.
   void count_anew();
 
-  /// Undoes what is open of a transaction, and sees to what may help the next one. `needs_more`:
-  /// of room than it gives. True: room was made.
-  bool note_trouble(const std::exception& error, bool needs_more, const Now& now);
+  /// Undoes what is open of a transaction, and sees to what may help the next one: `use` says
+  /// whether it may have of the reserve. True: room was made.
+  bool note_trouble(const std::exception& error, ReserveUse use, const Now& now);
   /// Another store was opened since this was last asked.
   bool take_is_store_new() { return std::exchange(is_store_new_, false); }
   /// Something new was stored.
@@ -131,11 +147,13 @@ class StoreKeeper {
 
  private:
   void take();
-  void replace_store(const std::string& reason, const Now& now);
+  void look(bool is_first, const Now& now);
+  void replace_store(const std::string& reason, Unreadable unreadable, const Now& now);
   bool check_empty();
   void check_log();
   void read_state();
   void say_counted_anew();
+  bool has_its_files(const std::optional<FileMark>& log) const;
   void check_files();
   void check_lock();
   void keep_lock(const Now& now);
@@ -146,7 +164,9 @@ class StoreKeeper {
   std::uint64_t reserve_bytes() const;
   void take_reserve();
   void regain_reserve();
-  bool give_back_reserve();
+  void shorten_file();
+  /// What is left of it is not more than `kept_bytes`, or nothing: false.
+  bool give_back_reserve(std::uint64_t kept_bytes = 0);
   std::uint64_t pending_bytes() const;
   void look_for_room();
   void say_room(std::optional<StorageTrouble> lack, const Now& now);
@@ -180,10 +200,11 @@ class StoreKeeper {
   std::uint64_t used_ = 0;  ///< then
   std::optional<StorageTrouble> lack_said_;
   MonoTime next_room_line_{};
-  bool has_reserve_ = false;  ///< all of it, or in the log
-  bool is_log_long_ = false;  ///< longer than it need be
-  FileMark file_;             ///< the database that is open
+  bool has_reserve_ = false;      ///< all of it, or in the log
+  bool is_log_long_ = false;      ///< longer than it need be
+  std::optional<FileMark> file_;  ///< the database that is open
   std::optional<FileMark> log_file_;
+  std::optional<FileMark> shm_file_;
   std::optional<FileMark> lock_file_;
   bool is_lock_watched_ = false;
   bool is_touched_ = false;

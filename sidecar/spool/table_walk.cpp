@@ -22,7 +22,8 @@ class Walk {
       : database_(database),
         take_(take),
         between_(between),
-        has_second_(table.second_key != nullptr) {
+        has_second_(table.second_key != nullptr),
+        is_read_error_passed_on_(table.is_read_error_passed_on) {
     const std::string key = table.key;
     const std::string select = "SELECT " + key + "," +
                                (has_second_ ? table.second_key : std::string("0")) + "," + columns +
@@ -108,6 +109,7 @@ class Walk {
       for (int i = 0;; ++i) {
         if (!rows.step()) return true;
         const Place place{rows.number(0), rows.number(1)};
+        read_errors_ = 0;
         if (!first_) first_ = place;
         if (is_up ? place <= last : place >= last) {
           // One of the two is in a wrong place, or a row comes twice. Both are given; a wrong one
@@ -125,8 +127,11 @@ class Walk {
         before_last = std::exchange(last, place);
         if (!give(rows, place)) return true;
       }
-    } catch (const SqliteError&) {
+    } catch (const SqliteError& error) {
       if (is_taking_) throw;
+      if (error.is_read_error() && ++read_errors_ < read_attempts) return std::nullopt;
+      read_errors_ = 0;
+      if (error.is_read_error() && is_read_error_passed_on_) throw;
       return false;
     }
   }
@@ -145,6 +150,8 @@ class Walk {
   const std::function<void()>& between_;
   const bool has_second_;
   std::string same_;  ///< the others with the key of the last one
+  const bool is_read_error_passed_on_;
+  int read_errors_ = 0;  ///< one after the other
   std::string up_;
   std::string down_;
   bool is_taking_ = false;

@@ -6,7 +6,10 @@
 // from the last row down to it, and in between in steps that double, so that it ends in any case
 // and one damaged page costs only its own rows.
 //
-// Thread: the database's. Fails with: nothing that reading does; what `take` throws is passed on.
+// What the system cannot read is tried again at once, read_attempts times in all.
+//
+// Thread: the database's. Fails with: nothing that reading does, but for is_read_error_passed_on;
+// what `take` throws is passed on.
 #pragma once
 
 #include <cstdint>
@@ -21,9 +24,12 @@ struct KeyedTable {
   const char* name;
   const char* key;         ///< a whole number
   const char* second_key;  ///< likewise; or null
+  /// What the system cannot read may be read later: that is passed on, and not stepped over.
+  bool is_read_error_passed_on = false;
 };
 
 inline constexpr int rows_at_once = 16;
+inline constexpr int read_attempts = 4;
 
 /// Calls `take` with each row: its key, its second key or 0, then `columns`; ascending by key as
 /// long as everything can be read, and until it returns false. Returns how many stretches could not

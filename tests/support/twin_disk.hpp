@@ -29,6 +29,8 @@ class TwinDisk final : public sidecar::Disk {
   void remove(const std::string& path) override { twin_.remove(path); }
   std::string read(const std::string& path, std::uint64_t offset, std::size_t bytes) override;
   void write_start(const std::string& path, const std::string& bytes) override;
+  void check_files_can_be_made(const std::string&) override {}
+  void wait(sidecar::Duration) override {}
 
  private:
   StorageTwin& twin_;

@@ -156,6 +156,20 @@ TEST_F(DiskTest, WhereNobodyTellsOfTheLockItIsLookedAtEachSecond) {
   EXPECT_FALSE(open().ok()) << "a second sidecar finds it locked";
 }
 
+TEST_F(DiskTest, WithoutTheFileOfItsSharedMemoryItIsOpenedAnewAndLosesNothing) {
+  const auto agent = open();
+  ASSERT_TRUE(agent.ok());
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(takes_a_frame(*agent.value()));
+    ASSERT_EQ(::unlink(shm_path(path).c_str()), 0) << "it is there again";
+  }
+  EXPECT_TRUE(takes_a_frame(*agent.value()));
+  EXPECT_EQ(log.count("shared memory was deleted"), 3);
+  Database database(path, OpenMode::read_only);
+  // One client, whose window has them all.
+  EXPECT_EQ(database.number("SELECT highest FROM client"), 4);
+}
+
 TEST_F(DiskTest, WhoeverHasTheLockNowHasTheSpool) {
   const auto agent = open();
   ASSERT_TRUE(agent.ok());
