@@ -99,14 +99,14 @@ bool is_intact(const Table& table, const Statement& row, int first) {
 
 class Copier {
  public:
-  Copier(Disk& disk, const std::string& path, Database& from, Store& to, ReadErrors read_errors,
+  Copier(Disk& disk, const std::string& path, Database& from, Store& to, UnreadPlaces unread,
          Salvaged& salvaged)
       : disk_(disk),
         path_(path),
         from_(from),
         to_(to.database()),
         store_(to),
-        fails_unread_(read_errors == ReadErrors::fail),
+        fails_unread_(unread == UnreadPlaces::fail),
         salvaged_(salvaged) {}
 
   void copy() {
@@ -247,22 +247,22 @@ std::string schema_of(Database& database) {
              "(SELECT rootpage FROM sqlite_schema ORDER BY rootpage)");
 }
 
-bool may_be_damage(const SqliteError& error, ReadErrors read_errors) {
-  return read_errors == ReadErrors::step_over ? error.may_be_damage()
-                                              : error.trouble() == StorageTrouble::damaged;
+bool may_be_damage(const SqliteError& error, UnreadPlaces unread) {
+  return unread == UnreadPlaces::step_over ? error.may_be_damage()
+                                           : error.trouble() == StorageTrouble::damaged;
 }
 
 /// Where the first page, which says at which pages the tables begin, is damaged, that of a new
 /// spool is in its place as good. The second one tells whose file it is.
 void mend_first_page(const std::string& path, const std::string& fresh, Disk& disk,
-                     ReadErrors read_errors) {
+                     UnreadPlaces unread) {
   constexpr std::size_t whose_bytes = 50;
   try {
     Database database(path, OpenMode::read_write, disk.vfs());
     Store::check_kind(database);
     if (has_our_schema(database)) return;
   } catch (const SqliteError& error) {
-    if (!may_be_damage(error, read_errors)) throw;
+    if (!may_be_damage(error, unread)) throw;
   }
   const auto start_of = [&disk](const std::string& file) {
     std::string start = disk.read(file, 0, Store::page_bytes + whose_bytes);
@@ -281,17 +281,17 @@ void mend_first_page(const std::string& path, const std::string& fresh, Disk& di
 
 /// Says in `salvaged` why there is none. A disk that fails is passed on: whoever finds no
 /// descriptor now may find one later, and until then everything stays where it is.
-void make_copy(const std::string& path, Disk& disk, WithoutCopy without, ReadErrors read_errors,
+void make_copy(const std::string& path, Disk& disk, WithoutCopy without, UnreadPlaces unread,
                Salvaged& salvaged) {
   const std::string partial = partial_path(path);
   try {
     make_fresh(path, disk);
-    mend_first_page(path, partial, disk, read_errors);
+    mend_first_page(path, partial, disk, unread);
     Store to(Database(partial, OpenMode::create, disk.vfs()));
     Database from(path, OpenMode::read_write, disk.vfs());
     if (without == WithoutCopy::fail) Store::check_kind(from);
     // What fails here is the copy: an incomplete one must not take the place of the original.
-    Copier(disk, path, from, to, read_errors, salvaged).copy();
+    Copier(disk, path, from, to, unread, salvaged).copy();
     // One file without a log: it takes its place by one renaming.
     to.close_without_log();
     salvaged.has_copy = true;
@@ -322,9 +322,9 @@ void give_first_pages(const std::string& path, Disk& disk) {
 }
 
 Salvaged replace_damaged(const std::string& path, Disk& disk, WithoutCopy without,
-                         ReadErrors read_errors, const Now& now) {
+                         UnreadPlaces unread, const Now& now) {
   Salvaged salvaged;
-  make_copy(path, disk, without, read_errors, salvaged);
+  make_copy(path, disk, without, unread, salvaged);
   if (salvaged.has_copy) {
     disk.rename(partial_path(path), recovered_path(path));
   } else if (without == WithoutCopy::fail) {

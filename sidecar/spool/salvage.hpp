@@ -49,13 +49,13 @@ enum class WithoutCopy : std::uint8_t {
 };
 
 /// What becomes of places that the system cannot read.
-enum class ReadErrors : std::uint8_t {
+enum class UnreadPlaces : std::uint8_t {
   fail,       ///< they may be read later: the spool stays where it is
   step_over,  ///< they are as good as damaged
 };
 
 Salvaged replace_damaged(const std::string& path, Disk& disk, WithoutCopy without,
-                         ReadErrors read_errors, const Now& now);
+                         UnreadPlaces unread, const Now& now);
 
 /// True if a replacement was under way and is complete now.
 bool finish_replacement(const std::string& path, Disk& disk, const Now& now);

@@ -193,13 +193,13 @@ bool StorageAgent::look_again(const std::exception& error, ReadErrors& errors, i
     const bool lasts = now.mono - errors.first >= unread_max;
     if (!lasts || errors.count < read_errors_min) return false;
     errors = {};
-    return keeper_.mend(error.what(), ReadErrors::step_over, now);
+    return keeper_.mend(error.what(), UnreadPlaces::step_over, now);
   }
   if (looks == 2) {
     keeper_.close();
     return true;
   }
-  return keeper_.mend(error.what(), ReadErrors::fail, now);
+  return keeper_.mend(error.what(), UnreadPlaces::fail, now);
 }
 
 /// True: room was made.

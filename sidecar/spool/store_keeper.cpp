@@ -63,13 +63,13 @@ void StoreKeeper::take() {
 void StoreKeeper::open(const Now& now) {
   if (!lock_file_) take();
   bool is_to_be_mended = false;
-  ReadErrors read_errors = ReadErrors::fail;
+  UnreadPlaces unread = UnreadPlaces::fail;
   std::string reason;
   bool is_mended = false;
   for (int looks = 1;; ++looks) {
     try {
       if (is_to_be_mended) {
-        replace_store(reason, read_errors, now);
+        replace_store(reason, unread, now);
         is_to_be_mended = false;
         is_mended = true;
       }
@@ -90,7 +90,7 @@ void StoreKeeper::open(const Now& now) {
         disk_->wait(look_again_interval);
       } else {
         is_to_be_mended = true;
-        read_errors = ReadErrors::step_over;
+        unread = UnreadPlaces::step_over;
       }
       reason = error.what();
     }
@@ -165,9 +165,9 @@ void StoreKeeper::check_log() {
       {{"path", wal_path(settings_.path)}, {"transactions", std::to_string(behind)}});
 }
 
-bool StoreKeeper::mend(const std::string& reason, ReadErrors read_errors, const Now& now) {
+bool StoreKeeper::mend(const std::string& reason, UnreadPlaces unread, const Now& now) {
   try {
-    replace_store(reason, read_errors, now);
+    replace_store(reason, unread, now);
     open(now);
     return true;
   } catch (const std::exception&) {
@@ -225,14 +225,14 @@ void StoreKeeper::say_counted_anew() {
              {{"path", settings_.path}});
 }
 
-void StoreKeeper::replace_store(const std::string& reason, ReadErrors read_errors, const Now& now) {
+void StoreKeeper::replace_store(const std::string& reason, UnreadPlaces unread, const Now& now) {
   close();
   if (!std::exchange(is_damage_told_, true)) {
     log_.error("the spool is damaged; everything that can be read is copied into a new one",
                {{"path", settings_.path}, {"because", reason}});
   }
   const Salvaged salvaged =
-      replace_damaged(settings_.path, *disk_, WithoutCopy::begin_empty, read_errors, now);
+      replace_damaged(settings_.path, *disk_, WithoutCopy::begin_empty, unread, now);
   is_damage_told_ = false;
   if (!salvaged.has_copy && !salvaged.is_without_room) {
     log_.error(
@@ -514,7 +514,7 @@ bool StoreKeeper::keep_house(const Now& now) {
     next_house_keeping_ = std::max(next_house_keeping_, now.mono + log_look_interval);
     next_log_look_ = std::max(next_log_look_, now.mono + log_look_interval);
     next_lock_look_ = std::max(next_lock_look_, now.mono + lock_look_interval);
-    if (trouble_of(error) == StorageTrouble::damaged && mend(error.what(), ReadErrors::fail, now))
+    if (trouble_of(error) == StorageTrouble::damaged && mend(error.what(), UnreadPlaces::fail, now))
       return true;
     note_trouble(error, ReserveUse::all, now);
   }

@@ -103,7 +103,7 @@ class StoreKeeper {
   /// What is looked at next is read from the disk.
   void close();
   /// Replaces the damaged store and opens the new one. False: none is open.
-  bool mend(const std::string& reason, ReadErrors read_errors, const Now& now);
+  bool mend(const std::string& reason, UnreadPlaces unread, const Now& now);
   /// Outside of a transaction, before anything is written. Without the file of its shared memory,
   /// SQLite does not see what others write to the log: then the store is closed.
   void check_shared_memory();
@@ -148,7 +148,7 @@ class StoreKeeper {
  private:
   void take();
   void look(bool is_first, const Now& now);
-  void replace_store(const std::string& reason, ReadErrors read_errors, const Now& now);
+  void replace_store(const std::string& reason, UnreadPlaces unread, const Now& now);
   bool check_empty();
   void check_log();
   void read_state();
