@@ -49,6 +49,7 @@ int note_wal_pages(void* pages, sqlite3*, const char*, int count) {
 /// Of a read that the system has refused with one of these, SQLite says that the file is damaged.
 bool is_read_error(int code, int system_error) {
   const bool is_damage = (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB;
+  if (code == SQLITE_IOERR_CORRUPTFS) return true;
   return is_damage && (system_error == EIO || system_error == ENXIO);
 }
 

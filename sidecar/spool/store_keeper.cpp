@@ -67,12 +67,17 @@ void StoreKeeper::open(const Now& now) {
   std::string reason;
   bool is_mended = false;
   for (int looks = 1;; ++looks) {
-    try {
-      if (is_to_be_mended) {
+    if (std::exchange(is_to_be_mended, false)) {
+      try {
         replace_store(reason, unread, now);
-        is_to_be_mended = false;
         is_mended = true;
+      } catch (const SqliteError& error) {
+        if (!error.is_read_error() || was_open_ || looks >= looks_max) throw;
+        disk_->wait(look_again_interval);
+        continue;
       }
+    }
+    try {
       look(looks == 1, now);
       is_store_new_ = std::exchange(was_open_, true);
       return;
@@ -84,6 +89,7 @@ void StoreKeeper::open(const Now& now) {
       if (!may_be_damage || is_mended || looks >= looks_max) throw;
       if (!known->is_read_error()) {
         is_to_be_mended = looks > 1;
+        unread = looks < looks_at_start ? UnreadPlaces::fail : UnreadPlaces::step_over;
       } else if (was_open_) {
         throw;
       } else if (looks < looks_at_start) {
