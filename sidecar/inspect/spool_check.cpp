@@ -315,7 +315,7 @@ Result<SpoolRepair> repair_spool(const std::string& path, Disk& disk, const Now&
     count_anew(path, disk);
     repair.after = check_file(path, disk);
     if (repair.after.problems.empty()) return repair;
-    repair.replaced = replace_damaged(path, disk, WithoutCopy::fail, Unreadable::step_over, now);
+    repair.replaced = replace_damaged(path, disk, WithoutCopy::fail, UnreadPlaces::step_over, now);
     repair.after = check_file(path, disk);
     return repair;
   } catch (const SqliteError& error) {
