@@ -37,11 +37,13 @@ std::string problems_text(const SpoolCheck& check, bool has_cure) {
 }
 
 /// What SQLite will pass over; empty: nothing. Of a log that nobody writes.
-std::string log_damage(const std::string& path) {
+std::string log_damage(const std::string& path) try {
   const std::uint64_t behind = transactions_behind_damage(*open_disk(), wal_path(path));
   if (behind == 0) return {};
   return "the write-ahead log is damaged: " + counted(behind, "transaction") +
          " after the damage, lost or not yet safe at a power loss\n";
+} catch (const SqliteError& error) {
+  return "the write-ahead log cannot be checked: " + std::string(error.what()) + "\n";
 }
 
 int verify_command(const std::vector<std::string>& arguments) {

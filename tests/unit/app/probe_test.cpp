@@ -165,7 +165,7 @@ TEST_F(ProbeTest, NoDestinationWritesToAFileThatTheConfigurationReads) {
        {"bearer_token_file = ", "signing_secret_file = ", "secret_header = X-Key: "}) {
     const std::string text = reader + key + secret + "\n";
     EXPECT_THAT(look(text + writer).errors,
-                testing::Contains(HasSubstr("is used by another setting too (a.conf:")))
+                testing::Contains(HasSubstr("is also used by another setting (a.conf:")))
         << key;
     EXPECT_THAT(look(text).errors, testing::Not(testing::Contains(HasSubstr("is used by"))));
   }

@@ -91,8 +91,11 @@ class LaneTest : public SpoolFixture {
   void replace_by_an_empty_store() {
     twin.fail(
         {.operation = test::StorageOperation::open, .code = SQLITE_FULL, .path_end = ".partial"});
-    twin.fail(
-        {.operation = test::StorageOperation::write, .code = SQLITE_CORRUPT, .path_end = "-wal"});
+    // Damage is what a second look finds, too.
+    twin.fail({.operation = test::StorageOperation::write,
+               .code = SQLITE_CORRUPT,
+               .times = 3,
+               .path_end = "-wal"});
   }
   Numbers64 take_all() {
     Numbers64 numbers;
