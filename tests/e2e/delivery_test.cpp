@@ -121,9 +121,9 @@ TEST(Delivery, TheShellCommandIsNoClientThatDoesNotFit) {
   const TempDir dir;
   Sidecar sidecar(dir, "[destination.log]\ntype = file\npath = " + dir.file("out") + "\n");
   for (int i = 0; i < 10; ++i) {
-    ASSERT_EQ(run({test::outrider_binary(), "emit", "--endpoint", sidecar.endpoint(), "a.b", "1"})
-                  .status,
-              0);
+    ASSERT_EQ(
+        run({test::outrider_binary(), "emit", "--endpoint", sidecar.endpoint(), "a.b", "1"}).status,
+        0);
   }
   // Both kinds of misfits are warned of together.
   const test::ZmtpClient misfit(sidecar.endpoint().substr(std::string("ipc://").size()));

@@ -168,9 +168,7 @@ TEST_F(ReadmeTest, WithTheSpoolAnEventComesAtItsDate) {
   ASSERT_NO_FATAL_FAILURE(start_receiver());
   write_config(first_config.text() + spool_config.text());
   ASSERT_NO_FATAL_FAILURE(start_sidecar());
-  EXPECT_NE(sidecar_->out().find("The next runs are"),
-            std::string::npos)
-      << sidecar_->out();
+  EXPECT_NE(sidecar_->out().find("The next runs are"), std::string::npos) << sidecar_->out();
   const auto third = open_terminal(spool_commands.text());
   EXPECT_EQ(third->wait(), 0) << third->err();
   EXPECT_NE(third->out().find("\ncollector "), std::string::npos) << third->out();
