@@ -117,17 +117,18 @@ void CurlTransport::hurry(const Now& now) {
 }
 
 /// A turn that comes much too late finds the process paused before: then answers may still be on
-/// their way to it.
+/// their way to it. Whatever is due has its sockets read once more before it is settled: its answer
+/// may lie in the kernel.
 void CurlTransport::collect(const Now& now, std::vector<Completion>& completions) {
   const bool was_paused = next_due_at_ != never && now.mono > next_due_at_ + pause_min;
   if (was_paused) {
     for (const auto& request : requests_) request->make_up_for(now.mono - collected_at_);
   }
-  collected_at_ = now.mono;
+  const MonoTime sockets_read_since = std::exchange(collected_at_, now.mono);
   next_due_at_ = never;
   for (std::size_t i = requests_.size(); i-- > 0;) {
     const MonoTime at = requests_[i]->due_at(now);
-    if (at <= now.mono) {
+    if (at <= sockets_read_since) {
       requests_[i]->settle(now);
     } else {
       next_due_at_ = std::min(next_due_at_, at);

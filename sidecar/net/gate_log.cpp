@@ -15,7 +15,7 @@ void GateLog::tick() {
     getrlimit(RLIMIT_NOFILE, &limit);
     const auto for_clients = static_cast<std::uint64_t>(SocketGate::descriptors_for_clients_max());
     // Those for clients are the lowest numbers, which others may have taken before.
-    const bool are_clients = now.open >= for_clients / 4;
+    const bool are_clients = now.open > for_clients / 4;
     log_.error(are_clients
                    ? "new clients are refused: descriptors run out; raise the limit of open files "
                      "(LimitNOFILE in the unit), or look for clients that connect too often"
