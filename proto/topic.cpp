@@ -16,15 +16,14 @@ constexpr std::array<bool, 256> make_token_bytes() {
 }
 constexpr std::array<bool, 256> token_bytes = make_token_bytes();
 
-/// Cuts the first token off `rest`; after the last one `rest` is empty.
+}  // namespace
+
 std::string_view take_token(std::string_view& rest) {
   const std::size_t dot = rest.find('.');
   const std::string_view token = rest.substr(0, dot);
   rest = dot == std::string_view::npos ? std::string_view{} : rest.substr(dot + 1);
   return token;
 }
-
-}  // namespace
 
 bool is_valid_topic(std::string_view topic) {
   if (topic.empty() || topic.size() > topic_bytes_max) return false;

@@ -16,6 +16,9 @@ inline constexpr std::size_t topic_bytes_max = 255;
 [[nodiscard]] bool is_valid_topic(std::string_view topic);
 [[nodiscard]] bool is_valid_pattern(std::string_view pattern);
 
+/// Cuts the first token of a topic or pattern off `rest`; after the last one `rest` is empty.
+[[nodiscard]] std::string_view take_token(std::string_view& rest);
+
 /// Both must be valid; anything else does not match.
 [[nodiscard]] bool matches(std::string_view pattern, std::string_view topic);
 

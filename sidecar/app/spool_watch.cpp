@@ -3,13 +3,9 @@
 #include <array>
 #include <utility>
 
-#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-#include "sidecar/spool/disk.hpp"
 
 namespace outrider::sidecar {
 
@@ -33,10 +29,6 @@ SpoolWatch::~SpoolWatch() {
 /// To remove a file changes its attributes, as long as somebody has it open.
 bool SpoolWatch::watch(const std::string& lock_file) const {
   return fd_ >= 0 && inotify_add_watch(fd_, lock_file.c_str(), IN_ATTRIB | IN_MOVE_SELF) >= 0;
-}
-
-void touch_spool(const std::string& path) {
-  utimensat(AT_FDCWD, lock_path(path).c_str(), nullptr, 0);
 }
 
 }  // namespace outrider::sidecar

@@ -1,7 +1,7 @@
 // SpoolWatch: notices that another process has changed the spool, or has removed its lock file.
 //
-// Used by Host; touch_spool() by `outrider dead`, which touches the spool's lock file when it is
-// done. The watch sees both through inotify and costs nothing in between. The storage thread has
+// Used by Host. Commands touch the lock file when they have changed something: touch_spool(). The
+// watch sees both through inotify and costs nothing in between. The storage thread has
 // each lock file watched that it takes; where the system does not allow that, it looks itself.
 //
 // Thread: the sidecar's one, except watch(). Owns: the inotify descriptor. Borrows: the reactor.
@@ -30,8 +30,5 @@ class SpoolWatch {
   Reactor& reactor_;
   int fd_;
 };
-
-/// Tells the sidecar that uses this spool, if there is one.
-void touch_spool(const std::string& path);
 
 }  // namespace outrider::sidecar

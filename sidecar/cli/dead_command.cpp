@@ -6,7 +6,6 @@
 #include <set>
 #include <thread>
 
-#include "sidecar/app/spool_watch.hpp"
 #include "sidecar/base/ledger.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/time_text.hpp"

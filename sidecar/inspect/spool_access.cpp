@@ -195,6 +195,10 @@ Result<std::unique_ptr<Store>> open_to_write(const std::string& path) {
   }
 }
 
+void touch_spool(const std::string& path) {
+  ::utimensat(AT_FDCWD, lock_path(path).c_str(), nullptr, 0);
+}
+
 Status wait_for_shared_memory(const std::string& path) {
   constexpr int looks_max = 30;
   for (int looks = 1; is_in_use(path) && !shares_memory(path); ++looks) {
@@ -203,7 +207,7 @@ Status wait_for_shared_memory(const std::string& path) {
                    " open: it starts or repairs the spool, or the file was deleted; try again, and "
                    "restart the sidecar if that does not help"};
     }
-    ::utimensat(AT_FDCWD, lock_path(path).c_str(), nullptr, 0);
+    touch_spool(path);
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
   return Nothing{};

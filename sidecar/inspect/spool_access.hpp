@@ -36,6 +36,8 @@ std::uint64_t file_bytes(const std::string& path);
 
 /// A sidecar uses it. Looks at its lock and does not hold it.
 bool is_in_use(const std::string& path);
+/// Tells the sidecar that uses this spool, if there is one, that something has changed.
+void touch_spool(const std::string& path);
 /// Before something is changed beside a running sidecar: fails if the two would not see each
 /// other's changes, because a file beside the spool was deleted. Tells the sidecar, and waits a
 /// moment.

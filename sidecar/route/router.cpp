@@ -4,16 +4,10 @@
 #include <iterator>
 #include <utility>
 
+#include "proto/topic.hpp"
+
 namespace outrider::sidecar {
 namespace {
-
-/// Cuts off the first token and its dot.
-std::string_view take_token(std::string_view& rest) {
-  const std::size_t size = std::min(rest.find('.'), rest.size());
-  const std::string_view token = rest.substr(0, size);
-  rest.remove_prefix(std::min(size + 1, rest.size()));
-  return token;
-}
 
 void make_set(std::vector<std::uint32_t>& numbers) {
   std::ranges::sort(numbers);
@@ -58,7 +52,7 @@ void Router::add(std::string_view pattern, std::uint32_t destination, bool is_ex
     (is_exclude ? matched.exclude : matched.topics).push_back(destination);
   };
   while (!pattern.empty()) {
-    const std::string_view token = take_token(pattern);
+    const std::string_view token = proto::take_token(pattern);
     if (token == ">") return note(node->rest);
     std::unique_ptr<Node>& next = token == "*" ? node->any_token : node->tokens[std::string(token)];
     if (!next) next = std::make_unique<Node>();
@@ -86,7 +80,7 @@ std::size_t Router::match(std::string_view topic, Matched& matched) {
   std::size_t steps = 0;
   here_ = {root_.get()};
   while (!topic.empty() && !here_.empty()) {
-    const std::string_view token = take_token(topic);
+    const std::string_view token = proto::take_token(topic);
     next_.clear();
     for (const Node* node : here_) {
       ++steps;
