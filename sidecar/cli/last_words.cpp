@@ -74,13 +74,28 @@ void say(const char* message, const char* cause) {
   }
 }
 
-void on_abort(int /*signal*/) {
-  end_in_the_middle("a library called abort(); its own message may be in the lines before");
-}
+struct FatalSignal {
+  int signal;
+  const char* cause;
+};
+constexpr FatalSignal fatal_signals[] = {
+    {SIGABRT, "a library called abort(); its own message may be in the lines before"},
+    {SIGBUS,
+     "a mapped file was emptied or cannot be read: the spool's -shm file, or the program file"},
+#ifndef OUTRIDER_SANITIZED  // a sanitizer reports these itself
+    {SIGSEGV, "SIGSEGV: a bug in Outrider or in a library"},
+    {SIGILL,
+     "SIGILL: a bug in Outrider or in a library, or another processor than it was built for"},
+    {SIGFPE, "SIGFPE: a bug in Outrider or in a library"},
+    {SIGTRAP, "SIGTRAP: a bug in Outrider or in a library"},
+    {SIGSYS, "SIGSYS: a system call is forbidden here; see SystemCallFilter= in the unit"},
+#endif
+};
 
-void on_bus_error(int /*signal*/) {
-  end_in_the_middle(
-      "a mapped file was emptied or cannot be read: the spool's -shm file, or the program file");
+void on_fatal_signal(int signal) {
+  for (const FatalSignal& fatal : fatal_signals) {
+    if (fatal.signal == signal) end_in_the_middle(fatal.cause);
+  }
 }
 
 }  // namespace
@@ -94,8 +109,7 @@ void install_last_words(LogFormat format) {
   is_json = format == LogFormat::json;
   has_priority = is_journal(STDERR_FILENO);
   std::set_terminate(on_terminate);
-  std::signal(SIGABRT, on_abort);
-  std::signal(SIGBUS, on_bus_error);
+  for (const FatalSignal& fatal : fatal_signals) std::signal(fatal.signal, on_fatal_signal);
 }
 
 }  // namespace outrider::sidecar

@@ -11,8 +11,9 @@
 
 namespace outrider::sidecar {
 
-/// From now on: std::terminate() says why, and abort() that a library has called it; both end the
-/// process with exit_broken.
+/// From now on std::terminate(), abort() and the signals of a crash (SIGSEGV, SIGBUS, ...) write a
+/// line with the cause and end the process with exit_broken. A stack that overflows has no room for
+/// it: the signal itself ends the process.
 void install_last_words(LogFormat format);
 
 /// Ends the process now, with a line of the level error in the log's format; of the causes' bytes

@@ -90,7 +90,7 @@ TEST(ProcessLog, NobodyWhoReadsItHoldsUpNothingAndWhatIsDroppedIsSaid) {
 }
 
 TEST(ProcessLog, NobodyWhoReadsItHoldsUpAProcessThatEndsInTheMiddle) {
-  for (const int signal : {SIGABRT, SIGBUS}) {
+  for (const int signal : {SIGABRT, SIGBUS, SIGSEGV}) {
     const TempDir dir;
     SilentSidecar sidecar(dir, "[destination.d]\ntype = file\npath = " + dir.file("events") + "\n");
     ASSERT_TRUE(eventually([&] { return sidecar.is_listening(); }));
@@ -99,6 +99,23 @@ TEST(ProcessLog, NobodyWhoReadsItHoldsUpAProcessThatEndsInTheMiddle) {
     EXPECT_EQ(sidecar.process().wait(), 4) << signal;
   }
 }
+
+#ifndef OUTRIDER_SANITIZED  // there a crash is the sanitizer's
+TEST(ProcessLog, ACrashHasALineAndAStatusOfItsOwn) {
+  const std::pair<int, const char*> crashes[] = {
+      {SIGSEGV, "SIGSEGV"}, {SIGILL, "SIGILL"}, {SIGFPE, "SIGFPE"},
+      {SIGTRAP, "SIGTRAP"}, {SIGSYS, "SIGSYS"}, {SIGABRT, "abort()"},
+  };
+  for (const auto& [signal, name] : crashes) {
+    const TempDir dir;
+    Sidecar sidecar(dir, "[destination.d]\ntype = file\npath = " + dir.file("events") + "\n");
+    sidecar.process().signal(signal);
+    EXPECT_EQ(sidecar.process().wait(), 4) << name;
+    EXPECT_NE(sidecar.err().find("the process ended unexpectedly"), std::string::npos) << name;
+    EXPECT_NE(sidecar.err().find(name), std::string::npos) << sidecar.err();
+  }
+}
+#endif
 
 /// Its standard error is a stream of the journal, as systemd says it.
 Process under_the_journal(const TempDir& dir, const std::string& config) {
