@@ -1,7 +1,7 @@
 // The answer to a confirmed frame: `[1, "c", sequence, status, {index: refusal}, said]`.
 //
 // Written by the sidecar's confirm endpoint, read by the SDK (proto/README.md). Pure functions;
-// the reader takes any bytes, allocates no more than they justify and says false.
+// the reader accepts any bytes, allocates no more than they justify and returns false for bad ones.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// One event as it stands on the wire, and the limits of its parts (proto/README.md).
+// The wire form of one event, and the limits of its parts (proto/README.md).
 #pragma once
 
 #include <cstddef>

@@ -1,8 +1,8 @@
 // FrameReader: checks one frame completely, then hands out its events.
 //
-// Used by ingest. `open` walks every byte of the frame once and remembers where the events lie;
-// only when it has returned Refusal::none does anything in the frame count. `next` then gives the
-// events one by one; an event that breaks a rule of its own is refused alone.
+// Used by ingest. `open` walks every byte of the frame once and remembers where the events are;
+// nothing in the frame counts before it has returned Refusal::none. `next` then gives the events
+// one by one; an event that breaks a rule is refused alone.
 //
 // Thread: one reader, one thread. Owns: scratch space that is reused from frame to frame, so that
 // steady state allocates nothing, and given back after a frame of very many events; the views point

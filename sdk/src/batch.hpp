@@ -1,6 +1,6 @@
-// Batch: delivered events that go in one frame, and whom to tell what becomes of each.
-// Used by Unconfirmed and SendWindow. Pure values; needs memory, and throws std::bad_alloc before
-// anything is changed.
+// Batch: delivered events that are sent in one frame, and the confirm function of each. Used by
+// Unconfirmed and SendWindow. Pure values; needs memory, and throws std::bad_alloc before anything
+// is changed.
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,4 @@
-// Buffer: the events that wait for the shipper, encoded as they go on the wire.
+// Buffer: the events that wait for the shipper, already in their wire form.
 //
 // A fixed number of shards, each with its own lock and its own list of chunks; a thread always uses
 // the same shard, so that threads do not wait for each other and the events of one thread keep

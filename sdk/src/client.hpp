@@ -1,12 +1,12 @@
 // Client: the implementation of an outrider_client.
 //
 // Used by the C functions (c_abi.cpp) and by the fork and exit handlers (registry.cpp).
-// Thread: any. Owns: buffer, drop counts and, from the first event on, the shipper; the courier
-// from the first delivered event on. Fails with: outrider_status.
+// Thread: any. Owns: buffer, drop counts and, from the first event on, the shipper; from the first
+// delivered event on, the courier. Fails with: outrider_status.
 //
-// Fork: the thread that forks holds mutex_ and the buffer's locks meanwhile, so that in the child
-// no shipper or courier is half made and no event half appended. The child abandons both
-// (worker.hpp) and begins with an empty buffer; its first event makes new ones.
+// Fork: during a fork the forking thread holds mutex_ and the buffer's locks, so that the child has
+// no half-made shipper or courier and no half-appended event. The child abandons both (worker.hpp)
+// and begins with an empty buffer; its first event makes new ones.
 #pragma once
 
 #include <array>

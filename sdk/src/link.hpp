@@ -1,10 +1,10 @@
 // Link: one ZeroMQ socket that knows whether it is connected. The only user of libzmq here.
 //
 // Used by Shipper, Courier and SendWindow. Thread: all of it belongs to its user's thread. Owns:
-// the socket, its monitor and, but within the process, the context. Fails with: bool; it never
-// throws and, having checked that file descriptors and threads are left, does not let libzmq abort.
-// Limits: of what a peer sends, parts of 1 MiB in 64 messages. libzmq has no limit for the parts
-// of one message: who listens at the endpoint is trusted so far.
+// the socket, its monitor and, except for inproc, the context. Fails with: bool; it never throws.
+// It checks first that file descriptors and threads are left, so that libzmq does not abort.
+// Limits: a peer may send 64 messages with parts of up to 1 MiB. libzmq does not limit the number
+// of parts in a message: in this the peer is trusted.
 #pragma once
 
 #include <cstddef>

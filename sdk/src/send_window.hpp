@@ -1,27 +1,27 @@
 // SendWindow: the conversation with the sidecar's confirm endpoint. It sends delivered events in
 // numbered frames, until each frame is answered.
 //
-// Used by Courier. Thread: the courier's, but for last_refusal(). Owns: the frames, and the events
-// that wait for another try. Fails with: std::bad_alloc; nothing is lost then, and the same call
-// may be tried again. Limits: frames_in_flight_max frames without an answer,
+// Used by Courier. Thread: the courier's, except last_refusal(). Owns: the frames, and the events
+// that wait for another attempt. Fails with: std::bad_alloc; then nothing is lost, and the caller
+// may repeat the call. Limits: frames_in_flight_max frames without an answer,
 // proto::confirm_window_frames from the lowest unanswered one to the highest.
 //
 // A batch becomes a frame as soon as fewer than frames_in_flight_max are in flight: an idle client
-// sends at once, and under load frames grow by themselves. A frame keeps its number for ever: when
-// the connection is lost, all that is unanswered is sent again, in order, with the same numbers,
-// and the sidecar takes each once (proto/README.md).
+// sends at once, and under load frames grow by themselves. A frame always keeps its number: after a
+// lost connection, all unanswered frames are sent again in order with the same numbers, and the
+// sidecar takes each once (proto/README.md).
 //
-// Every event ends. What the sidecar refuses for the moment goes again after a pause: a whole frame
-// under its number, single events in a new frame. A frame that is more than the sidecar takes at
-// once goes again in halves, down to the single event, which is then refused for good. Frames that
-// a sidecar may not even read, or that are more than the last one took, wait until it has said its
-// limits; if need be, a frame without events asks for them.
+// Every event gets a final outcome. After a temporary refusal the events are sent again after a
+// pause: a whole frame under its number, single events in a new frame. A frame that is too large
+// for the sidecar is sent again in halves, down to the single event, which is then refused
+// permanently. Frames that a sidecar may be unable to read, or that exceed the limits of the last
+// one, wait until it has announced its limits; if necessary, a frame without events asks for them.
 //
-// What holds between two calls:
+// Invariants between two calls:
 // - frames_ has the numbers from the lowest unanswered one on, without a gap. An answered frame
 //   has no events left; it stays until all before it are answered.
-// - frames_in_flight_ frames are in flight, and only their answers count. Other answers, as those
-//   of an earlier connection, change nothing.
+// - frames_in_flight_ frames are in flight, and only their answers count. Other answers, such as
+//   those of an earlier connection, change nothing.
 // - A frame that was in flight when a connection ended is unsure: the sidecar may have taken it,
 //   though no answer says so. It keeps its number until the sidecar has refused it: under another
 //   one its events could be taken twice.

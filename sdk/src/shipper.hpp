@@ -1,17 +1,18 @@
 // Shipper: the thread that carries events from the buffer to the sidecar, in frames.
 //
 // Used by Client, one at a time; a forked child abandons the one it inherits and makes its own, and
-// with it a new client id. Asleep it costs nothing: the first event wakes it and is sent at once;
-// what comes within frame_delay_ms after that is gathered. Frames go to the socket only while a
-// sidecar is connected, so that in an outage the buffer fills, and its drops are counted.
+// with it a new client id. While asleep it costs nothing. The first event wakes it and is sent at
+// once; events that arrive within the next frame_delay_ms are gathered. Frames go to the socket
+// only while a sidecar is connected, so that during an outage the buffer fills and its drops are
+// counted.
 //
-// It also checks that each event is whole msgpack, which costs as much as packing it did, and so is
-// not done in emit: one event that is not would make the sidecar refuse its frame.
+// It also checks that each event is complete msgpack, because the sidecar would refuse a whole
+// frame for one that is not. The check costs as much as packing, so emit does not make it.
 //
-// Thread: the public functions are safe from any thread; run() and what it calls is the thread's
-// own. Owns: the thread (worker.hpp has its life), the link, the chunks it has taken. The buffer
-// and the drops must outlive it; where the thread hangs in libzmq (is_finished() stays false), all
-// three must be leaked.
+// Thread: the public functions are safe from any thread; run() and everything that it calls belong
+// to the shipper's thread. Owns: the thread (worker.hpp describes its life), the link, the chunks
+// it has taken. The buffer and the drops must outlive it; if the thread hangs in libzmq
+// (is_finished() stays false), all three must be leaked.
 #pragma once
 
 #include <atomic>

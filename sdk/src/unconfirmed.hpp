@@ -4,21 +4,21 @@
 // Used by Courier and SendWindow. Thread: the first group of functions is for any thread, the
 // second for the courier's alone. Owns: the events that wait for a frame. Fails with:
 // outrider_status; OUTRIDER_FULL beyond bytes_max, never by blocking. Limits: bytes_max of events
-// and their records. Destinations that are full take no more where they have half of it, whatever
-// the topics; while they have anything there is an eighth more for the others.
+// and their records. Events for full destinations may use half of it, whatever their topics; while
+// any such event waits, the others may use an eighth more.
 //
-// The way of an event: take() -> waits here -> take_first() -> a frame of the SendWindow, sent as
-// often as need be -> settle(). One that is refused for the moment stays with the SendWindow.
+// The path of an event: take() -> waits here -> take_first() -> a frame of the SendWindow, sent as
+// often as necessary -> settle(). After a temporary refusal it stays with the SendWindow.
 //
-// What holds whenever mutex_ is free:
+// Invariants whenever mutex_ is free:
 // - taken = confirmed + refused + expired + unconfirmed.
 // - held_bytes_ is the cost of every event that has not ended, here and in the SendWindow.
 // - Batches wait in the order of first_event; only the courier's thread takes them out.
-// - After close() nothing is added: whoever then sees that nothing waits sees it for good.
-// Confirm functions are called without the lock, for they may deliver. An event counts as answered
-// (answered_in_order_) only after its confirm function has returned: flush waits for that.
+// - After close() nothing is added: once nothing waits, nothing ever will.
+// Confirm functions are called without the lock, because they may deliver. An event counts as
+// answered (answered_in_order_) only after its confirm function has returned: flush waits for that.
 //
-// Over a fork nobody needs the lock: the child leaves all of this untouched (worker.hpp).
+// A fork does not need the lock: the child touches nothing of this object (worker.hpp).
 #pragma once
 
 #include <condition_variable>

@@ -216,7 +216,7 @@ void App::store(const Now& now) {
     const std::uint64_t outcomes = spool_->unwritten_outcomes();
     spool_->give_up(now);
     log_.error(
-        "the spool did not take what was left in time",
+        "the spool could not store everything in time",
         {{"events", std::to_string(dropped() - before)}, {"outcomes", std::to_string(outcomes)}});
   }
   finish();

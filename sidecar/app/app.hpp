@@ -1,14 +1,14 @@
 // App: the whole sidecar as one object, without a socket, a clock or a thread of its own.
 //
-// Used by Host, which gives it the real world, and by the simulation, which gives it a false one.
-// It wires source -> ingest -> dispatcher -> destinations -> transports, and the spool beside them,
-// turns them, and carries out the shutdown:
+// Used by Host, which connects it to the real world, and by the simulation, which simulates one. It
+// connects source -> ingest -> dispatcher -> destinations -> transports and the spool, gives each
+// its turn, and carries out the shutdown:
 //
 //     running    until request_stop()
-//     draining   no new clients; what is on its way is still taken, for a moment
-//     flushing   nothing is taken any more; destinations send what they hold, at most `linger`
-//     storing    with a spool: what was left is being written there
-//     finished   what was left is counted as dropped; the report is final
+//     draining   no new clients; frames on their way are still taken, for a moment
+//     flushing   nothing more is taken; destinations send their events, for `linger` at most
+//     storing    with a spool: the remaining events are written there
+//     finished   remaining events are counted as dropped; the report is final
 //
 // Thread: one thread turns it; request_stop() is safe from any thread. Owns: all its parts.
 #pragma once

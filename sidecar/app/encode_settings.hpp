@@ -1,4 +1,4 @@
-// Which encoder a destination's configuration means. Used by App. Pure function.
+// The encoder settings that a destination's configuration asks for. Used by App. Pure function.
 #pragma once
 
 #include "sidecar/base/result.hpp"

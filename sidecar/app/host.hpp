@@ -2,8 +2,8 @@
 //
 // Used by `outrider run` and by embedded mode. Thread: one thread calls run(), which returns when
 // the shutdown is complete; request_stop() is safe from any thread.
-// Owns: all of it, but the log, and the ZeroMQ context if one is given.
-// Fails with: an Error when something cannot be opened; nothing has been started then.
+// Owns: everything except the log, and the ZeroMQ context if one is given. Fails with: an Error if
+// something cannot be opened; then nothing has been started.
 #pragma once
 
 #include <cstddef>

@@ -1,8 +1,8 @@
 // Whether the limits of this process and of its machine let a configuration run: descriptors,
 // threads, memory, the size of a file.
 //
-// Used by probe.cpp and Host. Takes for a moment what it asks for, and gives it back. Thread: any.
-// Fails with: a Finding that names the limit and the number to set.
+// Used by probe.cpp and Host. Takes the resources that it asks for, and gives them back at once.
+// Thread: any. Fails with: a Finding that names the limit and the number to set.
 #pragma once
 
 #include <cstdint>

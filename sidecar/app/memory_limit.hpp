@@ -1,7 +1,9 @@
-// How much memory this process may have: the least of what the machine has, its address space
-// (ulimit -v), its data (ulimit -d), and what its cgroup and those above it allow.
+// How much memory this process may use: the smallest of the machine's memory, the limits of its
+// address space (ulimit -v) and its data (ulimit -d), and the limits of its cgroup and those above
+// it.
 //
-// Used by limit_probe.cpp. Thread: any. Fails with: nothing; what cannot be read limits nothing.
+// Used by limit_probe.cpp. Thread: any. Fails with: nothing; a limit that cannot be read is
+// ignored.
 #pragma once
 
 #include <cstdint>

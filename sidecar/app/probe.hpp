@@ -1,9 +1,9 @@
-// Probe: whether this process could open, here and now, all that a configuration names: sockets,
-// ports, folders, files, the spool, and what each destination's parts say of their settings.
+// Probe: whether this process could now open everything that a configuration names: sockets, ports,
+// folders, files and the spool. It also asks the parts of each destination about their settings.
 //
 // Used by `outrider check`, which shows what it finds, and by `outrider run`, which stops at an
-// error before anything is opened: so the two agree, and all errors are found in one go. What
-// cannot be found out without taking it is left to Host::open.
+// error before anything is opened: so the two agree, and all errors are reported together. Errors
+// that show only when something is opened are left to Host::open.
 //
 // It makes nothing, holds nothing and sends nothing. Thread: any.
 #pragma once

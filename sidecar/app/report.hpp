@@ -1,4 +1,4 @@
-// Report: what became of every event, as numbers and as text.
+// Report: the outcomes of all events, as numbers and as text.
 //
 // Used by `outrider run` when it ends, by embedded hosts and by tests. Plain values.
 #pragma once

@@ -1,7 +1,7 @@
 // The arguments of one command, as a table of rows that parse, check and document them.
 //
-// Used by every command. Boost.Program_options splits the words; each row takes its own value and
-// says what is wrong with it. Pure but for what it prints.
+// Used by every command. Boost.Program_options splits the words; each row reads its own value and
+// describes any error in it. Pure except for the output.
 #pragma once
 
 #include <cstdint>

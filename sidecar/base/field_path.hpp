@@ -1,12 +1,13 @@
-// Field paths: which fields of an event's data an option means, `data.card.*` or `data.items.0.id`.
+// Field paths: the fields of an event's data that an option applies to, `data.card.*` or
+// `data.items.0.id`.
 //
 // Used by the configuration to check options, by FieldTransform (encode) to change fields and by
 // EventTemplate to read one. A path is `data`, then keys and indices, each after a dot:
 //   * `*` means every key of a map and every index of an array;
 //   * digits mean that index of an array, and the key of that name in a map;
-//   * anything else means the key of that name. A key that has a dot in it cannot be named.
+//   * anything else means the key of that name. A key that contains a dot cannot be named.
 // A key is compared by its bytes if it is a str or a bin, by its digits if it is an integer; keys
-// of other types are meant by `*` alone.
+// of other types match only `*`.
 //
 // Thread: plain values and pure functions. Fails with: an Error that quotes the path.
 // Limits: path_keys_max keys, which is as deep as data may be; field_rules_max rules of all kinds.

@@ -1,5 +1,5 @@
-// Percent-encoding (RFC 3986, section 2.1), for urls and headers that carry what events hold.
-// Used by EventTemplate, HttpUrl, Database and the encoders. Pure functions.
+// Percent-encoding (RFC 3986, section 2.1), for urls and headers that carry text from events. Used
+// by EventTemplate, HttpUrl, Database and the encoders. Pure functions.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
-// Which addresses are not public: the machine itself, its own network, and whatever else a name on
-// the internet has no business to point at.
+// Which addresses are not public: the machine itself, its own network, and all others that a public
+// name should not point to.
 //
 // Used by CurlRequest for deny_private_addresses, which asks for each address that is about to be
 // connected to. A table of ranges (IANA's special-purpose registries) and a pure function.

@@ -6,12 +6,12 @@
 //     RecordHead (19 bytes, native byte order), then, without gaps:
 //     expiry (8 bytes, if any), origin (12 bytes, if any), id, topic, key, trace, host, data
 //
-// In memory the expiry counts by this process's monotonic clock, and the origin says where on disk
-// the event stands as well. A *stored* record, as it is on disk, has its expiry by the wall clock
-// and no origin.
+// In memory the expiry uses this process's monotonic clock, and the origin is the place on disk of
+// an event that is also stored there. A *stored* record, as it is on disk, has its expiry by the
+// wall clock and no origin.
 //
-// This costs less than the event's own wire form plus its id. Every field that the wire form leaves
-// open is settled: the event has an id and a time. Owns: nothing; RecordView points into the bytes.
+// This costs less than the event's own wire form plus its id. Fields that are optional on the wire
+// are filled in: the event has an id and a time. Owns: nothing; RecordView points into the bytes.
 #pragma once
 
 #include <array>

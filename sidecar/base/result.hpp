@@ -1,5 +1,5 @@
 // Result<T>: a value, or an Error that a person can act on. Nothing in the sidecar throws across a
-// module's border; what third-party code throws is caught in the file that wraps it.
+// module's border; the file that wraps third-party code catches its exceptions.
 #pragma once
 
 #include <string>

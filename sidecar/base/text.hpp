@@ -1,4 +1,4 @@
-// Small helpers on text that several modules need. Pure functions.
+// Small text helpers that several modules need. Pure functions.
 #pragma once
 
 #include <cstdint>

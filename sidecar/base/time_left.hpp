@@ -1,6 +1,6 @@
-// time_left(): how long a run loop may sleep until a deadline. The one place where the clock is
-// taken from a deadline: "due or past" and "never" are answers of their own, and no difference of
-// two times overflows.
+// time_left(): how long a run loop may sleep until a deadline. The only place that subtracts the
+// clock from a deadline: "due or past" and "never" are separate results, and no difference of two
+// times overflows.
 //
 // Used by Host, the simulations and the tests' own loops. Plain function, any thread.
 #pragma once

@@ -1,6 +1,6 @@
 // From JSON to the events that `outrider emit` sends. Pure functions; fails with an Error that says
 // at which byte of the text something is wrong.
-// What becomes of numbers and keys: base/json_document.hpp.
+// base/json_document.hpp describes numbers and keys.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,8 @@
 // Whether a sidecar listens at an endpoint, found out by connections that are closed at once.
 //
-// Used by EventSender, which need not wait then. ZeroMQ itself says nothing: it tries for ever, or
-// gives up without a word. Thread: any; waits a second at most, and for the look-up of a name.
-// Fails with: text for people.
+// Used by EventSender, which then need not wait. ZeroMQ reports nothing: it tries for ever, or
+// gives up silently. Thread: any; waits a second at most, and for the look-up of a name. Fails
+// with: text for people.
 #pragma once
 
 #include <cstdint>

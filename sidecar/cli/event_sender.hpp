@@ -1,9 +1,9 @@
-// EventSender: what `outrider emit` hands its events to: the SDK's emit, or its deliver.
+// EventSender: sends the events of `outrider emit` with the SDK's emit or deliver.
 //
 // Used by emit_command, on one thread. Owns: the client. Fails with: outrider_status. Limits: it
-// waits no longer than the timeout, once for each event and once at the end. Without confirm nobody
-// says what a sidecar takes: an event has at most 1 MiB, the sidecar's own default. With it, 64 MiB
-// and what the sidecar says.
+// waits no longer than the timeout, once for each event and once at the end. Without confirm the
+// sidecar does not announce its limits: an event has at most 1 MiB, the sidecar's default. With
+// confirm it has at most 64 MiB, and at most what the sidecar announces.
 #pragma once
 
 #include <condition_variable>

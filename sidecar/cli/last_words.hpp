@@ -1,10 +1,10 @@
-// The last line of a process that ends in the middle: out of memory, an error that nobody has
-// caught, a library that gives up, or a stop that hangs.
+// The last line of a process that ends unexpectedly: out of memory, an uncaught exception, a
+// library that aborts, or a shutdown that hangs.
 //
-// Used by run_command() and ProcessSignals. Without it there is a line of the C++ library without
-// time and level, or none. Takes no memory and no lock when it happens, for both may be what is
-// missing, and never waits: where standard error has no room, the process ends without the line.
-// Thread: install from the main thread, once; the line comes from whichever has failed.
+// Used by run_command() and ProcessSignals. Otherwise there would be a line of the C++ library
+// without time and level, or none. Writing the line takes no memory and no lock, because either may
+// be the cause, and never waits: if standard error has no room, the process ends without the line.
+// Thread: install from the main thread, once; the thread that fails writes the line.
 #pragma once
 
 #include "sidecar/base/log.hpp"

@@ -1,4 +1,4 @@
-// `--config FILE` or `--spool PATH`: which spool a command is about.
+// `--config FILE` or `--spool PATH`: the spool that a command uses.
 //
 // Used by `outrider spool` and `outrider dead`. Fails with: an exit status, after one clear line.
 #pragma once

@@ -1,6 +1,6 @@
-// Checks of single values: what makes a URL, a pattern, a header, a host name.
-// Used by the option table and by the checks across options (validate.cpp). The file checks read
-// the file system, nothing here touches the network. Fails with: an Error that says what to write.
+// Checks of single values: URLs, patterns, headers, host names. Used by the option table and by the
+// checks across options (validate.cpp). The file checks read the file system, nothing here touches
+// the network. Fails with: an Error that says what to write.
 #pragma once
 
 #include <cstddef>

@@ -1,9 +1,9 @@
 // DestinationConfig: everything that one [destination.NAME] section can say, checked and final.
 //
-// Used by the composition root, which hands each part of a destination the piece that is its own.
-// The rows that parse, document and explain these fields stand in options.cpp; defaults stand here,
-// once. A *source* is where a secret is: a path, credential:NAME or env:NAME (secret.hpp).
-// Thread: plain values, immutable after loading.
+// Used by the composition root, which hands each part of a destination its own piece. The rows that
+// parse, document and explain these fields are in options.cpp; the defaults are only here. A
+// *source* is the place of a secret: a path, credential:NAME or env:NAME (secret.hpp). Thread:
+// plain values, immutable after loading.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,7 @@
 // Small files that the configuration names, read whole, and a way to see that they have changed.
 //
 // Used for secrets and certificates (secret.hpp, pem.hpp, http/credentials.hpp). Only regular
-// files: a pipe could block. Fails with: an Error that names the file and never shows what is in
-// it.
+// files: a pipe could block. Fails with: an Error that names the file and never shows its content.
 #pragma once
 
 #include <cstddef>

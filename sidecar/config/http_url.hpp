@@ -3,7 +3,7 @@
 //     https://HOST[:PORT][/PATH][?QUERY]
 //     http://unix:/PATH/OF/SOCKET[:/PATH][?QUERY]       a Unix socket, as nginx writes it
 //
-// Used by the checks of the configuration and by the http transport. The part behind the authority
+// Used by the checks of the configuration and by the http transport. The part after the authority
 // may be a template (event_template.hpp). Pure values. Fails with: an Error that says what to write
 // and shows no password.
 #pragma once

@@ -1,9 +1,9 @@
-// Loading the configuration: a file, then what the command line puts in its place, checked as a
-// whole. Every error is found in one go, each with its file and line. Only regular files are read,
-// so that nothing waits for a pipe.
+// Loads the configuration: a file, then the settings of the command line, which override it,
+// checked as a whole. All errors are reported together, each with its file and line. Only regular
+// files are read, so that nothing waits for a pipe.
 //
-// Used by the command line (`run`, `check`) and by embedded mode. Thread: pure functions, but for
-// reading the files that the configuration names. Fails with: LoadResult::errors.
+// Used by the command line (`run`, `check`) and by embedded mode. Thread: pure functions, except
+// that they read the files that the configuration names. Fails with: LoadResult::errors.
 #pragma once
 
 #include <cstddef>

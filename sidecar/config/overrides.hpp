@@ -1,6 +1,6 @@
 // Settings on the command line: `--shutdown.linger 5s`, `--destination.audit.url=https://...`.
-// What the names mean is the loader's. A value may be empty, as in a file; one that begins with --
-// is written behind an equals sign. Used by the loader, and by the commands that take settings
+// The loader knows the meaning of the names. A value may be empty, as in a file; one that begins
+// with -- must follow an equals sign. Used by the loader, and by the commands that take settings
 // among their options.
 #pragma once
 

@@ -61,7 +61,7 @@ std::string why_refused() {
     case SSL_R_CA_MD_TOO_WEAK:
       return "it is signed with a hash that is too weak";
     default:
-      return said == nullptr ? "for no reason that it tells" : said;
+      return said == nullptr ? "without giving a reason" : said;
   }
 }
 

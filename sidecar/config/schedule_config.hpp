@@ -1,7 +1,7 @@
 // ScheduleConfig: everything that one [schedule.NAME] section can say, checked and final.
 //
-// Used by sidecar/schedule. The rows that parse, document and explain these fields stand in
-// options.cpp; defaults stand here, once. Thread: plain values, immutable after loading.
+// Used by sidecar/schedule. The rows that parse, document and explain these fields are in
+// options.cpp; the defaults are only here. Thread: plain values, immutable after loading.
 #pragma once
 
 #include <cstddef>

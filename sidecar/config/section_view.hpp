@@ -1,8 +1,8 @@
-// SectionView: the settings of one section, with what is known of them: which were given and where,
-// which have failed already. Collects the problems and the warnings of the section.
+// SectionView: the settings of one section, which of them were given and where, and which have
+// already failed. Collects the problems and the warnings of the section.
 //
-// Used by the checks across options (validate.cpp, validate_http.cpp). Lives no longer than what it
-// was made of.
+// Used by the checks across options (validate.cpp, validate_http.cpp). Must not outlive the objects
+// that it was made from.
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// Whether topic patterns together take all that another pattern takes.
-// Used by the checks across options. Pure function.
+// Whether topic patterns together match every topic that another pattern matches. Used by the
+// checks across options. Pure function.
 #pragma once
 
 #include <string>

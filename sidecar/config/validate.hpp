@@ -1,6 +1,6 @@
-// Checks that need more than one setting: what is missing, what does not go together, and what is
-// allowed but probably not meant. To add one: one function in validate.cpp, or
-// in validate_http.cpp if it is for http destinations alone. Used by the loader.
+// Checks that need more than one setting: settings that are missing, that exclude each other, and
+// that are allowed but probably not intended. To add one: one function in validate.cpp, or in
+// validate_http.cpp if it is for http destinations alone. Used by the loader.
 #pragma once
 
 #include <set>

@@ -1,10 +1,10 @@
-// TimeZone: between instants and wall times, by the time zones of the system (tzdata).
+// TimeZone: converts between instants and wall times, with the time zones of the system (tzdata).
 //
-// Used by CronExpression and by the configuration, which checks the name. The only file that knows
-// cctz (docs/decisions.md says why cctz). A zone is read once a process and then kept: a new tzdata
-// counts from the next start on. Thread: immutable values, cheap to copy.
-// Fails with: an Error when the system has no such zone, for "local" too: $TZ may hold rules
-// (CET-1CEST) or a name that is no zone's.
+// Used by CronExpression and by the configuration, which checks the name. Only its source file
+// includes cctz (docs/decisions.md gives the reasons for cctz). A process reads each zone once and
+// keeps it: a new tzdata takes effect at the next start. Thread: immutable values, cheap to copy.
+// Fails with: an Error when the system has no such zone, also for "local": $TZ may hold rules
+// (CET-1CEST) or a name that is not a zone.
 #pragma once
 
 #include <chrono>

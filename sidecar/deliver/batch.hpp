@@ -1,7 +1,7 @@
 // Batch: the events of one request, from the moment they leave the queue until they are settled.
 //
 // Used by Backlog and Destination. The records are kept over all attempts; the body is encoded when
-// the batch is sent and let go while it waits for the next attempt. Owns all its bytes.
+// the batch is sent, and freed while it waits for the next attempt. Owns all its bytes.
 #pragma once
 
 #include <array>

@@ -1,16 +1,16 @@
 // KeyLanes: keeps the events of one key in order, for `ordering = key`.
 //
-// An event whose key has others on their way, in a request or waiting for the next attempt, is set
-// aside until they are settled; then all that was set aside for that key is next. Events of one
-// batch are in order by themselves; events without a key are in nobody's way. What was only emitted
-// can be evicted from among those that are set aside.
+// If other events of its key are in a request or wait for the next attempt, an event is set aside
+// until they are settled; then all events set aside for that key are next. Events of one batch are
+// in order anyway; events without a key block no others. Emitted events can be evicted while they
+// are set aside.
 //
-// Of a key that fails, what stands on disk can be passed over: it stays there. Then the key is
-// blocked until its owner looks back, though nothing of it is on its way any more.
+// If a key fails, its events that are also on disk can be passed over: they stay there. The key is
+// then blocked until its owner looks back, even if none of its events is in flight any more.
 //
 // Used by Backlog. Thread: one, with its backlog. Owns: the records that are set aside.
-// Limits: none of its own; what is set aside counts as taken from the queue, and costs about 200
-// bytes beside its record. A key on its way costs about 150 bytes and itself.
+// Limits: none of its own; events set aside count as taken from the queue, and cost about 200 bytes
+// besides their records. A key in flight costs about 150 bytes and its text.
 #pragma once
 
 #include <array>

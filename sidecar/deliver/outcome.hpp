@@ -1,4 +1,4 @@
-// What an answer means for the batch that was sent: the outcome table.
+// The outcome table: the meaning of an answer for the batch that was sent.
 //
 // Used by Destination. Pure functions; the table is in docs/guarantees.md too.
 #pragma once

@@ -1,9 +1,8 @@
 // Pacer: when a destination may send, and how much at a time.
 //
-// Used by Destination. It puts together what each has a word in it: the circuit breaker, the pause
-// that an answer's Retry-After asks for, the adaptive concurrency limit, the rate limits and the
-// retry budget. A batch that failed waits by its own backoff besides.
-// Thread: one pacer, one thread. Plain state, no I/O.
+// Used by Destination. It combines the circuit breaker, the pause that an answer's Retry-After asks
+// for, the adaptive concurrency limit, the rate limits and the retry budget. A batch that failed
+// also waits for its own backoff. Thread: one pacer, one thread. Plain state, no I/O.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // RetryBudget: retries are at most a share of the requests, so that a receiver in trouble does not
-// get more work than one in health. Ten a second are always allowed.
+// get more work than a healthy one. Ten a second are always allowed.
 //
 // Used by Pacer. Thread: one budget, one thread. Plain state.
 #pragma once

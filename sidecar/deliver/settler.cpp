@@ -18,7 +18,7 @@ constexpr std::size_t answer_bytes_max = 512;
 Completion unreadable(const Completion& completion) {
   Completion told = completion;
   told.detail = completion.is_cut
-                    ? "the answer for each event did not come whole"
+                    ? "the answer for each event is incomplete"
                     : "the answer for each event cannot be read: " + completion.detail;
   return told;
 }

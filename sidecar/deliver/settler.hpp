@@ -1,14 +1,15 @@
-// Settler: what the end of an attempt means for the batch that was sent.
+// Settler: carries out the end of an attempt for the batch that was sent.
 //
-// Used by Destination, one each. An answer, or that there was none, is a verdict on the whole batch
-// (outcome.hpp); or on each of its events, where the transport or the encoder's AnswerReader tells
-// them apart. Here it is carried out: counted in the ledger, told to the pacer and to the log, and
-// each event is delivered, dropped, dead, or goes back to the backlog for its next attempt.
+// Used by Destination, one each. An answer, or the lack of one, is a verdict on the whole batch
+// (outcome.hpp), or on each of its events if the transport or the encoder's AnswerReader
+// distinguishes them. The settler counts the verdict in the ledger and reports it to the pacer and
+// the log. Each event is delivered, dropped, dead, or returns to the backlog for its next attempt.
 //
 // Invariant: after settle() each event of the batch is in exactly one place, and the ledger has
 // counted it there.
 //
-// Thread: the sidecar's one. Borrows: all that it is given, which outlives it. Fails with: nothing.
+// Thread: the sidecar's one. Borrows: its constructor's arguments, which outlive it. Fails with:
+// nothing.
 #pragma once
 
 #include <cstdint>

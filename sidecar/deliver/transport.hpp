@@ -5,8 +5,8 @@
 // (fanout), and tests/support/fake_transport.hpp. The table of them is in app/transports.cpp.
 //
 // Thread: all calls come from the sidecar's one thread; nothing here may block. A transport that
-// needs a blocking call keeps a thread of its own inside. Owns: its sockets and files.
-// Fails with: a Completion; never with an exception.
+// needs a blocking call makes it on its own thread. Owns: its sockets and files. Fails with: a
+// Completion; never with an exception.
 #pragma once
 
 #include <cstdint>

@@ -1,9 +1,9 @@
-// Encoder: turns records into one request body, and says what the request has to say about it.
+// Encoder: turns records into one request body, and gives the headers that describe it.
 //
 // Used by Destination, one encoder a destination. To add a format: one file pair and one row in
-// encoders.cpp; the conformance test runs over all rows. What every format can have done to it,
-// field rules and compression, are decorators that make_encoder() puts around it.
-// Thread: one encoder, one thread. Owns: scratch space that is reused from body to body.
+// encoders.cpp; the conformance test runs over all rows. Field rules and compression, which work
+// with every format, are decorators that make_encoder() puts around it. Thread: one encoder, one
+// thread. Owns: scratch space that is reused from body to body.
 #pragma once
 
 #include <cstdint>

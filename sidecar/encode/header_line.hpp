@@ -1,4 +1,4 @@
-// Lines for Body::headers, safe whatever the event holds. Used by the encoders of single events.
+// Lines for Body::headers, safe whatever the event contains. Used by the encoders of single events.
 // Pure functions.
 #pragma once
 

@@ -1,7 +1,7 @@
 // write_json_value: one msgpack value as JSON text, in one pass, without a tree in between.
 //
-// Used by JsonEncoder. What becomes of each msgpack type stands in docs/json-mapping.md; whatever
-// the bytes are, what is written is one valid JSON value. Thread: that of the writer.
+// Used by JsonEncoder. docs/json-mapping.md describes the mapping of each msgpack type; whatever
+// the bytes are, the output is one valid JSON value. Thread: that of the writer.
 #pragma once
 
 #include "proto/bytes.hpp"

@@ -1,7 +1,7 @@
 // JsonWriter: the pieces of JSON text, written into one buffer.
 //
 // Used by JsonEncoder and write_json_value. It knows how a string, a number and bytes are written,
-// not where commas and braces belong. Why it is our own stands in docs/decisions.md.
+// not where commas and braces belong. docs/decisions.md gives the reason for an own writer.
 //
 // Thread: one writer, one thread. Owns: the buffer, which is kept from event to event, so that
 // steady state allocates nothing; a very large one is given back by clear(). Cannot fail.

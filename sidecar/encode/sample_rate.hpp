@@ -1,5 +1,5 @@
-// How a sample rate is told: receivers scale what they count by it. Used by the encoders.
-// Pure functions.
+// How a sample rate is written; receivers multiply their counts by it. Used by the encoders. Pure
+// functions.
 #pragma once
 
 #include <algorithm>

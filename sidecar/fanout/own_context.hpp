@@ -1,8 +1,8 @@
 // OwnContext: a ZmqContext that is not shared, for a socket whose peers have names.
 //
-// libzmq looks names up in its I/O thread, each time it connects, and for as long as the name
-// service takes: in a context that is shared everybody else would wait too. So it is not shared;
-// and as a context ends only when its threads do, it is left behind when a name service hangs.
+// libzmq looks up names in its I/O thread, each time it connects, for as long as the name service
+// takes: in a shared context all other sockets would wait too. So this one is not shared. A context
+// ends only when its threads do; so it is abandoned if a name service hangs.
 //
 // Used by ZmqTransport. Thread: the sidecar's one; the destructor waits, at the stop. Owns: the
 // context with its two threads, and a third to end it. Fails with: get() is null.

@@ -1,14 +1,13 @@
 // Credentials: everything that an http destination reads from files, as one immutable snapshot, and
 // the store that reads it again when a file has changed.
 //
-// Used by CurlTransport. Borrows: the log. Thread: the sidecar's one thread. Its files may be of a
-// file system that does not answer, so after the start they are looked at and read by a helper,
-// which is asked before a request, and what was good last is used until it has answered; if that
-// takes long the log says so, once. There is no timer: an idle destination
-// looks at nothing, and says nothing. A file has changed when stat() says so of what its path leads
-// to; so exchanging a link, as Kubernetes does, counts. What cannot be used does not replace what
-// could: the old snapshot stays and the log says so, a line of a kind in 10 s. Nothing secret is in
-// a log line or an error.
+// Used by CurlTransport. Borrows: the log. Thread: the sidecar's one thread. The files may be on a
+// file system that does not answer. So after the start a helper thread checks and reads them: it is
+// asked before a request, and the last good snapshot is used until it has answered. If that takes
+// long, one log line reports it. There is no timer: an idle destination checks nothing and logs
+// nothing. A file has changed when stat() of its path shows it; so replacing a link, as Kubernetes
+// does, counts. Credentials that cannot be used never replace usable ones: the old snapshot stays,
+// and a log line reports it, one of each kind in 10 s. Nothing secret is in a log line or an error.
 #pragma once
 
 #include <functional>

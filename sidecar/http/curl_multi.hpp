@@ -1,9 +1,9 @@
 // CurlMulti: one libcurl multi handle with its pool of connections, its sockets on the reactor, and
-// its one timer. What becomes of its connections between requests: connections.hpp.
+// its one timer. connections.hpp describes its connections between requests.
 //
-// Used by CurlDriver, which turns it, and by CurlRequest. Thread: the sidecar's one thread; never
-// blocks. Owns: the multi handle and its connections. Borrows: the reactor. Limits: requests_max()
-// of all senders together; what is beyond waits, and is no failure.
+// Used by CurlDriver, which gives it its turn, and by CurlRequest. Thread: the sidecar's one
+// thread; never blocks. Owns: the multi handle and its connections. Borrows: the reactor. Limits:
+// requests_max() of all senders together; further requests wait, which is not a failure.
 #pragma once
 
 #include <cstddef>

@@ -1,20 +1,22 @@
-// CurlRequest: one attempt of one http destination, over all its redirects, on an easy handle of
-// its own. What is sent is said in curl_transport.hpp.
+// CurlRequest: one attempt of one http destination, over all its redirects, on its own easy handle.
+// curl_transport.hpp describes the request that is sent.
 //
-// The status is the outcome. Once the final head is there, the rest of the answer is read for a
-// moment alone, so that the connection can be used again: until nothing has come for
-// quiet_max, or for drain_max in all; then the connection is closed. Two are waited for: a 2xx that
-// comes before the whole request is sent, and a body that the attempt wants.
+// The status is the outcome. Once the final head has arrived, the rest of the answer is read only
+// for a moment, so that the connection can be used again: until nothing arrives for quiet_max, or
+// for drain_max in total; then the connection is closed. Two cases are waited for: a 2xx that
+// arrives before the whole request is sent, and a body that the attempt wants.
 //
-// Its answer is one that came after it on its connection (connections.hpp). Where a kept connection
-// has spoken before, or is in doubt, the request goes out at once on a new one: that is no failure,
-// and spends no attempt. A new connection that speaks before it is asked has failed.
+// Only an answer that arrives after the request on its connection counts (connections.hpp). If
+// bytes arrived earlier on a kept connection, or it is in doubt, the request is sent at once on a
+// new one: that is not a failure and uses no attempt. A new connection that sends anything before
+// the request has failed.
 //
-// The timeout begins when libcurl has the request, and is looked at each turn after the sockets: an
-// answer that lies in the kernel is no timeout, however late the turn is.
+// The timeout begins when libcurl has the request, and is checked each turn after the sockets: an
+// answer that is already in the kernel is not a timeout, however late the turn is.
 //
-// Used by CurlTransport. Thread: the sidecar's one thread. Owns: the easy handle and all that it
-// points to but the body, which is the attempt's. Borrows: the multi handle and the settings.
+// Used by CurlTransport. Thread: the sidecar's one thread. Owns: the easy handle and everything
+// that it points to, except the body, which belongs to the attempt. Borrows: the multi handle and
+// the settings.
 #pragma once
 
 #include <memory>

@@ -1,6 +1,6 @@
-// HttpSettings: what every request of one http destination has in common, worked out once. What
-// comes from files and may change is in Credentials (credentials.hpp).
-// Used by CurlTransport and CurlRequest. A pure value.
+// HttpSettings: the common part of all requests of one http destination, computed once. Credentials
+// (credentials.hpp) has the part that is read from files and may change. Used by CurlTransport and
+// CurlRequest. A pure value.
 #pragma once
 
 #include <string>

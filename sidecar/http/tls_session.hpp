@@ -1,5 +1,5 @@
-// What a TLS connection has agreed on and what it holds, as libcurl does not tell it.
-// Used by Connections and CurlRequest. Pure functions.
+// The parameters of a TLS connection and the data that it holds, which libcurl does not show. Used
+// by Connections and CurlRequest. Pure functions.
 #pragma once
 
 #include <array>

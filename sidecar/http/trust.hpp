@@ -1,11 +1,11 @@
 // TrustStore: the certificates of one ca_file, parsed once and shared by every TLS connection that
 // is verified against them. TrustStores: those of all files, read again when a file has changed.
 //
-// A bundle like the system's takes more than 10 ms to parse and a megabyte to hold; for each
-// destination, or each connection, that would stall and fill the sidecar.
-// Used by CredentialStore, CurlRequest; CurlDriver owns the TrustStores. Thread: any. A TrustStore
-// is immutable and outlives the file's change as long as it is held. Fails with: an Error that
-// names the file. What cannot be parsed is not parsed again until it changes.
+// A bundle like the system's takes more than 10 ms to parse and a megabyte of memory; for each
+// destination, or each connection, that would be too much. Used by CredentialStore, CurlRequest;
+// CurlDriver owns the TrustStores. Thread: any. A TrustStore is immutable and stays valid after a
+// change of the file as long as it is used. Fails with: an Error that names the file. A file that
+// cannot be parsed is not parsed again until it changes.
 #pragma once
 
 #include <cstdint>

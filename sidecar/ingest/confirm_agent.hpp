@@ -1,17 +1,16 @@
-// ConfirmAgent: takes frames that are to be confirmed, checks them, and hands their events on to be
-// stored. What is refused is answered at once, the rest when it is on disk.
+// ConfirmAgent: takes frames to be confirmed, checks them, and passes their events on to be stored.
+// It answers refusals at once, and the rest when it is on disk.
 //
 // Used by App. A frame must have a client id and a sequence number. An event that breaks a rule, or
-// that one of its destinations has no room for, is refused alone and named in the answer, with the
-// topics of the full destinations; if the
-// spool has no room for the others, nothing of the frame is taken and its client sends it again.
-// Each frame ends: it is taken, or refused by a number that is for good if it can never be taken.
+// for which one of its destinations has no room, is refused alone and named in the answer, with the
+// topics of the full destinations. If the spool has no room for the others, nothing of the frame is
+// taken and its client sends it again. Every frame gets an answer: it is taken, or refused with a
+// number, which is permanent if the frame can never be taken.
 //
 // Thread: the sidecar's one. Owns: counters and scratch space; the source and the sink outlive it.
-// Limits: a turn opens frames_per_turn_max frames, or fewer with bytes_per_turn_max bytes, looks at
-// TurnBudget of events and of their copies, and may stop inside a frame;
-// it begins none while the sink is busy: they wait where they are. An answer names
-// proto::refused_events_max events.
+// Limits: a turn opens frames_per_turn_max frames, or fewer with bytes_per_turn_max bytes, has a
+// TurnBudget of events and of their copies, and may stop inside a frame. It opens none while the
+// sink is busy: they wait in the source. An answer names proto::refused_events_max events.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,8 @@
-// IngestAgent: takes frames from the source, checks them, and hands their events on as records.
+// IngestAgent: takes frames from the source, checks them, and passes their events on as records.
 //
 // Used by App. A frame that is malformed counts as one refused frame and nothing of it is taken; an
-// event that breaks a rule is refused alone. What is refused is counted by reason, and said in the
-// log once in a while, never event by event.
+// event that breaks a rule is refused alone. Refusals are counted by reason, and logged once in a
+// while, never one by one.
 //
 // Thread: the sidecar's one thread. Owns: counters and scratch space; the source and the sink
 // outlive it. Limits: a turn opens frames_per_turn_max frames, or fewer with bytes_per_turn_max

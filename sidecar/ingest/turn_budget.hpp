@@ -1,5 +1,5 @@
-// TurnBudget: how much of what comes in one turn looks at, so that delivery, the clock and a stop
-// get their share.
+// TurnBudget: how much input one turn processes, so that delivery, the clock and a stop get their
+// share.
 //
 // Used by IngestAgent and ConfirmAgent. Both limits end a turn, inside a frame too: an event that
 // goes to many destinations costs a copy for each, which is most of its work. A plain value.

@@ -1,11 +1,11 @@
 // ZmqListener: a ZmqSocket that is bound to endpoints of the configuration, and receives.
 //
 // Used by ZmqSource (PULL) and ZmqConfirmSource (ROUTER). For endpoints outside the process it
-// raises the process's soft limit of open files to the hard one, for each client takes a
-// descriptor. It tells the Intake of what it has received, by which the SocketGate bounds the
-// memory that clients take.
+// raises the process's soft limit of open files to the hard one, because each client takes a
+// descriptor. It reports received messages to the Intake, with which the SocketGate bounds the
+// memory of the clients.
 //
-// Thread: the sidecar's one; blocks in open() alone (see ZmqSocket). Owns: the socket. Borrows: the
+// Thread: the sidecar's one; blocks only in open() (see ZmqSocket). Owns: the socket. Borrows: the
 // context, the reactor and the log. Fails with: an Error when it is opened.
 #pragma once
 

@@ -1,9 +1,9 @@
 // for_each_event: every event that a spool holds, in whatever state, for people and their tools.
 //
-// Used by `outrider spool export`, beside a running sidecar too, and on what is left of a damaged
-// spool: what cannot be read is stepped over and counted. Events that are done are not among them.
-// It is not one moment of the spool: a few rows are read at a time, scheduled events first, for
-// these become spooled ones, and dead letters last. What moves meanwhile may come twice.
+// Used by `outrider spool export`, beside a running sidecar too, and on a damaged spool: unreadable
+// rows are skipped and counted. Settled events are left out. The export is not a snapshot of one
+// moment: a few rows are read at a time, scheduled events first, because they become spooled ones,
+// and dead letters last. An event that moves meanwhile may be exported twice.
 //
 // Thread: the database's. Fails with: SqliteError, if not even the first page can be read. Memory:
 // one block's.

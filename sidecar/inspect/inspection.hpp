@@ -1,9 +1,8 @@
-// Inspection: what people want to know of a spool, asked of its file.
+// Inspection: answers people's questions about a spool from its file.
 //
 // Used by the commands `outrider spool` and `outrider dead`, beside a running sidecar or without
-// one, on what spool_access.hpp has opened. What takes a Database only reads; a ReadTransaction
-// around several questions makes them see the same moment. What is changed is changed through
-// Store.
+// one, on a spool that spool_access.hpp has opened. Functions that take a Database only read;
+// inside one ReadTransaction, several of them see the same moment. All changes go through Store.
 //
 // Thread: the caller's. Fails with: SqliteError.
 #pragma once

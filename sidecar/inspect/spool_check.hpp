@@ -1,10 +1,10 @@
-// check_spool: whether a spool is what it should be; repair_spool: makes it so.
+// check_spool: finds the problems of a spool; repair_spool: repairs them.
 //
 // Used by `outrider spool verify` and `repair`. Reads everything once: SQLite's own check of the
-// file, the checksum and the structure of each block and each event, and whether the totals that
-// are kept are those of what is there. Call it within one ReadTransaction.
+// file, the checksum and the structure of each block and each event, and whether the recorded
+// totals match the content. Call it within one ReadTransaction.
 //
-// Thread: the database's. Fails with: nothing; what cannot be read is a problem like others.
+// Thread: the database's. Fails with: nothing; an unreadable place is a problem like others.
 // Limits: names the first problems_max problems and counts the rest. Memory: one block's.
 #pragma once
 

@@ -1,17 +1,19 @@
-// EndpointGuard: makes sure that the path of an ipc endpoint is ours alone, and listens on it.
+// EndpointGuard: makes sure that the path of an ipc endpoint belongs only to this sidecar, and
+// listens on it.
 //
-// Used by IpcEndpoints for each ipc:// endpoint that a socket is bound to. ZeroMQ by itself
-// deletes whatever stands at the path and so steals the socket of a running sidecar without a word.
-// The guard takes a lock on PATH.lock, probes what stands at the path by connecting to it, removes
-// it only if nobody answers, and opens the listening socket with its owner and mode in place before
-// the first client can connect: the path never stands open wider than it should.
+// Used by IpcEndpoints for each ipc:// endpoint that a socket is bound to. ZeroMQ itself deletes
+// whatever is at the path, and so silently steals the socket of a running sidecar. The guard takes
+// a lock on PATH.lock, probes an existing socket by connecting to it, removes it only if nobody
+// answers, and sets owner and mode of the listening socket before the first client can connect: the
+// path never allows more than it should.
 //
-// A forked child gives up its copy of the lock (SocketGate). While the sidecar runs its owner looks
-// now and then whether the path is still its own, for temporary folders are tidied up.
+// A forked child gives up its copy of the lock (SocketGate). While the sidecar runs, the owner of
+// the guard checks now and then whether the path is still its own, because programs clean up
+// temporary folders.
 //
-// Thread: the sidecar's one thread; blocks in claim() alone, which asks the name service for the
-// group. Owns: the lock, and the path while it is its own.
-// Fails with: an Error that names the path and what to do.
+// Thread: the sidecar's one thread; blocks only in claim(), which asks the name service for the
+// group. Owns: the lock, and the path while it is its own. Fails with: an Error that names the path
+// and what to do.
 #pragma once
 
 #include <cstdint>

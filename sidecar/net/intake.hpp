@@ -1,7 +1,8 @@
-// Intake: what one ZeroMQ socket has taken in and its owner has not yet seen.
+// Intake: the data that one ZeroMQ socket has read and its owner has not yet received.
 //
 // Used by SocketGate, which adds what it lets libzmq read, and by the sockets' owners: ZmqListener
-// and ZmqTransport. Thread: safe from any, but take(), take_all() and settle() are its owner's.
+// and ZmqTransport. Thread: safe from any thread, except that take(), take_all() and settle()
+// belong to its owner's.
 #pragma once
 
 #include <algorithm>

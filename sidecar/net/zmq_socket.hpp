@@ -1,12 +1,12 @@
-// ZmqSocket: one ZeroMQ socket, with what is the same for all that the world can reach: options,
+// ZmqSocket: one ZeroMQ socket, with the common part of all externally reachable sockets: options,
 // limits, the paths of ipc endpoints, and the reactor that it wakes.
 //
-// Used by ZmqListener (PULL, ROUTER) and ZmqTransport (PUB, PUSH), which set what only they need.
-// The SocketGate bounds what comes in through the endpoints that it is bound to. Ipc paths are held
-// by IpcEndpoints, which it lets look after them once a second. The descriptor's readiness tells of
-// a change only: an owner that has not received all that there is must not sleep.
+// Used by ZmqListener (PULL, ROUTER) and ZmqTransport (PUB, PUSH), which add their own options. The
+// SocketGate bounds the input through the endpoints that it is bound to. IpcEndpoints holds the ipc
+// paths and checks them once a second. The descriptor becomes ready only on a change: an owner that
+// has not received every message must not sleep.
 //
-// Thread: the sidecar's one; blocks in bind() alone (see EndpointGuard). Owns: the socket and the
+// Thread: the sidecar's one; blocks only in bind() (see EndpointGuard). Owns: the socket and the
 // ipc paths. Borrows: the context, the reactor and the log. Fails with: an Error of libzmq or of
 // the EndpointGuard.
 #pragma once

@@ -1,15 +1,15 @@
-// ZmtpScanner: follows the bytes that one ZeroMQ client sends, so that what it takes is bounded.
+// ZmtpScanner: follows the bytes that one ZeroMQ client sends, so that its memory is bounded.
 //
 // Used by SocketGate. libzmq counts neither the parts of a message nor their bytes together; the
 // scanner does, from the framing alone: greeting, then frames of flags, size and body. It reads
-// headers and passes over bodies, so that its cost does not grow with what is sent. Nor does libzmq
-// count what a subscriber of a PUB socket subscribes to, of which it holds a tree with a node for
-// each byte: there the scanner keeps the topics that are live.
+// headers and skips bodies, so that its cost does not grow with the data. libzmq does not count the
+// subscriptions of a PUB socket's subscriber either, for which it holds a tree with a node for each
+// byte: there the scanner keeps the active topics.
 //
-// Of the handshake and of commands it sees all. libzmq keeps what a handshake says for as long as
-// the connection lives; takes an identity that it makes up itself, for another peer, which ends the
-// process; and hands subscriptions to sockets that have none. What libzmq would end a connection
-// for, the scanner ends first, so that whatever it counts as a message reaches the socket.
+// It reads the handshake and commands completely. libzmq keeps the content of a handshake as long
+// as the connection lives; it accepts an identity of the kind that it makes up itself for other
+// peers, which ends the process; and it passes subscriptions to sockets that have none. The scanner
+// ends a connection before libzmq would, so that every message that it counts reaches the socket.
 //
 // Thread: that of its connection. Owns: the topics. Limits: see ScanLimits; peers speak ZMTP 2 or
 // 3, as ZeroMQ 3 and later do, without a security mechanism.

@@ -1,13 +1,14 @@
 // EventQueue: the events that wait for one destination, bounded in events and in bytes.
 //
-// Used by Backlog. Events of one priority are in the order of their arrival. What has been taken
-// out for sending still counts against the limits until it is released: the limits bound all that
-// a destination holds in memory. What was taken and may still be given up, its owner knows: that is
-// TakenEvents.
+// Used by Backlog. Events of one priority are in the order of their arrival. Events taken out for
+// sending still count against the limits until they are released: the limits bound everything that
+// a destination holds in memory. TakenEvents is how the owner reports taken events that may still
+// be evicted.
 //
 // Two orders: by priority, high before normal before low; or by arrival, where the priority only
-// decides what is given up. What stands on disk too was promised and is never given up. An order
-// costs 8 bytes for each change, of what is given up differently, between an event and the next.
+// decides which events are evicted. An event that is also on disk was promised and is never
+// evicted. Order by arrival costs 8 bytes for each change between events that are evicted
+// differently.
 //
 // Thread: one queue, one thread. Owns: the records' bytes; views are valid until the record is
 // taken. Never fails: full is an answer.

@@ -1,5 +1,5 @@
-// RecordFifo: records lying one behind the other in chunks, so that an event costs its record and
-// nothing else.
+// RecordFifo: records stored back to back in chunks, so that an event costs its record and nothing
+// else.
 //
 // Used by EventQueue, one for each priority. Thread: one fifo, one thread. Owns: the records'
 // bytes; a view is valid until its record is removed. No limits of its own.

@@ -47,7 +47,7 @@ void ScheduleRunner::run_due(const Now& now) {
     if (refusal != proto::Refusal::none) keep_run(run.mark, run.due_ns, refusal);
   }
   for (const auto& [name, after, before] : recurrence_.left_out()) {
-    log_.warn("a schedule has missed more runs than missed_max; the oldest are left out",
+    log_.warn("a schedule has missed more runs than missed_max; the oldest are skipped",
               {{"schedule", name}, {"after", after}, {"before", before}});
   }
 }
@@ -64,7 +64,7 @@ void ScheduleRunner::warn_of_wrong_clock(const Now& now) {
   if (now.mono < look_ahead_at_) return;
   look_ahead_at_ = now.mono + Recurrence::look_max;
   for (const auto& [name, until] : recurrence_.find_ahead(now)) {
-    log_.warn("the last run of a schedule is ahead of the clock; until then it makes nothing",
+    log_.warn("the last run of a schedule is ahead of the clock; it makes no events until then",
               {{"schedule", name}, {"until", until}});
   }
 }
@@ -85,7 +85,7 @@ void ScheduleRunner::note_answer(const ConfirmedFrame& frame, const FrameAnswer&
 void ScheduleRunner::keep_run(std::string_view mark, std::uint64_t due_ns, proto::Refusal refusal) {
   if (!recurrence_.note_unwritten(mark, due_ns)) return;
   const bool is_full = refusal == proto::Refusal::destination_full;
-  log_.warn("the run of a schedule cannot be stored; it is tried again until it is",
+  log_.warn("the run of a schedule cannot be stored; the sidecar keeps trying",
             {{"schedule", std::string(mark)},
              {"because", std::string(proto::describe(refusal).name)},
              {"destination", is_full ? std::string(dispatcher_.full_destination()) : ""}});

@@ -9,15 +9,15 @@ void UnroutedLog::note(std::string_view topic, const Now& now) {
   if (named_.size() < topics_max) {
     named_.emplace(topic);
     log_.warn(
-        "no destination takes this topic; its events are accepted or refused as "
-        "ingest.unrouted says, and go nowhere",
+        "no destination takes this topic; ingest.unrouted decides whether its events are "
+        "refused, or accepted and discarded",
         {{"topic", std::string(topic)}});
     return;
   }
   ++unsaid_;
   if (now.mono < next_line_) return;
   next_line_ = now.mono + more_interval;
-  log_.warn("no destination takes the topics of more events; they are too many to be named",
+  log_.warn("no destination takes the topics of more events; there are too many to name",
             {{"events", std::to_string(std::exchange(unsaid_, 0))}, {"topic", std::string(topic)}});
 }
 

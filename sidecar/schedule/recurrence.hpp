@@ -1,24 +1,25 @@
-// Recurrence: which runs of the configured schedules are due, and the events that they are.
+// Recurrence: the runs of the configured schedules that are due, and their events.
 //
 // Used by App, which writes each run's event to the spool together with the run's time as the new
-// last run of its schedule, in one transaction: so each run happens once, also over crashes. It
-// says of each run that was handed out whether it was written; until then its schedule hands out no
-// other, and one that was not written comes again after `hold`. On the start it gives back the last
-// runs by restore(). A schedule without one begins with the time of the first due(); to have runs
-// count as missed from then on, write that time down as its last.
+// last run of its schedule, in one transaction: so each run happens once, even if the process
+// crashes. App reports for each run that due() returned whether it was written. Until then the
+// schedule returns no other run; a run that was not written is returned again after `hold`. At the
+// start App restores the last runs with restore(). A schedule without a last run begins at the time
+// of the first due(); store that time as its last run, so that later runs count as missed.
 //
-// A last run is noted under the schedule's name, expression and zone: whatever of these is changed,
-// it is another schedule, which has missed nothing.
+// A last run is stored under the schedule's name, expression and zone: if any of these changes, it
+// is another schedule, which has missed nothing.
 //
 // Time: dates are the wall clock's, waiting is the monotonic clock's, and at most `look_max` long,
-// so that a wall clock that jumps is noticed within that time, and by every earlier due().
-// - Forward (or the machine slept, or nobody called): what was passed over is due at once. A run
-//   that is seen within the minute behind its time is on time; for what is older, `missed` decides.
-// - Back: nothing at or before the last run comes again. Runs go on where the clock was before.
+// so that a jump of the wall clock is noticed within that time, and by every earlier due().
+// - Forward (or the machine slept, or nobody called): skipped runs are due at once. A run that is
+//   seen within a minute of its time is on time; for older ones, `missed` decides.
+// - Back: no run at or before the last one is repeated. Runs continue when the clock reaches its
+//   old time.
 //
-// Thread: one. Reads no clock, does no I/O once it is made. Work of a call: nothing to speak of
-// while nothing is due; below a millisecond a run; at most `runs_max` runs, and what one schedule
-// makes up for, a call, the rest with the next.
+// Thread: one. Reads no clock, does no I/O once it is made. Cost: negligible while nothing is due;
+// less than a millisecond for each run; at most `runs_max` runs in a call, plus those that one
+// schedule makes up for. The rest follow in the next call.
 #pragma once
 
 #include <cstddef>

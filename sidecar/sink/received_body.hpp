@@ -2,8 +2,9 @@
 //
 // Used by `outrider sink`. A body of events is walked token by token, without a document in memory;
 // RapidJSON and the msgpack reader feed the same walk, and with Detail::ids nothing is written or
-// copied but an event's id. Thread: pure functions. Fails with: Error, which says where the body is
-// wrong; events may have been visited before, so the caller counts them only afterwards.
+// copied but an event's id. Thread: pure functions. Fails with: an Error that names the place in
+// the body. Events before that place have already been visited, so the caller counts them only
+// after success.
 #pragma once
 
 #include <functional>

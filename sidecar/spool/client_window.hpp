@@ -1,8 +1,8 @@
-// ClientWindow: which of a client's last frames were taken, so that one that comes again is not
-// taken twice; and which events were left out of those that were taken in part, so that it is
-// answered as it was the first time.
+// ClientWindow: which of a client's last frames were taken, so that a repeated frame is not taken
+// twice; and which events were left out of frames taken in part, so that a repeated frame gets the
+// same answer.
 //
-// Used by Store, which keeps one a client on disk. Plain values. Limits: remembers the last
+// Used by Store, which keeps one for each client on disk. Plain values. Limits: remembers the last
 // proto::confirm_window_frames sequence numbers, and left_out_bytes_max of events left out; the
 // oldest of these go first, and the taken frames before them count as forgotten.
 #pragma once

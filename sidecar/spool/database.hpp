@@ -1,4 +1,4 @@
-// Database and Statement: SQLite as the spool uses it. The only file that includes sqlite3.h.
+// Database and Statement: the spool's wrapper of SQLite. Only its source file includes sqlite3.h.
 //
 // Used by Store, Salvage and the inspection commands. Thread: a Database and its statements belong
 // to one thread at a time. Owns: the connection. Fails with: SqliteError, which does not leave this

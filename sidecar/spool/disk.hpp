@@ -1,9 +1,9 @@
-// Disk: what the spool needs of the file system besides SQLite: who owns the file, how much room
-// there is, a reserve for hard times, and a way to set a damaged file aside.
+// Disk: the spool's use of the file system besides SQLite: the owner of the file, the free room, a
+// reserve for a full disk, and setting a damaged file aside.
 //
-// Used by StoreKeeper and Salvage. The real one is made by open_disk(); the simulation has one over
-// its storage twin. Thread: the storage thread's, once that runs. Fails with: SqliteError or a
-// bool.
+// Used by StoreKeeper and Salvage. open_disk() makes the real one; the simulation has its own, on
+// top of its simulated storage. Thread: the storage thread's, once that runs. Fails with:
+// SqliteError or a bool.
 #pragma once
 
 #include <cstdint>

@@ -1,15 +1,15 @@
-// What the sidecar's thread and the storage thread say to each other.
+// The messages between the sidecar's thread and the storage thread.
 //
-// Used by Spool and its lanes (ask) and StorageAgent (answers). A Question is everything that one
-// transaction is to do: what a turn of the sidecar's thread has gathered goes to the storage thread
-// whole, comes back unchanged inside of its Reply, and only then goes the next. While one is
-// written the next one grows: that is the group commit. The storage thread also speaks unasked, of
-// scheduled events that are due.
+// Used by Spool and its lanes (ask) and StorageAgent (answers). A Question is the work of one
+// transaction: everything that a turn of the sidecar's thread has gathered. It goes to the storage
+// thread and returns unchanged inside its Reply; only then is the next one sent. While one is
+// written, the next one grows: that is the group commit. The storage thread also reports scheduled
+// events that are due without being asked.
 //
-// No field is half of each: the sidecar's thread writes a Question and the storage thread only
-// reads it; the storage thread writes a Reply.
+// No field has two writers: the sidecar's thread writes a Question, which the storage thread only
+// reads; the storage thread writes a Reply.
 //
-// Thread: both belong to whoever holds them; Exchange is safe from both threads.
+// Thread: both belong to the thread that holds them; Exchange is safe from both threads.
 #pragma once
 
 #include <array>

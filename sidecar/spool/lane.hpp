@@ -1,20 +1,21 @@
 // Lane: one destination's part of the spool, as the sidecar's thread sees it.
 //
-// Used by Backlog, which spills into it, takes blocks from it and tells what is settled, and by App
-// for events that arrive with a date; Spool tells it what the disk says. Nothing here touches the
-// disk: what is to be stored, read or removed is asked of the QuestionBuilder and done by the
-// storage thread.
+// Used by Backlog, which spills into it, takes blocks from it and reports settled events, and by
+// App for events that arrive with a date; Spool passes on the answers of the disk. Nothing here
+// touches the disk: the lane adds its requests to store, read and remove to the QuestionBuilder,
+// and the storage thread executes them.
 //
-// Blocks come back in the order in which they were stored: while anything is on disk that is not in
-// memory, what comes later is behind it. With `is_fresh_first`, what was confirmed just now
-// overtakes what waits on disk.
+// Blocks return in the order in which they were stored: while any event is on disk and not in
+// memory, later ones follow it. With `is_fresh_first`, events that were just confirmed overtake
+// those that wait on disk.
 //
-// Where each event is and which comes next is LaneOrder's; the ledger's `spooled` and `scheduled`,
-// and the bytes that count against the spool's limit, are copies of what it counts.
+// LaneOrder knows where each event is and which is next; the ledger's `spooled` and `scheduled`,
+// and the bytes that count against the spool's limit, are copies of its counts.
 //
 // Thread: the sidecar's one. Owns: blocks that have been read ahead. Borrows: the question's
-// builder, and the destination's ledger, of which it keeps `spooled`, `scheduled`, `recovered` and
-// the drops of what could not be stored or read. Limits: bytes_max on disk; LaneOrder's in memory.
+// builder, and the destination's ledger, in which it counts `spooled`, `scheduled`, `recovered` and
+// the drops of events that could not be stored or read. Limits: bytes_max on disk; LaneOrder's in
+// memory.
 #pragma once
 
 #include <cstdint>

@@ -1,10 +1,10 @@
-// LaneOrder: where each event of a lane is, and which comes next.
+// LaneOrder: where each event of a lane is, and which is next.
 //
-// Used by Lane. A plain value: it knows no disk, clock or ledger, is told what happens, and tells
-// what follows. Owns: blocks that have been read ahead. Errors: none; a caller that names events
-// which are not where it says is stopped by an assertion, but for those on disk: damage removes
-// and uncovers some, and take() says how many.
-// Limits: read_ahead_bytes_max in memory, and a block; early_max blocks that overtook.
+// Used by Lane. A plain value: it knows no disk, clock or ledger; its caller reports what happens
+// and gets the consequences. Owns: blocks that have been read ahead. Errors: none; an assertion
+// stops a caller that names events which are not where it claims. Events on disk are the exception:
+// damage can remove or reveal some, and take() returns how many. Limits: read_ahead_bytes_max in
+// memory, and a block; early_max blocks that overtook.
 //
 // 1. Every event is in exactly one place, and its bytes with it:
 //
@@ -12,15 +12,15 @@
 //                       ^ └────────────────────^          └─────> unread, for the next run
 //        scheduled ─────┘                returning ──> unread, for the next run
 //
-//    What was taken may also be passed over: it is on disk only again, and is unread after the next
-//    look back, which comes when all that stood on disk beside it has had its turn.
+//    A taken event may also be passed over: it is then only on disk again, and is unread after the
+//    next look back, which happens when all other events that were on disk have had their turn.
 //
 // 2. On disk the blocks are in the order of sending. Those up to `read_up_to_`, and those in
-//    `read_early_`, have been in memory; all others are unread. So a block that was stored just now
-//    may come at once if nothing is unread, or if what is fresh overtakes.
+//    `read_early_`, have been in memory; all others are unread. So a block that was just stored may
+//    be next at once if nothing is unread, or if fresh events overtake.
 // 3. Each block in `arrived_` has an event that is neither settled nor taken.
-// 4. When there are other events on disk than were known, everything is read once more from the
-//    beginning, with what the storage thread keeps made anew; what is missing then is gone.
+// 4. If the events on disk differ from the known ones, everything is read again from the beginning,
+//    with the storage thread's state rebuilt; events that are then missing are lost.
 // 5. A block is open from its first event that is taken until the last of its events is settled.
 #pragma once
 

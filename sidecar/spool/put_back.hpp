@@ -1,9 +1,9 @@
 // PutBack: the events that a stop, or the end of a destination, sends back to disk, in their order.
 //
 // Used by Backlog, which adds every event that it gives up, and by Lane, which decides: if all of
-// them stand on disk already they stay where they are; else all are written anew before everything
-// else, so that their order holds, and those that stood there are settled. Each keeps the time
-// since when it was on disk: a block has events of one second. Owns copies of the records, in
+// them are already on disk, they stay where they are; otherwise all are written again before
+// everything else, so that their order is kept, and the old copies are settled. Each keeps the time
+// at which it was first stored: a block has events of one second. Owns copies of the records, in
 // blocks. Limits: none of its own; the queue's.
 #pragma once
 
