@@ -7,6 +7,6 @@ int main(int argc, char** argv) {
 
   client.emit("orders.paid", {{"amount", 49.99}, {"user_id", 42}});
 
-  // At the end of a program; a server just goes on.
+  // For the end of a program; a server just continues.
   return client.flush(std::chrono::seconds(1)) ? 0 : 1;
 }

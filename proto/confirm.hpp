@@ -14,8 +14,8 @@
 
 namespace outrider::proto {
 
-/// The sidecar remembers of each client which of its last so many sequence numbers it took. A
-/// client keeps the distance from its lowest unanswered frame to its highest sent one below this.
+/// The sidecar remembers which of a client's last sequence numbers, this many, it took. A client
+/// keeps the distance from its lowest unanswered frame to its highest sent one below this.
 inline constexpr std::uint64_t confirm_window_frames = 4096;
 
 /// An answer names no more events than this; a frame with more that break a rule is refused whole.
@@ -28,7 +28,7 @@ struct RefusedEvent {
   bool operator==(const RefusedEvent&) const = default;
 };
 
-/// What the sidecar takes; 0: it did not say.
+/// The sidecar's limits; 0: not announced.
 struct SaidLimits {
   std::uint64_t frame_bytes_max = 0;  ///< "f"
   std::uint64_t event_bytes_max = 0;  ///< "e"
@@ -44,7 +44,7 @@ struct TopicSet {
   bool operator==(const TopicSet&) const = default;
 };
 
-/// All patterns together that an answer names; of destinations beyond it nothing is said.
+/// All patterns that an answer names, together; destinations beyond this limit are not named.
 inline constexpr std::size_t said_patterns_bytes_max = 4096;
 
 struct ConfirmAnswer {

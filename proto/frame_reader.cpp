@@ -97,9 +97,9 @@ Refusal set_attribute(std::string_view key, const Token& value, Attributes& attr
   return is_date && attributes.at_ns < year_2000_ns ? Refusal::event_date : Refusal::none;
 }
 
-/// Reads the map that `reader` stands before, one pair at a time, and calls
-/// `visit(key, value, raw_value)` for those whose key is a str. `buffer` is what `reader` reads.
-/// Gives `bad` where it is no map, or what `visit` refuses, and sets `broken` then.
+/// Reads the map at which `reader` is, one pair at a time, and calls `visit(key, value, raw_value)`
+/// for each key that is a str. `buffer` is the input of `reader`. Returns `bad` if it is not a map,
+/// or the refusal of `visit`, and then sets `broken`.
 template <typename Visit>
 Refusal read_map(MsgpackReader& reader, ByteView buffer, Refusal bad, BrokenValue& broken,
                  const Visit& visit) {
@@ -164,7 +164,7 @@ Refusal FrameReader::check(MsgpackReader& reader) {
   return refusal;
 }
 
-/// All that stands before the events.
+/// Everything before the events.
 Refusal FrameReader::read_head(MsgpackReader& reader) {
   Token token;
   ReadStatus status = reader.next(token);

@@ -22,11 +22,11 @@ struct Delivery {
   void* user = nullptr;
 };
 
-/// What a delivery costs beyond its event's bytes: its record, and room for the vector to grow.
+/// The cost of a delivery besides its event's bytes: its record, and room for the vector to grow.
 inline constexpr std::size_t delivery_bytes = 2 * sizeof(Delivery);
 
 struct Batch {
-  std::string events;  ///< whole msgpack values, one behind the other
+  std::string events;  ///< complete msgpack values, back to back
   std::vector<Delivery> deliveries;
   std::uint64_t first_event = 0;  ///< as deliver counted them; none in here came before
   SteadyTime due{};               ///< not to be sent before

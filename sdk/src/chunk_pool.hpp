@@ -84,8 +84,8 @@ class Chunk {
   std::uint32_t capacity = 0;     ///< bytes of storage
   std::uint32_t used = 0;         ///< bytes of events
   std::uint32_t event_count = 0;  ///< events added
-  std::uint32_t taken = 0;        ///< bytes of events that stand in frames already
-  std::uint32_t taken_count = 0;  ///< events that stand in frames already
+  std::uint32_t taken = 0;        ///< bytes of events that are already in frames
+  std::uint32_t taken_count = 0;  ///< events that are already in frames
 
  private:
   std::uint8_t* slot_at(std::uint32_t index) {
@@ -100,9 +100,9 @@ class ChunkPool {
   ChunkPool(const ChunkPool&) = delete;
   ChunkPool& operator=(const ChunkPool&) = delete;
 
-  /// What a chunk for an event of this size takes of the limit.
+  /// The part of the limit that a chunk for an event of this size takes.
   std::size_t bytes_for(std::size_t event_bytes) const;
-  /// What is left of the limit.
+  /// The unused part of the limit.
   std::size_t room_bytes() const { return bytes_max_ - used_bytes_.load(); }
   /// The largest event that a pool of this size ever has room for.
   static constexpr std::size_t event_bytes_max(std::size_t bytes_max) {

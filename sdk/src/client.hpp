@@ -70,7 +70,7 @@ class Client {
   void after_fork_in_child();
 
  private:
-  /// An event that has passed every check, as it goes on the wire: head, data, attributes.
+  /// An event that has passed every check, in its wire form: head, data, attributes.
   struct WireEvent {
     std::array<std::uint8_t, proto::event_head_bytes_max(proto::topic_bytes_max)> head;
     std::array<std::uint8_t, attributes_bytes_max> attributes;

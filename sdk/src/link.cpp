@@ -111,7 +111,7 @@ struct Link::Sockets {
 
   ~Sockets() {
     if (monitor != nullptr) {
-      // First, or what libzmq still has to tell is told to nobody and leaks.
+      // First: otherwise the remaining events of libzmq reach nobody and leak.
       zmq_socket_monitor(socket, nullptr, 0);
       zmq_close(monitor);
     }
@@ -202,7 +202,8 @@ void Link::read_monitor() {
     } else if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
       is_connected_ = true;
     } else {
-      // What libzmq does not understand of a peer before it is one ends all its tries.
+      // If libzmq does not understand a peer before its handshake is complete, it never tries
+      // again.
       is_given_up_ = !is_connected_ && !is_torn_;
       is_connected_ = is_torn_ = false;
       ++disconnects_;

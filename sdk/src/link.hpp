@@ -56,8 +56,8 @@ class Link {
   /// As of the last wait().
   bool is_connected() const { return is_connected_; }
 
-  /// As of the last wait(): another kind of socket listens there, or something that is none, and
-  /// the link tries no more. What it had to send is lost; discard() and open() try again.
+  /// As of the last wait(): another kind of socket, or another service, listens there, and the link
+  /// tries no more. Its unsent frames are lost; discard() and open() try again.
   bool is_given_up() const { return is_given_up_; }
 
   /// How often a connection has ended, as of the last wait(); it may be back already.
@@ -68,7 +68,7 @@ class Link {
   void wait(int wake_fd, bool for_room, long timeout_ms);
 
   /// Memory for a frame, or nullptr if there is none left; send() follows, over this socket or the
-  /// next. What the last frame held is gone, sent or not.
+  /// next. The content of the last frame is gone, sent or not.
   std::uint8_t* make_frame(std::size_t bytes);
   /// Hands the frame to the socket. False: no room, try again after wait(for_room).
   bool send();
@@ -77,11 +77,11 @@ class Link {
   /// which there is no memory are given as empty ones. False: there is none.
   bool receive(std::string& message);
 
-  /// Sees to it that what the socket has taken is with the operating system, so that the process
-  /// may end at once. libzmq tells when that is only by closing: the socket is to be opened anew.
-  /// False: the time was used up, or `is_given_up` said so, and frames may be lost. libzmq cannot
-  /// be told to give up; what goes on with it then is a thread of its own, which ends with the
-  /// time.
+  /// Makes sure that the operating system has everything that the socket has taken, so that the
+  /// process may end at once. libzmq reports that only by closing, so the socket must be opened
+  /// again. False: the time ran out, or `is_given_up` returned true, and frames may be lost. libzmq
+  /// cannot be made to give up; the rest of its work then goes to a separate thread, which ends
+  /// when the time does.
   bool hand_over(int timeout_ms, const std::function<bool()>& is_given_up);
 
   /// Throws the socket away, with all that it holds, and keeps the rest for open(): the context,

@@ -15,7 +15,7 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr int answers_a_turn_max = 64;
-/// What every sidecar reads; of a larger frame it has to be asked.
+/// A size that every sidecar reads; for a larger frame it has to be asked.
 constexpr std::size_t frame_bytes_unasked_max = std::size_t{1} << 20U;
 
 /// Refusals of a whole frame whose events may be taken when they come in smaller ones.
@@ -43,7 +43,8 @@ bool SendWindow::receive_answers() {
 }
 
 bool SendWindow::take_answer(proto::ByteView message) {
-  // What is no answer to a frame of ours is passed over: the frame stays and is sent again.
+  // A message that is not an answer to one of our frames is ignored: the frame stays and is sent
+  // again.
   if (!proto::read_confirm_answer(message, answer_) || answer_.sequence < first_sequence_ ||
       answer_.sequence - first_sequence_ >= frames_.size()) {
     return false;

@@ -90,7 +90,7 @@ class SendWindow {
   /// (proto/README.md); 0: none yet. For any thread.
   std::uint32_t last_refusal() const { return last_refusal_.load(std::memory_order_relaxed); }
 
-  /// How long to wait before the next try, after so many in vain.
+  /// How long to wait before the next attempt, after this many failures.
   std::chrono::milliseconds backoff(std::chrono::milliseconds initial,
                                     std::chrono::milliseconds max, std::uint32_t times);
 

@@ -15,17 +15,18 @@ using std::chrono::steady_clock;
 
 constexpr long retry_ms = 1000;
 constexpr long no_memory_ms = 100;
-/// A sidecar that is connected but takes nothing for so long costs what ZeroMQ holds at a flush.
+/// If a connected sidecar takes nothing for this long during a flush, the frames that ZeroMQ holds
+/// are lost.
 constexpr long hand_over_ms = 5000;
 /// After a flush, unless there are events before.
 constexpr std::chrono::milliseconds flush_rest{100};
-/// A sidecar that takes nothing for so long, though there is something, does not count as there.
+/// A sidecar that takes nothing for this long, although frames wait, does not count as connected.
 constexpr std::chrono::seconds stuck_max{5};
 /// Frames that libzmq gathers into one write of 8 KiB, beyond those in its queue.
 constexpr std::size_t encoded_frames_max = 128;
 
-/// What the sidecar would accept: one event that is not would cost its whole frame. Its attributes
-/// are not looked at: they were written here, and data must not reach into them.
+/// Whether the sidecar would accept the event: a bad one would cost its whole frame. Its attributes
+/// are not checked: they were written here, and data must not reach into them.
 bool is_whole_event(proto::ByteView event_without_attributes) {
   constexpr int topic_time_data = 3;
   proto::MsgpackReader reader(event_without_attributes);
@@ -58,7 +59,7 @@ bool Shipper::flush(SteadyTime deadline) {
   const std::lock_guard guard(mutex_);
   if (--flushers_ == 0) flush_deadline_ = {};
   const bool is_done = flush_done_ >= target || (is_ended_ && !has_lost_);
-  // A loss is told to all who wait when it happens, or else to whoever asks next.
+  // A loss is reported to all waiting callers when it happens, or otherwise to the next one.
   losses_told_ = losses_;
   return is_done && losses_ == losses_told;
 }
@@ -168,8 +169,8 @@ bool Shipper::hand_over(const FlushOrder& order) {
   const bool is_handed_over =
       link_.hand_over(static_cast<int>(timeout_ms), [&] { return worker_.is_over(); });
   count_hand_over(is_handed_over);
-  // Who flushes may be about to end. A connection that ends before it has said who it is looks like
-  // one of a socket that does not fit, and the sidecar warns of those.
+  // The process may end right after a flush. A connection that ends before its handshake is
+  // complete looks like a socket of the wrong type, and the sidecar warns of those.
   is_resting_ = is_handed_over;
   if (is_resting_) {
     open_at_ = steady_clock::now() + flush_rest;

@@ -68,7 +68,7 @@ class Shipper {
   /// Sends what the closed buffer holds, until the deadline; the rest is dropped and counted.
   /// close_wait() follows.
   void close(SteadyTime deadline);
-  /// True: nothing was lost since the last flush that said what it knew before the close began.
+  /// True: nothing was lost since the last flush that knew its result before the close began.
   bool close_wait();
   bool is_finished() { return worker_.is_finished(); }
   void abandon() { worker_.abandon(); }
@@ -88,11 +88,11 @@ class Shipper {
   const char* obstacle() const { return obstacle_.load(std::memory_order_relaxed); }
 
  private:
-  /// What the thread is doing, so that emit knows whether to wake it.
+  /// The state of the thread, so that emit knows whether to wake it.
   enum class Activity : std::uint8_t { busy, gathering, asleep };
   /// How an attempt to ship ended.
   enum class Progress : std::uint8_t { nothing, shipped, no_room, no_memory };
-  /// What the callers that wait for a flush want, all together.
+  /// The combined requests of the callers that wait for a flush.
   struct FlushOrder {
     std::uint64_t target;
     SteadyTime deadline;

@@ -26,7 +26,7 @@ class StuckTopics {
   /// A batch that was added has ended, in one piece or in several.
   void remove(const Batch& batch) noexcept;
 
-  /// What the sidecar has said last.
+  /// The sidecar's last report.
   void know(std::vector<proto::TopicSet> full) noexcept { full_ = std::move(full); }
 
   bool holds(std::string_view topic) const;

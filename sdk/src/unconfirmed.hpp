@@ -77,7 +77,7 @@ class Unconfirmed {
   /// The events that have waited longest; there are some.
   Batch take_first();
 
-  /// What the sidecar has said: larger events are not taken, and batches become no larger.
+  /// The sidecar has announced its limits: larger events are not taken, and batches grow no larger.
   void set_limits(const proto::SaidLimits& said);
   /// Another sidecar may come next, and take what this one did not.
   void forget_sidecar();
@@ -106,7 +106,7 @@ class Unconfirmed {
   // Guarded by mutex_.
   std::deque<Batch> waiting_;
   std::size_t held_bytes_ = 0;
-  std::size_t batch_bytes_max_;         ///< by the last limits that were said
+  std::size_t batch_bytes_max_;         ///< by the last announced limits
   std::uint64_t event_bytes_said_ = 0;  ///< by the sidecar that is connected; 0: not
   StuckTopics stuck_topics_;
   DeliveryCounts counts_;                ///< without unconfirmed events and bytes

@@ -37,7 +37,7 @@
 
 namespace outrider::sidecar {
 
-/// What the app is given of the outside world.
+/// The parts of the outside world that the app uses.
 struct AppParts {
   using MakeTransport = std::function<Result<std::unique_ptr<Transport>>(
       const DestinationConfig& config, const BodyKind& body)>;
@@ -55,7 +55,8 @@ struct AppParts {
 
 class App final : public Agent {
  public:
-  /// What a stop takes longer than the linger time at most, to write to the spool what is left.
+  /// How much longer than the linger time a stop may take, to write the remaining events to the
+  /// spool.
   static constexpr Duration storing_max = std::chrono::seconds(5);
 
   static Result<std::unique_ptr<App>> create(const Config& config, AppParts parts, Log& log);
@@ -68,12 +69,13 @@ class App final : public Agent {
   bool is_stopping() const { return phase_ != Phase::running; }
   bool is_finished() const { return phase_ == Phase::finished; }
 
-  /// The process was paused for so long: that is no time that a stop had. Before the turn.
+  /// The process was paused for this long: that does not count as time of the stop. Before the
+  /// turn.
   void make_up_for(Duration lost);
 
   Report report() const;
 
-  /// What it believes of the disk; null without a spool.
+  /// Its knowledge of the disk; null without a spool.
   Spool* spool() { return spool_.get(); }
 
   /// Until when transports may take to get out what was handed over; only once the shutdown has

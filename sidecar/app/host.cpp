@@ -35,7 +35,7 @@ constexpr Duration idle_wait = std::chrono::hours(1);
 constexpr Duration stopping_wait = std::chrono::milliseconds(100);
 constexpr Duration pause_min = std::chrono::seconds(1);
 
-/// What this thread has worked.
+/// The CPU time of this thread.
 Duration worked() {
   timespec time{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
@@ -44,7 +44,7 @@ Duration worked() {
 
 }  // namespace
 
-// In this order: what stands below uses what stands above.
+// In this order: each part uses those above it.
 struct Host::Parts {
   SystemClock clock;
   Reactor reactor;

@@ -19,7 +19,7 @@ namespace outrider::sidecar {
 
 class Host {
  public:
-  /// What libzmq has of one peer in a buffer of its own, where no message counts any more.
+  /// Bytes of one peer that libzmq holds in its own buffer, where they no longer count as messages.
   static constexpr std::size_t unsent_bytes_max = 8192;
 
   /// Opens everything. `zmq_context`: the application's, for inproc endpoints; null for one of our

@@ -11,7 +11,7 @@
 
 namespace outrider::sidecar {
 
-/// What the mark and its thread share; lives as long as either of them.
+/// The state that the mark and its thread share; lives as long as either of them.
 struct MemoryMark::File {
   const std::string path;
   int fd = -1;

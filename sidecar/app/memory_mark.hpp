@@ -41,7 +41,8 @@ class MemoryMark {
   MemoryMark(const MemoryMark&) = delete;
   MemoryMark& operator=(const MemoryMark&) = delete;
 
-  /// What the last run had in memory when it ended; 0 if it has ended in good order.
+  /// The number of events that the last run had in memory when it ended; 0 after a regular
+  /// shutdown.
   std::uint64_t left_by_last_run() const { return left_by_last_run_; }
 
   void set(std::uint64_t events, MonoTime now) {

@@ -78,7 +78,7 @@ int try_to_make_in(const std::string& folder) {
   return error == EROFS || error == EIO ? error : 0;
 }
 
-/// Nothing if so many files can be made in it.
+/// Nothing if this many files can be made in it.
 std::optional<Finding> folder_trouble(const std::string& folder, std::uint64_t new_files,
                                       const std::string& hint) {
   struct stat status {};
@@ -166,7 +166,7 @@ int connect_to(const std::string& path) {
   return error;
 }
 
-/// What stands at the path already.
+/// The existing file at the path.
 std::optional<Finding> socket_trouble(const std::string& path) {
   struct stat found {};
   if (lstat(path.c_str(), &found) != 0) {
@@ -248,7 +248,7 @@ std::string link_target(std::string path) {
   return path;
 }
 
-/// A file that SQLite would open, as it stands now.
+/// A file that SQLite would open, in its present state.
 std::optional<Finding> sqlite_file_trouble(const std::string& path) {
   struct stat status {};
   if (lstat(path.c_str(), &status) != 0) {
@@ -419,7 +419,7 @@ Findings probe_spool(const SpoolConfig& spool) {
   const std::string folder = folder_of(spool.path);
   Findings findings = first_of(
       [&] {
-        // What it needs of files is a question of room_trouble().
+        // room_trouble() checks how many files it needs.
         return folder_trouble(folder, 0,
                               "create it, owned by the user that the sidecar runs as (in a systemd "
                               "unit: StateDirectory=), and mount its volume first");

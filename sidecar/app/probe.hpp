@@ -19,8 +19,9 @@ namespace outrider::sidecar {
 /// Each line begins with its place in the configuration.
 struct ProbeReport {
   std::vector<std::string> errors;
-  /// In use by somebody else: an error, unless it is the sidecar that this configuration is for. If
-  /// a sidecar has an endpoint of it, everything that is in use stands here, else among the errors.
+  /// In use by another process: an error, unless it is the sidecar of this configuration. If a
+  /// sidecar uses one of its endpoints, everything in use is listed here, otherwise among the
+  /// errors.
   std::vector<std::string> in_use;
   std::vector<std::string> warnings;
 };

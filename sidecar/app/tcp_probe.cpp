@@ -61,7 +61,7 @@ bool can_open(const sockaddr_storage& address) {
 
 /// As libzmq finds them: no name server is asked for an address of one's own.
 std::optional<sockaddr_storage> own_address(const std::string& host) {
-  // The part behind % names an interface, which the address itself is on or not.
+  // The part after % names an interface; the address itself may be on it or not.
   const std::size_t percent = host.find('%');
   if (percent != std::string::npos) {
     if (if_nametoindex(host.c_str() + percent + 1) == 0) return std::nullopt;

@@ -40,8 +40,8 @@ std::size_t authority_end(std::string_view url) {
   return url.find_first_of("/?#", scheme_end + mark.size());
 }
 
-/// A dot stays one when it is percent-encoded or has parameters behind it: those who resolve dot
-/// segments may decode the one and strip the other first.
+/// A dot remains a dot if it is percent-encoded or followed by parameters: a program that resolves
+/// dot segments may decode the one and strip the other first.
 bool is_odd_segment(std::string_view segment) {
   segment = segment.substr(0, segment.find(';'));
   std::size_t dots = 0;

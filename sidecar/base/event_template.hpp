@@ -46,7 +46,7 @@ class EventTemplate {
  public:
   enum class Place : std::uint8_t { url, method, header };
 
-  /// `shown` stands in errors in place of a text that holds secrets.
+  /// `shown` replaces a text that holds secrets in errors.
   static Result<EventTemplate> parse(std::string_view text, Place place,
                                      std::optional<std::string_view> shown = std::nullopt);
 
@@ -57,7 +57,7 @@ class EventTemplate {
   /// Nothing to fill in: the text is the same for each event.
   bool is_constant() const { return fields_.empty(); }
 
-  /// What is the same for each event: before, between and behind the fields. Some may be empty.
+  /// The constant parts: before, between and after the fields. Some may be empty.
   std::vector<std::string> fixed_texts() const;
 
   /// Appends the text with the event's fields filled in, escaped for its place. `out` stays as it
@@ -67,7 +67,7 @@ class EventTemplate {
  private:
   enum class Source : std::uint8_t { topic, id, key, time, host, trace, priority, data };
 
-  /// One `{...}` and the fixed text behind it.
+  /// One `{...}` and the fixed text after it.
   struct Field {
     std::string name;  ///< as written, for errors
     Source source = Source::data;

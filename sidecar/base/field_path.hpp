@@ -27,7 +27,7 @@ namespace outrider::sidecar {
 inline constexpr std::size_t path_keys_max = proto::depth_levels_max;
 /// Rules of one destination, all kinds taken together.
 inline constexpr std::size_t field_rules_max = 64;
-/// What stands in place of a value that is redacted.
+/// The replacement of a redacted value.
 inline constexpr std::string_view redacted_text = "[redacted]";
 
 /// Whether a key that is an integer has these digits.
@@ -65,7 +65,7 @@ struct StaticField {
   std::string value;
 };
 
-/// What is done to the data of each event on its way out.
+/// The changes to the data of each event before it is sent.
 struct FieldRules {
   std::vector<FieldPath> redact{};
   std::vector<FieldPath> drop{};

@@ -61,7 +61,7 @@ std::thread start_thread(Body body) {
 
 }  // namespace
 
-/// What the writer and its thread share; lives as long as either of them.
+/// The state that the writer and its thread share; lives as long as either of them.
 struct LineWriter::State {
   State(int descriptor, SayDropped say) : fd(descriptor), say_dropped(std::move(say)) {}
 
@@ -88,7 +88,7 @@ struct LineWriter::State {
   std::string next_batch(std::uint64_t& said);
 };
 
-/// All that waits, and behind it what was dropped after it.
+/// The waiting lines, followed by those that were dropped after them.
 std::string LineWriter::State::next_batch(std::uint64_t& said) {
   std::string batch;
   if (is_cut) batch = "\n";
@@ -108,7 +108,8 @@ void LineWriter::State::account(std::string_view batch, std::uint64_t said, std:
     return;
   }
   dropped += lines_in(batch.substr(written)) - ends;
-  // The line about the others was among them: they are still to be said, and it is none of them.
+  // The line about dropped lines was itself dropped: they are still to be reported, and it is not
+  // one of them.
   if (said > 0) dropped += said - 1;
 }
 

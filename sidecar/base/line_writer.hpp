@@ -24,7 +24,7 @@ namespace outrider::sidecar {
 class LineWriter {
  public:
   static constexpr std::size_t waiting_bytes_max = 256 * 1024;
-  /// The destructor waits so long for what is still to be written.
+  /// The destructor waits this long for the unwritten lines.
   static constexpr std::chrono::milliseconds end_wait_max{250};
 
   /// A line, with its end, that says how many were dropped. `error`: the errno of the last write

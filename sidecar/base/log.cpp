@@ -46,7 +46,7 @@ std::string text_line(LogLevel level, std::string_view message, LogFields fields
   return line;
 }
 
-/// The members behind the time that spdlog's pattern writes.
+/// The members after the time that spdlog's pattern writes.
 std::string json_members(LogLevel level, std::string_view message, LogFields fields) {
   std::string line = "\"level\":\"";
   line += level_name(level);

@@ -38,7 +38,7 @@ struct [[gnu::packed]] RecordHead {
 };
 static_assert(sizeof(RecordHead) == 19);
 
-/// Where on disk an event stands: so many events behind the first of that block.
+/// The place of an event on disk: its block, and its index there.
 struct [[gnu::packed]] RecordOrigin {
   std::int64_t block;
   std::uint32_t index;
@@ -60,7 +60,7 @@ struct RecordView {
   std::optional<RecordOrigin> origin = std::nullopt;
 };
 
-/// What ingest adds to an event to make a record of it.
+/// The fields that ingest adds to an event to make a record of it.
 struct RecordContext {
   proto::ByteView id;     ///< used if the event brings none; 16 bytes
   std::string_view host;  ///< of the frame, may be empty
@@ -78,10 +78,10 @@ std::size_t record_bytes_at(const std::uint8_t* at);
 
 proto::Priority record_priority_at(const std::uint8_t* at);
 
-/// It stands on disk as well.
+/// It is also on disk.
 bool has_record_origin_at(const std::uint8_t* at);
 
-/// A mark for its owner, who goes on holding the bytes: the event is given up. Never on disk.
+/// A mark for its owner, which still holds the bytes: the event is given up. Never on disk.
 void mark_record_evicted(std::uint8_t* at);
 bool is_record_evicted_at(const std::uint8_t* at);
 

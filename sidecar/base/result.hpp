@@ -8,7 +8,7 @@
 
 namespace outrider::sidecar {
 
-/// What went wrong, where, and what to do about it, in one line.
+/// The error, its place and its remedy, in one line.
 struct Error {
   std::string message;
 

@@ -16,7 +16,7 @@ Status probe_threads(std::size_t count);
 /// Those of this process; 0 if they cannot be seen.
 std::size_t threads_now();
 
-/// What to say when a thread could not be made, whoever made it.
+/// The error text when a thread could not be made, by any part.
 Error no_threads(const char* reason);
 
 }  // namespace outrider::sidecar

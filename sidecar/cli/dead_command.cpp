@@ -19,7 +19,7 @@
 namespace outrider::sidecar {
 namespace {
 
-/// What one transaction changes: a running sidecar waits for it.
+/// Dead letters changed in one transaction, for which a running sidecar waits.
 constexpr std::size_t letters_at_once = 256;
 /// Its turn between two of ours.
 constexpr auto pause_between = std::chrono::milliseconds(10);

@@ -24,7 +24,7 @@ constexpr std::size_t cause_bytes_max = 200;
 std::atomic<bool> is_json = false;
 std::atomic<bool> has_priority = false;
 
-/// What would break out of a line or of a JSON string.
+/// Characters that would break a line or a JSON string.
 bool is_unsafe(char c) {
   return c == '"' || c == '\\' || (c != '\0' && static_cast<unsigned char>(c) < ' ');
 }

@@ -15,8 +15,8 @@ namespace outrider::sidecar {
 /// process with exit_broken.
 void install_last_words(LogFormat format);
 
-/// Ends the process now, with a line of the level error in the log's format; of the causes' bytes
-/// at most 200 are said.
+/// Ends the process now, with a line of the level error in the log's format; it shows at most 200
+/// bytes of the causes.
 [[noreturn]] void end_process(int status, const char* message, const char* cause);
 
 }  // namespace outrider::sidecar

@@ -22,7 +22,7 @@ namespace outrider::sidecar {
 /// Closing may hang in a library; the process ends this long after its time to stop at the latest.
 inline constexpr std::chrono::seconds close_time_max{1};
 
-/// A start goes on so long after the signal that asks to stop.
+/// A start may take this long after the signal that asks to stop.
 inline constexpr std::chrono::seconds start_time_max{5};
 
 /// In this thread, and in those that it will make.

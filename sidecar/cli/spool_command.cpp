@@ -36,7 +36,7 @@ std::string problems_text(const SpoolCheck& check, bool has_cure) {
   return text;
 }
 
-/// What SQLite will pass over; empty: nothing. Of a log that nobody writes.
+/// The transactions that SQLite will skip; empty: none. Only for a log without a writer.
 std::string log_damage(const std::string& path) try {
   const std::uint64_t behind = transactions_behind_damage(*open_disk(), wal_path(path));
   if (behind == 0) return {};

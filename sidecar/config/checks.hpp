@@ -17,11 +17,11 @@ inline constexpr std::size_t destination_name_bytes_max = 64;
 inline constexpr std::size_t path_bytes_max = 4000;
 
 Status check_filled(std::string_view value);
-/// Short enough for the system, with what is put behind it for the files beside it.
+/// Short enough for the system, with the suffixes of the files beside it.
 Status check_path(std::string_view path);
 Status check_destination_name(std::string_view name);
 Status check_pattern(std::string_view pattern);
-/// As parse_http_url() takes it (http_url.hpp); behind the authority it may hold {fields}.
+/// The rules of parse_http_url() (http_url.hpp); after the authority it may hold {fields}.
 Status check_http_url(std::string_view url);
 /// RFC 3986: characters, percent codes and a scheme or none; what its parts hold is not looked at.
 Status check_uri_reference(std::string_view text);

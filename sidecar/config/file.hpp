@@ -14,7 +14,7 @@ namespace outrider::sidecar {
 
 Result<std::string> read_regular_file(const std::string& path, std::size_t bytes_max);
 
-/// What differs when a file, or where a link to it leads, has changed. All zero: it cannot be seen.
+/// Changes when a file, or the target of a link to it, changes. All zero: it cannot be seen.
 struct FileState {
   std::uint64_t device = 0;
   std::uint64_t inode = 0;

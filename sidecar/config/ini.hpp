@@ -22,8 +22,8 @@ struct IniSetting {
 };
 
 struct IniSection {
-  std::string section;  ///< what stands before the first dot: "destination"
-  std::string name;     ///< what stands behind it: "audit"; empty without a dot
+  std::string section;  ///< the part before the first dot: "destination"
+  std::string name;     ///< the part after it: "audit"; empty without a dot
   Origin origin;
   std::vector<IniSetting> settings;
 

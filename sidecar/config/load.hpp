@@ -26,11 +26,10 @@ inline constexpr std::size_t schedules_max = 1024;
 
 struct LoadedConfig {
   Config config;
-  /// Where each setting that was given stands, one entry a value; what is not here is a default.
-  /// By full name: "shutdown.linger", "destination.audit.url"; a section's own name says where it
-  /// begins.
+  /// The place of each given setting, one entry for each value; a missing one is a default. By full
+  /// name: "shutdown.linger", "destination.audit.url"; a section's own name gives its beginning.
   std::map<std::string, std::vector<Origin>, std::less<>> origins;
-  /// What is allowed but probably not meant, each beginning with its place.
+  /// Settings that are allowed but probably not intended, each beginning with its place.
   std::vector<std::string> warnings;
 };
 
@@ -44,7 +43,7 @@ struct LoadResult {
 /// `arguments` are settings as on the command line: "--shutdown.linger=5s", or in two words.
 LoadResult load_config(const std::string& path, const std::vector<std::string>& arguments = {});
 
-/// The same from text; `name` stands for the file in messages.
+/// The same from text; `name` replaces the file's name in messages.
 LoadResult load_config_text(std::string_view text, const std::string& name,
                             const std::vector<std::string>& arguments = {});
 

@@ -36,8 +36,8 @@ struct QueryField {
     return std::find(harmless_names.begin(), harmless_names.end(), to_lower(name)) !=
            harmless_names.end();
   }
-  /// What a template takes from events is no part of the configuration, and what is shorter than
-  /// this protects nothing.
+  /// The parts that a template takes from events are not in the configuration, and a shorter text
+  /// than this protects nothing.
   bool is_shown() const {
     constexpr std::size_t secret_bytes_min = 4;
     const bool is_field = value.size() > 2 && value.front() == '{' && value.back() == '}' &&
@@ -70,7 +70,7 @@ std::vector<QueryField> query_of(std::string_view url) {
   }
 }
 
-/// What stands before the query, in parts between slashes and semicolons; "token=x" may be one.
+/// The part before the query, split at slashes and semicolons; "token=x" may be one piece.
 std::vector<QueryField> path_of(std::string_view url) {
   std::string_view rest = url.substr(0, url.find_first_of("?#"));
   std::vector<QueryField> parts;
@@ -86,7 +86,7 @@ std::vector<QueryField> path_of(std::string_view url) {
   }
 }
 
-/// Of the path only what is called a secret: most of what stands there says where, not who.
+/// In the path only parts that are called secret: most of it is an address and no credential.
 bool is_shown_in_path(const QueryField& part) {
   return !part.has_equals || !sounds_secret(part.name) || part.is_shown();
 }

@@ -47,7 +47,7 @@ Result<KeyPtr> read_key(std::string_view pem) {
   return Error{"holds no private key in PEM"};
 }
 
-/// What OpenSSL has said last, in words where it is about strength; empties its queue.
+/// OpenSSL's last error, in words if it is about strength; empties its queue.
 std::string why_refused() {
   const unsigned long error = ERR_peek_last_error();
   const char* const said = ERR_reason_error_string(error);

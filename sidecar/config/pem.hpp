@@ -38,8 +38,8 @@ Status check_key(std::string_view pem);
 /// The key is that of the first certificate, and TLS takes both.
 Status check_key_pair(std::string_view cert_pem, std::string_view key_pem);
 
-// The same for files. Whether cert_file and key_file belong together is asked of both at once; an
-// empty key_file means that the key stands in cert_file.
+// The same for files. Whether cert_file and key_file belong together is checked for both at once;
+// an empty key_file means that the key is in cert_file.
 Status check_ca_file(std::string_view path);
 Status check_cert_file(std::string_view path);
 Status check_key_file(std::string_view path);

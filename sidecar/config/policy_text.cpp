@@ -38,7 +38,7 @@ bool split_decimal(std::string_view text, double& number, std::string_view& rest
   return true;
 }
 
-/// With so many decimal places at most, and no zeros at the end.
+/// With at most this many decimal places, and no zeros at the end.
 std::string format_number(double number, int places_max) {
   std::array<char, 512> digits{};
   const double scale = std::pow(10.0, places_max);

@@ -32,7 +32,7 @@ class SectionView {
     return loaded_.origins.contains(title_ + "." + key);
   }
 
-  /// Where the value stands, else where its section begins.
+  /// The place of the value, or else the beginning of its section.
   Origin origin(const std::string& key, std::size_t index = 0) const {
     const auto found = loaded_.origins.find(title_ + "." + key);
     if (found != loaded_.origins.end() && index < found->second.size()) return found->second[index];

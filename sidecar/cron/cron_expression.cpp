@@ -95,8 +95,8 @@ std::optional<Instant> CronExpression::next_after(Instant after, const TimeZone&
   Instant from = std::clamp(after, Instant(), last_instant) + seconds(1);
   while (from < last_instant) {
     const ZoneSpan span = zone.span_at(from);
-    // Clocks that went forward leave wall times behind that belong to the span's beginning; clocks
-    // that went back show again what was there before. Whoever follows real time minds neither.
+    // Clocks that went forward skip wall times, which belong to the beginning of the span; clocks
+    // that went back repeat earlier ones. Expressions that follow real time need neither rule.
     const WallClock begin =
         fields_.hours_begin_with_star ? span.wall(span.begin) : span.wall_before();
     const WallClock start = from == span.begin ? begin : std::max(begin, span.wall(from));

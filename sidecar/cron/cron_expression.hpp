@@ -35,7 +35,7 @@ namespace outrider::sidecar {
 
 class CronExpression {
  public:
-  /// What the fields match: bit n stands for the number n. Sunday is bit 0 alone.
+  /// The matches of the fields: bit n is the number n. Sunday is only bit 0.
   struct Fields {
     std::uint64_t minutes = 0;
     std::uint64_t hours = 0;
@@ -50,7 +50,7 @@ class CronExpression {
 
   static Result<CronExpression> parse(std::string_view text);
 
-  /// The first run behind `after`; none if that is later than the year 2261.
+  /// The first run after `after`; none if that is later than the year 2261.
   std::optional<Instant> next_after(Instant after, const TimeZone& zone) const;
 
  private:

@@ -29,7 +29,7 @@ struct ZoneSpan {
 
   WallClock wall(Instant instant) const { return WallClock((instant + offset).time_since_epoch()); }
   Instant instant(WallClock wall) const { return Instant(wall.time_since_epoch()) - offset; }
-  /// What the clocks would show at the beginning, had they not been changed.
+  /// The time that the clocks would show at the beginning without the change.
   WallClock wall_before() const { return WallClock((begin + offset_before).time_since_epoch()); }
 };
 

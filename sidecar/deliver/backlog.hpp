@@ -59,8 +59,8 @@ class Backlog {
   /// When the next failed batch wants to be tried again, or `never`.
   MonoTime retry_due_at() const;
 
-  /// Makes a batch of at most so many events. Null if there is none to be sent after all, because
-  /// all had expired or stand behind others of their key.
+  /// Makes a batch of at most this many events. Null if there is none to send after all, because
+  /// all had expired or must wait for others of their key.
   BatchPtr take_fresh(std::uint64_t events_max, const Now& now);
   /// The failed batch that has waited longest, if one is due.
   BatchPtr take_retry(const Now& now);

@@ -31,7 +31,7 @@ void give_back(Container& container) {
   std::swap(container, empty);
 }
 
-/// What WaitingBatches notes of a batch.
+/// The notes of WaitingBatches about a batch.
 struct WaitingBatch {
   std::uint64_t number = 0;  ///< by when it came first; 0: it never did
   MonoTime due{};
@@ -62,7 +62,7 @@ struct Batch {
   bool is_too_large = false;  ///< one event whose body is over the limit
   std::vector<std::string_view> topics;
 
-  /// What it was tried so far counts towards no limit: held time, which only a person can end.
+  /// The attempts so far count towards no limit: held time, which only a person can end.
   void forget_attempts() {
     attempts = 0;
     first_attempt_at = {};

@@ -36,7 +36,7 @@ class KeyLanes {
   /// Keeps a copy of a record whose key is blocked.
   void set_aside(const RecordView& record);
 
-  /// The batch goes on its way: its keys are blocked until its events are settled.
+  /// The batch leaves: its keys are blocked until its events are settled.
   void enter(const Batch& batch);
 
   /// The batch has failed, and its keys with it, until what has entered of them is settled.
@@ -63,7 +63,7 @@ class KeyLanes {
   }
   /// Nothing but the look back keeps a key from going on.
   bool wants_look_back() const { return resting_ > 0; }
-  /// What was passed over comes again.
+  /// Events that were passed over return.
   void look_back();
 
   /// An event that had entered is settled.

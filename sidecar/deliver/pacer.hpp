@@ -20,7 +20,7 @@ namespace outrider::sidecar {
 
 class Pacer {
  public:
-  /// What failed.
+  /// A failed attempt.
   struct Failure {
     AttemptId attempt = 0;
     std::uint32_t attempts = 1;  ///< of its batch, so far
@@ -36,7 +36,7 @@ class Pacer {
   /// The same for a retry.
   MonoTime may_retry_at(std::size_t in_flight) const;
 
-  /// There was something to send and the concurrency limit stood in its way.
+  /// There were events to send, and only the concurrency limit prevented it.
   void note_held_back() { concurrency_.note_held_back(); }
 
   /// Events that a batch may have now.

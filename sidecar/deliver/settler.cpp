@@ -38,7 +38,7 @@ void Settler::settle(BatchPtr batch, const Completion& completion, const Now& no
   } else {
     settle_whole(std::move(batch), completion, now);
   }
-  // What follows a batch of a destination that is gone shares its fate.
+  // The followers of a batch share its fate if the destination is gone.
   if (is_disabled_) leave_queue(now);
 }
 
@@ -242,9 +242,9 @@ void Settler::bury(BatchPtr batch, DeadReason reason, const Completion& completi
   backlog_.finish(std::move(batch), now);
 }
 
-/// What has stood on disk for too long and fails for a while already, when an attempt fails of
-/// which the destination heard: for a long stop, an outage or a wrong clock by itself, or with one
-/// failure after it, nothing is given up.
+/// Gives up events that have been on disk for too long, but only if they have already failed for a
+/// while and the destination has received the failing attempt: after a long stop, an outage or a
+/// wrong clock alone, or with one failure after it, nothing is given up.
 void Settler::bury_old(Batch& batch, const Completion& completion, const Now& now) {
   const bool was_heard = completion.result == AttemptResult::answered;
   if (lane_ == nullptr || is_stopping_ || !was_heard || completion.has_alternative) return;

@@ -114,7 +114,7 @@ int WriteTarget::write_all(std::string_view body, std::size_t& written) const {
 
 bool WriteTarget::take_back(const struct stat& before, std::size_t written) const {
   struct stat after {};
-  // Another writer may have appended behind us: what is its own must stay.
+  // Another writer may have appended after us: its bytes must stay.
   return S_ISREG(before.st_mode) && fstat(fd_, &after) == 0 &&
          after.st_size == before.st_size + static_cast<off_t>(written) &&
          ftruncate(fd_, before.st_size) == 0 && lseek(fd_, 0, SEEK_END) >= 0;
@@ -140,7 +140,7 @@ std::string WriteTarget::write(std::string_view body) {
   return detail;
 }
 
-/// What the transport and its thread share; lives as long as either of them.
+/// The state that the transport and its thread share; lives as long as either of them.
 class Writer {
  public:
   explicit Writer(WriteTarget target)

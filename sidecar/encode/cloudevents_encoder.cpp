@@ -66,7 +66,7 @@ class Attributes {
     return source_with_host_;
   }
 
-  /// One of so many events was kept; 0: all.
+  /// One in this many events was kept; 0: all.
   std::uint64_t sampled_rate() const { return sampled_rate_; }
 
  private:

@@ -17,7 +17,7 @@ class Compressor {
  public:
   virtual ~Compressor() = default;
 
-  /// Room that compress() needs for so many bytes.
+  /// Room that compress() needs for this many bytes.
   virtual std::size_t bound(std::size_t bytes) = 0;
 
   /// Writes the compressed form of `bytes` to `out`, which has bound() bytes; returns its size.

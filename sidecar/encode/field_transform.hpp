@@ -46,7 +46,7 @@ class FieldTransform {
   using RuleSet = std::uint64_t;
   static_assert(field_rules_max <= 64);
 
-  /// What is to be done with one field or element.
+  /// The action for one field or element.
   struct Decision {
     bool is_dropped = false;
     bool is_redacted = false;

@@ -18,7 +18,7 @@ bool is_traceparent(std::string_view text);
 /// becomes U+FFFD.
 std::string encoded_header(std::string_view name, std::string_view value);
 
-/// Adds `traceparent` if the event has a trace that can stand in a header as it is.
+/// Adds `traceparent` if the event has a trace that fits into a header unchanged.
 void add_traceparent(const RecordView& record, std::vector<std::string>& headers);
 
 }  // namespace outrider::sidecar

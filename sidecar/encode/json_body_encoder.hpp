@@ -17,7 +17,7 @@
 
 namespace outrider::sidecar {
 
-/// What stands around the events.
+/// The text around the events.
 struct Framing {
   std::string_view open;
   std::string_view between;
@@ -54,7 +54,7 @@ class JsonBodyEncoder : public Encoder {
  protected:
   virtual void write_event(const RecordView& record, JsonWriter& out) = 0;
 
-  /// What a request of this one event says in its headers.
+  /// The headers of a request with this one event.
   virtual void add_headers(const RecordView& /*record*/, std::vector<std::string>& /*headers*/) {}
 
   void write_data(const RecordView& record, JsonWriter& out) {

@@ -72,7 +72,7 @@ class Transcoder {
   JsonWriter& writer_;
 };
 
-/// Most names and many values are short, and something stands behind them that can be read too.
+/// Most names and many values are short, and the bytes after them can be read too.
 inline char* Transcoder::put_text(char* out, std::size_t size) {
   if (size > json_text::block_bytes || left() < json_text::block_bytes) {
     return put_long_text(out, size);
@@ -166,7 +166,7 @@ char* Transcoder::put_long_value(char* out, std::uint32_t levels_left) {
                                       : put_array(out, token.count, levels_left);
 }
 
-/// Passes over the lead byte and the number behind it; false if that is cut short.
+/// Skips the lead byte and the number after it; false if that is cut short.
 template <typename Int>
 bool Transcoder::take(Int& value) {
   if (left() <= sizeof value) return false;

@@ -25,11 +25,10 @@ class JsonWriter {
   std::size_t size() const { return static_cast<std::size_t>(at_ - begin_.get()); }
   std::string_view text() const { return {begin_.get(), size()}; }
 
-  /// Takes back everything behind the first `size` bytes.
+  /// Removes everything after the first `size` bytes.
   void cut(std::size_t size) { at_ = begin_.get() + size; }
 
-  /// For who writes by a pointer: at least so much room behind what was written, and the new end of
-  /// that.
+  /// For writing by pointer: at least this much room after the text, and the new end of the text.
   char* room(std::size_t size) {
     reserve(size);
     return at_;

@@ -18,7 +18,7 @@ namespace outrider::sidecar {
 
 class OwnContext {
  public:
-  /// What a context takes to end when nothing holds it up, on a machine that is busy.
+  /// The time that a context takes to end when nothing delays it, on a busy machine.
   static constexpr Duration moment = std::chrono::milliseconds(200);
 
   OwnContext() = default;
@@ -29,8 +29,8 @@ class OwnContext {
 
   void* get() const { return context_ ? context_->get() : nullptr; }
 
-  /// Its sockets are closed: begins its end, which takes as long as they linger. What has not ended
-  /// by `deadline`, or a moment from now if that is later, ends by itself, or never.
+  /// Its sockets are closed: begins its end, which takes as long as they linger. A context that has
+  /// not ended by `deadline`, or shortly from now if that is later, ends by itself, or never.
   void end(MonoTime now, MonoTime deadline);
 
  private:

@@ -45,17 +45,19 @@ constexpr ScanLimits connect_limits{.message_bytes_max = peer_message_bytes_max,
                                     .sender_types = "SUB XSUB"};
 /// How long after a socket of another kind was met the next try comes.
 constexpr Duration retry_interval = std::chrono::seconds(1);
-/// What a socket that is replaced still holds for peers that are healthy.
+/// A replaced socket may still send to healthy peers for this long.
 constexpr int replaced_linger_ms = 1000;
-/// One line that another kind of socket was met in so long.
+/// One line about another kind of socket in this time.
 constexpr Duration line_interval = std::chrono::minutes(1);
-/// What the kernel holds for one worker; it takes the number twice, and its own overhead out of it.
+/// The bytes that the kernel holds for one worker; it doubles the number, and its own overhead
+/// comes out of that.
 constexpr int push_kernel_bytes = 64 * 1024;
-/// An attempt that has sent a part of its events waits so long for room, and is completed then: the
-/// rest goes back to where events expire and have an order.
+/// An attempt that has sent a part of its events waits this long for room, and is then completed:
+/// the rest returns to the queue, where events expire and have an order.
 constexpr Duration room_wait_max = std::chrono::milliseconds(10);
 
-/// What all those send that the sidecar connects to: whose connection one is, is not to be told.
+/// The data of all peers that the sidecar connects to: there is no way to tell whose connection it
+/// is.
 const std::shared_ptr<Intake>& intake_of_connects() {
   static const auto intake = [] {
     auto made = std::make_shared<Intake>(connect_limits, Bound::turn);
@@ -126,7 +128,7 @@ class ZmqTransport final : public Transport {
   std::unique_ptr<OwnContext> own_context_;
   void* context_ = nullptr;
   Log& log_;
-  ZmqSocket socket_;  ///< not open: closed, or it could not be made anew
+  ZmqSocket socket_;  ///< not open: closed, or it could not be reopened
   ConnectionMonitor connections_;
   HeldMessages held_;
   FanoutLog fanout_log_;
@@ -307,11 +309,11 @@ void ZmqTransport::give_verdicts(const Waiting& waiting, Completion& completion)
 
 MonoTime ZmqTransport::next_deadline() const {
   if (is_closed_) return never;
-  // What was sent to nobody is said in the next turn.
+  // Events that reached nobody are logged in the next turn.
   if (unheard_since_look_ > 0) return last_turn_;
   const MonoTime deadline = std::min(next_socket_, fanout_log_.next_deadline());
   if (waiting_.empty()) return deadline;
-  // What has never been tried is due at once.
+  // An event that was never tried is due at once.
   const MonoTime gives_up_at = waiting_.front().gives_up_at;
   return gives_up_at == never ? last_turn_ : std::min(gives_up_at, deadline);
 }
@@ -340,7 +342,7 @@ ZmqTransport::Sent ZmqTransport::send_event(std::string_view topic, std::string_
   // Its worker went between the two parts; each time there is one less.
   while (!is_pub_ && taken == Taken::by_nobody) taken = held_.send(socket_.handle(), topic, event);
   if (taken != Taken::no) {
-    // Who is behind and passed over is no nobody.
+    // A subscriber that is skipped because it lags is still a subscriber.
     const bool is_unheard = taken == Taken::by_nobody && held_.count() == 0;
     ++(is_unheard ? unheard_since_look_ : heard_since_look_);
     return Sent::done;

@@ -57,7 +57,7 @@ PeerKey peer_key(const sockaddr& address);
 
 class Connections {
  public:
-  /// What becomes ready while a request is on it.
+  /// A socket that becomes ready while a request uses it.
   using OnReady = std::function<void(int fd, std::uint32_t events)>;
 
   Connections(Reactor& reactor, OnReady on_ready);

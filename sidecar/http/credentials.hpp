@@ -30,7 +30,7 @@ namespace outrider::sidecar {
 
 struct Credentials {
   std::shared_ptr<const TrustStore> trust;  ///< of ca_file; null: the system's certificates
-  // Whole files, checked; empty: not configured. The key may stand in the certificate's file.
+  // Whole files, checked; empty: not configured. The key may be in the certificate's file.
   std::string cert_pem;
   std::string key_pem;
   std::vector<std::string> headers;  ///< "Name: value", ready to be sent

@@ -18,7 +18,7 @@
 
 namespace outrider::sidecar {
 
-/// What an easy handle's CURLOPT_PRIVATE points to.
+/// The object that an easy handle's CURLOPT_PRIVATE points to.
 class CurlListener {
  public:
   /// The transfer is over. May remove and add any handle.
@@ -28,7 +28,7 @@ class CurlListener {
   ~CurlListener() = default;
 };
 
-/// What the last answer to `easy` was.
+/// The last answer to `easy`.
 Connections::Use use_of(CURL* easy);
 
 class CurlMulti {
@@ -52,7 +52,7 @@ class CurlMulti {
   /// (socket_gate.hpp).
   static std::size_t requests_max();
 
-  /// Of one more sender; so many more connections may be in use at a time.
+  /// Makes room for one more sender, which may use this many more connections at a time.
   void expect_connections(std::uint64_t more);
 
   Connections& connections() { return connections_; }

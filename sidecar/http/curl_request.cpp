@@ -153,7 +153,7 @@ bool CurlRequest::send() {
   return multi_.add(easy_, &settings_);
 }
 
-/// The url as libcurl is told it: with the name that the receiver's certificate must have.
+/// The url as libcurl gets it: with the name that the receiver's certificate must have.
 HttpUrl CurlRequest::named_url() const {
   HttpUrl url = configured_url();
   if (url.is_tls && !settings_.tls_server_name.empty()) url.host = settings_.tls_server_name;
@@ -188,7 +188,7 @@ void CurlRequest::set_http_version() {
   const long version = url_.is_tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
   curl_easy_setopt(easy_, CURLOPT_HTTP_VERSION, version);
   // Without TLS nothing keeps the connections of destinations apart (tls_offer.hpp), and libcurl
-  // before 8.0 begins HTTP/2 anew on one that speaks it already (github.com/curl/curl/pull/10643).
+  // before 8.0 begins HTTP/2 again on one that already uses it (github.com/curl/curl/pull/10643).
   if (!url_.is_tls) {
     curl_easy_setopt(easy_, CURLOPT_FRESH_CONNECT, 1L);
     curl_easy_setopt(easy_, CURLOPT_FORBID_REUSE, 1L);
@@ -346,7 +346,7 @@ long CurlRequest::final_status() const {
   return status < 200 ? 0 : status;
 }
 
-/// What the proxy said instead of connecting; 0 if it said nothing or has connected.
+/// The proxy's status if it did not connect; 0 if it gave none or has connected.
 long CurlRequest::refused_connect_status() const {
   long status = 0;
   curl_easy_getinfo(easy_, CURLINFO_HTTP_CONNECTCODE, &status);

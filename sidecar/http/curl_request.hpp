@@ -92,11 +92,11 @@ class CurlRequest final : public CurlListener {
   /// When it is to be settled at the latest: its timeout is over, or has_outcome() has been true
   /// for long enough. `never` while it waits for a descriptor.
   MonoTime due_at(const Now& now);
-  /// The process was paused for so long: that is not of its timeout.
+  /// The process was paused for this long: that does not count towards its timeout.
   void make_up_for(Duration lost) {
     if (timeout_at_ != never) timeout_at_ += lost;
   }
-  /// Ends a request that has an outcome, or no time; the owner is told.
+  /// Ends a request that has an outcome, or no time left; the owner is notified.
   void settle(const Now& now);
 
  private:

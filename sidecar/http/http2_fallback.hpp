@@ -24,7 +24,7 @@ class Http2Fallback {
   static constexpr Duration http1_for = std::chrono::minutes(10);
   static constexpr Duration http2_for = std::chrono::minutes(1);
 
-  /// What a request has shown.
+  /// The evidence of a request.
   enum class Shown : std::uint8_t {
     nothing,
     lost_over_http2,

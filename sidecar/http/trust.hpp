@@ -44,7 +44,7 @@ class TrustStore {
 
 class TrustStores {
  public:
-  /// What the file says now.
+  /// The present content of the file.
   Result<std::shared_ptr<const TrustStore>> read(const std::string& path);
 
  private:

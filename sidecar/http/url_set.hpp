@@ -42,10 +42,9 @@ class UrlSet {
   /// It did not. Returns whether another url is healthy.
   bool failed(Ticket ticket, std::optional<Duration> retry_after, const Now& now);
 
-  /// What the completion of a request says of its url, by one of the two above; and what the other
-  /// urls say of the completion: whether there is an alternative, how long all must rest, and
-  /// whether any url is left.
-  /// Returns whether the url did its part.
+  /// The effect of a request's completion on its url, by one of the two above; and the effect of
+  /// the other urls on the completion: whether there is an alternative, how long all must pause,
+  /// and whether any url is left. Returns whether the url did its part.
   bool settle(Ticket ticket, Outcome outcome, Completion& completion, const Now& now);
 
   /// How long it takes until some url may be tried again; zero if one may now.

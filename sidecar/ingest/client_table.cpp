@@ -8,7 +8,7 @@
 namespace outrider::sidecar {
 namespace {
 
-/// Those behind them in one header are counted under "other" without a look at their names.
+/// Further reasons in one header are counted under "other", without reading their names.
 constexpr std::size_t names_per_frame_max = 256;
 
 /// Up to the largest number, and never around it.

@@ -30,10 +30,10 @@
 
 namespace outrider::sidecar {
 
-/// What became of frames that were to be confirmed.
+/// The outcomes of frames to be confirmed.
 struct ConfirmCounters {
-  std::uint64_t frames = 0;          ///< stored, and said so
-  std::uint64_t frames_again = 0;    ///< had been stored before, and said so again
+  std::uint64_t frames = 0;          ///< stored and confirmed
+  std::uint64_t frames_again = 0;    ///< stored before and confirmed again
   std::uint64_t frames_refused = 0;  ///< could not be stored
 };
 
@@ -75,7 +75,7 @@ class ConfirmAgent final : public Agent {
   /// stops.
   void refuse_all(const Now& now);
 
-  /// The answer to a frame that was handed on, whose taken events are so many. They and `refused`
+  /// The answer to a frame that was passed on and has this many taken events. They and `refused`
   /// count if it `is_new`.
   void answer(const std::string& peer, std::uint64_t sequence, proto::Refusal status,
               const std::vector<proto::RefusedEvent>& refused, bool is_new, std::uint64_t events);

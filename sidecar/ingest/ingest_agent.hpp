@@ -40,9 +40,9 @@ struct IngestCounters {
   std::uint64_t events = 0;                  ///< accepted
   std::uint64_t frames_refused = 0;          ///< for good; no event of theirs counts
   std::uint64_t events_refused = 0;          ///< for good, of frames that were good otherwise
-  std::array<std::uint64_t, 256> refused{};  ///< by proto::Refusal, each time that it was said
+  std::array<std::uint64_t, 256> refused{};  ///< by proto::Refusal, each time that it was answered
 
-  /// What is refused for the moment comes again, and is no frame or event that was refused.
+  /// A temporarily refused frame or event is sent again, and does not count as refused.
   void refuse(proto::Refusal refusal);
   IngestCounters& operator+=(const IngestCounters& other);
 };
@@ -66,7 +66,7 @@ class IngestAgent final : public Agent {
   int do_work(const Now& now) override;
   MonoTime next_deadline() const override { return losses_.next_deadline(); }
 
-  /// From here on a turn only goes on with the frame at which the last one stopped.
+  /// From here on a turn only continues the frame at which the last one stopped.
   void begin_stop() { is_stopping_ = true; }
   /// Such a frame is open: the source must not be closed yet.
   bool is_inside_frame() const { return events_waiting_ > 0; }

@@ -50,7 +50,7 @@ class ZmqListener {
   bool receive_peer(zmq::message_t& message);
   /// To be called before each answer.
   void note_answer();
-  /// The parts behind this one.
+  /// The parts after this one.
   void skip_rest(zmq::message_t& message);
 
   /// See ZmqSocket.

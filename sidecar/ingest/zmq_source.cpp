@@ -44,8 +44,8 @@ class ZmqSource final : public FrameSource {
   zmq::message_t message_;
 };
 
-/// The name of a peer is its ZeroMQ identity behind one byte, which says whether an empty part
-/// stands before its frames, and belongs before the answers: REQ sockets are like that.
+/// The name of a peer is its ZeroMQ identity after one byte. The byte records whether an empty part
+/// precedes its frames and must precede the answers, as with REQ sockets.
 class ZmqConfirmSource final : public ConfirmSource {
  public:
   ZmqConfirmSource(Reactor& reactor, Log& log) : log_(log), listener_(reactor, log) {}

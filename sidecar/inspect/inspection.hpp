@@ -17,7 +17,7 @@
 
 namespace outrider::sidecar {
 
-// What is there -----------------------------------------------------------------------------------
+// Content -----------------------------------------------------------------------------------------
 
 /// "#7" for one that has no name: in a damaged spool.
 std::string name_of(const StoredDestinations& known, DestinationId destination);
@@ -62,7 +62,7 @@ struct DeadFilter {
   std::optional<int> status;
   std::optional<std::uint64_t> before_ns;  ///< the last attempt
   std::optional<std::uint64_t> after_ns;
-  std::uint64_t events_max = UINT64_MAX;  ///< the newest so many
+  std::uint64_t events_max = UINT64_MAX;  ///< the newest, this many
 };
 
 struct DeadHead {
@@ -96,10 +96,10 @@ struct Removed {
   std::uint64_t dead = 0;
 };
 
-/// What lies there for a destination; nullopt if there is none of that name.
+/// The content for a destination; nullopt if there is none of that name.
 std::optional<Removed> count_destination(Database& database, const std::string& name);
 
-/// Forgets the last run of a schedule, which begins anew then. False: none of it is known. No
+/// Forgets the last run of a schedule, which then begins again. False: none of it is known. No
 /// sidecar may use the spool.
 bool forget_schedule(Store& store, const std::string& name);
 

@@ -43,14 +43,14 @@ SpoolCheck check_spool(Database& database);
 struct SpoolRepair {
   SpoolCheck before;
   SpoolCheck after;
-  std::optional<Salvaged> replaced;  ///< it was not enough to count anew
+  std::optional<Salvaged> replaced;  ///< counting again was not enough
   /// Those that were kept and are not there any more, if the totals are right.
   std::uint64_t lost_events() const;
 };
 
-/// Mends what check_spool() finds, as a sidecar that starts would: makes indexes and totals anew,
-/// and if that does not cure all of it replaces the spool by what can be read of it. Nobody else
-/// may use the spool meanwhile. Fails with: an Error, after which the spool is as it was.
+/// Repairs what check_spool() finds, as a starting sidecar would: rebuilds indexes and totals, and
+/// if that does not cure everything, replaces the spool by everything that can be read of it. No
+/// other program may use the spool meanwhile. Fails with: an Error; then the spool is unchanged.
 Result<SpoolRepair> repair_spool(const std::string& path, Disk& disk, const Now& now);
 
 }  // namespace outrider::sidecar

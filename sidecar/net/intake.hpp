@@ -14,7 +14,7 @@
 
 namespace outrider::sidecar {
 
-/// What bounds the messages that wait for a socket's owner.
+/// The limits of the messages that wait for a socket's owner.
 enum class Bound : std::uint8_t {
   none,  ///< no message comes
   room,  ///< Intake::room_bytes(), until the owner receives them: it calls take()
@@ -23,14 +23,14 @@ enum class Bound : std::uint8_t {
   turn,
 };
 
-/// What one socket has taken in. Shared with its connections.
+/// The data that one socket has read. Shared with its connections.
 class Intake {
  public:
   static constexpr std::uint64_t room_bytes_min = 64ULL << 20U;
   /// Some fifty subscriptions to long topics, or eight thousand to short ones.
   static constexpr std::uint64_t turn_bytes = 1ULL << 20U;
-  /// An unfinished message that may go on has stalled if less than `progress_bytes_min` came in
-  /// this time.
+  /// An unfinished message that may continue has stalled if less than `progress_bytes_min` arrived
+  /// in this time.
   static constexpr Duration stalled_max = std::chrono::seconds(1);
   static constexpr std::uint64_t progress_bytes_min = 1U << 20U;
   static constexpr Duration settle_period = std::chrono::milliseconds(100);
@@ -43,7 +43,7 @@ class Intake {
     return std::max(room_bytes_min, 2 * limits_.message_bytes_max);
   }
 
-  /// The owner has received a part of so many bytes. (What came over inproc was never counted.)
+  /// The owner has received a part of this many bytes. (Messages over inproc were never counted.)
   void take(std::uint64_t part_bytes);
   /// libzmq has followed all that it had.
   void take_all();

@@ -32,7 +32,7 @@ class IpcEndpoints {
   /// How often look_after() is to be called: a tick.
   static constexpr Duration upkeep_period = std::chrono::seconds(1);
   static constexpr int return_ticks = 600;
-  /// One line of a kind for an endpoint in so many.
+  /// One line of each kind for an endpoint in this time.
   static constexpr int line_ticks = 10;
 
   /// Gives libzmq a listening socket for `endpoint`.

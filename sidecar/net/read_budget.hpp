@@ -19,7 +19,7 @@ namespace outrider::sidecar {
 
 class ReadBudget {
  public:
-  /// A read costs as much as so many bytes more.
+  /// A read costs as much as this many additional bytes.
   static constexpr std::int64_t read_cost_bytes = 64;
 
   explicit ReadBudget(std::int64_t bytes);

@@ -28,7 +28,7 @@
 namespace outrider::sidecar {
 namespace {
 
-/// One of so many descriptors is not for clients.
+/// One in this many descriptors is not for clients.
 constexpr int reserve_share = 4;
 constexpr std::size_t any_size = SIZE_MAX;
 /// How long an I/O thread rests that may read nothing, so that it does not spin.
@@ -48,7 +48,7 @@ int accept_now(int fd, sockaddr* address, socklen_t* bytes, int flags) {
   return static_cast<int>(syscall(SYS_accept4, fd, address, bytes, flags));
 }
 
-// What is watched ---------------------------------------------------------------------------------
+// Watched sockets ---------------------------------------------------------------------------------
 
 struct Registry {
   std::mutex mutex;
@@ -154,12 +154,12 @@ void register_fork_handlers() {
 
 // Connections -------------------------------------------------------------------------------------
 
-/// What one socket's connections have sent of messages that have not come whole.
+/// The bytes that one socket's connections have sent of incomplete messages.
 struct Unfinished {
   std::uint64_t bytes = 0;
   std::vector<int> going_on;  ///< though there is much of it; in the order in which they were let
   MonoTime look_at{};         ///< for those that have stalled
-  MonoTime let_at{};          ///< one more of them go on
+  MonoTime let_at{};          ///< another one of them continues
 };
 
 struct Connection {
@@ -171,10 +171,10 @@ struct Connection {
   bool is_out_of_epoll = false;  ///< libzmq waits for nothing of it
   bool goes_on = false;
   std::uint64_t bytes_before = 0;
-  MonoTime stalled_at{};  ///< unless it goes on
+  MonoTime stalled_at{};  ///< unless it continues
 };
 
-/// What an I/O thread of libzmq knows of its connections.
+/// The connections of an I/O thread of libzmq.
 class Connections {
  public:
   ~Connections();

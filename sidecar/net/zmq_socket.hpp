@@ -44,7 +44,7 @@ class ZmqSocket {
   /// `mode` and `group`, of an ipc path: see EndpointGuard::claim. Where libzmq binds to something
   /// else and fails, zmq_errno() says why.
   Status bind(const std::string& endpoint, std::uint32_t mode, const std::string& group);
-  /// What it was bound or connected to last, with the port that the system has chosen.
+  /// The endpoint that it was last bound or connected to, with the port that the system chose.
   std::string last_endpoint() const;
 
   // Each also lets libzmq take note of its peers, without which the descriptor stays ready.
@@ -55,8 +55,8 @@ class ZmqSocket {
   /// For libzmq's own functions; null when it is closed.
   void* handle() const { return socket_; }
 
-  /// Removes the ipc paths; a tcp endpoint goes on taking peers until close(): to unbind it would
-  /// cut off those who are connected, and what they have sent.
+  /// Removes the ipc paths; a tcp endpoint keeps accepting peers until close(), because unbinding
+  /// would cut off the connected peers and lose the data that they have sent.
   void stop_listening() { ipcs_.remove_paths(); }
   /// Does not wait; libzmq's threads send on for `linger_ms`. It can be opened again.
   void close(int linger_ms);

@@ -57,7 +57,7 @@ bool is_type_of(std::string_view types, std::string_view type) {
 constexpr std::array socket_types = {"PAIR",   "PUB",  "SUB",  "REQ",  "REP",  "DEALER",
                                      "ROUTER", "PULL", "PUSH", "XPUB", "XSUB", "STREAM"};
 
-/// What the first bytes of somebody who does not speak ZeroMQ look like.
+/// Typical first bytes of a program that does not speak ZeroMQ.
 ZmtpScanner::Fault fault_of(std::string_view text) {
   constexpr std::string_view methods[] = {"GET ",    "POST ",    "PUT ",     "HEAD ", "PATCH ",
                                           "DELETE ", "OPTIONS ", "CONNECT ", "PRI * "};
@@ -75,7 +75,7 @@ std::optional<std::string_view> take(std::string_view& text, std::size_t bytes) 
   return taken;
 }
 
-/// What so many bytes at the front of `text` give the size of.
+/// The text whose size is encoded in this many bytes at the front of `text`.
 std::optional<std::string_view> take_sized(std::string_view& text, std::size_t size_bytes) {
   const auto digits = take(text, size_bytes);
   if (!digits) return std::nullopt;

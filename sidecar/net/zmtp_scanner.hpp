@@ -24,7 +24,7 @@
 
 namespace outrider::sidecar {
 
-/// What the peers of a socket may send.
+/// The data that the peers of a socket may send.
 struct ScanLimits {
   std::uint64_t message_bytes_max;       ///< all its parts
   std::uint32_t message_parts_max = 16;  ///< 0: peers send no messages
@@ -44,8 +44,8 @@ inline constexpr std::size_t command_bytes_max = 512;
 /// A longer one matches nothing, since no topic is longer.
 inline constexpr std::size_t subscription_bytes_max = 255;
 
-/// What a part of so many bytes can hold in memory while it waits. libzmq copies tiny ones; others
-/// may keep alive the buffer that they were read into.
+/// The memory that a waiting part of this many bytes may hold. libzmq copies tiny ones; others may
+/// keep alive the buffer that they were read into.
 constexpr std::uint64_t memory_of_part(std::uint64_t bytes) {
   constexpr std::uint64_t tiny_max = 33;
   constexpr std::uint64_t tiny_memory = 128;
@@ -55,7 +55,7 @@ constexpr std::uint64_t memory_of_part(std::uint64_t bytes) {
 
 class ZmtpScanner {
  public:
-  /// What a connection was ended for.
+  /// The reason for which a connection was ended.
   enum class Fault : std::uint8_t {
     http,            ///< a request of it
     tls,             ///< a client's first words in it
@@ -79,9 +79,10 @@ class ZmtpScanner {
   std::uint64_t bytes_to_go() const;
   /// The handshake has been made.
   bool is_ready() const { return is_ready_; }
-  /// It has greeted and not yet said who it is. One that leaves now did not like what we are.
+  /// It has greeted but not yet completed its handshake. A peer that leaves now rejected our socket
+  /// type.
   bool is_in_handshake() const { return !is_ready_ && state_ != State::greeting; }
-  /// Once scan() has said no.
+  /// After scan() has returned false.
   Fault fault() const {
     return fault_.value_or(is_ready_ ? Fault::beyond_limits : Fault::not_zeromq);
   }

@@ -2,13 +2,12 @@
 //
 // Used by Backlog. Events of one priority are in the order of their arrival. Events taken out for
 // sending still count against the limits until they are released: the limits bound everything that
-// a destination holds in memory. TakenEvents is how the owner reports taken events that may still
-// be evicted.
+// a destination holds in memory. TakenEvents gives the queue those of them that may still be
+// evicted.
 //
 // Two orders: by priority, high before normal before low; or by arrival, where the priority only
 // decides which events are evicted. An event that is also on disk was promised and is never
-// evicted. Order by arrival costs 8 bytes for each change between events that are evicted
-// differently.
+// evicted. Either order costs 8 bytes for each change between events that are evicted differently.
 //
 // Thread: one queue, one thread. Owns: the records' bytes; views are valid until the record is
 // taken. Never fails: full is an answer.
@@ -72,14 +71,14 @@ class EventQueue {
 
   /// Some of what waits was promised.
   bool has_promised() const;
-  /// What was taken has as much of the room, in events or bytes.
+  /// The taken events use as much of the room, in events or bytes.
   bool is_taken(double part) const;
 
   /// The record whose turn it is; the queue is not empty.
   proto::ByteView front() const;
 
-  /// Appends a record of so many bytes, which the caller writes before it does anything else here.
-  /// `is_promised`: it has an origin on disk.
+  /// Appends a record of this many bytes, which the caller writes before it calls anything else
+  /// here. `is_promised`: it has an origin on disk.
   std::uint8_t* add(std::size_t record_bytes, proto::Priority priority, bool is_promised);
 
   /// Removes the front and forgets it: it was dropped.
@@ -88,10 +87,10 @@ class EventQueue {
   /// Forgets all that waits, in one step however much it is.
   void clear();
 
-  /// Removes the front, which goes on counting against the limits until released.
+  /// Removes the front, which still counts against the limits until it is released.
   void take();
 
-  /// What was taken is settled: delivered, dropped or dead.
+  /// A taken event is settled: delivered, dropped or dead.
   void release(std::uint64_t events, std::uint64_t bytes);
 
  private:

@@ -18,7 +18,8 @@ class RecordFifo {
  public:
   /// Appends a copy of the record.
   void push(proto::ByteView record);
-  /// Appends a record of so many bytes, which the caller writes before it does anything else here.
+  /// Appends a record of this many bytes, which the caller writes before it calls anything else
+  /// here.
   std::uint8_t* add(std::size_t record_bytes);
 
   /// The oldest record; there is one.

@@ -25,8 +25,8 @@ void ScheduleRunner::do_work(const Now& now) {
   warn_of_wrong_clock(now);
 }
 
-/// From its first day on a schedule knows what it has missed; one that was changed or is gone
-/// leaves nothing behind.
+/// From its first day on a schedule knows its missed runs; one that was changed or removed has no
+/// mark.
 void ScheduleRunner::write_marks(const Now& now) {
   for (std::string& mark : std::exchange(new_schedules_, {})) {
     recurrence_.restore(mark, now.wall_ns());
@@ -41,7 +41,7 @@ void ScheduleRunner::run_due(const Now& now) {
   proto::Refusal refusal = proto::Refusal::none;
   std::string_view mark;
   for (const Recurrence::Run& run : recurrence_.due(now)) {
-    // Those behind one that found no room wait for it.
+    // Later ones wait for one without room.
     if (refusal == proto::Refusal::none || run.mark != mark) refusal = add_run(run, now);
     mark = run.mark;
     if (refusal != proto::Refusal::none) keep_run(run.mark, run.due_ns, refusal);

@@ -1,11 +1,11 @@
 // Recurrence: the runs of the configured schedules that are due, and their events.
 //
-// Used by App, which writes each run's event to the spool together with the run's time as the new
-// last run of its schedule, in one transaction: so each run happens once, even if the process
-// crashes. App reports for each run that due() returned whether it was written. Until then the
-// schedule returns no other run; a run that was not written is returned again after `hold`. At the
-// start App restores the last runs with restore(). A schedule without a last run begins at the time
-// of the first due(); store that time as its last run, so that later runs count as missed.
+// Used by ScheduleRunner, which writes each run's event to the spool together with the run's time
+// as the new last run of its schedule, in one transaction: so each run happens once, even if the
+// process crashes. It reports for each run that due() returned whether it was written. Until then
+// the schedule returns no other run; a run that was not written is returned again after `hold`. At
+// the start it restores the last runs with restore(). A schedule without a last run begins at the
+// time of the first due(); store that time as its last run, so that later runs count as missed.
 //
 // A last run is stored under the schedule's name, expression and zone: if any of these changes, it
 // is another schedule, which has missed nothing.
@@ -71,12 +71,12 @@ class Recurrence {
 
   /// A run that was handed out is written.
   void note_written(std::string_view mark, std::uint64_t due_ns);
-  /// It is not, nor are those behind it; all come again, before any that has become due since. True
-  /// if the one before it was written.
+  /// It is not, nor are later ones; all are returned again, before any that has become due since.
+  /// True if the one before it was written.
   bool note_unwritten(std::string_view mark, std::uint64_t due_ns);
 
-  /// Schedules whose last run is ahead of the clock by more than ahead_max, each said once until it
-  /// is not any more: nothing of them is due until then.
+  /// Schedules whose last run is ahead of the clock by more than ahead_max, each returned once
+  /// until that changes: none of their runs is due until then.
   struct Ahead {
     std::string name;
     std::string until;
@@ -87,8 +87,8 @@ class Recurrence {
   /// next call.
   const std::vector<Run>& due(const Now& now);
 
-  /// Runs that due() has passed over because more were missed than missed_max, where all are to be
-  /// made up for: those behind `after` and ahead of `before`. Valid until its next call.
+  /// Runs that due() has skipped because more were missed than missed_max, if all are to be made up
+  /// for: those after `after` and before `before`. Valid until the next call.
   struct LeftOut {
     std::string name;
     std::string after;
@@ -116,8 +116,8 @@ class Recurrence {
     CronExpression expression;
     TimeZone zone;
     std::optional<Instant> last{};
-    std::optional<Instant> next{};            ///< the first run behind `last`, if there is one
-    std::vector<std::uint64_t> handed_out{};  ///< runs of which nothing has been said
+    std::optional<Instant> next{};            ///< the first run after `last`, if there is one
+    std::vector<std::uint64_t> handed_out{};  ///< runs without a report yet
     MonoTime held_until{};
     bool is_to_be_held = false;
     bool is_refused = false;                 ///< the last run was not written

@@ -18,7 +18,7 @@ namespace outrider::sidecar {
 
 /// How often a write that waits for its reader looks whether it has to end.
 constexpr int room_look_ms = 100;
-/// How long standard output may take to go on, once the sink has to end.
+/// How long a blocked standard output may take to continue, once the sink has to end.
 constexpr int last_look_ms = 300;
 
 void ReceivedRequest::add(const ReceivedEvent& event, bool shows, bool writes) {

@@ -98,7 +98,7 @@ std::string with_cure(int code, int system_error, const std::string& message) {
 }  // namespace
 
 SqliteError SqliteError::damaged(const std::string& message) {
-  // What was looked at last may be what could not be read.
+  // The last place that was read may be the unreadable one.
   return {SQLITE_CORRUPT, errno, message};
 }
 
@@ -225,7 +225,7 @@ Statement::~Statement() {
   sqlite3_finalize(statement_);
 }
 
-/// What is not bound would be stored as nothing.
+/// An unbound parameter would be stored as NULL.
 void Statement::check_bound(int code) {
   if (code != SQLITE_OK) throw SqliteError(code, 0, sqlite3_errmsg(database_));
 }

@@ -19,7 +19,7 @@ struct sqlite3_stmt;
 
 namespace outrider::sidecar {
 
-/// What kind of trouble it is decides what is done about it.
+/// The kind of trouble decides the reaction.
 enum class StorageTrouble : std::uint8_t {
   failing,   ///< the disk cannot be read or written just now
   full,      ///< there is no space left, whatever limit that is: the disk, a quota, a size of files
@@ -30,13 +30,13 @@ enum class StorageTrouble : std::uint8_t {
 
 class SqliteError : public std::runtime_error {
  public:
-  /// `system_error`: the system's errno, if it has to do with it. Where there is no room, the text
-  /// says so behind `message`: SQLite itself may speak of an I/O error only.
+  /// `system_error`: the system's errno, if it is relevant. If there is no room, the text after
+  /// `message` names that: SQLite itself may report only an I/O error.
   SqliteError(int code, int system_error, const std::string& message);
-  /// What SQLite itself does not see.
+  /// Damage that SQLite itself does not see.
   static SqliteError damaged(const std::string& message);
   static SqliteError other(const std::string& message);
-  /// What the system has refused; errno says why.
+  /// A failed system call; errno has the reason.
   static SqliteError system(const std::string& message, const std::string& cure = {});
 
   StorageTrouble trouble() const;
@@ -47,7 +47,7 @@ class SqliteError : public std::runtime_error {
   bool may_be_damage() const { return trouble() == StorageTrouble::damaged || is_read_error(); }
   /// The limit on the size of files is reached, and there may be room on the disk.
   bool is_file_too_long() const;
-  /// What was written before it may never become safe.
+  /// Earlier writes may never become safe.
   bool may_leave_gap() const;
 
  private:
@@ -106,7 +106,7 @@ class Database {
   std::chrono::milliseconds lock_wait_{};
 };
 
-/// A prepared statement; bind, step while it gives rows, and it is ready to be bound anew.
+/// A prepared statement; bind, step while it gives rows, and then it can be bound again.
 class Statement {
  public:
   Statement(Database& database, const std::string& sql);

@@ -15,7 +15,7 @@
 
 namespace outrider::sidecar {
 
-/// Which file a name stands for, and how long it is.
+/// The identity of a named file, and its length.
 struct FileMark {
   std::uint64_t id = 0;
   std::uint64_t bytes = 0;
@@ -45,10 +45,10 @@ class Disk {
   /// Bytes that this process may still write to the folder of `path`.
   virtual std::uint64_t free_bytes(const std::string& path) = 0;
 
-  /// Makes the reserve at least so long, so that deleting can go on when the disk is full. False:
-  /// there is no room; what there is of it stays.
+  /// Makes the reserve at least this long, so that deleting can continue when the disk is full.
+  /// False: there is no room; the existing part of it stays.
   virtual bool take_reserve(const std::string& path, std::uint64_t bytes) = 0;
-  /// Gives so much of it back, or what there is. False: nothing is left of it.
+  /// Gives this much of it back, or all that exists. False: nothing is left of it.
   virtual bool give_back_reserve(const std::string& path, std::uint64_t bytes) = 0;
 
   /// Nothing: there is no such file.

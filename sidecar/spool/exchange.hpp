@@ -55,7 +55,7 @@ struct Entry {
   std::uint64_t due_ns;  ///< not before, since the Unix epoch; 0: now
 };
 
-/// What a frame that was taken adds to the counters.
+/// The amounts that a taken frame adds to the counters.
 struct FrameCounts {
   struct Sampled {
     LaneIndex lane;
@@ -80,7 +80,7 @@ struct ConfirmedFrame : NumberedFrame {
   std::optional<ScheduleMark> mark{};
 };
 
-/// What became of a ConfirmedFrame.
+/// The outcome of a ConfirmedFrame.
 struct FrameAnswer {
   proto::Refusal status = proto::Refusal::none;
   bool is_new = false;  ///< its entries were stored, now
@@ -109,7 +109,7 @@ struct DeadLetter {
   Bytes record;        ///< stored
 };
 
-/// What a destination has on disk.
+/// The content of a destination on disk.
 struct StoredTotals {
   std::uint64_t events = 0;
   std::uint64_t bytes = 0;
@@ -121,7 +121,7 @@ struct ReadRequest {
   LaneIndex lane = 0;
   BlockId after = 0;
   std::uint64_t bytes_max = 0;
-  bool is_doubted = false;  ///< what was read before is not what was known: look at everything anew
+  bool is_doubted = false;  ///< earlier reads may be wrong: read everything again
   /// The store is another one: what the lane holds is to be there, and it asks for its totals
   /// instead of blocks.
   bool is_anew = false;
@@ -137,8 +137,8 @@ struct ReadAnswer {
   bool has_failed = false;
 };
 
-/// What the disk has made of a lane's part of one group. Taken as a whole: only together do its
-/// parts say what is still unread.
+/// The disk's result for a lane's part of one group. Taken as a whole: only together do its parts
+/// show which blocks are still unread.
 struct LaneAnswer {
   // As the storage thread says:
   std::vector<Block> stored;       ///< for delivery at once
@@ -194,7 +194,7 @@ struct Reply {
 
 class Exchange {
  public:
-  /// What ends the sleep of either side; called without the lock held. Set before threads run.
+  /// Ends the sleep of either side; called without the lock held. Set before threads run.
   std::function<void()> wake_storage = [] {};
   std::function<void()> wake_sidecar = [] {};
 
@@ -202,7 +202,7 @@ class Exchange {
   void ask(std::unique_ptr<Question> question);
   std::vector<std::unique_ptr<Reply>> collect();
 
-  /// What was asked, if nobody has it; the sidecar's thread takes it back so.
+  /// The question, if nobody has taken it; the sidecar's thread can take it back this way.
   std::unique_ptr<Question> take();
 
   // The storage thread.

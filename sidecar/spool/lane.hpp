@@ -36,7 +36,7 @@ struct LaneSettings {
   bool is_fresh_first = false;
 };
 
-/// What is known of an event that is given up, besides the event.
+/// The known facts about an event that is given up, besides the event.
 struct Obituary {
   DeadReason reason{};
   int status = 0;
@@ -59,7 +59,7 @@ class Lane {
 
   // Coming in -------------------------------------------------------------------------------------
 
-  /// Stores a copy of the record, behind all that is there. False: no room, and nothing is done.
+  /// Stores a copy of the record, after all others. False: no room, and nothing is done.
   bool append(const RecordView& record, const Now& now) { return schedule(record, 0, now); }
   /// The same, to come back when it is due; 0: at once.
   bool schedule(const RecordView& record, std::uint64_t due_ns, const Now& now);
@@ -87,14 +87,14 @@ class Lane {
   /// From now on no more is read than has its turn before what was passed over.
   void want_look_back() { order_.want_look_back(); }
   bool can_look_back() const { return order_.can_look_back(); }
-  /// What was passed over comes again, with all that stands behind it.
+  /// Events that were passed over return, with all that follow them.
   void look_back();
-  /// Since when an event stands on disk, over all runs; one that does not: now.
+  /// The time at which an event was stored on disk, over all runs; for one that is not there: now.
   std::uint64_t created_ns(const RecordView& record, const Now& now) const;
-  /// It has stood there for age_max by the wall clock, which counts stops and may be wrong; and its
-  /// destination has failed it in this run for a part of that, by the clock that only runs.
+  /// It has been there for age_max by the wall clock, which includes stops and may be wrong; and in
+  /// this run its destination has failed it for a part of that, by the monotonic clock.
   bool is_too_old(const RecordView& record, Duration tried_for, const Now& now) const;
-  /// Events that were taken, are not settled, and stand on disk.
+  /// Events that were taken, are not settled, and are on disk.
   std::uint64_t events_in_memory() const {
     return order_.at(Place::taken).events - order_.adrift();
   }
@@ -120,14 +120,14 @@ class Lane {
   /// An event of a frame that is not complete yet; or it will not be.
   void confirm(std::uint64_t bytes);
   void withdraw(std::uint64_t bytes);
-  /// What the disk has made of this lane's part of a group; `reason`: why, if it was not stored.
+  /// The disk's result for this lane's part of a group; `reason`: why, if it was not stored.
   void take(LaneAnswer&& answer, DropReason reason);
-  /// The store is another one; and what the lane knows of the disk is asked for anew.
+  /// The store was replaced: the lane asks again for everything that it knows of the disk.
   void distrust() { order_.distrust(); }
   void look_anew() { question_.read(order_.begin_anew(index_)); }
-  /// Events that are settled only to stand elsewhere: what was put back and is not stored yet.
+  /// Events that are settled only to be stored elsewhere: those put back and not stored yet.
   std::uint64_t events_moving() const { return order_.put_back_saved(); }
-  /// What was settled since this was last called.
+  /// The events settled since the last call.
   void take_settlements(std::vector<Settlement>& out) { order_.take_settlements(index_, out); }
 
  private:

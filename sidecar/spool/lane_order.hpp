@@ -47,14 +47,14 @@ class LaneOrder {
     confirming,  ///< of frames that are not on disk yet
     scheduled,   ///< on disk until due, or on its way there
     storing,     ///< on its way to disk
-    returning,   ///< the same, to stand before all others
+    returning,   ///< the same, but before all others
     unread,      ///< on disk only
     arrived,     ///< in memory again, next() comes to it
     taken,       ///< its destination holds it
     passed,      ///< its destination held it, and will look back for it
   };
 
-  /// What take() finds besides: events on disk that nobody knew, or that are not there.
+  /// Other findings of take(): events on disk that were unknown, or that are missing.
   struct Surprise {
     std::uint64_t found = 0;
     std::uint64_t missing = 0;
@@ -79,9 +79,9 @@ class LaneOrder {
   void put_back(const Amount& events, std::uint64_t unsaved);
   /// Events that are taken stay on disk where they are, for the next run.
   void leave(const Amount& events);
-  /// Of what was put back and is not stored: events that stand on disk where they stood.
+  /// Of the events put back and not stored: those that are on disk in their old place.
   std::uint64_t put_back_saved() const;
-  /// What was put back and is not stored never will be. Returns how many of it are lost.
+  /// Events that were put back and are not stored will never be. Returns how many of them are lost.
   std::uint64_t give_up();
 
   /// The disk's answer.
@@ -89,16 +89,16 @@ class LaneOrder {
 
   // From disk -------------------------------------------------------------------------------------
 
-  /// What to read next; nothing if that has been asked for, or there is nothing, or no room.
+  /// The next read; nothing if it was already requested, or there is nothing to read, or no room.
   std::optional<ReadRequest> begin_read(LaneIndex lane);
   /// The store is another one: nothing is known of the disk until begin_anew() was answered, in the
   /// place of any other read. From then on all is known, by ids: what is held is there again or
   /// known to be in memory only, and all else that is there is unread.
   void distrust() { is_distrusted_ = true; }
   ReadRequest begin_anew(LaneIndex lane);
-  /// An event that was taken stands on disk, too.
+  /// A taken event is also on disk.
   bool is_on_disk(const RecordOrigin& origin) const;
-  /// How many do not.
+  /// How many are not.
   std::uint64_t adrift() const { return adrift_.events; }
   bool has_next() const { return !arrived_.empty(); }
   /// The next event as a stored record; valid until take_next().
@@ -106,14 +106,14 @@ class LaneOrder {
   RecordOrigin next_origin() const { return {arrived_.front().id, next_index_}; }
   void take_next();
 
-  /// The destination forgets an event that was taken. False, and it does not, if the event stands
-  /// on disk no more.
+  /// The destination forgets a taken event. False, and it does not, if the event is no longer on
+  /// disk.
   bool pass_over(const RecordOrigin& origin, std::uint64_t bytes);
   /// Somebody waits for what was passed over: what is read when its round is over is the last.
   void want_look_back() { wants_look_back_ = true; }
   /// All that was read has been taken.
   bool can_look_back() const { return is_turning() && arrived_.empty() && !is_reading_; }
-  /// What was passed over is unread again.
+  /// Events that were passed over are unread again.
   void look_back();
 
   /// When the block of an event that was taken, and is not settled, was stored.
@@ -138,7 +138,7 @@ class LaneOrder {
     Amount passed_amount;
     Bytes passed;  ///< a bit an event; empty: none
   };
-  /// What one put_back() has put back and is not stored.
+  /// The events that one put_back() has put back and that are not stored.
   struct Returning {
     std::uint64_t events;
     std::uint64_t unsaved;
@@ -167,13 +167,13 @@ class LaneOrder {
   bool is_distrusted_ = false;
   Amount adrift_;  ///< taken, of blocks that are gone
   bool wants_look_back_ = false;
-  /// Events that stood on disk beside the first that was passed over, and have not been taken yet.
+  /// Events that were on disk besides the first one passed over, and have not been taken yet.
   std::uint64_t left_of_round_ = 0;
 
   std::deque<Block> arrived_;
   std::uint32_t next_index_ = 0;  ///< in the first of them
   std::size_t next_offset_ = 0;
-  std::size_t early_end_ = 0;         ///< behind the last of them that overtook
+  std::size_t early_end_ = 0;         ///< after the last of them that overtook
   std::uint64_t arrived_memory_ = 0;  ///< bytes of all of them
   std::unordered_map<BlockId, Open> open_;
   std::vector<BlockId> touched_;  ///< of open_: with new settlements

@@ -22,8 +22,8 @@ class PutBack {
   };
 
   std::vector<Block> blocks;
-  std::vector<Saved> saved;   ///< those that stand on disk
-  std::uint64_t unsaved = 0;  ///< how many do not
+  std::vector<Saved> saved;   ///< those that are on disk
+  std::uint64_t unsaved = 0;  ///< how many are not
 
   /// `created_ns`: since when it is on disk.
   void add(const RecordView& record, std::uint64_t created_ns, const Now& now) {

@@ -180,8 +180,8 @@ class Copier {
     }
   }
 
-  /// What the trees do not lead to any more. Not while the log has what the file has not: rows that
-  /// were settled there would come back.
+  /// Rows that the trees no longer lead to. Not while the log has newer content than the file: rows
+  /// that were settled there would return.
   void copy_from_pages() {
     try {
       if (!from_.empty_log()) return;
@@ -290,7 +290,7 @@ void make_copy(const std::string& path, Disk& disk, WithoutCopy without, UnreadP
     Store to(Database(partial, OpenMode::create, disk.vfs()));
     Database from(path, OpenMode::read_write, disk.vfs());
     if (without == WithoutCopy::fail) Store::check_kind(from);
-    // What fails here is the copy: an incomplete one must not take the place of the original.
+    // A failure here concerns the copy: an incomplete one must not take the place of the original.
     Copier(disk, path, from, to, unread, salvaged).copy();
     // One file without a log: it takes its place by one renaming.
     to.close_without_log();

@@ -42,13 +42,13 @@ std::string emptied_path(const std::string& path);
 /// Its tables and indexes are those of a spool, and begin at the same pages as those of each.
 bool has_our_schema(Database& database);
 
-/// What becomes of a spool of which no copy can be made.
+/// The fate of a spool of which no copy can be made.
 enum class WithoutCopy : std::uint8_t {
   begin_empty,  ///< it is set aside whole
   fail,         ///< it stays
 };
 
-/// What becomes of places that the system cannot read.
+/// The treatment of places that the system cannot read.
 enum class UnreadPlaces : std::uint8_t {
   fail,       ///< they may be read later: the spool stays where it is
   step_over,  ///< they are as good as damaged

@@ -24,7 +24,7 @@ struct KeyedTable {
   const char* name;
   const char* key;         ///< a whole number
   const char* second_key;  ///< likewise; or null
-  /// What the system cannot read may be read later: that is passed on, and not stepped over.
+  /// A read that the system fails may succeed later: it is passed on instead of skipped.
   bool is_read_error_passed_on = false;
 };
 

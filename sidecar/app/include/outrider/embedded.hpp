@@ -42,7 +42,7 @@ class Embedded {
   /// True if every accepted event was delivered.
   bool stop();
 
-  /// What became of every event, as a table for people; complete once stop() has returned.
+  /// The outcomes of all events, as a table for people; complete once stop() has returned.
   std::string report() const;
 
  private:
