@@ -73,7 +73,7 @@ struct LineWriter::State {
   std::string waiting;
   std::size_t writing_bytes = 0;
   std::uint64_t dropped = 0;
-  int error = 0;            ///< of the last write that failed since the dropped ones were told
+  int error = 0;            ///< of the last failed write since the dropped lines were reported
   bool is_cut = false;      ///< the last line went out in part
   bool has_failed = false;  ///< the last write; with the next line it is tried again
   bool is_ending = false;

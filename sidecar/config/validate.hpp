@@ -12,8 +12,8 @@
 
 namespace outrider::sidecar {
 
-/// `failed` holds the full names of settings that have an error already; nothing more is said of
-/// them. `file` is named where nothing better is known. Appends to `problems` and to
+/// `failed` holds the full names of settings that already have an error; they get no further
+/// errors. `file` is named where nothing better is known. Appends to `problems` and to
 /// `loaded.warnings`.
 void validate(LoadedConfig& loaded, const std::set<std::string, std::less<>>& failed,
               const std::string& file, std::vector<Problem>& problems);

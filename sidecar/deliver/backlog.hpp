@@ -123,7 +123,7 @@ class Backlog {
   EventQueue queue_;
   KeyLanes lanes_;
   WaitingBatches waiting_;
-  /// The first so many of the queue may have an event with a key behind them that is not on disk.
+  /// How far into the queue there may be an event with a key that is not on disk.
   std::uint64_t ahead_of_emitted_ = 0;
   MonoTime gathering_since_{};
   BatchPtr spare_;  ///< a settled batch whose memory is used again

@@ -61,7 +61,7 @@ class KeyLanes {
       lane.aside.erase(last);
     }
   }
-  /// Nothing but the look back keeps a key from going on.
+  /// Only the look back keeps a key from continuing.
   bool wants_look_back() const { return resting_ > 0; }
   /// Events that were passed over return.
   void look_back();

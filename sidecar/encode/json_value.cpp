@@ -16,7 +16,7 @@ using proto::ReadStatus;
 using proto::Token;
 using proto::TokenType;
 
-/// One pass over the value. `out` is where the text goes on, and is passed from piece to piece so
+/// One pass over the value. `out` is where the text continues, and is passed from piece to piece so
 /// that it stays in a register; each piece asks for its room first. Null: the value is malformed.
 ///
 /// The types that most events are made of are written straight from their bytes; the others go by

@@ -99,7 +99,7 @@ class Connections {
   };
   struct Look {
     Verdict verdict = Verdict::quiet;
-    int fd = -1;  ///< -1: not to be told
+    int fd = -1;  ///< -1: unknown
     PeerKey peer = 0;
     std::uint64_t id = 0;
     bool is_kept = false;                 ///< it has had requests before

@@ -6,7 +6,7 @@
 // libcurl). Owns: the connections. Borrows: the reactor. Outlives its transports. A destination
 // with nothing in flight costs no handle and no wake-up.
 //
-// What a transport sends
+// The request of a transport
 //   To one of the urls (url_set.hpp): `method url`, the {fields} of both filled in, over HTTP/1.1
 //   or HTTP/2, over TCP or a Unix socket. The body goes out from the attempt's memory. Headers:
 //   Content-Type, User-Agent, Content-Encoding if the body has one, Idempotency-Key (the batch's
@@ -17,7 +17,7 @@
 //   changed are used from the next request on; other certificates mean other connections
 //   (credentials.hpp).
 //
-// What it never does
+// Actions that it never takes
 //   Trust a certificate that is not verified: against ca_file alone if there is one, else against
 //   the system's store, as it was an hour ago at most; TLS 1.2 at least. Agree on a key by
 //   Diffie-Hellman over finite fields (tls_offer.hpp). Read .netrc, or proxies of

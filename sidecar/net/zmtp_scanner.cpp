@@ -32,7 +32,7 @@ constexpr std::string_view subscribe_message{"\1", 1};
 constexpr std::string_view cancel_message{"\0", 1};
 constexpr std::string_view subscribe_command = "\11SUBSCRIBE";
 constexpr std::string_view cancel_command = "\6CANCEL";
-/// With which a topic that is too long can be told.
+/// Enough to recognise a topic that is too long.
 constexpr std::size_t head_bytes_max = subscribe_command.size() + subscription_bytes_max + 1;
 static_assert(head_bytes_max <= command_bytes_max);
 

@@ -17,7 +17,7 @@ void UnroutedLog::note(std::string_view topic, const Now& now) {
   ++unsaid_;
   if (now.mono < next_line_) return;
   next_line_ = now.mono + more_interval;
-  log_.warn("no destination takes the topics of more events; there are too many to name",
+  log_.warn("no destination takes the topics of more events; they are too many to be named",
             {{"events", std::to_string(std::exchange(unsaid_, 0))}, {"topic", std::string(topic)}});
 }
 

@@ -36,7 +36,7 @@ class HttplibServer final : public SinkServer {
     server_->set_write_timeout(request_s_max);
     server_->set_payload_max_length(body_bytes_max);
     server_->set_tcp_nodelay(true);
-    // httplib would set SO_REUSEPORT, and two sinks would share one port without a word.
+    // httplib would set SO_REUSEPORT, and two sinks would silently share one port.
     server_->set_socket_options([](int socket) {
       const int on = 1;
       ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));

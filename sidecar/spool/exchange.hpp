@@ -122,8 +122,8 @@ struct ReadRequest {
   BlockId after = 0;
   std::uint64_t bytes_max = 0;
   bool is_doubted = false;  ///< earlier reads may be wrong: read everything again
-  /// The store is another one: what the lane holds is to be there, and it asks for its totals
-  /// instead of blocks.
+  /// The store was replaced: the blocks that the lane holds must be there, and it asks for its
+  /// totals instead of blocks.
   bool is_anew = false;
   std::vector<Block> held = {};  ///< with its records, if the lane still has them
 };
@@ -166,7 +166,7 @@ struct Question {
   std::vector<ConfirmedFrame> frames;
   /// Blocks to go before everything else of their lane, in this order.
   std::vector<Block> front;
-  // What became of old ones:
+  // Outcomes of old ones:
   std::vector<Settlement> settlements;
   std::vector<DeadLetter> dead;
   std::vector<ReadRequest> reads;  ///< one a lane

@@ -126,7 +126,7 @@ DELETE FROM destination WHERE name='recovered-' || id AND events+scheduled_event
   counters_.clients = number("SELECT count(*) FROM client");
 }
 
-/// One bit of a name that is wrong can be told; one in which more is wrong is none.
+/// A name with one wrong bit can be recognised; one with more errors counts as lost.
 void Store::mend_names() {
   for (const auto& [id, destination] : destinations()) {
     if (is_name_of(destination.name, id)) continue;
