@@ -60,7 +60,7 @@ constexpr std::array<const char*, 12> status_texts = {
     "the client is closed",
     "the client shares a ZeroMQ context with the parent of this forked process",
     "the time limit passed first; outrider_obstacle_text gives the reason",
-    "an argument is null, a struct is without its size, or an option has an invalid value",
+    "an argument is null, a struct has no size, or an option has an invalid value",
     "there is no memory left",
     "the sidecar refused the event for good",
 };
