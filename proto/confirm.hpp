@@ -18,7 +18,8 @@ namespace outrider::proto {
 /// keeps the distance from its lowest unanswered frame to its highest sent one below this.
 inline constexpr std::uint64_t confirm_window_frames = 4096;
 
-/// An answer names no more events than this; a frame with more that break a rule is refused whole.
+/// An answer names no more events than this; a frame in which more events break a rule is refused
+/// as a whole.
 inline constexpr std::size_t refused_events_max = 4096;
 
 /// One event of a frame that was taken without it.

@@ -92,7 +92,8 @@ bool set_known_attribute(std::string_view key, const Token& value, Attributes& a
 
 Refusal set_attribute(std::string_view key, const Token& value, Attributes& attributes) {
   if (!set_known_attribute(key, value, attributes)) return Refusal::event_attributes;
-  // Taken as it is, the event would be sent at once: worse than a no, for nobody calls it back.
+  // Accepted unchanged, the event would be sent at once, which is worse than a refusal, because
+  // nobody can recall it.
   const bool is_date = key == "at" && attributes.at_ns != 0;
   return is_date && attributes.at_ns < year_2000_ns ? Refusal::event_date : Refusal::none;
 }
@@ -155,7 +156,8 @@ Refusal FrameReader::open(ByteView frame) {
 
 Refusal FrameReader::check(MsgpackReader& reader) {
   Refusal refusal = read_head(reader);
-  // Only now, for whoever waits for an answer is named in the header. Spans hold 32-bit offsets.
+  // Only now, because the header names the client that waits for an answer. Spans hold 32-bit
+  // offsets.
   if (frame_.size() > limits_.frame_bytes_max || frame_.size() > UINT32_MAX) {
     return Refusal::frame_too_large;
   }

@@ -15,7 +15,7 @@ constexpr std::uint64_t second_ns = 1'000'000'000;
 enum class Payload : std::uint8_t { none, length, elements, pairs, invalid };
 struct LeadByte {
   std::uint8_t fixed_bytes;  ///< bytes directly after the lead byte
-  Payload payload;           ///< what the number in them counts
+  Payload payload;           ///< the meaning of the number in them
 };
 
 constexpr std::array<LeadByte, 32> lead_bytes = {{

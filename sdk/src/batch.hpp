@@ -16,7 +16,7 @@
 
 namespace outrider::sdk {
 
-/// Whom to tell what became of an event; the function may be null.
+/// The function that gets the outcome of an event; may be null.
 struct Delivery {
   outrider_confirm_fn confirm = nullptr;
   void* user = nullptr;

@@ -21,7 +21,7 @@ namespace outrider::sdk {
 
 class Chunk {
  public:
-  /// The lengths of an event: only they tell where its data ends, which nobody has checked yet.
+  /// The lengths of an event: only they show where its data ends, which is not checked yet.
   struct Slot {
     std::uint32_t event_bytes;
     std::uint32_t attributes_bytes;  ///< of event_bytes, at the end
@@ -113,12 +113,12 @@ class ChunkPool {
   Chunk* take(std::size_t event_bytes);
   void give_back(Chunk* chunk);
 
-  /// After a time of need: keeps no more free chunks than a quarter of the limit.
+  /// After a burst: keeps free chunks of at most a quarter of the limit.
   void trim();
 
   bool is_half_used() const { return used_bytes_.load(std::memory_order_relaxed) > bytes_max_ / 2; }
 
-  /// For fork: nobody else is inside the pool in between.
+  /// For fork: no other thread is inside the pool in between.
   void lock() { lock_.lock(); }
   void unlock() { lock_.unlock(); }
   /// In the child: chunks that threads of the parent hold are not coming back.

@@ -360,7 +360,7 @@ bool Client::can_be_freed() {
 outrider_stats Client::stats() {
   outrider_stats stats{};
   stats.struct_bytes = sizeof stats;
-  // Each number is read once: what two looks at it see would be two different sums.
+  // Each number is read once: two reads could see two different sums.
   std::uint64_t refused = 0;
   std::uint64_t dropped_later = 0;
   for (std::size_t i = 0; i < OUTRIDER_DROP_REASONS; ++i) {

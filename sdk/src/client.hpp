@@ -89,10 +89,10 @@ class Client {
   outrider_status refuse(outrider_status status);
   outrider_status take_for_delivery(const outrider_event& event, Delivery delivery);
   bool flush_buffer(SteadyTime deadline);
-  /// The running shipper, which it starts if need be; nullptr if that fails or the client is
+  /// The running shipper, which it starts if necessary; nullptr if that fails or the client is
   /// closed.
   Shipper* shipper();
-  /// OUTRIDER_OK: `running` is the shipper or courier, made with `args` and started if need be.
+  /// OUTRIDER_OK: `running` is the shipper or courier, made with `args` and started if necessary.
   template <typename Runner, typename... Args>
   outrider_status find(std::atomic<Runner*>& runner, Runner*& running, Args&... args);
 

@@ -45,9 +45,9 @@ class Courier {
   /// Starts the thread. False: no thread, descriptor or random bytes left; may be tried again.
   bool start();
 
-  /// Takes a copy of an event, given in pieces; it must be whole msgpack. OUTRIDER_OK: the confirm
-  /// function is called once, with what became of the event. Any other status: the event was not
-  /// taken, and the function is never called.
+  /// Takes a copy of an event, given in pieces; it must be complete msgpack. OUTRIDER_OK: the
+  /// confirm function is called once, with the outcome of the event. Any other status: the event
+  /// was not taken, and the function is never called.
   outrider_status deliver(std::span<const proto::ByteView> pieces, Delivery delivery);
 
   /// True: all that was taken before the call is answered, and the confirm functions have returned.

@@ -12,7 +12,7 @@
 
 namespace outrider::sdk {
 
-/// More than the header of a frame ever takes, whoever writes it here.
+/// An upper bound for the header of a frame.
 inline constexpr std::size_t frame_head_bytes_max = 768;
 
 struct Identity {

@@ -59,14 +59,14 @@ bool set_int(void* socket, int option, int value) {
   return zmq_setsockopt(socket, option, &value, sizeof value) == 0;
 }
 
-/// Waits until what its sockets hold is sent, or the time that they have for it is up.
+/// Waits until the data of its sockets is sent, or the time for that is over.
 void end_context(void* context) {
   while (zmq_ctx_term(context) != 0 && zmq_errno() == EINTR) {
   }
 }
 
 bool bound_what_comes(void* socket, LinkKind kind) {
-  // An answer has 30 KiB at most, and of a later version no more than this.
+  // An answer has 30 KiB at most, and one of a later version no more than this.
   constexpr std::int64_t message_bytes_max = 1 << 20;
   const int messages_max = kind == LinkKind::push ? 1 : 64;
   return zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &message_bytes_max, sizeof message_bytes_max) ==

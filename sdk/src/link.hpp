@@ -27,12 +27,12 @@ struct LinkOptions {
   int send_frames_max = 0;
   int reconnect_initial_ms = 0;
   int reconnect_max_ms = 0;
-  /// How often the peer is asked whether it lives, and how long it may take to answer; 0: never. A
-  /// peer that is full does not answer either, and what is half written to it is lost then: only
-  /// for those who send again.
+  /// How often the peer is asked whether it is alive, and how long it may take to answer; 0: never.
+  /// A full peer does not answer either, and a half-written frame is lost then: only for links that
+  /// send again.
   int heartbeat_ms = 0;
-  /// Of an inproc endpoint, and not owned. All others have a context of their own: only its end
-  /// says what the operating system has taken.
+  /// Of an inproc endpoint, and not owned. All others have their own context: only closing it shows
+  /// what the operating system has taken.
   void* inproc_context = nullptr;
 };
 
@@ -73,8 +73,8 @@ class Link {
   /// Hands the frame to the socket. False: no room, try again after wait(for_room).
   bool send();
 
-  /// The next message that has come in; one of several parts, which nobody should send, and one for
-  /// which there is no memory are given as empty ones. False: there is none.
+  /// The next received message. An unexpected one of several parts, and one for which there is no
+  /// memory, is given as an empty one. False: there is none.
   bool receive(std::string& message);
 
   /// Makes sure that the operating system has everything that the socket has taken, so that the
@@ -88,8 +88,8 @@ class Link {
   /// and a frame that it had no room for.
   void discard();
 
-  /// Closes everything; what the socket still holds is sent within `linger_ms`. May take longer,
-  /// and may hang: libzmq gives no promise here.
+  /// Closes everything; data that the socket still holds is sent within `linger_ms`. May take
+  /// longer, and may hang: libzmq gives no promise here.
   void close(int linger_ms);
 
  private:

@@ -28,7 +28,7 @@ bool is_for_smaller(std::uint64_t status) {
 }  // namespace
 
 bool SendWindow::start() {
-  // Without an id of its own, what this client sends would pass for what another has sent before.
+  // Without its own id, frames of this client would be mistaken for those of an earlier one.
   if (!identity_.make()) return false;
   random_.seed(identity_.client_id[0] + 256U * identity_.client_id[1] + 1U);
   return true;
@@ -193,7 +193,7 @@ bool SendWindow::send_due() {
 bool SendWindow::make_frame(SteadyTime now) {
   const auto due = std::ranges::find_if(postponed_, [&](const Batch& b) { return b.due <= now; });
   const bool has_new = events_.has_waiting();
-  // In turns: what is refused again and again must not keep others waiting.
+  // In turns: events that are refused again and again must not keep others waiting.
   is_turn_of_new_ = has_new && !is_turn_of_new_;
   if (is_turn_of_new_ || (has_new && due == postponed_.end())) {
     // First the frame, which may find no memory, and then the events.

@@ -66,7 +66,7 @@ class SendWindow {
 
   /// Takes the answers that have come in, some at a time. True: there were any.
   bool receive_answers();
-  /// Sends what is due, over a link that is connected. False: the link has no room.
+  /// Sends the due frames, over a connected link. False: the link has no room.
   bool send_due();
   /// Whether a frame without an answer is so for too long.
   bool is_answer_late(SteadyTime now) const;
@@ -84,7 +84,7 @@ class SendWindow {
   /// When there is something to send, or an answer is late; SteadyTime::max(): never.
   SteadyTime next_due() const;
 
-  /// Of obstacles.hpp: what the last answer says of the events that wait.
+  /// One of obstacles.hpp: the last answer's reason why events wait.
   const char* obstacle() const;
   /// The number of the last refusal that an answer named, or that its limits make
   /// (proto/README.md); 0: none yet. For any thread.
@@ -108,7 +108,7 @@ class SendWindow {
     FrameState state = FrameState::unsent;
     std::uint32_t event_count = 0;
     bool is_unsure = false;    ///< under this number, on its way when a connection ended
-    bool was_refused = false;  ///< as a whole, for the moment
+    bool was_refused = false;  ///< as a whole, temporarily
     SteadyTime due{};          ///< when it is to be sent, or else its answer is late
   };
 
@@ -138,7 +138,7 @@ class SendWindow {
   std::uint64_t first_sequence_ = 1;
   std::size_t frames_in_flight_ = 0;
   std::deque<Batch> postponed_;  ///< refused for the moment or too many, each with its due time
-  bool is_turn_of_new_ = false;  ///< and not of what was postponed
+  bool is_turn_of_new_ = false;  ///< instead of the postponed ones
   Limits limits_state_ = Limits::unknown;
   proto::SaidLimits limits_;           ///< as of the last answer, of any connection
   std::uint64_t refusal_for_now_ = 0;  ///< in the last answer; 0: none

@@ -67,7 +67,7 @@ bool Shipper::flush(SteadyTime deadline) {
 void Shipper::close(SteadyTime deadline) {
   {
     const std::lock_guard guard(mutex_);
-    // It waits from here on, and hears of each loss, whoever else does.
+    // From here on it waits, and gets each loss, even if another caller gets it too.
     if (!losses_told_at_close_) losses_told_at_close_ = losses_told_;
   }
   worker_.close(deadline);
@@ -145,7 +145,7 @@ void Shipper::mind_connection() {
     is_resting_ = false;
     has_no_means_ = !link_.open();
   }
-  // A connection that had no room takes with it what it was writing.
+  // A connection without room takes the frame that it was writing with it.
   const bool has_broken = link_.disconnects() != seen_disconnects_;
   seen_disconnects_ = link_.disconnects();
   if (has_broken && has_frame_) count_hand_over(false);
@@ -163,8 +163,8 @@ Shipper::FlushOrder Shipper::flush_order() {
 bool Shipper::hand_over(const FlushOrder& order) {
   if (order.target <= flush_done_) return false;
   if (shipped_frames() == handed_over_frames_) return true;
-  // Not cut short by an impatient caller: that would lose what is just about to go out. But by the
-  // end of a close, which nothing outlives.
+  // An impatient caller does not cut it short: that would lose frames that are about to be sent.
+  // Only the end of a close does, which nothing outlives.
   const long timeout_ms = std::max(left_ms(order.deadline), hand_over_ms);
   const bool is_handed_over =
       link_.hand_over(static_cast<int>(timeout_ms), [&] { return worker_.is_over(); });
@@ -215,7 +215,8 @@ void Shipper::rest(Progress progress) {
     timeout_ms = options_.frame_delay_ms;
     activity_.store(Activity::gathering);
   } else if (is_connected && progress == Progress::nothing) {
-    // First asleep, then a last look: whoever appends after the look sees that a wake is due.
+    // First mark as asleep, then check once more: a thread that appends after the check sees that
+    // it must wake.
     activity_.store(Activity::asleep);
     if (!buffer_.is_empty() || drops_.total() != reported_drops_) timeout_ms = 0;
     buffer_.trim();
@@ -350,7 +351,7 @@ void Shipper::finish() {
   const SteadyTime deadline = worker_.deadline();
   link_.close(static_cast<int>(left_ms(deadline)));
   is_connected_.store(false, std::memory_order_relaxed);
-  // libzmq says nothing of what it could not send, but then it has used up the time.
+  // libzmq does not report frames that it could not send, but then it has used up the time.
   const bool was_in_time = steady_clock::now() < deadline;
   if (shipped_frames() != handed_over_frames_) count_hand_over(was_in_time);
 

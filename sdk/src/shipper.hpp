@@ -65,7 +65,7 @@ class Shipper {
     return wait_until(deadline, attempt);
   }
 
-  /// Sends what the closed buffer holds, until the deadline; the rest is dropped and counted.
+  /// Sends the content of the closed buffer, until the deadline; the rest is dropped and counted.
   /// close_wait() follows.
   void close(SteadyTime deadline);
   /// True: nothing was lost since the last flush that knew its result before the close began.
@@ -81,8 +81,8 @@ class Shipper {
   std::uint64_t handed_over_events() const {
     return handed_over_events_.load(std::memory_order_relaxed);
   }
-  /// Of the shipped events, those that ZeroMQ may still have held when the time to hand over was
-  /// up: nobody knows whether they arrived.
+  /// Of the shipped events, those that ZeroMQ may still have held when the time to hand over ended:
+  /// whether they arrived is unknown.
   std::uint64_t unknown_events() const { return unknown_events_.load(std::memory_order_relaxed); }
   /// Why events wait, or did at the end; empty: nothing is in the way.
   const char* obstacle() const { return obstacle_.load(std::memory_order_relaxed); }
@@ -168,7 +168,7 @@ class Shipper {
   std::uint64_t frame_drops_ = 0;               ///< as the frame at hand says
   std::deque<std::uint32_t> recent_frames_;     ///< events of those that ZeroMQ may still hold
   SteadyTime open_at_{};                        ///< the socket is not to be opened before, ...
-  bool is_resting_ = false;                     ///< ... but for events: a flush has closed it
+  bool is_resting_ = false;                     ///< ... except events: a flush has closed it
   SteadyTime stuck_since_ = SteadyTime::max();  ///< the socket has had no room since
   std::uint32_t frame_events_ = 0;
   bool has_frame_ = false;         ///< made, not yet taken by the socket

@@ -41,7 +41,7 @@ namespace outrider::sdk {
 struct DeliveryCounts {
   std::uint64_t taken_events = 0;
   std::uint64_t confirmed_events = 0;
-  std::uint64_t refused_events = 0;  ///< for good, by the sidecar
+  std::uint64_t refused_events = 0;  ///< permanently, by the sidecar
   std::uint64_t expired_events = 0;  ///< unconfirmed when the time to close was up
   std::uint64_t unconfirmed_events = 0;
   std::uint64_t unanswered_events = 0;  ///< of these two: sent; the others are not with the sidecar
@@ -57,7 +57,7 @@ class Unconfirmed {
   // For any thread.
 
   /// Takes a copy of an event, given in pieces. OUTRIDER_OK: the confirm function is called once,
-  /// with what became of the event; if `is_awaited`, the thread sleeps, and the caller wakes it.
+  /// with the outcome of the event; if `is_awaited`, the thread sleeps, and the caller wakes it.
   /// Any other status: the event was not taken, and the function is never called.
   outrider_status take(std::span<const proto::ByteView> pieces, Delivery delivery,
                        bool& is_awaited);
@@ -79,21 +79,21 @@ class Unconfirmed {
 
   /// The sidecar has announced its limits: larger events are not taken, and batches grow no larger.
   void set_limits(const proto::SaidLimits& said);
-  /// Another sidecar may come next, and take what this one did not.
+  /// Another sidecar may be next, and take events that this one refused.
   void forget_sidecar();
 
-  /// Events that wait for a full destination, and what is known of such destinations.
+  /// Events that wait for a full destination, and the known full destinations.
   void add_stuck(const Batch& batch, std::vector<proto::TopicSet> full);
   /// Whether the sidecar may have a batch, as far as is known here.
   void count_as(bool may_be_taken, Batch& batch);
   /// Ends the events of a batch with `status`, those in `refused` with their refusals, and calls
-  /// their confirm functions. Those that are refused for the moment do not end: `kept_bytes` is
-  /// what they cost from now on.
+  /// their confirm functions. Temporarily refused events do not end: `kept_bytes` is their cost
+  /// from now on.
   void settle(Batch batch, outrider_status status, std::span<const proto::RefusedEvent> refused,
               std::size_t kept_bytes);
   /// All events that the SendWindow has came with or after this one; UINT64_MAX: it has none.
   void note_answered(std::uint64_t first_unanswered);
-  /// The time to close is up, and the SendWindow has settled what it had.
+  /// The time to close is over, and the SendWindow has settled its events.
   void expire();
 
  private:
@@ -113,7 +113,7 @@ class Unconfirmed {
   std::uint64_t answered_in_order_ = 0;  ///< of the events taken, all up to this one are answered
   bool is_awaited_ = false;              ///< the thread sleeps until an event is taken
   bool is_closed_ = false;
-  bool is_settled_ = false;  ///< every event has ended, for good
+  bool is_settled_ = false;  ///< every event has ended
 };
 
 }  // namespace outrider::sdk

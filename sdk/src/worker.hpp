@@ -26,7 +26,8 @@ namespace outrider::sdk {
 
 using SteadyTime = std::chrono::steady_clock::time_point;
 
-/// Rounded up; 0 for what is over, and never more than an int holds, as libzmq and poll() want it.
+/// Rounded up; 0 for a time that has passed, and never more than an int holds, as libzmq and poll()
+/// require.
 long left_ms(SteadyTime deadline);
 
 /// Starts a thread that none of the host's signals reach, nor the threads that libzmq starts from

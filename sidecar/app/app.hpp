@@ -78,8 +78,7 @@ class App final : public Agent {
   /// Its knowledge of the disk; null without a spool.
   Spool* spool() { return spool_.get(); }
 
-  /// Until when transports may take to get out what was handed over; only once the shutdown has
-  /// begun.
+  /// The deadline by which transports must have sent all data; only once the shutdown has begun.
   MonoTime linger_until() const { return linger_until_; }
 
   /// When the shutdown will be over; only once it has begun.

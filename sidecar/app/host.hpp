@@ -43,8 +43,8 @@ class Host {
 
   /// When the shutdown will be over, once it has begun.
   MonoTime stop_until() const;
-  /// Closes everything. False: a ZeroMQ peer took so little until the time to stop was up that
-  /// some of what was handed over for it may be lost. Once, and nothing is called after it.
+  /// Closes everything. False: a ZeroMQ peer took so little during the shutdown that some of its
+  /// events may be lost. Called once, and nothing is called after it.
   bool close();
   /// How long a stop may take.
   static Duration stop_time_max(const Config& config);

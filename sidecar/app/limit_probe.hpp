@@ -16,7 +16,7 @@ namespace outrider::sidecar {
 /// As many descriptors as are open when the sidecar is ready; clients and requests take more.
 Findings probe_descriptors(std::uint64_t needed);
 
-/// As much memory as the queues and what clients send may take together.
+/// As much memory as the queues and the data of clients may take together.
 Findings probe_memory(const Config& config, const MemoryLimit& limit);
 
 /// All that will ever be at a time, one of libcurl's for a name included.

@@ -15,7 +15,7 @@ namespace outrider::sidecar {
 struct MemoryLimit {
   std::uint64_t bytes = 0;
   std::string owner;  ///< "this machine has", "ulimit -v allows": a size follows
-  std::string cure;   ///< what to raise; empty for the machine
+  std::string cure;   ///< the limit to raise; empty for the machine
 };
 
 MemoryLimit memory_limit();

@@ -49,7 +49,7 @@ struct MemoryMark::File {
   }
 
   void store() {
-    // Before the number is read: what is noted after that is asked for again.
+    // Before the number is read: a number that is set after that is written again.
     is_asked = false;
     // One more than there are: the file of a mark that was never set holds zeroes.
     const std::uint64_t value = events + 1;

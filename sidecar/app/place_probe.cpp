@@ -57,7 +57,8 @@ int try_to_open(const std::string& path, int flags) {
   return 0;
 }
 
-/// Of the kernel's own file systems, in which nobody makes files, whatever access() says to root.
+/// Of the kernel's own file systems, in which no files can be made, whatever access() returns for
+/// root.
 bool is_of_the_kernel(const std::string& folder) {
   constexpr long kernels[] = {PROC_SUPER_MAGIC,    SYSFS_MAGIC,        CGROUP_SUPER_MAGIC,
                               CGROUP2_SUPER_MAGIC, DEBUGFS_MAGIC,      TRACEFS_MAGIC,
@@ -68,9 +69,9 @@ bool is_of_the_kernel(const std::string& folder) {
          std::end(kernels);
 }
 
-/// Whether the file system under it can be written at all: what the kernel has made read-only for
-/// an error is not marked as such everywhere. Asked by a file without a name, which goes as it is
-/// closed; not every file system knows these. 0 or an errno.
+/// Whether the file system can be written at all: one that the kernel has made read-only after an
+/// error is not always marked as such. Tested with a nameless file, which disappears when it is
+/// closed; not every file system supports these. 0 or an errno.
 int try_to_make_in(const std::string& folder) {
   const int fd = open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
   const int error = fd < 0 ? errno : 0;
@@ -304,7 +305,7 @@ std::optional<Finding> database_trouble(const std::string& path) {
       path + " is damaged or not a spool; the sidecar sets it aside and creates a new one"};
 }
 
-/// A spool that is there can do with less: what is in it leaves.
+/// An existing spool needs less room: its events leave.
 bool is_made_yet(const std::string& path) {
   struct stat status {};
   return stat(path.c_str(), &status) == 0 && status.st_size > 0;
@@ -336,7 +337,7 @@ std::optional<Finding> room_trouble(const SpoolConfig& spool) {
                                     format_size(free >> 20U << 20U) + "; make room"};
 }
 
-/// It is not opened: to a reader that waits for a writer that would be the end of what it reads.
+/// It is not opened: a reader that waits for a writer would see that as the end of its input.
 Finding pipe_finding(const std::string& path, const struct stat& pipe) {
   if (!may(path, W_OK)) return {Kind::error, "cannot open " + path + ": " + reason(errno)};
   struct stat folder {};

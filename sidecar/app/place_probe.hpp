@@ -20,7 +20,7 @@ namespace outrider::sidecar {
 struct Finding {
   enum class Kind : std::uint8_t {
     error,    ///< it cannot be opened
-    in_use,   ///< it cannot be opened while somebody else has it, perhaps a running sidecar
+    in_use,   ///< it cannot be opened while another process has it, perhaps a running sidecar
     warning,  ///< it can be opened, and that is probably not meant
   };
   Kind kind = Kind::error;

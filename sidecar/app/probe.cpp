@@ -32,7 +32,7 @@ std::uint64_t descriptors_of(const DestinationConfig& destination) {
     case DestinationType::zmq:
       break;
   }
-  // Its socket, what watches its peers, and the timer of its paths; or the context's.
+  // Its socket, the monitor of its peers, and the timer of its paths; or the context's.
   return has_own_context(destination) ? 9 : 4;
 }
 

@@ -26,7 +26,7 @@ struct ProbeReport {
   std::vector<std::string> warnings;
 };
 
-/// `file`: what the configuration is called where a default has no place of its own.
+/// `file`: the name of the configuration, for a default without a place of its own.
 ProbeReport probe(const LoadedConfig& loaded, const std::string& file);
 
 /// Schedules that a clock which was wrong once has put off, as far as the spool can be read. For

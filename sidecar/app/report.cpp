@@ -25,7 +25,7 @@ std::string in_brackets(const Counts& counts) {
   return text.empty() ? text : text + ")";
 }
 
-/// Those that are for the moment, or those that are for good.
+/// Temporary refusals, or permanent ones.
 Counts refusals(const IngestCounters& counters, bool are_for_later) {
   Counts counts;
   for (const proto::RefusalRow& row : proto::refusals) {

@@ -112,7 +112,7 @@ bool exclude_each_other(const sockaddr_storage& one, const sockaddr_storage& oth
   return (a.ss_family == AF_INET6 && is_any(a)) || (b.ss_family == AF_INET6 && is_any(b));
 }
 
-/// Binds without listening, so that nobody can connect, and lets go at once.
+/// Binds without listening, so that no client can connect, and closes at once.
 int try_to_bind(const sockaddr_storage& address) {
   const int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return errno;

@@ -54,8 +54,8 @@ bool is_odd_segment(std::string_view segment) {
   return dots <= 2;
 }
 
-/// Where the path's first segment ends, and how long what ends it is. Some decode %2F, and take a
-/// backslash for a slash, before they resolve dot segments.
+/// The end of the path's first segment, and the length of the text that ends it. Some programs
+/// decode %2F, and take a backslash for a slash, before they resolve dot segments.
 std::pair<std::size_t, std::size_t> segment_end(std::string_view path) {
   for (std::size_t at = 0; at < path.size(); ++at) {
     if (path[at] == '/' || path[at] == '\\') return {at, 1};

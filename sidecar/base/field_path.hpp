@@ -83,7 +83,7 @@ Result<FieldRename> parse_rename(std::string_view text);
 /// Not the data itself and no `*`: it would have to make up keys.
 Result<StaticField> parse_static_field(std::string_view text);
 
-/// For the configuration: what is wrong with an option's value, if anything.
+/// For the configuration: the error in an option's value, if any.
 Status check_field_path(std::string_view text);
 Status check_drop(std::string_view text);
 Status check_rename(std::string_view text);

@@ -25,7 +25,8 @@ bool has_room(int fd, int timeout_ms) {
   return poll(&room, 1, timeout_ms) == 1;
 }
 
-/// As much as can be written: how many bytes of `text`. `error`: why no more.
+/// Writes as much as possible; returns the number of bytes of `text`. `error`: the reason for
+/// writing no more.
 std::size_t write_all(int fd, std::string_view text, int& error) {
   std::size_t written = 0;
   while (written < text.size()) {
@@ -100,7 +101,7 @@ std::string LineWriter::State::next_batch(std::uint64_t& said) {
 }
 
 void LineWriter::State::account(std::string_view batch, std::uint64_t said, std::size_t written) {
-  const std::uint64_t ends = written == 0 && is_cut ? 1 : 0;  // of what was cut before
+  const std::uint64_t ends = written == 0 && is_cut ? 1 : 0;  // of the text that was cut before
   if (written > 0) is_cut = batch[written - 1] != '\n';
   has_failed = written < batch.size();
   if (!has_failed) {

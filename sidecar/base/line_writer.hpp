@@ -27,8 +27,8 @@ class LineWriter {
   /// The destructor waits this long for the unwritten lines.
   static constexpr std::chrono::milliseconds end_wait_max{250};
 
-  /// A line, with its end, that says how many were dropped. `error`: the errno of the last write
-  /// that failed meanwhile; 0: nobody has read them in time. Called from any thread.
+  /// A line, with its end, that gives the number of dropped lines. `error`: the errno of the last
+  /// write that failed meanwhile; 0: they were not read in time. Called from any thread.
   using SayDropped = std::function<std::string(std::uint64_t lines, int error)>;
 
   LineWriter(int fd, SayDropped say_dropped);

@@ -98,7 +98,7 @@ class StderrLog::Formatter {
  private:
   const LogFormat format_;
   const bool has_priorities_;
-  std::mutex mutex_;  ///< guards what is below
+  std::mutex mutex_;  ///< guards the members below
   spdlog::pattern_formatter pattern_;
 };
 

@@ -10,7 +10,8 @@
 
 namespace outrider::sidecar {
 
-/// `accounted`: what the thread has slept on purpose, or worked. Less than `pause_min` is no pause.
+/// `accounted`: the time that the thread has slept on purpose, or worked. Less than `pause_min` is
+/// not a pause.
 constexpr Duration lost_time(Duration elapsed, Duration accounted, Duration pause_min) {
   const Duration lost = elapsed - accounted;
   return lost < pause_min ? Duration::zero() : lost;

@@ -101,8 +101,8 @@ std::size_t restored_record_bytes(proto::ByteView stored, bool with_origin = tru
 void restore_record(proto::ByteView stored, const std::optional<RecordOrigin>& origin,
                     const Now& now, std::uint8_t* out);
 
-/// Bytes of the stored record at the front of what was read from disk; 0 if there is no whole and
-/// consistent one.
+/// Bytes of the stored record at the front of the data read from disk; 0 if there is no complete
+/// and consistent one.
 std::size_t sound_record_bytes(proto::ByteView stored);
 
 /// The id as people and bodies see it: a text id itself, a binary one as a UUID written to `space`.

@@ -34,7 +34,7 @@ class [[nodiscard]] Result {
 struct Nothing {};
 using Status = Result<Nothing>;
 
-/// Of an action whose value nobody needs.
+/// Of an action without a value.
 template <typename T>
 Status status_of(const Result<T>& result) {
   if (!result.ok()) return result.error();

@@ -16,7 +16,7 @@ namespace outrider::sidecar {
 constexpr Duration time_left(MonoTime deadline, MonoTime now, Duration longest = Duration::max()) {
   if (deadline <= now) return Duration::zero();
   if (deadline == never) return longest;
-  // Unsigned, for the difference may be twice as large as either.
+  // Unsigned, because the difference may be twice as large as either.
   const auto left = static_cast<std::uint64_t>(deadline.time_since_epoch().count()) -
                     static_cast<std::uint64_t>(now.time_since_epoch().count());
   return left < static_cast<std::uint64_t>(longest.count())

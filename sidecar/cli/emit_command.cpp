@@ -161,7 +161,7 @@ LineCounts send_stdin(EventSender& sender) {
   return counts;
 }
 
-/// Why not all events arrived: what is known, or that the time was up.
+/// Why not all events arrived: the known cause, or the end of the time limit.
 std::string failure(EventSender& sender, const SenderOptions& options) {
   if (const std::string refusal = sender.last_refusal(); !refusal.empty()) {
     return "the sidecar at " + options.used_endpoint() + " answered " + refusal;

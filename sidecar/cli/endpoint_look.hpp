@@ -14,11 +14,11 @@ namespace outrider::sidecar {
 enum class EndpointUse : std::uint8_t { ingest, confirm };
 
 /// Why events cannot get there now: nobody listens, or this user or this process may not connect.
-/// Empty: somebody listens, or nobody knows.
+/// Empty: somebody listens, or it is unknown.
 std::string why_unreachable(const std::string& endpoint, EndpointUse use);
 
 /// That another kind of socket listens there, or that this process may not connect. Empty: neither,
-/// or nobody knows.
+/// or it is unknown.
 std::string why_unfit(const std::string& endpoint, EndpointUse use);
 
 }  // namespace outrider::sidecar

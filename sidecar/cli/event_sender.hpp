@@ -75,7 +75,7 @@ class EventSender {
   std::uint64_t event_bytes_max_ = 0;
   std::uint64_t unconfirmed_bytes_ = 0;  ///< an upper bound
   outrider_status status_;
-  bool is_looked_at_ = false;  ///< what kind of socket it is: that can take a second
+  bool is_looked_at_ = false;  ///< the kind of the socket was checked, which can take a second
   std::mutex mutex_;
   std::condition_variable changed_;
   std::uint64_t answered_ = 0;  ///< guarded by mutex_

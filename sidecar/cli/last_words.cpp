@@ -30,7 +30,7 @@ bool is_unsafe(char c) {
 }
 
 void say(const char* message, const char* cause) {
-  // Only if there is room for it: perhaps a log that nobody reads is why the process ends.
+  // Only if there is room for it: perhaps an unread log is why the process ends.
   pollfd room = {STDERR_FILENO, POLLOUT, 0};
   if (poll(&room, 1, 0) != 1) return;
   timespec now{};

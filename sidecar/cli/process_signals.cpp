@@ -38,7 +38,7 @@ constexpr std::chrono::seconds said_again{1};
 constexpr std::chrono::milliseconds look_interval{100};
 constexpr std::chrono::milliseconds pause_min{500};
 
-/// Those of the kernel that ask for nothing, and job control by hand, do what they always do.
+/// Signals of the kernel that ask for nothing, and job control by hand, keep their usual effect.
 constexpr std::array left_alone = {SIGCHLD, SIGURG, SIGWINCH, SIGCONT, SIGTSTP,
                                    // The thread itself has done wrong: blocked, they kill it.
                                    SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};

@@ -34,7 +34,7 @@ class ProcessSignals {
   static Result<std::unique_ptr<ProcessSignals>> start();
   ~ProcessSignals();
 
-  /// From now on there is a log to say what is ignored.
+  /// From now on there is a log for ignored signals.
   void say_to(Log& log);
   /// The start is done; the host is stopped at once if that was asked for already.
   void serve(Host& host, Duration stop_time_max);

@@ -40,8 +40,8 @@ bool forget_key_log() {
   return true;
 }
 
-/// There is no log before there is a configuration; if the format is read, whoever wants JSON gets
-/// that here too.
+/// There is no log before there is a configuration; but if the format is already known to be JSON,
+/// these lines are JSON too.
 int refuse(const LoadResult& result) {
   if (result.loaded.config.log_format == LogFormat::json) {
     StderrLog log(LogLevel::error, LogFormat::json);

@@ -34,7 +34,7 @@ std::optional<int> read_spool_arguments(const ArgumentTable& table,
                                         const std::vector<std::string>& arguments,
                                         SpoolChoice& choice);
 
-/// Opens the spool to read and runs `action`; what goes wrong is printed.
+/// Opens the spool to read and runs `action`; errors are printed.
 int with_database(const ArgumentTable& table, const SpoolChoice& choice,
                   const std::function<int(Database&)>& action);
 

@@ -23,7 +23,8 @@ Status check_destination_name(std::string_view name);
 Status check_pattern(std::string_view pattern);
 /// The rules of parse_http_url() (http_url.hpp); after the authority it may hold {fields}.
 Status check_http_url(std::string_view url);
-/// RFC 3986: characters, percent codes and a scheme or none; what its parts hold is not looked at.
+/// RFC 3986: characters, percent codes and a scheme or none; the content of its parts is not
+/// checked.
 Status check_uri_reference(std::string_view text);
 /// Capital letters; may hold {fields}.
 Status check_method(std::string_view method);

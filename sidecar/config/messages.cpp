@@ -20,7 +20,7 @@ std::string without_user_info(std::string_view url) {
   return std::string(url.substr(0, begin)) + std::string(hidden) + std::string(url.substr(at));
 }
 
-/// Names whose values say what is asked for, not who asks.
+/// Names whose values describe the request and not the sender.
 constexpr std::array<std::string_view, 22> harmless_names = {
     "api-version", "api_version", "version", "v",      "format",   "precision", "org", "bucket",
     "db",          "index",       "source",  "type",   "topic",    "stream",    "env", "service",
@@ -154,7 +154,7 @@ std::string url_without_secrets(std::string_view url) {
   const std::string shown = without_user_info(url);
   std::string text;
   for (const QueryField& part : path_of(shown)) {
-    // With what separates it from the part before.
+    // With the separator from the part before.
     const auto at = static_cast<std::size_t>(part.name.data() - shown.data());
     if (at > 0) text += shown[at - 1];
     text += part.name;

@@ -29,7 +29,7 @@ constexpr std::array<std::pair<std::string_view, Outcome>, 6> outcome_names = {{
 constexpr std::array<std::pair<std::string_view, double>, 3> periods_s = {
     {{"s", 1}, {"m", 60}, {"h", 3600}}};
 
-/// A decimal number without sign or exponent, and what follows it.
+/// A decimal number without sign or exponent, and the text after it.
 bool split_decimal(std::string_view text, double& number, std::string_view& rest) {
   const auto [end, error] =
       std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);

@@ -40,8 +40,8 @@ std::string file_of_source(std::string_view source);
 /// "Name: SOURCE" as its two parts, trimmed. Fails unless Name can be a header's name.
 Result<std::pair<std::string, std::string>> split_secret_header(std::string_view line);
 
-// The same as checks, for the option table: the source can be read now and what it holds has the
-// right shape.
+// The same as checks, for the option table: the source can be read now, and its content has the
+// right form.
 Status check_secret_source(std::string_view source);
 Status check_basic_auth_source(std::string_view source);
 Status check_secret_header(std::string_view line);

@@ -16,7 +16,8 @@ using std::chrono::seconds;
 using std::chrono::weekday;
 using std::chrono::year_month_day;
 
-/// The calendar repeats itself after 400 years: what does not come within them never comes.
+/// The calendar repeats itself after 400 years: a date that does not occur within them never
+/// occurs.
 constexpr days calendar_cycle(146'097);
 
 /// Nanoseconds since 1970 in 64 bits end in 2262.
@@ -91,7 +92,7 @@ std::optional<WallClock> CronExpression::first_wall(WallClock from) const {
 }
 
 std::optional<Instant> CronExpression::next_after(Instant after, const TimeZone& zone) const {
-  // Span by span: within one, wall times and instants are the same but for the offset.
+  // Span by span: within one, wall times and instants differ only by the offset.
   Instant from = std::clamp(after, Instant(), last_instant) + seconds(1);
   while (from < last_instant) {
     const ZoneSpan span = zone.span_at(from);

@@ -16,7 +16,7 @@
 
 namespace outrider::sidecar {
 
-/// An instant, and what the clock on the wall of some zone shows; both in whole seconds.
+/// An instant, and the wall time in some zone; both in whole seconds.
 using Instant = std::chrono::sys_seconds;
 using WallClock = std::chrono::local_seconds;
 
@@ -35,7 +35,7 @@ struct ZoneSpan {
 
 class TimeZone {
  public:
-  /// "Europe/Berlin", "UTC"; "local" is what the machine is set to ($TZ, else /etc/localtime).
+  /// "Europe/Berlin", "UTC"; "local" is the zone of the machine ($TZ, or else /etc/localtime).
   static Result<TimeZone> load(std::string_view name);
 
   ZoneSpan span_at(Instant instant) const;

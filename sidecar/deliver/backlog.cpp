@@ -8,13 +8,13 @@ namespace {
 
 /// Events that one call sets aside at most, so that a turn stays short.
 constexpr std::uint32_t set_aside_max = 10'000;
-/// Events that one call takes from disk at most, for the same reason.
+/// The largest number of events that one call takes from disk, for the same reason.
 constexpr std::uint32_t refill_max = 10'000;
-/// The part of the queue that is for what waits on disk, while there is something: otherwise new
-/// events would take all the room there ever is.
+/// The part of the queue reserved for events that wait on disk, while there are any: otherwise new
+/// events would always take all the room.
 constexpr double part_for_disk = 0.25;
-/// The part of the queue that has left it, and is held up or on its way, from which on what is on
-/// disk for a key that fails stays there.
+/// If this part of the queue's limits is used by events that have left the queue and are held up or
+/// in flight, events on disk whose key fails stay there.
 constexpr double part_held = 0.5;
 
 }  // namespace
@@ -109,7 +109,7 @@ bool Backlog::can_refill() const {
   return queue_.is_unused() || queue_.has_room(restored_record_bytes(lane_->next()));
 }
 
-/// Nothing that was read before what was passed over may come to its turn after it.
+/// No event that was read before a passed-over one may be next after it.
 bool Backlog::can_look_back() const {
   return lanes_.wants_look_back() && lane_->can_look_back() && !queue_.has_promised();
 }
@@ -382,7 +382,7 @@ void Backlog::recycle(BatchPtr batch) {
 }
 
 void Backlog::put_back(const std::vector<BatchPtr>& taken, const Now& now) {
-  // Whoever holds an event gives it up, once; the lane knows what that means on disk.
+  // Each holder of events gives them up, once; the lane knows the effect on disk.
   PutBack all;
   const auto add = [&](const RecordView& record) {
     all.add(record, lane_->created_ns(record, now), now);

@@ -47,14 +47,15 @@ class Backlog {
 
   /// Takes a copy of the record, or drops one as when_full says.
   void accept(proto::ByteView record, const Now& now);
-  /// Takes what has come back from disk, as far as there is room; or looks back. Returns how many
-  /// events it took.
+  /// Takes events that were read from disk, as far as there is room; or looks back. Returns how
+  /// many events it took.
   std::uint32_t refill(const Now& now);
   /// Something has come back and there is room for it; or it is time to look back.
   bool can_refill() const;
 
-  /// When a batch should be made of what is queued: at once if nothing is on its way, else when
-  /// there is enough of it or it has waited for batch_delay. `never` if nothing is queued.
+  /// When a batch should be made of the queued events: at once if nothing is in flight, otherwise
+  /// when there are enough of them or they have waited for batch_delay. `never` if nothing is
+  /// queued.
   MonoTime fresh_due_at(bool is_idle) const;
   /// When the next failed batch wants to be tried again, or `never`.
   MonoTime retry_due_at() const;
@@ -80,9 +81,9 @@ class Backlog {
 
   /// Forgets all that waits and returns how many events that were.
   std::uint64_t clear();
-  /// With a spool, at the end: gives up all that waits, and before it the batches that were on
-  /// their way; it is on disk for the next run, in this order. Batches that are still on their way
-  /// are settled one by one; so is what follows them.
+  /// With a spool, at the end: gives up all waiting events, and before them the batches in `taken`;
+  /// they are on disk for the next run, in this order. Batches that are still in flight are settled
+  /// one by one; so are their followers.
   void put_back(const std::vector<BatchPtr>& taken, const Now& now);
 
   bool is_empty() const;

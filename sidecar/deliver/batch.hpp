@@ -50,7 +50,7 @@ struct Batch {
   MonoTime first_attempt_at{};
   /// The newest attempt of the destination when this batch failed; 0: it has not.
   AttemptId failed_after = 0;
-  /// Goes when this one is settled: the second half of what was split, if order matters.
+  /// Leaves when this one is settled: the second half of a split batch, if order matters.
   BatchPtr follower;
   WaitingBatch waiting;
 

@@ -39,15 +39,15 @@ class KeyLanes {
   /// The batch leaves: its keys are blocked until its events are settled.
   void enter(const Batch& batch);
 
-  /// The batch has failed, and its keys with it, until what has entered of them is settled.
+  /// The batch has failed, and its keys with it, until their events that have entered are settled.
   void note_failure(const Batch& batch);
   bool is_failing(std::string_view key) const;
 
   /// An event of this key, which is blocked, was passed over; and all that come later will be.
   void pass_over(std::string_view key);
   bool is_passed(std::string_view key) const;
-  /// Of what is set aside for a key that is on its way, passes over the youngest as long as
-  /// `pass(RecordView)` says yes, and lets go of them.
+  /// Of the events set aside for a blocked key, passes over the youngest as long as
+  /// `pass(RecordView)` returns true, and forgets them.
   template <typename Pass>
   void pass_over_youngest(std::string_view key, const Pass& pass) {
     const auto found = lanes_.find(key);
@@ -91,7 +91,7 @@ class KeyLanes {
       for (const auto& [number, record] : lane.aside) visit(proto::ByteView(record));
     }
   }
-  /// Forgets what is set aside or was passed over.
+  /// Forgets the events that are set aside or were passed over.
   void clear();
 
  private:
@@ -110,7 +110,7 @@ class KeyLanes {
 
   Lanes lanes_;  ///< keys with something on the way or set aside
   std::deque<Lanes::iterator> ready_;
-  /// Of each priority: what may be evicted, by its number.
+  /// For each priority, by its number: the events that may be evicted.
   std::array<std::map<std::uint64_t, Lanes::iterator>, 3> emitted_;
   std::array<Amount, 3> evictable_{};
   std::uint64_t resting_ = 0;  ///< lanes that nothing but the look back keeps

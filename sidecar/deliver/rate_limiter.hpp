@@ -25,7 +25,7 @@ class RateLimiter {
   /// A batch leaves.
   void spend(std::uint64_t events, std::uint64_t bytes, const Now& now);
 
-  /// No batch need be larger than what one second allows.
+  /// A batch need not be larger than the limit of one second.
   std::uint64_t batch_events_max(std::uint64_t otherwise) const;
 
  private:

@@ -25,7 +25,7 @@ class RetryBudget {
   bool is_unlimited_;
   double earned_by_first_ = 0;
   double earned_ = 0;    ///< retries that first attempts have paid for
-  MonoTime floor_at_{};  ///< when the next one goes that nobody has paid for
+  MonoTime floor_at_{};  ///< when the next retry without budget may go
 };
 
 }  // namespace outrider::sidecar

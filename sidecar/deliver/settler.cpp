@@ -57,7 +57,7 @@ bool Settler::read_verdicts(const Batch& batch, const Completion& completion) {
   return true;
 }
 
-/// Each event goes its own way; what is to be tried again stays in the batch.
+/// Each event has its own outcome; those to be tried again stay in the batch.
 void Settler::settle_each(BatchPtr batch, const Completion& completion, const Now& now) {
   std::uint32_t taken = 0;
   std::uint32_t lost = 0;
@@ -280,7 +280,7 @@ void Settler::keep_dead(const RecordView& record, DeadReason reason, int status,
               now);
 }
 
-/// A destination that is gone keeps what it has on disk, for a run with another configuration.
+/// A destination that is gone keeps its events on disk, for a run with another configuration.
 void Settler::leave_queue(const Now& now) {
   if (lane_ != nullptr) {
     backlog_.put_back({}, now);

@@ -45,14 +45,14 @@ class Settler {
   /// The attempt of this batch has ended.
   void settle(BatchPtr batch, const Completion& completion, const Now& now);
 
-  /// All of it is dead; `completion` is what is kept with its dead letters.
+  /// All of it is dead; `completion` is kept with its dead letters.
   void bury(BatchPtr batch, DeadReason reason, const Completion& completion, const Now& now);
 
-  /// Events that never were in a batch, for a destination that is gone.
+  /// Events that were never in a batch, of a destination that is gone.
   void bury_unsent(std::uint64_t events);
 
-  /// From here on nothing is given up for having been tried too often or too long: what fails while
-  /// the sidecar stops has not failed for ever.
+  /// From here on no event is given up because of its attempts or its age: a failure during the
+  /// shutdown is not final.
   void begin_stop() { is_stopping_ = true; }
 
   /// The destination is gone: nothing is sent to it any more.

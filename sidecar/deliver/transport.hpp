@@ -39,7 +39,7 @@ struct Attempt {
   const std::vector<std::string_view>* topics = nullptr;
   /// The id of the batch, the same over all attempts; sent as a header by http.
   std::string_view batch_id;
-  /// The event, if the body is made of one alone; for what a request says of its event.
+  /// The event, if the body consists of one; for the parts of a request that describe its event.
   std::optional<RecordView> event = std::nullopt;
   /// A header that the encoder wants for this body, "Name: value"; used by http.
   const std::vector<std::string>* headers = nullptr;
@@ -111,8 +111,8 @@ class Transport {
   /// by the next call of collect().
   virtual void hurry(const Now& /*now*/) {}
 
-  /// Called once when nothing more will be started: what was handed over must get out by
-  /// `deadline`. Must not wait for it.
+  /// Called once when nothing more will be started: all data must be sent by `deadline`. Must not
+  /// wait for it.
   virtual void close(MonoTime deadline) = 0;
 };
 

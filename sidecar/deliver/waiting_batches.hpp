@@ -24,7 +24,7 @@ namespace outrider::sidecar {
 
 class WaitingBatches {
  public:
-  /// With what follows it.
+  /// With its followers.
   void add(MonoTime due, BatchPtr batch);
 
   bool is_empty() const { return by_due_.empty(); }

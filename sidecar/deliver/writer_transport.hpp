@@ -27,7 +27,7 @@
 
 namespace outrider::sidecar {
 
-/// Fails if the file cannot be opened, unless it is a pipe that nobody reads yet.
+/// Fails if the file cannot be opened, unless it is a pipe that has no reader yet.
 Result<std::unique_ptr<Transport>> make_file_transport(const DestinationConfig& config,
                                                        Reactor& reactor);
 

@@ -10,8 +10,8 @@
 
 namespace outrider::sidecar {
 
-/// Writes `value`; a value that is not well-formed, which ingest lets nobody send, becomes null.
-/// `time_text` is for the timestamps inside.
+/// Writes `value`; a malformed value, which ingest never accepts, becomes null. `time_text` is for
+/// the timestamps inside.
 void write_json_value(proto::ByteView value, TimeText& time_text, JsonWriter& out);
 
 }  // namespace outrider::sidecar

@@ -205,8 +205,8 @@ void ZmqTransport::close_socket(int linger_ms) {
   socket_.close(linger_ms);
 }
 
-/// libzmq connects no more where it has met another kind of socket; a new socket does. It also
-/// connects to the peers that are well, which lose nothing: the old one sends what it holds.
+/// libzmq stops connecting where it has met another kind of socket; a new socket does connect. It
+/// also connects to the healthy peers, which lose nothing: the old one sends its data.
 void ZmqTransport::replace_socket(const Now& now) {
   next_socket_ = never;
   if (socket_.is_open() && !connections_.has_given_up()) return;
@@ -232,7 +232,7 @@ void ZmqTransport::look_at_connections(const Now& now) {
   held_at_look_ = held_.count();
   connections_.count();
   const std::uint64_t ended = connections_.ended() - std::exchange(ended_, connections_.ended());
-  // Of what the kernel or a worker itself had, nothing is known.
+  // About events in the kernel or in the worker itself, nothing is known.
   if (ended > 0 && (events_max > 0 || (!is_pub_ && std::exchange(has_sent_since_end_, false)))) {
     fanout_log_.gone(ended, events_max, now);
   }
@@ -350,8 +350,8 @@ ZmqTransport::Sent ZmqTransport::send_event(std::string_view topic, std::string_
   if (zmq_errno() != EAGAIN) return Sent::broken;
   if (!is_pub_) return Sent::not_yet;
   ++heard_since_look_;
-  // A subscriber has no room; once more for the others. libzmq says no further loss of a subscriber
-  // that it has passed over, so that the one that is alone is not passed over, and counts exactly.
+  // A subscriber has no room; sent again for the others. libzmq does not report further losses of a
+  // subscriber that it skips, so a single subscriber is not skipped, and its count is exact.
   if (connections_.count() > 1) {
     socket_.set(ZMQ_XPUB_NODROP, 0);
     held_.send(socket_.handle(), topic, event);

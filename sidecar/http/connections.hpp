@@ -65,8 +65,8 @@ class Connections {
   Connections(const Connections&) = delete;
   Connections& operator=(const Connections&) = delete;
 
-  /// libcurl made it, and closes it: what it opens beside its connections is never one.
-  /// `silence_max` is of the request that it is made for; see Place.
+  /// libcurl made it, and closes it: other descriptors that it opens are never one. `silence_max`
+  /// belongs to the request that it is made for; see Place.
   void opened(int fd, std::chrono::milliseconds silence_max);
   int close(int fd);
 
@@ -111,10 +111,10 @@ class Connections {
   /// The request that was there is over. libcurl does not say so of one that was answered at once.
   void settled(const Look& look, Use use);
 
-  /// How much of what was sent after `look` has reached the receiver's kernel; all, where nobody
-  /// counts. Cut: not all has, and the connection has ended.
+  /// How much of the data sent after `look` has reached the receiver's kernel; all, if that is not
+  /// counted. Cut: not all has, and the connection has ended.
   enum class Received : std::uint8_t { nothing, some, cut, all };
-  /// `request_bytes_min`: of the whole request; what is on its way is forgotten with a connection.
+  /// `request_bytes_min`: of the whole request; data in flight is forgotten with a connection.
   Received received(const Look& look, std::uint64_t request_bytes_min);
 
   /// An answer to the request that is there comes in.
@@ -133,7 +133,7 @@ class Connections {
   struct Connection {
     State state = State::fresh;
     Use use = Use::unknown;
-    std::uint32_t watched = 0;  ///< what the reactor waits for; 0: nothing
+    std::uint32_t watched = 0;  ///< the events that the reactor waits for; 0: none
     std::uint64_t id = 0;       ///< tells it from others that had its descriptor
     std::string ends;           ///< without the peer's port; empty: not known yet
     int peer_port = 0;

@@ -135,7 +135,7 @@ void add_header_secrets(std::string_view line, std::vector<std::string>& secrets
   if (to_lower(trim(line.substr(0, line.find(':')))) == "cookie") add_cookies(value, secrets);
 }
 
-/// Of a secret that has fields of the event in it, what is the same for each event.
+/// The constant part of a secret that contains fields of the event.
 void add_fixed_parts(std::vector<std::string> written, std::vector<std::string>& secrets) {
   for (std::string& text : written) {
     const auto parsed = EventTemplate::parse(text, EventTemplate::Place::header);
@@ -202,7 +202,7 @@ struct CredentialStore::Files {
   const std::shared_ptr<TrustStores> trust_stores;
   const std::vector<std::string> paths;
   std::vector<FileState> seen;  ///< of the look that is on its way
-  std::mutex mutex;             ///< guards what is below
+  std::mutex mutex;             ///< guards the members below
   std::optional<Answer> answer;
 };
 

@@ -37,7 +37,7 @@ struct Credentials {
   std::string user_and_password;     ///< of basic authentication; empty: none
   std::string proxy_user_and_password;
   std::vector<SigningKey> signing_keys;  ///< the newest first; empty: requests are not signed
-  SecretMask mask;  ///< of all that is secret in a request, what the configuration holds too
+  SecretMask mask;  ///< of all secrets in a request, those that are also in the configuration
 };
 
 class CredentialStore {
@@ -68,7 +68,7 @@ class CredentialStore {
   bool is_wait_said_ = false;
   MonoTime look_again_at_{};
   std::shared_ptr<const Credentials> current_;
-  std::string last_problem_;  ///< empty: the snapshot is what the files say
+  std::string last_problem_;  ///< empty: the snapshot matches the files
 };
 
 }  // namespace outrider::sidecar

@@ -130,7 +130,7 @@ void CurlMulti::begin_waiting(const Now& now) {
 }
 
 CurlMulti::~CurlMulti() {
-  // To say goodbye, TLS reads what is there.
+  // TLS reads the waiting data before it says goodbye.
   const ReadBudget budget(turn_bytes_max);
   curl_multi_cleanup(multi_);
   curl_global_cleanup();

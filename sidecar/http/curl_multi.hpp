@@ -57,7 +57,7 @@ class CurlMulti {
 
   Connections& connections() { return connections_; }
 
-  /// Runs the timer and tells the listeners of what is done.
+  /// Runs the timer and notifies the listeners of finished transfers.
   void do_work(const Now& now);
   MonoTime next_deadline() const;
 
@@ -89,8 +89,8 @@ class CurlMulti {
   std::unordered_map<CURL*, const void*> under_way_;     ///< with their senders
   std::unordered_map<const void*, std::size_t> shares_;  ///< of senders that have any under way
   std::deque<Waiting> waiting_;
-  /// Set by libcurl since the last turn. It counts from the next turn on, for a callback does not
-  /// know what time it is; so that turn comes at once.
+  /// Set by libcurl since the last turn. It counts from the next turn on, because a callback does
+  /// not know the time; so that turn follows at once.
   std::optional<Duration> new_timeout_;
   MonoTime deadline_ = never;
   MonoTime last_turn_{};

@@ -268,8 +268,9 @@ void CurlRequest::set_tls() {
   }
 }
 
-/// libcurl's own way parses the certificates for each connection. It compares CAPATH, not what the
-/// callback does, when it looks for a connection; so that names the store, and nothing that exists.
+/// libcurl's own way parses the certificates for each connection. When it looks for a connection it
+/// compares CAPATH, not the effect of the callback; so CAPATH names the store, and no existing
+/// path.
 void CurlRequest::set_trust(const TrustStore& trust) {
   if (may_have_tls_proxy()) {
     set_blob(easy_, CURLOPT_CAINFO_BLOB, trust.pem());
@@ -407,8 +408,8 @@ bool CurlRequest::follow_redirect(CURLcode code) {
   return send();
 }
 
-/// Location as a whole url; empty if there is none. CURLINFO_REDIRECT_URL has it at the end of the
-/// answer only.
+/// Location as a whole url; empty if there is none. CURLINFO_REDIRECT_URL has it only at the end of
+/// the answer.
 std::string CurlRequest::resolved_location() const {
   const std::string location = header("Location", CURLH_HEADER);
   const char* base = nullptr;

@@ -87,7 +87,7 @@ class CurlRequest final : public CurlListener {
   /// Of its version of HTTP. Once it is done.
   Http2Fallback::Shown shown() const;
 
-  /// The outcome is known, and what else the answer holds is not waited for.
+  /// The outcome is known, and the rest of the answer is not waited for.
   bool has_outcome() const;
   /// When it is to be settled at the latest: its timeout is over, or has_outcome() has been true
   /// for long enough. `never` while it waits for a descriptor.
@@ -176,8 +176,8 @@ class CurlRequest final : public CurlListener {
 
   HttpUrl url_;  ///< where it is sent just now
   std::uint64_t redirects_ = 0;
-  /// Ours and not libcurl's, which looks at the time first and at what lies in a socket then. Over
-  /// all redirects and connections.
+  /// Our own and not libcurl's, which checks the time before it reads the socket. Over all
+  /// redirects and connections.
   MonoTime timeout_at_ = never;
   MonoTime started_at_{};
   Connections::Look look_;        ///< at the connection, right before the request was written to it
@@ -199,7 +199,7 @@ class CurlRequest final : public CurlListener {
 
   Answer answer_{0};
   std::uint64_t heard_bytes_ = 0;      ///< of the answer, when it was looked at last
-  std::optional<CURLcode> done_code_;  ///< libcurl is done; what is missing is `reading`
+  std::optional<CURLcode> done_code_;  ///< libcurl is done; only `reading` is missing
   MonoTime next_reading_at_ = never;
   MonoTime quiet_at_ = never;
   MonoTime drained_at_ = never;

@@ -101,8 +101,8 @@ int CurlRequest::on_sending(void* self, char* peer_ip, char* local_ip, int peer_
   return is_quiet ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
-/// Before the request is written only a proxy answers, to CONNECT; the receiver's session is not
-/// there yet. Afterwards libcurl tells no more of the proxy's.
+/// Before the request is written only a proxy answers, to CONNECT; the receiver's session does not
+/// exist yet. Afterwards libcurl no longer shows the proxy's.
 void CurlRequest::learn_of_proxy() {
   if (!is_connected_) proxy_tls_ = tls_session(easy_);
 }

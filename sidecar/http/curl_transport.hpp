@@ -85,7 +85,7 @@ class CurlDriver {
   Result<std::unique_ptr<Transport>> make_transport(const DestinationConfig& config,
                                                     const BodyKind& body, Log& log);
 
-  /// Runs libcurl's timers and collects what is finished.
+  /// Runs libcurl's timers and collects finished requests.
   void do_work(const Now& now);
 
   MonoTime next_deadline() const;
@@ -93,7 +93,7 @@ class CurlDriver {
  private:
   std::unique_ptr<CurlMulti> multi_;
   /// For deny_private_addresses: connections are shared within a multi handle, and a guarded
-  /// destination must not come by one that nobody has looked at.
+  /// destination must not get one that was not checked.
   std::unique_ptr<CurlMulti> guarded_multi_;
   /// A look at a file may outlive us.
   std::shared_ptr<TrustStores> trust_stores_;

@@ -28,7 +28,7 @@ class Http2Fallback {
   enum class Shown : std::uint8_t {
     nothing,
     lost_over_http2,
-    answered_over_http1,  ///< instead of HTTP/2, as what follows
+    answered_over_http1,  ///< instead of HTTP/2, like the next one
     refused_http1,
   };
 

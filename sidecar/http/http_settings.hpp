@@ -26,10 +26,11 @@ struct HttpSettings {
 
   std::vector<Url> urls;
   EventTemplate method;
-  std::vector<std::string> body_headers;  ///< "Name: value": what the body is and who sends it
-  std::vector<Header> headers;            ///< of the configuration
-  bool needs_event;                       ///< some template is not constant
-  bool sets_host;                         ///< Host is among the headers
+  std::vector<std::string>
+      body_headers;             ///< "Name: value": the description of the body and its sender
+  std::vector<Header> headers;  ///< of the configuration
+  bool needs_event;             ///< some template is not constant
+  bool sets_host;               ///< Host is among the headers
   HttpVersion http_version;
   std::uint64_t redirects_max;
   std::string proxy;

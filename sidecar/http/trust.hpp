@@ -53,7 +53,7 @@ class TrustStores {
     Result<std::shared_ptr<const TrustStore>> store;
   };
 
-  std::mutex mutex_;                      ///< guards what is below; not held while a file is read
+  std::mutex mutex_;  ///< guards the members below; not held while a file is read
   std::map<std::string, Entry> entries_;  ///< by path
   std::uint64_t last_id_ = 0;
 };

@@ -83,7 +83,7 @@ void ClientTable::forget_one(const Now& now) {
 }
 
 void ClientTable::note_drops(Client& client, proto::ByteView drops) {
-  // By the names that are known of this client, for what is reported is compared with them.
+  // By the known names of this client, because its reports are compared with them.
   ClientDrops reported;
   std::uint64_t others = 0;
   std::size_t names = 0;

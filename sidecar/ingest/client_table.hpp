@@ -47,8 +47,7 @@ class ClientTable {
 
   /// Takes note of a checked frame's header; one without a client id says nothing.
   void note(const proto::FrameHeader& header, const Now& now);
-  /// Of a frame that was refused, which has come: what its header says besides is not to be
-  /// trusted.
+  /// Of a refused frame that has arrived: the rest of its header cannot be trusted.
   void note_refused(const proto::FrameHeader& header, const Now& now);
 
   /// Events that the clients say they dropped, by reason.

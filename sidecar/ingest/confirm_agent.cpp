@@ -89,7 +89,7 @@ void ConfirmAgent::refuse_frame(proto::Refusal refusal, const Now& now) {
     const bool is_full = refusal == proto::Refusal::destination_full;
     refusals_.note(refusal, reader_, now, is_full ? sink_.full_destination() : "");
   }
-  // Without a number there is nobody to answer: the sender does not wait for one.
+  // Without a number there is nobody to answer: the sender does not wait.
   if (frame_.sequence == 0) return;
   send(frame_.peer, {.sequence = frame_.sequence, .status = static_cast<std::uint64_t>(refusal)});
 }

@@ -41,16 +41,16 @@ class ConfirmSink {
  public:
   virtual ~ConfirmSink() = default;
   virtual bool is_busy() const = 0;
-  /// Takes one event of the frame that add_frame() will end, or says why not. The refusal is of
-  /// the event alone if is_of_event(); else what was added of this frame is to be dropped.
-  /// `work`: what that took, for TurnBudget.
+  /// Takes one event of the frame that add_frame() will end, or returns why not. The refusal
+  /// concerns only the event if is_of_event(); otherwise the events added of this frame are to be
+  /// dropped. `work`: its cost, for TurnBudget.
   virtual proto::Refusal add_event(const ArrivedEvent& event, const Now& now,
                                    std::size_t& work) = 0;
   virtual void add_frame(NumberedFrame frame) = 0;
   virtual void drop_frame() = 0;
-  /// The destination that had no room for what add_event() refused last.
+  /// The destination without room for the event that add_event() refused last.
   virtual std::string_view full_destination() const = 0;
-  /// The topics of those that still have no room for what they refused last.
+  /// The topics of destinations that still have no room for the events refused last.
   virtual std::vector<proto::TopicSet> full_destinations() const = 0;
 };
 

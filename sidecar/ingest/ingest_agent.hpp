@@ -31,15 +31,15 @@ class RecordSink {
  public:
   virtual ~RecordSink() = default;
 
-  /// Takes an event; its bytes are valid during the call. Says what that took, for TurnBudget.
+  /// Takes an event; its bytes are valid during the call. Returns its cost, for TurnBudget.
   virtual std::size_t accept(const ArrivedEvent& event, const Now& now) = 0;
 };
 
 struct IngestCounters {
   std::uint64_t frames = 0;                  ///< received, refused ones included
   std::uint64_t events = 0;                  ///< accepted
-  std::uint64_t frames_refused = 0;          ///< for good; no event of theirs counts
-  std::uint64_t events_refused = 0;          ///< for good, of frames that were good otherwise
+  std::uint64_t frames_refused = 0;          ///< permanently; none of their events counts
+  std::uint64_t events_refused = 0;          ///< permanently, in frames that were good otherwise
   std::array<std::uint64_t, 256> refused{};  ///< by proto::Refusal, each time that it was answered
 
   /// A temporarily refused frame or event is sent again, and does not count as refused.

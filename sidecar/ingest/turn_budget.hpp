@@ -20,7 +20,7 @@ class TurnBudget {
   bool is_spent() const { return events_left_ == 0 || copies_left_ == 0; }
 
   /// For one event, taken or refused; not when it is spent. `copies`: one for each destination, or
-  /// as many as take as long as what was done with it.
+  /// as many as cost the same time.
   void spend(std::uint64_t copies) {
     --events_left_;
     copies_left_ -= std::min(copies_left_, copies);

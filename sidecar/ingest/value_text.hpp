@@ -11,7 +11,7 @@ namespace outrider::sidecar {
 
 std::string value_text(proto::ByteView value, std::size_t bytes_max);
 
-/// Its type and size, and nothing of what it says.
+/// Its type and size, and nothing of its content.
 std::string value_kind(proto::ByteView value);
 
 }  // namespace outrider::sidecar

@@ -30,9 +30,9 @@ namespace outrider::sidecar {
 class ZmqListener {
  public:
   /// Answers that wait for one client; beyond that they are dropped. The largest has 25 KiB: a
-  /// client that does not read takes 3 MiB. None is dropped of a client with no more than
-  /// unanswered_max frames unanswered (the SDK has 16): libzmq tells us of what it has read in
-  /// steps of a half, and we ask it once in answers_unnoted_max answers.
+  /// client that does not read takes 3 MiB. No answer is dropped for a client with at most
+  /// unanswered_max unanswered frames (the SDK has 16): libzmq reports read answers in steps of a
+  /// half, and we ask it once in answers_unnoted_max answers.
   static constexpr int answers_max = 128;
   static constexpr int answers_unnoted_max = 16;
   static constexpr int unanswered_max = answers_max - answers_max / 2 - answers_unnoted_max;
@@ -46,7 +46,7 @@ class ZmqListener {
 
   /// False: nothing is there, or the socket is closed.
   bool receive(zmq::message_t& message);
-  /// A ROUTER's first part, which libzmq makes and nobody has sent.
+  /// A ROUTER's first part, which libzmq adds.
   bool receive_peer(zmq::message_t& message);
   /// To be called before each answer.
   void note_answer();

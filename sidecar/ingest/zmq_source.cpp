@@ -13,8 +13,8 @@ namespace outrider::sidecar {
 
 namespace {
 
-/// Per client. libzmq stops reading from a client at this mark, and what a client that ends has
-/// left in the kernel's buffer by then is lost; so it is higher than what such a buffer holds.
+/// Per client. libzmq stops reading from a client at this mark, and data that an ending client has
+/// left in the kernel's buffer by then is lost; so it is higher than the capacity of such a buffer.
 constexpr int receive_frames_max = 1000;
 /// Per client that wants confirmations, and loses nothing by it.
 constexpr int receive_confirmed_max = 64;

@@ -46,7 +46,7 @@ struct SpoolInfo {
   std::uint64_t free_pages = 0;
 };
 
-/// The schedule that a mark is of: the mark names what its runs were made of, too.
+/// The schedule of a mark: the mark also names the expression and zone of its runs.
 std::string schedule_of(const ScheduleMark& mark);
 
 /// Costs the same whatever the number of events.

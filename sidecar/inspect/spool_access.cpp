@@ -91,9 +91,9 @@ Error as_error(const std::string& path, const SqliteError& error) {
           "repair`, or a sidecar that finds the damage, continues with it"};
 }
 
-/// The file through which a running sidecar and we see what the other writes is the one that it has
-/// open: SQLite locks a byte of it as long as that is so. Nobody here has the spool open: to close
-/// a file ends all locks on it.
+/// A running sidecar and we must see each other's writes through the same file, which is the one
+/// that it has open: SQLite locks a byte of it for that time. No one in this process has the spool
+/// open: closing a file ends all locks on it.
 bool shares_memory(const std::string& path) {
   constexpr off_t sqlite_dms_byte = 128;
   const int fd = ::open(shm_path(path).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -150,7 +150,7 @@ Result<Database> open_to_read(const std::string& path) {
     try {
       return checked(open_database(path));
     } catch (const SqliteError& error) {
-      // No room for SQLite's own files, and nobody else who has some.
+      // No room for SQLite's own files, and no other process has them open.
       const bool is_whole = file_bytes(wal_path(path)) == 0 && !is_in_use(path);
       if (error.trouble() != StorageTrouble::full || !is_whole) throw;
       return checked({path, OpenMode::frozen});

@@ -29,7 +29,7 @@ Status check_writable(const std::string& path);
 /// For Store, with the same checks before.
 Result<std::unique_ptr<Store>> open_to_write(const std::string& path);
 
-/// Runs `action`; what the database fails with becomes an Error that names the spool.
+/// Runs `action`; errors of the database become an Error that names the spool.
 Status guarded(const std::string& path, const std::function<void()>& action);
 
 /// 0 if there is no such file.

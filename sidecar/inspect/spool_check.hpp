@@ -24,7 +24,7 @@ inline constexpr std::size_t problems_max = 100;
 
 struct SpoolProblem {
   std::string what;
-  std::string cure;  ///< what to do, or what it means
+  std::string cure;  ///< the cure, or the meaning
 };
 
 struct SpoolCheck {

@@ -42,17 +42,17 @@ class EndpointGuard {
   /// Removes the socket and the lock file, unless somebody has put another in their place.
   ~EndpointGuard();
 
-  /// Somebody has removed or replaced the socket's file, or the lock's: nobody new finds us, or a
+  /// The socket's file, or the lock's, was removed or replaced: new clients cannot find us, or a
   /// second sidecar could start beside us.
   bool is_displaced() const;
   /// Takes the path again, with a new listening socket where the old one cannot be reached any
   /// more.
   Status reclaim();
 
-  /// The listening socket, non-blocking; whoever takes it closes it. -1: there is no new one.
+  /// The listening socket, non-blocking; the caller closes it. -1: there is no new one.
   int take_listener();
 
-  /// Removes the path: nobody new can connect, those who are connected stay so.
+  /// Removes the path: new clients cannot connect, connected ones stay so.
   void remove_path();
 
  private:
@@ -70,7 +70,7 @@ class EndpointGuard {
   std::optional<gid_t> gid_;  ///< the name service is asked once, at the start
   int lock_fd_ = -1;
   int listener_fd_ = -1;
-  dev_t device_ = 0;  ///< what our socket is on disk, so as to remove no other
+  dev_t device_ = 0;  ///< the identity of our socket on disk, so as to remove no other
   ino_t inode_ = 0;
   bool owns_path_ = false;
 };

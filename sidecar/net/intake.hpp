@@ -19,7 +19,7 @@ enum class Bound : std::uint8_t {
   none,  ///< no message comes
   room,  ///< Intake::room_bytes(), until the owner receives them: it calls take()
   /// Intake::turn_bytes, until libzmq is called again: the owner calls take_all() after that. So
-  /// libzmq returns, for no more can have come.
+  /// libzmq returns, because no more can have arrived.
   turn,
 };
 
@@ -38,7 +38,7 @@ class Intake {
   explicit Intake(ScanLimits limits, Bound bound) : limits_(limits), bound_(bound) {}
 
   const ScanLimits& limits() const { return limits_; }
-  /// For what waits, and once more for what has not come whole: over all clients together.
+  /// For waiting messages, and the same again for incomplete ones: over all clients together.
   std::uint64_t room_bytes() const {
     return std::max(room_bytes_min, 2 * limits_.message_bytes_max);
   }
@@ -51,10 +51,10 @@ class Intake {
   // of libzmq's can take long, and a peer's end is heard of while a socket lingers.
   void attach() { owners_.fetch_add(1, std::memory_order_relaxed); }
   void detach() { owners_.fetch_sub(1, std::memory_order_relaxed); }
-  /// The owner has found its socket empty: what had come when it found that before, and is still
-  /// counted, was dropped by libzmq together with its peer. To be called while anything waiting()
-  /// is counted; does its work once a settle_period, by which the I/O thread has passed on what it
-  /// has read.
+  /// The owner has found its socket empty: data that had arrived when it found that before, and is
+  /// still counted, was dropped by libzmq together with its peer. To be called while anything
+  /// waiting() is counted; does its work once a settle_period, by which time the I/O thread has
+  /// passed on the data that it read.
   void settle();
   void settle_at(MonoTime now);
 

@@ -42,7 +42,7 @@ class IpcEndpoints {
 
   /// See EndpointGuard::claim; binds.
   Status claim(const std::string& endpoint, std::uint32_t mode, const std::string& group);
-  /// Puts back what was removed.
+  /// Restores the removed files.
   void look_after();
   /// Nobody new can connect, those who are connected stay so.
   void remove_paths();

@@ -46,11 +46,12 @@ class SocketGate {
   struct Counts {
     std::uint64_t open = 0;            ///< connections, just now
     std::uint64_t refused = 0;         ///< connections, for want of descriptors
-    std::uint64_t cut_off = 0;         ///< connections, for what they sent
+    std::uint64_t cut_off = 0;         ///< connections, because of their data
     std::uint64_t oversubscribed = 0;  ///< connections, for too many or too long subscriptions
-    std::uint64_t stalled = 0;         ///< connections that held memory and sent no more
+    std::uint64_t stalled = 0;         ///< connections that held memory and stopped sending
     std::uint64_t left = 0;            ///< connections that their peers ended in the handshake
-    std::uint64_t made_cut_off = 0;    ///< connections that our threads made, for what was sent
+    std::uint64_t made_cut_off =
+        0;  ///< connections that our threads made, because of the peer's data
     // Of those that were cut off, as in ZmtpScanner::Fault.
     std::uint64_t http = 0;
     std::uint64_t tls = 0;

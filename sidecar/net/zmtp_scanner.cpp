@@ -10,7 +10,7 @@ namespace outrider::sidecar {
 
 namespace {
 
-// RFC 23 and 15 of ZeroMQ: ten bytes of signature, the version, and what belongs to it.
+// RFC 23 and 15 of ZeroMQ: ten bytes of signature, the version, and its fields.
 constexpr std::uint8_t signature_first = 0xFF;
 constexpr std::uint8_t signature_last_at = 9;
 constexpr std::uint8_t version_at = 10;

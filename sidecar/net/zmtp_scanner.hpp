@@ -68,14 +68,14 @@ class ZmtpScanner {
 
   explicit ZmtpScanner(ScanLimits limits) : limits_(limits) {}
 
-  /// Passes over what was just read. False: this is no ZeroMQ peer, or it breaks a limit.
+  /// Scans the bytes that were just read. False: this is not a ZeroMQ peer, or it breaks a limit.
   bool scan(const std::uint8_t* data, std::size_t size);
 
   /// Memory of the messages and subscriptions that have ended since the last call.
   std::uint64_t take_ended_memory();
   /// Bytes that have come of a message which has not ended.
   std::uint64_t unfinished_bytes() const { return is_ready_ ? message_bytes_ : 0; }
-  /// So many bytes end nothing but what has begun: a part, or what comes before it.
+  /// This many bytes complete nothing but the part, or its header, that has begun.
   std::uint64_t bytes_to_go() const;
   /// The handshake has been made.
   bool is_ready() const { return is_ready_; }

@@ -52,10 +52,10 @@ class EventQueue {
   /// afterwards.
   bool has_room(std::size_t record_bytes, double part = 0) const;
 
-  /// Makes room for a record of this size, with `part` free afterwards, by giving up the oldest of
-  /// the lowest priority, first of `taken`, which are older, and no more of them than it takes; of
-  /// what was promised and of priorities above `up_to`, none. If there is no such room even now, as
-  /// much leaves as comes. Returns how many events it gave up; nothing, and gives up none, if that
+  /// Makes room for a record of this size, with `part` free afterwards. Evicts the oldest events of
+  /// the lowest priority, first those of `taken`, which are older, and no more than necessary; none
+  /// that were promised, and none of priorities above `up_to`. If that room is missing already, as
+  /// much leaves as arrives. Returns how many events it evicted; nothing, and evicts none, if that
   /// would not be enough.
   std::optional<std::uint64_t> evict_for(std::size_t record_bytes, proto::Priority up_to,
                                          double part = 0, TakenEvents* taken = nullptr);
@@ -69,7 +69,7 @@ class EventQueue {
   std::uint64_t events() const;
   std::uint64_t bytes() const;
 
-  /// Some of what waits was promised.
+  /// Some of the waiting events were promised.
   bool has_promised() const;
   /// The taken events use as much of the room, in events or bytes.
   bool is_taken(double part) const;
@@ -95,7 +95,7 @@ class EventQueue {
 
  private:
   static constexpr std::size_t priorities = 3;
-  /// Of each priority: what may be given up, and what was promised.
+  /// For each priority: the events that may be evicted, and the promised ones.
   static constexpr std::size_t fifos = 2 * priorities;
   static constexpr std::size_t fifo_of(std::size_t priority, bool is_promised) {
     return 2 * priority + (is_promised ? 1 : 0);

@@ -50,7 +50,7 @@ class Dispatcher final : public RecordSink, public ConfirmSink {
   proto::Refusal add_run(std::string_view topic, const RecordView& record, ScheduleMark mark,
                          const Now& now);
 
-  /// A frame's or run's fate is decided: what is stored counts from here on.
+  /// The outcome of a frame or run is known: stored events count from here on.
   void note_answer(const ConfirmedFrame& frame, const FrameAnswer& answer);
 
   /// Accepted events that no destination takes.

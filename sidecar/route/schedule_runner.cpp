@@ -14,7 +14,7 @@ ScheduleRunner::ScheduleRunner(Recurrence recurrence, const std::vector<Schedule
       new_schedules_(recurrence_.marks()) {
   for (const ScheduleMark& mark : marks) {
     std::erase(new_schedules_, mark.name);
-    // Another expression, another zone: what was noted for it is not this schedule's.
+    // Another expression or zone: the stored mark belongs to another schedule.
     if (!recurrence_.restore(mark.name, mark.last_ns)) unwritten_marks_.push_back({mark.name, 0});
   }
 }

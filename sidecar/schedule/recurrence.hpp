@@ -51,7 +51,7 @@ class Recurrence {
   struct Run {
     std::size_t schedule = 0;  ///< its place in the configuration
     std::string name;
-    std::string mark;          ///< under what its time is noted
+    std::string mark;          ///< the key under which its time is stored
     std::uint64_t due_ns = 0;  ///< since the Unix epoch, a whole second
     std::string id;            ///< NAME/2026-01-31T12:00:00Z
   };
@@ -62,7 +62,7 @@ class Recurrence {
   /// Fails with: an Error that names the schedule, if the configuration has not been checked.
   static Result<Recurrence> make(const std::vector<ScheduleConfig>& schedules);
 
-  /// Under what each schedule's last run is noted, in the order of the configuration.
+  /// The key under which each schedule's last run is stored, in the order of the configuration.
   std::vector<std::string> marks() const;
   static std::string mark_of(const ScheduleConfig& config);
 

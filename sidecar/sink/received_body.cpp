@@ -301,7 +301,7 @@ class MsgpackFeed {
     return walk_.Key(text.data(), static_cast<SizeType>(text.size()), true);
   }
 
-  /// Text as it is, repaired if need be; other bytes in hex, for people to look at. The view is
+  /// Text unchanged, repaired if necessary; other bytes in hex, for people to read. The view is
   /// valid until the next call.
   std::string_view text_of(const proto::Token& token) {
     text_.clear();

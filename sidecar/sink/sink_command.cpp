@@ -220,7 +220,7 @@ void wait_for_end(const SinkOptions& options, const SinkTally& tally) {
   if (shows_progress) std::fputs("\n", stderr);
 }
 
-/// For what nobody can look away from: a terminal that is stopped, a standard error that is full.
+/// For writes that would block for ever: a stopped terminal, or a full standard error.
 void end_within(std::chrono::seconds time) {
   std::signal(SIGALRM, [](int) { ::_exit(exit_failed); });
   ::alarm(static_cast<unsigned>(time.count()));

@@ -113,7 +113,7 @@ Status SinkTally::write_output(std::string_view lines) {
   return Nothing{};
 }
 
-/// Also if a signal waits that nobody has taken yet, as before the first request.
+/// Also if a signal is pending that was not handled yet, as before the first request.
 bool SinkTally::has_to_end() const {
   sigset_t pending;
   sigemptyset(&pending);

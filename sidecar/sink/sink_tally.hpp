@@ -58,8 +58,8 @@ class SinkTally {
 
   void count_refused();
 
-  /// From now on nothing counts any more; what comes is answered with 503. Waits for a request
-  /// that is being written, as long as it is read.
+  /// From now on nothing counts any more; requests are answered with 503. Waits for a request that
+  /// is being written, as long as its output is read.
   void close();
 
   /// Writes to standard output, and waits for its reader unless the sink has to end.

@@ -23,7 +23,7 @@ namespace outrider::sidecar {
 enum class StorageTrouble : std::uint8_t {
   failing,   ///< the disk cannot be read or written just now
   full,      ///< there is no space left, whatever limit that is: the disk, a quota, a size of files
-  damaged,   ///< the file is not what was written to it
+  damaged,   ///< the file differs from what was written to it
   busy,      ///< another program has locked it
   at_limit,  ///< the spool takes as much of the disk as it may
 };
@@ -40,8 +40,8 @@ class SqliteError : public std::runtime_error {
   static SqliteError system(const std::string& message, const std::string& cure = {});
 
   StorageTrouble trouble() const;
-  /// The system could not read, of which SQLite makes damage. Trouble `failing`: what can be read a
-  /// moment later is not damaged, and what cannot be read for long is as good as damaged.
+  /// The system could not read, which SQLite reports as damage. Trouble `failing`: a place that can
+  /// be read a moment later is not damaged, and one that cannot be read for long counts as damaged.
   bool is_read_error() const;
   /// Damaged, or as good as that.
   bool may_be_damage() const { return trouble() == StorageTrouble::damaged || is_read_error(); }
@@ -57,7 +57,7 @@ class SqliteError : public std::runtime_error {
 
 enum class OpenMode : std::uint8_t {
   read_only,
-  frozen,  ///< to read, without locks and without its log: nobody else writes to it
+  frozen,  ///< to read, without locks and without its log: no other process writes to it
   read_write,
   create,
 };
@@ -78,11 +78,11 @@ class Database {
   std::int64_t changes() const;
   /// Pages in the write-ahead log after the last commit.
   int wal_pages() const { return *wal_pages_; }
-  /// Moves the write-ahead log into the database, as far as readers allow; waits for nobody.
+  /// Moves the write-ahead log into the database, as far as readers allow, without waiting.
   void checkpoint();
-  /// Moves all of it and empties it. False: somebody reads it; waits for nobody.
+  /// Moves all of it and empties it, without waiting. False: another process reads it.
   bool empty_log();
-  /// Reads from the file again what it has in memory.
+  /// Reads its cached pages from the file again.
   void forget_pages();
   /// Closes without moving the log: of a connection that does not know all of it.
   void leave_log();

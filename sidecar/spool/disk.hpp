@@ -53,7 +53,7 @@ class Disk {
 
   /// Nothing: there is no such file.
   virtual std::optional<FileMark> look_at(const std::string& path) = 0;
-  /// Writes the file's bytes once more, for what the system could not write is not tried again.
+  /// Writes the file's bytes once more, because the system does not retry failed writes.
   virtual void write_again(const std::string& path) = 0;
   /// Nothing to rename is not an error.
   virtual void rename(const std::string& from, const std::string& to) = 0;
@@ -62,7 +62,7 @@ class Disk {
   /// As many bytes as there are, `bytes` at most; none of a file that cannot be opened.
   virtual std::string read(const std::string& path, std::uint64_t offset, std::size_t bytes) = 0;
   virtual void write_start(const std::string& path, const std::string& bytes) = 0;
-  /// Before it is tried once more.
+  /// Before the next attempt.
   virtual void wait(Duration duration) = 0;
 };
 

@@ -69,10 +69,10 @@ struct FrameCounts {
 /// The last run of a recurring event, stored together with the event.
 struct ScheduleMark {
   std::string name;
-  std::uint64_t last_ns = 0;  ///< 0: there is none; what was noted is removed
+  std::uint64_t last_ns = 0;  ///< 0: there is none; the stored one is removed
 };
 
-/// A frame that is to be confirmed; or the run of a schedule, which is nobody's.
+/// A frame to be confirmed; or the run of a schedule, which has no client.
 struct ConfirmedFrame : NumberedFrame {
   FrameCounts counts{};
   std::size_t first_entry = 0;  ///< in Question::confirmed
@@ -146,14 +146,14 @@ struct LaneAnswer {
   Amount released;                 ///< scheduled events that are among these two
   Amount unreleased;               ///< scheduled events that could not be read
   Amount returned;                 ///< dead letters that a person put back; on disk only
-  std::optional<ReadAnswer> read;  ///< what the question's ReadRequest found
-  // As it follows for what the question has asked for; Spool adds it:
+  std::optional<ReadAnswer> read;  ///< the result of the question's ReadRequest
+  // The consequences for the parts of the question; Spool adds them:
   Amount confirmed;            ///< of frames: stored
   Amount confirmed_scheduled;  ///< the same, for later
   Amount unconfirmed;          ///< of frames: refused, or stored before
   Amount unstored;             ///< spilled, and not stored
   Amount unscheduled;          ///< the same, for later
-  Amount front;                ///< stored of what was put back
+  Amount front;                ///< stored of the events that were put back
   Amount scheduling;           ///< with a read that is anew: for later, and asked for since
 };
 using LaneAnswers = std::map<LaneIndex, LaneAnswer>;
@@ -185,7 +185,7 @@ struct Reply {
   std::optional<StorageTrouble> intake_trouble;
   /// Nothing was done at all: settlements and dead letters are to be asked for again.
   bool has_failed = false;
-  /// The database is another one than before this answer: what was known of it is to be confirmed.
+  /// The database was replaced since the last answer: earlier knowledge of it must be confirmed.
   bool is_store_new = false;
   std::vector<FrameAnswer> frames;  ///< one for each of the question's, or none: intake_trouble
   LaneAnswers lanes;                ///< of those that something happened to
@@ -211,7 +211,7 @@ class Exchange {
   /// How often that was. Safe from both threads.
   std::uint64_t put_backs() const;
   void answer(std::unique_ptr<Reply> answer);
-  /// Answers that nobody has collected yet.
+  /// Answers that are not collected yet.
   std::size_t uncollected() const;
 
  private:

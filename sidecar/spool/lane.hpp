@@ -47,14 +47,14 @@ struct Obituary {
 
 class Lane {
  public:
-  /// Of age_max: for 1 / tried_divisor of it each run tries what is too old.
+  /// Each run tries events that are too old for 1 / tried_divisor of age_max.
   static constexpr int tried_divisor = 10;
 
   Lane(QuestionBuilder& question, LaneIndex index, const LaneSettings& settings,
        const StoredTotals& totals);
 
-  /// From here on the lane keeps its part of the ledger; what is on disk already is `recovered`.
-  /// Before anything else.
+  /// From here on the lane keeps its part of the ledger; events already on disk are `recovered`.
+  /// Called before anything else.
   void attach(Ledger& ledger);
 
   // Coming in -------------------------------------------------------------------------------------
@@ -66,14 +66,14 @@ class Lane {
   /// Events that their destination gives up: they are on disk for the next run, before everything
   /// else. Nothing is read any more.
   void put_back(PutBack events);
-  /// The time to stop is over: what put_back() has not stored by now is counted as dropped.
+  /// The time to stop is over: events that put_back() has not stored by now are counted as dropped.
   void give_up();
 
   // Going out -------------------------------------------------------------------------------------
 
   /// Something is on disk, or on its way there, and not in memory.
   bool has_unread() const { return order_.spooled() > 0; }
-  /// The same, or confirmed and on its way to the disk: what comes now came later.
+  /// The same, or confirmed and on its way to the disk: such events are older than new ones.
   bool has_older() const { return has_unread() || order_.at(Place::confirming).events > 0; }
   /// The next event has been read already.
   bool has_next() const { return order_.has_next(); }
@@ -84,7 +84,7 @@ class Lane {
   void take_next();
   /// Whoever took the event forgets it, until it looks back. False: it is not on disk any more.
   bool pass_over(const RecordView& record);
-  /// From now on no more is read than has its turn before what was passed over.
+  /// From now on no more is read than is due before the events that were passed over.
   void want_look_back() { order_.want_look_back(); }
   bool can_look_back() const { return order_.can_look_back(); }
   /// Events that were passed over return, with all that follow them.

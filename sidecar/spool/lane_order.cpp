@@ -189,7 +189,7 @@ LaneOrder::Surprise LaneOrder::take_read(ReadAnswer answer) {
   return surprise;
 }
 
-/// All but what is held.
+/// All except the held ones.
 void LaneOrder::read_from_the_beginning() {
   read_up_to_ = INT64_MIN;
   wants_look_back_ = false;
@@ -312,7 +312,7 @@ bool LaneOrder::pass_over(const RecordOrigin& origin, std::uint64_t bytes) {
   return true;
 }
 
-/// The round is over: what is read now would only be in the way of the look back.
+/// The round is over: further reads would only delay the look back.
 bool LaneOrder::is_turning() const {
   const bool is_over = left_of_round_ == 0 || at(Place::unread).events == 0;
   return wants_look_back_ && is_over && !is_in_doubt_ && !is_distrusted_ && !is_closed_;
@@ -322,7 +322,7 @@ void LaneOrder::look_back() {
   read_from_the_beginning();
 }
 
-/// Of a block that is partly held, what was passed over comes back, and nothing else.
+/// Of a block that is partly held, only the events that were passed over return.
 void LaneOrder::unmask_passed(Block& block, Open& open) {
   block.settled.assign(open.settled.size(), 0xff);
   for (std::size_t i = 0; i < open.passed.size(); ++i) {

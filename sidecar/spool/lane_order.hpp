@@ -91,9 +91,9 @@ class LaneOrder {
 
   /// The next read; nothing if it was already requested, or there is nothing to read, or no room.
   std::optional<ReadRequest> begin_read(LaneIndex lane);
-  /// The store is another one: nothing is known of the disk until begin_anew() was answered, in the
-  /// place of any other read. From then on all is known, by ids: what is held is there again or
-  /// known to be in memory only, and all else that is there is unread.
+  /// The store was replaced: nothing is known of the disk until begin_anew() is answered, in place
+  /// of any other read. From then on all is known, by ids: held events are there again or known to
+  /// be only in memory, and all others there are unread.
   void distrust() { is_distrusted_ = true; }
   ReadRequest begin_anew(LaneIndex lane);
   /// A taken event is also on disk.
@@ -109,7 +109,8 @@ class LaneOrder {
   /// The destination forgets a taken event. False, and it does not, if the event is no longer on
   /// disk.
   bool pass_over(const RecordOrigin& origin, std::uint64_t bytes);
-  /// Somebody waits for what was passed over: what is read when its round is over is the last.
+  /// A caller waits for events that were passed over: the reads of this round are the last before
+  /// the look back.
   void want_look_back() { wants_look_back_ = true; }
   /// All that was read has been taken.
   bool can_look_back() const { return is_turning() && arrived_.empty() && !is_reading_; }
@@ -123,7 +124,7 @@ class LaneOrder {
 
   /// An event that was taken need not be kept. True for the first since take_settlements().
   bool settle(const RecordOrigin& origin, std::uint64_t bytes);
-  /// Adds what was settled since this was last called.
+  /// Adds the events settled since the last call.
   void take_settlements(LaneIndex lane, std::vector<Settlement>& out);
 
  private:

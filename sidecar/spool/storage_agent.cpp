@@ -90,7 +90,7 @@ void StorageAgent::look_ahead(const Now& now) {
 
 // Groups ------------------------------------------------------------------------------------------
 
-/// All of it, or else what can be done without room. Nothing: it has to wait for another program.
+/// All of it, or else the part that needs no room. Nothing: it has to wait for another program.
 std::optional<Reply> StorageAgent::do_group(const Question& question, const Now& now) {
   Reply answer;
   GroupScope scope;
@@ -144,7 +144,7 @@ std::optional<StorageTrouble> StorageAgent::attempt(const Question& question,
     } catch (const std::exception& error) {
       answer = {};
       if (look_again(error, group_read_errors_, looks, now)) continue;
-      // A stop puts back what was there before.
+      // A stop puts back events that were there before.
       const bool takes_in = scope.takes_in && question.front.empty();
       // With a step of the reserve it may succeed at once; the number of steps is limited.
       const bool releases = scope.releases && writer_.has_due(now);

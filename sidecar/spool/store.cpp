@@ -34,7 +34,7 @@ namespace {
 constexpr std::int64_t our_application_id = 0x4f757472;  // "Outr"
 constexpr std::int64_t schema_version = 1;
 constexpr std::int64_t version_max = 255;
-/// Leaves room in front: what a stop puts back gets lower ids.
+/// Leaves room in front: events that a stop puts back get lower ids.
 constexpr std::int64_t first_block = std::int64_t{1} << 40U;
 constexpr std::size_t windows_cached_max = 1024;
 constexpr std::size_t newest_clients_max = 16'384;
@@ -394,8 +394,8 @@ void Store::note_new_client(const ClientId& client) {
   newest_clients_.push_back(client);
 }
 
-/// Those that have been silent for long. If there are none, those that came last: a flood of new
-/// clients makes itself forgotten, and nobody who was there before.
+/// Clients that have been silent for long. If there are none, the newest: a flood of new clients
+/// displaces itself, and no earlier client.
 void Store::prune_clients(const Now& now) {
   std::int64_t removed = 0;
   if (now.mono >= next_silence_look_) {

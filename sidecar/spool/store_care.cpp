@@ -144,7 +144,7 @@ void Store::mend_names() {
   }
 }
 
-/// Rows that name nobody are those of the one whose id differs in one bit.
+/// Rows without an owner belong to the destination whose id differs in one bit.
 void Store::adopt_strays() {
   std::vector<std::pair<DestinationId, DestinationId>> found;
   const auto known = destinations();

@@ -27,7 +27,7 @@ namespace outrider {
 class Embedded {
  public:
   /// Starts the sidecar. Throws std::runtime_error with every error of the configuration, or with
-  /// what could not be opened.
+  /// the part that could not be opened.
   explicit Embedded(const std::string& config_path);
 
   /// stop(), if that was not called.
@@ -38,7 +38,7 @@ class Embedded {
   /// Options of a client that talks to this sidecar; valid as long as it is.
   Options client_options() const;
 
-  /// Stops taking events, sends what is queued within the configured linger, and ends the thread.
+  /// Stops taking events, sends the queued ones within the configured linger, and ends the thread.
   /// True if every accepted event was delivered.
   bool stop();
 
