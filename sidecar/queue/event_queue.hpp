@@ -2,12 +2,11 @@
 //
 // Used by Backlog. Events of one priority are in the order of their arrival. Events taken out for
 // sending still count against the limits until they are released: the limits bound everything that
-// a destination holds in memory. TakenEvents gives the queue those of them that may still be
-// evicted.
+// a destination holds in memory. TakenEvents gives the queue those that may still be evicted.
 //
 // Two orders: by priority, high before normal before low; or by arrival, where the priority only
 // decides which events are evicted. An event that is also on disk was promised and is never
-// evicted. Either order costs 8 bytes for each change between events that are evicted differently.
+// evicted. Each order costs 8 bytes for each change between events that are evicted differently.
 //
 // Thread: one queue, one thread. Owns: the records' bytes; views are valid until the record is
 // taken. Never fails: full is an answer.

@@ -91,8 +91,8 @@ typedef struct outrider_options {
   uint32_t when_full;            /* OUTRIDER_DROP_NEWEST */
   uint32_t event_bytes_max;      /* 1 MiB, as in the sidecar; for emit also limited by the buffer */
   uint32_t frame_bytes_max;      /* 256 KiB, which every sidecar takes. A frame larger than
-                                    ingest.frame_bytes_max is lost. An event that is larger gets a frame
-                                    of its own */
+                                    ingest.frame_bytes_max is lost. An event that is larger
+                                    gets a frame of its own */
   uint32_t frame_delay_ms;       /* 2: how long events are gathered; an idle client sends at once */
   uint32_t send_frames_max;      /* 16: frames that ZeroMQ may hold */
   uint32_t reconnect_initial_ms; /* 100 */
@@ -157,8 +157,8 @@ typedef struct outrider_stats {
   uint64_t unknown_events; /* of shipped_events: ZeroMQ still held them when the time to send them
                               ended; whether they arrived is unknown */
   uint32_t last_refusal;   /* the number of the last refusal in an answer to deliver, as in
-                              proto/README.md; 0: none. A number of 32 or more is temporary: the event
-                              is kept and sent again */
+                              proto/README.md; 0: none. A number of 32 or more is temporary:
+                              the event is kept and sent again */
   uint64_t unanswered_events; /* of unconfirmed_events, and of expired_events after a close: sent,
                                  so that the sidecar may have them. It has none of the others */
 } outrider_stats;
