@@ -1,4 +1,4 @@
-// An event that must not be lost: the program goes on when the sidecar has it on disk.
+// An event that must not be lost: the program continues when the sidecar has it on disk.
 
 #include <cstdio>
 

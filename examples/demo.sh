@@ -61,7 +61,7 @@ sidecar=
 sed -n '/^ledger/,$p' "$folder/sidecar.err"
 echo "exit status $status (0: nothing lost)"
 
-say "5. What the receiver got"
+say "5. The output of the receiver"
 kill -TERM "$sink"
 wait "$sink" || true
 sink=

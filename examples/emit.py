@@ -3,10 +3,9 @@
 
     emit.py ENDPOINT [COUNT [WAIT_MS]]
 
-Ends with 1 if not every event is known to be on its way to a sidecar, with 2 if it was not called
-as above; each time a line on stderr says why. It waits for one, and for
-room, but never longer than WAIT_MS (5000). A context and its sockets belong to the process that made them:
-after a fork the child makes its own.
+The exit status is 1 if some event may not be on its way to a sidecar, and 2 for wrong arguments. A line
+on stderr gives the reason. The program waits for a sidecar and for room, each at most WAIT_MS (5000).
+A context and its sockets belong to the process that made them: after a fork the child makes its own.
 """
 
 import sys
@@ -24,7 +23,7 @@ NUMBER_MAX = 2**31 - 1
 
 def read_number(name, text):
     if not (text.isascii() and text.isdigit()) or int(text) > NUMBER_MAX:
-        raise ValueError(f"{name} must be a number from 0 to {NUMBER_MAX}, and not {text!r}")
+        raise ValueError(f"{name} must be a number from 0 to {NUMBER_MAX}, not {text!r}")
     return int(text)
 
 
@@ -32,22 +31,22 @@ def read_words(words):
     if not 1 <= len(words) <= 3:
         raise ValueError(USAGE)
     if words[0].startswith("inproc:"):
-        raise ValueError("inproc:// reaches nobody from here, for a sidecar is another process")
+        raise ValueError("inproc:// cannot reach a sidecar, which is another process")
     endpoint, count, wait_ms = words + ["1", "5000"][len(words) - 1 :]
     return endpoint, read_number("COUNT", count), read_number("WAIT_MS", wait_ms)
 
 
 def send_all(push, count, wait_ms):
-    """The number of events that ZeroMQ took; fewer if there was no room for wait_ms."""
+    """Returns how many events ZeroMQ took: fewer than count if it had no room for wait_ms."""
     for number in range(count):
         event = ["orders.paid", time.time_ns(), {"amount": 49.99, "number": number}]
         frame = msgpack.packb([1, {}, [event]])
-        # Never a plain send(): without a sidecar, or with one that is stuck, it blocks for good.
+        # Never a plain send(): it blocks for ever if there is no sidecar, or if the sidecar hangs.
         if not push.poll(wait_ms, zmq.POLLOUT):
             return number
         try:
             push.send(frame, zmq.NOBLOCK)
-        except zmq.Again:  # the sidecar has gone since
+        except zmq.Again:  # the sidecar is gone by now
             return number
     return count
 
@@ -60,21 +59,21 @@ def main():
         return 2
     context = zmq.Context()
     push = context.socket(zmq.PUSH)
-    push.setsockopt(zmq.SNDHWM, 1000)  # frames; the bound of what waits in this process
-    push.setsockopt(zmq.IMMEDIATE, 1)  # no room before there is a connection
+    push.setsockopt(zmq.SNDHWM, 1000)  # frames that may wait in this process
+    push.setsockopt(zmq.IMMEDIATE, 1)  # no frame waits without a connection
     push.setsockopt(zmq.LINGER, wait_ms)
     try:
         push.connect(endpoint)
     except zmq.ZMQError as error:
-        print(f"emit.py: nothing can be sent to {endpoint!r}: {error.strerror}", file=sys.stderr)
+        print(f"emit.py: cannot send to {endpoint!r}: {error.strerror}", file=sys.stderr)
         return 2
     taken = send_all(push, count, wait_ms)
     if taken < count:
-        reason = f"no sidecar takes them at {endpoint}, or it has no room"
+        reason = f"no sidecar listens at {endpoint}, or it has no room"
         print(f"emit.py: {count - taken} of {count} events not sent: {reason}", file=sys.stderr)
     begin = time.monotonic()
     push.close()
-    context.term()  # sends what ZeroMQ still holds, and says only by its time whether it could
+    context.term()  # sends the rest; only the time that this takes shows whether it worked
     is_sent = time.monotonic() - begin < wait_ms / 1000
     if not is_sent:
         reason = f"{endpoint} took no more"

@@ -4,9 +4,7 @@
 
 int main(int argc, char** argv) {
   outrider::Client client{std::string(argc > 1 ? argv[1] : "ipc:///run/outrider/outrider.sock")};
-
   client.emit("orders.paid", {{"amount", 49.99}, {"user_id", 42}});
-
-  // At the end of a program; a server just goes on.
+  // For the end of a program; a server just continues.
   return client.flush(std::chrono::seconds(1)) ? 0 : 1;
 }

@@ -1,4 +1,4 @@
-// Numbers as msgpack has them: the most significant byte first. Pure functions.
+// Numbers in msgpack's byte order: the most significant byte first. Pure functions.
 #pragma once
 
 #include <bit>

@@ -1,4 +1,5 @@
-// Views of raw bytes as the wire code passes them: not owned, valid as long as what they point to.
+// Views of raw bytes, as the wire code passes them. They own nothing and are valid as long as the
+// memory that they point to.
 #pragma once
 
 #include <cstdint>

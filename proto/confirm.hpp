@@ -1,7 +1,7 @@
 // The answer to a confirmed frame: `[1, "c", sequence, status, {index: refusal}, said]`.
 //
 // Written by the sidecar's confirm endpoint, read by the SDK (proto/README.md). Pure functions;
-// the reader takes any bytes, allocates no more than they justify and says false.
+// the reader accepts any bytes, allocates no more than they justify and returns false for bad ones.
 #pragma once
 
 #include <cstddef>
@@ -14,11 +14,12 @@
 
 namespace outrider::proto {
 
-/// The sidecar remembers of each client which of its last so many sequence numbers it took. A
-/// client keeps the distance from its lowest unanswered frame to its highest sent one below this.
+/// The sidecar remembers which of a client's last sequence numbers, this many, it took. A client
+/// keeps the distance from its lowest unanswered frame to its highest sent one below this.
 inline constexpr std::uint64_t confirm_window_frames = 4096;
 
-/// An answer names no more events than this; a frame with more that break a rule is refused whole.
+/// An answer names no more events than this; a frame in which more events break a rule is refused
+/// as a whole.
 inline constexpr std::size_t refused_events_max = 4096;
 
 /// One event of a frame that was taken without it.
@@ -28,7 +29,7 @@ struct RefusedEvent {
   bool operator==(const RefusedEvent&) const = default;
 };
 
-/// What the sidecar takes; 0: it did not say.
+/// The sidecar's limits; 0: not announced.
 struct SaidLimits {
   std::uint64_t frame_bytes_max = 0;  ///< "f"
   std::uint64_t event_bytes_max = 0;  ///< "e"
@@ -44,7 +45,7 @@ struct TopicSet {
   bool operator==(const TopicSet&) const = default;
 };
 
-/// All patterns together that an answer names; of destinations beyond it nothing is said.
+/// All patterns that an answer names, together; destinations beyond this limit are not named.
 inline constexpr std::size_t said_patterns_bytes_max = 4096;
 
 struct ConfirmAnswer {

@@ -1,4 +1,4 @@
-// One event as it stands on the wire, and the limits of its parts (proto/README.md).
+// The wire form of one event, and the limits of its parts (proto/README.md).
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,7 @@ inline constexpr std::size_t id_binary_bytes = 16;
 inline constexpr std::size_t key_bytes_max = 255;
 inline constexpr std::size_t trace_bytes_max = 255;
 inline constexpr std::size_t host_bytes_max = 255;
-/// Dates before it are refused, times said in the log: they were meant in another unit.
+/// Earlier delivery dates are refused, earlier times are logged: they were given in another unit.
 inline constexpr std::uint64_t year_2000_ns = 946'684'800'000'000'000;
 
 /// A text id is 1 to 64 bytes of visible ASCII: it becomes a header of a request.
@@ -27,7 +27,7 @@ inline constexpr std::uint64_t year_2000_ns = 946'684'800'000'000'000;
   return true;
 }
 
-/// What happens first at a high-water mark: low goes first, high last.
+/// The order at a high-water mark: low is dropped first, high last.
 enum class Priority : std::uint8_t { low = 0, normal = 1, high = 2 };
 
 /// The optional part of an event. Empty views and zeros mean "not given".

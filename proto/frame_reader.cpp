@@ -92,14 +92,15 @@ bool set_known_attribute(std::string_view key, const Token& value, Attributes& a
 
 Refusal set_attribute(std::string_view key, const Token& value, Attributes& attributes) {
   if (!set_known_attribute(key, value, attributes)) return Refusal::event_attributes;
-  // Taken as it is, the event would be sent at once: worse than a no, for nobody calls it back.
+  // Accepted unchanged, the event would be sent at once, which is worse than a refusal, because
+  // nobody can recall it.
   const bool is_date = key == "at" && attributes.at_ns != 0;
   return is_date && attributes.at_ns < year_2000_ns ? Refusal::event_date : Refusal::none;
 }
 
-/// Reads the map that `reader` stands before, one pair at a time, and calls
-/// `visit(key, value, raw_value)` for those whose key is a str. `buffer` is what `reader` reads.
-/// Gives `bad` where it is no map, or what `visit` refuses, and sets `broken` then.
+/// Reads the map at which `reader` is, one pair at a time, and calls `visit(key, value, raw_value)`
+/// for each key that is a str. `buffer` is the input of `reader`. Returns `bad` if it is not a map,
+/// or the refusal of `visit`, and then sets `broken`.
 template <typename Visit>
 Refusal read_map(MsgpackReader& reader, ByteView buffer, Refusal bad, BrokenValue& broken,
                  const Visit& visit) {
@@ -155,7 +156,8 @@ Refusal FrameReader::open(ByteView frame) {
 
 Refusal FrameReader::check(MsgpackReader& reader) {
   Refusal refusal = read_head(reader);
-  // Only now, for whoever waits for an answer is named in the header. Spans hold 32-bit offsets.
+  // Only now, because the header names the client that waits for an answer. Spans hold 32-bit
+  // offsets.
   if (frame_.size() > limits_.frame_bytes_max || frame_.size() > UINT32_MAX) {
     return Refusal::frame_too_large;
   }
@@ -164,7 +166,7 @@ Refusal FrameReader::check(MsgpackReader& reader) {
   return refusal;
 }
 
-/// All that stands before the events.
+/// Everything before the events.
 Refusal FrameReader::read_head(MsgpackReader& reader) {
   Token token;
   ReadStatus status = reader.next(token);

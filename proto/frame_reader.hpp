@@ -1,8 +1,8 @@
 // FrameReader: checks one frame completely, then hands out its events.
 //
-// Used by ingest. `open` walks every byte of the frame once and remembers where the events lie;
-// only when it has returned Refusal::none does anything in the frame count. `next` then gives the
-// events one by one; an event that breaks a rule of its own is refused alone.
+// Used by ingest. `open` walks every byte of the frame once and remembers where the events are;
+// nothing in the frame counts before it has returned Refusal::none. `next` then gives the events
+// one by one; an event that breaks a rule is refused alone.
 //
 // Thread: one reader, one thread. Owns: scratch space that is reused from frame to frame, so that
 // steady state allocates nothing, and given back after a frame of very many events; the views point
@@ -30,7 +30,7 @@ struct FrameLimits {
   std::size_t event_bytes_max;
 };
 
-/// What the sender says of itself. Empty views and zeros mean "not given".
+/// The sender's description of itself. Empty views and zeros mean "not given".
 struct FrameHeader {
   ByteView client_id{};        ///< "c", 16 bytes
   std::uint64_t sequence = 0;  ///< "s", from 1
@@ -40,7 +40,7 @@ struct FrameHeader {
   ByteView drops{};            ///< "d": a msgpack map of reason -> events
 };
 
-/// The value that broke a rule, as it stands in the frame, and its key if it stands in a map.
+/// The value that broke a rule, as it is in the frame, and its key if it is in a map.
 struct BrokenValue {
   std::string_view key{};
   ByteView value{};
@@ -73,8 +73,8 @@ class FrameReader {
   std::size_t scratch_bytes() const { return spans_.capacity() * sizeof(Span); }
 
  private:
-  /// Where the parts of an event lie in the frame, as offsets. What is no event has no data, for
-  /// data takes a byte at least. The event ends where the next one begins.
+  /// The offsets of an event's parts in the frame. A malformed event has no data, which always
+  /// takes at least a byte. The event ends where the next one begins.
   struct Span {
     std::uint32_t begin;
     std::uint32_t data;

@@ -15,8 +15,8 @@
 
 namespace outrider::proto {
 
-/// What a frame of the SDK has at most, unless the application or one event wants more. `emit` has
-/// no answer, and so every sidecar takes so much.
+/// The largest frame of the SDK, unless the application or one event wants more. `emit` has no
+/// answer, so every sidecar must accept this size.
 inline constexpr std::uint32_t sdk_frame_bytes = 256U << 10U;
 
 /// Most bytes that write_event_head can write for a topic of this size.

@@ -1,7 +1,7 @@
 // The hosts that an endpoint tcp://HOST:PORT may have: names and addresses.
 //
-// ZeroMQ takes any text for a host and then tries for ever. Used by the SDK and by the sidecar's
-// configuration, which must agree. Pure functions.
+// ZeroMQ accepts any text as a host and then tries to connect for ever. Used by the SDK and by the
+// sidecar's configuration, which must agree. Pure functions.
 #pragma once
 
 #include <string_view>

@@ -10,11 +10,12 @@ namespace {
 
 constexpr std::uint64_t second_ns = 1'000'000'000;
 
-/// What follows a lead byte of 0xc0..0xdf: how many bytes of fixed width, and what they count.
+/// The payload of a lead byte from 0xc0 to 0xdf: how many bytes of fixed width, and what they
+/// count.
 enum class Payload : std::uint8_t { none, length, elements, pairs, invalid };
 struct LeadByte {
-  std::uint8_t fixed_bytes;  ///< bytes directly behind the lead byte
-  Payload payload;           ///< what the number in them counts
+  std::uint8_t fixed_bytes;  ///< bytes directly after the lead byte
+  Payload payload;           ///< the meaning of the number in them
 };
 
 constexpr std::array<LeadByte, 32> lead_bytes = {{

@@ -1,9 +1,9 @@
 // MsgpackReader: a pull reader over one msgpack buffer, token by token.
 //
 // Used by the frame check, the encoders and the attribute parser. It allocates nothing, copies
-// nothing and never reads outside the buffer, whatever the bytes are; msgpack-c's own visitor
-// cannot tell where in the buffer a value starts and allocates for each parse, which is why the
-// reading side is ours (docs/decisions.md).
+// nothing and never reads outside the buffer, whatever the bytes are; msgpack-c's own visitor does
+// not show where in the buffer a value starts, and allocates for each parse. That is why this
+// reader exists (docs/decisions.md).
 //
 // Thread: none of its own; one reader belongs to one thread. Owns: nothing; tokens point into the
 // buffer. Fails with: ReadStatus, never with an exception.

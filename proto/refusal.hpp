@@ -1,4 +1,4 @@
-// Why a frame or an event is refused: a number for ever, a name for counters and a sentence for
+// Why a frame or an event is refused: a permanent number, a name for counters and a sentence for
 // people. Used by the frame check, the sidecar's counters and the golden vectors.
 #pragma once
 
@@ -9,7 +9,7 @@
 
 namespace outrider::proto {
 
-/// Numbers are never reused and never change: they stand in golden vectors and confirm answers.
+/// Numbers are never reused and never change: golden vectors and confirm answers contain them.
 enum class Refusal : std::uint8_t {
   none = 0,
   // The whole frame; nothing in it counts.
@@ -21,7 +21,7 @@ enum class Refusal : std::uint8_t {
   frame_version = 6,
   frame_header = 7,
   frame_trailing = 8,
-  // Of a confirmed frame alone.
+  // Only of a confirmed frame.
   frame_unnumbered = 9,
   frame_sequence_old = 10,
   frame_copies = 11,
@@ -33,12 +33,12 @@ enum class Refusal : std::uint8_t {
   event_too_large = 19,
   event_attributes = 20,
   event_scheduled = 21,
-  // Of a confirmed frame alone.
+  // Only of a confirmed frame.
   event_unrouted = 22,
   event_beyond_spool = 23,
   // Of any event again.
   event_date = 24,
-  // Not now: a confirmed frame may be sent again as it is, later; a single event in a new frame.
+  // Temporary: the same confirmed frame may be sent again later, or a single event in a new frame.
   spool_full = 32,
   spool_failing = 33,
   stopping = 34,
@@ -46,7 +46,7 @@ enum class Refusal : std::uint8_t {
   disk_full = 36,
 };
 
-/// True: the refusal is for the moment, and the same frame may be taken later.
+/// True: the refusal is temporary, and the same frame may be taken later.
 constexpr bool is_for_later(std::uint64_t refusal) {
   return refusal >= static_cast<std::uint64_t>(Refusal::spool_full);
 }
@@ -64,8 +64,9 @@ struct RefusalRow {
 };
 
 inline constexpr std::array refusals = {
-    RefusalRow{Refusal::frame_too_large, "frame_too_large",
-               "the frame has more bytes than ingest.frame_bytes_max; send fewer events a frame"},
+    RefusalRow{
+        Refusal::frame_too_large, "frame_too_large",
+        "the frame has more bytes than ingest.frame_bytes_max; send fewer events in each frame"},
     RefusalRow{Refusal::frame_truncated, "frame_truncated", "the frame ends inside a value"},
     RefusalRow{Refusal::frame_malformed, "frame_malformed",
                "the frame holds a byte that msgpack does not have (0xc1)"},
@@ -80,12 +81,12 @@ inline constexpr std::array refusals = {
     RefusalRow{Refusal::frame_trailing, "frame_trailing",
                "bytes follow the frame; one message is one frame"},
     RefusalRow{Refusal::frame_unnumbered, "frame_unnumbered",
-               "the frame asks to be confirmed and has no client id or no sequence number"},
+               "the frame asks for a confirmation but has no client id or no sequence number"},
     RefusalRow{Refusal::frame_sequence_old, "frame_sequence_old",
-               "the frame's sequence number is so old that nobody knows whether it was taken"},
+               "the frame's sequence number is too old to tell whether the frame was taken"},
     RefusalRow{Refusal::frame_copies, "frame_copies",
-               "the frame's events, a copy for each destination, are more than the spool takes at "
-               "once; send fewer events a frame"},
+               "the frame's events, one copy for each destination, exceed the spool's limit for a "
+               "frame; send fewer events in each frame"},
     RefusalRow{Refusal::frame_refusals, "frame_refusals",
                "more than 4096 events of the frame break a rule"},
     RefusalRow{Refusal::event_shape, "event_shape",
@@ -99,14 +100,14 @@ inline constexpr std::array refusals = {
     RefusalRow{
         Refusal::event_attributes, "event_attributes",
         "a known attribute of the event has a value of the wrong type or size, or its id has "
-        "other bytes than visible ASCII without spaces"},
+        "bytes other than visible ASCII"},
     RefusalRow{Refusal::event_scheduled, "event_scheduled",
-               "the event asks for a later time (\"at\"), which needs a [spool]"},
+               "the event has a delivery date (\"at\"), which needs a [spool]"},
     RefusalRow{Refusal::event_unrouted, "event_unrouted",
                "no destination takes the topic, and ingest.unrouted is refuse"},
     RefusalRow{Refusal::event_beyond_spool, "event_beyond_spool",
-               "the event, a copy for each destination, is larger than the spool can ever take: "
-               "see spool.bytes_max, and spool_bytes_max of its destinations"},
+               "the event, one copy for each destination, exceeds the spool's limits: see "
+               "spool.bytes_max, and spool_bytes_max of its destinations"},
     RefusalRow{
         Refusal::event_date, "event_date",
         "\"at\" is before the year 2000; it is nanoseconds since 1970, and this may be seconds "

@@ -23,7 +23,7 @@ Utf8Sequence first_sequence(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
   const std::uint8_t lead = byte(0);
   if (lead < 0x80) return {1, true};
-  std::uint8_t low = 0x80;  // what the second byte may be
+  std::uint8_t low = 0x80;  // the allowed values of the second byte
   std::uint8_t high = 0xbf;
   std::size_t size = 0;
   if (lead >= 0xc2 && lead <= 0xdf) {

@@ -1,5 +1,5 @@
 // UTF-8 as Unicode's table 3-7 defines it: no surrogates, no overlong forms, nothing above
-// U+10FFFF. Used wherever text of unknown origin goes into a JSON body. Pure functions.
+// U+10FFFF. Used where text of unknown origin becomes part of a JSON body. Pure functions.
 #pragma once
 
 #include <cstddef>

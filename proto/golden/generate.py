@@ -85,7 +85,7 @@ def add(name, frame, refusal, events, header):
 
 
 def holds(data=b"\xc0", topic="a", time=0, attributes=None):
-    """What an event holds; attributes are written as they are given, ids in hex."""
+    """The content of an event; attributes are written as they are given, ids in hex."""
     event = {"topic": topic, "time": time, "data_hex": data.hex()}
     if attributes:
         event["attributes"] = attributes

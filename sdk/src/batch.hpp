@@ -1,6 +1,6 @@
-// Batch: delivered events that go in one frame, and whom to tell what becomes of each.
-// Used by Unconfirmed and SendWindow. Pure values; needs memory, and throws std::bad_alloc before
-// anything is changed.
+// Batch: delivered events that are sent in one frame, and the confirm function of each. Used by
+// Unconfirmed and SendWindow. Pure values; needs memory, and throws std::bad_alloc before anything
+// is changed.
 #pragma once
 
 #include <chrono>
@@ -16,17 +16,17 @@
 
 namespace outrider::sdk {
 
-/// Whom to tell what became of an event; the function may be null.
+/// The function that gets the outcome of an event; may be null.
 struct Delivery {
   outrider_confirm_fn confirm = nullptr;
   void* user = nullptr;
 };
 
-/// What a delivery costs beyond its event's bytes: its record, and room for the vector to grow.
+/// The cost of a delivery besides its event's bytes: its record, and room for the vector to grow.
 inline constexpr std::size_t delivery_bytes = 2 * sizeof(Delivery);
 
 struct Batch {
-  std::string events;  ///< whole msgpack values, one behind the other
+  std::string events;  ///< complete msgpack values, back to back
   std::vector<Delivery> deliveries;
   std::uint64_t first_event = 0;  ///< as deliver counted them; none in here came before
   SteadyTime due{};               ///< not to be sent before

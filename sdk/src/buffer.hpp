@@ -1,4 +1,4 @@
-// Buffer: the events that wait for the shipper, encoded as they go on the wire.
+// Buffer: the events that wait for the shipper, already in their wire form.
 //
 // A fixed number of shards, each with its own lock and its own list of chunks; a thread always uses
 // the same shard, so that threads do not wait for each other and the events of one thread keep
@@ -35,8 +35,8 @@ class Buffer {
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
 
-  /// Appends an event of `bytes` bytes, the last `attributes_bytes` of them its attributes; all of
-  /// it is what `write(out)` writes.
+  /// Appends an event of `bytes` bytes, the last `attributes_bytes` of them its attributes;
+  /// `write(out)` writes all of it.
   template <typename Write>
   Append append(std::size_t bytes, std::size_t attributes_bytes, const Write& write) {
     Shard& shard = shards_[this_thread_shard()];
@@ -76,7 +76,7 @@ class Buffer {
   std::uint64_t accepted_events();
   std::uint64_t waiting_bytes();
 
-  /// For fork: nobody else is inside the buffer between lock and unlock.
+  /// For fork: no other thread is inside the buffer between lock and unlock.
   void lock();
   void unlock();
   /// In the child: back to an empty, open buffer; chunks that others hold are forgotten.
@@ -95,7 +95,8 @@ class Buffer {
     std::size_t chunk_count = 0;
     std::uint64_t accepted = 0;
     bool is_closed = false;
-    // Written under lock, read without it to find the fullest shard and what can be dropped.
+    // Written under lock, read without it to find the fullest shard and the events that can be
+    // dropped.
     std::atomic<std::uint64_t> waiting_bytes = 0;
     std::atomic<std::uint64_t> chunk_bytes = 0;
   };

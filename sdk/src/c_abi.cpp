@@ -51,19 +51,16 @@ void copy_out(const Struct& known, Struct* given, std::size_t struct_bytes) {
 
 constexpr std::array<const char*, 12> status_texts = {
     "done",
-    "the buffer is full, or what waits for a full destination takes half of it; the event was not "
-    "taken",
+    "the buffer is full, or half of it waits for full destinations; the event was not taken",
     "the topic is not 1 to 255 bytes of [A-Za-z0-9_-] tokens joined by dots",
     "the event has no data, or packing it failed",
     "the event is larger than event_bytes_max, here or in the sidecar",
     "an id, key or trace has the wrong size, the priority is not -1, 0 or 1, a time or the ttl is "
-    "negative, or the delay is more "
-    "than a century or stands beside a date",
+    "negative, or the delay is more than a century or is combined with a date",
     "the client is closed",
     "the client shares a ZeroMQ context with the parent of this forked process",
-    "the time was up before all was done; outrider_obstacle_text says what is in the way",
-    "an argument is null, a struct does not say its size, or an option has a value that cannot "
-    "work",
+    "the time limit passed first; outrider_obstacle_text gives the reason",
+    "an argument is null, a struct has no size, or an option has an invalid value",
     "there is no memory left",
     "the sidecar refused the event for good",
 };
@@ -101,7 +98,7 @@ outrider_status outrider_client_new(const outrider_options* options, outrider_cl
 void outrider_client_free(outrider_client* client) {
   if (client == nullptr) return;
   client->client.close();
-  // A thread that hangs in libzmq keeps what it uses, and the registry keeps it in sight.
+  // A thread that hangs in libzmq still uses the client, so the registry keeps it.
   if (!client->client.can_be_freed()) return;
   outrider::sdk::unregister_client(&client->client);
   delete client;

@@ -21,7 +21,7 @@ namespace outrider::sdk {
 
 class Chunk {
  public:
-  /// The lengths of an event: only they tell where its data ends, which nobody has checked yet.
+  /// The lengths of an event: only they show where its data ends, which is not checked yet.
   struct Slot {
     std::uint32_t event_bytes;
     std::uint32_t attributes_bytes;  ///< of event_bytes, at the end
@@ -84,8 +84,8 @@ class Chunk {
   std::uint32_t capacity = 0;     ///< bytes of storage
   std::uint32_t used = 0;         ///< bytes of events
   std::uint32_t event_count = 0;  ///< events added
-  std::uint32_t taken = 0;        ///< bytes of events that stand in frames already
-  std::uint32_t taken_count = 0;  ///< events that stand in frames already
+  std::uint32_t taken = 0;        ///< bytes of events that are already in frames
+  std::uint32_t taken_count = 0;  ///< events that are already in frames
 
  private:
   std::uint8_t* slot_at(std::uint32_t index) {
@@ -100,9 +100,9 @@ class ChunkPool {
   ChunkPool(const ChunkPool&) = delete;
   ChunkPool& operator=(const ChunkPool&) = delete;
 
-  /// What a chunk for an event of this size takes of the limit.
+  /// The part of the limit that a chunk for an event of this size takes.
   std::size_t bytes_for(std::size_t event_bytes) const;
-  /// What is left of the limit.
+  /// The unused part of the limit.
   std::size_t room_bytes() const { return bytes_max_ - used_bytes_.load(); }
   /// The largest event that a pool of this size ever has room for.
   static constexpr std::size_t event_bytes_max(std::size_t bytes_max) {
@@ -113,12 +113,12 @@ class ChunkPool {
   Chunk* take(std::size_t event_bytes);
   void give_back(Chunk* chunk);
 
-  /// After a time of need: keeps no more free chunks than a quarter of the limit.
+  /// After a burst: keeps free chunks of at most a quarter of the limit.
   void trim();
 
   bool is_half_used() const { return used_bytes_.load(std::memory_order_relaxed) > bytes_max_ / 2; }
 
-  /// For fork: nobody else is inside the pool in between.
+  /// For fork: no other thread is inside the pool in between.
   void lock() { lock_.lock(); }
   void unlock() { lock_.unlock(); }
   /// In the child: chunks that threads of the parent hold are not coming back.

@@ -55,13 +55,14 @@ outrider_drop_reason drop_reason(outrider_status status) {
   }
 }
 
-/// What the sidecar would accept as an event's data.
+/// Whether the sidecar would accept an event's data.
 bool is_whole_value(proto::ByteView data) {
   proto::MsgpackReader reader(data);
   return reader.skip_value() == proto::ReadStatus::ok && reader.at_end();
 }
 
-/// What a caller of deliver_wait waits on; the courier may tell it long after the caller has gone.
+/// The object that a caller of deliver_wait waits on; the courier may set it long after the caller
+/// is gone.
 class Waiter {
  public:
   static void tell(void* user, outrider_status status) {
@@ -359,7 +360,7 @@ bool Client::can_be_freed() {
 outrider_stats Client::stats() {
   outrider_stats stats{};
   stats.struct_bytes = sizeof stats;
-  // Each number is read once: what two looks at it see would be two different sums.
+  // Each number is read once: two reads could see two different sums.
   std::uint64_t refused = 0;
   std::uint64_t dropped_later = 0;
   for (std::size_t i = 0; i < OUTRIDER_DROP_REASONS; ++i) {

@@ -1,12 +1,12 @@
 // Client: the implementation of an outrider_client.
 //
 // Used by the C functions (c_abi.cpp) and by the fork and exit handlers (registry.cpp).
-// Thread: any. Owns: buffer, drop counts and, from the first event on, the shipper; the courier
-// from the first delivered event on. Fails with: outrider_status.
+// Thread: any. Owns: buffer, drop counts and, from the first event on, the shipper; from the first
+// delivered event on, the courier. Fails with: outrider_status.
 //
-// Fork: the thread that forks holds mutex_ and the buffer's locks meanwhile, so that in the child
-// no shipper or courier is half made and no event half appended. The child abandons both
-// (worker.hpp) and begins with an empty buffer; its first event makes new ones.
+// Fork: during a fork the forking thread holds mutex_ and the buffer's locks, so that the child has
+// no half-made shipper or courier and no half-appended event. The child abandons both (worker.hpp)
+// and begins with an empty buffer; its first event makes new ones.
 #pragma once
 
 #include <array>
@@ -70,7 +70,7 @@ class Client {
   void after_fork_in_child();
 
  private:
-  /// An event that has passed every check, as it goes on the wire: head, data, attributes.
+  /// An event that has passed every check, in its wire form: head, data, attributes.
   struct WireEvent {
     std::array<std::uint8_t, proto::event_head_bytes_max(proto::topic_bytes_max)> head;
     std::array<std::uint8_t, attributes_bytes_max> attributes;
@@ -89,10 +89,10 @@ class Client {
   outrider_status refuse(outrider_status status);
   outrider_status take_for_delivery(const outrider_event& event, Delivery delivery);
   bool flush_buffer(SteadyTime deadline);
-  /// The running shipper, which it starts if need be; nullptr if that fails or the client is
+  /// The running shipper, which it starts if necessary; nullptr if that fails or the client is
   /// closed.
   Shipper* shipper();
-  /// OUTRIDER_OK: `running` is the shipper or courier, made with `args` and started if need be.
+  /// OUTRIDER_OK: `running` is the shipper or courier, made with `args` and started if necessary.
   template <typename Runner, typename... Args>
   outrider_status find(std::atomic<Runner*>& runner, Runner*& running, Args&... args);
 

@@ -64,7 +64,7 @@ bool Courier::turn() {
       futile_connections_ = 0;
     }
     mind_connection();
-    // What is sent at the very end can only become unknown.
+    // A frame sent at the very end can only become unknown.
     if (link_.is_connected() && !worker_.is_over()) has_room = window_.send_due();
     // A frame ends without an answer if no answer could be a yes.
     window_.forget_answered();

@@ -2,18 +2,18 @@
 //
 // Used by Client, one at a time; a forked child abandons the one it inherits and makes its own, and
 // with it a new client id. It has three parts: Unconfirmed keeps the events and their limits,
-// SendWindow talks with the sidecar, and Worker is the thread. What is left here is the connection,
-// and when to sleep. A connection that is lost, or over which an answer is late, is thrown away and
-// made anew, after a pause that doubles.
+// SendWindow talks to the sidecar, and Worker is the thread. The courier itself keeps the
+// connection and decides when to sleep. If the connection is lost, or an answer on it is late, it
+// is replaced after a pause that doubles.
 //
-// Thread: the public functions are safe from any thread; run() and what it calls is the thread's
-// own, and so are the confirm functions of the events, which are called without a lock. Owns: the
-// thread, the link, the events. Where the thread hangs in libzmq (is_finished() stays false), this
-// must be leaked. Fails with: outrider_status. Limits: those of unconfirmed.hpp and
-// send_window.hpp, and what ZeroMQ holds of the frames in flight.
+// Thread: the public functions are safe from any thread; run() and everything that it calls belong
+// to the courier's thread, including the confirm functions of the events, which are called without
+// a lock. Owns: the thread, the link, the events. If the thread hangs in libzmq (is_finished()
+// stays false), the object must be leaked. Fails with: outrider_status. Limits: those of
+// unconfirmed.hpp and send_window.hpp, and the frames in flight that ZeroMQ holds.
 //
-// A close promises: nothing is taken after it. Nothing is sent after its deadline, and events that
-// are unanswered then end with OUTRIDER_TIMEOUT. Every confirm function has returned before
+// A close promises that nothing is taken after it and nothing is sent after its deadline. Events
+// without an answer by then end with OUTRIDER_TIMEOUT. Every confirm function has returned before
 // close_wait() returns, however long that takes.
 #pragma once
 
@@ -45,9 +45,9 @@ class Courier {
   /// Starts the thread. False: no thread, descriptor or random bytes left; may be tried again.
   bool start();
 
-  /// Takes a copy of an event, given in pieces; it must be whole msgpack. OUTRIDER_OK: the confirm
-  /// function is called once, with what became of the event. Any other status: the event was not
-  /// taken, and the function is never called.
+  /// Takes a copy of an event, given in pieces; it must be complete msgpack. OUTRIDER_OK: the
+  /// confirm function is called once, with the outcome of the event. Any other status: the event
+  /// was not taken, and the function is never called.
   outrider_status deliver(std::span<const proto::ByteView> pieces, Delivery delivery);
 
   /// True: all that was taken before the call is answered, and the confirm functions have returned.

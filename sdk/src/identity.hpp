@@ -1,6 +1,6 @@
-// Identity: as whom a client's thread sends its frames: client id, host, process, library.
-// Used by Shipper and SendWindow, with one each: the frames of one client id are numbered in one
-// sequence. Each process has its own: a forked child makes new ones.
+// Identity: the sender of a client thread's frames: client id, host, process, library. Used by
+// Shipper and SendWindow, with one each: the frames of one client id are numbered in one sequence.
+// Each process has its own: a forked child makes new ones.
 #pragma once
 
 #include <array>
@@ -12,7 +12,7 @@
 
 namespace outrider::sdk {
 
-/// More than the header of a frame ever takes, whoever writes it here.
+/// An upper bound for the header of a frame.
 inline constexpr std::size_t frame_head_bytes_max = 768;
 
 struct Identity {

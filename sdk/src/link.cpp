@@ -59,14 +59,14 @@ bool set_int(void* socket, int option, int value) {
   return zmq_setsockopt(socket, option, &value, sizeof value) == 0;
 }
 
-/// Waits until what its sockets hold is sent, or the time that they have for it is up.
+/// Waits until the data of its sockets is sent, or the time for that is over.
 void end_context(void* context) {
   while (zmq_ctx_term(context) != 0 && zmq_errno() == EINTR) {
   }
 }
 
 bool bound_what_comes(void* socket, LinkKind kind) {
-  // An answer has 30 KiB at most, and of a later version no more than this.
+  // An answer has 30 KiB at most, and one of a later version no more than this.
   constexpr std::int64_t message_bytes_max = 1 << 20;
   const int messages_max = kind == LinkKind::push ? 1 : 64;
   return zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &message_bytes_max, sizeof message_bytes_max) ==
@@ -111,7 +111,7 @@ struct Link::Sockets {
 
   ~Sockets() {
     if (monitor != nullptr) {
-      // First, or what libzmq still has to tell is told to nobody and leaks.
+      // First: otherwise the remaining events of libzmq reach nobody and leak.
       zmq_socket_monitor(socket, nullptr, 0);
       zmq_close(monitor);
     }
@@ -202,7 +202,8 @@ void Link::read_monitor() {
     } else if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
       is_connected_ = true;
     } else {
-      // What libzmq does not understand of a peer before it is one ends all its tries.
+      // If libzmq does not understand a peer before its handshake is complete, it never tries
+      // again.
       is_given_up_ = !is_connected_ && !is_torn_;
       is_connected_ = is_torn_ = false;
       ++disconnects_;

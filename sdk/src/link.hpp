@@ -1,10 +1,10 @@
 // Link: one ZeroMQ socket that knows whether it is connected. The only user of libzmq here.
 //
 // Used by Shipper, Courier and SendWindow. Thread: all of it belongs to its user's thread. Owns:
-// the socket, its monitor and, but within the process, the context. Fails with: bool; it never
-// throws and, having checked that file descriptors and threads are left, does not let libzmq abort.
-// Limits: of what a peer sends, parts of 1 MiB in 64 messages. libzmq has no limit for the parts
-// of one message: who listens at the endpoint is trusted so far.
+// the socket, its monitor and, except for inproc, the context. Fails with: bool; it never throws.
+// It checks first that file descriptors and threads are left, so that libzmq does not abort.
+// Limits: a peer may send 64 messages with parts of up to 1 MiB. libzmq does not limit the number
+// of parts in a message: in this the peer is trusted.
 #pragma once
 
 #include <cstddef>
@@ -27,12 +27,12 @@ struct LinkOptions {
   int send_frames_max = 0;
   int reconnect_initial_ms = 0;
   int reconnect_max_ms = 0;
-  /// How often the peer is asked whether it lives, and how long it may take to answer; 0: never. A
-  /// peer that is full does not answer either, and what is half written to it is lost then: only
-  /// for those who send again.
+  /// How often the peer is asked whether it is alive, and how long it may take to answer; 0: never.
+  /// A full peer does not answer either, and a half-written frame is lost then: only for links that
+  /// send again.
   int heartbeat_ms = 0;
-  /// Of an inproc endpoint, and not owned. All others have a context of their own: only its end
-  /// says what the operating system has taken.
+  /// Of an inproc endpoint, and not owned. All others have their own context: only closing it shows
+  /// what the operating system has taken.
   void* inproc_context = nullptr;
 };
 
@@ -56,8 +56,8 @@ class Link {
   /// As of the last wait().
   bool is_connected() const { return is_connected_; }
 
-  /// As of the last wait(): another kind of socket listens there, or something that is none, and
-  /// the link tries no more. What it had to send is lost; discard() and open() try again.
+  /// As of the last wait(): another kind of socket, or another service, listens there, and the link
+  /// tries no more. Its unsent frames are lost; discard() and open() try again.
   bool is_given_up() const { return is_given_up_; }
 
   /// How often a connection has ended, as of the last wait(); it may be back already.
@@ -68,28 +68,28 @@ class Link {
   void wait(int wake_fd, bool for_room, long timeout_ms);
 
   /// Memory for a frame, or nullptr if there is none left; send() follows, over this socket or the
-  /// next. What the last frame held is gone, sent or not.
+  /// next. The content of the last frame is gone, sent or not.
   std::uint8_t* make_frame(std::size_t bytes);
   /// Hands the frame to the socket. False: no room, try again after wait(for_room).
   bool send();
 
-  /// The next message that has come in; one of several parts, which nobody should send, and one for
-  /// which there is no memory are given as empty ones. False: there is none.
+  /// The next received message. An unexpected one of several parts, and one for which there is no
+  /// memory, is given as an empty one. False: there is none.
   bool receive(std::string& message);
 
-  /// Sees to it that what the socket has taken is with the operating system, so that the process
-  /// may end at once. libzmq tells when that is only by closing: the socket is to be opened anew.
-  /// False: the time was used up, or `is_given_up` said so, and frames may be lost. libzmq cannot
-  /// be told to give up; what goes on with it then is a thread of its own, which ends with the
-  /// time.
+  /// Makes sure that the operating system has everything that the socket has taken, so that the
+  /// process may end at once. libzmq reports that only by closing, so the socket must be opened
+  /// again. False: the time ran out, or `is_given_up` returned true, and frames may be lost. libzmq
+  /// cannot be made to give up; the rest of its work then goes to a separate thread, which ends
+  /// when the time does.
   bool hand_over(int timeout_ms, const std::function<bool()>& is_given_up);
 
   /// Throws the socket away, with all that it holds, and keeps the rest for open(): the context,
   /// and a frame that it had no room for.
   void discard();
 
-  /// Closes everything; what the socket still holds is sent within `linger_ms`. May take longer,
-  /// and may hang: libzmq gives no promise here.
+  /// Closes everything; data that the socket still holds is sent within `linger_ms`. May take
+  /// longer, and may hang: libzmq gives no promise here.
   void close(int linger_ms);
 
  private:

@@ -1,4 +1,4 @@
-// Registry: every client of the process, for the moments that concern them all: fork() and exit().
+// Registry: every client of the process, for the events that concern them all: fork() and exit().
 // Used by the C functions. Thread: any. Owns: no client.
 #pragma once
 

@@ -15,7 +15,7 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr int answers_a_turn_max = 64;
-/// What every sidecar reads; of a larger frame it has to be asked.
+/// A size that every sidecar reads; for a larger frame it has to be asked.
 constexpr std::size_t frame_bytes_unasked_max = std::size_t{1} << 20U;
 
 /// Refusals of a whole frame whose events may be taken when they come in smaller ones.
@@ -28,7 +28,7 @@ bool is_for_smaller(std::uint64_t status) {
 }  // namespace
 
 bool SendWindow::start() {
-  // Without an id of its own, what this client sends would pass for what another has sent before.
+  // Without its own id, frames of this client would be mistaken for those of an earlier one.
   if (!identity_.make()) return false;
   random_.seed(identity_.client_id[0] + 256U * identity_.client_id[1] + 1U);
   return true;
@@ -43,7 +43,8 @@ bool SendWindow::receive_answers() {
 }
 
 bool SendWindow::take_answer(proto::ByteView message) {
-  // What is no answer to a frame of ours is passed over: the frame stays and is sent again.
+  // A message that is not an answer to one of our frames is ignored: the frame stays and is sent
+  // again.
   if (!proto::read_confirm_answer(message, answer_) || answer_.sequence < first_sequence_ ||
       answer_.sequence - first_sequence_ >= frames_.size()) {
     return false;
@@ -192,7 +193,7 @@ bool SendWindow::send_due() {
 bool SendWindow::make_frame(SteadyTime now) {
   const auto due = std::ranges::find_if(postponed_, [&](const Batch& b) { return b.due <= now; });
   const bool has_new = events_.has_waiting();
-  // In turns: what is refused again and again must not keep others waiting.
+  // In turns: events that are refused again and again must not keep others waiting.
   is_turn_of_new_ = has_new && !is_turn_of_new_;
   if (is_turn_of_new_ || (has_new && due == postponed_.end())) {
     // First the frame, which may find no memory, and then the events.

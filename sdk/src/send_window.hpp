@@ -1,27 +1,27 @@
 // SendWindow: the conversation with the sidecar's confirm endpoint. It sends delivered events in
 // numbered frames, until each frame is answered.
 //
-// Used by Courier. Thread: the courier's, but for last_refusal(). Owns: the frames, and the events
-// that wait for another try. Fails with: std::bad_alloc; nothing is lost then, and the same call
-// may be tried again. Limits: frames_in_flight_max frames without an answer,
+// Used by Courier. Thread: the courier's, except last_refusal(). Owns: the frames, and the events
+// that wait for another attempt. Fails with: std::bad_alloc; then nothing is lost, and the caller
+// may repeat the call. Limits: frames_in_flight_max frames without an answer,
 // proto::confirm_window_frames from the lowest unanswered one to the highest.
 //
 // A batch becomes a frame as soon as fewer than frames_in_flight_max are in flight: an idle client
-// sends at once, and under load frames grow by themselves. A frame keeps its number for ever: when
-// the connection is lost, all that is unanswered is sent again, in order, with the same numbers,
-// and the sidecar takes each once (proto/README.md).
+// sends at once, and under load frames grow by themselves. A frame always keeps its number: after a
+// lost connection, all unanswered frames are sent again in order with the same numbers, and the
+// sidecar takes each once (proto/README.md).
 //
-// Every event ends. What the sidecar refuses for the moment goes again after a pause: a whole frame
-// under its number, single events in a new frame. A frame that is more than the sidecar takes at
-// once goes again in halves, down to the single event, which is then refused for good. Frames that
-// a sidecar may not even read, or that are more than the last one took, wait until it has said its
-// limits; if need be, a frame without events asks for them.
+// Every event gets a final outcome. After a temporary refusal the events are sent again after a
+// pause: a whole frame under its number, single events in a new frame. A frame that is too large
+// for the sidecar is sent again in halves, down to the single event, which is then refused
+// permanently. Frames that a sidecar may be unable to read, or that exceed the limits of the last
+// one, wait until it has announced its limits; if necessary, a frame without events asks for them.
 //
-// What holds between two calls:
+// Invariants between two calls:
 // - frames_ has the numbers from the lowest unanswered one on, without a gap. An answered frame
 //   has no events left; it stays until all before it are answered.
-// - frames_in_flight_ frames are in flight, and only their answers count. Other answers, as those
-//   of an earlier connection, change nothing.
+// - frames_in_flight_ frames are in flight, and only their answers count. Other answers, such as
+//   those of an earlier connection, change nothing.
 // - A frame that was in flight when a connection ended is unsure: the sidecar may have taken it,
 //   though no answer says so. It keeps its number until the sidecar has refused it: under another
 //   one its events could be taken twice.
@@ -66,7 +66,7 @@ class SendWindow {
 
   /// Takes the answers that have come in, some at a time. True: there were any.
   bool receive_answers();
-  /// Sends what is due, over a link that is connected. False: the link has no room.
+  /// Sends the due frames, over a connected link. False: the link has no room.
   bool send_due();
   /// Whether a frame without an answer is so for too long.
   bool is_answer_late(SteadyTime now) const;
@@ -84,13 +84,13 @@ class SendWindow {
   /// When there is something to send, or an answer is late; SteadyTime::max(): never.
   SteadyTime next_due() const;
 
-  /// Of obstacles.hpp: what the last answer says of the events that wait.
+  /// One of obstacles.hpp: the last answer's reason why events wait.
   const char* obstacle() const;
   /// The number of the last refusal that an answer named, or that its limits make
   /// (proto/README.md); 0: none yet. For any thread.
   std::uint32_t last_refusal() const { return last_refusal_.load(std::memory_order_relaxed); }
 
-  /// How long to wait before the next try, after so many in vain.
+  /// How long to wait before the next attempt, after this many failures.
   std::chrono::milliseconds backoff(std::chrono::milliseconds initial,
                                     std::chrono::milliseconds max, std::uint32_t times);
 
@@ -108,7 +108,7 @@ class SendWindow {
     FrameState state = FrameState::unsent;
     std::uint32_t event_count = 0;
     bool is_unsure = false;    ///< under this number, on its way when a connection ended
-    bool was_refused = false;  ///< as a whole, for the moment
+    bool was_refused = false;  ///< as a whole, temporarily
     SteadyTime due{};          ///< when it is to be sent, or else its answer is late
   };
 
@@ -138,7 +138,7 @@ class SendWindow {
   std::uint64_t first_sequence_ = 1;
   std::size_t frames_in_flight_ = 0;
   std::deque<Batch> postponed_;  ///< refused for the moment or too many, each with its due time
-  bool is_turn_of_new_ = false;  ///< and not of what was postponed
+  bool is_turn_of_new_ = false;  ///< instead of the postponed ones
   Limits limits_state_ = Limits::unknown;
   proto::SaidLimits limits_;           ///< as of the last answer, of any connection
   std::uint64_t refusal_for_now_ = 0;  ///< in the last answer; 0: none

@@ -15,17 +15,18 @@ using std::chrono::steady_clock;
 
 constexpr long retry_ms = 1000;
 constexpr long no_memory_ms = 100;
-/// A sidecar that is connected but takes nothing for so long costs what ZeroMQ holds at a flush.
+/// If a connected sidecar takes nothing for this long during a flush, the frames that ZeroMQ holds
+/// are lost.
 constexpr long hand_over_ms = 5000;
 /// After a flush, unless there are events before.
 constexpr std::chrono::milliseconds flush_rest{100};
-/// A sidecar that takes nothing for so long, though there is something, does not count as there.
+/// A sidecar that takes nothing for this long, although frames wait, does not count as connected.
 constexpr std::chrono::seconds stuck_max{5};
 /// Frames that libzmq gathers into one write of 8 KiB, beyond those in its queue.
 constexpr std::size_t encoded_frames_max = 128;
 
-/// What the sidecar would accept: one event that is not would cost its whole frame. Its attributes
-/// are not looked at: they were written here, and data must not reach into them.
+/// Whether the sidecar would accept the event: a bad one would cost its whole frame. Its attributes
+/// are not checked: they were written here, and data must not reach into them.
 bool is_whole_event(proto::ByteView event_without_attributes) {
   constexpr int topic_time_data = 3;
   proto::MsgpackReader reader(event_without_attributes);
@@ -58,7 +59,7 @@ bool Shipper::flush(SteadyTime deadline) {
   const std::lock_guard guard(mutex_);
   if (--flushers_ == 0) flush_deadline_ = {};
   const bool is_done = flush_done_ >= target || (is_ended_ && !has_lost_);
-  // A loss is told to all who wait when it happens, or else to whoever asks next.
+  // A loss is reported to all waiting callers when it happens, or otherwise to the next one.
   losses_told_ = losses_;
   return is_done && losses_ == losses_told;
 }
@@ -66,7 +67,7 @@ bool Shipper::flush(SteadyTime deadline) {
 void Shipper::close(SteadyTime deadline) {
   {
     const std::lock_guard guard(mutex_);
-    // It waits from here on, and hears of each loss, whoever else does.
+    // From here on it waits, and gets each loss, even if another caller gets it too.
     if (!losses_told_at_close_) losses_told_at_close_ = losses_told_;
   }
   worker_.close(deadline);
@@ -144,7 +145,7 @@ void Shipper::mind_connection() {
     is_resting_ = false;
     has_no_means_ = !link_.open();
   }
-  // A connection that had no room takes with it what it was writing.
+  // A connection without room takes the frame that it was writing with it.
   const bool has_broken = link_.disconnects() != seen_disconnects_;
   seen_disconnects_ = link_.disconnects();
   if (has_broken && has_frame_) count_hand_over(false);
@@ -162,14 +163,14 @@ Shipper::FlushOrder Shipper::flush_order() {
 bool Shipper::hand_over(const FlushOrder& order) {
   if (order.target <= flush_done_) return false;
   if (shipped_frames() == handed_over_frames_) return true;
-  // Not cut short by an impatient caller: that would lose what is just about to go out. But by the
-  // end of a close, which nothing outlives.
+  // An impatient caller does not cut it short: that would lose frames that are about to be sent.
+  // Only the end of a close does, which nothing outlives.
   const long timeout_ms = std::max(left_ms(order.deadline), hand_over_ms);
   const bool is_handed_over =
       link_.hand_over(static_cast<int>(timeout_ms), [&] { return worker_.is_over(); });
   count_hand_over(is_handed_over);
-  // Who flushes may be about to end. A connection that ends before it has said who it is looks like
-  // one of a socket that does not fit, and the sidecar warns of those.
+  // The process may end right after a flush. A connection that ends before its handshake is
+  // complete looks like a socket of the wrong type, and the sidecar warns of those.
   is_resting_ = is_handed_over;
   if (is_resting_) {
     open_at_ = steady_clock::now() + flush_rest;
@@ -214,7 +215,8 @@ void Shipper::rest(Progress progress) {
     timeout_ms = options_.frame_delay_ms;
     activity_.store(Activity::gathering);
   } else if (is_connected && progress == Progress::nothing) {
-    // First asleep, then a last look: whoever appends after the look sees that a wake is due.
+    // First mark as asleep, then check once more: a thread that appends after the check sees that
+    // it must wake.
     activity_.store(Activity::asleep);
     if (!buffer_.is_empty() || drops_.total() != reported_drops_) timeout_ms = 0;
     buffer_.trim();
@@ -349,7 +351,7 @@ void Shipper::finish() {
   const SteadyTime deadline = worker_.deadline();
   link_.close(static_cast<int>(left_ms(deadline)));
   is_connected_.store(false, std::memory_order_relaxed);
-  // libzmq says nothing of what it could not send, but then it has used up the time.
+  // libzmq does not report frames that it could not send, but then it has used up the time.
   const bool was_in_time = steady_clock::now() < deadline;
   if (shipped_frames() != handed_over_frames_) count_hand_over(was_in_time);
 

@@ -1,17 +1,18 @@
 // Shipper: the thread that carries events from the buffer to the sidecar, in frames.
 //
 // Used by Client, one at a time; a forked child abandons the one it inherits and makes its own, and
-// with it a new client id. Asleep it costs nothing: the first event wakes it and is sent at once;
-// what comes within frame_delay_ms after that is gathered. Frames go to the socket only while a
-// sidecar is connected, so that in an outage the buffer fills, and its drops are counted.
+// with it a new client id. While asleep it costs nothing. The first event wakes it and is sent at
+// once; events that arrive within the next frame_delay_ms are gathered. Frames go to the socket
+// only while a sidecar is connected, so that during an outage the buffer fills and its drops are
+// counted.
 //
-// It also checks that each event is whole msgpack, which costs as much as packing it did, and so is
-// not done in emit: one event that is not would make the sidecar refuse its frame.
+// It also checks that each event is complete msgpack, because the sidecar would refuse a whole
+// frame for one that is not. The check costs as much as packing, so emit does not make it.
 //
-// Thread: the public functions are safe from any thread; run() and what it calls is the thread's
-// own. Owns: the thread (worker.hpp has its life), the link, the chunks it has taken. The buffer
-// and the drops must outlive it; where the thread hangs in libzmq (is_finished() stays false), all
-// three must be leaked.
+// Thread: the public functions are safe from any thread; run() and everything that it calls belong
+// to the shipper's thread. Owns: the thread (worker.hpp describes its life), the link, the chunks
+// it has taken. The buffer and the drops must outlive it; if the thread hangs in libzmq
+// (is_finished() stays false), all three must be leaked.
 #pragma once
 
 #include <atomic>
@@ -64,10 +65,10 @@ class Shipper {
     return wait_until(deadline, attempt);
   }
 
-  /// Sends what the closed buffer holds, until the deadline; the rest is dropped and counted.
+  /// Sends the content of the closed buffer, until the deadline; the rest is dropped and counted.
   /// close_wait() follows.
   void close(SteadyTime deadline);
-  /// True: nothing was lost since the last flush that said what it knew before the close began.
+  /// True: nothing was lost since the last flush that knew its result before the close began.
   bool close_wait();
   bool is_finished() { return worker_.is_finished(); }
   void abandon() { worker_.abandon(); }
@@ -80,18 +81,18 @@ class Shipper {
   std::uint64_t handed_over_events() const {
     return handed_over_events_.load(std::memory_order_relaxed);
   }
-  /// Of the shipped events, those that ZeroMQ may still have held when the time to hand over was
-  /// up: nobody knows whether they arrived.
+  /// Of the shipped events, those that ZeroMQ may still have held when the time to hand over ended:
+  /// whether they arrived is unknown.
   std::uint64_t unknown_events() const { return unknown_events_.load(std::memory_order_relaxed); }
   /// Why events wait, or did at the end; empty: nothing is in the way.
   const char* obstacle() const { return obstacle_.load(std::memory_order_relaxed); }
 
  private:
-  /// What the thread is doing, so that emit knows whether to wake it.
+  /// The state of the thread, so that emit knows whether to wake it.
   enum class Activity : std::uint8_t { busy, gathering, asleep };
   /// How an attempt to ship ended.
   enum class Progress : std::uint8_t { nothing, shipped, no_room, no_memory };
-  /// What the callers that wait for a flush want, all together.
+  /// The combined requests of the callers that wait for a flush.
   struct FlushOrder {
     std::uint64_t target;
     SteadyTime deadline;
@@ -167,7 +168,7 @@ class Shipper {
   std::uint64_t frame_drops_ = 0;               ///< as the frame at hand says
   std::deque<std::uint32_t> recent_frames_;     ///< events of those that ZeroMQ may still hold
   SteadyTime open_at_{};                        ///< the socket is not to be opened before, ...
-  bool is_resting_ = false;                     ///< ... but for events: a flush has closed it
+  bool is_resting_ = false;                     ///< ... except events: a flush has closed it
   SteadyTime stuck_since_ = SteadyTime::max();  ///< the socket has had no room since
   std::uint32_t frame_events_ = 0;
   bool has_frame_ = false;         ///< made, not yet taken by the socket

@@ -1,9 +1,9 @@
-// StuckTopics: of which topics delivered events wait because a destination of theirs is full, and
-// how much they take, so that one destination does not get the whole budget. A topic is one of
-// these also if no event of it waits, but the sidecar has said that its destination is full.
+// StuckTopics: the topics whose delivered events wait for a full destination, and the bytes of
+// these events, so that one destination cannot use the whole budget. A topic is also stuck if none
+// of its events waits but the sidecar has reported that its destination is full.
 //
-// Used by Unconfirmed, under its lock. Fails with: std::bad_alloc, and has changed nothing then.
-// Limits: one entry for each topic of an event that is kept anyway, and what one answer says.
+// Used by Unconfirmed, under its lock. Fails with: std::bad_alloc; then nothing has changed.
+// Limits: one entry for each topic of a kept event, and the patterns of one answer.
 #pragma once
 
 #include <cstddef>
@@ -26,7 +26,7 @@ class StuckTopics {
   /// A batch that was added has ended, in one piece or in several.
   void remove(const Batch& batch) noexcept;
 
-  /// What the sidecar has said last.
+  /// The sidecar's last report.
   void know(std::vector<proto::TopicSet> full) noexcept { full_ = std::move(full); }
 
   bool holds(std::string_view topic) const;

@@ -44,7 +44,7 @@ bool Unconfirmed::has_room(std::size_t bytes, std::string_view topic) const {
   const std::size_t stuck_bytes = stuck_topics_.bytes();
   const bool is_stuck = stuck_topics_.holds(topic);
   if (is_stuck && stuck_bytes + bytes > bytes_max_ / 2) return false;
-  // What was taken before the first of it was refused may be all that there is.
+  // The events taken before the first of it was refused may be all of them.
   const bool has_reserve = stuck_bytes > 0 && !is_stuck;
   const std::size_t reserve = has_reserve ? bytes_max_ / reserve_share : 0;
   return held_bytes_ + bytes <= bytes_max_ + reserve;

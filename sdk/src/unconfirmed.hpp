@@ -4,21 +4,21 @@
 // Used by Courier and SendWindow. Thread: the first group of functions is for any thread, the
 // second for the courier's alone. Owns: the events that wait for a frame. Fails with:
 // outrider_status; OUTRIDER_FULL beyond bytes_max, never by blocking. Limits: bytes_max of events
-// and their records. Destinations that are full take no more where they have half of it, whatever
-// the topics; while they have anything there is an eighth more for the others.
+// and their records. Events for full destinations may use half of it, whatever their topics; while
+// any such event waits, the others may use an eighth more.
 //
-// The way of an event: take() -> waits here -> take_first() -> a frame of the SendWindow, sent as
-// often as need be -> settle(). One that is refused for the moment stays with the SendWindow.
+// The path of an event: take() -> waits here -> take_first() -> a frame of the SendWindow, sent as
+// often as necessary -> settle(). After a temporary refusal it stays with the SendWindow.
 //
-// What holds whenever mutex_ is free:
+// Invariants whenever mutex_ is free:
 // - taken = confirmed + refused + expired + unconfirmed.
 // - held_bytes_ is the cost of every event that has not ended, here and in the SendWindow.
 // - Batches wait in the order of first_event; only the courier's thread takes them out.
-// - After close() nothing is added: whoever then sees that nothing waits sees it for good.
-// Confirm functions are called without the lock, for they may deliver. An event counts as answered
-// (answered_in_order_) only after its confirm function has returned: flush waits for that.
+// - After close() nothing is added: once nothing waits, nothing ever will.
+// Confirm functions are called without the lock, because they may deliver. An event counts as
+// answered (answered_in_order_) only after its confirm function has returned: flush waits for that.
 //
-// Over a fork nobody needs the lock: the child leaves all of this untouched (worker.hpp).
+// A fork does not need the lock: the child touches nothing of this object (worker.hpp).
 #pragma once
 
 #include <condition_variable>
@@ -41,7 +41,7 @@ namespace outrider::sdk {
 struct DeliveryCounts {
   std::uint64_t taken_events = 0;
   std::uint64_t confirmed_events = 0;
-  std::uint64_t refused_events = 0;  ///< for good, by the sidecar
+  std::uint64_t refused_events = 0;  ///< permanently, by the sidecar
   std::uint64_t expired_events = 0;  ///< unconfirmed when the time to close was up
   std::uint64_t unconfirmed_events = 0;
   std::uint64_t unanswered_events = 0;  ///< of these two: sent; the others are not with the sidecar
@@ -57,7 +57,7 @@ class Unconfirmed {
   // For any thread.
 
   /// Takes a copy of an event, given in pieces. OUTRIDER_OK: the confirm function is called once,
-  /// with what became of the event; if `is_awaited`, the thread sleeps, and the caller wakes it.
+  /// with the outcome of the event; if `is_awaited`, the thread sleeps, and the caller wakes it.
   /// Any other status: the event was not taken, and the function is never called.
   outrider_status take(std::span<const proto::ByteView> pieces, Delivery delivery,
                        bool& is_awaited);
@@ -77,23 +77,23 @@ class Unconfirmed {
   /// The events that have waited longest; there are some.
   Batch take_first();
 
-  /// What the sidecar has said: larger events are not taken, and batches become no larger.
+  /// The sidecar has announced its limits: larger events are not taken, and batches grow no larger.
   void set_limits(const proto::SaidLimits& said);
-  /// Another sidecar may come next, and take what this one did not.
+  /// Another sidecar may be next, and take events that this one refused.
   void forget_sidecar();
 
-  /// Events that wait for a full destination, and what is known of such destinations.
+  /// Events that wait for a full destination, and the known full destinations.
   void add_stuck(const Batch& batch, std::vector<proto::TopicSet> full);
   /// Whether the sidecar may have a batch, as far as is known here.
   void count_as(bool may_be_taken, Batch& batch);
   /// Ends the events of a batch with `status`, those in `refused` with their refusals, and calls
-  /// their confirm functions. Those that are refused for the moment do not end: `kept_bytes` is
-  /// what they cost from now on.
+  /// their confirm functions. Temporarily refused events do not end: `kept_bytes` is their cost
+  /// from now on.
   void settle(Batch batch, outrider_status status, std::span<const proto::RefusedEvent> refused,
               std::size_t kept_bytes);
   /// All events that the SendWindow has came with or after this one; UINT64_MAX: it has none.
   void note_answered(std::uint64_t first_unanswered);
-  /// The time to close is up, and the SendWindow has settled what it had.
+  /// The time to close is over, and the SendWindow has settled its events.
   void expire();
 
  private:
@@ -106,14 +106,14 @@ class Unconfirmed {
   // Guarded by mutex_.
   std::deque<Batch> waiting_;
   std::size_t held_bytes_ = 0;
-  std::size_t batch_bytes_max_;         ///< by the last limits that were said
+  std::size_t batch_bytes_max_;         ///< by the last announced limits
   std::uint64_t event_bytes_said_ = 0;  ///< by the sidecar that is connected; 0: not
   StuckTopics stuck_topics_;
   DeliveryCounts counts_;                ///< without unconfirmed events and bytes
   std::uint64_t answered_in_order_ = 0;  ///< of the events taken, all up to this one are answered
   bool is_awaited_ = false;              ///< the thread sleeps until an event is taken
   bool is_closed_ = false;
-  bool is_settled_ = false;  ///< every event has ended, for good
+  bool is_settled_ = false;  ///< every event has ended
 };
 
 }  // namespace outrider::sdk

@@ -39,7 +39,7 @@ std::thread start_thread(std::function<void()> run) {
 }
 
 bool are_threads_left() {
-  // libzmq starts two; one more for whoever starts one at the same moment.
+  // libzmq starts two; one more for another part that starts one at the same moment.
   std::array<std::thread, 3> threads;
   std::mutex gate;
   bool are_left = true;

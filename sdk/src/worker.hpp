@@ -2,16 +2,16 @@
 //
 // Used by Shipper and Courier. Each has one worker, as its last member: the destructor waits for
 // the thread, which uses the other members. Thread: the public functions are safe from any thread,
-// but for start(), abandon() and the destructor, whose callers are alone.
+// except start(), abandon() and the destructor, which no other call may overlap.
 //
-// - Sleep: the thread sleeps where it likes, on wake_fd(). A wake() is never lost: it ends this
-//   sleep or the next one.
+// - Sleep: the thread may sleep anywhere, on wake_fd(). A wake() is never lost: it ends this sleep
+//   or the next one.
 // - Close: close() sets a deadline, once, and wakes the thread. The thread looks at it by itself,
 //   does its last work until then, and returns. close_wait() grants it `close_margin` more. A
-//   thread that is not finished then hangs in libzmq: the worker and all that the thread uses must
-//   be leaked.
+//   thread that is still not finished hangs in libzmq: the worker and everything that the thread
+//   uses must be leaked.
 // - Fork: the child has no thread, and its copies of the locks may be locked for ever. It calls
-//   abandon() and touches nothing of the worker, nor of what the thread uses, ever again.
+//   abandon() and never again touches the worker or anything that the thread uses.
 #pragma once
 
 #include <algorithm>
@@ -26,7 +26,8 @@ namespace outrider::sdk {
 
 using SteadyTime = std::chrono::steady_clock::time_point;
 
-/// Rounded up; 0 for what is over, and never more than an int holds, as libzmq and poll() want it.
+/// Rounded up; 0 for a time that has passed, and never more than an int holds, as libzmq and poll()
+/// require.
 long left_ms(SteadyTime deadline);
 
 /// Starts a thread that none of the host's signals reach, nor the threads that libzmq starts from

@@ -33,8 +33,8 @@ proto::FrameLimits frame_limits(const Config& config) {
   return {config.ingest.frame_bytes_max, config.ingest.event_bytes_max};
 }
 
-/// What is emitted may have to be stored when the sidecar stops, or as a dead letter. A frame that
-/// is to be confirmed is answered by the spool.
+/// An emitted event may have to be stored when the sidecar stops, or as a dead letter. The spool
+/// decides the answer to a frame to be confirmed.
 proto::FrameLimits emit_limits(const Config& config, bool has_spool) {
   proto::FrameLimits limits = frame_limits(config);
   if (has_spool) {
@@ -43,7 +43,7 @@ proto::FrameLimits emit_limits(const Config& config, bool has_spool) {
   return limits;
 }
 
-/// What some destination redacts must not stand in the log either.
+/// Fields that some destination redacts must not appear in the log either.
 bool redacts(const Config& config) {
   return std::ranges::any_of(config.destinations, [](const DestinationConfig& destination) {
     return !destination.redact.empty();
@@ -140,7 +140,7 @@ int App::do_work(const Now& now) {
   return work;
 }
 
-/// What a crash would cost from here on.
+/// Events that a crash would lose from now on.
 void App::mark_memory(const Now& now) {
   std::uint64_t events = spool_->unwritten_events();
   for (const auto& destination : destinations_) events += destination->events_in_memory_only();
@@ -185,7 +185,7 @@ void App::make_up_for(Duration lost) {
 void App::drain(int frames, const Now& now) {
   if (frames > 0) quiet_until_ = now.mono + drain_quiet;
   if (now.mono < std::min(quiet_until_, drain_until_)) return;
-  // The frame that is open goes on in turns: its events may have very many copies.
+  // The open frame continues over several turns: its events may have very many copies.
   ingest_.begin_stop();
   if (ingest_.is_inside_frame() && now.mono < linger_until_) return;
   ingest_.refuse_rest(now);
@@ -216,7 +216,7 @@ void App::store(const Now& now) {
     const std::uint64_t outcomes = spool_->unwritten_outcomes();
     spool_->give_up(now);
     log_.error(
-        "the spool did not take what was left in time",
+        "the spool could not store everything in time",
         {{"events", std::to_string(dropped() - before)}, {"outcomes", std::to_string(outcomes)}});
   }
   finish();

@@ -1,14 +1,14 @@
 // App: the whole sidecar as one object, without a socket, a clock or a thread of its own.
 //
-// Used by Host, which gives it the real world, and by the simulation, which gives it a false one.
-// It wires source -> ingest -> dispatcher -> destinations -> transports, and the spool beside them,
-// turns them, and carries out the shutdown:
+// Used by Host, which connects it to the real world, and by the simulation, which simulates one. It
+// connects source -> ingest -> dispatcher -> destinations -> transports and the spool, gives each
+// its turn, and carries out the shutdown:
 //
 //     running    until request_stop()
-//     draining   no new clients; what is on its way is still taken, for a moment
-//     flushing   nothing is taken any more; destinations send what they hold, at most `linger`
-//     storing    with a spool: what was left is being written there
-//     finished   what was left is counted as dropped; the report is final
+//     draining   no new clients; frames on their way are still taken, for a moment
+//     flushing   nothing more is taken; destinations send their events, for `linger` at most
+//     storing    with a spool: the remaining events are written there
+//     finished   remaining events are counted as dropped; the report is final
 //
 // Thread: one thread turns it; request_stop() is safe from any thread. Owns: all its parts.
 #pragma once
@@ -37,7 +37,7 @@
 
 namespace outrider::sidecar {
 
-/// What the app is given of the outside world.
+/// The parts of the outside world that the app uses.
 struct AppParts {
   using MakeTransport = std::function<Result<std::unique_ptr<Transport>>(
       const DestinationConfig& config, const BodyKind& body)>;
@@ -55,7 +55,8 @@ struct AppParts {
 
 class App final : public Agent {
  public:
-  /// What a stop takes longer than the linger time at most, to write to the spool what is left.
+  /// How much longer than the linger time a stop may take, to write the remaining events to the
+  /// spool.
   static constexpr Duration storing_max = std::chrono::seconds(5);
 
   static Result<std::unique_ptr<App>> create(const Config& config, AppParts parts, Log& log);
@@ -68,16 +69,16 @@ class App final : public Agent {
   bool is_stopping() const { return phase_ != Phase::running; }
   bool is_finished() const { return phase_ == Phase::finished; }
 
-  /// The process was paused for so long: that is no time that a stop had. Before the turn.
+  /// The process was paused for this long: that does not count as time of the stop. Before the
+  /// turn.
   void make_up_for(Duration lost);
 
   Report report() const;
 
-  /// What it believes of the disk; null without a spool.
+  /// Its knowledge of the disk; null without a spool.
   Spool* spool() { return spool_.get(); }
 
-  /// Until when transports may take to get out what was handed over; only once the shutdown has
-  /// begun.
+  /// The deadline by which transports must have sent all data; only once the shutdown has begun.
   MonoTime linger_until() const { return linger_until_; }
 
   /// When the shutdown will be over; only once it has begun.

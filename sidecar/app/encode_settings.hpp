@@ -1,4 +1,4 @@
-// Which encoder a destination's configuration means. Used by App. Pure function.
+// The encoder settings that a destination's configuration asks for. Used by App. Pure function.
 #pragma once
 
 #include "sidecar/base/result.hpp"
@@ -8,7 +8,7 @@
 namespace outrider::sidecar {
 
 /// Fails if a field rule cannot be read or there are too many; format, compression and its level
-/// always name what there is. The settings may point into `config`.
+/// are always valid. The settings may point into `config`.
 Result<EncodeSettings> make_encode_settings(const DestinationConfig& config);
 
 }  // namespace outrider::sidecar

@@ -31,11 +31,11 @@ constexpr Duration zmq_end_max = std::chrono::milliseconds(500);
 
 /// Nothing is due: only a descriptor or wake() ends the wait.
 constexpr Duration idle_wait = std::chrono::hours(1);
-/// The same while it stops, so that a pause shows as what it is.
+/// The same during a shutdown, so that a pause is recognised as one.
 constexpr Duration stopping_wait = std::chrono::milliseconds(100);
 constexpr Duration pause_min = std::chrono::seconds(1);
 
-/// What this thread has worked.
+/// The CPU time of this thread.
 Duration worked() {
   timespec time{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
@@ -44,7 +44,7 @@ Duration worked() {
 
 }  // namespace
 
-// In this order: what stands below uses what stands above.
+// In this order: each part uses those above it.
 struct Host::Parts {
   SystemClock clock;
   Reactor reactor;

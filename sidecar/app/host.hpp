@@ -2,8 +2,8 @@
 //
 // Used by `outrider run` and by embedded mode. Thread: one thread calls run(), which returns when
 // the shutdown is complete; request_stop() is safe from any thread.
-// Owns: all of it, but the log, and the ZeroMQ context if one is given.
-// Fails with: an Error when something cannot be opened; nothing has been started then.
+// Owns: everything except the log, and the ZeroMQ context if one is given. Fails with: an Error if
+// something cannot be opened; then nothing has been started.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,7 @@ namespace outrider::sidecar {
 
 class Host {
  public:
-  /// What libzmq has of one peer in a buffer of its own, where no message counts any more.
+  /// Bytes of one peer that libzmq holds in its own buffer, where they no longer count as messages.
   static constexpr std::size_t unsent_bytes_max = 8192;
 
   /// Opens everything. `zmq_context`: the application's, for inproc endpoints; null for one of our
@@ -43,8 +43,8 @@ class Host {
 
   /// When the shutdown will be over, once it has begun.
   MonoTime stop_until() const;
-  /// Closes everything. False: a ZeroMQ peer took so little until the time to stop was up that
-  /// some of what was handed over for it may be lost. Once, and nothing is called after it.
+  /// Closes everything. False: a ZeroMQ peer took so little during the shutdown that some of its
+  /// events may be lost. Called once, and nothing is called after it.
   bool close();
   /// How long a stop may take.
   static Duration stop_time_max(const Config& config);

@@ -1,8 +1,8 @@
 // Whether the limits of this process and of its machine let a configuration run: descriptors,
 // threads, memory, the size of a file.
 //
-// Used by probe.cpp and Host. Takes for a moment what it asks for, and gives it back. Thread: any.
-// Fails with: a Finding that names the limit and the number to set.
+// Used by probe.cpp and Host. Takes the resources that it asks for, and gives them back at once.
+// Thread: any. Fails with: a Finding that names the limit and the number to set.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ namespace outrider::sidecar {
 /// As many descriptors as are open when the sidecar is ready; clients and requests take more.
 Findings probe_descriptors(std::uint64_t needed);
 
-/// As much memory as the queues and what clients send may take together.
+/// As much memory as the queues and the data of clients may take together.
 Findings probe_memory(const Config& config, const MemoryLimit& limit);
 
 /// All that will ever be at a time, one of libcurl's for a name included.

@@ -1,7 +1,9 @@
-// How much memory this process may have: the least of what the machine has, its address space
-// (ulimit -v), its data (ulimit -d), and what its cgroup and those above it allow.
+// How much memory this process may use: the smallest of the machine's memory, the limits of its
+// address space (ulimit -v) and its data (ulimit -d), and the limits of its cgroup and those above
+// it.
 //
-// Used by limit_probe.cpp. Thread: any. Fails with: nothing; what cannot be read limits nothing.
+// Used by limit_probe.cpp. Thread: any. Fails with: nothing; a limit that cannot be read is
+// ignored.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +15,7 @@ namespace outrider::sidecar {
 struct MemoryLimit {
   std::uint64_t bytes = 0;
   std::string owner;  ///< "this machine has", "ulimit -v allows": a size follows
-  std::string cure;   ///< what to raise; empty for the machine
+  std::string cure;   ///< the limit to raise; empty for the machine
 };
 
 MemoryLimit memory_limit();

@@ -11,7 +11,7 @@
 
 namespace outrider::sidecar {
 
-/// What the mark and its thread share; lives as long as either of them.
+/// The state that the mark and its thread share; lives as long as either of them.
 struct MemoryMark::File {
   const std::string path;
   int fd = -1;
@@ -49,7 +49,7 @@ struct MemoryMark::File {
   }
 
   void store() {
-    // Before the number is read: what is noted after that is asked for again.
+    // Before the number is read: a number that is set after that is written again.
     is_asked = false;
     // One more than there are: the file of a mark that was never set holds zeroes.
     const std::uint64_t value = events + 1;

@@ -1,17 +1,16 @@
-// MemoryMark: how many events the sidecar has in memory only, kept where a crash leaves it, so that
-// the next run can say how many the crash has cost.
+// MemoryMark: the number of events that are only in memory, kept in a file that survives a crash,
+// so that the next run can report how many the crash has lost.
 //
 // Used by Host, which opens it beside the spool, and App, which sets it each turn: eight bytes of a
 // file. A disk may hang or be frozen, and then even a store into a mapped page waits. So set() only
-// notes the number, and a thread of the mark's own writes it, once in `period` at most. After
-// SIGKILL the number is up to `period` old, and older if the disk had not taken it for longer; the
-// kernel still has what it took. After a loss of power it may be older, or gone. A file that was
-// removed is made again when the number changes.
+// notes the number, and the mark's own thread writes it, at most once in `period`. After SIGKILL
+// the number is up to `period` old, or older if the disk was slower than that; writes that the
+// kernel has taken are safe. After a power loss it may be older still, or missing. A removed file
+// is made again when the number changes.
 //
-// Thread: the sidecar's one. Waits for the disk when it is made, as all that is opened does, and
-// for `end_wait` at most at its end. Owns: the file, together with its thread, which one that hangs
-// is left to. Borrows: the log. Fails with: a line in the log; what a crash costs is not counted
-// then.
+// Thread: the sidecar's one. Construction waits for the disk, and destruction waits for `end_wait`
+// at most. Owns: the file, together with its thread; a thread that hangs keeps the file. Borrows:
+// the log. Fails with: a line in the log; then the loss of a crash is not counted.
 #pragma once
 
 #include <chrono>
@@ -42,7 +41,8 @@ class MemoryMark {
   MemoryMark(const MemoryMark&) = delete;
   MemoryMark& operator=(const MemoryMark&) = delete;
 
-  /// What the last run had in memory when it ended; 0 if it has ended in good order.
+  /// The number of events that the last run had in memory when it ended; 0 after a regular
+  /// shutdown.
   std::uint64_t left_by_last_run() const { return left_by_last_run_; }
 
   void set(std::uint64_t events, MonoTime now) {

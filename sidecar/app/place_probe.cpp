@@ -57,7 +57,8 @@ int try_to_open(const std::string& path, int flags) {
   return 0;
 }
 
-/// Of the kernel's own file systems, in which nobody makes files, whatever access() says to root.
+/// Of the kernel's own file systems, in which no files can be made, whatever access() returns for
+/// root.
 bool is_of_the_kernel(const std::string& folder) {
   constexpr long kernels[] = {PROC_SUPER_MAGIC,    SYSFS_MAGIC,        CGROUP_SUPER_MAGIC,
                               CGROUP2_SUPER_MAGIC, DEBUGFS_MAGIC,      TRACEFS_MAGIC,
@@ -68,9 +69,9 @@ bool is_of_the_kernel(const std::string& folder) {
          std::end(kernels);
 }
 
-/// Whether the file system under it can be written at all: what the kernel has made read-only for
-/// an error is not marked as such everywhere. Asked by a file without a name, which goes as it is
-/// closed; not every file system knows these. 0 or an errno.
+/// Whether the file system can be written at all: one that the kernel has made read-only after an
+/// error is not always marked as such. Tested with a nameless file, which disappears when it is
+/// closed; not every file system supports these. 0 or an errno.
 int try_to_make_in(const std::string& folder) {
   const int fd = open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
   const int error = fd < 0 ? errno : 0;
@@ -78,7 +79,7 @@ int try_to_make_in(const std::string& folder) {
   return error == EROFS || error == EIO ? error : 0;
 }
 
-/// Nothing if so many files can be made in it.
+/// Nothing if this many files can be made in it.
 std::optional<Finding> folder_trouble(const std::string& folder, std::uint64_t new_files,
                                       const std::string& hint) {
   struct stat status {};
@@ -166,7 +167,7 @@ int connect_to(const std::string& path) {
   return error;
 }
 
-/// What stands at the path already.
+/// The existing file at the path.
 std::optional<Finding> socket_trouble(const std::string& path) {
   struct stat found {};
   if (lstat(path.c_str(), &found) != 0) {
@@ -248,7 +249,7 @@ std::string link_target(std::string path) {
   return path;
 }
 
-/// A file that SQLite would open, as it stands now.
+/// A file that SQLite would open, in its present state.
 std::optional<Finding> sqlite_file_trouble(const std::string& path) {
   struct stat status {};
   if (lstat(path.c_str(), &status) != 0) {
@@ -304,7 +305,7 @@ std::optional<Finding> database_trouble(const std::string& path) {
       path + " is damaged or not a spool; the sidecar sets it aside and creates a new one"};
 }
 
-/// A spool that is there can do with less: what is in it leaves.
+/// An existing spool needs less room: its events leave.
 bool is_made_yet(const std::string& path) {
   struct stat status {};
   return stat(path.c_str(), &status) == 0 && status.st_size > 0;
@@ -336,7 +337,7 @@ std::optional<Finding> room_trouble(const SpoolConfig& spool) {
                                     format_size(free >> 20U << 20U) + "; make room"};
 }
 
-/// It is not opened: to a reader that waits for a writer that would be the end of what it reads.
+/// It is not opened: a reader that waits for a writer would see that as the end of its input.
 Finding pipe_finding(const std::string& path, const struct stat& pipe) {
   if (!may(path, W_OK)) return {Kind::error, "cannot open " + path + ": " + reason(errno)};
   struct stat folder {};
@@ -419,7 +420,7 @@ Findings probe_spool(const SpoolConfig& spool) {
   const std::string folder = folder_of(spool.path);
   Findings findings = first_of(
       [&] {
-        // What it needs of files is a question of room_trouble().
+        // room_trouble() checks how many files it needs.
         return folder_trouble(folder, 0,
                               "create it, owned by the user that the sidecar runs as (in a systemd "
                               "unit: StateDirectory=), and mount its volume first");

@@ -1,8 +1,8 @@
-// What can be found out of a path or an address without taking it: whether a socket, a file or a
-// spool could be opened there by this process.
+// Whether this process could open a socket, a file or a spool at a path or an address, found out
+// without opening it.
 //
-// Used by probe.cpp. Makes nothing, holds nothing, sends nothing. Thread: any; a file system that
-// hangs holds it up. Fails with: a Finding that says what is wrong and what to do.
+// Used by probe.cpp. Makes nothing, holds nothing, sends nothing. Thread: any; it hangs if the file
+// system hangs. Fails with: a Finding that says what is wrong and what to do.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ namespace outrider::sidecar {
 struct Finding {
   enum class Kind : std::uint8_t {
     error,    ///< it cannot be opened
-    in_use,   ///< it cannot be opened while somebody else has it, perhaps a running sidecar
+    in_use,   ///< it cannot be opened while another process has it, perhaps a running sidecar
     warning,  ///< it can be opened, and that is probably not meant
   };
   Kind kind = Kind::error;

@@ -32,7 +32,7 @@ std::uint64_t descriptors_of(const DestinationConfig& destination) {
     case DestinationType::zmq:
       break;
   }
-  // Its socket, what watches its peers, and the timer of its paths; or the context's.
+  // Its socket, the monitor of its peers, and the timer of its paths; or the context's.
   return has_own_context(destination) ? 9 : 4;
 }
 
@@ -48,12 +48,12 @@ class Prober {
   ProbeReport run();
 
  private:
-  /// Where a setting stands, with its name: "a.conf:3: path".
+  /// The place of a setting, with its name: "a.conf:3: path".
   std::string place(const std::string& title, const std::string& key, std::size_t index = 0) const;
 
   void note(const std::string& where, const Findings& findings);
   void listen(const std::string& where, const std::string& text, const std::string& group);
-  /// What a setting does to a file.
+  /// The effect of a setting on a file.
   enum class Use : std::uint8_t { own, append, read };
   void claim(const std::string& where, const std::string& path, Use use = Use::own);
   void claim_read(const DestinationConfig& destination);

@@ -25,7 +25,7 @@ std::string in_brackets(const Counts& counts) {
   return text.empty() ? text : text + ")";
 }
 
-/// Those that are for the moment, or those that are for good.
+/// Temporary refusals, or permanent ones.
 Counts refusals(const IngestCounters& counters, bool are_for_later) {
   Counts counts;
   for (const proto::RefusalRow& row : proto::refusals) {
@@ -110,7 +110,7 @@ std::string format_report(const Report& report) {
                  "destination", width, "accepted", "delivered", "left", "dropped", "dead",
                  "spooled", "scheduled", "queued", "in flight");
   for (const auto& [name, ledger] : report.destinations) {
-    // What was left when the time to stop was up has a column of its own.
+    // Events that remained at the end of the shutdown have their own column.
     const std::uint64_t left = ledger.dropped_for(DropReason::linger);
     fmt::format_to(out, "  {:<{}} {:>12} {:>12} {:>10} {:>10} {:>8} {:>9} {:>9} {:>8} {:>9}{}{}\n",
                    name, width, ledger.accepted, ledger.delivered, left,

@@ -1,4 +1,4 @@
-// Report: what became of every event, as numbers and as text.
+// Report: the outcomes of all events, as numbers and as text.
 //
 // Used by `outrider run` when it ends, by embedded hosts and by tests. Plain values.
 #pragma once
@@ -25,7 +25,7 @@ struct Report {
   std::uint64_t frames_missing = 0;  ///< numbered by clients, never received
   /// In memory when an earlier run was cut off; they are in no ledger of this one.
   std::uint64_t lost_by_last_run = 0;
-  ClientDrops client_drops;  ///< what clients say they had to drop, by reason
+  ClientDrops client_drops;  ///< events that clients report as dropped, by reason
   std::vector<DestinationReport> destinations;
 
   /// Every ledger adds up.

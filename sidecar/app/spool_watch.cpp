@@ -26,7 +26,7 @@ SpoolWatch::~SpoolWatch() {
   close(fd_);
 }
 
-/// To remove a file changes its attributes, as long as somebody has it open.
+/// Removing a file changes its attributes, as long as a process has it open.
 bool SpoolWatch::watch(const std::string& lock_file) const {
   return fd_ >= 0 && inotify_add_watch(fd_, lock_file.c_str(), IN_ATTRIB | IN_MOVE_SELF) >= 0;
 }

@@ -1,11 +1,12 @@
 // SpoolWatch: notices that another process has changed the spool, or has removed its lock file.
 //
 // Used by Host. Commands touch the lock file when they have changed something: touch_spool(). The
-// watch sees both through inotify and costs nothing in between. The storage thread has
-// each lock file watched that it takes; where the system does not allow that, it looks itself.
+// watch sees both through inotify and costs nothing while nothing happens. The storage thread asks
+// it to watch each lock file that it takes; if the system does not allow that, the storage thread
+// checks the file itself.
 //
 // Thread: the sidecar's one, except watch(). Owns: the inotify descriptor. Borrows: the reactor.
-// Fails with: false, where nothing will be noticed.
+// Fails with: false; then it will notice nothing.
 #pragma once
 
 #include <functional>

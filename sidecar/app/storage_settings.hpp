@@ -1,5 +1,5 @@
-// What the configuration means for the storage of the spool. Used by Host, and by the simulation in
-// its place. Pure function.
+// The storage settings of the spool, made from the configuration. Used by Host, and by the
+// simulation in place of Host. Pure function.
 #pragma once
 
 #include "sidecar/config/config.hpp"

@@ -61,7 +61,7 @@ bool can_open(const sockaddr_storage& address) {
 
 /// As libzmq finds them: no name server is asked for an address of one's own.
 std::optional<sockaddr_storage> own_address(const std::string& host) {
-  // The part behind % names an interface, which the address itself is on or not.
+  // The part after % names an interface; the address itself may be on it or not.
   const std::size_t percent = host.find('%');
   if (percent != std::string::npos) {
     if (if_nametoindex(host.c_str() + percent + 1) == 0) return std::nullopt;
@@ -112,7 +112,7 @@ bool exclude_each_other(const sockaddr_storage& one, const sockaddr_storage& oth
   return (a.ss_family == AF_INET6 && is_any(a)) || (b.ss_family == AF_INET6 && is_any(b));
 }
 
-/// Binds without listening, so that nobody can connect, and lets go at once.
+/// Binds without listening, so that no client can connect, and closes at once.
 int try_to_bind(const sockaddr_storage& address) {
   const int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return errno;

@@ -16,7 +16,7 @@
 
 namespace outrider::sidecar {
 
-/// What transports need of the outside world; outlives them.
+/// The parts of the outside world that transports use; outlives them.
 struct TransportWorld {
   Reactor& reactor;
   CurlDriver& curl;

@@ -1,7 +1,7 @@
 // The arguments of one command, as a table of rows that parse, check and document them.
 //
-// Used by every command. Boost.Program_options splits the words; each row takes its own value and
-// says what is wrong with it. Pure but for what it prints.
+// Used by every command. Boost.Program_options splits the words; each row reads its own value and
+// describes any error in it. Pure except for the output.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ using TakeValue = std::function<Status(const std::string& value)>;
 
 struct ArgumentRow {
   std::string name;   ///< without the dashes
-  std::string value;  ///< what stands for the value in the help: "FILE"; empty: a switch
+  std::string value;  ///< placeholder for the value in the help: "FILE"; empty: a switch
   std::string help;
   TakeValue take;  ///< called once at most, for an option with a value; a switch gives ""
 };
@@ -33,15 +33,15 @@ struct ArgumentTable {
   std::string notes{};  ///< printed below the options
 };
 
-/// Reads the arguments through the table. Returns nothing when the command may go on, else the exit
-/// status with which it must end: after `--help`, or after an error was printed.
+/// Reads the arguments through the table. Returns nothing if the command may continue, otherwise
+/// the exit status with which it must end: after `--help`, or after an error was printed.
 std::optional<int> read_arguments(const ArgumentTable& table,
                                   const std::vector<std::string>& arguments);
 
 /// Prints "outrider COMMAND: message" on stderr, the command being the usage's second word.
 void print_error(const ArgumentTable& table, const std::string& message);
 
-// What most rows do with their value: check it and store it.
+// The usual action of a row: check the value and store it.
 TakeValue store_text(std::string& to);
 TakeValue store_switch(bool& to);
 TakeValue store_duration(Duration& to);

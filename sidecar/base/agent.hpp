@@ -1,7 +1,7 @@
 // Agent: an active part of the sidecar, as state and a bounded step.
 //
-// Used by App, which turns its agents in a loop on one thread; tests and the simulation turn them
-// by hand under a clock of their own. An agent never blocks and never reads a clock.
+// Used by App, which gives its agents their turns in a loop on one thread; tests and the simulation
+// do so by hand under their own clock. An agent never blocks and never reads a clock.
 #pragma once
 
 #include "sidecar/base/clock.hpp"

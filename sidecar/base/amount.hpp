@@ -1,4 +1,4 @@
-// Amount: so many events, and the bytes of their records. A plain value.
+// Amount: a number of events, and the bytes of their records. A plain value.
 #pragma once
 
 #include <algorithm>

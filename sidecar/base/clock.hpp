@@ -1,6 +1,6 @@
 // The two clocks, read together and injected: `mono` for everything that waits or measures, `wall`
 // only for dates. Agents get the Now of their turn as an argument and read no clock themselves.
-// Used by everything with a sense of time. Tests use support/manual_clock.hpp.
+// Used by everything that depends on time. Tests use support/manual_clock.hpp.
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,4 @@
-// Decimal digits by the pair, for what is written for each event. Pure functions.
+// Decimal digits, written in pairs, for numbers that are written for each event. Pure functions.
 #pragma once
 
 #include <array>

@@ -40,8 +40,8 @@ std::size_t authority_end(std::string_view url) {
   return url.find_first_of("/?#", scheme_end + mark.size());
 }
 
-/// A dot stays one when it is percent-encoded or has parameters behind it: those who resolve dot
-/// segments may decode the one and strip the other first.
+/// A dot remains a dot if it is percent-encoded or followed by parameters: a program that resolves
+/// dot segments may decode the one and strip the other first.
 bool is_odd_segment(std::string_view segment) {
   segment = segment.substr(0, segment.find(';'));
   std::size_t dots = 0;
@@ -54,8 +54,8 @@ bool is_odd_segment(std::string_view segment) {
   return dots <= 2;
 }
 
-/// Where the path's first segment ends, and how long what ends it is. Some decode %2F, and take a
-/// backslash for a slash, before they resolve dot segments.
+/// The end of the path's first segment, and the length of the text that ends it. Some programs
+/// decode %2F, and take a backslash for a slash, before they resolve dot segments.
 std::pair<std::size_t, std::size_t> segment_end(std::string_view path) {
   for (std::size_t at = 0; at < path.size(); ++at) {
     if (path[at] == '/' || path[at] == '\\') return {at, 1};

@@ -1,26 +1,26 @@
 // EventTemplate: a url, method or header value that is filled in for each event.
 //
 // Used by the configuration, which checks templates, and by transports whose requests carry one
-// event each. Between braces stands a field of the event:
-//     {topic} {id} {key} {time} {host} {trace} {priority}     what the event came with
+// event each. A field of the event is written between braces:
+//     {topic} {id} {key} {time} {host} {trace} {priority}     the event's attributes
 //     {data}  {data.user.id}  {data.items.0.sku}              its data, or a field of it
 //     {data.user.id|guest}                                    with a text for events without it
 // `{{` and `}}` are braces. Texts, numbers and booleans can be filled in. A field that is missing,
-// empty (key, host, trace) or nil takes the text behind `|`; without one, and for any other type
-// of value, there is no text for this event. The data is read as the application sent it: the
-// rules that drop and rename fields are for bodies. A field that is redacted is "[redacted]" here
-// as well.
+// empty (key, host, trace) or nil takes the text after `|`; without one, and for any other type of
+// value, there is no text for this event. The data is read as the application sent it: the rules
+// that drop and rename fields apply only to bodies. A redacted field is "[redacted]" here as well.
 //
-// What comes from an event is escaped for its place, and so is the text behind `|`:
+// Text from an event is escaped for its place, and so is the text after `|`:
 //   url     all but A-Z a-z 0-9 - . _ ~ is percent-encoded, and no event can make a segment of the
-//           path empty, `.` or `..`, also behind a slash of its own, encoded or not, which servers
-//           and clients resolve to another path. Fields may stand behind the authority only, never
-//           in scheme, host or port. The text may also be the url's end alone, from the slash of
-//           its path on.
+//           path empty, `.` or `..`, also after a slash in the event's text, encoded or not, which
+//           servers and clients would resolve to another path. Fields may appear only after the
+//           authority, never in scheme, host or port. The template may also be only the end of a
+//           url, starting with the slash of its path.
 //   header  visible ASCII and blanks stay as they are, all else and `%` is percent-encoded, so that
 //           decoding gives what was sent and no event can begin another header.
 //   method  not escaped; the whole must be 1 to 32 capital letters.
-// Of a url's fixed text, too, what RFC 3986 allows nowhere in a path or query is percent-encoded.
+// Characters in a url's fixed text that RFC 3986 allows nowhere in a path or query are
+// percent-encoded too.
 //
 // Thread: immutable after parse. Limits: template and text are at most template_bytes_max long.
 // Fails with: an Error that quotes the template, or names the field that has no text; it shows
@@ -46,7 +46,7 @@ class EventTemplate {
  public:
   enum class Place : std::uint8_t { url, method, header };
 
-  /// `shown` stands in errors in place of a text that holds secrets.
+  /// `shown` replaces a text that holds secrets in errors.
   static Result<EventTemplate> parse(std::string_view text, Place place,
                                      std::optional<std::string_view> shown = std::nullopt);
 
@@ -57,7 +57,7 @@ class EventTemplate {
   /// Nothing to fill in: the text is the same for each event.
   bool is_constant() const { return fields_.empty(); }
 
-  /// What is the same for each event: before, between and behind the fields. Some may be empty.
+  /// The constant parts: before, between and after the fields. Some may be empty.
   std::vector<std::string> fixed_texts() const;
 
   /// Appends the text with the event's fields filled in, escaped for its place. `out` stays as it
@@ -67,7 +67,7 @@ class EventTemplate {
  private:
   enum class Source : std::uint8_t { topic, id, key, time, host, trace, priority, data };
 
-  /// One `{...}` and the fixed text behind it.
+  /// One `{...}` and the fixed text after it.
   struct Field {
     std::string name;  ///< as written, for errors
     Source source = Source::data;

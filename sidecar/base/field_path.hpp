@@ -1,12 +1,13 @@
-// Field paths: which fields of an event's data an option means, `data.card.*` or `data.items.0.id`.
+// Field paths: the fields of an event's data that an option applies to, `data.card.*` or
+// `data.items.0.id`.
 //
 // Used by the configuration to check options, by FieldTransform (encode) to change fields and by
 // EventTemplate to read one. A path is `data`, then keys and indices, each after a dot:
 //   * `*` means every key of a map and every index of an array;
 //   * digits mean that index of an array, and the key of that name in a map;
-//   * anything else means the key of that name. A key that has a dot in it cannot be named.
+//   * anything else means the key of that name. A key that contains a dot cannot be named.
 // A key is compared by its bytes if it is a str or a bin, by its digits if it is an integer; keys
-// of other types are meant by `*` alone.
+// of other types match only `*`.
 //
 // Thread: plain values and pure functions. Fails with: an Error that quotes the path.
 // Limits: path_keys_max keys, which is as deep as data may be; field_rules_max rules of all kinds.
@@ -26,7 +27,7 @@ namespace outrider::sidecar {
 inline constexpr std::size_t path_keys_max = proto::depth_levels_max;
 /// Rules of one destination, all kinds taken together.
 inline constexpr std::size_t field_rules_max = 64;
-/// What stands in place of a value that is redacted.
+/// The replacement of a redacted value.
 inline constexpr std::string_view redacted_text = "[redacted]";
 
 /// Whether a key that is an integer has these digits.
@@ -64,7 +65,7 @@ struct StaticField {
   std::string value;
 };
 
-/// What is done to the data of each event on its way out.
+/// The changes to the data of each event before it is sent.
 struct FieldRules {
   std::vector<FieldPath> redact{};
   std::vector<FieldPath> drop{};
@@ -82,7 +83,7 @@ Result<FieldRename> parse_rename(std::string_view text);
 /// Not the data itself and no `*`: it would have to make up keys.
 Result<StaticField> parse_static_field(std::string_view text);
 
-/// For the configuration: what is wrong with an option's value, if anything.
+/// For the configuration: the error in an option's value, if any.
 Status check_field_path(std::string_view text);
 Status check_drop(std::string_view text);
 Status check_rename(std::string_view text);

@@ -11,7 +11,7 @@
 
 namespace outrider::sidecar {
 
-/// What the object and its thread share; lives as long as either of them.
+/// The state that the object and its thread share; lives as long as either of them.
 struct HelperThread::State {
   std::mutex mutex;  ///< guards all below
   std::condition_variable has_work;

@@ -1,13 +1,13 @@
-// HelperThread: a thread for short jobs that may block for ever, as a look at a file of a network
-// file system may.
+// HelperThread: a thread for short jobs that may block for ever, such as checking a file on a
+// network file system.
 //
-// Used by FileThreads for credential files, by MemoryMark for its file, and by OwnContext to end
-// what may never end. run() waits for the job for `wait_max` at most, and only if no job before it
-// is still running: so what is quick is there at once, and what hangs costs the caller wait_max,
-// once. A job owns all that it touches, for it may outlive its caller. Thread: the functions belong
-// to one thread. Owns: the thread, made for the first job; one that is stuck in a job is left
-// behind. Without a thread (none can be made) no job runs. Limits: as many jobs as are given; its
-// user gives one for each thing that it looks at.
+// Used by FileThreads for credential files, by MemoryMark for its file, and by OwnContext to close
+// a context that may never close. run() waits for the job for `wait_max` at most, and only if no
+// earlier job is still running: so the caller gets a quick result at once, and a job that hangs
+// costs it wait_max only once. A job owns everything that it touches, because it may outlive its
+// caller. Thread: the functions belong to one thread. Owns: the thread, made for the first job; a
+// thread that is stuck in a job is abandoned. If no thread can be made, no job runs. Limits: none
+// on the number of jobs; its user gives one for each thing that it checks.
 #pragma once
 
 #include <chrono>

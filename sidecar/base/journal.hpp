@@ -1,8 +1,8 @@
-// Journal: priorities of lines on stderr, when it is the stream that systemd's journal has given us
-// (JOURNAL_STREAM): <N> at the beginning of a line, syslog(3). Without a journal, text as it is.
+// Journal: priorities of lines on stderr if it is the stream of systemd's journal (JOURNAL_STREAM):
+// <N> at the beginning of a line, syslog(3). Without a journal the text is unchanged.
 //
-// Used by StderrLog, and by the commands for what they say without a log. Thread: any; print_errors
-// belongs to the commands, which wait for whoever reads stderr.
+// Used by StderrLog, and by the commands for output without a log. Thread: any; print_errors is
+// only for the commands, because it waits for the reader of stderr.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
 // JSON text as an event's data. Used by the command line, the configuration and schedule.
-// A pure function; what becomes of numbers and keys, and its errors: json_document.hpp.
+// A pure function; json_document.hpp describes numbers, keys and errors.
 #pragma once
 
 #include <string>

@@ -15,7 +15,7 @@ namespace {
 
 using rapidjson::Value;
 
-/// What msgpack-c's packer writes to.
+/// The output of msgpack-c's packer.
 struct TextStream {
   std::string& text;
   void write(const char* bytes, std::size_t count) { text.append(bytes, count); }

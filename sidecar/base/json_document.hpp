@@ -1,9 +1,9 @@
 // JSON that was written by people, as msgpack.
 //
-// Used by the command line and by the configuration; the part of RapidJSON that reads stands here
-// alone. Integers stay 64-bit integers, the order of keys and even duplicates of them stay as they
-// are. An integer that 64 bits do not hold is an error, and not a double that is nearly the same.
-// Pure functions. Fails with: an Error that says at which byte of the text something is wrong.
+// Used by the command line and by the configuration; only this file includes the reader of
+// RapidJSON. Integers stay 64-bit integers; the order of keys and even duplicate keys are kept. An
+// integer that does not fit into 64 bits is an error, not an approximate double. Pure functions.
+// Fails with: an Error that says at which byte of the text something is wrong.
 #pragma once
 
 #include <string>

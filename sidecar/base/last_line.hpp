@@ -1,8 +1,10 @@
-// Half a line at a file's end, which a process that was killed in the middle of a write has left:
-// it must not become the beginning of the next. It is not removed, for whose it is nobody knows.
+// Half a line at the end of a file, left by a process that was killed in the middle of a write: it
+// must not become the beginning of the next line. It is not removed, because it may belong to
+// another program.
 //
-// Used by whatever appends lines to files: WriterTransport and `outrider sink`. Thread: any.
-// Cannot fail: what cannot be written fails with the line behind it.
+// Used by the parts that append lines to files: WriterTransport and `outrider sink`. Thread: any.
+// Cannot fail: if the newline cannot be written, the next line cannot either, and that failure is
+// reported.
 #pragma once
 
 namespace outrider::sidecar {

@@ -20,7 +20,7 @@ enum class DropReason : std::uint8_t {
   linger,           ///< still here when the linger time at shutdown was over
   sampled,          ///< sample: not one of those that are kept
   subscriber_full,  ///< fan-out: some subscriber was at its high-water mark and did not get it
-  spool_full,       ///< the spool was at a limit, or the disk slower than what came
+  spool_full,       ///< the spool was at a limit, or the disk slower than the input
   spool_failed,     ///< the disk could not be written
   damaged,          ///< its block on disk cannot be read any more
 };
@@ -88,7 +88,7 @@ struct Ledger {
   }
   std::uint64_t dead_for(DeadReason reason) const { return dead[static_cast<std::size_t>(reason)]; }
   std::uint64_t dead_total() const;
-  /// Accepted, and will never arrive, though nobody asked for that.
+  /// Accepted events that will never arrive, except intended drops.
   std::uint64_t lost() const {
     return dropped_total() - dropped_for(DropReason::sampled) + dead_total();
   }

@@ -25,7 +25,8 @@ bool has_room(int fd, int timeout_ms) {
   return poll(&room, 1, timeout_ms) == 1;
 }
 
-/// As much as can be written: how many bytes of `text`. `error`: why no more.
+/// Writes as much as possible; returns the number of bytes of `text`. `error`: the reason for
+/// writing no more.
 std::size_t write_all(int fd, std::string_view text, int& error) {
   std::size_t written = 0;
   while (written < text.size()) {
@@ -61,7 +62,7 @@ std::thread start_thread(Body body) {
 
 }  // namespace
 
-/// What the writer and its thread share; lives as long as either of them.
+/// The state that the writer and its thread share; lives as long as either of them.
 struct LineWriter::State {
   State(int descriptor, SayDropped say) : fd(descriptor), say_dropped(std::move(say)) {}
 
@@ -73,7 +74,7 @@ struct LineWriter::State {
   std::string waiting;
   std::size_t writing_bytes = 0;
   std::uint64_t dropped = 0;
-  int error = 0;            ///< of the last write that failed since the dropped ones were told
+  int error = 0;            ///< of the last failed write since the dropped lines were reported
   bool is_cut = false;      ///< the last line went out in part
   bool has_failed = false;  ///< the last write; with the next line it is tried again
   bool is_ending = false;
@@ -88,7 +89,7 @@ struct LineWriter::State {
   std::string next_batch(std::uint64_t& said);
 };
 
-/// All that waits, and behind it what was dropped after it.
+/// The waiting lines, followed by those that were dropped after them.
 std::string LineWriter::State::next_batch(std::uint64_t& said) {
   std::string batch;
   if (is_cut) batch = "\n";
@@ -100,7 +101,7 @@ std::string LineWriter::State::next_batch(std::uint64_t& said) {
 }
 
 void LineWriter::State::account(std::string_view batch, std::uint64_t said, std::size_t written) {
-  const std::uint64_t ends = written == 0 && is_cut ? 1 : 0;  // of what was cut before
+  const std::uint64_t ends = written == 0 && is_cut ? 1 : 0;  // of the text that was cut before
   if (written > 0) is_cut = batch[written - 1] != '\n';
   has_failed = written < batch.size();
   if (!has_failed) {
@@ -108,7 +109,8 @@ void LineWriter::State::account(std::string_view batch, std::uint64_t said, std:
     return;
   }
   dropped += lines_in(batch.substr(written)) - ends;
-  // The line about the others was among them: they are still to be said, and it is none of them.
+  // The line about dropped lines was itself dropped: they are still to be reported, and it is not
+  // one of them.
   if (said > 0) dropped += said - 1;
 }
 

@@ -1,13 +1,13 @@
-// LineWriter: lines for a descriptor that perhaps nobody reads, written by a thread of its own.
+// LineWriter: writes lines to a descriptor that may have no reader, on its own thread.
 //
-// Used by the log on stderr. add() takes a whole line or counts it as dropped; it never waits: not
-// for a pipe that is full, a terminal that is stopped, or a disk. What was dropped is said by a
-// line in its place, as soon as there is room. A reader that has gone away or a full disk drops
-// what was to be written then, and ends nothing. The descriptor's flags are left alone: others
-// share them. Thread: safe from any thread. Owns: its thread and the lines; not the descriptor,
-// which stays open. A thread that is stuck in a write is left behind. Without a thread (none can be
-// made) a line is written at once if there is room for it, else it is dropped. Limits:
-// waiting_bytes_max, and whatever add_last() is given.
+// Used by the log on stderr. add() takes a whole line or counts it as dropped; it never waits for a
+// full pipe, a stopped terminal or a disk. A line in place of the dropped ones gives their number
+// as soon as there is room. If the reader is gone or the disk is full, the lines at that time are
+// dropped; nothing else stops. The descriptor's flags stay unchanged, because other processes share
+// them. Thread: safe from any thread. Owns: its thread and the lines; not the descriptor, which
+// stays open. A thread that is stuck in a write is abandoned. If no thread can be made, a line is
+// written at once if there is room for it, and dropped otherwise. Limits: waiting_bytes_max, and
+// the text given to add_last().
 #pragma once
 
 #include <chrono>
@@ -24,11 +24,11 @@ namespace outrider::sidecar {
 class LineWriter {
  public:
   static constexpr std::size_t waiting_bytes_max = 256 * 1024;
-  /// The destructor waits so long for what is still to be written.
+  /// The destructor waits this long for the unwritten lines.
   static constexpr std::chrono::milliseconds end_wait_max{250};
 
-  /// A line, with its end, that says how many were dropped. `error`: the errno of the last write
-  /// that failed meanwhile; 0: nobody has read them in time. Called from any thread.
+  /// A line, with its end, that gives the number of dropped lines. `error`: the errno of the last
+  /// write that failed meanwhile; 0: they were not read in time. Called from any thread.
   using SayDropped = std::function<std::string(std::uint64_t lines, int error)>;
 
   LineWriter(int fd, SayDropped say_dropped);

@@ -46,7 +46,7 @@ std::string text_line(LogLevel level, std::string_view message, LogFields fields
   return line;
 }
 
-/// The members behind the time that spdlog's pattern writes.
+/// The members after the time that spdlog's pattern writes.
 std::string json_members(LogLevel level, std::string_view message, LogFields fields) {
   std::string line = "\"level\":\"";
   line += level_name(level);
@@ -98,7 +98,7 @@ class StderrLog::Formatter {
  private:
   const LogFormat format_;
   const bool has_priorities_;
-  std::mutex mutex_;  ///< guards what is below
+  std::mutex mutex_;  ///< guards the members below
   spdlog::pattern_formatter pattern_;
 };
 

@@ -1,4 +1,4 @@
-// Log: what the sidecar says to the people who run it, on stderr, as text or as JSON lines.
+// Log: the sidecar's messages to its operators, on stderr, as text or as JSON lines.
 //
 // Used by every part that has something to report; passed by reference, never global. A line is a
 // fixed message and named fields: `log.warn("destination paused", {{"destination", name}})`.

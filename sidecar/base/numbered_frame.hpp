@@ -1,4 +1,4 @@
-// NumberedFrame: a frame that its client has numbered, and waits for an answer to.
+// NumberedFrame: a frame with its client's number, for which the client waits for an answer.
 //
 // Made by ConfirmAgent, kept by the spool until its answer is known. A plain value.
 #pragma once

@@ -1,5 +1,5 @@
-// Percent-encoding (RFC 3986, section 2.1), for urls and headers that carry what events hold.
-// Used by EventTemplate, HttpUrl, Database and the encoders. Pure functions.
+// Percent-encoding (RFC 3986, section 2.1), for urls and headers that carry text from events. Used
+// by EventTemplate, HttpUrl, Database and the encoders. Pure functions.
 #pragma once
 
 #include <string>
@@ -31,7 +31,8 @@ constexpr bool is_hex_digit(char c) {
   return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F') || (c >= 'a' && c <= 'f');
 }
 
-/// A path and query as RFC 3986 allows them: what is encoded stays so, what must be becomes so.
+/// A path and query as RFC 3986 allows them: encoded characters stay so, and those that must be
+/// encoded are.
 inline std::string as_url_text(std::string_view text) {
   constexpr std::string_view reserved = "/?:@!$&'()*+,;=#";
   std::string out;

@@ -2,7 +2,8 @@
 //
 // Used by the run loop, and by the sockets behind sources and transports, which register their
 // file descriptors. Thread: belongs to one thread, except wake(). Owns: the epoll and wake-up
-// descriptors, not the registered ones; whoever adds a descriptor removes it before closing it.
+// descriptors, not the registered ones; the caller that adds a descriptor removes it before closing
+// it.
 #pragma once
 
 #include <cstdint>

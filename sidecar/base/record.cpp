@@ -22,8 +22,8 @@ void append(std::uint8_t*& out, const void* from, std::size_t size) {
   out += size;
 }
 
-/// When the event is too old to be sent. Its age on arrival is told by the wall clock, all that
-/// comes after by the monotonic one.
+/// When the event is too old to be sent. The wall clock gives its age on arrival, the monotonic
+/// clock the time after that.
 MonoTime expiry(std::uint64_t time_ns, std::uint64_t ttl_ms, const Now& arrived) {
   const std::uint64_t arrived_ns = arrived.wall_ns();
   const std::uint64_t age_ns = arrived_ns > time_ns ? arrived_ns - time_ns : 0;
@@ -34,7 +34,7 @@ MonoTime expiry(std::uint64_t time_ns, std::uint64_t ttl_ms, const Now& arrived)
   return arrived.mono + Duration(static_cast<Duration::rep>(ttl_ns - age_ns));
 }
 
-/// The same instant by the other clock. What is out of its range is never.
+/// The same instant on the other clock. An instant out of its range is never.
 WallTime by_wall_clock(MonoTime at, const Now& now) {
   const Duration left = at - now.mono;
   return left > WallTime::max() - now.wall ? WallTime::max() : now.wall + left;

@@ -6,12 +6,12 @@
 //     RecordHead (19 bytes, native byte order), then, without gaps:
 //     expiry (8 bytes, if any), origin (12 bytes, if any), id, topic, key, trace, host, data
 //
-// In memory the expiry counts by this process's monotonic clock, and the origin says where on disk
-// the event stands as well. A *stored* record, as it is on disk, has its expiry by the wall clock
-// and no origin.
+// In memory the expiry uses this process's monotonic clock, and the origin is the place on disk of
+// an event that is also stored there. A *stored* record, as it is on disk, has its expiry by the
+// wall clock and no origin.
 //
-// This costs less than the event's own wire form plus its id. Every field that the wire form leaves
-// open is settled: the event has an id and a time. Owns: nothing; RecordView points into the bytes.
+// This costs less than the event's own wire form plus its id. Fields that are optional on the wire
+// are filled in: the event has an id and a time. Owns: nothing; RecordView points into the bytes.
 #pragma once
 
 #include <array>
@@ -38,7 +38,7 @@ struct [[gnu::packed]] RecordHead {
 };
 static_assert(sizeof(RecordHead) == 19);
 
-/// Where on disk an event stands: so many events behind the first of that block.
+/// The place of an event on disk: its block, and its index there.
 struct [[gnu::packed]] RecordOrigin {
   std::int64_t block;
   std::uint32_t index;
@@ -60,7 +60,7 @@ struct RecordView {
   std::optional<RecordOrigin> origin = std::nullopt;
 };
 
-/// What ingest adds to an event to make a record of it.
+/// The fields that ingest adds to an event to make a record of it.
 struct RecordContext {
   proto::ByteView id;     ///< used if the event brings none; 16 bytes
   std::string_view host;  ///< of the frame, may be empty
@@ -78,10 +78,10 @@ std::size_t record_bytes_at(const std::uint8_t* at);
 
 proto::Priority record_priority_at(const std::uint8_t* at);
 
-/// It stands on disk as well.
+/// It is also on disk.
 bool has_record_origin_at(const std::uint8_t* at);
 
-/// A mark for its owner, who goes on holding the bytes: the event is given up. Never on disk.
+/// A mark for its owner, which still holds the bytes: the event is given up. Never on disk.
 void mark_record_evicted(std::uint8_t* at);
 bool is_record_evicted_at(const std::uint8_t* at);
 
@@ -101,8 +101,8 @@ std::size_t restored_record_bytes(proto::ByteView stored, bool with_origin = tru
 void restore_record(proto::ByteView stored, const std::optional<RecordOrigin>& origin,
                     const Now& now, std::uint8_t* out);
 
-/// Bytes of the stored record at the front of what was read from disk; 0 if there is no whole and
-/// consistent one.
+/// Bytes of the stored record at the front of the data read from disk; 0 if there is no complete
+/// and consistent one.
 std::size_t sound_record_bytes(proto::ByteView stored);
 
 /// The id as people and bodies see it: a text id itself, a binary one as a UUID written to `space`.

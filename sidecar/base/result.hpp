@@ -1,5 +1,5 @@
 // Result<T>: a value, or an Error that a person can act on. Nothing in the sidecar throws across a
-// module's border; what third-party code throws is caught in the file that wraps it.
+// module's border; the file that wraps third-party code catches its exceptions.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace outrider::sidecar {
 
-/// What went wrong, where, and what to do about it, in one line.
+/// The error, its place and its remedy, in one line.
 struct Error {
   std::string message;
 
@@ -34,7 +34,7 @@ class [[nodiscard]] Result {
 struct Nothing {};
 using Status = Result<Nothing>;
 
-/// Of an action whose value nobody needs.
+/// Of an action without a value.
 template <typename T>
 Status status_of(const Result<T>& result) {
   if (!result.ok()) return result.error();

@@ -1,9 +1,9 @@
-// StderrLog: the Log of the process, lines on stderr that nothing ever waits for.
+// StderrLog: the Log of the process, written to stderr without ever blocking the caller.
 //
-// Used by `outrider run`, which also writes its report there, and by embedded mode. What nobody
-// reads is dropped and counted (line_writer.hpp). In systemd's journal each line has its priority
-// (journal.hpp). Text of strangers is made
-// printable first. Thread: safe from any thread. Owns: a thread.
+// Used by `outrider run`, which also writes its report there, and by embedded mode. Unread lines
+// are dropped and counted (line_writer.hpp). In systemd's journal each line has its priority
+// (journal.hpp). Text from outside is made printable first. Thread: safe from any thread. Owns: a
+// thread.
 #pragma once
 
 #include <chrono>

@@ -43,9 +43,9 @@ struct CodeRange {
   std::uint32_t last;
 };
 
-/// What moves what is printed, or is not seen: C1 controls, marks and overrides of direction, ends
-/// of lines, and characters without width, which are those that Unicode gives the property
-/// Default_Ignorable_Code_Point and the marks of annotations.
+/// Characters that move printed text, or are invisible: C1 controls, marks and overrides of
+/// direction, ends of lines, and characters without width, which are those with the Unicode
+/// property Default_Ignorable_Code_Point and the marks of annotations.
 constexpr std::array hidden_codes = {
     CodeRange{0x0080, 0x009f},   CodeRange{0x00ad, 0x00ad},   CodeRange{0x034f, 0x034f},
     CodeRange{0x061c, 0x061c},   CodeRange{0x115f, 0x1160},   CodeRange{0x17b4, 0x17b5},
@@ -173,7 +173,7 @@ std::string without_secrets(std::string_view text) {
     if (word_bytes > 0) {
       while (value < text.size() && is_filler(text[value])) ++value;
     }
-    // A word alone is no secret: something must stand between it and its value.
+    // A word alone is not a secret: something must separate it from its value.
     if (word_bytes == 0 || value == at + word_bytes) {
       out += text[at++];
       continue;

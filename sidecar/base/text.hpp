@@ -1,4 +1,4 @@
-// Small helpers on text that several modules need. Pure functions.
+// Small text helpers that several modules need. Pure functions.
 #pragma once
 
 #include <cstdint>
@@ -28,17 +28,18 @@ std::string folder_of(const std::string& path);
 /// The candidate that `word` was probably meant to be, or an empty view if none is near.
 std::string_view nearest(std::string_view word, const std::vector<std::string_view>& candidates);
 
-/// Text in which what follows words like "token", "password" or "Bearer" is "[redacted]": for
-/// answers of strangers, who may repeat what they were sent.
+/// Text in which the words after "token", "password" or "Bearer" and the like are "[redacted]": for
+/// answers of strangers, who may repeat the request.
 std::string without_secrets(std::string_view text);
 
 /// Text of strangers made safe to print on one line, always valid UTF-8: control bytes and bytes
-/// that are no UTF-8 as \xNN; control characters beyond ASCII, the ends of lines, what turns the
-/// direction of text around and what has no width as \uNNNN, two of them beyond 16 bits; cut at
+/// that are not UTF-8 as \xNN; control characters beyond ASCII, the ends of lines, characters that
+/// change the direction of text or have no width as \uNNNN, two of them beyond 16 bits; cut at
 /// `bytes_max`, between two characters, with "...".
 std::string printable(std::string_view text, std::size_t bytes_max);
 
-/// JSON for a terminal: it stays the same JSON, and what printable() would escape is \uNNNN.
+/// JSON for a terminal: the JSON keeps its meaning, and characters that printable() would escape
+/// are \uNNNN.
 std::string printable_json(std::string_view json);
 
 }  // namespace outrider::sidecar

@@ -1,8 +1,8 @@
 // Whether the system lets this process make threads: libraries abort when it does not.
 //
-// Used by Host before anything else makes one. Thread: any; it makes the threads, all at a time,
+// Used by Host before anything else makes a thread. Thread: any; it makes all the threads at once
 // and ends them. Fails with: an Error that names the limits. Another process of the same user may
-// take what was free a moment ago.
+// still use up the free threads afterwards.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@ Status probe_threads(std::size_t count);
 /// Those of this process; 0 if they cannot be seen.
 std::size_t threads_now();
 
-/// What to say when a thread could not be made, whoever made it.
+/// The error text when a thread could not be made, by any part.
 Error no_threads(const char* reason);
 
 }  // namespace outrider::sidecar

@@ -1,7 +1,7 @@
 // Ticker: calls back once a period, from the reactor.
 //
-// Used for upkeep that nothing else would wake the sidecar for. Thread: the reactor's. Owns: a
-// timer descriptor; without one (none is left) it never ticks. Borrows: the reactor.
+// Used for maintenance work for which nothing else wakes the sidecar. Thread: the reactor's. Owns:
+// a timer descriptor; without one (none is left) it never ticks. Borrows: the reactor.
 #pragma once
 
 #include <functional>

@@ -1,6 +1,6 @@
-// time_left(): how long a run loop may sleep until a deadline. The one place where the clock is
-// taken from a deadline: "due or past" and "never" are answers of their own, and no difference of
-// two times overflows.
+// time_left(): how long a run loop may sleep until a deadline. The only place that subtracts the
+// clock from a deadline: "due or past" and "never" are separate results, and no difference of two
+// times overflows.
 //
 // Used by Host, the simulations and the tests' own loops. Plain function, any thread.
 #pragma once
@@ -16,7 +16,7 @@ namespace outrider::sidecar {
 constexpr Duration time_left(MonoTime deadline, MonoTime now, Duration longest = Duration::max()) {
   if (deadline <= now) return Duration::zero();
   if (deadline == never) return longest;
-  // Unsigned, for the difference may be twice as large as either.
+  // Unsigned, because the difference may be twice as large as either.
   const auto left = static_cast<std::uint64_t>(deadline.time_since_epoch().count()) -
                     static_cast<std::uint64_t>(now.time_since_epoch().count());
   return left < static_cast<std::uint64_t>(longest.count())

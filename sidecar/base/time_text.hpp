@@ -1,8 +1,8 @@
 // TimeText: a point in time as RFC 3339 with nine decimals, 2026-01-31T12:00:00.123456789Z.
 //
 // Used by the encoders and EventTemplate. The calendar part of the last second is kept: events of
-// one batch mostly share it, and the calendar is the dear part. Thread: one object, one thread.
-// Cannot fail.
+// one batch mostly share it, and the calendar is the expensive part. Thread: one object, one
+// thread. Cannot fail.
 #pragma once
 
 #include <array>

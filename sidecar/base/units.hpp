@@ -23,13 +23,13 @@ Result<std::uint64_t> parse_size(std::string_view text);
 /// A whole number, nothing around it.
 Result<std::uint64_t> parse_count(std::string_view text);
 
-// The same for callers with a range of their own, who can then name it: what is too large to be
-// read is the largest value there is.
+// The same for callers with their own range, who can then name it: a value that is too large to be
+// read becomes the largest value there is.
 Result<Duration> saturated_duration(std::string_view text);
 Result<std::uint64_t> saturated_size(std::string_view text);
 Result<std::uint64_t> saturated_count(std::string_view text);
 
-/// The shortest exact form: 90s, 1500ms, 24h; what is not whole milliseconds is rounded to them.
+/// The shortest exact form: 90s, 1500ms, 24h; other durations are rounded to whole milliseconds.
 std::string format_duration(Duration duration);
 
 /// The largest unit that divides it: 64KiB, 1500 (bytes).

@@ -1,6 +1,6 @@
 // Event ids: UUID version 7 (RFC 9562), ordered by time, unique without coordination.
 //
-// Used by ingest for events that bring no id, and by the encoders to write 16-byte ids as text.
+// Used by ingest for events without an id, and by the encoders to write 16-byte ids as text.
 // Thread: one generator, one thread. The seed is injected, so that a simulation repeats exactly.
 #pragma once
 

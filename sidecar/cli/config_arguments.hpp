@@ -1,4 +1,4 @@
-// `--config FILE [--SECTION.KEY VALUE ...]`, as `outrider run` and `outrider check` have it.
+// `--config FILE [--SECTION.KEY VALUE ...]`, the arguments of `outrider run` and `outrider check`.
 #pragma once
 
 #include <optional>

@@ -19,7 +19,7 @@
 namespace outrider::sidecar {
 namespace {
 
-/// What one transaction changes: a running sidecar waits for it.
+/// Dead letters changed in one transaction, for which a running sidecar waits.
 constexpr std::size_t letters_at_once = 256;
 /// Its turn between two of ours.
 constexpr auto pause_between = std::chrono::milliseconds(10);
@@ -230,7 +230,7 @@ int show_command(const std::vector<std::string>& arguments) {
 
 struct Change {
   const char* name;
-  bool needs_sender;  ///< a sidecar must be configured to send what was changed
+  bool needs_sender;  ///< a sidecar must be configured to send the changed dead letters
   const char* done;   ///< "dropped"
   const char* notes;
   bool (*apply)(Store& store, std::int64_t id, const Now& now);
@@ -248,7 +248,7 @@ constexpr Change drop_change = {
     "They are removed permanently; save them before with `outrider spool export --state dead`.\n",
     [](Store& store, std::int64_t id, const Now&) { return store.remove_dead(id); }};
 
-/// `done` counts what is committed.
+/// `done` counts the committed ones.
 Status apply(const Change& change, const std::string& path, const std::vector<DeadHead>& letters,
              std::uint64_t& done) {
   if (Status shared = wait_for_shared_memory(path); !shared.ok()) return shared;

@@ -89,7 +89,7 @@ ArgumentTable emit_arguments(EmitOptions& options) {
   };
 }
 
-/// What became of the lines of stdin.
+/// The outcomes of the lines of stdin.
 struct LineCounts {
   std::uint64_t events = 0;
   std::uint64_t bad_lines = 0;
@@ -155,13 +155,13 @@ LineCounts send_stdin(EventSender& sender) {
     progress.update(counts.events);
     errno = 0;
   }
-  // Read errors of the stream are told by errno alone.
+  // Only errno shows read errors of the stream.
   if (!counts.is_stuck && (std::cin.bad() || errno != 0)) counts.read_error = errno;
   progress.clear();
   return counts;
 }
 
-/// Why not all events arrived: what is known, or that the time was up.
+/// Why not all events arrived: the known cause, or the end of the time limit.
 std::string failure(EventSender& sender, const SenderOptions& options) {
   if (const std::string refusal = sender.last_refusal(); !refusal.empty()) {
     return "the sidecar at " + options.used_endpoint() + " answered " + refusal;
@@ -229,7 +229,7 @@ int emit_stdin(EventSender& sender, const EmitOptions& options, const ArgumentTa
   return counts.bad_lines + outcome.refused == 0 ? exit_done : exit_failed;
 }
 
-/// What the rows of the table cannot see: how the options go together.
+/// Checks of option combinations, which the rows of the table cannot make.
 std::string misuse(const EmitOptions& options) {
   if (options.reads_stdin != options.words.empty() ||
       (!options.reads_stdin && options.words.size() != 2)) {

@@ -32,7 +32,7 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-/// Whether the text begins as the shape does, in which "d" stands for a digit.
+/// Whether the text begins like the shape, in which "d" is any digit.
 bool begins_like(std::string_view text, std::string_view shape) {
   if (text.size() < shape.size()) return false;
   for (std::size_t i = 0; i < shape.size(); ++i) {
@@ -122,7 +122,7 @@ Status take_count(const Value& value, std::uint64_t max, std::uint64_t& to) {
   return Nothing{};
 }
 
-/// What 63 bits hold.
+/// Times must fit into 63 bits.
 Status check_last(std::uint64_t time_ns) {
   if (time_ns <= count_max) return Nothing{};
   return Error{"is after 2262-04-11T23:47:16Z, the last time that an event can have"};

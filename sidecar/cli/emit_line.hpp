@@ -1,6 +1,6 @@
 // From JSON to the events that `outrider emit` sends. Pure functions; fails with an Error that says
 // at which byte of the text something is wrong.
-// What becomes of numbers and keys: base/json_document.hpp.
+// base/json_document.hpp describes numbers and keys.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,8 @@ struct EmitEvent {
   std::string key{};
   std::string trace{};
   std::uint64_t at_ns = 0;
-  std::uint64_t delay_ms = 0;  ///< no line has it: it would count from when the line is read
+  std::uint64_t delay_ms =
+      0;  ///< no line has it: the delay would count from the time when the line is read
   std::uint64_t ttl_ms = 0;
   std::uint64_t priority = 1;  ///< 0 low, 1 normal, 2 high
 };

@@ -34,7 +34,7 @@ constexpr const char* no_means =
     "this process has no descriptors or threads left for a connection: raise `ulimit -n`, "
     "`ulimit -u` or `ulimit -v`";
 
-/// What connect() came to: 0, or an error; one that says nothing is 0 too.
+/// The result of connect(): 0, or an error; an inconclusive error is 0 too.
 int connect_error(int family, const sockaddr* address, socklen_t bytes) {
   const int fd = ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return errno;

@@ -16,11 +16,11 @@ constexpr Duration slice_max = std::chrono::milliseconds(100);
 constexpr Duration step_max = std::chrono::milliseconds(5);
 /// How long a sidecar that has confirmed something may take for the next.
 constexpr Duration slow_max = std::chrono::seconds(2);
-/// What the SDK keeps of an event besides its data, roughly.
+/// The memory that the SDK needs for an event besides its data, roughly.
 constexpr std::uint64_t other_bytes = 1024;
 
 constexpr std::uint32_t confirmed_event_bytes_max = 64U << 20U;
-/// What is unconfirmed at most, unless one event is larger: the last of it has to be confirmed
+/// The limit of unconfirmed bytes, unless one event is larger: the last of them must be confirmed
 /// within one timeout.
 constexpr std::uint64_t window_bytes = 8U << 20U;
 
@@ -127,7 +127,7 @@ bool EventSender::has_no_room(Duration quiet) const {
   const outrider_stats now = stats();
   // A refusal may be an old one, and the sidecar slow.
   const bool is_quiet = now.confirmed_events == 0 || quiet >= slow_max;
-  // What is on its way may still be answered, and is unknown until then.
+  // A frame in flight may still be answered; until then it is unknown.
   return !options_.wait && is_quiet && now.unanswered_events == 0 &&
          proto::is_for_later(now.last_refusal);
 }
@@ -148,7 +148,7 @@ outrider_status EventSender::flush() {
   }
 }
 
-/// What comes again and again may be on its way just when the time is up, and its answer is near.
+/// A frame that is sent repeatedly may be in flight just when the time ends, and its answer close.
 void EventSender::await_answers() {
   for (Duration left = slice_max; left > Duration{} && stats().unanswered_events > 0;
        left -= step_max) {

@@ -1,9 +1,9 @@
-// EventSender: what `outrider emit` hands its events to: the SDK's emit, or its deliver.
+// EventSender: sends the events of `outrider emit` with the SDK's emit or deliver.
 //
 // Used by emit_command, on one thread. Owns: the client. Fails with: outrider_status. Limits: it
-// waits no longer than the timeout, once for each event and once at the end. Without confirm nobody
-// says what a sidecar takes: an event has at most 1 MiB, the sidecar's own default. With it, 64 MiB
-// and what the sidecar says.
+// waits no longer than the timeout, once for each event and once at the end. Without confirm the
+// sidecar does not announce its limits: an event has at most 1 MiB, the sidecar's default. With
+// confirm it has at most 64 MiB, and at most what the sidecar announces.
 #pragma once
 
 #include <condition_variable>
@@ -49,14 +49,13 @@ class EventSender {
     std::uint64_t lost = 0;     ///< taken by send(), and certainly not with the sidecar
     std::uint64_t unknown = 0;  ///< on their way when the time was up; they may have arrived
   };
-  /// Sends the rest and says what became of the events. Where nothing goes on because the sidecar
-  /// refuses for the moment, that ends the wait.
+  /// Sends the rest and returns the outcomes. A temporary refusal by the sidecar ends the wait.
   Outcome finish();
 
-  /// Why nothing could be sent now, if that is known without waiting: no socket there, nobody
-  /// behind it, no right to use it, or a socket of another kind. Empty: it may well work.
+  /// Why nothing could be sent now, if that is known without waiting: no socket, no listener, no
+  /// permission, or a socket of another kind. Empty: it may well work.
   std::string obstacle();
-  /// What the client itself knows of why events wait, or did at the end; empty: nothing.
+  /// The client's own reason why events wait, or waited at the end; empty: none.
   std::string why_waiting() const;
   /// The last refusal that an answer named, by its name and in words; empty: none.
   std::string last_refusal() const;
@@ -64,19 +63,19 @@ class EventSender {
  private:
   static void on_confirm(void* user, outrider_status status);
   outrider_status deliver(const outrider_event& event);
-  /// What is unconfirmed leaves room for so much, or there is nothing.
+  /// The unconfirmed events leave room for this many bytes, or there are none.
   bool has_window(std::size_t bytes);
   outrider_status flush();
   void await_answers();
-  /// The sidecar says so, and has answered nothing for so long.
+  /// The sidecar refuses temporarily, and has not answered for this long.
   bool has_no_room(Duration quiet) const;
   outrider_stats stats() const;
 
   const SenderOptions options_;
   std::uint64_t event_bytes_max_ = 0;
-  std::uint64_t unconfirmed_bytes_ = 0;  ///< at most so many
+  std::uint64_t unconfirmed_bytes_ = 0;  ///< an upper bound
   outrider_status status_;
-  bool is_looked_at_ = false;  ///< what kind of socket it is: that can take a second
+  bool is_looked_at_ = false;  ///< the kind of the socket was checked, which can take a second
   std::mutex mutex_;
   std::condition_variable changed_;
   std::uint64_t answered_ = 0;  ///< guarded by mutex_

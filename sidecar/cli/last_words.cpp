@@ -24,13 +24,13 @@ constexpr std::size_t cause_bytes_max = 200;
 std::atomic<bool> is_json = false;
 std::atomic<bool> has_priority = false;
 
-/// What would break out of a line or of a JSON string.
+/// Characters that would break a line or a JSON string.
 bool is_unsafe(char c) {
   return c == '"' || c == '\\' || (c != '\0' && static_cast<unsigned char>(c) < ' ');
 }
 
 void say(const char* message, const char* cause) {
-  // Only if there is room for it: perhaps a log that nobody reads is why the process ends.
+  // Only if there is room for it: perhaps an unread log is why the process ends.
   pollfd room = {STDERR_FILENO, POLLOUT, 0};
   if (poll(&room, 1, 0) != 1) return;
   timespec now{};

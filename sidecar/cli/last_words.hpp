@@ -1,10 +1,10 @@
-// The last line of a process that ends in the middle: out of memory, an error that nobody has
-// caught, a library that gives up, or a stop that hangs.
+// The last line of a process that ends unexpectedly: out of memory, an uncaught exception, a
+// library that aborts, or a shutdown that hangs.
 //
-// Used by run_command() and ProcessSignals. Without it there is a line of the C++ library without
-// time and level, or none. Takes no memory and no lock when it happens, for both may be what is
-// missing, and never waits: where standard error has no room, the process ends without the line.
-// Thread: install from the main thread, once; the line comes from whichever has failed.
+// Used by run_command() and ProcessSignals. Otherwise there would be a line of the C++ library
+// without time and level, or none. Writing the line takes no memory and no lock, because either may
+// be the cause, and never waits: if standard error has no room, the process ends without the line.
+// Thread: install from the main thread, once; the thread that fails writes the line.
 #pragma once
 
 #include "sidecar/base/log.hpp"
@@ -16,8 +16,8 @@ namespace outrider::sidecar {
 /// it: the signal itself ends the process.
 void install_last_words(LogFormat format);
 
-/// Ends the process now, with a line of the level error in the log's format; of the causes' bytes
-/// at most 200 are said.
+/// Ends the process now, with a line of the level error in the log's format; it shows at most 200
+/// bytes of the causes.
 [[noreturn]] void end_process(int status, const char* message, const char* cause);
 
 }  // namespace outrider::sidecar

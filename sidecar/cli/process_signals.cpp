@@ -38,7 +38,7 @@ constexpr std::chrono::seconds said_again{1};
 constexpr std::chrono::milliseconds look_interval{100};
 constexpr std::chrono::milliseconds pause_min{500};
 
-/// Those of the kernel that ask for nothing, and job control by hand, do what they always do.
+/// Signals of the kernel that ask for nothing, and job control by hand, keep their usual effect.
 constexpr std::array left_alone = {SIGCHLD, SIGURG, SIGWINCH, SIGCONT, SIGTSTP,
                                    // The thread itself has done wrong: blocked, they kill it.
                                    SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};
@@ -66,14 +66,14 @@ void block_signals() {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 }
 
-/// What the object and its thread share; the thread lives until the process ends.
+/// The state that the object and its thread share; the thread lives until the process ends.
 struct ProcessSignals::State {
   enum class Phase : std::uint8_t { starting, serving, ended };
 
   std::mutex mutex;  ///< guards all below
   Phase phase = Phase::starting;
   Host* host = nullptr;  ///< while serving
-  Log* log = nullptr;    ///< before there is one, and at the end, nothing is said
+  Log* log = nullptr;    ///< before it is set, and at the end, nothing is logged
   Duration stop_time_max = start_time_max;
   std::optional<steady_clock::time_point> stop_began;
   std::optional<MonoTime> deadline;
@@ -112,8 +112,8 @@ int ProcessSignals::State::next_signal() {
   return signal;
 }
 
-/// A pause is no time that the stop had. What the thread means to sleep counts each time, so the
-/// deadline comes, however often that is.
+/// A pause does not count as time of the stop. The intended sleep counts each time, so the deadline
+/// is reached even after many pauses.
 void ProcessSignals::State::make_up_for(Duration lost) {
   const std::lock_guard lock(mutex);
   if (deadline) *deadline += lost;

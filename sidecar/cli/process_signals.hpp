@@ -1,13 +1,13 @@
-// ProcessSignals: what a signal does to `outrider run`, from its first line to its end.
+// ProcessSignals: the effect of signals on `outrider run`, from start to end.
 //
 // Used by run_command(). block_signals() comes before any thread is made: from then on no signal
 // ends the process by itself. ProcessSignals takes them in a thread of its own, from before there
 // is a host: SIGTERM, SIGINT and SIGQUIT stop the host, in order; a second one ends the process at
-// once with status 3; SIGHUP and all others are said in the log and ignored. A start that one of
-// the three comes upon goes on, and stops as soon as it is done; if it hangs, the process ends with
-// status 1. It also ends the process if stopping or closing hangs.
-// Thread: its own; the functions are the main thread's. Borrows: the host until ended(), and the
-// log as long as it lives. Fails with: nothing once its thread exists.
+// once with status 3; SIGHUP and all others are logged and ignored. If one of the three arrives
+// during the start, the start completes and the shutdown follows; if the start hangs, the process
+// ends with status 1. It also ends the process if stopping or closing hangs. Thread: its own; the
+// functions are the main thread's. Borrows: the host until ended(), and the log as long as it
+// lives. Fails with: nothing once its thread exists.
 #pragma once
 
 #include <memory>
@@ -22,7 +22,7 @@ namespace outrider::sidecar {
 /// Closing may hang in a library; the process ends this long after its time to stop at the latest.
 inline constexpr std::chrono::seconds close_time_max{1};
 
-/// A start goes on so long after the signal that asks to stop.
+/// A start may take this long after the signal that asks to stop.
 inline constexpr std::chrono::seconds start_time_max{5};
 
 /// In this thread, and in those that it will make.
@@ -34,7 +34,7 @@ class ProcessSignals {
   static Result<std::unique_ptr<ProcessSignals>> start();
   ~ProcessSignals();
 
-  /// From now on there is a log to say what is ignored.
+  /// From now on there is a log for ignored signals.
   void say_to(Log& log);
   /// The start is done; the host is stopped at once if that was asked for already.
   void serve(Host& host, Duration stop_time_max);

@@ -40,8 +40,8 @@ bool forget_key_log() {
   return true;
 }
 
-/// There is no log before there is a configuration; if the format is read, whoever wants JSON gets
-/// that here too.
+/// There is no log before there is a configuration; but if the format is already known to be JSON,
+/// these lines are JSON too.
 int refuse(const LoadResult& result) {
   if (result.loaded.config.log_format == LogFormat::json) {
     StderrLog log(LogLevel::error, LogFormat::json);
@@ -65,7 +65,8 @@ int run_host(std::unique_ptr<Host> host, Duration stop_time_max, ProcessSignals&
   log.info("ready", {{"version", OUTRIDER_VERSION}, {"pid", std::to_string(getpid())}});
   host->run();
   int status = host->has_losses() ? exit_events_lost : exit_done;
-  // What has not ended by then is ended: a report that nobody reads, or a library that hangs.
+  // Anything that is still running then is ended: a report without a reader, or a library that
+  // hangs.
   const MonoTime deadline = host->stop_until() + close_time_max;
   signals.ended(status, deadline);
   log.write_report(host->has_losses() ? LogLevel::error : LogLevel::info, host->report());
@@ -102,7 +103,7 @@ int run_command(const std::vector<std::string>& arguments) {
   signals->say_to(log);
   if (had_key_log) log.warn("SSLKEYLOGFILE in the environment is ignored; no TLS keys are written");
   for (const std::string& warning : result.loaded.warnings) log.warn(warning);
-  // What is in use is found by opening it.
+  // Only opening shows whether something is in use.
   const ProbeReport found = probe(result.loaded, given.file);
   for (const std::string& warning : found.warnings) log.warn(warning);
   for (const std::string& error : found.errors) log.error("cannot start", {{"because", error}});

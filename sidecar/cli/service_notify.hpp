@@ -1,7 +1,7 @@
-// Telling systemd how the service is doing (sd_notify's protocol: a datagram to $NOTIFY_SOCKET).
+// Tells systemd the state of the service (sd_notify's protocol: a datagram to $NOTIFY_SOCKET).
 //
-// Used by `outrider run`. libsystemd would do it too, but brings compression and cryptography
-// libraries into a process that is to stay small. Does nothing outside systemd; cannot fail.
+// Used by `outrider run`. libsystemd could do it, but would load compression and cryptography
+// libraries into a process that should stay small. Does nothing outside systemd; cannot fail.
 #pragma once
 
 #include <string_view>

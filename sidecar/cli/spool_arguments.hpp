@@ -1,4 +1,4 @@
-// `--config FILE` or `--spool PATH`: which spool a command is about.
+// `--config FILE` or `--spool PATH`: the spool that a command uses.
 //
 // Used by `outrider spool` and `outrider dead`. Fails with: an exit status, after one clear line.
 #pragma once
@@ -26,7 +26,7 @@ struct SpoolChoice {
 /// Nothing: there is no configuration to tell.
 std::optional<bool> is_configured(const SpoolChoice& choice, const std::string& destination);
 
-/// The rows of these options, and behind them those of the command.
+/// The rows of these options, followed by those of the command.
 std::vector<ArgumentRow> with_spool_rows(SpoolChoice& choice, std::vector<ArgumentRow> rows);
 
 /// Reads the arguments and settles `choice`. Gives the exit status if the command must end.
@@ -34,12 +34,12 @@ std::optional<int> read_spool_arguments(const ArgumentTable& table,
                                         const std::vector<std::string>& arguments,
                                         SpoolChoice& choice);
 
-/// Opens the spool to read and runs `action`; what goes wrong is printed.
+/// Opens the spool to read and runs `action`; errors are printed.
 int with_database(const ArgumentTable& table, const SpoolChoice& choice,
                   const std::function<int(Database&)>& action);
 
-/// The same at one moment of the spool. What `action` writes to `out` is printed when nothing is
-/// held any more: whoever reads it may take his time.
+/// The same at one moment of the spool. The output of `action` in `out` is printed after everything
+/// is released: its reader may be slow.
 int with_spool(const ArgumentTable& table, const SpoolChoice& choice,
                const std::function<int(Database&, std::string& out)>& action);
 

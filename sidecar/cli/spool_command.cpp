@@ -36,7 +36,7 @@ std::string problems_text(const SpoolCheck& check, bool has_cure) {
   return text;
 }
 
-/// What SQLite will pass over; empty: nothing. Of a log that nobody writes.
+/// The transactions that SQLite will skip; empty: none. Only for a log without a writer.
 std::string log_damage(const std::string& path) try {
   const std::uint64_t behind = transactions_behind_damage(*open_disk(), wal_path(path));
   if (behind == 0) return {};
@@ -68,7 +68,7 @@ int verify_command(const std::vector<std::string>& arguments) {
   });
 }
 
-/// On a spool that no sidecar uses meanwhile; what goes wrong is printed.
+/// On a spool that no sidecar uses meanwhile; errors are printed.
 int change_stopped(const ArgumentTable& table, const std::string& path,
                    const std::function<Result<int>()>& change) {
   const auto status = [&]() -> Result<int> {
@@ -84,7 +84,7 @@ int change_stopped(const ArgumentTable& table, const std::string& path,
 
 // repair ------------------------------------------------------------------------------------------
 
-/// Of a log that nobody writes; what is in it, or was, goes with the repair.
+/// Of a log without a writer; its content, intact or not, is gone after the repair.
 std::string keep_damaged_log(const std::string& path) {
   std::string text = log_damage(path);
   if (text.empty()) return text;
@@ -99,7 +99,8 @@ std::string keep_damaged_log(const std::string& path) {
          "\n";
 }
 
-/// Files that root has made go to whoever the spool belongs to, for his sidecar could not use them.
+/// Files made by root are given to the owner of the spool, because the owner's sidecar could not
+/// use them otherwise.
 void give_to(const struct stat& owner, const std::string& path) {
   for (const char* end : {"", "-wal", "-shm"}) {
     [[maybe_unused]] const int done = ::chown((path + end).c_str(), owner.st_uid, owner.st_gid);

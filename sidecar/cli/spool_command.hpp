@@ -1,4 +1,4 @@
-// `outrider spool`: looks into the spool's file, checks it, and writes out what it holds.
+// `outrider spool`: inspects the spool's file, checks it, and exports its content.
 //
 // One row a subcommand. Works beside a running sidecar and without one.
 #pragma once

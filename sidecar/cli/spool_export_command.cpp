@@ -60,11 +60,10 @@ class LineWriter {
   TimeText time_;
 };
 
-/// Lines that wait until nothing of the spool is held: whoever reads them may take his time.
+/// Lines that wait until nothing of the spool is held: their reader may be slow.
 class Output {
  public:
-  /// `line` ends with its newline. Files get the events as they are, terminals what is safe to
-  /// show.
+  /// `line` ends with its newline. Files get the events unchanged, terminals a safe form.
   void add(std::string_view line) {
     if (is_shown_) {
       waiting_ += printable_json(line.substr(0, line.size() - 1)) + "\n";

@@ -21,7 +21,7 @@ std::string dead_text(const DestinationInfo& destination) {
   return text;
 }
 
-/// The name of a schedule, and what it made its runs of.
+/// The name of a schedule, and the expression and zone of its runs.
 std::pair<std::string, std::string> parts_of(const ScheduleMark& mark) {
   const std::string name = schedule_of(mark);
   return {name, mark.name.substr(std::min(name.size() + 1, mark.name.size()))};

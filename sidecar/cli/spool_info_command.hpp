@@ -1,4 +1,4 @@
-// `outrider spool info`: what a spool holds, for people or with --json for machines.
+// `outrider spool info`: the content of a spool, for people or with --json for machines.
 #pragma once
 
 #include <string>

@@ -12,7 +12,7 @@ class TextTable {
  public:
   explicit TextTable(std::vector<std::string> head) { add(std::move(head)); }
 
-  /// As many cells as the head has. What is in them is made printable.
+  /// As many cells as the head has. Their text is made printable.
   void add(std::vector<std::string> cells);
   std::size_t rows() const { return rows_.size() - 1; }
   std::string text() const;

@@ -21,7 +21,7 @@
 
 namespace outrider::sidecar {
 
-/// What a value must be besides its kind.
+/// A further condition on a value, besides its kind.
 using Check = Status (*)(std::string_view value);
 
 template <typename Owner, typename T>

@@ -93,7 +93,7 @@ Status check_uri_reference(std::string_view text) {
     return Error{in_quotes(url_without_secrets(text)) + " is not a URI reference: " + what +
                  "; write one as in /shop or https://shop.example/orders"};
   };
-  // The text as it may stand in a url, but for the brackets around an IPv6 address.
+  // The text as it may appear in a url, except for the brackets around an IPv6 address.
   const std::size_t host = text.find("//[");
   const std::size_t bracket = host == std::string_view::npos ? host : text.find(']', host);
   std::string plain(text);

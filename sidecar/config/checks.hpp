@@ -1,6 +1,6 @@
-// Checks of single values: what makes a URL, a pattern, a header, a host name.
-// Used by the option table and by the checks across options (validate.cpp). The file checks read
-// the file system, nothing here touches the network. Fails with: an Error that says what to write.
+// Checks of single values: URLs, patterns, headers, host names. Used by the option table and by the
+// checks across options (validate.cpp). The file checks read the file system, nothing here touches
+// the network. Fails with: an Error that says what to write.
 #pragma once
 
 #include <cstddef>
@@ -17,13 +17,14 @@ inline constexpr std::size_t destination_name_bytes_max = 64;
 inline constexpr std::size_t path_bytes_max = 4000;
 
 Status check_filled(std::string_view value);
-/// Short enough for the system, with what is put behind it for the files beside it.
+/// Short enough for the system, with the suffixes of the files beside it.
 Status check_path(std::string_view path);
 Status check_destination_name(std::string_view name);
 Status check_pattern(std::string_view pattern);
-/// As parse_http_url() takes it (http_url.hpp); behind the authority it may hold {fields}.
+/// The rules of parse_http_url() (http_url.hpp); after the authority it may hold {fields}.
 Status check_http_url(std::string_view url);
-/// RFC 3986: characters, percent codes and a scheme or none; what its parts hold is not looked at.
+/// RFC 3986: characters, percent codes and a scheme or none; the content of its parts is not
+/// checked.
 Status check_uri_reference(std::string_view text);
 /// Capital letters; may hold {fields}.
 Status check_method(std::string_view method);

@@ -1,8 +1,8 @@
 // Config: everything that the configuration file and the command line can say, checked and final.
 //
-// Used by the composition root (app), which hands each part the piece that is its own. The rows
-// that parse, document and explain these fields stand in options.cpp; defaults stand here, once.
-// Thread: plain values, immutable after loading.
+// Used by the composition root (app), which hands each part its own piece. The rows that parse,
+// document and explain these fields are in options.cpp; the defaults are only here. Thread: plain
+// values, immutable after loading.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@
 
 namespace outrider::sidecar {
 
-/// What becomes of an event to be confirmed that no destination takes.
+/// The answer to an event to be confirmed that no destination takes.
 enum class Unrouted : std::uint8_t { accept, refuse };
 
 struct IngestConfig {

@@ -108,7 +108,7 @@ std::string what_a_full_queue_loses(const Dest& it, const SpoolConfig& spool) {
            " of all destinations together, events from `emit` are dropped, low priority first.";
   }
   text += it.when_full == WhenFull::drop_newest ? "new" : "the oldest";
-  // What came by `deliver` or from a schedule is on disk as well.
+  // Events from `deliver` or from a schedule are on disk as well.
   return text + " events" + (spool.path.empty() ? "" : " from `emit`") +
          " are dropped, low priority first.";
 }

@@ -1,7 +1,7 @@
-// What follows from settings together, for `outrider check`: when a batch is sent, how long it is
-// retried, when the circuit breaker opens, which events a full queue loses.
-// Used by explain.cpp. A setting alone is not described here: its text is in its row of the option
-// table. Pure functions; one sentence or two each. No secret is shown.
+// The combined effects of settings, for `outrider check`: when a batch is sent, how long it is
+// retried, when the circuit breaker opens, which events a full queue loses. Used by explain.cpp. A
+// setting alone is not described here: its text is in its row of the option table. Pure functions;
+// one sentence or two each. No secret is shown.
 #pragma once
 
 #include <string>

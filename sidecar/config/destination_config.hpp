@@ -1,9 +1,9 @@
 // DestinationConfig: everything that one [destination.NAME] section can say, checked and final.
 //
-// Used by the composition root, which hands each part of a destination the piece that is its own.
-// The rows that parse, document and explain these fields stand in options.cpp; defaults stand here,
-// once. A *source* is where a secret is: a path, credential:NAME or env:NAME (secret.hpp).
-// Thread: plain values, immutable after loading.
+// Used by the composition root, which hands each part of a destination its own piece. The rows that
+// parse, document and explain these fields are in options.cpp; the defaults are only here. A
+// *source* is the place of a secret: a path, credential:NAME or env:NAME (secret.hpp). Thread:
+// plain values, immutable after loading.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,7 @@ enum class ZmqPattern : std::uint8_t { pub, push };
 enum class HttpVersion : std::uint8_t { http1, http2 };
 enum class TlsVersion : std::uint8_t { tls12, tls13 };
 
-/// What an answer means for the events that were sent.
+/// The meaning of an answer for the events that were sent.
 enum class Outcome : std::uint8_t {
   delivered,
   retry,    ///< the same batch again, later
@@ -35,7 +35,7 @@ enum class Outcome : std::uint8_t {
   dead,     ///< this batch will never be taken
 };
 
-/// What the statuses from `first` to `last` mean, in place of the outcome table.
+/// The meaning of the statuses from `first` to `last`, in place of the outcome table.
 struct StatusAction {
   int first = 0;
   int last = 0;
@@ -44,7 +44,7 @@ struct StatusAction {
   bool operator==(const StatusAction&) const = default;
 };
 
-/// At most so much leaves in a second, on average; 0: no limit.
+/// At most this amount leaves in a second, on average; 0: no limit.
 struct RateLimits {
   double events_per_s = 0;
   double requests_per_s = 0;
@@ -57,12 +57,12 @@ struct DestinationConfig {
   std::string name;
   DestinationType type = DestinationType::http;
 
-  // What it gets.
+  // Selection.
   std::vector<std::string> topics = {">"};
   std::vector<std::string> exclude;
   double sample_rate = 1;  ///< share of the events that are kept
 
-  // What is written.
+  // Body.
   BodyFormat format = BodyFormat::json;
   CloudEventsMode cloudevents_mode = CloudEventsMode::batch;
   std::string cloudevents_source = "/outrider";
@@ -113,7 +113,7 @@ struct DestinationConfig {
   RateLimits rate_max;
   Ordering ordering = Ordering::none;
 
-  // What it holds.
+  // Queue.
   std::uint64_t queue_events_max = 100'000;
   std::uint64_t queue_bytes_max = 64ULL << 20U;
   WhenFull when_full = WhenFull::drop_newest;
@@ -121,7 +121,7 @@ struct DestinationConfig {
   std::uint64_t spool_bytes_max = 1ULL << 30U;
   Duration spool_age_max = std::chrono::hours(7 * 24);
 
-  // What failure means.
+  // Failures.
   std::vector<StatusAction> status_actions;
   Duration retry_initial = std::chrono::seconds(1);
   Duration retry_max = std::chrono::minutes(5);
@@ -132,8 +132,9 @@ struct DestinationConfig {
   double breaker_failure_rate = 0.5;     ///< of the requests of the last 10 s; 0: never by this
 };
 
-/// Events that ZeroMQ may hold for one peer. What it holds for a worker is out of our hands, so
-/// that it is no more than its speed needs; what it cannot hold for a subscriber is lost.
+/// Events that ZeroMQ may hold for one peer. Events that it holds for a worker are out of our
+/// control, so there are only as many as its speed needs; events that it cannot hold for a
+/// subscriber are lost.
 inline std::uint64_t zmq_events_a_peer(const DestinationConfig& config) {
   if (config.zmq_send_events_max != 0) return config.zmq_send_events_max;
   return config.zmq_pattern == ZmqPattern::pub ? 10'000 : 200;

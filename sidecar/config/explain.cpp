@@ -25,7 +25,7 @@ std::string setting_line(std::string_view key, const std::string& value,
   return line + origin + "\n";
 }
 
-/// A block of `check`: its settings, then what follows from them; empty if it has neither.
+/// A block of `check`: its settings, then their combined effects; empty if it has neither.
 std::string block(const std::string& title, const std::string& settings,
                   const Sentences& sentences) {
   if (settings.empty() && sentences.empty()) return {};

@@ -1,5 +1,5 @@
-// Explaining a configuration: its settings with their origins and texts, what follows from them,
-// and its warnings. This is what `outrider check` prints first.
+// Explains a configuration: its settings with their origins and texts, their combined effects, and
+// the warnings. `outrider check` prints this first.
 //
 // Used by the command line. Changes nothing and does not touch the network: a URL that cannot be
 // reached is a matter of run time, where it is retried and logged. Secrets are not shown.

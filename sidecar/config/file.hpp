@@ -1,8 +1,7 @@
 // Small files that the configuration names, read whole, and a way to see that they have changed.
 //
 // Used for secrets and certificates (secret.hpp, pem.hpp, http/credentials.hpp). Only regular
-// files: a pipe could block. Fails with: an Error that names the file and never shows what is in
-// it.
+// files: a pipe could block. Fails with: an Error that names the file and never shows its content.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +14,7 @@ namespace outrider::sidecar {
 
 Result<std::string> read_regular_file(const std::string& path, std::size_t bytes_max);
 
-/// What differs when a file, or where a link to it leads, has changed. All zero: it cannot be seen.
+/// Changes when a file, or the target of a link to it, changes. All zero: it cannot be seen.
 struct FileState {
   std::uint64_t device = 0;
   std::uint64_t inode = 0;

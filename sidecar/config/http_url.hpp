@@ -3,7 +3,7 @@
 //     https://HOST[:PORT][/PATH][?QUERY]
 //     http://unix:/PATH/OF/SOCKET[:/PATH][?QUERY]       a Unix socket, as nginx writes it
 //
-// Used by the checks of the configuration and by the http transport. The part behind the authority
+// Used by the checks of the configuration and by the http transport. The part after the authority
 // may be a template (event_template.hpp). Pure values. Fails with: an Error that says what to write
 // and shows no password.
 #pragma once
@@ -27,7 +27,7 @@ struct HttpUrl {
   /// HOST, and :PORT where it is not the scheme's own: the Host header.
   std::string authority() const;
 
-  /// What errors call the receiver: HOST:PORT or unix:PATH.
+  /// The receiver's name in errors: HOST:PORT or unix:PATH.
   std::string peer() const;
 
   /// Scheme, host and port are the same.
@@ -38,8 +38,8 @@ struct HttpUrl {
 /// no certificate has: names in other letters than ASCII are written as xn--...
 Result<HttpUrl> parse_http_url(std::string_view url);
 
-/// What kind of address the host is, if it is an address, however it is written, and not a public
-/// one (private_address.hpp). Asks no name server.
+/// The kind of the host's address (private_address.hpp) if the host is an address in any notation,
+/// and not a public one. Asks no name server.
 std::optional<std::string_view> private_range_of(const HttpUrl& url);
 
 /// The host is this machine, by its name or address.

@@ -1,10 +1,10 @@
-// Reading INI text into sections and settings, nothing more: what the names mean is the loader's.
+// Reads INI text into sections and settings, nothing more: the loader knows the meaning of the
+// names.
 //
-// A line is a `[section]`, a `key = value`, blank, or a comment. A comment begins with `#` or `;`
-// at the beginning of a line (blanks may stand before it) and nowhere else, so a value may hold
-// `#`, `;`, `=`, quotes and any bytes; blanks around it are cut off. Boost's own reader cuts at
-// `#` (docs/decisions.md), which is why this one is ours.
-// Used by the loader. Pure functions.
+// A line is a `[section]`, a `key = value`, blank, or a comment. A comment is a line that begins
+// with `#` or `;`, perhaps after blanks. There are no other comments, so a value may hold `#`, `;`,
+// `=`, quotes and any bytes; blanks around it are cut off. Boost's reader would cut at `#`, which
+// is why this one exists (docs/decisions.md). Used by the loader. Pure functions.
 #pragma once
 
 #include <string>
@@ -22,8 +22,8 @@ struct IniSetting {
 };
 
 struct IniSection {
-  std::string section;  ///< what stands before the first dot: "destination"
-  std::string name;     ///< what stands behind it: "audit"; empty without a dot
+  std::string section;  ///< the part before the first dot: "destination"
+  std::string name;     ///< the part after it: "audit"; empty without a dot
   Origin origin;
   std::vector<IniSetting> settings;
 

@@ -17,7 +17,7 @@
 namespace outrider::sidecar {
 namespace {
 
-/// What shells and other formats do with a value, and this one does not; empty: nothing odd.
+/// A feature of shells and other formats that this format does not have; empty: none is used.
 std::string oddity_of(const Option& option, std::string_view value) {
   for (const std::string_view mark : {" #", " ;"}) {
     if (value.find(mark) == std::string_view::npos) continue;
@@ -151,7 +151,7 @@ void Loader::apply(const IniSection& section) {
   schedule.name = section.name;
   const Target target{loaded_.config, destination, schedule};
   loaded_.origins[section.title()] = {section.origin};
-  // The type decides which keys there are, wherever in the section it stands.
+  // The type decides which keys exist, wherever in the section it is.
   for (const IniSetting& setting : section.settings) {
     if (setting.key == "type") apply(section, setting, target);
   }

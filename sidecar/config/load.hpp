@@ -1,9 +1,9 @@
-// Loading the configuration: a file, then what the command line puts in its place, checked as a
-// whole. Every error is found in one go, each with its file and line. Only regular files are read,
-// so that nothing waits for a pipe.
+// Loads the configuration: a file, then the settings of the command line, which override it,
+// checked as a whole. All errors are reported together, each with its file and line. Only regular
+// files are read, so that nothing waits for a pipe.
 //
-// Used by the command line (`run`, `check`) and by embedded mode. Thread: pure functions, but for
-// reading the files that the configuration names. Fails with: LoadResult::errors.
+// Used by the command line (`run`, `check`) and by embedded mode. Thread: pure functions, except
+// that they read the files that the configuration names. Fails with: LoadResult::errors.
 #pragma once
 
 #include <cstddef>
@@ -26,11 +26,10 @@ inline constexpr std::size_t schedules_max = 1024;
 
 struct LoadedConfig {
   Config config;
-  /// Where each setting that was given stands, one entry a value; what is not here is a default.
-  /// By full name: "shutdown.linger", "destination.audit.url"; a section's own name says where it
-  /// begins.
+  /// The place of each given setting, one entry for each value; a missing one is a default. By full
+  /// name: "shutdown.linger", "destination.audit.url"; a section's own name gives its beginning.
   std::map<std::string, std::vector<Origin>, std::less<>> origins;
-  /// What is allowed but probably not meant, each beginning with its place.
+  /// Settings that are allowed but probably not intended, each beginning with its place.
   std::vector<std::string> warnings;
 };
 
@@ -44,7 +43,7 @@ struct LoadResult {
 /// `arguments` are settings as on the command line: "--shutdown.linger=5s", or in two words.
 LoadResult load_config(const std::string& path, const std::vector<std::string>& arguments = {});
 
-/// The same from text; `name` stands for the file in messages.
+/// The same from text; `name` replaces the file's name in messages.
 LoadResult load_config_text(std::string_view text, const std::string& name,
                             const std::vector<std::string>& arguments = {});
 

@@ -20,7 +20,7 @@ std::string without_user_info(std::string_view url) {
   return std::string(url.substr(0, begin)) + std::string(hidden) + std::string(url.substr(at));
 }
 
-/// Names whose values say what is asked for, not who asks.
+/// Names whose values describe the request and not the sender.
 constexpr std::array<std::string_view, 22> harmless_names = {
     "api-version", "api_version", "version", "v",      "format",   "precision", "org", "bucket",
     "db",          "index",       "source",  "type",   "topic",    "stream",    "env", "service",
@@ -36,8 +36,8 @@ struct QueryField {
     return std::find(harmless_names.begin(), harmless_names.end(), to_lower(name)) !=
            harmless_names.end();
   }
-  /// What a template takes from events is no part of the configuration, and what is shorter than
-  /// this protects nothing.
+  /// The parts that a template takes from events are not in the configuration, and a shorter text
+  /// than this protects nothing.
   bool is_shown() const {
     constexpr std::size_t secret_bytes_min = 4;
     const bool is_field = value.size() > 2 && value.front() == '{' && value.back() == '}' &&
@@ -70,7 +70,7 @@ std::vector<QueryField> query_of(std::string_view url) {
   }
 }
 
-/// What stands before the query, in parts between slashes and semicolons; "token=x" may be one.
+/// The part before the query, split at slashes and semicolons; "token=x" may be one piece.
 std::vector<QueryField> path_of(std::string_view url) {
   std::string_view rest = url.substr(0, url.find_first_of("?#"));
   std::vector<QueryField> parts;
@@ -86,7 +86,7 @@ std::vector<QueryField> path_of(std::string_view url) {
   }
 }
 
-/// Of the path only what is called a secret: most of what stands there says where, not who.
+/// In the path only parts that are called secret: most of it is an address and no credential.
 bool is_shown_in_path(const QueryField& part) {
   return !part.has_equals || !sounds_secret(part.name) || part.is_shown();
 }
@@ -154,7 +154,7 @@ std::string url_without_secrets(std::string_view url) {
   const std::string shown = without_user_info(url);
   std::string text;
   for (const QueryField& part : path_of(shown)) {
-    // With what separates it from the part before.
+    // With the separator from the part before.
     const auto at = static_cast<std::size_t>(part.name.data() - shown.data());
     if (at > 0) text += shown[at - 1];
     text += part.name;

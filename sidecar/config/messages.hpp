@@ -19,11 +19,11 @@ std::string wrapped(std::string_view first, std::string_view text, std::string_v
 /// The name of a header or of a field in a query says that its value is a secret: X-Api-Key, sig.
 bool sounds_secret(std::string_view name);
 
-/// A URL as it may be shown: *** stands for user and password, for a fragment and for each value of
-/// the query, but for those of names that are known to be harmless (format, version), for those of
-/// three bytes or less whose name does not sound secret, and for {fields} of an event; in the path
-/// for what follows a name that sounds secret, as in ;token=x. Also for a
-/// part of a URL, from its path or query on.
+/// A URL as it may be shown: *** replaces user and password, a fragment and each value of the
+/// query. Exceptions are values whose names are known to be harmless (format, version), values of
+/// three bytes or less whose name does not sound secret, and {fields} of an event. In the path ***
+/// replaces the text after a name that sounds secret, as in ;token=x. Also for a part of a URL,
+/// from its path or query on.
 std::string url_without_secrets(std::string_view url);
 
 /// The values of path and query that url_without_secrets() hides.
@@ -32,8 +32,8 @@ std::vector<std::string> secrets_of_url(std::string_view url);
 /// A name in the query of the URL sounds secret.
 bool has_secret_in_query(std::string_view url);
 
-/// "Name: value", a header or a field: *** stands for the value when the name sounds secret, and
-/// what the value itself calls a secret is left out.
+/// "Name: value", a header or a field: *** replaces the value if the name sounds secret, and the
+/// parts of the value that the value itself calls secret.
 std::string line_without_secret(std::string_view line);
 
 }  // namespace outrider::sidecar

@@ -40,7 +40,7 @@ struct Binding {
   std::string range;  ///< for people: "1 to 256"; empty: no limits
   bool is_repeatable = false;
 
-  /// Checks the value and stores it; `is_first` tells a repeatable option to begin anew.
+  /// Checks the value and stores it; `is_first` makes a repeatable option begin again.
   std::function<Status(Target, std::string_view value, bool is_first)> parse;
   /// The field as it would be written in the file, one element a line.
   std::function<std::vector<std::string>(const Source&)> format;
@@ -84,7 +84,7 @@ std::vector<std::string_view> keys_of(std::string_view section);
 
 struct Section {
   std::string_view name;
-  std::string_view title;  ///< as it stands in the file: "destination.NAME"
+  std::string_view title;  ///< as it is in the file: "destination.NAME"
   std::string_view doc;
   /// For sections that there can be several of: the key that each must have to be one.
   std::string_view first_key = {};
@@ -101,8 +101,8 @@ std::string_view name_of(DestinationType type);
 /// "http or zmq"; "any" for every_type.
 std::string names_of(Types types);
 
-/// What the contract names but this version does not do; empty value: the whole key, empty key:
-/// the whole section.
+/// Whether the design names it but this version does not support it; empty value: the whole key,
+/// empty key: the whole section.
 bool is_for_later(std::string_view section, std::string_view key, std::string_view value);
 
 }  // namespace outrider::sidecar

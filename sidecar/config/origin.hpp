@@ -1,4 +1,5 @@
-// Origin: where a setting was written down. Used by the loader, its errors and `outrider check`.
+// Origin: the place where a setting is written. Used by the loader, its errors and `outrider
+// check`.
 #pragma once
 
 #include <cstdint>

@@ -23,7 +23,7 @@ bool has_value_behind(const std::vector<std::string>& words, std::size_t at) {
          !words[at + 1].starts_with(dashes);
 }
 
-/// The section in `sections` that has this title, made if need be.
+/// The section in `sections` that has this title, made if necessary.
 IniSection& section_in(std::vector<IniSection>& sections, IniSection wanted) {
   const auto found = std::find_if(sections.begin(), sections.end(), [&](const IniSection& section) {
     return section.title() == wanted.title();

@@ -1,6 +1,6 @@
 // Settings on the command line: `--shutdown.linger 5s`, `--destination.audit.url=https://...`.
-// What the names mean is the loader's. A value may be empty, as in a file; one that begins with --
-// is written behind an equals sign. Used by the loader, and by the commands that take settings
+// The loader knows the meaning of the names. A value may be empty, as in a file; one that begins
+// with -- must follow an equals sign. Used by the loader, and by the commands that take settings
 // among their options.
 #pragma once
 
@@ -11,11 +11,11 @@
 
 namespace outrider::sidecar {
 
-/// Takes the settings out of a command's words: what begins with -- and has a dot in its name, with
-/// its value. The others are left for the command.
+/// Takes the settings out of a command's words: those that begin with -- and have a dot in their
+/// names, with their values. The others are left for the command.
 std::vector<std::string> take_settings(std::vector<std::string>& words);
 
-/// The settings, grouped like those of a file; what is none becomes a problem.
+/// The settings, grouped like those of a file; a word that is not a setting becomes a problem.
 std::vector<IniSection> read_overrides(const std::vector<std::string>& arguments,
                                        std::vector<Problem>& problems);
 

@@ -47,7 +47,7 @@ Result<KeyPtr> read_key(std::string_view pem) {
   return Error{"holds no private key in PEM"};
 }
 
-/// What OpenSSL has said last, in words where it is about strength; empties its queue.
+/// OpenSSL's last error, in words if it is about strength; empties its queue.
 std::string why_refused() {
   const unsigned long error = ERR_peek_last_error();
   const char* const said = ERR_reason_error_string(error);
@@ -61,7 +61,7 @@ std::string why_refused() {
     case SSL_R_CA_MD_TOO_WEAK:
       return "it is signed with a hash that is too weak";
     default:
-      return said == nullptr ? "for no reason that it tells" : said;
+      return said == nullptr ? "without giving a reason" : said;
   }
 }
 

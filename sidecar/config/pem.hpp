@@ -1,9 +1,9 @@
-// Certificates and keys in PEM: whether they can be used, found out before anything is sent.
-// OpenSSL has a level of security, and refuses what can be parsed and is too weak, each time that a
-// connection is made; so it is asked here.
+// Checks whether certificates and keys in PEM can be used, before anything is sent. OpenSSL has a
+// security level and refuses valid but weak keys whenever a connection is made; so it is asked
+// here.
 //
-// Used by the option table (`outrider check`) and by http/credentials.cpp. Pure but for the file
-// checks. At most 4 MiB a file. Fails with: an Error that shows nothing of a key.
+// Used by the option table (`outrider check`) and by http/credentials.cpp. Pure except for the file
+// checks. At most 4 MiB per file. Fails with: an Error that shows nothing of a key.
 #pragma once
 
 #include <cstddef>
@@ -38,8 +38,8 @@ Status check_key(std::string_view pem);
 /// The key is that of the first certificate, and TLS takes both.
 Status check_key_pair(std::string_view cert_pem, std::string_view key_pem);
 
-// The same for files. Whether cert_file and key_file belong together is asked of both at once; an
-// empty key_file means that the key stands in cert_file.
+// The same for files. Whether cert_file and key_file belong together is checked for both at once;
+// an empty key_file means that the key is in cert_file.
 Status check_ca_file(std::string_view path);
 Status check_cert_file(std::string_view path);
 Status check_key_file(std::string_view path);

@@ -29,7 +29,7 @@ constexpr std::array<std::pair<std::string_view, Outcome>, 6> outcome_names = {{
 constexpr std::array<std::pair<std::string_view, double>, 3> periods_s = {
     {{"s", 1}, {"m", 60}, {"h", 3600}}};
 
-/// A decimal number without sign or exponent, and what follows it.
+/// A decimal number without sign or exponent, and the text after it.
 bool split_decimal(std::string_view text, double& number, std::string_view& rest) {
   const auto [end, error] =
       std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
@@ -38,7 +38,7 @@ bool split_decimal(std::string_view text, double& number, std::string_view& rest
   return true;
 }
 
-/// With so many decimal places at most, and no zeros at the end.
+/// With at most this many decimal places, and no zeros at the end.
 std::string format_number(double number, int places_max) {
   std::array<char, 512> digits{};
   const double scale = std::pow(10.0, places_max);

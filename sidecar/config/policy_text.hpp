@@ -21,7 +21,7 @@ Result<RateLimits> parse_rates(std::string_view text);
 /// Each by the period that makes it shortest; empty without a limit.
 std::string format_rates(const RateLimits& rates);
 
-/// "409:ok, 422:dead, 520-527:retry"; a status stands in one of them only.
+/// "409:ok, 422:dead, 520-527:retry"; a status may be in only one of them.
 Result<std::vector<StatusAction>> parse_status_actions(std::string_view text);
 std::string format_status_actions(const std::vector<StatusAction>& actions);
 

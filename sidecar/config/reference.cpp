@@ -43,14 +43,14 @@ constexpr std::string_view example_head =
 # Generated from the option table by `./dev docs`.
 )";
 
-/// What configuration_example() sets, as section, key and value.
+/// The settings of configuration_example(), as section, key and value.
 struct Setting {
   std::string_view section;
   std::string_view key;
   std::string_view value;
 };
 constexpr std::string_view example_name = "collector";
-/// Nothing of these sections is set: there they stand as a comment.
+/// No setting of these sections is active: they are comments.
 constexpr std::string_view example_comment_section = "schedule";
 constexpr std::string_view example_comment_name = "nightly";
 const std::vector<Setting>& example_settings() {

@@ -1,6 +1,6 @@
 // The option table as text: docs/configuration.md, systemd/outrider.conf and the part of `--help`
-// about settings. Used by the command line and by the test that keeps the checked-in files fresh.
-// Pure functions.
+// about settings. Used by the command line and by the test that keeps the committed files up to
+// date. Pure functions.
 #pragma once
 
 #include <string>

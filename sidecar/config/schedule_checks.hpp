@@ -17,7 +17,7 @@ Status check_topic(std::string_view topic);
 Status check_json(std::string_view json);
 Status check_key_text(std::string_view key);
 
-/// What needs more than one setting.
+/// Checks that need more than one setting.
 void validate_schedule(const ScheduleConfig& schedule, const Config& config,
                        const SectionView& section);
 

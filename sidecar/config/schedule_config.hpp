@@ -1,7 +1,7 @@
 // ScheduleConfig: everything that one [schedule.NAME] section can say, checked and final.
 //
-// Used by sidecar/schedule. The rows that parse, document and explain these fields stand in
-// options.cpp; defaults stand here, once. Thread: plain values, immutable after loading.
+// Used by sidecar/schedule. The rows that parse, document and explain these fields are in
+// options.cpp; the defaults are only here. Thread: plain values, immutable after loading.
 #pragma once
 
 #include <cstddef>
@@ -16,10 +16,10 @@ namespace outrider::sidecar {
 /// The name begins the ids of the events, which have at most 64 bytes.
 inline constexpr std::size_t schedule_name_bytes_max = 40;
 
-/// What becomes of runs that were due while no sidecar was there to see to them.
+/// The fate of runs that were due while no sidecar ran.
 enum class MissedRuns : std::uint8_t {
   skip,  ///< they are left out
-  once,  ///< the newest of them stands for all
+  once,  ///< the newest of them replaces all
   all,   ///< each is made up for, the newest `missed_max` of them
 };
 

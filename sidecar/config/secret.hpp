@@ -1,4 +1,4 @@
-// Secret sources: where a secret is, as an option names it. The text is one of
+// Secret sources: the place of a secret, as an option names it. The text is one of
 //
 //   PATH             a file
 //   credential:NAME  systemd's: the file NAME in $CREDENTIALS_DIRECTORY
@@ -6,9 +6,8 @@
 //
 // Used by the option table, which checks sources, and by http/credentials.cpp, which reads them.
 // At most 64 KiB, trimmed, without a byte order mark and control characters, not empty. Fails with:
-// an Error that names the source and never shows what is in it; nor does it show a source that is
-// neither a file nor begins as a path does: it may be a secret that somebody wrote in the wrong
-// place.
+// an Error that names the source and never shows its content. It does not show a source that is
+// neither a file nor begins like a path: it may be a secret, written in the wrong place.
 #pragma once
 
 #include <cstddef>
@@ -41,8 +40,8 @@ std::string file_of_source(std::string_view source);
 /// "Name: SOURCE" as its two parts, trimmed. Fails unless Name can be a header's name.
 Result<std::pair<std::string, std::string>> split_secret_header(std::string_view line);
 
-// The same as checks, for the option table: the source can be read now and what it holds has the
-// right shape.
+// The same as checks, for the option table: the source can be read now, and its content has the
+// right form.
 Status check_secret_source(std::string_view source);
 Status check_basic_auth_source(std::string_view source);
 Status check_secret_header(std::string_view line);

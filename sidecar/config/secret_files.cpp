@@ -49,7 +49,7 @@ void warn_of_readers(const DestinationConfig& destination, const SectionView& se
        {"basic_auth_file", destination.basic_auth_file},
        {"proxy_auth_file", destination.proxy_auth_file}}};
   for (const auto& [key, source] : sources) warn_of_source(key, source, 0, section);
-  // The key may stand in the certificate's file.
+  // The key may be in the certificate's file.
   const bool has_key_file = !destination.key_file.empty();
   warn_of_source(has_key_file ? "key_file" : "cert_file",
                  has_key_file ? destination.key_file : destination.cert_file, 0, section);

@@ -10,8 +10,7 @@
 
 namespace outrider::sidecar {
 
-/// What is wrong with the file's owner or mode for somebody who keeps a secret there; empty:
-/// nothing, or the file cannot be looked at.
+/// The problem of a secret file's owner or mode; empty: none, or the file cannot be examined.
 std::string exposure_of(const std::string& path);
 
 /// Warns of each file that the destination reads a secret from.

@@ -1,8 +1,8 @@
-// SectionView: the settings of one section, with what is known of them: which were given and where,
-// which have failed already. Collects the problems and the warnings of the section.
+// SectionView: the settings of one section, which of them were given and where, and which have
+// already failed. Collects the problems and the warnings of the section.
 //
-// Used by the checks across options (validate.cpp, validate_http.cpp). Lives no longer than what it
-// was made of.
+// Used by the checks across options (validate.cpp, validate_http.cpp). Must not outlive the objects
+// that it was made from.
 #pragma once
 
 #include <algorithm>
@@ -32,7 +32,7 @@ class SectionView {
     return loaded_.origins.contains(title_ + "." + key);
   }
 
-  /// Where the value stands, else where its section begins.
+  /// The place of the value, or else the beginning of its section.
   Origin origin(const std::string& key, std::size_t index = 0) const {
     const auto found = loaded_.origins.find(title_ + "." + key);
     if (found != loaded_.origins.end() && index < found->second.size()) return found->second[index];

@@ -6,7 +6,7 @@
 namespace outrider::sidecar {
 namespace {
 
-/// What is left of a pattern behind the tokens that were looked at; empty: nothing.
+/// The rest of a pattern after the tokens that were examined; empty: nothing.
 using Rest = std::string_view;
 using Rests = std::vector<Rest>;
 
@@ -46,7 +46,7 @@ class Cover {
     return std::any_of(outer.begin(), outer.end(), [](Rest it) { return it.empty(); });
   }
 
-  /// What is left of those that take the token.
+  /// The rests of the patterns that match the token.
   static Rests step(const Rests& outer, std::string_view token) {
     Rests left;
     for (const Rest rest : outer) {

@@ -1,5 +1,5 @@
-// Whether topic patterns together take all that another pattern takes.
-// Used by the checks across options. Pure function.
+// Whether topic patterns together match every topic that another pattern matches. Used by the
+// checks across options. Pure function.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace outrider::sidecar {
 
-/// Every topic that matches `inner` matches some pattern of `outer`. Exact, but for sets of
+/// Every topic that matches `inner` matches some pattern of `outer`. Exact, except for sets of
 /// patterns that would take longer than a person waits: false then.
 bool covers(const std::vector<std::string>& outer, std::string_view inner);
 

@@ -135,7 +135,7 @@ void validate_redaction(const DestinationConfig& destination, const SectionView&
   }
 }
 
-/// A secret in the file is read by whoever reads the file.
+/// Everyone who can read the file can read a secret in it.
 void validate_plain_secrets(const DestinationConfig& destination, const SectionView& section) {
   for (std::size_t i = 0; i < destination.headers.size() && !section.has_failed("header"); ++i) {
     const std::string& header = destination.headers[i];

@@ -16,7 +16,8 @@ using std::chrono::seconds;
 using std::chrono::weekday;
 using std::chrono::year_month_day;
 
-/// The calendar repeats itself after 400 years: what does not come within them never comes.
+/// The calendar repeats itself after 400 years: a date that does not occur within them never
+/// occurs.
 constexpr days calendar_cycle(146'097);
 
 /// Nanoseconds since 1970 in 64 bits end in 2262.
@@ -91,12 +92,12 @@ std::optional<WallClock> CronExpression::first_wall(WallClock from) const {
 }
 
 std::optional<Instant> CronExpression::next_after(Instant after, const TimeZone& zone) const {
-  // Span by span: within one, wall times and instants are the same but for the offset.
+  // Span by span: within one, wall times and instants differ only by the offset.
   Instant from = std::clamp(after, Instant(), last_instant) + seconds(1);
   while (from < last_instant) {
     const ZoneSpan span = zone.span_at(from);
-    // Clocks that went forward leave wall times behind that belong to the span's beginning; clocks
-    // that went back show again what was there before. Whoever follows real time minds neither.
+    // Clocks that went forward skip wall times, which belong to the beginning of the span; clocks
+    // that went back repeat earlier ones. Expressions that follow real time need neither rule.
     const WallClock begin =
         fields_.hours_begin_with_star ? span.wall(span.begin) : span.wall_before();
     const WallClock start = from == span.begin ? begin : std::max(begin, span.wall(from));

@@ -1,28 +1,27 @@
-// CronExpression: the five fields of crontab(5), and when they come next.
+// CronExpression: the five fields of crontab(5), and their next run.
 //
 //     minute (0-59)  hour (0-23)  day of month (1-31)  month (1-12, jan-dec)  day of week (0-7,
 //     sun-sat; 0 and 7 are Sunday)
 //
-// A field is `*`, a number or a name, a range 1-5, any of these by commas, and a step behind `*` or
-// a range: */15, 8-18/2. In day of month, L is the month's last day. Or one word for all five:
-// @hourly, @daily or @midnight, @weekly, @monthly,
-// @yearly or @annually.
+// A field is `*`, a number or a name, a range 1-5, several of these separated by commas, or a step
+// after `*` or a range: */15, 8-18/2. In day of month, L is the month's last day. One word can
+// replace all five fields: @hourly, @daily or @midnight, @weekly, @monthly, @yearly or @annually.
 //
 // The days: if day of month and day of week are both restricted, a day on which either matches
-// counts; else both must match. A field that begins with `*` is not restricted, */2 neither. This
-// is how cron has it.
+// counts; otherwise both must match. A field that begins with `*`, even */2, is not restricted.
+// cron does the same.
 //
 // When clocks are changed:
 // - An expression whose hour begins with `*` follows real time: it fires at each instant whose wall
-//   time matches. `*/5 * * * *` fires every five minutes, also through the hour that comes twice.
+//   time matches. `*/5 * * * *` fires every five minutes, also during the hour that is repeated.
 // - Any other expression has fixed hours, and each of its wall times is one run. One that does not
-//   exist (clocks go forward) fires at the first instant behind the gap; one that exists twice
+//   exist (clocks go forward) fires at the first instant after the gap; one that exists twice
 //   (clocks go back) fires the first time. Runs that fall on the same instant are one run.
 //
 // Used by the configuration (checks and explains) and by schedule (fires). Pure values, immutable.
 // Fails with: an Error that names the field and says what is allowed; an expression that never
-// fires (30 February) is an error too. Work: some microseconds a call, below a millisecond for the
-// rarest of them (a 29 February that is a Sunday).
+// fires (30 February) is an error too. Work: a few microseconds for each call, less than a
+// millisecond for the rarest expressions (a 29 February that is a Sunday).
 #pragma once
 
 #include <cstdint>
@@ -36,7 +35,7 @@ namespace outrider::sidecar {
 
 class CronExpression {
  public:
-  /// What the fields match: bit n stands for the number n. Sunday is bit 0 alone.
+  /// The matches of the fields: bit n is the number n. Sunday is only bit 0.
   struct Fields {
     std::uint64_t minutes = 0;
     std::uint64_t hours = 0;
@@ -51,7 +50,7 @@ class CronExpression {
 
   static Result<CronExpression> parse(std::string_view text);
 
-  /// The first run behind `after`; none if that is later than the year 2261.
+  /// The first run after `after`; none if that is later than the year 2261.
   std::optional<Instant> next_after(Instant after, const TimeZone& zone) const;
 
  private:

@@ -23,7 +23,7 @@ struct FieldKind {
   std::string_view name;
   unsigned min;
   unsigned max;
-  const std::string_view* names;  ///< of min and the numbers behind it
+  const std::string_view* names;  ///< of min and the numbers after it
   std::size_t name_count;
   std::uint64_t Fields::*set;
   bool Fields::*begins_with_star;

@@ -1,5 +1,5 @@
-// Reading the text of a cron expression into its fields. Used by CronExpression::parse alone.
-// Total over any text. Fails with: an Error that names the field and says what is allowed.
+// Reads the text of a cron expression into its fields. Used only by CronExpression::parse. Accepts
+// any text. Fails with: an Error that names the field and says what is allowed.
 #pragma once
 
 #include <string_view>

@@ -23,7 +23,7 @@ constexpr std::size_t zone_name_bytes_max = 64;
 constexpr Instant far_ahead{seconds(1LL << 40U)};
 constexpr Instant far_back{-far_ahead.time_since_epoch()};
 
-/// What the names of zones consist of; above all no way out of the folder of zones.
+/// The characters of zone names; above all, no way out of the folder of zones.
 bool is_zone_name(std::string_view name) {
   constexpr std::string_view allowed =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/";
@@ -36,7 +36,7 @@ std::string_view environment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-/// What cctz would open, and be held up by for ever: a pipe, for example.
+/// A file that cctz would open and on which it would block for ever: a pipe, for example.
 bool is_no_file(std::string_view name) {
   if (name.starts_with("file:")) name.remove_prefix(5);
   std::string path;
@@ -62,8 +62,8 @@ Instant instant_of(const cctz::civil_second& civil, seconds offset) {
   return Instant(seconds(civil - cctz::civil_second(1970, 1, 1))) - offset;
 }
 
-/// What the machine is set to; nothing if $TZ is set to what cctz cannot read, of which it would
-/// make UTC without a word. Empty is UTC by POSIX; so is a machine without /etc/localtime.
+/// The zone of the machine; nothing if cctz cannot read the value of $TZ, which it would silently
+/// take as UTC. An empty $TZ is UTC by POSIX; so is a machine without /etc/localtime.
 std::optional<cctz::time_zone> local_zone() {
   const char* setting = std::getenv("TZ");  // NOLINT(concurrency-mt-unsafe)
   std::string_view name = setting == nullptr ? "localtime" : setting;

@@ -1,10 +1,10 @@
-// TimeZone: between instants and wall times, by the time zones of the system (tzdata).
+// TimeZone: converts between instants and wall times, with the time zones of the system (tzdata).
 //
-// Used by CronExpression and by the configuration, which checks the name. The only file that knows
-// cctz (docs/decisions.md says why cctz). A zone is read once a process and then kept: a new tzdata
-// counts from the next start on. Thread: immutable values, cheap to copy.
-// Fails with: an Error when the system has no such zone, for "local" too: $TZ may hold rules
-// (CET-1CEST) or a name that is no zone's.
+// Used by CronExpression and by the configuration, which checks the name. Only its source file
+// includes cctz (docs/decisions.md gives the reasons for cctz). A process reads each zone once and
+// keeps it: a new tzdata takes effect at the next start. Thread: immutable values, cheap to copy.
+// Fails with: an Error when the system has no such zone, also for "local": $TZ may hold rules
+// (CET-1CEST) or a name that is not a zone.
 #pragma once
 
 #include <chrono>
@@ -16,7 +16,7 @@
 
 namespace outrider::sidecar {
 
-/// An instant, and what the clock on the wall of some zone shows; both in whole seconds.
+/// An instant, and the wall time in some zone; both in whole seconds.
 using Instant = std::chrono::sys_seconds;
 using WallClock = std::chrono::local_seconds;
 
@@ -29,13 +29,13 @@ struct ZoneSpan {
 
   WallClock wall(Instant instant) const { return WallClock((instant + offset).time_since_epoch()); }
   Instant instant(WallClock wall) const { return Instant(wall.time_since_epoch()) - offset; }
-  /// What the clocks would show at the beginning, had they not been changed.
+  /// The time that the clocks would show at the beginning without the change.
   WallClock wall_before() const { return WallClock((begin + offset_before).time_since_epoch()); }
 };
 
 class TimeZone {
  public:
-  /// "Europe/Berlin", "UTC"; "local" is what the machine is set to ($TZ, else /etc/localtime).
+  /// "Europe/Berlin", "UTC"; "local" is the zone of the machine ($TZ, or else /etc/localtime).
   static Result<TimeZone> load(std::string_view name);
 
   ZoneSpan span_at(Instant instant) const;

@@ -8,13 +8,13 @@ namespace {
 
 /// Events that one call sets aside at most, so that a turn stays short.
 constexpr std::uint32_t set_aside_max = 10'000;
-/// Events that one call takes from disk at most, for the same reason.
+/// The largest number of events that one call takes from disk, for the same reason.
 constexpr std::uint32_t refill_max = 10'000;
-/// The part of the queue that is for what waits on disk, while there is something: otherwise new
-/// events would take all the room there ever is.
+/// The part of the queue reserved for events that wait on disk, while there are any: otherwise new
+/// events would always take all the room.
 constexpr double part_for_disk = 0.25;
-/// The part of the queue that has left it, and is held up or on its way, from which on what is on
-/// disk for a key that fails stays there.
+/// If this part of the queue's limits is used by events that have left the queue and are held up or
+/// in flight, events on disk whose key fails stay there.
 constexpr double part_held = 0.5;
 
 }  // namespace
@@ -57,14 +57,15 @@ void Backlog::accept(proto::ByteView record, const Now& now) {
   ++ledger_.queued;
 }
 
-/// An event of its key may be on disk, whatever `when_full` is: it goes there, too, behind it.
+/// An event of its key may be on disk, whatever `when_full` is: this one then goes there too, after
+/// it.
 bool Backlog::is_behind_its_key(proto::ByteView record) const {
   return keeps_key_order_ && lane_ != nullptr && lane_->has_older() &&
          !read_record(record.data()).key.empty();
 }
 
-/// Of the queue, what a new event leaves to others. With order by key always: what is set aside
-/// behind a failing key must not be in the way of what will stand on disk with other keys.
+/// The part of the queue that a new event leaves to others. Always with order by key: events set
+/// aside for a failing key must not block those that will be on disk with other keys.
 double Backlog::free_part() const {
   if (lane_ == nullptr) return 0;
   return keeps_key_order_ || lane_->has_unread() ? part_for_disk : 0;
@@ -108,12 +109,12 @@ bool Backlog::can_refill() const {
   return queue_.is_unused() || queue_.has_room(restored_record_bytes(lane_->next()));
 }
 
-/// Nothing that was read before what was passed over may come to its turn after it.
+/// No event that was read before a passed-over one may be next after it.
 bool Backlog::can_look_back() const {
   return lanes_.wants_look_back() && lane_->can_look_back() && !queue_.has_promised();
 }
 
-/// What waits again after it was taken from the queue.
+/// Events that wait again after they were taken from the queue.
 class Backlog::Taken final : public TakenEvents {
  public:
   Taken(Backlog& backlog, const Now& now) : backlog_(backlog), now_(now) {}
@@ -140,7 +141,7 @@ class Backlog::Taken final : public TakenEvents {
 
 bool Backlog::make_room(std::size_t record_bytes, proto::Priority priority, const Now& now) {
   if (when_full_ != WhenFull::drop_oldest) {
-    // What comes gives way to its own kind, but not to what matters less.
+    // A new event gives way to its own kind, but not to less important ones.
     if (priority == proto::Priority::low) return false;
     priority = static_cast<proto::Priority>(static_cast<int>(priority) - 1);
   }
@@ -229,8 +230,8 @@ bool Backlog::add_next(Batch& batch, const RecordView& record) {
   return true;
 }
 
-/// True: the event stays on disk, with all that comes later for its key. Events for a key that were
-/// emitted come to memory only while nothing is on disk, and so none of them is behind it.
+/// True: the event stays on disk, with all later events of its key. Emitted events of a key enter
+/// memory only while none of its events is on disk, so none of them follows it.
 bool Backlog::pass_over(const RecordView& record) {
   if (!record.origin) return false;
   const bool is_too_much = lanes_.is_failing(record.key) && queue_.is_taken(part_held);
@@ -298,7 +299,7 @@ void Backlog::wait_until(MonoTime due, BatchPtr batch) {
   waiting_.add(due, std::move(batch));
 }
 
-/// What was set aside while nobody knew that its key would fail leaves, too.
+/// Events that were set aside before their key was known to fail leave, too.
 void Backlog::note_failure(const Batch& batch) {
   lanes_.note_failure(batch);
   if (lane_ == nullptr || ahead_of_emitted_ > 0) return;
@@ -381,7 +382,7 @@ void Backlog::recycle(BatchPtr batch) {
 }
 
 void Backlog::put_back(const std::vector<BatchPtr>& taken, const Now& now) {
-  // Whoever holds an event gives it up, once; the lane knows what that means on disk.
+  // Each holder of events gives them up, once; the lane knows the effect on disk.
   PutBack all;
   const auto add = [&](const RecordView& record) {
     all.add(record, lane_->created_ns(record, now), now);
@@ -390,8 +391,8 @@ void Backlog::put_back(const std::vector<BatchPtr>& taken, const Now& now) {
     add(record);
     --ledger_.queued;
   };
-  // Oldest first: what was on its way, what waits for another attempt, what waits for those. What
-  // follows a batch that is still on its way stays with it.
+  // Oldest first: batches in flight, batches that wait for another attempt, events that wait for
+  // those. Followers of a batch that is still in flight stay with it.
   for (const BatchPtr& batch : taken) {
     batch->for_each(add);
     for (const Batch* next = batch->follower.get(); next != nullptr; next = next->follower.get()) {
@@ -402,7 +403,7 @@ void Backlog::put_back(const std::vector<BatchPtr>& taken, const Now& now) {
   lanes_.for_each([&](proto::ByteView record) { add_queued(read_record(record.data())); });
   for (; !queue_.is_empty(); queue_.pop()) {
     const RecordView record = read_record(queue_.front().data());
-    // What was passed over stays where it is, and so does what stands behind it.
+    // Events that were passed over stay in their place, and so do all after them.
     if (!pass_over(record)) add_queued(record);
   }
   waiting_.clear();

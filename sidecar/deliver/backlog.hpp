@@ -1,29 +1,29 @@
-// Backlog: what waits at one destination, and what goes next.
+// Backlog: the events that wait for one destination, and which of them are sent next.
 //
 // Used by Destination. Events wait in the queue until a batch is made of them; a batch that failed
-// waits on its own, in no request's place. With `ordering = key`, events whose key is on its way
+// waits without taking the place of a request. With `ordering = key`, events whose key is in flight
 // are set aside. Batches are encoded as they are made, so that batch_bytes_max bounds the body.
 //
-// With a spool, what finds no room goes to disk, and what is on disk comes back when there is room;
-// an event that stands on disk is settled there when it is settled here.
+// With a spool, events without room go to disk, and return from there when there is room. An event
+// that is also on disk is settled there when it is settled here.
 //
-// With `ordering = key`, what comes from disk for a key that fails stays in memory while that takes
-// half of the room at most; beyond it, it is passed over: it stays on disk, with all that comes
-// later for its key, and the other keys go on. When the key is free, and all that was on disk
-// beside it has had its turn, the lane looks back.
+// With `ordering = key`, events from disk whose key fails stay in memory as long as they take at
+// most half of the room. Further ones are passed over: they stay on disk, with all later events of
+// their key, and the other keys continue. When the key is free, and all other events that were on
+// disk have had their turn, the lane looks back.
 //
-// Who gives way: a new event that finds room neither in memory nor, where it may go there, on disk
-// evicts events of a lower priority that were only emitted, wherever they wait in memory: in a
-// batch for its next attempt, set aside for their key, or queued; with drop_oldest those of its own
-// priority too. The lowest priority goes first, and of it the oldest. What is in a request, what
-// follows it, and what stands on disk as well is never evicted. A new event that still has no room
+// Eviction: a new event without room in memory, or on disk where it may go there, evicts emitted
+// events of a lower priority wherever they wait in memory: in a batch for its next attempt, set
+// aside for their key, or queued. With drop_oldest it also evicts those of its own priority. The
+// lowest priority is evicted first, and within it the oldest event. Events in a request, those that
+// follow it, and those that are also on disk are never evicted. A new event that still has no room
 // is dropped.
 //
 // Thread: one, with its destination. Owns: the queue and the batches that wait; a batch that was
 // taken belongs to the taker until it comes back by wait_until(), split() or finish().
-// Borrows: the lane of the spool, if there is one, the encoder and the ledger, of which it keeps
-// `queued`, what waits here, and the drops. Limits: queue_events_max and queue_bytes_max bound all
-// it holds and all that was taken.
+// Borrows: the lane of the spool, if there is one, the encoder and the ledger, in which it counts
+// `queued` and the drops. Limits: queue_events_max and queue_bytes_max bound the events that it
+// holds and those that were taken.
 #pragma once
 
 #include <cstdint>
@@ -47,20 +47,21 @@ class Backlog {
 
   /// Takes a copy of the record, or drops one as when_full says.
   void accept(proto::ByteView record, const Now& now);
-  /// Takes what has come back from disk, as far as there is room; or looks back. Returns how many
-  /// events it took.
+  /// Takes events that were read from disk, as far as there is room; or looks back. Returns how
+  /// many events it took.
   std::uint32_t refill(const Now& now);
   /// Something has come back and there is room for it; or it is time to look back.
   bool can_refill() const;
 
-  /// When a batch should be made of what is queued: at once if nothing is on its way, else when
-  /// there is enough of it or it has waited for batch_delay. `never` if nothing is queued.
+  /// When a batch should be made of the queued events: at once if nothing is in flight, otherwise
+  /// when there are enough of them or they have waited for batch_delay. `never` if nothing is
+  /// queued.
   MonoTime fresh_due_at(bool is_idle) const;
   /// When the next failed batch wants to be tried again, or `never`.
   MonoTime retry_due_at() const;
 
-  /// Makes a batch of at most so many events. Null if there is none to be sent after all, because
-  /// all had expired or stand behind others of their key.
+  /// Makes a batch of at most this many events. Null if there is none to send after all, because
+  /// all had expired or must wait for others of their key.
   BatchPtr take_fresh(std::uint64_t events_max, const Now& now);
   /// The failed batch that has waited longest, if one is due.
   BatchPtr take_retry(const Now& now);
@@ -80,9 +81,9 @@ class Backlog {
 
   /// Forgets all that waits and returns how many events that were.
   std::uint64_t clear();
-  /// With a spool, at the end: gives up all that waits, and before it the batches that were on
-  /// their way; it is on disk for the next run, in this order. Batches that are still on their way
-  /// are settled one by one; so is what follows them.
+  /// With a spool, at the end: gives up all waiting events, and before them the batches in `taken`;
+  /// they are on disk for the next run, in this order. Batches that are still in flight are settled
+  /// one by one; so are their followers.
   void put_back(const std::vector<BatchPtr>& taken, const Now& now);
 
   bool is_empty() const;
@@ -123,7 +124,7 @@ class Backlog {
   EventQueue queue_;
   KeyLanes lanes_;
   WaitingBatches waiting_;
-  /// The first so many of the queue may have an event with a key behind them that is not on disk.
+  /// How far into the queue there may be an event with a key that is not on disk.
   std::uint64_t ahead_of_emitted_ = 0;
   MonoTime gathering_since_{};
   BatchPtr spare_;  ///< a settled batch whose memory is used again

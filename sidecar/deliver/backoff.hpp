@@ -1,7 +1,7 @@
 // Backoff: how long to wait before attempt n, exponential with full jitter.
 //
 // Used by Destination. Uniform in [0, min(max, initial * 2^(n-1))]: clients that failed together do
-// not come back together. Pure but for the random source passed in.
+// not return together. Pure but for the random source passed in.
 #pragma once
 
 #include <cstdint>

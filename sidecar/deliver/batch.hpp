@@ -1,7 +1,7 @@
 // Batch: the events of one request, from the moment they leave the queue until they are settled.
 //
 // Used by Backlog and Destination. The records are kept over all attempts; the body is encoded when
-// the batch is sent and let go while it waits for the next attempt. Owns all its bytes.
+// the batch is sent, and freed while it waits for the next attempt. Owns all its bytes.
 #pragma once
 
 #include <array>
@@ -31,7 +31,7 @@ void give_back(Container& container) {
   std::swap(container, empty);
 }
 
-/// What WaitingBatches notes of a batch.
+/// The notes of WaitingBatches about a batch.
 struct WaitingBatch {
   std::uint64_t number = 0;  ///< by when it came first; 0: it never did
   MonoTime due{};
@@ -50,7 +50,7 @@ struct Batch {
   MonoTime first_attempt_at{};
   /// The newest attempt of the destination when this batch failed; 0: it has not.
   AttemptId failed_after = 0;
-  /// Goes when this one is settled: the second half of what was split, if order matters.
+  /// Leaves when this one is settled: the second half of a split batch, if order matters.
   BatchPtr follower;
   WaitingBatch waiting;
 
@@ -62,7 +62,7 @@ struct Batch {
   bool is_too_large = false;  ///< one event whose body is over the limit
   std::vector<std::string_view> topics;
 
-  /// What it was tried so far counts towards no limit: held time, which only a person can end.
+  /// The attempts so far count towards no limit: held time, which only a person can end.
   void forget_attempts() {
     attempts = 0;
     first_attempt_at = {};

@@ -4,9 +4,9 @@
 //     open       nothing goes out until the backoff is over, which doubles from opening to opening
 //     half-open  one request goes out as a probe; its answer closes the breaker or opens it again
 //
-// Used by Pacer. What was under way when it opened tells nothing new: neither the failures nor the
-// answers of those requests count. All times are monotonic.
-// Thread: one breaker, one thread. Plain state. Limits: one count a second, of the last ten.
+// Used by Pacer. Requests that were in flight when it opened are no new information: neither their
+// failures nor their answers count. All times are monotonic. Thread: one breaker, one thread. Plain
+// state. Limits: one count a second, of the last ten.
 #pragma once
 
 #include <array>

@@ -7,11 +7,11 @@ namespace outrider::sidecar {
 namespace {
 
 constexpr double initial_limit = 4;
-/// Latencies scatter; so much more does not mean that there is a queue.
+/// Latencies scatter; only more than this factor indicates a queue.
 constexpr double tolerance = 1.25;
 constexpr double shrink_min = 0.5;
 constexpr double failure_factor = 0.7;
-/// At least so long a time is judged by, for receivers that answer faster than latencies are even.
+/// The shortest time for a measurement, for receivers that answer faster than latencies are even.
 constexpr Duration window_min = std::chrono::milliseconds(20);
 constexpr Duration measurement_interval = std::chrono::seconds(10);
 

@@ -1,14 +1,14 @@
-// ConcurrencyLimit: how many requests at a time one destination gets, found out from how long it
-// takes to answer.
+// ConcurrencyLimit: how many requests one destination gets at a time, derived from its response
+// times.
 //
-// Used by Pacer. As long as more requests at a time do not make each take longer, there may be
-// more; once they do, they wait in the receiver's queue instead of in ours, and there are fewer:
+// Used by Pacer. The limit grows as long as more requests at a time do not make each take longer.
+// Once they do, they only wait in the receiver's queue instead of ours, and the limit shrinks:
 //
 //     limit = limit * tolerance * (latency without a queue) / latency + room to grow
 //
-// The latency without a queue is measured now and then by halving the limit for a moment. Only the
-// times when the limit was what held requests back count, and only answers that took events: a
-// refusal is quick however busy the receiver is. A failure makes the limit smaller, once a window.
+// The latency without a queue is measured now and then by halving the limit for a moment. Only
+// times at which the limit held requests back count, and only answers that accepted events: a
+// refusal is quick however busy the receiver is. A failure reduces the limit, once in each window.
 // After an outage it begins at 1 and doubles (slow start).
 //
 // Thread: one limit, one thread. Plain state. Limits: between min and max.

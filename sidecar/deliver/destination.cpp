@@ -139,8 +139,8 @@ void Destination::start(BatchPtr batch, bool is_retry, const Now& now) {
   transport_->start(attempt, now);
 }
 
-/// The concurrency limit learns only while it is what stands between a batch that is due and its
-/// request. Called before answers are looked at, as what was due until then was held back.
+/// The concurrency limit learns only while it alone holds back a batch that is due. Called before
+/// answers are processed, because batches that were due until then were held back.
 void Destination::note_held_back(const Now& now) {
   if (in_flight_.size() < pacer_.concurrency_limit()) return;
   const bool is_due =

@@ -26,7 +26,7 @@ void KeyLanes::enter(const Batch& batch) {
     if (lane.is_passed && is_at_rest(lane)) --resting_;
     ++lane.on_the_way;
   });
-  // It took a part of what was ready; the rest waits for it.
+  // It took some of the ready events; the others wait for it.
   if (!ready_.empty() && ready_.front()->second.on_the_way > 0) ready_.pop_front();
 }
 
@@ -118,7 +118,7 @@ void KeyLanes::clear() {
   events_ = 0;
 }
 
-/// It is set aside no more.
+/// It is no longer set aside.
 void KeyLanes::count_out(std::uint64_t number, proto::ByteView record) {
   --events_;
   if (has_record_origin_at(record.data())) return;

@@ -1,16 +1,16 @@
 // KeyLanes: keeps the events of one key in order, for `ordering = key`.
 //
-// An event whose key has others on their way, in a request or waiting for the next attempt, is set
-// aside until they are settled; then all that was set aside for that key is next. Events of one
-// batch are in order by themselves; events without a key are in nobody's way. What was only emitted
-// can be evicted from among those that are set aside.
+// If other events of its key are in a request or wait for the next attempt, an event is set aside
+// until they are settled; then all events set aside for that key are next. Events of one batch are
+// in order anyway; events without a key block no others. Emitted events can be evicted while they
+// are set aside.
 //
-// Of a key that fails, what stands on disk can be passed over: it stays there. Then the key is
-// blocked until its owner looks back, though nothing of it is on its way any more.
+// If a key fails, its events that are also on disk can be passed over: they stay there. The key is
+// then blocked until its owner looks back, even if none of its events is in flight any more.
 //
 // Used by Backlog. Thread: one, with its backlog. Owns: the records that are set aside.
-// Limits: none of its own; what is set aside counts as taken from the queue, and costs about 200
-// bytes beside its record. A key on its way costs about 150 bytes and itself.
+// Limits: none of its own; events set aside count as taken from the queue, and cost about 200 bytes
+// besides their records. A key in flight costs about 150 bytes and its text.
 #pragma once
 
 #include <array>
@@ -36,18 +36,18 @@ class KeyLanes {
   /// Keeps a copy of a record whose key is blocked.
   void set_aside(const RecordView& record);
 
-  /// The batch goes on its way: its keys are blocked until its events are settled.
+  /// The batch leaves: its keys are blocked until its events are settled.
   void enter(const Batch& batch);
 
-  /// The batch has failed, and its keys with it, until what has entered of them is settled.
+  /// The batch has failed, and its keys with it, until their events that have entered are settled.
   void note_failure(const Batch& batch);
   bool is_failing(std::string_view key) const;
 
   /// An event of this key, which is blocked, was passed over; and all that come later will be.
   void pass_over(std::string_view key);
   bool is_passed(std::string_view key) const;
-  /// Of what is set aside for a key that is on its way, passes over the youngest as long as
-  /// `pass(RecordView)` says yes, and lets go of them.
+  /// Of the events set aside for a blocked key, passes over the youngest as long as
+  /// `pass(RecordView)` returns true, and forgets them.
   template <typename Pass>
   void pass_over_youngest(std::string_view key, const Pass& pass) {
     const auto found = lanes_.find(key);
@@ -61,9 +61,9 @@ class KeyLanes {
       lane.aside.erase(last);
     }
   }
-  /// Nothing but the look back keeps a key from going on.
+  /// Only the look back keeps a key from continuing.
   bool wants_look_back() const { return resting_ > 0; }
-  /// What was passed over comes again.
+  /// Events that were passed over return.
   void look_back();
 
   /// An event that had entered is settled.
@@ -91,7 +91,7 @@ class KeyLanes {
       for (const auto& [number, record] : lane.aside) visit(proto::ByteView(record));
     }
   }
-  /// Forgets what is set aside or was passed over.
+  /// Forgets the events that are set aside or were passed over.
   void clear();
 
  private:
@@ -110,7 +110,7 @@ class KeyLanes {
 
   Lanes lanes_;  ///< keys with something on the way or set aside
   std::deque<Lanes::iterator> ready_;
-  /// Of each priority: what may be evicted, by its number.
+  /// For each priority, by its number: the events that may be evicted.
   std::array<std::map<std::uint64_t, Lanes::iterator>, 3> emitted_;
   std::array<Amount, 3> evictable_{};
   std::uint64_t resting_ = 0;  ///< lanes that nothing but the look back keeps

@@ -48,7 +48,7 @@ Outcome outcome_of(const Completion& completion, const std::vector<StatusAction>
     case AttemptResult::answered:
       break;
   }
-  // Of a size that is never taken nobody says when to send it again.
+  // A receiver that will never take this size gives no time for sending it again.
   const bool is_busy =
       completion.status == 413 && (completion.is_for_now || completion.retry_after);
   if (is_busy && find_action(completion.status, actions) == nullptr) return Outcome::retry;

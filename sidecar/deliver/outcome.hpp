@@ -1,4 +1,4 @@
-// What an answer means for the batch that was sent: the outcome table.
+// The outcome table: the meaning of an answer for the batch that was sent.
 //
 // Used by Destination. Pure functions; the table is in docs/guarantees.md too.
 #pragma once
@@ -18,9 +18,9 @@ Outcome outcome_of(const Completion& completion, const std::vector<StatusAction>
 /// The same for one event of a bulk answer, which has a status and nothing else.
 Outcome outcome_of(int status, const std::vector<StatusAction>& actions);
 
-/// What a split by an action means while nothing shows that other requests succeed. A status that
-/// usually speaks of the receiver (5xx, 401, 410) is temporary until then: in an outage it would
-/// cost every event. One that usually speaks of the events stays a split.
+/// The meaning of a split by an action while nothing shows that other requests succeed. A status
+/// that usually concerns the receiver (5xx, 401, 410) is temporary until then: in an outage a split
+/// would lose every event. One that usually concerns the events remains a split.
 Outcome unproved_split(int status);
 
 }  // namespace outrider::sidecar

@@ -1,9 +1,8 @@
 // Pacer: when a destination may send, and how much at a time.
 //
-// Used by Destination. It puts together what each has a word in it: the circuit breaker, the pause
-// that an answer's Retry-After asks for, the adaptive concurrency limit, the rate limits and the
-// retry budget. A batch that failed waits by its own backoff besides.
-// Thread: one pacer, one thread. Plain state, no I/O.
+// Used by Destination. It combines the circuit breaker, the pause that an answer's Retry-After asks
+// for, the adaptive concurrency limit, the rate limits and the retry budget. A batch that failed
+// also waits for its own backoff. Thread: one pacer, one thread. Plain state, no I/O.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +20,7 @@ namespace outrider::sidecar {
 
 class Pacer {
  public:
-  /// What failed.
+  /// A failed attempt.
   struct Failure {
     AttemptId attempt = 0;
     std::uint32_t attempts = 1;  ///< of its batch, so far
@@ -37,7 +36,7 @@ class Pacer {
   /// The same for a retry.
   MonoTime may_retry_at(std::size_t in_flight) const;
 
-  /// There was something to send and the concurrency limit stood in its way.
+  /// There were events to send, and only the concurrency limit prevented it.
   void note_held_back() { concurrency_.note_held_back(); }
 
   /// Events that a batch may have now.

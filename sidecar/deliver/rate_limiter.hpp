@@ -1,9 +1,9 @@
 // RateLimiter: when the next batch may leave so that events, requests and bytes stay within their
 // limits, on average over a second or more.
 //
-// Used by Pacer. A batch may leave when none of the limits is in debt, and is paid for afterwards,
-// so that a batch larger than what a second allows leaves too, and is waited for. What was not used
-// is kept for one second. Thread: one limiter, one thread. Plain state.
+// Used by Pacer. A batch may leave when none of the limits is in debt, and is paid for afterwards.
+// So a batch that exceeds the limit of a second can leave too, and the next one waits for it.
+// Unused allowance is kept for one second. Thread: one limiter, one thread. Plain state.
 #pragma once
 
 #include <array>
@@ -25,7 +25,7 @@ class RateLimiter {
   /// A batch leaves.
   void spend(std::uint64_t events, std::uint64_t bytes, const Now& now);
 
-  /// No batch need be larger than what one second allows.
+  /// A batch need not be larger than the limit of one second.
   std::uint64_t batch_events_max(std::uint64_t otherwise) const;
 
  private:

@@ -1,5 +1,5 @@
 // RetryBudget: retries are at most a share of the requests, so that a receiver in trouble does not
-// get more work than one in health. Ten a second are always allowed.
+// get more work than a healthy one. Ten a second are always allowed.
 //
 // Used by Pacer. Thread: one budget, one thread. Plain state.
 #pragma once
@@ -25,7 +25,7 @@ class RetryBudget {
   bool is_unlimited_;
   double earned_by_first_ = 0;
   double earned_ = 0;    ///< retries that first attempts have paid for
-  MonoTime floor_at_{};  ///< when the next one goes that nobody has paid for
+  MonoTime floor_at_{};  ///< when the next retry without budget may go
 };
 
 }  // namespace outrider::sidecar

@@ -18,7 +18,7 @@ constexpr std::size_t answer_bytes_max = 512;
 Completion unreadable(const Completion& completion) {
   Completion told = completion;
   told.detail = completion.is_cut
-                    ? "the answer for each event did not come whole"
+                    ? "the answer for each event is incomplete"
                     : "the answer for each event cannot be read: " + completion.detail;
   return told;
 }
@@ -38,7 +38,7 @@ void Settler::settle(BatchPtr batch, const Completion& completion, const Now& no
   } else {
     settle_whole(std::move(batch), completion, now);
   }
-  // What follows a batch of a destination that is gone shares its fate.
+  // The followers of a batch share its fate if the destination is gone.
   if (is_disabled_) leave_queue(now);
 }
 
@@ -57,7 +57,7 @@ bool Settler::read_verdicts(const Batch& batch, const Completion& completion) {
   return true;
 }
 
-/// Each event goes its own way; what is to be tried again stays in the batch.
+/// Each event has its own outcome; those to be tried again stay in the batch.
 void Settler::settle_each(BatchPtr batch, const Completion& completion, const Now& now) {
   std::uint32_t taken = 0;
   std::uint32_t lost = 0;
@@ -242,9 +242,9 @@ void Settler::bury(BatchPtr batch, DeadReason reason, const Completion& completi
   backlog_.finish(std::move(batch), now);
 }
 
-/// What has stood on disk for too long and fails for a while already, when an attempt fails of
-/// which the destination heard: for a long stop, an outage or a wrong clock by itself, or with one
-/// failure after it, nothing is given up.
+/// Gives up events that have been on disk for too long, but only if they have already failed for a
+/// while and the destination has received the failing attempt: after a long stop, an outage or a
+/// wrong clock alone, or with one failure after it, nothing is given up.
 void Settler::bury_old(Batch& batch, const Completion& completion, const Now& now) {
   const bool was_heard = completion.result == AttemptResult::answered;
   if (lane_ == nullptr || is_stopping_ || !was_heard || completion.has_alternative) return;
@@ -280,7 +280,7 @@ void Settler::keep_dead(const RecordView& record, DeadReason reason, int status,
               now);
 }
 
-/// A destination that is gone keeps what it has on disk, for a run with another configuration.
+/// A destination that is gone keeps its events on disk, for a run with another configuration.
 void Settler::leave_queue(const Now& now) {
   if (lane_ != nullptr) {
     backlog_.put_back({}, now);

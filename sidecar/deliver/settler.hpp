@@ -1,14 +1,15 @@
-// Settler: what the end of an attempt means for the batch that was sent.
+// Settler: carries out the end of an attempt for the batch that was sent.
 //
-// Used by Destination, one each. An answer, or that there was none, is a verdict on the whole batch
-// (outcome.hpp); or on each of its events, where the transport or the encoder's AnswerReader tells
-// them apart. Here it is carried out: counted in the ledger, told to the pacer and to the log, and
-// each event is delivered, dropped, dead, or goes back to the backlog for its next attempt.
+// Used by Destination, one each. An answer, or the lack of one, is a verdict on the whole batch
+// (outcome.hpp), or on each of its events if the transport or the encoder's AnswerReader
+// distinguishes them. The settler counts the verdict in the ledger and reports it to the pacer and
+// the log. Each event is delivered, dropped, dead, or returns to the backlog for its next attempt.
 //
 // Invariant: after settle() each event of the batch is in exactly one place, and the ledger has
 // counted it there.
 //
-// Thread: the sidecar's one. Borrows: all that it is given, which outlives it. Fails with: nothing.
+// Thread: the sidecar's one. Borrows: its constructor's arguments, which outlive it. Fails with:
+// nothing.
 #pragma once
 
 #include <cstdint>
@@ -44,14 +45,14 @@ class Settler {
   /// The attempt of this batch has ended.
   void settle(BatchPtr batch, const Completion& completion, const Now& now);
 
-  /// All of it is dead; `completion` is what is kept with its dead letters.
+  /// All of it is dead; `completion` is kept with its dead letters.
   void bury(BatchPtr batch, DeadReason reason, const Completion& completion, const Now& now);
 
-  /// Events that never were in a batch, for a destination that is gone.
+  /// Events that were never in a batch, of a destination that is gone.
   void bury_unsent(std::uint64_t events);
 
-  /// From here on nothing is given up for having been tried too often or too long: what fails while
-  /// the sidecar stops has not failed for ever.
+  /// From here on no event is given up because of its attempts or its age: a failure during the
+  /// shutdown is not final.
   void begin_stop() { is_stopping_ = true; }
 
   /// The destination is gone: nothing is sent to it any more.

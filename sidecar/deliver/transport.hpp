@@ -5,8 +5,8 @@
 // (fanout), and tests/support/fake_transport.hpp. The table of them is in app/transports.cpp.
 //
 // Thread: all calls come from the sidecar's one thread; nothing here may block. A transport that
-// needs a blocking call keeps a thread of its own inside. Owns: its sockets and files.
-// Fails with: a Completion; never with an exception.
+// needs a blocking call makes it on its own thread. Owns: its sockets and files. Fails with: a
+// Completion; never with an exception.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,7 @@ namespace outrider::sidecar {
 
 using AttemptId = std::uint64_t;
 
-/// What the bodies of a destination are, for a transport that tells its receiver; empty: nothing is
-/// told.
+/// The content type of a destination's bodies, for a transport that sends it; empty: not sent.
 struct BodyKind {
   std::string_view content_type;
   std::string_view content_encoding;
@@ -40,16 +39,16 @@ struct Attempt {
   const std::vector<std::string_view>* topics = nullptr;
   /// The id of the batch, the same over all attempts; sent as a header by http.
   std::string_view batch_id;
-  /// The event, if the body is made of one alone; for what a request says of its event.
+  /// The event, if the body consists of one; for the parts of a request that describe its event.
   std::optional<RecordView> event = std::nullopt;
-  /// What the encoder wants to be said of this body, "Name: value"; used by http.
+  /// A header that the encoder wants for this body, "Name: value"; used by http.
   const std::vector<std::string>* headers = nullptr;
   /// The encoder reads the answer's body: a bulk interface tells the fate of each event in it.
   bool wants_answer = false;
 };
 
 enum class AttemptResult : std::uint8_t {
-  answered,    ///< `status` holds what the other side said
+  answered,    ///< `status` holds the answer of the other side
   sent,        ///< handed over, for transports without an answer
   failed,      ///< no answer: refused, reset, timed out, name not found, certificate not trusted
   unsendable,  ///< no request can be made of it, now or ever
@@ -62,7 +61,7 @@ enum class EventFate : std::uint8_t {
   untried,  ///< it was not offered: it is sent again, and this was no attempt
 };
 
-/// What became of one event, where the events of a batch have fates of their own.
+/// The outcome of one event, if the events of a batch have separate outcomes.
 struct EventVerdict {
   EventFate fate = EventFate::answered;
   int status = 0;
@@ -112,8 +111,8 @@ class Transport {
   /// by the next call of collect().
   virtual void hurry(const Now& /*now*/) {}
 
-  /// Called once when nothing more will be started: what was handed over must get out by
-  /// `deadline`. Must not wait for it.
+  /// Called once when nothing more will be started: all data must be sent by `deadline`. Must not
+  /// wait for it.
   virtual void close(MonoTime deadline) = 0;
 };
 

@@ -3,7 +3,7 @@
 namespace outrider::sidecar {
 namespace {
 
-/// Of a batch's bytes, those of evicted events that it holds at most: one in so many.
+/// The share of a batch's bytes that its evicted events may still hold: one in this many.
 constexpr std::size_t gap_divisor = 8;
 
 }  // namespace

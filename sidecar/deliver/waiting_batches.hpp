@@ -1,13 +1,14 @@
-// WaitingBatches: the batches that failed, until they are due again, and what of them may give way.
+// WaitingBatches: the batches that failed, until they are due again, and their events that may be
+// evicted.
 //
-// Used by Backlog. A batch goes when it is due, and its followers with it. Until then any of its
-// events that was only emitted can be evicted: the oldest batch first, and in it the oldest event.
-// The place of an evicted event is closed when they are an eighth of the batch, so that evicting
-// costs the same however large the batch; nobody else sees it. A batch that has lost events has
+// Used by Backlog. A batch leaves when it is due, and its followers with it. Until then its emitted
+// events can be evicted: the oldest batch first, and in it the oldest event. The gaps of evicted
+// events are closed when they are an eighth of the batch, so that the cost of an eviction does not
+// depend on the size of the batch; no caller sees the gaps. A batch that has lost events has
 // another body, and needs another id.
 //
-// Thread: one, with its backlog. Owns: the batches. Limits: none of its own; the queue's hold what
-// was taken. A batch costs about 100 bytes here.
+// Thread: one, with its backlog. Owns: the batches. Limits: none of its own; taken events count
+// against the queue's limits. A batch costs about 100 bytes here.
 #pragma once
 
 #include <array>
@@ -23,7 +24,7 @@ namespace outrider::sidecar {
 
 class WaitingBatches {
  public:
-  /// With what follows it.
+  /// With its followers.
   void add(MonoTime due, BatchPtr batch);
 
   bool is_empty() const { return by_due_.empty(); }

@@ -50,12 +50,12 @@ class WriteTarget {
   WriteTarget& operator=(WriteTarget&&) = delete;
   ~WriteTarget() { close_file(); }
 
-  /// Empty if the file is open now, else what is wrong.
+  /// Empty if the file is open now, otherwise the error.
   std::string open_file();
-  /// It could not be opened, but only for now: it is a pipe that nobody reads.
+  /// It could not be opened, but only temporarily: it is a pipe without a reader.
   bool is_unread_pipe() const { return is_unread_pipe_; }
 
-  /// Empty if all of it is written, else what is wrong.
+  /// Empty if all of it is written, otherwise the error.
   std::string write(std::string_view body);
 
  private:
@@ -74,7 +74,7 @@ class WriteTarget {
 };
 
 std::string WriteTarget::open_file() {
-  // Non-blocking for the case that it is a pipe that nobody reads.
+  // Non-blocking in case it is a pipe without a reader.
   fd_ = open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
              file_mode);
   const int error = fd_ < 0 ? errno : 0;
@@ -114,7 +114,7 @@ int WriteTarget::write_all(std::string_view body, std::size_t& written) const {
 
 bool WriteTarget::take_back(const struct stat& before, std::size_t written) const {
   struct stat after {};
-  // Another writer may have appended behind us: what is its own must stay.
+  // Another writer may have appended after us: its bytes must stay.
   return S_ISREG(before.st_mode) && fstat(fd_, &after) == 0 &&
          after.st_size == before.st_size + static_cast<off_t>(written) &&
          ftruncate(fd_, before.st_size) == 0 && lseek(fd_, 0, SEEK_END) >= 0;
@@ -140,7 +140,7 @@ std::string WriteTarget::write(std::string_view body) {
   return detail;
 }
 
-/// What the transport and its thread share; lives as long as either of them.
+/// The state that the transport and its thread share; lives as long as either of them.
 class Writer {
  public:
   explicit Writer(WriteTarget target)

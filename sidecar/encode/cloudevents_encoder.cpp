@@ -30,7 +30,7 @@ std::size_t forbidden_bytes(std::string_view text) {
   return byte(0) >= 0xf0 && is_last_of_plane ? 4 : 0;
 }
 
-/// A text of an event as CloudEvents allows it; what is forbidden is percent-encoded.
+/// A text of an event as CloudEvents allows it; forbidden characters are percent-encoded.
 std::string_view attribute_text(std::string_view text, std::string& space) {
   const bool is_plain =
       std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
@@ -66,7 +66,7 @@ class Attributes {
     return source_with_host_;
   }
 
-  /// One of so many events was kept; 0: all.
+  /// One in this many events was kept; 0: all.
   std::uint64_t sampled_rate() const { return sampled_rate_; }
 
  private:

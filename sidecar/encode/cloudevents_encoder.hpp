@@ -2,8 +2,8 @@
 // its attributes in the body (`cloudevents_structured`) or in headers (`cloudevents_binary`), and
 // structured events one a line (`cloudevents_lines`).
 //
-// Made by encoders.cpp. Which field becomes which attribute stands in docs/json-mapping.md.
-// Thread, ownership and failures are those of JsonBodyEncoder.
+// Made by encoders.cpp. docs/json-mapping.md lists which field becomes which attribute. Thread,
+// ownership and failures are those of JsonBodyEncoder.
 #pragma once
 
 #include <memory>

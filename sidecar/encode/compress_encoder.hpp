@@ -1,10 +1,10 @@
 // CompressEncoder: any format, compressed when the body is finished.
 //
 // Put around the other encoders by make_encoder(). Until end() the body is plain, so
-// batch_bytes_max counts plain bytes; afterwards its events have no ends any more. A body beyond
-// patient_bytes_max is compressed at level 1: all destinations wait while one is.
+// batch_bytes_max counts plain bytes; afterwards the ends of its events are no longer known. A body
+// beyond patient_bytes_max is compressed at level 1, because all destinations wait meanwhile.
 // Thread: one encoder, one thread. Owns: two compressors and one buffer, kept from body to body
-// unless it has grown very large. Fails with: what Compressor fails with.
+// unless it has grown very large. Fails with: the errors of Compressor.
 #pragma once
 
 #include "sidecar/encode/compressor.hpp"

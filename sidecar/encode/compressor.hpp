@@ -1,9 +1,9 @@
-// Compressor: one way to make a body smaller, and the table of them.
+// Compressor: one compression of bodies, and the table of all.
 //
 // Used by CompressEncoder. To add one: one file pair and one row in encoders.cpp.
-// Thread: one compressor, one thread. Owns: the library's context, made when it is first needed, so
-// that a thousand idle destinations cost nothing, and kept. Fails with: std::bad_alloc, as all that
-// asks for memory does; nothing else can go wrong.
+// Thread: one compressor, one thread. Owns: the library's context, made at its first use, so that a
+// thousand idle destinations cost nothing, and then kept. Fails with: std::bad_alloc, and nothing
+// else.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,7 @@ class Compressor {
  public:
   virtual ~Compressor() = default;
 
-  /// Room that compress() needs for so many bytes.
+  /// Room that compress() needs for this many bytes.
   virtual std::size_t bound(std::size_t bytes) = 0;
 
   /// Writes the compressed form of `bytes` to `out`, which has bound() bytes; returns its size.

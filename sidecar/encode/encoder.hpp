@@ -1,9 +1,9 @@
-// Encoder: turns records into one request body, and says what the request has to say about it.
+// Encoder: turns records into one request body, and gives the headers that describe it.
 //
 // Used by Destination, one encoder a destination. To add a format: one file pair and one row in
-// encoders.cpp; the conformance test runs over all rows. What every format can have done to it,
-// field rules and compression, are decorators that make_encoder() puts around it.
-// Thread: one encoder, one thread. Owns: scratch space that is reused from body to body.
+// encoders.cpp; the conformance test runs over all rows. Field rules and compression, which work
+// with every format, are decorators that make_encoder() puts around it. Thread: one encoder, one
+// thread. Owns: scratch space that is reused from body to body.
 #pragma once
 
 #include <cstdint>
@@ -43,11 +43,12 @@ class AnswerReader {
  public:
   virtual ~AnswerReader() = default;
 
-  /// `status` and the whole body of an answer to a request of so many events. Fills `statuses` with
-  /// one HTTP status for each event, in the order in which they were added; each event then goes
-  /// its own way, as if it had been answered alone, but that 413 makes it a dead letter and 410
-  /// does not disable the destination. False if the answer is not understood or does not account
-  /// for every event; the batch then follows its status as a whole, and a 2xx delivers nothing.
+  /// `status` and the whole body of an answer to a request with this many events. Fills `statuses`
+  /// with one HTTP status for each event, in the order in which they were added. Each event then
+  /// has its own outcome, as if it had been answered alone, except that 413 makes it a dead letter
+  /// and 410 does not disable the destination. False if the answer is not understood or does not
+  /// cover every event; then the status applies to the batch as a whole, and a 2xx delivers
+  /// nothing.
   virtual bool read(int status, std::string_view answer, std::uint32_t events,
                     std::vector<int>& statuses) const = 0;
 };
@@ -86,14 +87,14 @@ struct EncodeSettings {
   std::string_view compression{};    ///< the name of a row of compressor_rows(); empty: none
   int compression_level = 0;         ///< from 1 to the row's limit; 0: its default
   FieldRules rules{};                ///< at most field_rules_max
-  double sample_rate = 1;            ///< below 1 it is told with each event
-  std::string cloudevents_source = "/outrider";  ///< a URI reference; "/HOST" is put behind it
+  double sample_rate = 1;            ///< if below 1, each event carries it
+  std::string cloudevents_source = "/outrider";  ///< a URI reference; "/HOST" is appended
 };
 
-/// One row a format. `ndjson`, `msgpack_stream` and the `_lines` put the events one behind the
-/// other, each complete by itself, which is what files and message sockets need; `json`, `msgpack`
-/// and `cloudevents_batch` put an array around them, which is what a request needs. The others take
-/// one event a request.
+/// One row for each format. `ndjson`, `msgpack_stream` and the `_lines` formats write complete
+/// events one after another, as files and message sockets need; `json`, `msgpack` and
+/// `cloudevents_batch` put an array around them, as a request needs. The others take one event in
+/// each request.
 struct EncoderRow {
   std::string_view name;
   std::unique_ptr<Encoder> (*make)(const EncodeSettings& settings);

@@ -1,4 +1,5 @@
-// EncoderDecorator: an encoder around another one, which it asks unless it knows better.
+// EncoderDecorator: an encoder around another one, to which it forwards every call that is not
+// overridden.
 //
 // Base of TransformEncoder and CompressEncoder. Thread: that of the encoder. Owns: the inner one.
 #pragma once

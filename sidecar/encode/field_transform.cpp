@@ -72,7 +72,7 @@ class FieldTransform::Writer {
   bool write_array(std::uint32_t count, RuleSet active, std::size_t depth);
   bool write_element(const Decision& decision, std::size_t depth);
   bool read_key(Token& key);
-  /// Copies what was read since `begin` as it was.
+  /// Copies the bytes read since `begin` unchanged.
   void copy_since(std::size_t begin);
 
   RuleSet ending_here(Action action, RuleSet active, std::size_t depth) const;
@@ -224,7 +224,7 @@ bool FieldTransform::Writer::find_fired(std::uint32_t count, MapRules& rules) {
   return true;
 }
 
-/// Of several fields that get one name, the last rule's has it; of several of that rule, the last.
+/// Of several fields that get one name, the last rule's wins; of several of that rule, the last.
 void FieldTransform::Writer::fire(const Rule& rule, std::uint32_t field, MapRules& rules) const {
   rules.renamed[index_of(rule)] = field;
   RuleSet last = bit(index_of(rule));

@@ -1,20 +1,20 @@
 // FieldTransform: redacts, drops, renames and adds fields of an event's data, msgpack to msgpack.
 //
 // Used by TransformEncoder, so that the rules hold in every format. One pass, without a tree in
-// between; what no rule can reach is copied byte for byte. In each map, in this order:
+// between; values that no rule can reach are copied byte for byte. In each map, in this order:
 //   drop    the field, or the element of an array, is left out;
 //   redact  the value, whatever it is, becomes the text "[redacted]";
 //   rename  the field gets the new name and replaces a field that has it already; of several that
 //           get one name, the field of the last rule stays, and of one rule's the last field;
 //   fixed   the field is added at the end and replaces one of that name, redacted ones too; of
 //           several that a rename brings into one map, the last rule's.
-// A key of a path means a field by the name it came with and by the one it is given, so that a
-// rename cannot take a field out of a redaction's way; only what to rename is told by the first.
-// Fields with equal keys are all meant. Data that is no map or array has no fields and stays as it
-// is, unless a rule redacts `data` itself.
+// A key of a path matches a field by its original name and by its new one, so that a rename cannot
+// protect a field from redaction; only a rename itself looks at the original name alone. Fields
+// with equal keys all match. Data that is not a map or array has no fields and is unchanged, unless
+// a rule redacts `data` itself.
 //
-// Thread: one transform, one thread. Owns: its rules. Fails with: nothing; data that is not
-// well-formed, which ingest lets nobody send, becomes nil and shows nothing.
+// Thread: one transform, one thread. Owns: its rules. Fails with: nothing; malformed data, which
+// ingest never accepts, becomes nil and reveals nothing.
 #pragma once
 
 #include <cstdint>
@@ -46,7 +46,7 @@ class FieldTransform {
   using RuleSet = std::uint64_t;
   static_assert(field_rules_max <= 64);
 
-  /// What is to be done with one field or element.
+  /// The action for one field or element.
   struct Decision {
     bool is_dropped = false;
     bool is_redacted = false;

@@ -42,7 +42,7 @@ std::string encoded_header(std::string_view name, std::string_view value) {
 }
 
 bool is_traceparent(std::string_view text) {
-  // 00-TRACE-PARENT-FLAGS; versions to come may have more behind another dash.
+  // 00-TRACE-PARENT-FLAGS; future versions may have more after another dash.
   constexpr std::size_t whole = 55;
   if (text.size() < whole || text[2] != '-' || text[35] != '-' || text[52] != '-') return false;
   const std::string_view version = text.substr(0, 2);

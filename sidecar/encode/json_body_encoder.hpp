@@ -1,12 +1,13 @@
-// JsonBodyEncoder: what all formats of JSON text have in common, which is all but the events.
+// JsonBodyEncoder: the common part of all formats of JSON text, which is everything except the
+// events.
 //
 // Base of the encoders in json_encoder.cpp, cloudevents_encoder.cpp and payload_encoder.cpp: they
-// write an event, this puts it in its place. An event's own part ends behind its last brace, in
-// lines behind its newline; in an array the next one begins one byte later, behind the comma.
+// write an event, this puts it in its place. An event's own part ends after its last brace, or in
+// lines after its newline; in an array the next one begins one byte later, after the comma.
 //
 // Thread: one encoder, one thread. Owns: the text of the event being written, reused from event to
-// event. The body is valid JSON whatever the records hold; what becomes of msgpack values that JSON
-// does not have stands in docs/json-mapping.md.
+// event. The body is valid JSON whatever the records hold; docs/json-mapping.md describes how
+// msgpack values without a JSON equivalent are written.
 #pragma once
 
 #include "sidecar/base/time_text.hpp"
@@ -16,7 +17,7 @@
 
 namespace outrider::sidecar {
 
-/// What stands around the events.
+/// The text around the events.
 struct Framing {
   std::string_view open;
   std::string_view between;
@@ -53,7 +54,7 @@ class JsonBodyEncoder : public Encoder {
  protected:
   virtual void write_event(const RecordView& record, JsonWriter& out) = 0;
 
-  /// What a request of this one event says in its headers.
+  /// The headers of a request with this one event.
   virtual void add_headers(const RecordView& /*record*/, std::vector<std::string>& /*headers*/) {}
 
   void write_data(const RecordView& record, JsonWriter& out) {

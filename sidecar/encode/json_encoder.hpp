@@ -1,4 +1,4 @@
-// The formats `json` and `ndjson`: the same objects, as one array or one a line.
+// The formats `json` and `ndjson`: the same objects, as one array or one in each line.
 //
 // Made by encoders.cpp. Thread, ownership and failures are those of JsonBodyEncoder.
 #pragma once

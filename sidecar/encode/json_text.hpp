@@ -23,7 +23,7 @@ using Chars = char __attribute__((vector_size(16)));
 inline constexpr std::size_t block_bytes = 16;
 inline constexpr std::size_t number_bytes_max = 32;
 
-/// A bit for each byte that cannot stand in a JSON string as it is: a control byte, a quote, a
+/// A bit for each byte that cannot be in a JSON string unchanged: a control byte, a quote, a
 /// backslash, or part of a character beyond ASCII (a negative byte), which has to be checked.
 inline std::uint32_t special_bits(Block block) {
   const Block found = (block < 0x20) | (block == '"') | (block == '\\');
@@ -50,7 +50,7 @@ inline bool copy_short(const char* from, std::size_t size, char* out) {
   Block block;
   std::memcpy(&block, from, block_bytes);
   std::memcpy(out, &block, block_bytes);
-  // What stands beyond the text does not count.
+  // Bytes beyond the text do not count.
   return (special_bits(block) & ((1U << size) - 1)) == 0;
 }
 

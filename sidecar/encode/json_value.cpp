@@ -16,7 +16,7 @@ using proto::ReadStatus;
 using proto::Token;
 using proto::TokenType;
 
-/// One pass over the value. `out` is where the text goes on, and is passed from piece to piece so
+/// One pass over the value. `out` is where the text continues, and is passed from piece to piece so
 /// that it stays in a register; each piece asks for its room first. Null: the value is malformed.
 ///
 /// The types that most events are made of are written straight from their bytes; the others go by
@@ -72,7 +72,7 @@ class Transcoder {
   JsonWriter& writer_;
 };
 
-/// Most names and many values are short, and something stands behind them that can be read too.
+/// Most names and many values are short, and the bytes after them can be read too.
 inline char* Transcoder::put_text(char* out, std::size_t size) {
   if (size > json_text::block_bytes || left() < json_text::block_bytes) {
     return put_long_text(out, size);
@@ -166,7 +166,7 @@ char* Transcoder::put_long_value(char* out, std::uint32_t levels_left) {
                                       : put_array(out, token.count, levels_left);
 }
 
-/// Passes over the lead byte and the number behind it; false if that is cut short.
+/// Skips the lead byte and the number after it; false if that is cut short.
 template <typename Int>
 bool Transcoder::take(Int& value) {
   if (left() <= sizeof value) return false;

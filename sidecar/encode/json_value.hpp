@@ -1,7 +1,7 @@
 // write_json_value: one msgpack value as JSON text, in one pass, without a tree in between.
 //
-// Used by JsonEncoder. What becomes of each msgpack type stands in docs/json-mapping.md; whatever
-// the bytes are, what is written is one valid JSON value. Thread: that of the writer.
+// Used by JsonEncoder. docs/json-mapping.md describes the mapping of each msgpack type; whatever
+// the bytes are, the output is one valid JSON value. Thread: that of the writer.
 #pragma once
 
 #include "proto/bytes.hpp"
@@ -10,8 +10,8 @@
 
 namespace outrider::sidecar {
 
-/// Writes `value`; a value that is not well-formed, which ingest lets nobody send, becomes null.
-/// `time_text` is for the timestamps inside.
+/// Writes `value`; a malformed value, which ingest never accepts, becomes null. `time_text` is for
+/// the timestamps inside.
 void write_json_value(proto::ByteView value, TimeText& time_text, JsonWriter& out);
 
 }  // namespace outrider::sidecar

@@ -1,7 +1,7 @@
 // JsonWriter: the pieces of JSON text, written into one buffer.
 //
 // Used by JsonEncoder and write_json_value. It knows how a string, a number and bytes are written,
-// not where commas and braces belong. Why it is our own stands in docs/decisions.md.
+// not where commas and braces belong. docs/decisions.md gives the reason for an own writer.
 //
 // Thread: one writer, one thread. Owns: the buffer, which is kept from event to event, so that
 // steady state allocates nothing; a very large one is given back by clear(). Cannot fail.
@@ -25,11 +25,10 @@ class JsonWriter {
   std::size_t size() const { return static_cast<std::size_t>(at_ - begin_.get()); }
   std::string_view text() const { return {begin_.get(), size()}; }
 
-  /// Takes back everything behind the first `size` bytes.
+  /// Removes everything after the first `size` bytes.
   void cut(std::size_t size) { at_ = begin_.get() + size; }
 
-  /// For who writes by a pointer: at least so much room behind what was written, and the new end of
-  /// that.
+  /// For writing by pointer: at least this much room after the text, and the new end of the text.
   char* room(std::size_t size) {
     reserve(size);
     return at_;

@@ -1,5 +1,4 @@
-// Msgpack, written to the end of a text. Used by MsgpackEncoder and FieldTransform.
-// Pure functions.
+// Appends msgpack to a string. Used by MsgpackEncoder and FieldTransform. Pure functions.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// The format `msgpack`: an array of maps, the data handed through byte for byte.
+// The format `msgpack`: an array of maps, the data copied byte for byte.
 //
 // Made by encoders.cpp. Thread: one encoder, one thread. Owns: the calendar text of one
 // second.

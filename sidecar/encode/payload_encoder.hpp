@@ -1,9 +1,9 @@
-// The format `payload`: the data alone, as JSON, one event a request; `payload_lines` is one a
-// line.
+// The format `payload`: the data alone, as JSON, one event in each request; `payload_lines` has one
+// in each line.
 //
-// Made by encoders.cpp. What stands around the data in other formats is left to the request: its
-// url, method and headers can have templates, the trace and the sample rate are headers.
-// Thread, ownership and failures are those of JsonBodyEncoder.
+// Made by encoders.cpp. The other fields of an event belong to the request: its url, method and
+// headers can have templates, and the trace and the sample rate are headers. Thread, ownership and
+// failures are those of JsonBodyEncoder.
 #pragma once
 
 #include <memory>

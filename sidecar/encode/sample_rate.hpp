@@ -1,5 +1,5 @@
-// How a sample rate is told: receivers scale what they count by it. Used by the encoders.
-// Pure functions.
+// How a sample rate is written; receivers multiply their counts by it. Used by the encoders. Pure
+// functions.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +21,7 @@ inline std::string sample_rate_text(double rate) {
   return {text.data(), std::to_chars(text.data(), text.data() + text.size(), rate).ptr};
 }
 
-/// The rate as CloudEvents tells it, one event of so many, rounded to one of its integers.
+/// The rate in CloudEvents: one event in this many, rounded to one of its integers.
 inline std::uint64_t one_of(double rate) {
   return static_cast<std::uint64_t>(std::round(std::min(1 / rate, 2'147'483'647.0)));
 }

@@ -33,8 +33,8 @@ class ConnectionMonitor {
   /// As of the last count(): connections that have ended. One that this side has closed is none.
   std::uint64_t ended() const { return ended_count_; }
   /// As of the last count(), of a socket that connects: the connection to an endpoint has ended,
-  /// and no try to make another has begun. If that lasts, libzmq has given it up for good: another
-  /// kind of socket listens there, or something that is none.
+  /// and no new attempt has begun. If that lasts, libzmq has given it up: another kind of socket,
+  /// or another service, listens there.
   bool has_given_up() const { return !ended_.empty(); }
 
  private:

@@ -10,7 +10,7 @@
 namespace outrider::sidecar {
 namespace {
 
-/// What libzmq has given back in this thread.
+/// The message whose memory libzmq has given back in this thread.
 thread_local const void* given_back = nullptr;
 
 }  // namespace

@@ -1,12 +1,12 @@
 // HeldMessages: sends events over a ZeroMQ socket, and knows how many of them libzmq still holds.
 //
-// libzmq takes a message and says no more about it. But it gives the memory back: when a connection
-// has the message in its buffer (8 KiB, behind which the kernel is), when nobody wants it, or when
-// it is thrown away together with a connection or a socket.
+// libzmq takes a message and reports nothing more about it. But it gives the memory back: when a
+// connection has the message in its buffer (8 KiB, and then the kernel's), when nobody subscribes
+// to it, or when it is discarded together with a connection or a socket.
 //
 // Used by ZmqTransport. Thread: the sidecar's one; libzmq gives memory back in any. Owns: the
-// count, which lives until the last message is gone, also if that is later than its own end.
-// Fails with: Taken::no; zmq_errno() says why.
+// count, which lives until the last message is freed, even if this object is destroyed earlier.
+// Fails with: Taken::no; zmq_errno() gives the reason.
 #pragma once
 
 #include <cstdint>

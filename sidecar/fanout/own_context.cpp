@@ -12,7 +12,7 @@ OwnContext::~OwnContext() {
 void OwnContext::end(MonoTime now, MonoTime deadline) {
   if (!context_) return;
   ends_by_ = std::max(deadline, now + moment);
-  // Without a thread to wait in it is left behind.
+  // If no thread can be made to wait in, it is abandoned.
   ender_.run([context = context_.release()] { delete context; });
 }
 

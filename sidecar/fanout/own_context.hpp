@@ -1,8 +1,8 @@
 // OwnContext: a ZmqContext that is not shared, for a socket whose peers have names.
 //
-// libzmq looks names up in its I/O thread, each time it connects, and for as long as the name
-// service takes: in a context that is shared everybody else would wait too. So it is not shared;
-// and as a context ends only when its threads do, it is left behind when a name service hangs.
+// libzmq looks up names in its I/O thread, each time it connects, for as long as the name service
+// takes: in a shared context all other sockets would wait too. So this one is not shared. A context
+// ends only when its threads do; so it is abandoned if a name service hangs.
 //
 // Used by ZmqTransport. Thread: the sidecar's one; the destructor waits, at the stop. Owns: the
 // context with its two threads, and a third to end it. Fails with: get() is null.
@@ -18,7 +18,7 @@ namespace outrider::sidecar {
 
 class OwnContext {
  public:
-  /// What a context takes to end when nothing holds it up, on a machine that is busy.
+  /// The time that a context takes to end when nothing delays it, on a busy machine.
   static constexpr Duration moment = std::chrono::milliseconds(200);
 
   OwnContext() = default;
@@ -29,8 +29,8 @@ class OwnContext {
 
   void* get() const { return context_ ? context_->get() : nullptr; }
 
-  /// Its sockets are closed: begins its end, which takes as long as they linger. What has not ended
-  /// by `deadline`, or a moment from now if that is later, ends by itself, or never.
+  /// Its sockets are closed: begins its end, which takes as long as they linger. A context that has
+  /// not ended by `deadline`, or shortly from now if that is later, ends by itself, or never.
   void end(MonoTime now, MonoTime deadline);
 
  private:

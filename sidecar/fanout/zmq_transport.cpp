@@ -45,17 +45,19 @@ constexpr ScanLimits connect_limits{.message_bytes_max = peer_message_bytes_max,
                                     .sender_types = "SUB XSUB"};
 /// How long after a socket of another kind was met the next try comes.
 constexpr Duration retry_interval = std::chrono::seconds(1);
-/// What a socket that is replaced still holds for peers that are healthy.
+/// A replaced socket may still send to healthy peers for this long.
 constexpr int replaced_linger_ms = 1000;
-/// One line that another kind of socket was met in so long.
+/// One line about another kind of socket in this time.
 constexpr Duration line_interval = std::chrono::minutes(1);
-/// What the kernel holds for one worker; it takes the number twice, and its own overhead out of it.
+/// The bytes that the kernel holds for one worker; it doubles the number, and its own overhead
+/// comes out of that.
 constexpr int push_kernel_bytes = 64 * 1024;
-/// An attempt that has sent a part of its events waits so long for room, and is completed then: the
-/// rest goes back to where events expire and have an order.
+/// An attempt that has sent a part of its events waits this long for room, and is then completed:
+/// the rest returns to the queue, where events expire and have an order.
 constexpr Duration room_wait_max = std::chrono::milliseconds(10);
 
-/// What all those send that the sidecar connects to: whose connection one is, is not to be told.
+/// The data of all peers that the sidecar connects to: there is no way to tell whose connection it
+/// is.
 const std::shared_ptr<Intake>& intake_of_connects() {
   static const auto intake = [] {
     auto made = std::make_shared<Intake>(connect_limits, Bound::turn);
@@ -126,7 +128,7 @@ class ZmqTransport final : public Transport {
   std::unique_ptr<OwnContext> own_context_;
   void* context_ = nullptr;
   Log& log_;
-  ZmqSocket socket_;  ///< not open: closed, or it could not be made anew
+  ZmqSocket socket_;  ///< not open: closed, or it could not be reopened
   ConnectionMonitor connections_;
   HeldMessages held_;
   FanoutLog fanout_log_;
@@ -203,8 +205,8 @@ void ZmqTransport::close_socket(int linger_ms) {
   socket_.close(linger_ms);
 }
 
-/// libzmq connects no more where it has met another kind of socket; a new socket does. It also
-/// connects to the peers that are well, which lose nothing: the old one sends what it holds.
+/// libzmq stops connecting where it has met another kind of socket; a new socket does connect. It
+/// also connects to the healthy peers, which lose nothing: the old one sends its data.
 void ZmqTransport::replace_socket(const Now& now) {
   next_socket_ = never;
   if (socket_.is_open() && !connections_.has_given_up()) return;
@@ -230,7 +232,7 @@ void ZmqTransport::look_at_connections(const Now& now) {
   held_at_look_ = held_.count();
   connections_.count();
   const std::uint64_t ended = connections_.ended() - std::exchange(ended_, connections_.ended());
-  // Of what the kernel or a worker itself had, nothing is known.
+  // About events in the kernel or in the worker itself, nothing is known.
   if (ended > 0 && (events_max > 0 || (!is_pub_ && std::exchange(has_sent_since_end_, false)))) {
     fanout_log_.gone(ended, events_max, now);
   }
@@ -307,11 +309,11 @@ void ZmqTransport::give_verdicts(const Waiting& waiting, Completion& completion)
 
 MonoTime ZmqTransport::next_deadline() const {
   if (is_closed_) return never;
-  // What was sent to nobody is said in the next turn.
+  // Events that reached nobody are logged in the next turn.
   if (unheard_since_look_ > 0) return last_turn_;
   const MonoTime deadline = std::min(next_socket_, fanout_log_.next_deadline());
   if (waiting_.empty()) return deadline;
-  // What has never been tried is due at once.
+  // An event that was never tried is due at once.
   const MonoTime gives_up_at = waiting_.front().gives_up_at;
   return gives_up_at == never ? last_turn_ : std::min(gives_up_at, deadline);
 }
@@ -340,7 +342,7 @@ ZmqTransport::Sent ZmqTransport::send_event(std::string_view topic, std::string_
   // Its worker went between the two parts; each time there is one less.
   while (!is_pub_ && taken == Taken::by_nobody) taken = held_.send(socket_.handle(), topic, event);
   if (taken != Taken::no) {
-    // Who is behind and passed over is no nobody.
+    // A subscriber that is skipped because it lags is still a subscriber.
     const bool is_unheard = taken == Taken::by_nobody && held_.count() == 0;
     ++(is_unheard ? unheard_since_look_ : heard_since_look_);
     return Sent::done;
@@ -348,8 +350,8 @@ ZmqTransport::Sent ZmqTransport::send_event(std::string_view topic, std::string_
   if (zmq_errno() != EAGAIN) return Sent::broken;
   if (!is_pub_) return Sent::not_yet;
   ++heard_since_look_;
-  // A subscriber has no room; once more for the others. libzmq says no further loss of a subscriber
-  // that it has passed over, so that the one that is alone is not passed over, and counts exactly.
+  // A subscriber has no room; sent again for the others. libzmq does not report further losses of a
+  // subscriber that it skips, so a single subscriber is not skipped, and its count is exact.
   if (connections_.count() > 1) {
     socket_.set(ZMQ_XPUB_NODROP, 0);
     held_.send(socket_.handle(), topic, event);

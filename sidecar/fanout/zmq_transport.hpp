@@ -4,20 +4,22 @@
 // part of the body. The encoder puts nothing around or between the events (ndjson, whose newline is
 // left out, or msgpack_stream).
 //
-// Thread: the sidecar's one thread; blocks only when it ends, until what it was told by close() at
-// most, where its peers have names. Owns: a ZmqSocket, whose ipc paths have mode 0660. Borrows: the
-// context, the reactor and the log. Fails with: an Error when it is opened; later with completions.
+// Thread: the sidecar's one thread; blocks only in its destructor if its peers have names, at most
+// until the deadline given to close(). Owns: a ZmqSocket, whose ipc paths have mode 0660. Borrows:
+// the context, the reactor and the log. Fails with: an Error when it is opened; later with
+// completions.
 //
-// PUSH sends to peers that are connected, and entrusts little to each: zmq_events_a_peer() to
+// PUSH sends to peers that are connected, and hands over little for each: zmq_events_a_peer() to
 // libzmq and 64 KiB to the kernel. When none of them takes more, an attempt waits. If a part of it
-// is sent, that part is completed after 10 ms without room, or by hurry(); one of
-// which nothing is sent fails after `timeout`. So what is cancelled after hurry() has sent nothing.
+// is sent, that part is completed after 10 ms without room, or by hurry(); an attempt of which
+// nothing is sent fails after `timeout`. So an attempt that is cancelled after hurry() has sent
+// nothing.
 //
 // PUB never waits. An event that meets a subscriber at its high-water mark goes to all the others
-// and counts as lost. libzmq then passes over that subscriber without a word until it
-// has caught up by half of its mark: with several subscriptions the count is a lower bound. With
-// a single one it is exact. An event that nobody subscribes to is done, as with every PUB; the log
-// hears of it, and of peers that go while libzmq holds something for them (FanoutLog).
+// and counts as lost. libzmq then silently skips that subscriber until it has caught up by half of
+// its mark: with several subscriptions the count is a lower bound; with a single one it is exact.
+// An event that nobody subscribes to is settled, as with every PUB. FanoutLog logs such events, and
+// peers that disconnect while libzmq holds something for them.
 #pragma once
 
 #include <memory>

@@ -1,9 +1,9 @@
-// AddressHealth: which addresses of a destination accept connections and do not answer.
+// AddressHealth: the addresses of a destination that accept connections but do not answer.
 //
-// libcurl takes the first address of a name that accepts, each time anew. Here is what it cannot
-// know: that no answer came from there. Such an address is avoided for avoided_for, so that the
-// next connection goes to another address of the same name. Where there is no other, the request
-// forgets all this and takes what there is.
+// libcurl takes the first address of a name that accepts, each time again. It does not know that an
+// address gave no answer; this class does. Such an address is avoided for avoided_for, so that the
+// next connection goes to another address of the same name. If there is no other, the request uses
+// it all the same.
 //
 // Used by CurlTransport, which owns one, and CurlRequest. Thread: one set, one thread. Plain state.
 // Limits: addresses_max; the oldest makes room.

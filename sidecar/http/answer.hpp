@@ -1,11 +1,11 @@
-// Answer: what is kept of an answer while it comes in, and the bounds of what is read of it.
+// Answer: the kept part of an answer while it arrives, and the limits of reading it.
 //
 // Used by CurlRequest, which feeds it from libcurl's callbacks: lines of heads (interim answers, a
-// proxy's answer to CONNECT, the final head, trailers) and parts of the body. What a line means is
-// told by its form, so that one count bounds them all.
-// Thread: the sidecar's one thread. Owns: the head of the body, or all of it if it is wanted.
-// Limits: heads_bytes_max of all heads and trailers, answer_bytes_max of the body. What a receiver
-// sends between these, as extensions of chunks, is bounded by the time that CurlRequest gives it.
+// proxy's answer to CONNECT, the final head, trailers) and parts of the body. The form of a line
+// shows its meaning, so that one count bounds them all. Thread: the sidecar's one thread. Owns: the
+// beginning of the body, or all of it if the attempt wants it. Limits: heads_bytes_max of all heads
+// and trailers, answer_bytes_max of the body. Other bytes, such as chunk extensions, are bounded by
+// the time that CurlRequest allows.
 #pragma once
 
 #include <cstdint>

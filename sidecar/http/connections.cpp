@@ -33,7 +33,7 @@ std::uint64_t mixed(std::uint64_t hash, std::uint64_t value) {
   return (hash ^ value) * 0x9e3779b97f4a7c15U + (hash >> 29U);
 }
 
-/// All connections to Unix sockets have this name; no other has it.
+/// All connections to Unix sockets have this name, and no other connection.
 const std::string unix_ends = "unix";
 
 std::string ends_of(std::string_view peer_ip, std::string_view local_ip, int local_port) {
@@ -66,7 +66,8 @@ bool has_input(int fd) {
   return got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
 }
 
-/// At once: what a peer's kernel holds back until then comes before the next request is written.
+/// At once: data that a peer's kernel holds back until then arrives before the next request is
+/// written.
 void acknowledge(int fd) {
   const int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
@@ -355,8 +356,8 @@ void Connections::leave(const Look& look) {
   if (Connection* const connection = still_there(look)) connection->is_left = true;
 }
 
-/// The kernel forgets with a connection that was reset what is still on its way, and then only the
-/// length of the request says whether that was anything.
+/// For a connection that was reset, the kernel forgets the data still in flight, and only the
+/// length of the request shows whether there was any.
 Connections::Received Connections::received(const Look& look, std::uint64_t request_bytes_min) {
   if (!look.sent) return Received::all;
   const Connection* const connection = still_there(look);

@@ -2,37 +2,37 @@
 // and which are in doubt.
 //
 // An answer belongs to a request only if it came after the request on that connection (RFC 9112,
-// 9.2). libcurl 7.88 does not look: it takes what lies on an idle connection for the next answer.
-// So an idle connection of HTTP/1 that has anything to say - bytes, an end, an error - ends as soon
-// as the reactor sees it, and is looked at once more right before a request is written to it. With
-// TLS that may lie in OpenSSL, which reads a record as a whole, where libcurl reads no more than an
-// answer's length; no socket shows that, so it is also looked for when an answer has been read. An
-// answer is acknowledged at once, for a peer's kernel may hold what is behind it until then. What
-// crosses a request on its way is told by TCP: the receiver had acknowledged none of the request
-// when its answer came. HTTP/2 numbers its answers; there only an end ends an idle connection.
+// 9.2). libcurl 7.88 does not check this: it takes bytes on an idle connection for the next answer.
+// So an idle HTTP/1 connection on which anything arrives - bytes, an end, an error - is ended as
+// soon as the reactor sees it, and is checked again right before a request is written to it. With
+// TLS such bytes may be inside OpenSSL, which reads whole records, while libcurl reads only the
+// length of an answer. No socket shows them, so the check is also made when an answer has been
+// read. An answer is acknowledged at once, because the peer's kernel may hold further bytes back
+// until then. TCP shows an answer that crosses a request on the way: the receiver had acknowledged
+// none of the request when the answer arrived. HTTP/2 numbers its answers; there only an end ends
+// an idle connection.
 //
 // After a timeout all connections to that address on which no answer has come since the request was
-// written are in doubt: an idle one ends; one that carries other requests gets no new one, until
-// there is an answer, and ends with the last. What else comes proves nothing: a front end may speak
-// for a session of HTTP/2, with PINGs and windows, whose streams nobody serves any more.
+// written are in doubt: an idle one ends; one that carries other requests gets no new one until
+// there is an answer, and ends with the last. Other traffic proves nothing: a front end may answer
+// PINGs and send window updates on an HTTP/2 connection whose streams nobody serves any more.
 //
-// A connection that a receiver calls the wrong one (421) gets no new request either, and ends with
-// the last. libcurl forbids the reuse of one alone that nothing else is on.
+// A connection whose answer is 421 (wrong connection) gets no new request either, and ends with the
+// last. libcurl can forbid the reuse only of a connection without other requests.
 //
-// A receiver that sends on and on without answering is ended too: libcurl bounds no more of that
-// than the time, and on HTTP/2 not even that.
+// The connection of a receiver that keeps sending without answering is ended too: libcurl limits
+// only the time for that, and on HTTP/2 not even the time.
 //
-// On HTTP/2 libcurl waits for room in a socket also where the receiver's window is closed, and
-// would be called without a pause. Such a socket is watched for what comes alone, which opens the
-// window.
+// On HTTP/2 libcurl waits for room in a socket even if the receiver's window is closed, and would
+// be called all the time. Such a socket is watched only for incoming data, which opens the window.
 //
-// To end a connection, its descriptor is made one of a dead socket, which libcurl then finds
-// closed: it has no call for this.
+// libcurl has no call to end a connection. So its descriptor is replaced by that of a dead socket,
+// which libcurl then finds closed.
 //
 // Used by CurlMulti and CurlRequest. Thread: the sidecar's one thread; never blocks. Owns: the dead
 // socket; the descriptors are libcurl's until close(). Borrows: the reactor. Costs: one recv() for
-// each request on a kept connection, one look at each idle one for a Unix socket, which has no port
-// to know it by; and TCP_INFO twice. Limits: one entry a connection.
+// each request on a kept connection, a check of each idle one for a Unix socket, which has no port
+// to identify it; and TCP_INFO twice. Limits: one entry for each connection.
 #pragma once
 
 #include <chrono>
@@ -57,7 +57,7 @@ PeerKey peer_key(const sockaddr& address);
 
 class Connections {
  public:
-  /// What becomes ready while a request is on it.
+  /// A socket that becomes ready while a request uses it.
   using OnReady = std::function<void(int fd, std::uint32_t events)>;
 
   Connections(Reactor& reactor, OnReady on_ready);
@@ -65,8 +65,8 @@ class Connections {
   Connections(const Connections&) = delete;
   Connections& operator=(const Connections&) = delete;
 
-  /// libcurl made it, and closes it: what it opens beside its connections is never one.
-  /// `silence_max` is of the request that it is made for; see Place.
+  /// libcurl made it, and closes it: other descriptors that it opens are never one. `silence_max`
+  /// belongs to the request that it is made for; see Place.
   void opened(int fd, std::chrono::milliseconds silence_max);
   int close(int fd);
 
@@ -99,7 +99,7 @@ class Connections {
   };
   struct Look {
     Verdict verdict = Verdict::quiet;
-    int fd = -1;  ///< -1: not to be told
+    int fd = -1;  ///< -1: unknown
     PeerKey peer = 0;
     std::uint64_t id = 0;
     bool is_kept = false;                 ///< it has had requests before
@@ -111,10 +111,10 @@ class Connections {
   /// The request that was there is over. libcurl does not say so of one that was answered at once.
   void settled(const Look& look, Use use);
 
-  /// How much of what was sent after `look` has reached the receiver's kernel; all, where nobody
-  /// counts. Cut: not all has, and the connection has ended.
+  /// How much of the data sent after `look` has reached the receiver's kernel; all, if that is not
+  /// counted. Cut: not all has, and the connection has ended.
   enum class Received : std::uint8_t { nothing, some, cut, all };
-  /// `request_bytes_min`: of the whole request; what is on its way is forgotten with a connection.
+  /// `request_bytes_min`: of the whole request; data in flight is forgotten with a connection.
   Received received(const Look& look, std::uint64_t request_bytes_min);
 
   /// An answer to the request that is there comes in.
@@ -133,7 +133,7 @@ class Connections {
   struct Connection {
     State state = State::fresh;
     Use use = Use::unknown;
-    std::uint32_t watched = 0;  ///< what the reactor waits for; 0: nothing
+    std::uint32_t watched = 0;  ///< the events that the reactor waits for; 0: none
     std::uint64_t id = 0;       ///< tells it from others that had its descriptor
     std::string ends;           ///< without the peer's port; empty: not known yet
     int peer_port = 0;

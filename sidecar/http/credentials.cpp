@@ -17,7 +17,7 @@ namespace {
 constexpr Duration look_interval = std::chrono::seconds(1);
 /// Then the log says that there is no answer.
 constexpr Duration answer_wait_max = std::chrono::seconds(10);
-/// What is only a part of a header's value is a common word if it is shorter.
+/// A part of a header's value that is shorter is a common word.
 constexpr std::size_t part_bytes_min = 8;
 
 Status read_pem(const char* option, const std::string& path, Status (*check)(std::string_view),
@@ -120,8 +120,8 @@ void add_cookies(std::string_view pairs, std::vector<std::string>& secrets) {
   }
 }
 
-/// "Name: value": the value, and without the word that says what it is, as in "Bearer x"; what
-/// "Basic x" stands for; and what a cookie holds.
+/// "Name: value": the value, also without the word before it, as in "Bearer x"; the decoded text of
+/// "Basic x"; and the values of cookies.
 void add_header_secrets(std::string_view line, std::vector<std::string>& secrets) {
   constexpr std::array<std::string_view, 5> schemes = {"bearer", "basic", "token", "apikey",
                                                        "digest"};
@@ -135,7 +135,7 @@ void add_header_secrets(std::string_view line, std::vector<std::string>& secrets
   if (to_lower(trim(line.substr(0, line.find(':')))) == "cookie") add_cookies(value, secrets);
 }
 
-/// Of a secret that has fields of the event in it, what is the same for each event.
+/// The constant part of a secret that contains fields of the event.
 void add_fixed_parts(std::vector<std::string> written, std::vector<std::string>& secrets) {
   for (std::string& text : written) {
     const auto parsed = EventTemplate::parse(text, EventTemplate::Place::header);
@@ -185,7 +185,7 @@ std::vector<std::string> files_of(const DestinationConfig& config) {
 
 }  // namespace
 
-/// What the store and a look that is on its way share; lives as long as either of them.
+/// The state that the store and a running check share; lives as long as either of them.
 struct CredentialStore::Files {
   Files(DestinationConfig destination, std::shared_ptr<TrustStores> stores)
       : config(std::move(destination)), trust_stores(std::move(stores)), paths(files_of(config)) {}
@@ -202,7 +202,7 @@ struct CredentialStore::Files {
   const std::shared_ptr<TrustStores> trust_stores;
   const std::vector<std::string> paths;
   std::vector<FileState> seen;  ///< of the look that is on its way
-  std::mutex mutex;             ///< guards what is below
+  std::mutex mutex;             ///< guards the members below
   std::optional<Answer> answer;
 };
 
@@ -258,7 +258,7 @@ std::shared_ptr<const Credentials> CredentialStore::current(const Now& now) {
 void CredentialStore::look(const Now& now) {
   look_again_at_ = now.mono + look_interval;
   if (!looking_since_) looking_since_ = now.mono;
-  // What could not be read is tried again: the reason may have been no property of the files.
+  // Files that could not be read are tried again: the files may not have been the reason.
   is_asked_ = helper_([files = files_, must_read = !last_problem_.empty()] {
     Files::Answer found = files->look(must_read);
     const std::lock_guard lock(files->mutex);

@@ -1,14 +1,13 @@
 // Credentials: everything that an http destination reads from files, as one immutable snapshot, and
 // the store that reads it again when a file has changed.
 //
-// Used by CurlTransport. Borrows: the log. Thread: the sidecar's one thread. Its files may be of a
-// file system that does not answer, so after the start they are looked at and read by a helper,
-// which is asked before a request, and what was good last is used until it has answered; if that
-// takes long the log says so, once. There is no timer: an idle destination
-// looks at nothing, and says nothing. A file has changed when stat() says so of what its path leads
-// to; so exchanging a link, as Kubernetes does, counts. What cannot be used does not replace what
-// could: the old snapshot stays and the log says so, a line of a kind in 10 s. Nothing secret is in
-// a log line or an error.
+// Used by CurlTransport. Borrows: the log. Thread: the sidecar's one thread. The files may be on a
+// file system that does not answer. So after the start a helper thread checks and reads them: it is
+// asked before a request, and the last good snapshot is used until it has answered. If that takes
+// long, one log line reports it. There is no timer: an idle destination checks nothing and logs
+// nothing. A file has changed when stat() of its path shows it; so replacing a link, as Kubernetes
+// does, counts. Credentials that cannot be used never replace usable ones: the old snapshot stays,
+// and a log line reports it, one of each kind in 10 s. Nothing secret is in a log line or an error.
 #pragma once
 
 #include <functional>
@@ -31,14 +30,14 @@ namespace outrider::sidecar {
 
 struct Credentials {
   std::shared_ptr<const TrustStore> trust;  ///< of ca_file; null: the system's certificates
-  // Whole files, checked; empty: not configured. The key may stand in the certificate's file.
+  // Whole files, checked; empty: not configured. The key may be in the certificate's file.
   std::string cert_pem;
   std::string key_pem;
   std::vector<std::string> headers;  ///< "Name: value", ready to be sent
   std::string user_and_password;     ///< of basic authentication; empty: none
   std::string proxy_user_and_password;
   std::vector<SigningKey> signing_keys;  ///< the newest first; empty: requests are not signed
-  SecretMask mask;  ///< of all that is secret in a request, what the configuration holds too
+  SecretMask mask;  ///< of all secrets in a request, those that are also in the configuration
 };
 
 class CredentialStore {
@@ -69,7 +68,7 @@ class CredentialStore {
   bool is_wait_said_ = false;
   MonoTime look_again_at_{};
   std::shared_ptr<const Credentials> current_;
-  std::string last_problem_;  ///< empty: the snapshot is what the files say
+  std::string last_problem_;  ///< empty: the snapshot matches the files
 };
 
 }  // namespace outrider::sidecar

@@ -16,10 +16,10 @@ namespace {
 /// all together: with too few, one destination's hanging requests cost the others their keep-alive.
 constexpr long spare_connections_max = 256;
 
-/// What the rest of the sidecar has open at least: see app/probe.cpp.
+/// The descriptors that the rest of the sidecar has open at least: see app/probe.cpp.
 constexpr std::size_t other_descriptors = 32;
 
-/// What one call of libcurl reads; more comes in the next turn, after everybody else's.
+/// The bytes that one call of libcurl reads; the rest is read in the next turn, after all others.
 constexpr std::int64_t turn_bytes_max = 64 << 10;
 
 }  // namespace
@@ -130,7 +130,7 @@ void CurlMulti::begin_waiting(const Now& now) {
 }
 
 CurlMulti::~CurlMulti() {
-  // To say goodbye, TLS reads what is there.
+  // TLS reads the waiting data before it says goodbye.
   const ReadBudget budget(turn_bytes_max);
   curl_multi_cleanup(multi_);
   curl_global_cleanup();

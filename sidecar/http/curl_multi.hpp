@@ -1,9 +1,9 @@
 // CurlMulti: one libcurl multi handle with its pool of connections, its sockets on the reactor, and
-// its one timer. What becomes of its connections between requests: connections.hpp.
+// its one timer. connections.hpp describes its connections between requests.
 //
-// Used by CurlDriver, which turns it, and by CurlRequest. Thread: the sidecar's one thread; never
-// blocks. Owns: the multi handle and its connections. Borrows: the reactor. Limits: requests_max()
-// of all senders together; what is beyond waits, and is no failure.
+// Used by CurlDriver, which gives it its turn, and by CurlRequest. Thread: the sidecar's one
+// thread; never blocks. Owns: the multi handle and its connections. Borrows: the reactor. Limits:
+// requests_max() of all senders together; further requests wait, which is not a failure.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,7 @@
 
 namespace outrider::sidecar {
 
-/// What an easy handle's CURLOPT_PRIVATE points to.
+/// The object that an easy handle's CURLOPT_PRIVATE points to.
 class CurlListener {
  public:
   /// The transfer is over. May remove and add any handle.
@@ -28,7 +28,7 @@ class CurlListener {
   ~CurlListener() = default;
 };
 
-/// What the last answer to `easy` was.
+/// The last answer to `easy`.
 Connections::Use use_of(CURL* easy);
 
 class CurlMulti {
@@ -52,12 +52,12 @@ class CurlMulti {
   /// (socket_gate.hpp).
   static std::size_t requests_max();
 
-  /// Of one more sender; so many more connections may be in use at a time.
+  /// Makes room for one more sender, which may use this many more connections at a time.
   void expect_connections(std::uint64_t more);
 
   Connections& connections() { return connections_; }
 
-  /// Runs the timer and tells the listeners of what is done.
+  /// Runs the timer and notifies the listeners of finished transfers.
   void do_work(const Now& now);
   MonoTime next_deadline() const;
 
@@ -89,8 +89,8 @@ class CurlMulti {
   std::unordered_map<CURL*, const void*> under_way_;     ///< with their senders
   std::unordered_map<const void*, std::size_t> shares_;  ///< of senders that have any under way
   std::deque<Waiting> waiting_;
-  /// Set by libcurl since the last turn. It counts from the next turn on, for a callback does not
-  /// know what time it is; so that turn comes at once.
+  /// Set by libcurl since the last turn. It counts from the next turn on, because a callback does
+  /// not know the time; so that turn follows at once.
   std::optional<Duration> new_timeout_;
   MonoTime deadline_ = never;
   MonoTime last_turn_{};

@@ -153,7 +153,7 @@ bool CurlRequest::send() {
   return multi_.add(easy_, &settings_);
 }
 
-/// The url as libcurl is told it: with the name that the receiver's certificate must have.
+/// The url as libcurl gets it: with the name that the receiver's certificate must have.
 HttpUrl CurlRequest::named_url() const {
   HttpUrl url = configured_url();
   if (url.is_tls && !settings_.tls_server_name.empty()) url.host = settings_.tls_server_name;
@@ -188,7 +188,7 @@ void CurlRequest::set_http_version() {
   const long version = url_.is_tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
   curl_easy_setopt(easy_, CURLOPT_HTTP_VERSION, version);
   // Without TLS nothing keeps the connections of destinations apart (tls_offer.hpp), and libcurl
-  // before 8.0 begins HTTP/2 anew on one that speaks it already (github.com/curl/curl/pull/10643).
+  // before 8.0 begins HTTP/2 again on one that already uses it (github.com/curl/curl/pull/10643).
   if (!url_.is_tls) {
     curl_easy_setopt(easy_, CURLOPT_FRESH_CONNECT, 1L);
     curl_easy_setopt(easy_, CURLOPT_FORBID_REUSE, 1L);
@@ -268,8 +268,9 @@ void CurlRequest::set_tls() {
   }
 }
 
-/// libcurl's own way parses the certificates for each connection. It compares CAPATH, not what the
-/// callback does, when it looks for a connection; so that names the store, and nothing that exists.
+/// libcurl's own way parses the certificates for each connection. When it looks for a connection it
+/// compares CAPATH, not the effect of the callback; so CAPATH names the store, and no existing
+/// path.
 void CurlRequest::set_trust(const TrustStore& trust) {
   if (may_have_tls_proxy()) {
     set_blob(easy_, CURLOPT_CAINFO_BLOB, trust.pem());
@@ -346,7 +347,7 @@ long CurlRequest::final_status() const {
   return status < 200 ? 0 : status;
 }
 
-/// What the proxy said instead of connecting; 0 if it said nothing or has connected.
+/// The proxy's status if it did not connect; 0 if it gave none or has connected.
 long CurlRequest::refused_connect_status() const {
   long status = 0;
   curl_easy_getinfo(easy_, CURLINFO_HTTP_CONNECTCODE, &status);
@@ -407,8 +408,8 @@ bool CurlRequest::follow_redirect(CURLcode code) {
   return send();
 }
 
-/// Location as a whole url; empty if there is none. CURLINFO_REDIRECT_URL has it at the end of the
-/// answer only.
+/// Location as a whole url; empty if there is none. CURLINFO_REDIRECT_URL has it only at the end of
+/// the answer.
 std::string CurlRequest::resolved_location() const {
   const std::string location = header("Location", CURLH_HEADER);
   const char* base = nullptr;

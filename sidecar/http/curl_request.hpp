@@ -1,20 +1,22 @@
-// CurlRequest: one attempt of one http destination, over all its redirects, on an easy handle of
-// its own. What is sent is said in curl_transport.hpp.
+// CurlRequest: one attempt of one http destination, over all its redirects, on its own easy handle.
+// curl_transport.hpp describes the request that is sent.
 //
-// The status is the outcome. Once the final head is there, the rest of the answer is read for a
-// moment alone, so that the connection can be used again: until nothing has come for
-// quiet_max, or for drain_max in all; then the connection is closed. Two are waited for: a 2xx that
-// comes before the whole request is sent, and a body that the attempt wants.
+// The status is the outcome. Once the final head has arrived, the rest of the answer is read only
+// for a moment, so that the connection can be used again: until nothing arrives for quiet_max, or
+// for drain_max in total; then the connection is closed. Two cases are waited for: a 2xx that
+// arrives before the whole request is sent, and a body that the attempt wants.
 //
-// Its answer is one that came after it on its connection (connections.hpp). Where a kept connection
-// has spoken before, or is in doubt, the request goes out at once on a new one: that is no failure,
-// and spends no attempt. A new connection that speaks before it is asked has failed.
+// Only an answer that arrives after the request on its connection counts (connections.hpp). If
+// bytes arrived earlier on a kept connection, or it is in doubt, the request is sent at once on a
+// new one: that is not a failure and uses no attempt. A new connection that sends anything before
+// the request has failed.
 //
-// The timeout begins when libcurl has the request, and is looked at each turn after the sockets: an
-// answer that lies in the kernel is no timeout, however late the turn is.
+// The timeout begins when libcurl has the request, and is checked each turn after the sockets: an
+// answer that is already in the kernel is not a timeout, however late the turn is.
 //
-// Used by CurlTransport. Thread: the sidecar's one thread. Owns: the easy handle and all that it
-// points to but the body, which is the attempt's. Borrows: the multi handle and the settings.
+// Used by CurlTransport. Thread: the sidecar's one thread. Owns: the easy handle and everything
+// that it points to, except the body, which belongs to the attempt. Borrows: the multi handle and
+// the settings.
 #pragma once
 
 #include <memory>
@@ -85,16 +87,16 @@ class CurlRequest final : public CurlListener {
   /// Of its version of HTTP. Once it is done.
   Http2Fallback::Shown shown() const;
 
-  /// The outcome is known, and what else the answer holds is not waited for.
+  /// The outcome is known, and the rest of the answer is not waited for.
   bool has_outcome() const;
   /// When it is to be settled at the latest: its timeout is over, or has_outcome() has been true
   /// for long enough. `never` while it waits for a descriptor.
   MonoTime due_at(const Now& now);
-  /// The process was paused for so long: that is not of its timeout.
+  /// The process was paused for this long: that does not count towards its timeout.
   void make_up_for(Duration lost) {
     if (timeout_at_ != never) timeout_at_ += lost;
   }
-  /// Ends a request that has an outcome, or no time; the owner is told.
+  /// Ends a request that has an outcome, or no time left; the owner is notified.
   void settle(const Now& now);
 
  private:
@@ -174,8 +176,8 @@ class CurlRequest final : public CurlListener {
 
   HttpUrl url_;  ///< where it is sent just now
   std::uint64_t redirects_ = 0;
-  /// Ours and not libcurl's, which looks at the time first and at what lies in a socket then. Over
-  /// all redirects and connections.
+  /// Our own and not libcurl's, which checks the time before it reads the socket. Over all
+  /// redirects and connections.
   MonoTime timeout_at_ = never;
   MonoTime started_at_{};
   Connections::Look look_;        ///< at the connection, right before the request was written to it
@@ -197,7 +199,7 @@ class CurlRequest final : public CurlListener {
 
   Answer answer_{0};
   std::uint64_t heard_bytes_ = 0;      ///< of the answer, when it was looked at last
-  std::optional<CURLcode> done_code_;  ///< libcurl is done; what is missing is `reading`
+  std::optional<CURLcode> done_code_;  ///< libcurl is done; only `reading` is missing
   MonoTime next_reading_at_ = never;
   MonoTime quiet_at_ = never;
   MonoTime drained_at_ = never;

@@ -101,8 +101,8 @@ int CurlRequest::on_sending(void* self, char* peer_ip, char* local_ip, int peer_
   return is_quiet ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
-/// Before the request is written only a proxy answers, to CONNECT; the receiver's session is not
-/// there yet. Afterwards libcurl tells no more of the proxy's.
+/// Before the request is written only a proxy answers, to CONNECT; the receiver's session does not
+/// exist yet. Afterwards libcurl no longer shows the proxy's.
 void CurlRequest::learn_of_proxy() {
   if (!is_connected_) proxy_tls_ = tls_session(easy_);
 }
@@ -118,7 +118,8 @@ bool CurlRequest::is_own_answer() {
   return false;
 }
 
-/// On the connection, in HTTP/1: of the body, to each record of which TLS adds so much at least.
+/// The least bytes of the request on an HTTP/1 connection: those of the body, and the least that
+/// TLS adds to each record.
 std::uint64_t CurlRequest::request_bytes_min() const {
   constexpr std::uint64_t record_bytes_max = 16 << 10;
   constexpr std::uint64_t record_overhead_bytes = 21;
@@ -133,10 +134,10 @@ bool CurlRequest::is_sent() const {
   return sent_bytes >= static_cast<curl_off_t>(body_.size());
 }
 
-/// Whoever has read a request has all its bytes. A success that was said before that is none until
-/// they have arrived; if the connection ends first, or the time does, it never was one. On HTTP/2 a
-/// receiver may answer, and then reset the stream to say that it needs no more (RFC 9113, 8.1);
-/// libcurl does not tell that from other resets.
+/// A receiver that has read a request has all its bytes. A success before that counts only once
+/// they have arrived; if the connection or the time ends first, it was none. On HTTP/2 a receiver
+/// may answer, and then reset the stream because it needs no more (RFC 9113, 8.1); libcurl does not
+/// distinguish that from other resets.
 CurlRequest::Reading CurlRequest::reading(const Now& now) {
   if (final_status() / 100 != 2) return Reading::whole;
   if (use_of(easy_) == Connections::Use::http2) return Reading::whole;
@@ -170,7 +171,7 @@ void CurlRequest::learn_of_peer(CURLcode code, const Now& now) {
   }
   if (code == CURLE_OPERATION_TIMEDOUT) multi_.connections().doubt(look_);
   const PeerKey peer = look_.peer != 0 ? look_.peer : opened_peer_;
-  // What refuses at once is left by libcurl itself.
+  // libcurl itself leaves an address that refuses at once.
   const bool has_connected = code != CURLE_COULDNT_CONNECT && code != CURLE_COULDNT_RESOLVE_HOST &&
                              code != CURLE_COULDNT_RESOLVE_PROXY;
   if (peer != 0 && has_connected) addresses_.failed(peer, now.mono);
@@ -192,9 +193,9 @@ bool CurlRequest::refuses_http1() const {
   return falls_back() && (status == upgrade_required || status == version_not_supported);
 }
 
-/// What was certainly not read is not lost. libcurl itself sends streams again that were refused,
-/// until it gives up; and after a GOAWAY without an answer its error is CURLE_HTTP2. An answer that
-/// breaks the rules of the session as a whole keeps its status.
+/// A request that was certainly not read is not lost. libcurl itself sends refused streams again,
+/// until it gives up; after a GOAWAY without an answer its error is CURLE_HTTP2. An answer that
+/// breaks the rules of the whole session keeps its status.
 Http2Fallback::Shown CurlRequest::shown() const {
   using Shown = Http2Fallback::Shown;
   if (refuses_http1()) return Shown::refused_http1;

@@ -110,15 +110,15 @@ void CurlTransport::cancel(AttemptId id) {
 }
 
 void CurlTransport::hurry(const Now& now) {
-  // From the end: what is settled leaves the list.
+  // From the end, because settled ones leave the list.
   for (std::size_t i = requests_.size(); i-- > 0;) {
     if (requests_[i]->has_outcome()) requests_[i]->settle(now);
   }
 }
 
-/// A turn that comes much too late finds the process paused before: then answers may still be on
-/// their way to it. Whatever is due has its sockets read once more before it is settled: its answer
-/// may lie in the kernel.
+/// A turn that is much too late means that the process was paused before: answers may still be on
+/// their way. Every due request has its sockets read once more before it is settled, because its
+/// answer may be in the kernel.
 void CurlTransport::collect(const Now& now, std::vector<Completion>& completions) {
   const bool was_paused = next_due_at_ != never && now.mono > next_due_at_ + pause_min;
   if (was_paused) {

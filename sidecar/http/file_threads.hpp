@@ -1,11 +1,11 @@
-// FileThreads: threads that look at files, so that one that hangs holds up no other.
+// FileThreads: threads that check and read files, so that one that hangs delays no other.
 //
-// Used by CurlDriver for the files of credentials. A job goes to a thread with nothing to do; one
-// is made if there is none. As a rule that is one thread, and run() waits for its job for
-// `wait_max`; what goes to another thread is not waited for, as something hangs or is slow just
-// then. A job owns all that it touches, for it may outlive its caller. Thread: the functions belong
-// to one thread. Owns: the threads, which stay; one that is stuck is left behind. Limits:
-// threads_max; a user has one job at a time, and so holds one thread.
+// Used by CurlDriver for the files of credentials. A job goes to an idle thread; one is made if
+// there is none. Usually there is only one thread, and run() waits for its job for `wait_max`. It
+// does not wait for a job on another thread, because then something hangs or is slow. A job owns
+// everything that it touches, because it may outlive its caller. Thread: the functions belong to
+// one thread. Owns: the threads, which stay; one that is stuck is abandoned. Limits: threads_max; a
+// user has one job at a time, and so holds one thread.
 #pragma once
 
 #include <chrono>

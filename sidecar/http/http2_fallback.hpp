@@ -1,12 +1,12 @@
-// Http2Fallback: which urls of a destination are asked over HTTP/1.1 for a while, though HTTP/2 is
+// Http2Fallback: the urls of a destination that use HTTP/1.1 for a while although HTTP/2 is
 // configured.
 //
-// Where a stream of HTTP/2 ends by an error, libcurl forgets what of its answer it has not handed
-// out: with "200" and a reset in one read, the status is lost. The receiver has read the request,
-// and would read it again without end. Over HTTP/1.1 the same answer has its status. So after a
-// request that was lost in this way, those to its url take HTTP/1.1 for http1_for; then HTTP/2 is
-// tried again. A receiver that refuses HTTP/1.1, and never answered over it in this while, is asked
-// over HTTP/2 as before, and no HTTP/1.1 is tried for http2_for.
+// If an HTTP/2 stream ends with an error, libcurl discards the part of its answer that it has not
+// handed out: with "200" and a reset in one read, the status is lost. The receiver has read the
+// request, and would get it again without end. Over HTTP/1.1 the same answer has its status. So
+// after such a loss, requests to the url use HTTP/1.1 for http1_for; then HTTP/2 is tried again. If
+// the receiver refuses HTTP/1.1 and gave no answer over it in this time, HTTP/2 is used as before,
+// and HTTP/1.1 is not tried for http2_for.
 //
 // Used by CurlTransport, which owns one, and CurlRequest. Thread: one set, one thread. Plain state,
 // one entry a url.
@@ -24,11 +24,11 @@ class Http2Fallback {
   static constexpr Duration http1_for = std::chrono::minutes(10);
   static constexpr Duration http2_for = std::chrono::minutes(1);
 
-  /// What a request has shown.
+  /// The evidence of a request.
   enum class Shown : std::uint8_t {
     nothing,
     lost_over_http2,
-    answered_over_http1,  ///< instead of HTTP/2, as what follows
+    answered_over_http1,  ///< instead of HTTP/2, like the next one
     refused_http1,
   };
 

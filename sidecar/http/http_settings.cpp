@@ -45,7 +45,7 @@ Result<std::vector<HttpSettings::Url>> read_urls(const DestinationConfig& config
   return urls;
 }
 
-/// What goes wherever the body goes, also to another host.
+/// Headers that go wherever the body goes, also to another host.
 std::vector<std::string> body_headers(const DestinationConfig& config, const BodyKind& body) {
   std::vector<std::string> lines;
   const auto add = [&](std::string_view name, std::string_view value) {

@@ -1,6 +1,6 @@
-// HttpSettings: what every request of one http destination has in common, worked out once. What
-// comes from files and may change is in Credentials (credentials.hpp).
-// Used by CurlTransport and CurlRequest. A pure value.
+// HttpSettings: the common part of all requests of one http destination, computed once. Credentials
+// (credentials.hpp) has the part that is read from files and may change. Used by CurlTransport and
+// CurlRequest. A pure value.
 #pragma once
 
 #include <string>
@@ -26,10 +26,11 @@ struct HttpSettings {
 
   std::vector<Url> urls;
   EventTemplate method;
-  std::vector<std::string> body_headers;  ///< "Name: value": what the body is and who sends it
-  std::vector<Header> headers;            ///< of the configuration
-  bool needs_event;                       ///< some template is not constant
-  bool sets_host;                         ///< Host is among the headers
+  std::vector<std::string>
+      body_headers;             ///< "Name: value": the description of the body and its sender
+  std::vector<Header> headers;  ///< of the configuration
+  bool needs_event;             ///< some template is not constant
+  bool sets_host;               ///< Host is among the headers
   HttpVersion http_version;
   std::uint64_t redirects_max;
   std::string proxy;

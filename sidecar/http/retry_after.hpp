@@ -10,12 +10,12 @@
 
 namespace outrider::sidecar {
 
-/// An answer that asks for more is taken for this: it must not stop a destination for good.
+/// A longer time in an answer counts as this: it must not stop a destination permanently.
 inline constexpr Duration retry_after_max = std::chrono::hours(1);
 
 /// How long to wait, from 0 to retry_after_max; nothing if `text` is neither form. A date counts
-/// from the answer's `date_header`, for the receiver's clock may be off; if that is no date, from
-/// `now`.
+/// from the answer's `date_header`, because the receiver's clock may be off; if that is not a date,
+/// from `now`.
 std::optional<Duration> parse_retry_after(std::string_view text, std::string_view date_header,
                                           WallTime now);
 

@@ -15,7 +15,7 @@ constexpr std::string_view base64_digits =
 /// The longest way to write one byte: &quot; and \u0022.
 constexpr std::size_t bytes_per_byte_max = 6;
 
-/// Bytes that a piece of text stands for.
+/// The bytes that a piece of text decodes to.
 struct Unit {
   std::array<char, 4> bytes{};
   std::size_t size = 0;
@@ -73,7 +73,7 @@ Unit html_unit(std::string_view text) {
   return unit_of_code_point(code, end + 1);
 }
 
-/// What the text begins with, if that is written in some escaped form.
+/// The beginning of the text, if it is written in some escaped form.
 Unit escaped_unit(std::string_view text) {
   std::uint32_t code = 0;
   switch (text[0]) {
@@ -132,7 +132,7 @@ std::string base64_of(std::string_view bytes) {
   return text;
 }
 
-/// What a percent-encoded text stands for. What is no code stays.
+/// The decoded form of a percent-encoded text. Anything that is not a code stays.
 std::string percent_decoded(std::string_view text, bool plus_is_blank) {
   std::string decoded;
   while (!text.empty()) {

@@ -1,14 +1,14 @@
-// SecretMask: hides what was sent as a secret in the text of an answer, for logs and dead letters.
+// SecretMask: hides the secrets of a request in the text of its answer, for logs and dead letters.
 //
-// Some receivers show in their answers what they were sent. A secret is found however they write
-// it: as it is, percent-encoded (%2B, + for a blank), escaped as in JSON (\", \/, \u00e9) or as in
-// HTML (&amp;, &#39;), or in base64; and also where the text ends in the middle of it. One that is
-// itself percent-encoded, as in a url, is found decoded as well, with each + as it is or as a
+// Some receivers repeat the request in their answers. A secret is found in every form: unchanged,
+// percent-encoded (%2B, + for a blank), escaped as in JSON (\", \/, \u00e9) or as in HTML (&amp;,
+// &#39;), or in base64; and also if the text ends in the middle of it. A secret that is itself
+// percent-encoded, as in a url, is found in its decoded form as well, with each + unchanged or as a
 // blank.
 //
 // Used by Credentials and CurlRequest. Thread: immutable. Owns: copies of the secrets.
-// Limits: secrets of fewer than secret_bytes_min bytes are not hidden, they would hide half of any
-// text.
+// Limits: secrets of fewer than secret_bytes_min bytes are not hidden, because that would hide half
+// of any text.
 #pragma once
 
 #include <string>

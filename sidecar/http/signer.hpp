@@ -1,10 +1,10 @@
 // Signer: signs requests as Standard Webhooks (standardwebhooks.com) do, with HMAC-SHA256 (v1) or
-// ed25519 (v1a), and with several keys while they are being changed.
+// ed25519 (v1a), and with several keys during a rotation.
 //
 // Used by CurlTransport, with the keys of the destination's Credentials. A key is made once and
 // used for every request; OpenSSL does the work. Thread: a key is used by one thread at a time. A
-// body is not copied for HMAC; ed25519 goes over it twice and needs it in one piece, so for that
-// one copy is made.
+// body is not copied for HMAC; ed25519 reads it twice and needs it in one piece, so it makes one
+// copy.
 #pragma once
 
 #include <cstdint>

@@ -1,10 +1,10 @@
-// What the sidecar offers in a TLS handshake: OpenSSL's default ciphers and groups, without
+// The sidecar's offer in a TLS handshake: OpenSSL's default ciphers and groups, without
 // Diffie-Hellman over finite fields.
 //
-// There the receiver chooses the prime, of up to 10,000 bits, and one handshake with that costs the
-// one thread more than a second; ffdhe8192 of TLS 1.3 costs a tenth of one. Elliptic groups are a
-// few, of known cost: below a millisecond or two.
-// Used by CurlDriver and CurlRequest. Pure functions.
+// With that, the receiver chooses the prime, of up to 10,000 bits, and one handshake blocks the
+// sidecar's thread for more than a second; ffdhe8192 of TLS 1.3 takes a tenth of a second. The few
+// elliptic groups have a known cost of one or two milliseconds at most. Used by CurlDriver and
+// CurlRequest. Pure functions.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// What a TLS connection has agreed on and what it holds, as libcurl does not tell it.
-// Used by Connections and CurlRequest. Pure functions.
+// The parameters of a TLS connection and the data that it holds, which libcurl does not show. Used
+// by Connections and CurlRequest. Pure functions.
 #pragma once
 
 #include <array>
@@ -8,14 +8,14 @@ struct ssl_st;
 
 namespace outrider::sidecar {
 
-/// Of one connection: what libcurl reads from, and what that reads from where a proxy speaks TLS
-/// below the receiver's. Null: none. They live as long as libcurl has the connection's socket open.
+/// Of one connection: the object that libcurl reads from, and the one below it if a proxy speaks
+/// TLS too. Null: none. They live as long as libcurl has the connection's socket open.
 using TlsSessions = std::array<const ssl_st*, 2>;
 
 /// By ALPN.
 bool has_agreed_on_http2(const ssl_st* session);
 
-/// Something has come that nobody has read, if only a part of a record. The kernel's socket shows
+/// Data has arrived that was not read, even if only a part of a record. The kernel's socket shows
 /// nothing of it.
 bool have_unread_input(const TlsSessions& sessions);
 

@@ -1,11 +1,11 @@
 // TrustStore: the certificates of one ca_file, parsed once and shared by every TLS connection that
 // is verified against them. TrustStores: those of all files, read again when a file has changed.
 //
-// A bundle like the system's takes more than 10 ms to parse and a megabyte to hold; for each
-// destination, or each connection, that would stall and fill the sidecar.
-// Used by CredentialStore, CurlRequest; CurlDriver owns the TrustStores. Thread: any. A TrustStore
-// is immutable and outlives the file's change as long as it is held. Fails with: an Error that
-// names the file. What cannot be parsed is not parsed again until it changes.
+// A bundle like the system's takes more than 10 ms to parse and a megabyte of memory; for each
+// destination, or each connection, that would be too much. Used by CredentialStore, CurlRequest;
+// CurlDriver owns the TrustStores. Thread: any. A TrustStore is immutable and stays valid after a
+// change of the file as long as it is used. Fails with: an Error that names the file. A file that
+// cannot be parsed is not parsed again until it changes.
 #pragma once
 
 #include <cstdint>
@@ -44,7 +44,7 @@ class TrustStore {
 
 class TrustStores {
  public:
-  /// What the file says now.
+  /// The present content of the file.
   Result<std::shared_ptr<const TrustStore>> read(const std::string& path);
 
  private:
@@ -53,7 +53,7 @@ class TrustStores {
     Result<std::shared_ptr<const TrustStore>> store;
   };
 
-  std::mutex mutex_;                      ///< guards what is below; not held while a file is read
+  std::mutex mutex_;  ///< guards the members below; not held while a file is read
   std::map<std::string, Entry> entries_;  ///< by path
   std::uint64_t last_id_ = 0;
 };

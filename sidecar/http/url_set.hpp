@@ -1,14 +1,14 @@
-// UrlSet: which of a destination's urls the next request takes, and which are well.
+// UrlSet: which of a destination's urls the next request uses, and which are healthy.
 //
-// Used by CurlTransport. A request takes the healthy url with the least in flight, in turn where
-// several have as little. A failure makes a url ill for a backoff of its own (exponential, full
-// jitter; at least Retry-After where the answer asks for it); when that is over, one request probes
-// it, for as long as any request may take: one that is cut short arrives twice. Its success makes
-// the url healthy again. Requests that were on their way when a url fell ill tell nothing new. If
-// no url is healthy, the one whose backoff is over soonest is taken at once, and one that asked for
-// a rest only if all did: waiting is the destination's part, and settle() tells it for how long.
-// A url that says it is gone is taken no more; that the destination is gone is said when all are.
-// Thread: one set, one thread. Plain state, no I/O.
+// Used by CurlTransport. A request uses the healthy url with the fewest requests in flight, in turn
+// if several have equally few. A failure makes a url unhealthy for its own backoff (exponential,
+// full jitter; at least Retry-After if the answer has it). After that, one request probes it, with
+// the full timeout of any request: one that is cut short would arrive twice. Its success makes the
+// url healthy again. Requests that were in flight when a url became unhealthy are no new
+// information. If no url is healthy, the one whose backoff ends first is used at once, but one that
+// asked for a pause only if all did: the destination does the waiting, and settle() returns how
+// long. A url that is gone is not used any more; the destination is gone when all urls are. Thread:
+// one set, one thread. Plain state, no I/O.
 #pragma once
 
 #include <cstdint>
@@ -42,10 +42,9 @@ class UrlSet {
   /// It did not. Returns whether another url is healthy.
   bool failed(Ticket ticket, std::optional<Duration> retry_after, const Now& now);
 
-  /// What the completion of a request says of its url, by one of the two above; and what the other
-  /// urls say of the completion: whether there is an alternative, how long all must rest, and
-  /// whether any url is left.
-  /// Returns whether the url did its part.
+  /// The effect of a request's completion on its url, by one of the two above; and the effect of
+  /// the other urls on the completion: whether there is an alternative, how long all must pause,
+  /// and whether any url is left. Returns whether the url did its part.
   bool settle(Ticket ticket, Outcome outcome, Completion& completion, const Now& now);
 
   /// How long it takes until some url may be tried again; zero if one may now.

@@ -8,7 +8,7 @@
 namespace outrider::sidecar {
 namespace {
 
-/// Those behind them in one header are counted under "other" without a look at their names.
+/// Further reasons in one header are counted under "other", without reading their names.
 constexpr std::size_t names_per_frame_max = 256;
 
 /// Up to the largest number, and never around it.
@@ -83,7 +83,7 @@ void ClientTable::forget_one(const Now& now) {
 }
 
 void ClientTable::note_drops(Client& client, proto::ByteView drops) {
-  // By the names that are known of this client, for what is reported is compared with them.
+  // By the known names of this client, because its reports are compared with them.
   ClientDrops reported;
   std::uint64_t others = 0;
   std::size_t names = 0;

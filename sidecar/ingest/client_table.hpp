@@ -1,12 +1,12 @@
-// ClientTable: what the frame headers of the clients add up to.
+// ClientTable: the totals of the clients' frame headers.
 //
 // Used by IngestAgent. A client numbers its frames and reports what it had to drop since it
 // started; the table turns both into totals: frames that were lost on the way, and drops by reason.
 // Thread: one table, one thread. Limits: remembers clients_max clients, and reasons_max drop
-// reasons of each and of all. Beyond that it forgets the client that has been silent for longest,
-// if for silence_min; else the one that came last, so that a flood of new clients makes nobody
-// forgotten who was there before it. What a client has reported stays in the totals, which end at
-// the largest number and never wrap. One that was forgotten and comes back is counted as a new one.
+// reasons of each and of all. Beyond that it forgets the client that has been silent longest, if
+// for at least silence_min; otherwise the newest one, so that a flood of new clients does not
+// displace older ones. The reports of a forgotten client stay in the totals, which stop at the
+// largest number and never wrap. A forgotten client that returns counts as a new one.
 #pragma once
 
 #include <array>
@@ -47,8 +47,7 @@ class ClientTable {
 
   /// Takes note of a checked frame's header; one without a client id says nothing.
   void note(const proto::FrameHeader& header, const Now& now);
-  /// Of a frame that was refused, which has come: what its header says besides is not to be
-  /// trusted.
+  /// Of a refused frame that has arrived: the rest of its header cannot be trusted.
   void note_refused(const proto::FrameHeader& header, const Now& now);
 
   /// Events that the clients say they dropped, by reason.

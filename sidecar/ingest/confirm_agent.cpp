@@ -75,7 +75,7 @@ proto::Refusal ConfirmAgent::leave_out(proto::Refusal refusal, const Now& now) {
   if (!proto::is_of_event(refusal)) return refusal;
   if (frame_.refused.size() == proto::refused_events_max) return proto::Refusal::frame_refusals;
   const bool is_for_later = proto::is_for_later(static_cast<std::uint64_t>(refusal));
-  // Which of its events were left out is remembered of so many, and not of more.
+  // Left-out events of a frame are remembered only up to this number.
   if (is_for_later && reader_.event_count() > proto::refused_events_max) return refusal;
   frame_.refused.push_back({next_event_, static_cast<std::uint32_t>(refusal)});
   refusals_.note(refusal, reader_, now, is_for_later ? sink_.full_destination() : "");
@@ -89,7 +89,7 @@ void ConfirmAgent::refuse_frame(proto::Refusal refusal, const Now& now) {
     const bool is_full = refusal == proto::Refusal::destination_full;
     refusals_.note(refusal, reader_, now, is_full ? sink_.full_destination() : "");
   }
-  // Without a number there is nobody to answer: the sender does not wait for one.
+  // Without a number there is nobody to answer: the sender does not wait.
   if (frame_.sequence == 0) return;
   send(frame_.peer, {.sequence = frame_.sequence, .status = static_cast<std::uint64_t>(refusal)});
 }

@@ -1,17 +1,16 @@
-// ConfirmAgent: takes frames that are to be confirmed, checks them, and hands their events on to be
-// stored. What is refused is answered at once, the rest when it is on disk.
+// ConfirmAgent: takes frames to be confirmed, checks them, and passes their events on to be stored.
+// It answers refusals at once, and the rest when it is on disk.
 //
 // Used by App. A frame must have a client id and a sequence number. An event that breaks a rule, or
-// that one of its destinations has no room for, is refused alone and named in the answer, with the
-// topics of the full destinations; if the
-// spool has no room for the others, nothing of the frame is taken and its client sends it again.
-// Each frame ends: it is taken, or refused by a number that is for good if it can never be taken.
+// for which one of its destinations has no room, is refused alone and named in the answer, with the
+// topics of the full destinations. If the spool has no room for the others, nothing of the frame is
+// taken and its client sends it again. Every frame gets an answer: it is taken, or refused with a
+// number, which is permanent if the frame can never be taken.
 //
 // Thread: the sidecar's one. Owns: counters and scratch space; the source and the sink outlive it.
-// Limits: a turn opens frames_per_turn_max frames, or fewer with bytes_per_turn_max bytes, looks at
-// TurnBudget of events and of their copies, and may stop inside a frame;
-// it begins none while the sink is busy: they wait where they are. An answer names
-// proto::refused_events_max events.
+// Limits: a turn opens frames_per_turn_max frames, or fewer with bytes_per_turn_max bytes, has a
+// TurnBudget of events and of their copies, and may stop inside a frame. It opens none while the
+// sink is busy: they wait in the source. An answer names proto::refused_events_max events.
 #pragma once
 
 #include <cstdint>
@@ -31,10 +30,10 @@
 
 namespace outrider::sidecar {
 
-/// What became of frames that were to be confirmed.
+/// The outcomes of frames to be confirmed.
 struct ConfirmCounters {
-  std::uint64_t frames = 0;          ///< stored, and said so
-  std::uint64_t frames_again = 0;    ///< had been stored before, and said so again
+  std::uint64_t frames = 0;          ///< stored and confirmed
+  std::uint64_t frames_again = 0;    ///< stored before and confirmed again
   std::uint64_t frames_refused = 0;  ///< could not be stored
 };
 
@@ -42,16 +41,16 @@ class ConfirmSink {
  public:
   virtual ~ConfirmSink() = default;
   virtual bool is_busy() const = 0;
-  /// Takes one event of the frame that add_frame() will end, or says why not. The refusal is of
-  /// the event alone if is_of_event(); else what was added of this frame is to be dropped.
-  /// `work`: what that took, for TurnBudget.
+  /// Takes one event of the frame that add_frame() will end, or returns why not. The refusal
+  /// concerns only the event if is_of_event(); otherwise the events added of this frame are to be
+  /// dropped. `work`: its cost, for TurnBudget.
   virtual proto::Refusal add_event(const ArrivedEvent& event, const Now& now,
                                    std::size_t& work) = 0;
   virtual void add_frame(NumberedFrame frame) = 0;
   virtual void drop_frame() = 0;
-  /// The destination that had no room for what add_event() refused last.
+  /// The destination without room for the event that add_event() refused last.
   virtual std::string_view full_destination() const = 0;
-  /// The topics of those that still have no room for what they refused last.
+  /// The topics of destinations that still have no room for the events refused last.
   virtual std::vector<proto::TopicSet> full_destinations() const = 0;
 };
 
@@ -76,7 +75,7 @@ class ConfirmAgent final : public Agent {
   /// stops.
   void refuse_all(const Now& now);
 
-  /// The answer to a frame that was handed on, whose taken events are so many. They and `refused`
+  /// The answer to a frame that was passed on and has this many taken events. They and `refused`
   /// count if it `is_new`.
   void answer(const std::string& peer, std::uint64_t sequence, proto::Refusal status,
               const std::vector<proto::RefusedEvent>& refused, bool is_new, std::uint64_t events);

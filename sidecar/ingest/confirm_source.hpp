@@ -1,4 +1,4 @@
-// ConfirmSource: where frames come from that are to be confirmed, and where the answers go.
+// ConfirmSource: the source of frames to be confirmed, and the way back for the answers.
 //
 // Used by ConfirmAgent and App. Implementations: ZmqConfirmSource, and
 // tests/support/fake_confirm_source.hpp. Thread: the sidecar's one; never blocks. Owns: its

@@ -1,4 +1,4 @@
-// FrameSource: where frames come from.
+// FrameSource: the source of emitted frames.
 //
 // Used by IngestAgent. Implementations: ZmqSource, and tests/support/fake_source.hpp.
 // Thread: the sidecar's one thread; never blocks. Owns: its sockets.

@@ -59,7 +59,7 @@ void IngestAgent::take_events(TurnBudget& budget, const Now& now) {
   }
 }
 
-/// What it took, for the budget.
+/// Events and copies that it took, for the budget.
 std::size_t IngestAgent::take_event(const Now& now) {
   ArrivedEvent event;
   const proto::Refusal refusal = records_.next(reader_, can_wait_, now, event);

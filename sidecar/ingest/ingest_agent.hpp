@@ -1,8 +1,8 @@
-// IngestAgent: takes frames from the source, checks them, and hands their events on as records.
+// IngestAgent: takes frames from the source, checks them, and passes their events on as records.
 //
 // Used by App. A frame that is malformed counts as one refused frame and nothing of it is taken; an
-// event that breaks a rule is refused alone. What is refused is counted by reason, and said in the
-// log once in a while, never event by event.
+// event that breaks a rule is refused alone. Refusals are counted by reason, and logged once in a
+// while, never one by one.
 //
 // Thread: the sidecar's one thread. Owns: counters and scratch space; the source and the sink
 // outlive it. Limits: a turn opens frames_per_turn_max frames, or fewer with bytes_per_turn_max
@@ -31,18 +31,18 @@ class RecordSink {
  public:
   virtual ~RecordSink() = default;
 
-  /// Takes an event; its bytes are valid during the call. Says what that took, for TurnBudget.
+  /// Takes an event; its bytes are valid during the call. Returns its cost, for TurnBudget.
   virtual std::size_t accept(const ArrivedEvent& event, const Now& now) = 0;
 };
 
 struct IngestCounters {
   std::uint64_t frames = 0;                  ///< received, refused ones included
   std::uint64_t events = 0;                  ///< accepted
-  std::uint64_t frames_refused = 0;          ///< for good; no event of theirs counts
-  std::uint64_t events_refused = 0;          ///< for good, of frames that were good otherwise
-  std::array<std::uint64_t, 256> refused{};  ///< by proto::Refusal, each time that it was said
+  std::uint64_t frames_refused = 0;          ///< permanently; none of their events counts
+  std::uint64_t events_refused = 0;          ///< permanently, in frames that were good otherwise
+  std::array<std::uint64_t, 256> refused{};  ///< by proto::Refusal, each time that it was answered
 
-  /// What is refused for the moment comes again, and is no frame or event that was refused.
+  /// A temporarily refused frame or event is sent again, and does not count as refused.
   void refuse(proto::Refusal refusal);
   IngestCounters& operator+=(const IngestCounters& other);
 };
@@ -66,7 +66,7 @@ class IngestAgent final : public Agent {
   int do_work(const Now& now) override;
   MonoTime next_deadline() const override { return losses_.next_deadline(); }
 
-  /// From here on a turn only goes on with the frame at which the last one stopped.
+  /// From here on a turn only continues the frame at which the last one stopped.
   void begin_stop() { is_stopping_ = true; }
   /// Such a frame is open: the source must not be closed yet.
   bool is_inside_frame() const { return events_waiting_ > 0; }

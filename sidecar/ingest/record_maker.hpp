@@ -1,4 +1,4 @@
-// RecordMaker: makes records of the events of a checked frame.
+// RecordMaker: makes records from the events of a checked frame.
 //
 // Used by IngestAgent and ConfirmAgent, one each. Thread: one, with its agent. Owns: scratch space;
 // the record is valid until the next call.

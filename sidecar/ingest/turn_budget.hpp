@@ -1,5 +1,5 @@
-// TurnBudget: how much of what comes in one turn looks at, so that delivery, the clock and a stop
-// get their share.
+// TurnBudget: how much input one turn processes, so that delivery, the clock and a stop get their
+// share.
 //
 // Used by IngestAgent and ConfirmAgent. Both limits end a turn, inside a frame too: an event that
 // goes to many destinations costs a copy for each, which is most of its work. A plain value.
@@ -20,7 +20,7 @@ class TurnBudget {
   bool is_spent() const { return events_left_ == 0 || copies_left_ == 0; }
 
   /// For one event, taken or refused; not when it is spent. `copies`: one for each destination, or
-  /// as many as take as long as what was done with it.
+  /// as many as cost the same time.
   void spend(std::uint64_t copies) {
     --events_left_;
     copies_left_ -= std::min(copies_left_, copies);

@@ -1,5 +1,5 @@
-// A msgpack value as a few words for a log line: scalars as they are, containers one level deep.
-// Pure; takes any bytes; the result is safe to print and about `bytes_max` long.
+// A msgpack value as a few words for a log line: scalars unchanged, containers one level deep.
+// Pure; accepts any bytes; the result is safe to print and about `bytes_max` long.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@ namespace outrider::sidecar {
 
 std::string value_text(proto::ByteView value, std::size_t bytes_max);
 
-/// Its type and size, and nothing of what it says.
+/// Its type and size, and nothing of its content.
 std::string value_kind(proto::ByteView value);
 
 }  // namespace outrider::sidecar

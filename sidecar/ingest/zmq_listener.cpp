@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view tcp_scheme = "tcp://";
 constexpr std::string_view inproc_scheme = "inproc://";
-/// After so many bytes a look for new peers costs nothing beside them.
+/// After this many bytes, the cost of checking for new peers is negligible.
 constexpr std::size_t note_peers_bytes = 4096;
 constexpr std::uint64_t message_bytes_min = 16U << 20U;
 

@@ -1,11 +1,11 @@
 // ZmqListener: a ZmqSocket that is bound to endpoints of the configuration, and receives.
 //
 // Used by ZmqSource (PULL) and ZmqConfirmSource (ROUTER). For endpoints outside the process it
-// raises the process's soft limit of open files to the hard one, for each client takes a
-// descriptor. It tells the Intake of what it has received, by which the SocketGate bounds the
-// memory that clients take.
+// raises the process's soft limit of open files to the hard one, because each client takes a
+// descriptor. It reports received messages to the Intake, with which the SocketGate bounds the
+// memory of the clients.
 //
-// Thread: the sidecar's one; blocks in open() alone (see ZmqSocket). Owns: the socket. Borrows: the
+// Thread: the sidecar's one; blocks only in open() (see ZmqSocket). Owns: the socket. Borrows: the
 // context, the reactor and the log. Fails with: an Error when it is opened.
 #pragma once
 
@@ -30,9 +30,9 @@ namespace outrider::sidecar {
 class ZmqListener {
  public:
   /// Answers that wait for one client; beyond that they are dropped. The largest has 25 KiB: a
-  /// client that does not read takes 3 MiB. None is dropped of a client with no more than
-  /// unanswered_max frames unanswered (the SDK has 16): libzmq tells us of what it has read in
-  /// steps of a half, and we ask it once in answers_unnoted_max answers.
+  /// client that does not read takes 3 MiB. No answer is dropped for a client with at most
+  /// unanswered_max unanswered frames (the SDK has 16): libzmq reports read answers in steps of a
+  /// half, and we ask it once in answers_unnoted_max answers.
   static constexpr int answers_max = 128;
   static constexpr int answers_unnoted_max = 16;
   static constexpr int unanswered_max = answers_max - answers_max / 2 - answers_unnoted_max;
@@ -46,11 +46,11 @@ class ZmqListener {
 
   /// False: nothing is there, or the socket is closed.
   bool receive(zmq::message_t& message);
-  /// A ROUTER's first part, which libzmq makes and nobody has sent.
+  /// A ROUTER's first part, which libzmq adds.
   bool receive_peer(zmq::message_t& message);
   /// To be called before each answer.
   void note_answer();
-  /// The parts behind this one.
+  /// The parts after this one.
   void skip_rest(zmq::message_t& message);
 
   /// See ZmqSocket.

@@ -13,8 +13,8 @@ namespace outrider::sidecar {
 
 namespace {
 
-/// Per client. libzmq stops reading from a client at this mark, and what a client that ends has
-/// left in the kernel's buffer by then is lost; so it is higher than what such a buffer holds.
+/// Per client. libzmq stops reading from a client at this mark, and data that an ending client has
+/// left in the kernel's buffer by then is lost; so it is higher than the capacity of such a buffer.
 constexpr int receive_frames_max = 1000;
 /// Per client that wants confirmations, and loses nothing by it.
 constexpr int receive_confirmed_max = 64;
@@ -44,8 +44,8 @@ class ZmqSource final : public FrameSource {
   zmq::message_t message_;
 };
 
-/// The name of a peer is its ZeroMQ identity behind one byte, which says whether an empty part
-/// stands before its frames, and belongs before the answers: REQ sockets are like that.
+/// The name of a peer is its ZeroMQ identity after one byte. The byte records whether an empty part
+/// precedes its frames and must precede the answers, as with REQ sockets.
 class ZmqConfirmSource final : public ConfirmSource {
  public:
   ZmqConfirmSource(Reactor& reactor, Log& log) : log_(log), listener_(reactor, log) {}

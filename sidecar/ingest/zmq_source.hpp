@@ -1,13 +1,13 @@
 // The ZeroMQ sockets of ingest: frames from clients, over ipc, tcp and inproc.
 //
-// Used by the composition root, which hands them to IngestAgent and ConfirmAgent. One PULL socket
+// Used by the composition root, which gives them to IngestAgent and ConfirmAgent. One PULL socket
 // is bound to every endpoint of the configuration, one ROUTER socket to the confirm endpoint;
 // libzmq takes from their clients in turn.
 //
-// Thread: the sidecar's one thread; blocks when opening alone. Each socket's descriptor is
-// registered with the Reactor, so that a wait ends when frames come. Its readiness tells of a
-// change only: a caller that stops before receive() has returned nothing must not sleep. Borrows:
-// the context, the reactor and the log. Fails with: an Error when opening; receive() cannot fail.
+// Thread: the sidecar's one thread; blocks only in open(). Each socket's descriptor is registered
+// with the Reactor, so that a wait ends when frames arrive. It becomes ready only on a change: a
+// caller that stops before receive() has returned nothing must not sleep. Borrows: the context, the
+// reactor and the log. Fails with: an Error when opening; receive() cannot fail.
 #pragma once
 
 #include <memory>

@@ -1,9 +1,9 @@
 // for_each_event: every event that a spool holds, in whatever state, for people and their tools.
 //
-// Used by `outrider spool export`, beside a running sidecar too, and on what is left of a damaged
-// spool: what cannot be read is stepped over and counted. Events that are done are not among them.
-// It is not one moment of the spool: a few rows are read at a time, scheduled events first, for
-// these become spooled ones, and dead letters last. What moves meanwhile may come twice.
+// Used by `outrider spool export`, beside a running sidecar too, and on a damaged spool: unreadable
+// rows are skipped and counted. Settled events are left out. The export is not a snapshot of one
+// moment: a few rows are read at a time, scheduled events first, because they become spooled ones,
+// and dead letters last. An event that moves meanwhile may be exported twice.
 //
 // Thread: the database's. Fails with: SqliteError, if not even the first page can be read. Memory:
 // one block's.
@@ -43,18 +43,18 @@ struct ExportedEvent {
   std::string_view destination;
   RecordView record;          ///< stored
   std::uint64_t due_ns = 0;   ///< scheduled
-  std::string_view reason{};  ///< dead, as what follows
+  std::string_view reason{};  ///< dead, like the next one
   int status = 0;
   std::uint32_t attempts = 0;
 };
 
 struct Unreadable {
-  std::uint64_t events = 0;     ///< whose bytes are not what was written
-  std::uint64_t stretches = 0;  ///< of the file, with nobody knows how many
+  std::uint64_t events = 0;     ///< whose bytes differ from the written ones
+  std::uint64_t stretches = 0;  ///< of the file, with an unknown number of events
 };
 
 /// Calls `take` with each event that matches, until it returns false, and `between` when some were
-/// taken and nothing is held, which may then take its time. Steps over what is damaged.
+/// taken and nothing is held, so that it may be slow. Skips damaged places.
 Unreadable for_each_event(Database& database, const EventFilter& filter,
                           const std::function<bool(const ExportedEvent&)>& take,
                           const std::function<void()>& between);

@@ -35,7 +35,7 @@ DestinationInfo read_destination(Database& database, DestinationId id) {
 
 }  // namespace
 
-// What is there -----------------------------------------------------------------------------------
+// Content -----------------------------------------------------------------------------------------
 
 std::string name_of(const StoredDestinations& known, DestinationId destination) {
   const auto found = known.find(destination);

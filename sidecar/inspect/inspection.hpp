@@ -1,9 +1,8 @@
-// Inspection: what people want to know of a spool, asked of its file.
+// Inspection: answers people's questions about a spool from its file.
 //
 // Used by the commands `outrider spool` and `outrider dead`, beside a running sidecar or without
-// one, on what spool_access.hpp has opened. What takes a Database only reads; a ReadTransaction
-// around several questions makes them see the same moment. What is changed is changed through
-// Store.
+// one, on a spool that spool_access.hpp has opened. Functions that take a Database only read;
+// inside one ReadTransaction, several of them see the same moment. All changes go through Store.
 //
 // Thread: the caller's. Fails with: SqliteError.
 #pragma once
@@ -18,7 +17,7 @@
 
 namespace outrider::sidecar {
 
-// What is there -----------------------------------------------------------------------------------
+// Content -----------------------------------------------------------------------------------------
 
 /// "#7" for one that has no name: in a damaged spool.
 std::string name_of(const StoredDestinations& known, DestinationId destination);
@@ -47,7 +46,7 @@ struct SpoolInfo {
   std::uint64_t free_pages = 0;
 };
 
-/// The schedule that a mark is of: the mark names what its runs were made of, too.
+/// The schedule of a mark: the mark also names the expression and zone of its runs.
 std::string schedule_of(const ScheduleMark& mark);
 
 /// Costs the same whatever the number of events.
@@ -63,7 +62,7 @@ struct DeadFilter {
   std::optional<int> status;
   std::optional<std::uint64_t> before_ns;  ///< the last attempt
   std::optional<std::uint64_t> after_ns;
-  std::uint64_t events_max = UINT64_MAX;  ///< the newest so many
+  std::uint64_t events_max = UINT64_MAX;  ///< the newest, this many
 };
 
 struct DeadHead {
@@ -97,10 +96,10 @@ struct Removed {
   std::uint64_t dead = 0;
 };
 
-/// What lies there for a destination; nullopt if there is none of that name.
+/// The content for a destination; nullopt if there is none of that name.
 std::optional<Removed> count_destination(Database& database, const std::string& name);
 
-/// Forgets the last run of a schedule, which begins anew then. False: none of it is known. No
+/// Forgets the last run of a schedule, which then begins again. False: none of it is known. No
 /// sidecar may use the spool.
 bool forget_schedule(Store& store, const std::string& name);
 

@@ -23,8 +23,9 @@ constexpr const char* read_only_cure =
     "; mount it writable; if it was writable before, the kernel's log (dmesg) says why that "
     "changed";
 
-/// access() does not see what the kernel has made read-only by itself. Nothing is left behind, and
-/// the database itself is not opened: to close it would end the locks that SQLite has on it.
+/// access() does not see that the kernel has made a file system read-only. Nothing is left on disk,
+/// and the database itself is not opened, because closing it would end the locks that SQLite has on
+/// it.
 bool is_read_only(const std::string& folder) {
   const int fd = ::open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
   if (fd < 0) return errno == EROFS;
@@ -90,9 +91,9 @@ Error as_error(const std::string& path, const SqliteError& error) {
           "repair`, or a sidecar that finds the damage, continues with it"};
 }
 
-/// The file through which a running sidecar and we see what the other writes is the one that it has
-/// open: SQLite locks a byte of it as long as that is so. Nobody here has the spool open: to close
-/// a file ends all locks on it.
+/// A running sidecar and we must see each other's writes through the same file, which is the one
+/// that it has open: SQLite locks a byte of it for that time. No one in this process has the spool
+/// open: closing a file ends all locks on it.
 bool shares_memory(const std::string& path) {
   constexpr off_t sqlite_dms_byte = 128;
   const int fd = ::open(shm_path(path).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -111,7 +112,7 @@ Database open_database(const std::string& path) {
   std::error_code error;
   const bool has_log = fs::exists(wal_path(path), error);
   if (!has_log && is_writable(path)) {
-    // A reader leaves its empty log behind; a connection that could write takes it away.
+    // A reader leaves its empty log on disk; a connection that can write removes it.
     Database database(path, OpenMode::read_write);
     database.execute("PRAGMA query_only=ON");
     return database;
@@ -149,7 +150,7 @@ Result<Database> open_to_read(const std::string& path) {
     try {
       return checked(open_database(path));
     } catch (const SqliteError& error) {
-      // No room for SQLite's own files, and nobody else who has some.
+      // No room for SQLite's own files, and no other process has them open.
       const bool is_whole = file_bytes(wal_path(path)) == 0 && !is_in_use(path);
       if (error.trouble() != StorageTrouble::full || !is_whole) throw;
       return checked({path, OpenMode::frozen});
@@ -166,11 +167,11 @@ Result<Database> open_to_read(const std::string& path) {
 }
 
 Status check_first_page(const std::string& path, bool& is_damaged) {
-  // What was made and never checkpointed is still in the write-ahead log.
+  // A database that was made and never checkpointed is still only in the write-ahead log.
   if (file_bytes(path) == 0 || file_bytes(wal_path(path)) > 0) return Nothing{};
   try {
     Database database(path, OpenMode::frozen);
-    // Without tables: a sidecar could not go on when it had made the file.
+    // Without tables: a sidecar stopped right after it had made the file.
     if (database.number("SELECT count(*) FROM sqlite_schema") > 0) Store::check_kind(database);
   } catch (const SqliteError& error) {
     is_damaged = error.trouble() == StorageTrouble::damaged;
@@ -248,7 +249,8 @@ SpoolLock::~SpoolLock() {
 
 ReadTransaction::ReadTransaction(Database& database) : database_(database) {
   database_.execute("BEGIN");
-  // From the first look on, the moment stands still. This one succeeds whatever else is damaged.
+  // From the first read on, the transaction sees one moment. This read succeeds whatever else is
+  // damaged.
   database_.number("SELECT count(*) FROM sqlite_schema");
 }
 

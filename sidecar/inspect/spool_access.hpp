@@ -1,9 +1,10 @@
-// Opening a spool from outside: to read beside a sidecar, or to change what none uses.
+// Opens a spool from outside: to read it beside a sidecar, or to change it while no sidecar uses
+// it.
 //
 // Used by the commands `outrider spool` and `outrider dead`, and by the probes of `outrider check`.
 //
-// Thread: the caller's. Fails with: an Error that says what to do; guarded() makes one of the
-// SqliteError that all work on an open database fails with.
+// Thread: the caller's. Fails with: an Error that says what to do; guarded() turns the SqliteError
+// of any work on an open database into one.
 #pragma once
 
 #include <functional>
@@ -28,7 +29,7 @@ Status check_writable(const std::string& path);
 /// For Store, with the same checks before.
 Result<std::unique_ptr<Store>> open_to_write(const std::string& path);
 
-/// Runs `action`; what the database fails with becomes an Error that names the spool.
+/// Runs `action`; errors of the database become an Error that names the spool.
 Status guarded(const std::string& path, const std::function<void()>& action);
 
 /// 0 if there is no such file.

@@ -59,7 +59,7 @@ class Checker {
   }
 
  private:
-  /// What was damaged may be anything.
+  /// A damaged place may have held anything.
   void note(const std::string& what, const char* cure) {
     if (found_.problems.size() < problems_max) {
       found_.problems.push_back({printable(what, problem_bytes_max), cure});
@@ -213,7 +213,7 @@ class Checker {
          cure);
   }
 
-  /// As they stand there: what is below nothing is to be seen.
+  /// The raw numbers: negative ones must be seen.
   void check_totals() {
     Statement kept(database_,
                    "SELECT id, name, events, bytes, scheduled_events, scheduled_bytes "

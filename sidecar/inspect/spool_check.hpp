@@ -1,10 +1,10 @@
-// check_spool: whether a spool is what it should be; repair_spool: makes it so.
+// check_spool: finds the problems of a spool; repair_spool: repairs them.
 //
 // Used by `outrider spool verify` and `repair`. Reads everything once: SQLite's own check of the
-// file, the checksum and the structure of each block and each event, and whether the totals that
-// are kept are those of what is there. Call it within one ReadTransaction.
+// file, the checksum and the structure of each block and each event, and whether the recorded
+// totals match the content. Call it within one ReadTransaction.
 //
-// Thread: the database's. Fails with: nothing; what cannot be read is a problem like others.
+// Thread: the database's. Fails with: nothing; an unreadable place is a problem like others.
 // Limits: names the first problems_max problems and counts the rest. Memory: one block's.
 #pragma once
 
@@ -24,7 +24,7 @@ inline constexpr std::size_t problems_max = 100;
 
 struct SpoolProblem {
   std::string what;
-  std::string cure;  ///< what to do, or what it means
+  std::string cure;  ///< the cure, or the meaning
 };
 
 struct SpoolCheck {
@@ -43,14 +43,14 @@ SpoolCheck check_spool(Database& database);
 struct SpoolRepair {
   SpoolCheck before;
   SpoolCheck after;
-  std::optional<Salvaged> replaced;  ///< it was not enough to count anew
+  std::optional<Salvaged> replaced;  ///< counting again was not enough
   /// Those that were kept and are not there any more, if the totals are right.
   std::uint64_t lost_events() const;
 };
 
-/// Mends what check_spool() finds, as a sidecar that starts would: makes indexes and totals anew,
-/// and if that does not cure all of it replaces the spool by what can be read of it. Nobody else
-/// may use the spool meanwhile. Fails with: an Error, after which the spool is as it was.
+/// Repairs what check_spool() finds, as a starting sidecar would: rebuilds indexes and totals, and
+/// if that does not cure everything, replaces the spool by everything that can be read of it. No
+/// other program may use the spool meanwhile. Fails with: an Error; then the spool is unchanged.
 Result<SpoolRepair> repair_spool(const std::string& path, Disk& disk, const Now& now);
 
 }  // namespace outrider::sidecar

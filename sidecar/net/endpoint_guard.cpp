@@ -111,7 +111,7 @@ EndpointGuard::~EndpointGuard() {
   remove_path();
   if (listener_fd_ >= 0) ::close(listener_fd_);
   if (lock_fd_ >= 0) {
-    // Removed while the lock is held, so that what is removed is the file that we have locked.
+    // Removed while the lock is held, so that the removed file is the one that we have locked.
     unlink(lock_path().c_str());
     ::close(lock_fd_);
   }
@@ -207,7 +207,7 @@ Status EndpointGuard::listen() {
   if (listener_fd_ >= 0) ::close(listener_fd_);
   listener_fd_ = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   const sockaddr_un address = address_of(path_);
-  // The mode of the unbound socket is the mode that the file begins with: nobody's but ours.
+  // The file gets the mode of the unbound socket: only for us.
   if (listener_fd_ < 0 || fchmod(listener_fd_, 0600) != 0 ||
       bind(listener_fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     return Error{"cannot bind " + path_ + ": " + reason(errno)};

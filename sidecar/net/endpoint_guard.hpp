@@ -1,17 +1,19 @@
-// EndpointGuard: makes sure that the path of an ipc endpoint is ours alone, and listens on it.
+// EndpointGuard: makes sure that the path of an ipc endpoint belongs only to this sidecar, and
+// listens on it.
 //
-// Used by IpcEndpoints for each ipc:// endpoint that a socket is bound to. ZeroMQ by itself
-// deletes whatever stands at the path and so steals the socket of a running sidecar without a word.
-// The guard takes a lock on PATH.lock, probes what stands at the path by connecting to it, removes
-// it only if nobody answers, and opens the listening socket with its owner and mode in place before
-// the first client can connect: the path never stands open wider than it should.
+// Used by IpcEndpoints for each ipc:// endpoint that a socket is bound to. ZeroMQ itself deletes
+// whatever is at the path, and so silently steals the socket of a running sidecar. The guard takes
+// a lock on PATH.lock, probes an existing socket by connecting to it, removes it only if nobody
+// answers, and sets owner and mode of the listening socket before the first client can connect: the
+// path never allows more than it should.
 //
-// A forked child gives up its copy of the lock (SocketGate). While the sidecar runs its owner looks
-// now and then whether the path is still its own, for temporary folders are tidied up.
+// A forked child gives up its copy of the lock (SocketGate). While the sidecar runs, the owner of
+// the guard checks now and then whether the path is still its own, because programs clean up
+// temporary folders.
 //
-// Thread: the sidecar's one thread; blocks in claim() alone, which asks the name service for the
-// group. Owns: the lock, and the path while it is its own.
-// Fails with: an Error that names the path and what to do.
+// Thread: the sidecar's one thread; blocks only in claim(), which asks the name service for the
+// group. Owns: the lock, and the path while it is its own. Fails with: an Error that names the path
+// and what to do.
 #pragma once
 
 #include <cstdint>
@@ -40,17 +42,17 @@ class EndpointGuard {
   /// Removes the socket and the lock file, unless somebody has put another in their place.
   ~EndpointGuard();
 
-  /// Somebody has removed or replaced the socket's file, or the lock's: nobody new finds us, or a
+  /// The socket's file, or the lock's, was removed or replaced: new clients cannot find us, or a
   /// second sidecar could start beside us.
   bool is_displaced() const;
   /// Takes the path again, with a new listening socket where the old one cannot be reached any
   /// more.
   Status reclaim();
 
-  /// The listening socket, non-blocking; whoever takes it closes it. -1: there is no new one.
+  /// The listening socket, non-blocking; the caller closes it. -1: there is no new one.
   int take_listener();
 
-  /// Removes the path: nobody new can connect, those who are connected stay so.
+  /// Removes the path: new clients cannot connect, connected ones stay so.
   void remove_path();
 
  private:
@@ -68,7 +70,7 @@ class EndpointGuard {
   std::optional<gid_t> gid_;  ///< the name service is asked once, at the start
   int lock_fd_ = -1;
   int listener_fd_ = -1;
-  dev_t device_ = 0;  ///< what our socket is on disk, so as to remove no other
+  dev_t device_ = 0;  ///< the identity of our socket on disk, so as to remove no other
   ino_t inode_ = 0;
   bool owns_path_ = false;
 };

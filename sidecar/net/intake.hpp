@@ -1,7 +1,8 @@
-// Intake: what one ZeroMQ socket has taken in and its owner has not yet seen.
+// Intake: the data that one ZeroMQ socket has read and its owner has not yet received.
 //
 // Used by SocketGate, which adds what it lets libzmq read, and by the sockets' owners: ZmqListener
-// and ZmqTransport. Thread: safe from any, but take(), take_all() and settle() are its owner's.
+// and ZmqTransport. Thread: safe from any thread, except that take(), take_all() and settle()
+// belong to its owner's.
 #pragma once
 
 #include <algorithm>
@@ -13,23 +14,23 @@
 
 namespace outrider::sidecar {
 
-/// What bounds the messages that wait for a socket's owner.
+/// The limits of the messages that wait for a socket's owner.
 enum class Bound : std::uint8_t {
   none,  ///< no message comes
   room,  ///< Intake::room_bytes(), until the owner receives them: it calls take()
   /// Intake::turn_bytes, until libzmq is called again: the owner calls take_all() after that. So
-  /// libzmq returns, for no more can have come.
+  /// libzmq returns, because no more can have arrived.
   turn,
 };
 
-/// What one socket has taken in. Shared with its connections.
+/// The data that one socket has read. Shared with its connections.
 class Intake {
  public:
   static constexpr std::uint64_t room_bytes_min = 64ULL << 20U;
   /// Some fifty subscriptions to long topics, or eight thousand to short ones.
   static constexpr std::uint64_t turn_bytes = 1ULL << 20U;
-  /// An unfinished message that may go on has stalled if less than `progress_bytes_min` came in
-  /// this time.
+  /// An unfinished message that may continue has stalled if less than `progress_bytes_min` arrived
+  /// in this time.
   static constexpr Duration stalled_max = std::chrono::seconds(1);
   static constexpr std::uint64_t progress_bytes_min = 1U << 20U;
   static constexpr Duration settle_period = std::chrono::milliseconds(100);
@@ -37,12 +38,12 @@ class Intake {
   explicit Intake(ScanLimits limits, Bound bound) : limits_(limits), bound_(bound) {}
 
   const ScanLimits& limits() const { return limits_; }
-  /// For what waits, and once more for what has not come whole: over all clients together.
+  /// For waiting messages, and the same again for incomplete ones: over all clients together.
   std::uint64_t room_bytes() const {
     return std::max(room_bytes_min, 2 * limits_.message_bytes_max);
   }
 
-  /// The owner has received a part of so many bytes. (What came over inproc was never counted.)
+  /// The owner has received a part of this many bytes. (Messages over inproc were never counted.)
   void take(std::uint64_t part_bytes);
   /// libzmq has followed all that it had.
   void take_all();
@@ -50,10 +51,10 @@ class Intake {
   // of libzmq's can take long, and a peer's end is heard of while a socket lingers.
   void attach() { owners_.fetch_add(1, std::memory_order_relaxed); }
   void detach() { owners_.fetch_sub(1, std::memory_order_relaxed); }
-  /// The owner has found its socket empty: what had come when it found that before, and is still
-  /// counted, was dropped by libzmq together with its peer. To be called while anything waiting()
-  /// is counted; does its work once a settle_period, by which the I/O thread has passed on what it
-  /// has read.
+  /// The owner has found its socket empty: data that had arrived when it found that before, and is
+  /// still counted, was dropped by libzmq together with its peer. To be called while anything
+  /// waiting() is counted; does its work once a settle_period, by which time the I/O thread has
+  /// passed on the data that it read.
   void settle();
   void settle_at(MonoTime now);
 

@@ -1,11 +1,11 @@
-// IpcEndpoints: the ipc:// endpoints that one ZeroMQ socket is bound to, and kept there.
+// IpcEndpoints: binds one ZeroMQ socket to its ipc:// endpoints, and keeps their paths in place.
 //
 // Used by ZmqSocket. Each path is claimed by an EndpointGuard, which also gives
-// it its owner and mode. A socket file or lock that was removed is put back, and the log says so.
-// The old listening socket stays with libzmq, for those that are connected through it would be cut
-// off with it: a descriptor each time.
+// it its owner and mode. A removed socket file or lock is restored, and a log line reports it. The
+// old listening socket stays with libzmq, because closing it would cut off its clients. So each
+// return costs a descriptor.
 //
-// Thread: the sidecar's one; blocks in claim() alone (see EndpointGuard). Owns: the paths. Borrows:
+// Thread: the sidecar's one; blocks only in claim() (see EndpointGuard). Owns: the paths. Borrows:
 // the log. Fails with: an Error of the guard or of `bind` when an endpoint is claimed; later with a
 // line in the log.
 #pragma once
@@ -32,7 +32,7 @@ class IpcEndpoints {
   /// How often look_after() is to be called: a tick.
   static constexpr Duration upkeep_period = std::chrono::seconds(1);
   static constexpr int return_ticks = 600;
-  /// One line of a kind for an endpoint in so many.
+  /// One line of each kind for an endpoint in this time.
   static constexpr int line_ticks = 10;
 
   /// Gives libzmq a listening socket for `endpoint`.
@@ -42,7 +42,7 @@ class IpcEndpoints {
 
   /// See EndpointGuard::claim; binds.
   Status claim(const std::string& endpoint, std::uint32_t mode, const std::string& group);
-  /// Puts back what was removed.
+  /// Restores the removed files.
   void look_after();
   /// Nobody new can connect, those who are connected stay so.
   void remove_paths();

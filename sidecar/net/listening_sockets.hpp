@@ -1,6 +1,7 @@
 // The sockets of this process that listen on an endpoint.
 //
-// Used by SocketGate, for what libzmq has bound. Pure but for /proc/self/fd. Thread: any.
+// Used by SocketGate, for the sockets that libzmq has bound. Pure except for reading /proc/self/fd.
+// Thread: any.
 #pragma once
 
 #include <string_view>

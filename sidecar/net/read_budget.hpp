@@ -1,13 +1,13 @@
 // ReadBudget: how much the libraries that a thread calls may read before they return.
 //
 // libcurl and OpenSSL read a socket until nothing is left. A peer that never stops sending - empty
-// records, frames that mean nothing, an answer of a proxy without an end - would keep them from
-// returning, and with them all other deliveries, every timeout and the stop. So recv(), which
-// socket_gate.cpp defines for the whole program, reads no more than the budget of its thread; after
-// that it says that nothing is there. Who waits by level, as our reactor does, is called again.
+// records, meaningless frames, an endless answer of a proxy - would keep them from returning, and
+// so block all other deliveries, every timeout and the stop. So recv(), which socket_gate.cpp
+// defines for the whole program, reads no more than the budget of its thread; after that it reports
+// that nothing is there. A level-triggered reactor, such as ours, calls again.
 //
-// Used by CurlMulti, a budget a call; inside of another one it counts alone. Thread: counts for the
-// one that made it.
+// Used by CurlMulti, one budget for each call; inside another budget, only the inner one counts.
+// Thread: it applies to the thread that made it.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,7 @@ namespace outrider::sidecar {
 
 class ReadBudget {
  public:
-  /// A read costs as much as so many bytes more.
+  /// A read costs as much as this many additional bytes.
   static constexpr std::int64_t read_cost_bytes = 64;
 
   explicit ReadBudget(std::int64_t bytes);

@@ -28,7 +28,7 @@
 namespace outrider::sidecar {
 namespace {
 
-/// One of so many descriptors is not for clients.
+/// One in this many descriptors is not for clients.
 constexpr int reserve_share = 4;
 constexpr std::size_t any_size = SIZE_MAX;
 /// How long an I/O thread rests that may read nothing, so that it does not spin.
@@ -48,7 +48,7 @@ int accept_now(int fd, sockaddr* address, socklen_t* bytes, int flags) {
   return static_cast<int>(syscall(SYS_accept4, fd, address, bytes, flags));
 }
 
-// What is watched ---------------------------------------------------------------------------------
+// Watched sockets ---------------------------------------------------------------------------------
 
 struct Registry {
   std::mutex mutex;
@@ -67,7 +67,7 @@ std::atomic<std::uint64_t> open_now = 0;
 std::atomic<std::uint64_t> stalled = 0;
 std::atomic<std::uint64_t> left_early = 0;
 std::atomic<std::uint64_t> made_cut_off = 0;
-/// Connections that were ended for what they sent, by ZmtpScanner::Fault.
+/// Connections that were ended because of their data, by ZmtpScanner::Fault.
 std::array<std::atomic<std::uint64_t>, ZmtpScanner::faults> faults{};
 std::atomic<const char*> other_type = "";
 std::atomic<const char*> taken_types = "";
@@ -106,8 +106,8 @@ std::shared_ptr<Intake> find_intake(int listener_fd) {
   return nullptr;
 }
 
-/// Of what this thread connects to, if it is one of libzmq's I/O threads and ours. A name has 15
-/// bytes.
+/// For connections that this thread makes, if it is one of libzmq's I/O threads and ours. A name
+/// has 15 bytes.
 std::shared_ptr<Intake> find_intake_of_connects() {
   Registry* const all = existing.load();
   if (all == nullptr) return nullptr;
@@ -123,7 +123,7 @@ std::shared_ptr<Intake> find_intake_of_connects() {
 
 // A forked child ----------------------------------------------------------------------------------
 
-/// The number stays in use, so that whoever closes it in the child closes nothing else.
+/// The number stays in use, so that a later close in the child closes nothing else.
 void give_up(int fd, int null_fd) {
   if (fd >= 0 && null_fd >= 0) dup3(null_fd, fd, O_CLOEXEC);
 }
@@ -154,12 +154,12 @@ void register_fork_handlers() {
 
 // Connections -------------------------------------------------------------------------------------
 
-/// What one socket's connections have sent of messages that have not come whole.
+/// The bytes that one socket's connections have sent of incomplete messages.
 struct Unfinished {
   std::uint64_t bytes = 0;
   std::vector<int> going_on;  ///< though there is much of it; in the order in which they were let
   MonoTime look_at{};         ///< for those that have stalled
-  MonoTime let_at{};          ///< one more of them go on
+  MonoTime let_at{};          ///< another one of them continues
 };
 
 struct Connection {
@@ -171,10 +171,10 @@ struct Connection {
   bool is_out_of_epoll = false;  ///< libzmq waits for nothing of it
   bool goes_on = false;
   std::uint64_t bytes_before = 0;
-  MonoTime stalled_at{};  ///< unless it goes on
+  MonoTime stalled_at{};  ///< unless it continues
 };
 
-/// What an I/O thread of libzmq knows of its connections.
+/// The connections of an I/O thread of libzmq.
 class Connections {
  public:
   ~Connections();
@@ -242,7 +242,7 @@ bool Connections::note(int fd, Connection& connection, const std::uint8_t* data,
   connection.unfinished->bytes += scanner.unfinished_bytes();
   if (const std::uint64_t memory = scanner.take_ended_memory(); memory > 0) {
     lose_place(fd, connection);
-    // Of what is bad libzmq is given nothing.
+    // libzmq gets nothing of bad data.
     if (is_good) connection.intake->add(memory);
   }
   if (is_good && !was_ready && scanner.is_ready()) connection.intake->begin_connection();
@@ -272,7 +272,7 @@ void Connections::let_one_go_on(Unfinished& all, MonoTime now) {
   all.going_on.push_back(largest);
 }
 
-/// All of them together, and the largest first, until there is no more than enough.
+/// All of them together, the largest first, until the limit is met.
 void Connections::give_up_stalled(Unfinished& all, std::uint64_t enough_bytes, MonoTime now) {
   // One that libzmq does not read has not stalled: it waits for us.
   std::erase_if(all.going_on, [this](int fd) {
@@ -344,9 +344,9 @@ void Connections::rest_a_moment() {
 
 // Accepting ---------------------------------------------------------------------------------------
 
-/// Nothing is left, not even for deliveries: takes the connection out of the queue all the same,
-/// for it would make libzmq's thread spin, or end the process. False: not even so, for the limit is
-/// lower than what was open before.
+/// No descriptor is left, not even for deliveries: still takes the connection out of the queue,
+/// because it would make libzmq's thread spin, or end the process. False: even that fails, because
+/// the limit is lower than the number that was open before.
 bool refuse_with_spare(int listener_fd) {
   Registry& all = registry();
   const std::lock_guard guard(all.mutex);
@@ -548,7 +548,7 @@ extern "C" {
   const auto count =
       static_cast<int>(syscall(SYS_epoll_pwait, epoll, events, max, timeout_ms, nullptr, 0));
   if (gate::connections_here == nullptr) return count;
-  // libzmq would read twice, and take what comes after a full queue for an error.
+  // libzmq would read twice, and take a read after a full queue for an error.
   for (int i = 0; i < count; ++i) {
     if ((events[i].events & EPOLLIN) != 0) events[i].events &= ~(EPOLLHUP | EPOLLERR);
   }

@@ -1,36 +1,36 @@
-// SocketGate: how many connections, and how much memory, libzmq may take for the world.
+// SocketGate: bounds the connections and the memory that libzmq uses for clients and peers.
 //
 // libzmq 4.3.4 accepts connections until no descriptor is left, and then ends the process (on ipc);
 // its high-water mark counts messages, and neither their bytes nor their parts. It has no option
-// for either. A PUB socket follows subscriptions on its owner's thread, and does not return while
-// any come. So the gate stands between libzmq and the kernel: it defines accept4(), connect(),
-// recv(), epoll_ctl(), epoll_wait() and close(), which the dynamic linker then gives to every
-// library of the program. They are the plain system calls, but for listening sockets that are
-// watched here, for connections accepted there, and for those that our I/O threads make:
+// for either. A PUB socket processes subscriptions on its owner's thread, and does not return while
+// more arrive. So the gate is a layer between libzmq and the kernel: it defines accept4(),
+// connect(), recv(), epoll_ctl(), epoll_wait() and close(), which the dynamic linker then gives to
+// every library of the program. They are the plain system calls, except for watched listening
+// sockets, for connections accepted on them, and for those that our I/O threads make:
 //
 //   - A connection that would leave fewer than a quarter of the process's descriptors is closed at
 //     once. That quarter belongs to deliveries, spool and log.
-//   - Whatever breaks ScanLimits, or is not ZeroMQ, ends its connection, and libzmq gets nothing of
-//     what was read with it.
-//   - While messages that wait hold more than the Intake has room for, nothing new is read: clients
-//     wait in the kernel. Of what a client has begun no byte more is read than its end needs.
-//   - Messages that have not come whole have the same room once more, each socket its own. From a
-//     half of it on, of those only some go on, the largest first, and one more whenever the kernel
-//     holds nothing more of the last; the others wait. Those that stall meanwhile are cut off
-//     together, until a quarter is left, for their end may never come. New messages begin until all
-//     of the room is used, so that small ones come through.
-//   - A peer that has sent and gone is read to its end. libzmq drops what the kernel holds of it if
-//     it hears of the end while the socket's high-water mark keeps it from reading; so it does not
-//     hear of it until it reads again.
-//   - A forked child gives up its copies of all these sockets, and of what else is registered; no
-//     other socket of an embedding host.
+//   - A peer that breaks ScanLimits, or does not speak ZeroMQ, is disconnected, and libzmq gets
+//     nothing of that read.
+//   - While waiting messages exceed the room of the Intake, no new message is read: clients wait in
+//     the kernel. A message that has begun is read to its end and not a byte further.
+//   - Incomplete messages have the same room again, each socket its own. Once half of it is used,
+//     only some of them continue, the largest first, and another one whenever the kernel holds no
+//     more of the last; the others wait. Those that stall meanwhile are cut off together, until a
+//     quarter of the room is in use, because their end may never arrive. New messages may begin
+//     until all of the room is used, so that small ones get through.
+//   - The data of a peer that has sent and disconnected is read to its end. libzmq drops the
+//     remaining data in the kernel if it learns of the disconnect while the socket's high-water
+//     mark keeps it from reading; so the gate delays the news until it reads again.
+//   - A forked child gives up its copies of all these sockets and of other registered descriptors,
+//     but of no other socket of an embedding host.
 //
-// Used by ZmqSocket and ZmqTransport (what is watched), ZmqContext (the names of threads),
+// Used by ZmqSocket and ZmqTransport (watched sockets), ZmqContext (the names of threads),
 // EndpointGuard and Disk (descriptors that a child gives up), CurlMulti (the limit) and GateLog.
-// Thread: watch and Intake are safe from any thread; connections belong to the I/O thread
-// that accepted or made them, so that nothing is locked when bytes are read. A context must have
-// one I/O thread, which is libzmq's default. Where this library is part of a shared object, the
-// program's own functions of these names win, and the gate is open.
+// Thread: watch and Intake are safe from any thread; connections belong to the I/O thread that
+// accepted or made them, so that nothing is locked when bytes are read. A context must have one I/O
+// thread, which is libzmq's default. If this library is part of a shared object, the program's own
+// functions of these names win, and the gate has no effect.
 #pragma once
 
 #include <cstdint>
@@ -46,11 +46,12 @@ class SocketGate {
   struct Counts {
     std::uint64_t open = 0;            ///< connections, just now
     std::uint64_t refused = 0;         ///< connections, for want of descriptors
-    std::uint64_t cut_off = 0;         ///< connections, for what they sent
+    std::uint64_t cut_off = 0;         ///< connections, because of their data
     std::uint64_t oversubscribed = 0;  ///< connections, for too many or too long subscriptions
-    std::uint64_t stalled = 0;         ///< connections that held memory and sent no more
+    std::uint64_t stalled = 0;         ///< connections that held memory and stopped sending
     std::uint64_t left = 0;            ///< connections that their peers ended in the handshake
-    std::uint64_t made_cut_off = 0;    ///< connections that our threads made, for what was sent
+    std::uint64_t made_cut_off =
+        0;  ///< connections that our threads made, because of the peer's data
     // Of those that were cut off, as in ZmtpScanner::Fault.
     std::uint64_t http = 0;
     std::uint64_t tls = 0;

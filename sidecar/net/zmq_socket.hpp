@@ -1,12 +1,12 @@
-// ZmqSocket: one ZeroMQ socket, with what is the same for all that the world can reach: options,
+// ZmqSocket: one ZeroMQ socket, with the common part of all externally reachable sockets: options,
 // limits, the paths of ipc endpoints, and the reactor that it wakes.
 //
-// Used by ZmqListener (PULL, ROUTER) and ZmqTransport (PUB, PUSH), which set what only they need.
-// The SocketGate bounds what comes in through the endpoints that it is bound to. Ipc paths are held
-// by IpcEndpoints, which it lets look after them once a second. The descriptor's readiness tells of
-// a change only: an owner that has not received all that there is must not sleep.
+// Used by ZmqListener (PULL, ROUTER) and ZmqTransport (PUB, PUSH), which add their own options. The
+// SocketGate bounds the input through the endpoints that it is bound to. IpcEndpoints holds the ipc
+// paths and checks them once a second. The descriptor becomes ready only on a change: an owner that
+// has not received every message must not sleep.
 //
-// Thread: the sidecar's one; blocks in bind() alone (see EndpointGuard). Owns: the socket and the
+// Thread: the sidecar's one; blocks only in bind() (see EndpointGuard). Owns: the socket and the
 // ipc paths. Borrows: the context, the reactor and the log. Fails with: an Error of libzmq or of
 // the EndpointGuard.
 #pragma once
@@ -44,7 +44,7 @@ class ZmqSocket {
   /// `mode` and `group`, of an ipc path: see EndpointGuard::claim. Where libzmq binds to something
   /// else and fails, zmq_errno() says why.
   Status bind(const std::string& endpoint, std::uint32_t mode, const std::string& group);
-  /// What it was bound or connected to last, with the port that the system has chosen.
+  /// The endpoint that it was last bound or connected to, with the port that the system chose.
   std::string last_endpoint() const;
 
   // Each also lets libzmq take note of its peers, without which the descriptor stays ready.
@@ -55,8 +55,8 @@ class ZmqSocket {
   /// For libzmq's own functions; null when it is closed.
   void* handle() const { return socket_; }
 
-  /// Removes the ipc paths; a tcp endpoint goes on taking peers until close(): to unbind it would
-  /// cut off those who are connected, and what they have sent.
+  /// Removes the ipc paths; a tcp endpoint keeps accepting peers until close(), because unbinding
+  /// would cut off the connected peers and lose the data that they have sent.
   void stop_listening() { ipcs_.remove_paths(); }
   /// Does not wait; libzmq's threads send on for `linger_ms`. It can be opened again.
   void close(int linger_ms);

@@ -10,7 +10,7 @@ namespace outrider::sidecar {
 
 namespace {
 
-// RFC 23 and 15 of ZeroMQ: ten bytes of signature, the version, and what belongs to it.
+// RFC 23 and 15 of ZeroMQ: ten bytes of signature, the version, and its fields.
 constexpr std::uint8_t signature_first = 0xFF;
 constexpr std::uint8_t signature_last_at = 9;
 constexpr std::uint8_t version_at = 10;
@@ -32,7 +32,7 @@ constexpr std::string_view subscribe_message{"\1", 1};
 constexpr std::string_view cancel_message{"\0", 1};
 constexpr std::string_view subscribe_command = "\11SUBSCRIBE";
 constexpr std::string_view cancel_command = "\6CANCEL";
-/// With which a topic that is too long can be told.
+/// Enough to recognise a topic that is too long.
 constexpr std::size_t head_bytes_max = subscribe_command.size() + subscription_bytes_max + 1;
 static_assert(head_bytes_max <= command_bytes_max);
 
@@ -57,7 +57,7 @@ bool is_type_of(std::string_view types, std::string_view type) {
 constexpr std::array socket_types = {"PAIR",   "PUB",  "SUB",  "REQ",  "REP",  "DEALER",
                                      "ROUTER", "PULL", "PUSH", "XPUB", "XSUB", "STREAM"};
 
-/// What the first bytes of somebody who does not speak ZeroMQ look like.
+/// Typical first bytes of a program that does not speak ZeroMQ.
 ZmtpScanner::Fault fault_of(std::string_view text) {
   constexpr std::string_view methods[] = {"GET ",    "POST ",    "PUT ",     "HEAD ", "PATCH ",
                                           "DELETE ", "OPTIONS ", "CONNECT ", "PRI * "};
@@ -75,7 +75,7 @@ std::optional<std::string_view> take(std::string_view& text, std::size_t bytes) 
   return taken;
 }
 
-/// What so many bytes at the front of `text` give the size of.
+/// The text whose size is encoded in this many bytes at the front of `text`.
 std::optional<std::string_view> take_sized(std::string_view& text, std::size_t size_bytes) {
   const auto digits = take(text, size_bytes);
   if (!digits) return std::nullopt;

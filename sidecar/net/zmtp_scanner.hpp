@@ -1,15 +1,15 @@
-// ZmtpScanner: follows the bytes that one ZeroMQ client sends, so that what it takes is bounded.
+// ZmtpScanner: follows the bytes that one ZeroMQ client sends, so that its memory is bounded.
 //
 // Used by SocketGate. libzmq counts neither the parts of a message nor their bytes together; the
 // scanner does, from the framing alone: greeting, then frames of flags, size and body. It reads
-// headers and passes over bodies, so that its cost does not grow with what is sent. Nor does libzmq
-// count what a subscriber of a PUB socket subscribes to, of which it holds a tree with a node for
-// each byte: there the scanner keeps the topics that are live.
+// headers and skips bodies, so that its cost does not grow with the data. libzmq does not count the
+// subscriptions of a PUB socket's subscriber either, for which it holds a tree with a node for each
+// byte: there the scanner keeps the active topics.
 //
-// Of the handshake and of commands it sees all. libzmq keeps what a handshake says for as long as
-// the connection lives; takes an identity that it makes up itself, for another peer, which ends the
-// process; and hands subscriptions to sockets that have none. What libzmq would end a connection
-// for, the scanner ends first, so that whatever it counts as a message reaches the socket.
+// It reads the handshake and commands completely. libzmq keeps the content of a handshake as long
+// as the connection lives; it accepts an identity of the kind that it makes up itself for other
+// peers, which ends the process; and it passes subscriptions to sockets that have none. The scanner
+// ends a connection before libzmq would, so that every message that it counts reaches the socket.
 //
 // Thread: that of its connection. Owns: the topics. Limits: see ScanLimits; peers speak ZMTP 2 or
 // 3, as ZeroMQ 3 and later do, without a security mechanism.
@@ -24,7 +24,7 @@
 
 namespace outrider::sidecar {
 
-/// What the peers of a socket may send.
+/// The data that the peers of a socket may send.
 struct ScanLimits {
   std::uint64_t message_bytes_max;       ///< all its parts
   std::uint32_t message_parts_max = 16;  ///< 0: peers send no messages
@@ -44,8 +44,8 @@ inline constexpr std::size_t command_bytes_max = 512;
 /// A longer one matches nothing, since no topic is longer.
 inline constexpr std::size_t subscription_bytes_max = 255;
 
-/// What a part of so many bytes can hold in memory while it waits. libzmq copies tiny ones; others
-/// may keep alive the buffer that they were read into.
+/// The memory that a waiting part of this many bytes may hold. libzmq copies tiny ones; others may
+/// keep alive the buffer that they were read into.
 constexpr std::uint64_t memory_of_part(std::uint64_t bytes) {
   constexpr std::uint64_t tiny_max = 33;
   constexpr std::uint64_t tiny_memory = 128;
@@ -55,7 +55,7 @@ constexpr std::uint64_t memory_of_part(std::uint64_t bytes) {
 
 class ZmtpScanner {
  public:
-  /// What a connection was ended for.
+  /// The reason for which a connection was ended.
   enum class Fault : std::uint8_t {
     http,            ///< a request of it
     tls,             ///< a client's first words in it
@@ -68,20 +68,21 @@ class ZmtpScanner {
 
   explicit ZmtpScanner(ScanLimits limits) : limits_(limits) {}
 
-  /// Passes over what was just read. False: this is no ZeroMQ peer, or it breaks a limit.
+  /// Scans the bytes that were just read. False: this is not a ZeroMQ peer, or it breaks a limit.
   bool scan(const std::uint8_t* data, std::size_t size);
 
   /// Memory of the messages and subscriptions that have ended since the last call.
   std::uint64_t take_ended_memory();
   /// Bytes that have come of a message which has not ended.
   std::uint64_t unfinished_bytes() const { return is_ready_ ? message_bytes_ : 0; }
-  /// So many bytes end nothing but what has begun: a part, or what comes before it.
+  /// This many bytes complete nothing but the part, or its header, that has begun.
   std::uint64_t bytes_to_go() const;
   /// The handshake has been made.
   bool is_ready() const { return is_ready_; }
-  /// It has greeted and not yet said who it is. One that leaves now did not like what we are.
+  /// It has greeted but not yet completed its handshake. A peer that leaves now rejected our socket
+  /// type.
   bool is_in_handshake() const { return !is_ready_ && state_ != State::greeting; }
-  /// Once scan() has said no.
+  /// After scan() has returned false.
   Fault fault() const {
     return fault_.value_or(is_ready_ ? Fault::beyond_limits : Fault::not_zeromq);
   }

@@ -34,7 +34,7 @@ void ArrivalOrder::remove(std::size_t fifo) {
   }
 }
 
-/// What was evicted behind an event that stays leaves runs of nothing.
+/// Evicting the events after one that stays leaves empty runs.
 void ArrivalOrder::compact() {
   for (const Run& run : std::exchange(runs_, {})) {
     if (run.events > 0) runs_.push_back(run);

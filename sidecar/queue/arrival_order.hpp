@@ -1,8 +1,8 @@
-// ArrivalOrder: of which of several fifos the oldest event is, and the next, as runs: "so many in a
-// row of that fifo". 8 bytes for each change between one event and the next.
+// ArrivalOrder: which of several fifos holds the oldest event, the next, and so on, as runs: "this
+// many in a row from that fifo". It costs 8 bytes for each change of fifo.
 //
-// Used by EventQueue. Thread: one, with its queue. Plain state. Limits: as many runs as events
-// wait, and as many again that are used up.
+// Used by EventQueue. Thread: one, with its queue. Plain state. Limits: as many runs as waiting
+// events, and as many again that are used up.
 #pragma once
 
 #include <array>

@@ -7,7 +7,7 @@
 
 namespace outrider::sidecar {
 
-/// The limits for what comes, if a part of the room is for others.
+/// The limits for new events, if a part of the room is for others.
 QueueLimits EventQueue::limits_with(double part) const {
   if (part == 0) return limits_;
   const auto share = [part](std::uint64_t limit) {
@@ -23,7 +23,7 @@ bool EventQueue::has_room(std::size_t record_bytes, double part) const {
 
 std::optional<std::uint64_t> EventQueue::evict_for(std::size_t record_bytes, proto::Priority up_to,
                                                    double part, TakenEvents* taken) {
-  // More than its share is in use already: then what comes takes the place of what leaves.
+  // More than its share is already in use: then new events take the place of those that leave.
   QueueLimits limits = limits_with(part);
   limits.events_max = std::min(limits_.events_max, std::max(limits.events_max, total_events()));
   limits.bytes_max = std::min(limits_.bytes_max, std::max(limits.bytes_max, total_bytes()));

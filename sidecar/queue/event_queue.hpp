@@ -1,13 +1,12 @@
 // EventQueue: the events that wait for one destination, bounded in events and in bytes.
 //
-// Used by Backlog. Events of one priority are in the order of their arrival. What has been taken
-// out for sending still counts against the limits until it is released: the limits bound all that
-// a destination holds in memory. What was taken and may still be given up, its owner knows: that is
-// TakenEvents.
+// Used by Backlog. Events of one priority are in the order of their arrival. Events taken out for
+// sending still count against the limits until they are released: the limits bound everything that
+// a destination holds in memory. TakenEvents gives the queue those that may still be evicted.
 //
 // Two orders: by priority, high before normal before low; or by arrival, where the priority only
-// decides what is given up. What stands on disk too was promised and is never given up. An order
-// costs 8 bytes for each change, of what is given up differently, between an event and the next.
+// decides which events are evicted. An event that is also on disk was promised and is never
+// evicted. Each order costs 8 bytes for each change between events that are evicted differently.
 //
 // Thread: one queue, one thread. Owns: the records' bytes; views are valid until the record is
 // taken. Never fails: full is an answer.
@@ -52,10 +51,10 @@ class EventQueue {
   /// afterwards.
   bool has_room(std::size_t record_bytes, double part = 0) const;
 
-  /// Makes room for a record of this size, with `part` free afterwards, by giving up the oldest of
-  /// the lowest priority, first of `taken`, which are older, and no more of them than it takes; of
-  /// what was promised and of priorities above `up_to`, none. If there is no such room even now, as
-  /// much leaves as comes. Returns how many events it gave up; nothing, and gives up none, if that
+  /// Makes room for a record of this size, with `part` free afterwards. Evicts the oldest events of
+  /// the lowest priority, first those of `taken`, which are older, and no more than necessary; none
+  /// that were promised, and none of priorities above `up_to`. If that room is missing already, as
+  /// much leaves as arrives. Returns how many events it evicted; nothing, and evicts none, if that
   /// would not be enough.
   std::optional<std::uint64_t> evict_for(std::size_t record_bytes, proto::Priority up_to,
                                          double part = 0, TakenEvents* taken = nullptr);
@@ -69,16 +68,16 @@ class EventQueue {
   std::uint64_t events() const;
   std::uint64_t bytes() const;
 
-  /// Some of what waits was promised.
+  /// Some of the waiting events were promised.
   bool has_promised() const;
-  /// What was taken has as much of the room, in events or bytes.
+  /// The taken events use as much of the room, in events or bytes.
   bool is_taken(double part) const;
 
   /// The record whose turn it is; the queue is not empty.
   proto::ByteView front() const;
 
-  /// Appends a record of so many bytes, which the caller writes before it does anything else here.
-  /// `is_promised`: it has an origin on disk.
+  /// Appends a record of this many bytes, which the caller writes before it calls anything else
+  /// here. `is_promised`: it has an origin on disk.
   std::uint8_t* add(std::size_t record_bytes, proto::Priority priority, bool is_promised);
 
   /// Removes the front and forgets it: it was dropped.
@@ -87,15 +86,15 @@ class EventQueue {
   /// Forgets all that waits, in one step however much it is.
   void clear();
 
-  /// Removes the front, which goes on counting against the limits until released.
+  /// Removes the front, which still counts against the limits until it is released.
   void take();
 
-  /// What was taken is settled: delivered, dropped or dead.
+  /// A taken event is settled: delivered, dropped or dead.
   void release(std::uint64_t events, std::uint64_t bytes);
 
  private:
   static constexpr std::size_t priorities = 3;
-  /// Of each priority: what may be given up, and what was promised.
+  /// For each priority: the events that may be evicted, and the promised ones.
   static constexpr std::size_t fifos = 2 * priorities;
   static constexpr std::size_t fifo_of(std::size_t priority, bool is_promised) {
     return 2 * priority + (is_promised ? 1 : 0);

@@ -1,5 +1,5 @@
-// RecordFifo: records lying one behind the other in chunks, so that an event costs its record and
-// nothing else.
+// RecordFifo: records stored back to back in chunks, so that an event costs its record and nothing
+// else.
 //
 // Used by EventQueue, one for each priority. Thread: one fifo, one thread. Owns: the records'
 // bytes; a view is valid until its record is removed. No limits of its own.
@@ -18,7 +18,8 @@ class RecordFifo {
  public:
   /// Appends a copy of the record.
   void push(proto::ByteView record);
-  /// Appends a record of so many bytes, which the caller writes before it does anything else here.
+  /// Appends a record of this many bytes, which the caller writes before it calls anything else
+  /// here.
   std::uint8_t* add(std::size_t record_bytes);
 
   /// The oldest record; there is one.

@@ -57,8 +57,8 @@ std::size_t Dispatcher::accept(const ArrivedEvent& event, const Now& now) {
   return work_of(targets.size(), steps);
 }
 
-/// In wanted_by_ and sampled_out_by_; what it took in work_. False: no destination takes this
-/// topic.
+/// The result is in wanted_by_ and sampled_out_by_; the cost in work_. False: no destination takes
+/// this topic.
 bool Dispatcher::find_takers(std::string_view topic, const RecordView& record, const Now& now) {
   wanted_by_.clear();
   sampled_out_by_.clear();

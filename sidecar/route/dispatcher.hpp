@@ -1,11 +1,11 @@
-// Dispatcher: hands each accepted event to the destinations that its topic names.
+// Dispatcher: gives each accepted event to the destinations of its topic.
 //
 // Used by App, between intake and delivery. An emitted event goes to its destinations' queues, or
-// to the spool if it has a later date. An event to be confirmed, or of a schedule, goes to the
+// to the spool if it has a later date. An event to be confirmed, or from a schedule, goes to the
 // spool for all of its destinations at once; they get it when it is on disk, and only then does it
 // count.
 //
-// Thread: the sidecar's one. Owns: the router, and what is known of the frame that is being read.
+// Thread: the sidecar's one. Owns: the router, and the state of the frame that is being read.
 // Borrows: destinations and spool, which outlive it.
 #pragma once
 
@@ -50,7 +50,7 @@ class Dispatcher final : public RecordSink, public ConfirmSink {
   proto::Refusal add_run(std::string_view topic, const RecordView& record, ScheduleMark mark,
                          const Now& now);
 
-  /// A frame's or run's fate is decided: what is stored counts from here on.
+  /// The outcome of a frame or run is known: stored events count from here on.
   void note_answer(const ConfirmedFrame& frame, const FrameAnswer& answer);
 
   /// Accepted events that no destination takes.

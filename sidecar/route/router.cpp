@@ -31,9 +31,9 @@ struct Router::Matched {
 /// Where patterns with the same first tokens have come to.
 struct Router::Node {
   ByText<std::unique_ptr<Node>> tokens;
-  std::unique_ptr<Node> any_token;  ///< behind a `*`
+  std::unique_ptr<Node> any_token;  ///< after a `*`
   Matched end;                      ///< of patterns that end here
-  Matched rest;                     ///< of those that go on with `>`: one token more, or many
+  Matched rest;                     ///< of those that continue with `>`: one token more, or many
 };
 
 Router::Router(std::vector<Route> routes)

@@ -1,10 +1,11 @@
-// Router: which destinations an event's topic goes to.
+// Router: finds the destinations of an event's topic.
 //
-// Used by Dispatcher. The patterns of all destinations are one tree of tokens, as NATS has them, so
-// that a topic costs its tokens and not the number of patterns. The answer is remembered: most
-// events have a topic that was seen before, and cost one look-up.
+// Used by Dispatcher. The patterns of all destinations form one tree of tokens, as in NATS, so that
+// the cost depends on the topic's tokens and not on the number of patterns. Results are cached:
+// most events have a known topic and cost one look-up.
 //
-// Thread: one router, one thread. Limits: remembers topics_remembered_max topics, then starts anew.
+// Thread: one router, one thread. Limits: remembers topics_remembered_max topics, then starts
+// again.
 #pragma once
 
 #include <cstddef>

@@ -14,7 +14,7 @@ ScheduleRunner::ScheduleRunner(Recurrence recurrence, const std::vector<Schedule
       new_schedules_(recurrence_.marks()) {
   for (const ScheduleMark& mark : marks) {
     std::erase(new_schedules_, mark.name);
-    // Another expression, another zone: what was noted for it is not this schedule's.
+    // Another expression or zone: the stored mark belongs to another schedule.
     if (!recurrence_.restore(mark.name, mark.last_ns)) unwritten_marks_.push_back({mark.name, 0});
   }
 }
@@ -25,8 +25,8 @@ void ScheduleRunner::do_work(const Now& now) {
   warn_of_wrong_clock(now);
 }
 
-/// From its first day on a schedule knows what it has missed; one that was changed or is gone
-/// leaves nothing behind.
+/// From its first day on a schedule knows its missed runs; one that was changed or removed has no
+/// mark.
 void ScheduleRunner::write_marks(const Now& now) {
   for (std::string& mark : std::exchange(new_schedules_, {})) {
     recurrence_.restore(mark, now.wall_ns());
@@ -41,13 +41,13 @@ void ScheduleRunner::run_due(const Now& now) {
   proto::Refusal refusal = proto::Refusal::none;
   std::string_view mark;
   for (const Recurrence::Run& run : recurrence_.due(now)) {
-    // Those behind one that found no room wait for it.
+    // Later ones wait for one without room.
     if (refusal == proto::Refusal::none || run.mark != mark) refusal = add_run(run, now);
     mark = run.mark;
     if (refusal != proto::Refusal::none) keep_run(run.mark, run.due_ns, refusal);
   }
   for (const auto& [name, after, before] : recurrence_.left_out()) {
-    log_.warn("a schedule has missed more runs than missed_max; the oldest are left out",
+    log_.warn("a schedule has missed more runs than missed_max; the oldest are skipped",
               {{"schedule", name}, {"after", after}, {"before", before}});
   }
 }
@@ -64,7 +64,7 @@ void ScheduleRunner::warn_of_wrong_clock(const Now& now) {
   if (now.mono < look_ahead_at_) return;
   look_ahead_at_ = now.mono + Recurrence::look_max;
   for (const auto& [name, until] : recurrence_.find_ahead(now)) {
-    log_.warn("the last run of a schedule is ahead of the clock; until then it makes nothing",
+    log_.warn("the last run of a schedule is ahead of the clock; it makes no events until then",
               {{"schedule", name}, {"until", until}});
   }
 }
@@ -85,7 +85,7 @@ void ScheduleRunner::note_answer(const ConfirmedFrame& frame, const FrameAnswer&
 void ScheduleRunner::keep_run(std::string_view mark, std::uint64_t due_ns, proto::Refusal refusal) {
   if (!recurrence_.note_unwritten(mark, due_ns)) return;
   const bool is_full = refusal == proto::Refusal::destination_full;
-  log_.warn("the run of a schedule cannot be stored; it is tried again until it is",
+  log_.warn("the run of a schedule cannot be stored; the sidecar keeps trying",
             {{"schedule", std::string(mark)},
              {"because", std::string(proto::describe(refusal).name)},
              {"destination", is_full ? std::string(dispatcher_.full_destination()) : ""}});

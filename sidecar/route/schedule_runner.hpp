@@ -1,11 +1,11 @@
 // ScheduleRunner: makes the events of recurring schedules, and has each stored with its date.
 //
 // Used by App, with a spool only. Recurrence says which runs are due; each is stored in one
-// transaction with the mark that it has run, so that no crash runs it twice or never. A run that
-// finds no room is tried again until it does, and those behind it wait.
+// transaction with the mark that it has run, so that no crash runs it twice or never. A run without
+// room is tried again until there is room, and later runs wait for it.
 //
-// Thread: the sidecar's one. Owns: the recurrence, and marks that are not written yet.
-// Borrows: the spool and the dispatcher, which outlive it.
+// Thread: the sidecar's one. Owns: the recurrence, and the marks that are not yet written. Borrows:
+// the spool and the dispatcher, which outlive it.
 #pragma once
 
 #include <cstdint>

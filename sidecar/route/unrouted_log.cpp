@@ -9,8 +9,8 @@ void UnroutedLog::note(std::string_view topic, const Now& now) {
   if (named_.size() < topics_max) {
     named_.emplace(topic);
     log_.warn(
-        "no destination takes this topic; its events are accepted or refused as "
-        "ingest.unrouted says, and go nowhere",
+        "no destination takes this topic; ingest.unrouted decides whether its events are "
+        "refused, or accepted and discarded",
         {{"topic", std::string(topic)}});
     return;
   }

@@ -66,7 +66,7 @@ void Recurrence::Schedule::set_last(Instant instant) {
   next = expression.next_after(instant, zone);
 }
 
-/// There are at least `count` runs, at least one, behind `after` and not behind `until`.
+/// There are at least `count` runs, at least one, after `after` and not after `until`.
 bool Recurrence::Schedule::has_runs(std::size_t count, Instant after, Instant until) const {
   std::optional<Instant> run = after;
   for (; count > 0; --count) {
@@ -76,7 +76,7 @@ bool Recurrence::Schedule::has_runs(std::size_t count, Instant after, Instant un
   return true;
 }
 
-/// All runs behind `after` and not behind `until`.
+/// All runs after `after` and not after `until`.
 std::vector<Instant> Recurrence::Schedule::runs(Instant after, Instant until) const {
   std::vector<Instant> found;
   for (auto run = expression.next_after(after, zone); run && *run <= until;
@@ -86,11 +86,11 @@ std::vector<Instant> Recurrence::Schedule::runs(Instant after, Instant until) co
   return found;
 }
 
-/// The newest `count` runs behind the last one; fewer if there are fewer.
+/// The newest `count` runs after the last one; fewer if there are fewer.
 std::vector<Instant> Recurrence::Schedule::newest_runs(std::size_t count, Instant until) const {
   Instant from = *last;
   if (has_runs(count + 1, from, until)) {
-    // The latest moment that has so many runs behind it. A search by halves: years of minutes may
+    // The latest moment that is followed by this many runs. A binary search: years of minutes may
     // have been missed, and expressions only look ahead.
     Instant too_late = until;
     while (too_late - from > seconds(1)) {

@@ -1,24 +1,25 @@
-// Recurrence: which runs of the configured schedules are due, and the events that they are.
+// Recurrence: the runs of the configured schedules that are due, and their events.
 //
-// Used by App, which writes each run's event to the spool together with the run's time as the new
-// last run of its schedule, in one transaction: so each run happens once, also over crashes. It
-// says of each run that was handed out whether it was written; until then its schedule hands out no
-// other, and one that was not written comes again after `hold`. On the start it gives back the last
-// runs by restore(). A schedule without one begins with the time of the first due(); to have runs
-// count as missed from then on, write that time down as its last.
+// Used by ScheduleRunner, which writes each run's event to the spool together with the run's time
+// as the new last run of its schedule, in one transaction: so each run happens once, even if the
+// process crashes. It reports for each run that due() returned whether it was written. Until then
+// the schedule returns no other run; a run that was not written is returned again after `hold`. At
+// the start it restores the last runs with restore(). A schedule without a last run begins at the
+// time of the first due(); store that time as its last run, so that later runs count as missed.
 //
-// A last run is noted under the schedule's name, expression and zone: whatever of these is changed,
-// it is another schedule, which has missed nothing.
+// A last run is stored under the schedule's name, expression and zone: if any of these changes, it
+// is another schedule, which has missed nothing.
 //
 // Time: dates are the wall clock's, waiting is the monotonic clock's, and at most `look_max` long,
-// so that a wall clock that jumps is noticed within that time, and by every earlier due().
-// - Forward (or the machine slept, or nobody called): what was passed over is due at once. A run
-//   that is seen within the minute behind its time is on time; for what is older, `missed` decides.
-// - Back: nothing at or before the last run comes again. Runs go on where the clock was before.
+// so that a jump of the wall clock is noticed within that time, and by every earlier due().
+// - Forward (or the machine slept, or nobody called): skipped runs are due at once. A run that is
+//   seen within a minute of its time is on time; for older ones, `missed` decides.
+// - Back: no run at or before the last one is repeated. Runs continue when the clock reaches its
+//   old time.
 //
-// Thread: one. Reads no clock, does no I/O once it is made. Work of a call: nothing to speak of
-// while nothing is due; below a millisecond a run; at most `runs_max` runs, and what one schedule
-// makes up for, a call, the rest with the next.
+// Thread: one. Reads no clock, does no I/O once it is made. Cost: negligible while nothing is due;
+// less than a millisecond for each run; at most `runs_max` runs in a call, plus those that one
+// schedule makes up for. The rest follow in the next call.
 #pragma once
 
 #include <cstddef>
@@ -50,7 +51,7 @@ class Recurrence {
   struct Run {
     std::size_t schedule = 0;  ///< its place in the configuration
     std::string name;
-    std::string mark;          ///< under what its time is noted
+    std::string mark;          ///< the key under which its time is stored
     std::uint64_t due_ns = 0;  ///< since the Unix epoch, a whole second
     std::string id;            ///< NAME/2026-01-31T12:00:00Z
   };
@@ -61,7 +62,7 @@ class Recurrence {
   /// Fails with: an Error that names the schedule, if the configuration has not been checked.
   static Result<Recurrence> make(const std::vector<ScheduleConfig>& schedules);
 
-  /// Under what each schedule's last run is noted, in the order of the configuration.
+  /// The key under which each schedule's last run is stored, in the order of the configuration.
   std::vector<std::string> marks() const;
   static std::string mark_of(const ScheduleConfig& config);
 
@@ -70,12 +71,12 @@ class Recurrence {
 
   /// A run that was handed out is written.
   void note_written(std::string_view mark, std::uint64_t due_ns);
-  /// It is not, nor are those behind it; all come again, before any that has become due since. True
-  /// if the one before it was written.
+  /// It is not, nor are later ones; all are returned again, before any that has become due since.
+  /// True if the one before it was written.
   bool note_unwritten(std::string_view mark, std::uint64_t due_ns);
 
-  /// Schedules whose last run is ahead of the clock by more than ahead_max, each said once until it
-  /// is not any more: nothing of them is due until then.
+  /// Schedules whose last run is ahead of the clock by more than ahead_max, each returned once
+  /// until that changes: none of their runs is due until then.
   struct Ahead {
     std::string name;
     std::string until;
@@ -86,8 +87,8 @@ class Recurrence {
   /// next call.
   const std::vector<Run>& due(const Now& now);
 
-  /// Runs that due() has passed over because more were missed than missed_max, where all are to be
-  /// made up for: those behind `after` and ahead of `before`. Valid until its next call.
+  /// Runs that due() has skipped because more were missed than missed_max, if all are to be made up
+  /// for: those after `after` and before `before`. Valid until the next call.
   struct LeftOut {
     std::string name;
     std::string after;
@@ -115,8 +116,8 @@ class Recurrence {
     CronExpression expression;
     TimeZone zone;
     std::optional<Instant> last{};
-    std::optional<Instant> next{};            ///< the first run behind `last`, if there is one
-    std::vector<std::uint64_t> handed_out{};  ///< runs of which nothing has been said
+    std::optional<Instant> next{};            ///< the first run after `last`, if there is one
+    std::vector<std::uint64_t> handed_out{};  ///< runs without a report yet
     MonoTime held_until{};
     bool is_to_be_held = false;
     bool is_refused = false;                 ///< the last run was not written

@@ -37,7 +37,7 @@ Result<std::string> read_pem(const std::string& what, const std::string& file,
   return Error{"cannot read a " + what + ": file " + file + " " + status.error().message};
 }
 
-/// The message with what OpenSSL, or else the operating system, says is the reason.
+/// The message with the reason that OpenSSL, or else the operating system, gives.
 Error failure(const std::string& what) {
   std::string reason = std::generic_category().message(errno);
   if (const unsigned long code = ERR_peek_last_error(); code != 0) {

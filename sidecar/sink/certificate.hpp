@@ -1,7 +1,7 @@
 // Certificate: a key and a self-signed certificate for this machine's loopback names.
 //
-// Used by `outrider sink`, so that HTTPS can be tried without preparing anything. A client trusts
-// it by naming the written file as its CA file. Owns: OpenSSL's objects. Fails with: Error.
+// Used by `outrider sink`, so that HTTPS can be tried without preparation. A client trusts it by
+// naming the written file as its CA file. Owns: OpenSSL's objects. Fails with: Error.
 #pragma once
 
 #include <memory>

@@ -1,4 +1,4 @@
-// IdSet: tells whether an id has been seen before, in about sixteen bytes an id.
+// IdSet: knows whether an id has been seen before, with about sixteen bytes for each id.
 //
 // Used by `outrider sink` to count duplicates among tens of millions of events. It keeps 64-bit
 // hashes: among ten million ids, the chance that any two are taken for one is 1 in 300,000. Beyond

@@ -145,7 +145,7 @@ class EventWalk {
     ++event_count_;
     const std::string_view json(buffer_.GetString(), buffer_.GetSize());
     std::string_view data;
-    // What has neither topic nor data is data alone, as `format = payload` sends it.
+    // An object with neither topic nor data is data alone, as `format = payload` sends it.
     if (writes_ && topic_.empty() && data_end_ == 0) {
       data = json;
     } else if (writes_) {
@@ -301,7 +301,7 @@ class MsgpackFeed {
     return walk_.Key(text.data(), static_cast<SizeType>(text.size()), true);
   }
 
-  /// Text as it is, repaired if need be; other bytes in hex, for people to look at. The view is
+  /// Text unchanged, repaired if necessary; other bytes in hex, for people to read. The view is
   /// valid until the next call.
   std::string_view text_of(const proto::Token& token) {
     text_.clear();
@@ -346,7 +346,7 @@ Status read_body(BodySyntax syntax, const std::string& body, Detail detail,
                  const EventVisitor& visit) {
   EventWalk walk(syntax, detail, visit);
   if (syntax == BodySyntax::msgpack) return MsgpackFeed(proto::as_bytes(body), walk).feed();
-  // What is written keeps its numbers as text, so that not a digit changes.
+  // The written copy keeps its numbers as text, so that no digit changes.
   if (detail == Detail::json) {
     return read_json<rapidjson::kParseNumbersAsStringsFlag>(syntax, body, walk);
   }

@@ -2,8 +2,9 @@
 //
 // Used by `outrider sink`. A body of events is walked token by token, without a document in memory;
 // RapidJSON and the msgpack reader feed the same walk, and with Detail::ids nothing is written or
-// copied but an event's id. Thread: pure functions. Fails with: Error, which says where the body is
-// wrong; events may have been visited before, so the caller counts them only afterwards.
+// copied but an event's id. Thread: pure functions. Fails with: an Error that names the place in
+// the body. Events before that place have already been visited, so the caller counts them only
+// after success.
 #pragma once
 
 #include <functional>
@@ -25,7 +26,7 @@ enum class Detail {
   json,  ///< read everything, and write it as compact JSON
 };
 
-/// One event of a body, valid during the visit. What the event does not have is empty.
+/// One event of a body, valid during the visit. Missing fields are empty.
 struct ReceivedEvent {
   std::string_view id;
   std::string_view topic{};
@@ -41,14 +42,14 @@ using EventVisitor = std::function<void(const ReceivedEvent&)>;
 Status read_body(BodySyntax syntax, const std::string& body, Detail detail,
                  const EventVisitor& visit);
 
-/// What the headers of a request say about the one event whose data is the body.
+/// The attributes of the one event whose data is the body, from the headers of the request.
 struct Envelope {
   std::string id;
   std::string topic{};
   std::string time{};
 };
 
-/// The body is one value of JSON, the data of one event; whatever stands in it is data.
+/// The body is one JSON value, the data of one event; all of it is data.
 Status read_payload(const Envelope& envelope, const std::string& body, Detail detail,
                     const EventVisitor& visit);
 

@@ -134,7 +134,7 @@ Result<std::string> decode(const SinkRequest& request) {
                "\" is none of gzip and zstd"};
 }
 
-/// What happens with one request, on its connection's thread.
+/// Handles one request, on its connection's thread.
 SinkAnswer handle(const SinkRequest& request, const SinkOptions& options, SinkTally& tally) {
   if (!request.is_complete) {
     return refuse(
@@ -220,7 +220,7 @@ void wait_for_end(const SinkOptions& options, const SinkTally& tally) {
   if (shows_progress) std::fputs("\n", stderr);
 }
 
-/// For what nobody can look away from: a terminal that is stopped, a standard error that is full.
+/// For writes that would block for ever: a stopped terminal, or a full standard error.
 void end_within(std::chrono::seconds time) {
   std::signal(SIGALRM, [](int) { ::_exit(exit_failed); });
   ::alarm(static_cast<unsigned>(time.count()));
@@ -273,7 +273,7 @@ int sink_command(const std::vector<std::string>& arguments) {
 
   const bool is_ipv6 = options.host.find(':') != std::string::npos;
   const std::string host = is_ipv6 ? "[" + options.host + "]" : options.host;
-  // Whoever cannot read it can still send, and is told at the end.
+  // A client that cannot read it can still send, and sees it at the end.
   [[maybe_unused]] const Status told =
       tally.print("listening on " + std::string(options.plain ? "http" : "https") + "://" + host +
                   ":" + std::to_string(server.value()->port()) + "\n");

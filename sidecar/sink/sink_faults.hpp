@@ -12,7 +12,7 @@ struct FaultPlan {
   int status = 200;              ///< the answer to every other request
   int fail_status = 503;         ///< the answer to a request that fails
   double fail_rate = 0;          ///< the share of the requests that fails
-  std::uint64_t fail_first = 0;  ///< so many requests fail first
+  std::uint64_t fail_first = 0;  ///< this many requests fail first
 };
 
 class SinkFaults {

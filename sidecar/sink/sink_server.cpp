@@ -36,7 +36,7 @@ class HttplibServer final : public SinkServer {
     server_->set_write_timeout(request_s_max);
     server_->set_payload_max_length(body_bytes_max);
     server_->set_tcp_nodelay(true);
-    // httplib would set SO_REUSEPORT, and two sinks would share one port without a word.
+    // httplib would set SO_REUSEPORT, and two sinks would silently share one port.
     server_->set_socket_options([](int socket) {
       const int on = 1;
       ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
@@ -123,7 +123,7 @@ Result<std::unique_ptr<SinkServer>> SinkServer::listen(const std::string& host, 
   }
   auto made = std::make_unique<HttplibServer>(std::move(server), std::move(handler));
   if (Status bound = made->bind(host, port); !bound.ok()) return bound.error();
-  // httplib makes them in a thread of its own, where nobody could catch that there are none.
+  // httplib makes them in its own thread, where a failure could not be caught.
   if (Status threads = probe_threads(connections_max + 1); !threads.ok()) return threads.error();
   return std::unique_ptr<SinkServer>(std::move(made));
 }

@@ -1,9 +1,9 @@
-// SinkServer: the HTTP or HTTPS server behind `outrider sink`, by cpp-httplib.
+// SinkServer: the HTTP or HTTPS server of `outrider sink`, built on cpp-httplib.
 //
 // Connections are kept open for as long as the client wants; each holds one thread of the pool, so
-// connections_max of them are served at a time and more wait. A server that has started cannot be
-// taken down connection by connection: after drain() the process ends with it.
-// Thread: the handler is called on the connections' threads, several at a time.
+// connections_max of them are served at a time and more wait. A started server cannot be closed
+// connection by connection: after drain() the process must end. Thread: the handler is called on
+// the connections' threads, several at a time.
 #pragma once
 
 #include <cstdint>

@@ -18,7 +18,7 @@ namespace outrider::sidecar {
 
 /// How often a write that waits for its reader looks whether it has to end.
 constexpr int room_look_ms = 100;
-/// How long standard output may take to go on, once the sink has to end.
+/// How long a blocked standard output may take to continue, once the sink has to end.
 constexpr int last_look_ms = 300;
 
 void ReceivedRequest::add(const ReceivedEvent& event, bool shows, bool writes) {
@@ -113,7 +113,7 @@ Status SinkTally::write_output(std::string_view lines) {
   return Nothing{};
 }
 
-/// Also if a signal waits that nobody has taken yet, as before the first request.
+/// Also if a signal is pending that was not handled yet, as before the first request.
 bool SinkTally::has_to_end() const {
   sigset_t pending;
   sigemptyset(&pending);

@@ -1,9 +1,9 @@
-// SinkTally: what `outrider sink` has received, and where it shows it.
+// SinkTally: counts and prints the requests that `outrider sink` receives.
 //
 // Used by the sink's connection threads, which hand over whole requests, and by its main thread,
-// which reports. What reads the output file or standard output may stop: the requests wait then,
-// and the end of the sink does not. Thread: safe from any thread. Owns: the ids seen so far and the
-// output file.
+// which reports. If the reader of the output file or of standard output stops, requests wait, but
+// the shutdown of the sink does not. Thread: safe from any thread. Owns: the ids seen so far and
+// the output file.
 #pragma once
 
 #include <atomic>
@@ -58,8 +58,8 @@ class SinkTally {
 
   void count_refused();
 
-  /// From now on nothing counts any more; what comes is answered with 503. Waits for a request
-  /// that is being written, as long as it is read.
+  /// From now on nothing counts any more; requests are answered with 503. Waits for a request that
+  /// is being written, as long as its output is read.
   void close();
 
   /// Writes to standard output, and waits for its reader unless the sink has to end.

@@ -1,5 +1,5 @@
 // Undoes Content-Encoding: zstd. Used by `outrider sink`. Pure function.
-// Fails with: an Error if it is no zstd, is cut short, or becomes larger than bytes_max.
+// Fails with: an Error if the body is not zstd, is cut short, or exceeds bytes_max.
 #pragma once
 
 #include <cstddef>

@@ -87,7 +87,7 @@ void ClientWindow::take(std::uint64_t sequence, std::vector<std::uint8_t> left_o
   forget_left_out();
 }
 
-/// What is beyond the limit, and what belongs to frames that are forgotten anyway.
+/// Events beyond the limit, and those of frames that are forgotten anyway.
 void ClientWindow::forget_left_out() {
   while (!left_out_.empty()) {
     const auto& [sequence, events] = *left_out_.begin();

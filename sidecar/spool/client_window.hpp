@@ -1,8 +1,8 @@
-// ClientWindow: which of a client's last frames were taken, so that one that comes again is not
-// taken twice; and which events were left out of those that were taken in part, so that it is
-// answered as it was the first time.
+// ClientWindow: which of a client's last frames were taken, so that a repeated frame is not taken
+// twice; and which events were left out of frames taken in part, so that a repeated frame gets the
+// same answer.
 //
-// Used by Store, which keeps one a client on disk. Plain values. Limits: remembers the last
+// Used by Store, which keeps one for each client on disk. Plain values. Limits: remembers the last
 // proto::confirm_window_frames sequence numbers, and left_out_bytes_max of events left out; the
 // oldest of these go first, and the taken frames before them count as forgotten.
 #pragma once
@@ -50,7 +50,7 @@ class ClientWindow {
   std::uint64_t highest_ = 0;
   std::array<std::uint8_t, size / 8> bits_{};  ///< of a sequence: bit `sequence % size`
   std::uint64_t first_seen_ns_ = 0;
-  std::uint64_t known_from_ = 0;  ///< before it, nobody knows what was left out of a taken frame
+  std::uint64_t known_from_ = 0;  ///< before it, the left-out events of taken frames are unknown
   std::map<std::uint64_t, std::vector<std::uint8_t>> left_out_;  ///< by sequence
   std::size_t left_out_bytes_ = 0;                               ///< as written
 };
@@ -58,8 +58,8 @@ class ClientWindow {
 /// The events of an answer that may be sent again, a bit an event.
 std::vector<std::uint8_t> left_out_of(const std::vector<proto::RefusedEvent>& refused);
 
-/// Makes the answer to a frame that comes again: what breaks a rule does so each time, but what
-/// was left out the first time is what `left_out` says.
+/// Makes the answer to a repeated frame: events that break a rule do so each time, but the events
+/// left out the first time are those in `left_out`.
 void put_left_out(proto::ByteView left_out, std::vector<proto::RefusedEvent>& refused);
 
 }  // namespace outrider::sidecar

@@ -73,7 +73,7 @@ StorageTrouble trouble_of(int code, int system_error) {
     case SQLITE_NOTADB:
     case SQLITE_FORMAT:
     case SQLITE_MISMATCH:
-    case SQLITE_CONSTRAINT:  // what is given out once is there already
+    case SQLITE_CONSTRAINT:  // memory that was given out once exists already
       return StorageTrouble::damaged;
     default:
       return StorageTrouble::failing;
@@ -98,7 +98,7 @@ std::string with_cure(int code, int system_error, const std::string& message) {
 }  // namespace
 
 SqliteError SqliteError::damaged(const std::string& message) {
-  // What was looked at last may be what could not be read.
+  // The last place that was read may be the unreadable one.
   return {SQLITE_CORRUPT, errno, message};
 }
 
@@ -143,7 +143,7 @@ Database::Database(const std::string& path, OpenMode mode, const std::string& vf
   if (code != SQLITE_OK) fail(handle, code);
   sqlite3_extended_result_codes(handle, 1);
   wait_for_locks(lock_wait);
-  // The hook takes the place of automatic checkpoints: they run when nobody waits for an answer.
+  // The hook replaces automatic checkpoints: they run when no client waits for an answer.
   sqlite3_wal_hook(handle, note_wal_pages, wal_pages_.get());
 }
 
@@ -225,7 +225,7 @@ Statement::~Statement() {
   sqlite3_finalize(statement_);
 }
 
-/// What is not bound would be stored as nothing.
+/// An unbound parameter would be stored as NULL.
 void Statement::check_bound(int code) {
   if (code != SQLITE_OK) throw SqliteError(code, 0, sqlite3_errmsg(database_));
 }

@@ -1,4 +1,4 @@
-// Database and Statement: SQLite as the spool uses it. The only file that includes sqlite3.h.
+// Database and Statement: the spool's wrapper of SQLite. Only its source file includes sqlite3.h.
 //
 // Used by Store, Salvage and the inspection commands. Thread: a Database and its statements belong
 // to one thread at a time. Owns: the connection. Fails with: SqliteError, which does not leave this
@@ -19,35 +19,35 @@ struct sqlite3_stmt;
 
 namespace outrider::sidecar {
 
-/// What kind of trouble it is decides what is done about it.
+/// The kind of trouble decides the reaction.
 enum class StorageTrouble : std::uint8_t {
   failing,   ///< the disk cannot be read or written just now
   full,      ///< there is no space left, whatever limit that is: the disk, a quota, a size of files
-  damaged,   ///< the file is not what was written to it
+  damaged,   ///< the file differs from what was written to it
   busy,      ///< another program has locked it
   at_limit,  ///< the spool takes as much of the disk as it may
 };
 
 class SqliteError : public std::runtime_error {
  public:
-  /// `system_error`: the system's errno, if it has to do with it. Where there is no room, the text
-  /// says so behind `message`: SQLite itself may speak of an I/O error only.
+  /// `system_error`: the system's errno, if it is relevant. If there is no room, the text after
+  /// `message` names that: SQLite itself may report only an I/O error.
   SqliteError(int code, int system_error, const std::string& message);
-  /// What SQLite itself does not see.
+  /// Damage that SQLite itself does not see.
   static SqliteError damaged(const std::string& message);
   static SqliteError other(const std::string& message);
-  /// What the system has refused; errno says why.
+  /// A failed system call; errno has the reason.
   static SqliteError system(const std::string& message, const std::string& cure = {});
 
   StorageTrouble trouble() const;
-  /// The system could not read, of which SQLite makes damage. Trouble `failing`: what can be read a
-  /// moment later is not damaged, and what cannot be read for long is as good as damaged.
+  /// The system could not read, which SQLite reports as damage. Trouble `failing`: a place that can
+  /// be read a moment later is not damaged, and one that cannot be read for long counts as damaged.
   bool is_read_error() const;
   /// Damaged, or as good as that.
   bool may_be_damage() const { return trouble() == StorageTrouble::damaged || is_read_error(); }
   /// The limit on the size of files is reached, and there may be room on the disk.
   bool is_file_too_long() const;
-  /// What was written before it may never become safe.
+  /// Earlier writes may never become safe.
   bool may_leave_gap() const;
 
  private:
@@ -57,7 +57,7 @@ class SqliteError : public std::runtime_error {
 
 enum class OpenMode : std::uint8_t {
   read_only,
-  frozen,  ///< to read, without locks and without its log: nobody else writes to it
+  frozen,  ///< to read, without locks and without its log: no other process writes to it
   read_write,
   create,
 };
@@ -78,11 +78,11 @@ class Database {
   std::int64_t changes() const;
   /// Pages in the write-ahead log after the last commit.
   int wal_pages() const { return *wal_pages_; }
-  /// Moves the write-ahead log into the database, as far as readers allow; waits for nobody.
+  /// Moves the write-ahead log into the database, as far as readers allow, without waiting.
   void checkpoint();
-  /// Moves all of it and empties it. False: somebody reads it; waits for nobody.
+  /// Moves all of it and empties it, without waiting. False: another process reads it.
   bool empty_log();
-  /// Reads from the file again what it has in memory.
+  /// Reads its cached pages from the file again.
   void forget_pages();
   /// Closes without moving the log: of a connection that does not know all of it.
   void leave_log();
@@ -106,7 +106,7 @@ class Database {
   std::chrono::milliseconds lock_wait_{};
 };
 
-/// A prepared statement; bind, step while it gives rows, and it is ready to be bound anew.
+/// A prepared statement; bind, step while it gives rows, and then it can be bound again.
 class Statement {
  public:
   Statement(Database& database, const std::string& sql);

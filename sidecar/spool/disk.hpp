@@ -1,9 +1,9 @@
-// Disk: what the spool needs of the file system besides SQLite: who owns the file, how much room
-// there is, a reserve for hard times, and a way to set a damaged file aside.
+// Disk: the spool's use of the file system besides SQLite: the owner of the file, the free room, a
+// reserve for a full disk, and setting a damaged file aside.
 //
-// Used by StoreKeeper and Salvage. The real one is made by open_disk(); the simulation has one over
-// its storage twin. Thread: the storage thread's, once that runs. Fails with: SqliteError or a
-// bool.
+// Used by StoreKeeper and Salvage. open_disk() makes the real one; the simulation has its own, on
+// top of its simulated storage. Thread: the storage thread's, once that runs. Fails with:
+// SqliteError or a bool.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@
 
 namespace outrider::sidecar {
 
-/// Which file a name stands for, and how long it is.
+/// The identity of a named file, and its length.
 struct FileMark {
   std::uint64_t id = 0;
   std::uint64_t bytes = 0;
@@ -45,15 +45,15 @@ class Disk {
   /// Bytes that this process may still write to the folder of `path`.
   virtual std::uint64_t free_bytes(const std::string& path) = 0;
 
-  /// Makes the reserve at least so long, so that deleting can go on when the disk is full. False:
-  /// there is no room; what there is of it stays.
+  /// Makes the reserve at least this long, so that deleting can continue when the disk is full.
+  /// False: there is no room; the existing part of it stays.
   virtual bool take_reserve(const std::string& path, std::uint64_t bytes) = 0;
-  /// Gives so much of it back, or what there is. False: nothing is left of it.
+  /// Gives this much of it back, or all that exists. False: nothing is left of it.
   virtual bool give_back_reserve(const std::string& path, std::uint64_t bytes) = 0;
 
   /// Nothing: there is no such file.
   virtual std::optional<FileMark> look_at(const std::string& path) = 0;
-  /// Writes the file's bytes once more, for what the system could not write is not tried again.
+  /// Writes the file's bytes once more, because the system does not retry failed writes.
   virtual void write_again(const std::string& path) = 0;
   /// Nothing to rename is not an error.
   virtual void rename(const std::string& from, const std::string& to) = 0;
@@ -62,7 +62,7 @@ class Disk {
   /// As many bytes as there are, `bytes` at most; none of a file that cannot be opened.
   virtual std::string read(const std::string& path, std::uint64_t offset, std::size_t bytes) = 0;
   virtual void write_start(const std::string& path, const std::string& bytes) = 0;
-  /// Before it is tried once more.
+  /// Before the next attempt.
   virtual void wait(Duration duration) = 0;
 };
 

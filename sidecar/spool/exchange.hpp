@@ -1,15 +1,15 @@
-// What the sidecar's thread and the storage thread say to each other.
+// The messages between the sidecar's thread and the storage thread.
 //
-// Used by Spool and its lanes (ask) and StorageAgent (answers). A Question is everything that one
-// transaction is to do: what a turn of the sidecar's thread has gathered goes to the storage thread
-// whole, comes back unchanged inside of its Reply, and only then goes the next. While one is
-// written the next one grows: that is the group commit. The storage thread also speaks unasked, of
-// scheduled events that are due.
+// Used by Spool and its lanes (ask) and StorageAgent (answers). A Question is the work of one
+// transaction: everything that a turn of the sidecar's thread has gathered. It goes to the storage
+// thread and returns unchanged inside its Reply; only then is the next one sent. While one is
+// written, the next one grows: that is the group commit. The storage thread also reports scheduled
+// events that are due without being asked.
 //
-// No field is half of each: the sidecar's thread writes a Question and the storage thread only
-// reads it; the storage thread writes a Reply.
+// No field has two writers: the sidecar's thread writes a Question, which the storage thread only
+// reads; the storage thread writes a Reply.
 //
-// Thread: both belong to whoever holds them; Exchange is safe from both threads.
+// Thread: both belong to the thread that holds them; Exchange is safe from both threads.
 #pragma once
 
 #include <array>
@@ -55,7 +55,7 @@ struct Entry {
   std::uint64_t due_ns;  ///< not before, since the Unix epoch; 0: now
 };
 
-/// What a frame that was taken adds to the counters.
+/// The amounts that a taken frame adds to the counters.
 struct FrameCounts {
   struct Sampled {
     LaneIndex lane;
@@ -69,10 +69,10 @@ struct FrameCounts {
 /// The last run of a recurring event, stored together with the event.
 struct ScheduleMark {
   std::string name;
-  std::uint64_t last_ns = 0;  ///< 0: there is none; what was noted is removed
+  std::uint64_t last_ns = 0;  ///< 0: there is none; the stored one is removed
 };
 
-/// A frame that is to be confirmed; or the run of a schedule, which is nobody's.
+/// A frame to be confirmed; or the run of a schedule, which has no client.
 struct ConfirmedFrame : NumberedFrame {
   FrameCounts counts{};
   std::size_t first_entry = 0;  ///< in Question::confirmed
@@ -80,7 +80,7 @@ struct ConfirmedFrame : NumberedFrame {
   std::optional<ScheduleMark> mark{};
 };
 
-/// What became of a ConfirmedFrame.
+/// The outcome of a ConfirmedFrame.
 struct FrameAnswer {
   proto::Refusal status = proto::Refusal::none;
   bool is_new = false;  ///< its entries were stored, now
@@ -109,7 +109,7 @@ struct DeadLetter {
   Bytes record;        ///< stored
 };
 
-/// What a destination has on disk.
+/// The content of a destination on disk.
 struct StoredTotals {
   std::uint64_t events = 0;
   std::uint64_t bytes = 0;
@@ -121,9 +121,9 @@ struct ReadRequest {
   LaneIndex lane = 0;
   BlockId after = 0;
   std::uint64_t bytes_max = 0;
-  bool is_doubted = false;  ///< what was read before is not what was known: look at everything anew
-  /// The store is another one: what the lane holds is to be there, and it asks for its totals
-  /// instead of blocks.
+  bool is_doubted = false;  ///< earlier reads may be wrong: read everything again
+  /// The store was replaced: the blocks that the lane holds must be there, and it asks for its
+  /// totals instead of blocks.
   bool is_anew = false;
   std::vector<Block> held = {};  ///< with its records, if the lane still has them
 };
@@ -137,8 +137,8 @@ struct ReadAnswer {
   bool has_failed = false;
 };
 
-/// What the disk has made of a lane's part of one group. Taken as a whole: only together do its
-/// parts say what is still unread.
+/// The disk's result for a lane's part of one group. Taken as a whole: only together do its parts
+/// show which blocks are still unread.
 struct LaneAnswer {
   // As the storage thread says:
   std::vector<Block> stored;       ///< for delivery at once
@@ -146,14 +146,14 @@ struct LaneAnswer {
   Amount released;                 ///< scheduled events that are among these two
   Amount unreleased;               ///< scheduled events that could not be read
   Amount returned;                 ///< dead letters that a person put back; on disk only
-  std::optional<ReadAnswer> read;  ///< what the question's ReadRequest found
-  // As it follows for what the question has asked for; Spool adds it:
+  std::optional<ReadAnswer> read;  ///< the result of the question's ReadRequest
+  // The consequences for the parts of the question; Spool adds them:
   Amount confirmed;            ///< of frames: stored
   Amount confirmed_scheduled;  ///< the same, for later
   Amount unconfirmed;          ///< of frames: refused, or stored before
   Amount unstored;             ///< spilled, and not stored
   Amount unscheduled;          ///< the same, for later
-  Amount front;                ///< stored of what was put back
+  Amount front;                ///< stored of the events that were put back
   Amount scheduling;           ///< with a read that is anew: for later, and asked for since
 };
 using LaneAnswers = std::map<LaneIndex, LaneAnswer>;
@@ -166,7 +166,7 @@ struct Question {
   std::vector<ConfirmedFrame> frames;
   /// Blocks to go before everything else of their lane, in this order.
   std::vector<Block> front;
-  // What became of old ones:
+  // Outcomes of old ones:
   std::vector<Settlement> settlements;
   std::vector<DeadLetter> dead;
   std::vector<ReadRequest> reads;  ///< one a lane
@@ -185,7 +185,7 @@ struct Reply {
   std::optional<StorageTrouble> intake_trouble;
   /// Nothing was done at all: settlements and dead letters are to be asked for again.
   bool has_failed = false;
-  /// The database is another one than before this answer: what was known of it is to be confirmed.
+  /// The database was replaced since the last answer: earlier knowledge of it must be confirmed.
   bool is_store_new = false;
   std::vector<FrameAnswer> frames;  ///< one for each of the question's, or none: intake_trouble
   LaneAnswers lanes;                ///< of those that something happened to
@@ -194,7 +194,7 @@ struct Reply {
 
 class Exchange {
  public:
-  /// What ends the sleep of either side; called without the lock held. Set before threads run.
+  /// Ends the sleep of either side; called without the lock held. Set before threads run.
   std::function<void()> wake_storage = [] {};
   std::function<void()> wake_sidecar = [] {};
 
@@ -202,7 +202,7 @@ class Exchange {
   void ask(std::unique_ptr<Question> question);
   std::vector<std::unique_ptr<Reply>> collect();
 
-  /// What was asked, if nobody has it; the sidecar's thread takes it back so.
+  /// The question, if nobody has taken it; the sidecar's thread can take it back this way.
   std::unique_ptr<Question> take();
 
   // The storage thread.
@@ -211,7 +211,7 @@ class Exchange {
   /// How often that was. Safe from both threads.
   std::uint64_t put_backs() const;
   void answer(std::unique_ptr<Reply> answer);
-  /// Answers that nobody has collected yet.
+  /// Answers that are not collected yet.
   std::size_t uncollected() const;
 
  private:

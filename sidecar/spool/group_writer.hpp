@@ -1,15 +1,15 @@
-// GroupWriter: does what one Question asks for in one transaction, and releases scheduled events.
+// GroupWriter: carries out one Question in one transaction, and releases scheduled events.
 //
-// Used by StorageAgent, which decides what is tried and what becomes of a failure. Thread: the
+// Used by StorageAgent, which decides what is tried and how failures are handled. Thread: the
 // storage thread's. Owns: blocks that are being built, inside of write() only. Borrows: the keeper,
-// whose store is open.
-// Fails with: what write() and read() throw; then nothing was done, once the keeper has rolled
-// back. Limits: releases due_events_max events, or due_bytes_max, a transaction.
+// whose store is open. Fails with: the exceptions of write() and read(); then nothing was done,
+// once the keeper has rolled back. Limits: releases due_events_max events, or due_bytes_max, a
+// transaction.
 //
 // Invariants:
 //   - A transaction does all of its scope or nothing, and its Reply says what is committed.
-//   - Events of a lane become blocks in the order of their bytes in the Question, those that are
-//     released behind them. A block is sent back (`stored`) or left on disk (`left`), never both.
+//   - Events of a lane become blocks in the order of their bytes in the Question, followed by the
+//     released ones. A block is sent back (`stored`) or left on disk (`left`), never both.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@
 
 namespace outrider::sidecar {
 
-/// How much of a Question is done; what is settled and dead always is.
+/// How much of a Question is done; settled and dead events always are.
 struct GroupScope {
   bool takes_in = false;    ///< its new events
   bool releases = false;    ///< and scheduled events that are due
@@ -42,7 +42,7 @@ class GroupWriter {
   /// When scheduled events are due, by the wall clock; no later than they are.
   std::uint64_t next_due_ns() const { return next_due_ns_; }
   bool has_due(const Now& now) const { return next_due_ns_ <= now.wall_ns(); }
-  /// What was known of the database may be wrong.
+  /// Earlier knowledge of the database may be wrong.
   void look_anew() { next_due_ns_ = 0; }
 
  private:

@@ -131,7 +131,7 @@ void Lane::bury(const RecordView& record, const Obituary& obituary, const Now& n
   question_.bury(std::move(letter));
 }
 
-// What the disk says ------------------------------------------------------------------------------
+// Answers of the disk -----------------------------------------------------------------------------
 
 void Lane::take(LaneAnswer&& answer, DropReason reason) {
   const std::uint64_t confirmed = answer.confirmed.events + answer.confirmed_scheduled.events;

@@ -1,20 +1,21 @@
 // Lane: one destination's part of the spool, as the sidecar's thread sees it.
 //
-// Used by Backlog, which spills into it, takes blocks from it and tells what is settled, and by App
-// for events that arrive with a date; Spool tells it what the disk says. Nothing here touches the
-// disk: what is to be stored, read or removed is asked of the QuestionBuilder and done by the
-// storage thread.
+// Used by Backlog, which spills into it, takes blocks from it and reports settled events, and by
+// App for events that arrive with a date; Spool passes on the answers of the disk. Nothing here
+// touches the disk: the lane adds its requests to store, read and remove to the QuestionBuilder,
+// and the storage thread executes them.
 //
-// Blocks come back in the order in which they were stored: while anything is on disk that is not in
-// memory, what comes later is behind it. With `is_fresh_first`, what was confirmed just now
-// overtakes what waits on disk.
+// Blocks return in the order in which they were stored: while any event is on disk and not in
+// memory, later ones follow it. With `is_fresh_first`, events that were just confirmed overtake
+// those that wait on disk.
 //
-// Where each event is and which comes next is LaneOrder's; the ledger's `spooled` and `scheduled`,
-// and the bytes that count against the spool's limit, are copies of what it counts.
+// LaneOrder knows where each event is and which is next; the ledger's `spooled` and `scheduled`,
+// and the bytes that count against the spool's limit, are copies of its counts.
 //
 // Thread: the sidecar's one. Owns: blocks that have been read ahead. Borrows: the question's
-// builder, and the destination's ledger, of which it keeps `spooled`, `scheduled`, `recovered` and
-// the drops of what could not be stored or read. Limits: bytes_max on disk; LaneOrder's in memory.
+// builder, and the destination's ledger, in which it counts `spooled`, `scheduled`, `recovered` and
+// the drops of events that could not be stored or read. Limits: bytes_max on disk; LaneOrder's in
+// memory.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +36,7 @@ struct LaneSettings {
   bool is_fresh_first = false;
 };
 
-/// What is known of an event that is given up, besides the event.
+/// The known facts about an event that is given up, besides the event.
 struct Obituary {
   DeadReason reason{};
   int status = 0;
@@ -46,33 +47,33 @@ struct Obituary {
 
 class Lane {
  public:
-  /// Of age_max: for 1 / tried_divisor of it each run tries what is too old.
+  /// Each run tries events that are too old for 1 / tried_divisor of age_max.
   static constexpr int tried_divisor = 10;
 
   Lane(QuestionBuilder& question, LaneIndex index, const LaneSettings& settings,
        const StoredTotals& totals);
 
-  /// From here on the lane keeps its part of the ledger; what is on disk already is `recovered`.
-  /// Before anything else.
+  /// From here on the lane keeps its part of the ledger; events already on disk are `recovered`.
+  /// Called before anything else.
   void attach(Ledger& ledger);
 
   // Coming in -------------------------------------------------------------------------------------
 
-  /// Stores a copy of the record, behind all that is there. False: no room, and nothing is done.
+  /// Stores a copy of the record, after all others. False: no room, and nothing is done.
   bool append(const RecordView& record, const Now& now) { return schedule(record, 0, now); }
   /// The same, to come back when it is due; 0: at once.
   bool schedule(const RecordView& record, std::uint64_t due_ns, const Now& now);
   /// Events that their destination gives up: they are on disk for the next run, before everything
   /// else. Nothing is read any more.
   void put_back(PutBack events);
-  /// The time to stop is over: what put_back() has not stored by now is counted as dropped.
+  /// The time to stop is over: events that put_back() has not stored by now are counted as dropped.
   void give_up();
 
   // Going out -------------------------------------------------------------------------------------
 
   /// Something is on disk, or on its way there, and not in memory.
   bool has_unread() const { return order_.spooled() > 0; }
-  /// The same, or confirmed and on its way to the disk: what comes now came later.
+  /// The same, or confirmed and on its way to the disk: such events are older than new ones.
   bool has_older() const { return has_unread() || order_.at(Place::confirming).events > 0; }
   /// The next event has been read already.
   bool has_next() const { return order_.has_next(); }
@@ -83,17 +84,17 @@ class Lane {
   void take_next();
   /// Whoever took the event forgets it, until it looks back. False: it is not on disk any more.
   bool pass_over(const RecordView& record);
-  /// From now on no more is read than has its turn before what was passed over.
+  /// From now on no more is read than is due before the events that were passed over.
   void want_look_back() { order_.want_look_back(); }
   bool can_look_back() const { return order_.can_look_back(); }
-  /// What was passed over comes again, with all that stands behind it.
+  /// Events that were passed over return, with all that follow them.
   void look_back();
-  /// Since when an event stands on disk, over all runs; one that does not: now.
+  /// The time at which an event was stored on disk, over all runs; for one that is not there: now.
   std::uint64_t created_ns(const RecordView& record, const Now& now) const;
-  /// It has stood there for age_max by the wall clock, which counts stops and may be wrong; and its
-  /// destination has failed it in this run for a part of that, by the clock that only runs.
+  /// It has been there for age_max by the wall clock, which includes stops and may be wrong; and in
+  /// this run its destination has failed it for a part of that, by the monotonic clock.
   bool is_too_old(const RecordView& record, Duration tried_for, const Now& now) const;
-  /// Events that were taken, are not settled, and stand on disk.
+  /// Events that were taken, are not settled, and are on disk.
   std::uint64_t events_in_memory() const {
     return order_.at(Place::taken).events - order_.adrift();
   }
@@ -119,14 +120,14 @@ class Lane {
   /// An event of a frame that is not complete yet; or it will not be.
   void confirm(std::uint64_t bytes);
   void withdraw(std::uint64_t bytes);
-  /// What the disk has made of this lane's part of a group; `reason`: why, if it was not stored.
+  /// The disk's result for this lane's part of a group; `reason`: why, if it was not stored.
   void take(LaneAnswer&& answer, DropReason reason);
-  /// The store is another one; and what the lane knows of the disk is asked for anew.
+  /// The store was replaced: the lane asks again for everything that it knows of the disk.
   void distrust() { order_.distrust(); }
   void look_anew() { question_.read(order_.begin_anew(index_)); }
-  /// Events that are settled only to stand elsewhere: what was put back and is not stored yet.
+  /// Events that are settled only to be stored elsewhere: those put back and not stored yet.
   std::uint64_t events_moving() const { return order_.put_back_saved(); }
-  /// What was settled since this was last called.
+  /// The events settled since the last call.
   void take_settlements(std::vector<Settlement>& out) { order_.take_settlements(index_, out); }
 
  private:

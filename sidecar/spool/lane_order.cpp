@@ -44,7 +44,7 @@ void LaneOrder::remove(Place from, const Amount& amount) {
   Amount& place = at_mutable(from);
   assert(from == Place::unread || from == Place::scheduled || place.events >= amount.events);
   place -= amount;
-  // What damage has taken away without saying how much it was.
+  // Losses by damage whose number is unknown.
   if (place.events == 0) place.bytes = 0;
 }
 
@@ -92,7 +92,8 @@ LaneOrder::Surprise LaneOrder::take(LaneAnswer&& answer) {
   remove(Place::scheduled, answer.unreleased);
   at_mutable(Place::unread) += answer.returned;
   take_front(answer.front);
-  // What is on disk only may stand before what has come back: then that is read again behind it.
+  // Blocks that are only on disk may precede those that were sent back: the latter are then read
+  // again after them.
   move(Place::storing, Place::unread, answer.left);
   for (Block& block : answer.stored) take_stored(std::move(block));
   // A read saw all that its group has stored.
@@ -133,7 +134,7 @@ void LaneOrder::take_stored(Block block) {
     arrived_.push_back(std::move(block));
     return;
   }
-  // Behind what has been begun, and behind those that overtook before it.
+  // After the blocks that were begun, and after those that overtook before it.
   early_end_ = std::max(early_end_, std::size_t{next_offset_ > 0 ? 1U : 0U});
   arrived_.insert(arrived_.begin() + static_cast<std::ptrdiff_t>(early_end_), std::move(block));
   ++early_end_;
@@ -155,7 +156,7 @@ LaneOrder::Surprise LaneOrder::take_read(ReadAnswer answer) {
   if (answer.has_failed) return {};
   Surprise surprise;
   if (is_closed_) {
-    // It may have seen what was put back. What it read stays where it is.
+    // It may have seen the events that were put back. The blocks that it read stay in their places.
     surprise.missing = std::min(answer.damaged.events, at(Place::unread).events);
     remove(Place::unread, {surprise.missing, answer.damaged.bytes});
     return surprise;
@@ -188,7 +189,7 @@ LaneOrder::Surprise LaneOrder::take_read(ReadAnswer answer) {
   return surprise;
 }
 
-/// All but what is held.
+/// All except the held ones.
 void LaneOrder::read_from_the_beginning() {
   read_up_to_ = INT64_MIN;
   wants_look_back_ = false;
@@ -230,7 +231,7 @@ bool LaneOrder::is_on_disk(const RecordOrigin& origin) const {
 
 LaneOrder::Surprise LaneOrder::take_anew(const ReadAnswer& answer, const Amount& scheduling) {
   is_reading_ = is_distrusted_ = is_in_doubt_ = false;
-  // What one replacement lost, the next may have found.
+  // Events that one replacement lost may be found by the next.
   for (auto& [id, open] : open_) open.is_gone = false;
   for (const BlockId id : answer.gone) {
     const auto open = open_.find(id);
@@ -254,7 +255,7 @@ LaneOrder::Surprise LaneOrder::take_anew(const ReadAnswer& answer, const Amount&
       held += open.newly_settled;
     }
   }
-  // What a stop has left where it was is not held any more, whatever has become of its block.
+  // Events that a stop has left in place are no longer held, whatever the state of their block.
   if (adrift_.events > at(Place::taken).events) adrift_ = at(Place::taken);
   held -= adrift_;
   Amount unread{answer.totals->events, answer.totals->bytes};
@@ -311,7 +312,7 @@ bool LaneOrder::pass_over(const RecordOrigin& origin, std::uint64_t bytes) {
   return true;
 }
 
-/// The round is over: what is read now would only be in the way of the look back.
+/// The round is over: further reads would only delay the look back.
 bool LaneOrder::is_turning() const {
   const bool is_over = left_of_round_ == 0 || at(Place::unread).events == 0;
   return wants_look_back_ && is_over && !is_in_doubt_ && !is_distrusted_ && !is_closed_;
@@ -321,7 +322,7 @@ void LaneOrder::look_back() {
   read_from_the_beginning();
 }
 
-/// Of a block that is partly held, what was passed over comes back, and nothing else.
+/// Of a block that is partly held, only the events that were passed over return.
 void LaneOrder::unmask_passed(Block& block, Open& open) {
   block.settled.assign(open.settled.size(), 0xff);
   for (std::size_t i = 0; i < open.passed.size(); ++i) {

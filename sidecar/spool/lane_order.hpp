@@ -1,10 +1,10 @@
-// LaneOrder: where each event of a lane is, and which comes next.
+// LaneOrder: where each event of a lane is, and which is next.
 //
-// Used by Lane. A plain value: it knows no disk, clock or ledger, is told what happens, and tells
-// what follows. Owns: blocks that have been read ahead. Errors: none; a caller that names events
-// which are not where it says is stopped by an assertion, but for those on disk: damage removes
-// and uncovers some, and take() says how many.
-// Limits: read_ahead_bytes_max in memory, and a block; early_max blocks that overtook.
+// Used by Lane. A plain value: it knows no disk, clock or ledger; its caller reports what happens
+// and gets the consequences. Owns: blocks that have been read ahead. Errors: none; an assertion
+// stops a caller that names events which are not where it claims. Events on disk are the exception:
+// damage can remove or reveal some, and take() returns how many. Limits: read_ahead_bytes_max in
+// memory, and a block; early_max blocks that overtook.
 //
 // 1. Every event is in exactly one place, and its bytes with it:
 //
@@ -12,15 +12,15 @@
 //                       ^ └────────────────────^          └─────> unread, for the next run
 //        scheduled ─────┘                returning ──> unread, for the next run
 //
-//    What was taken may also be passed over: it is on disk only again, and is unread after the next
-//    look back, which comes when all that stood on disk beside it has had its turn.
+//    A taken event may also be passed over: it is then only on disk again, and is unread after the
+//    next look back, which happens when all other events that were on disk have had their turn.
 //
 // 2. On disk the blocks are in the order of sending. Those up to `read_up_to_`, and those in
-//    `read_early_`, have been in memory; all others are unread. So a block that was stored just now
-//    may come at once if nothing is unread, or if what is fresh overtakes.
+//    `read_early_`, have been in memory; all others are unread. So a block that was just stored may
+//    be next at once if nothing is unread, or if fresh events overtake.
 // 3. Each block in `arrived_` has an event that is neither settled nor taken.
-// 4. When there are other events on disk than were known, everything is read once more from the
-//    beginning, with what the storage thread keeps made anew; what is missing then is gone.
+// 4. If the events on disk differ from the known ones, everything is read again from the beginning,
+//    with the storage thread's state rebuilt; events that are then missing are lost.
 // 5. A block is open from its first event that is taken until the last of its events is settled.
 #pragma once
 
@@ -47,14 +47,14 @@ class LaneOrder {
     confirming,  ///< of frames that are not on disk yet
     scheduled,   ///< on disk until due, or on its way there
     storing,     ///< on its way to disk
-    returning,   ///< the same, to stand before all others
+    returning,   ///< the same, but before all others
     unread,      ///< on disk only
     arrived,     ///< in memory again, next() comes to it
     taken,       ///< its destination holds it
     passed,      ///< its destination held it, and will look back for it
   };
 
-  /// What take() finds besides: events on disk that nobody knew, or that are not there.
+  /// Other findings of take(): events on disk that were unknown, or that are missing.
   struct Surprise {
     std::uint64_t found = 0;
     std::uint64_t missing = 0;
@@ -79,9 +79,9 @@ class LaneOrder {
   void put_back(const Amount& events, std::uint64_t unsaved);
   /// Events that are taken stay on disk where they are, for the next run.
   void leave(const Amount& events);
-  /// Of what was put back and is not stored: events that stand on disk where they stood.
+  /// Of the events put back and not stored: those that are on disk in their old place.
   std::uint64_t put_back_saved() const;
-  /// What was put back and is not stored never will be. Returns how many of it are lost.
+  /// Events that were put back and are not stored will never be. Returns how many of them are lost.
   std::uint64_t give_up();
 
   /// The disk's answer.
@@ -89,16 +89,16 @@ class LaneOrder {
 
   // From disk -------------------------------------------------------------------------------------
 
-  /// What to read next; nothing if that has been asked for, or there is nothing, or no room.
+  /// The next read; nothing if it was already requested, or there is nothing to read, or no room.
   std::optional<ReadRequest> begin_read(LaneIndex lane);
-  /// The store is another one: nothing is known of the disk until begin_anew() was answered, in the
-  /// place of any other read. From then on all is known, by ids: what is held is there again or
-  /// known to be in memory only, and all else that is there is unread.
+  /// The store was replaced: nothing is known of the disk until begin_anew() is answered, in place
+  /// of any other read. From then on all is known, by ids: held events are there again or known to
+  /// be only in memory, and all others there are unread.
   void distrust() { is_distrusted_ = true; }
   ReadRequest begin_anew(LaneIndex lane);
-  /// An event that was taken stands on disk, too.
+  /// A taken event is also on disk.
   bool is_on_disk(const RecordOrigin& origin) const;
-  /// How many do not.
+  /// How many are not.
   std::uint64_t adrift() const { return adrift_.events; }
   bool has_next() const { return !arrived_.empty(); }
   /// The next event as a stored record; valid until take_next().
@@ -106,14 +106,15 @@ class LaneOrder {
   RecordOrigin next_origin() const { return {arrived_.front().id, next_index_}; }
   void take_next();
 
-  /// The destination forgets an event that was taken. False, and it does not, if the event stands
-  /// on disk no more.
+  /// The destination forgets a taken event. False, and it does not, if the event is no longer on
+  /// disk.
   bool pass_over(const RecordOrigin& origin, std::uint64_t bytes);
-  /// Somebody waits for what was passed over: what is read when its round is over is the last.
+  /// A caller waits for events that were passed over: the reads of this round are the last before
+  /// the look back.
   void want_look_back() { wants_look_back_ = true; }
   /// All that was read has been taken.
   bool can_look_back() const { return is_turning() && arrived_.empty() && !is_reading_; }
-  /// What was passed over is unread again.
+  /// Events that were passed over are unread again.
   void look_back();
 
   /// When the block of an event that was taken, and is not settled, was stored.
@@ -123,7 +124,7 @@ class LaneOrder {
 
   /// An event that was taken need not be kept. True for the first since take_settlements().
   bool settle(const RecordOrigin& origin, std::uint64_t bytes);
-  /// Adds what was settled since this was last called.
+  /// Adds the events settled since the last call.
   void take_settlements(LaneIndex lane, std::vector<Settlement>& out);
 
  private:
@@ -138,7 +139,7 @@ class LaneOrder {
     Amount passed_amount;
     Bytes passed;  ///< a bit an event; empty: none
   };
-  /// What one put_back() has put back and is not stored.
+  /// The events that one put_back() has put back and that are not stored.
   struct Returning {
     std::uint64_t events;
     std::uint64_t unsaved;
@@ -167,13 +168,13 @@ class LaneOrder {
   bool is_distrusted_ = false;
   Amount adrift_;  ///< taken, of blocks that are gone
   bool wants_look_back_ = false;
-  /// Events that stood on disk beside the first that was passed over, and have not been taken yet.
+  /// Events that were on disk besides the first one passed over, and have not been taken yet.
   std::uint64_t left_of_round_ = 0;
 
   std::deque<Block> arrived_;
   std::uint32_t next_index_ = 0;  ///< in the first of them
   std::size_t next_offset_ = 0;
-  std::size_t early_end_ = 0;         ///< behind the last of them that overtook
+  std::size_t early_end_ = 0;         ///< after the last of them that overtook
   std::uint64_t arrived_memory_ = 0;  ///< bytes of all of them
   std::unordered_map<BlockId, Open> open_;
   std::vector<BlockId> touched_;  ///< of open_: with new settlements

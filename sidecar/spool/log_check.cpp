@@ -55,7 +55,7 @@ std::uint64_t transactions_behind_damage(Disk& disk, const std::string& path) {
     for (std::size_t i = 0; i + frame_bytes <= frames.size(); i += frame_bytes) {
       const std::string_view frame = std::string_view(frames).substr(i, frame_bytes);
       if (frame.substr(8, 8) != salts) {
-        // The end, with what an older log has left; or damage, with frames of this one behind it.
+        // The end, followed by remains of an older log; or damage, followed by frames of this one.
         is_damaged = true;
         before = stored_at(frame, 16);
         continue;

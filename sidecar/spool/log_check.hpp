@@ -1,12 +1,12 @@
-// transactions_behind_damage: what a write-ahead log holds that SQLite will pass over.
+// transactions_behind_damage: the transactions in a write-ahead log that SQLite will skip.
 //
-// Used by StoreKeeper before it opens a database. SQLite reads a log up to the first frame of which
-// the checksum is wrong, for there a crash may have ended it, and forgets what is behind without a
-// word. Transactions behind it that belong to the same log and are sound by themselves were there:
-// it is damaged. Or the power was lost, and they were not safe yet.
+// Used by StoreKeeper before it opens a database. SQLite reads a log up to the first frame with a
+// wrong checksum, because a crash may have ended it there, and silently ignores the rest. If valid
+// transactions of the same log follow, the log is damaged. Or the power was lost, and they were not
+// safe yet.
 //
-// Thread: the storage thread's. Fails with: nothing; what cannot be read is the end. Memory: some
-// MiB for a moment.
+// Thread: the storage thread's. Fails with: nothing; an unreadable place counts as the end. Memory:
+// a few MiB for a moment.
 #pragma once
 
 #include <cstdint>

@@ -12,7 +12,7 @@ namespace outrider::sidecar {
 namespace {
 
 constexpr std::size_t page_bytes = Store::page_bytes;
-/// A page of the map has an entry for each of the pages behind it.
+/// A page of the map has an entry for each of the pages after it.
 constexpr std::size_t map_entry_bytes = 5;
 constexpr std::uint64_t map_interval = page_bytes / map_entry_bytes + 1;
 constexpr std::uint8_t map_root = 1;
@@ -106,8 +106,7 @@ class Walk {
     return std::string(page_bytes, '\0');
   }
 
-  /// What a damaged first byte says is not believed: a row that is taken apart wrongly is not what
-  /// was written.
+  /// A damaged page type is not trusted: a row that is parsed wrongly differs from the written one.
   void walk_page(const std::string& bytes) {
     const std::uint64_t type = Reader(bytes).number(1);
     const bool is_index = type == index_leaf || type == index_inner;

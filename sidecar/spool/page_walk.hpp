@@ -1,13 +1,13 @@
-// walk_pages: the rows that stand in the pages of a database's file, whatever its trees lead to.
+// walk_pages: the rows in the pages of a database's file, whether its trees lead to them or not.
 //
-// Used by Salvage: where a page that leads to others is damaged, what they hold is read none the
-// less. Looks at the pages that are in use, by SQLite's own map of them, and gives each row that
-// can be taken apart; whoever takes it checks that it is what was written. The file format is
-// SQLite's (sqlite.org/fileformat2.html), for pages of Store::page_bytes and a database that keeps
-// the map.
+// Used by Salvage: if a page that leads to others is damaged, their rows are still read. It reads
+// the pages that are in use according to SQLite's own map, and gives each row that can be parsed;
+// the caller checks that the row is what was written. The file format is SQLite's
+// (sqlite.org/fileformat2.html), for pages of Store::page_bytes and a database that keeps the map.
 //
-// Thread: the storage thread's. Fails with: nothing, but for is_read_error_passed_on; what cannot
-// be taken apart is left out. Memory: one row. What is in the write-ahead log only is not seen.
+// Thread: the storage thread's. Fails with: nothing, except with is_read_error_passed_on; rows that
+// cannot be parsed are left out. Memory: one row. Rows that are only in the write-ahead log are not
+// seen.
 #pragma once
 
 #include <cstdint>

@@ -1,9 +1,9 @@
 // PutBack: the events that a stop, or the end of a destination, sends back to disk, in their order.
 //
 // Used by Backlog, which adds every event that it gives up, and by Lane, which decides: if all of
-// them stand on disk already they stay where they are; else all are written anew before everything
-// else, so that their order holds, and those that stood there are settled. Each keeps the time
-// since when it was on disk: a block has events of one second. Owns copies of the records, in
+// them are already on disk, they stay where they are; otherwise all are written again before
+// everything else, so that their order is kept, and the old copies are settled. Each keeps the time
+// at which it was first stored: a block has events of one second. Owns copies of the records, in
 // blocks. Limits: none of its own; the queue's.
 #pragma once
 
@@ -22,8 +22,8 @@ class PutBack {
   };
 
   std::vector<Block> blocks;
-  std::vector<Saved> saved;   ///< those that stand on disk
-  std::uint64_t unsaved = 0;  ///< how many do not
+  std::vector<Saved> saved;   ///< those that are on disk
+  std::uint64_t unsaved = 0;  ///< how many are not
 
   /// `created_ns`: since when it is on disk.
   void add(const RecordView& record, std::uint64_t created_ns, const Now& now) {

@@ -1,9 +1,9 @@
 // QuestionBuilder: the question that grows while another is answered, and the room that is left.
 //
-// Used by the lanes, which may ask what is public, and by Spool, which owns it, adds frames and
+// Used by the lanes, through its public functions, and by Spool, which owns it, adds frames and
 // hands it over. Thread: the sidecar's one. Owns: the question. Limits: bytes_max of all lanes
-// together, on disk or on the way there; spilled_bytes_max of events that are spilled. Who asks
-// looks for room first.
+// together, on disk or on the way there; spilled_bytes_max of events that are spilled. Callers
+// check for room first.
 #pragma once
 
 #include <cstdint>
@@ -26,8 +26,8 @@ class QuestionBuilder {
  public:
   static constexpr std::uint64_t spilled_bytes_max = 16U << 20U;
   static constexpr std::uint64_t busy_bytes = 4U << 20U;
-  /// As so many bytes more count a frame and an event with a date: each is a row of its own, and
-  /// takes as long as kilobytes of other events do, while their clients wait.
+  /// A frame, and an event with a date, counts as this many additional bytes: each is a row of its
+  /// own, and takes as long as kilobytes of other events, while its client waits.
   static constexpr std::uint64_t row_bytes = 1U << 10U;
 
   explicit QuestionBuilder(std::uint64_t bytes_max) : bytes_max_(bytes_max) {}
@@ -59,9 +59,9 @@ class QuestionBuilder {
   std::vector<LaneIndex> take_settled_lanes() { return std::exchange(settled_lanes_, {}); }
   /// A lane's events with a date that are on their way to disk.
   Amount scheduling(LaneIndex lane) const;
-  /// What has grown until now.
+  /// The question so far.
   std::unique_ptr<Question> take();
-  /// The disk failed: what must not be forgotten is asked for again, before all others.
+  /// The disk failed: indispensable requests are made again, before all others.
   void ask_again(Question& failed);
 
   std::uint64_t bytes_max_;

@@ -44,8 +44,8 @@ std::string put_in_place(const std::string& path, Disk& disk, const Now& now) {
   return damaged;
 }
 
-/// A new spool, at partial_path(). The tables of each begin at the same pages, for they are made in
-/// the same order.
+/// A new spool, at partial_path(). The tables of all begin at the same pages, because they are made
+/// in the same order.
 void make_fresh(const std::string& path, Disk& disk) {
   const std::string partial = partial_path(path);
   remove_database(disk, partial);
@@ -62,7 +62,8 @@ struct Table {
   int columns;
   /// The kinds of its columns, of the key '.'; null: its rows are not looked for in the pages.
   const char* shape;
-  /// Of its columns from `first` on: whether the row is what was written. Null: nothing tells.
+  /// Of its columns from `first` on: whether the row is as it was written. Null: there is no way to
+  /// know.
   bool (*is_sound)(const Statement& row, int first);
 };
 constexpr std::array tables = {
@@ -180,8 +181,8 @@ class Copier {
     }
   }
 
-  /// What the trees do not lead to any more. Not while the log has what the file has not: rows that
-  /// were settled there would come back.
+  /// Rows that the trees no longer lead to. Not while the log has newer content than the file: rows
+  /// that were settled there would return.
   void copy_from_pages() {
     try {
       if (!from_.empty_log()) return;
@@ -279,8 +280,8 @@ void mend_first_page(const std::string& path, const std::string& fresh, Disk& di
   disk.write_start(path, page);
 }
 
-/// Says in `salvaged` why there is none. A disk that fails is passed on: whoever finds no
-/// descriptor now may find one later, and until then everything stays where it is.
+/// Gives in `salvaged` the reason why there is none. A failing disk is passed on: a descriptor that
+/// is missing now may be free later, and until then everything stays in place.
 void make_copy(const std::string& path, Disk& disk, WithoutCopy without, UnreadPlaces unread,
                Salvaged& salvaged) {
   const std::string partial = partial_path(path);
@@ -290,7 +291,7 @@ void make_copy(const std::string& path, Disk& disk, WithoutCopy without, UnreadP
     Store to(Database(partial, OpenMode::create, disk.vfs()));
     Database from(path, OpenMode::read_write, disk.vfs());
     if (without == WithoutCopy::fail) Store::check_kind(from);
-    // What fails here is the copy: an incomplete one must not take the place of the original.
+    // A failure here concerns the copy: an incomplete one must not take the place of the original.
     Copier(disk, path, from, to, unread, salvaged).copy();
     // One file without a log: it takes its place by one renaming.
     to.close_without_log();

@@ -1,14 +1,14 @@
-// Salvage: replaces a damaged spool by a new one with what can still be read of it.
+// Salvage: replaces a damaged spool by a new one with everything that can still be read.
 //
-// Used by StoreKeeper and repair_spool(). It goes through each table by its key and steps over what
-// cannot be read, in ever larger steps, so that it ends in any case, and then through all pages for
-// rows that the tables do not lead to any more; blocks and scheduled events are kept only if
-// their checksum is right, dead letters if they are whole. The damaged files are renamed and never
-// deleted; only a first page that says nothing any more is overwritten with that of a new spool.
+// Used by StoreKeeper and repair_spool(). It goes through each table by its key and skips
+// unreadable rows, in ever larger steps, so that it always ends, and then through all pages for
+// rows that the tables do not lead to any more. Blocks and scheduled events are kept only if their
+// checksum is right, dead letters if they are complete. The damaged files are renamed and never
+// deleted; only an unusable first page is overwritten with that of a new spool.
 //
 // A crash at any point is harmless: the copy is made beside the damaged spool, gets a name that
-// says that it is whole, and only then takes the other's place; finish_replacement() at the next
-// start carries on from wherever that was.
+// marks it as complete, and only then takes the place of the damaged one; after a crash,
+// finish_replacement() continues at the next start.
 //
 // Thread: the storage thread's. Fails with: SqliteError when files cannot be made or renamed.
 #pragma once
@@ -42,13 +42,13 @@ std::string emptied_path(const std::string& path);
 /// Its tables and indexes are those of a spool, and begin at the same pages as those of each.
 bool has_our_schema(Database& database);
 
-/// What becomes of a spool of which no copy can be made.
+/// The fate of a spool of which no copy can be made.
 enum class WithoutCopy : std::uint8_t {
   begin_empty,  ///< it is set aside whole
   fail,         ///< it stays
 };
 
-/// What becomes of places that the system cannot read.
+/// The treatment of places that the system cannot read.
 enum class UnreadPlaces : std::uint8_t {
   fail,       ///< they may be read later: the spool stays where it is
   step_over,  ///< they are as good as damaged

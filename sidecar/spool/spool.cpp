@@ -152,7 +152,7 @@ void Spool::say_removed() {
       {{"events", std::to_string(std::exchange(removed_, 0))}});
 }
 
-/// What the answer means for each thing that was asked for.
+/// The consequences of the answer for each request.
 void Spool::add_what_follows(const Question& question, Reply& answer) {
   for (std::size_t i = 0; i < question.frames.size(); ++i) {
     const ConfirmedFrame& frame = question.frames[i];

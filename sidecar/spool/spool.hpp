@@ -1,5 +1,5 @@
-// Spool: the sidecar's side of the disk. It gathers what is to be stored, read and removed, hands
-// it to the storage thread one group at a time, and passes on what comes back.
+// Spool: the sidecar's side of the disk. It gathers requests to store, read and remove, gives them
+// to the storage thread one group at a time, and passes the results on.
 //
 // Used by App, which turns it; its lanes by the destinations. Thread: the sidecar's one.
 // Owns: the lanes, and the group that is being gathered. Borrows: the exchange.
@@ -79,17 +79,17 @@ class Spool final : public Agent {
   LaneIndex full_lane() const { return full_lane_; }
   /// The frame is complete; its answer comes when it is stored.
   void add_frame(ConfirmedFrame frame);
-  /// What add_to_frame() has added since the last frame is not wanted after all.
+  /// Discards the events that add_to_frame() has added since the last frame.
   void drop_frame();
 
-  /// The run of a schedule, stored in all of these lanes and marked, or neither: the answer comes
-  /// as that of a frame. Not while there is no room, which is said at once.
+  /// The run of a schedule, stored in all of these lanes and marked, or neither: the answer is like
+  /// that of a frame. If there is no room, it is refused at once.
   proto::Refusal add_run(std::span<const LaneIndex> lanes, const RecordView& record,
                          ConfirmedFrame run, const Now& now);
   /// A mark alone.
   void add_mark(ScheduleMark mark);
 
-  /// Somebody else has changed the database.
+  /// Another process has changed the database.
   void look_again() { gathered_.question().wants_look = true; }
 
  private:

@@ -90,14 +90,14 @@ void StorageAgent::look_ahead(const Now& now) {
 
 // Groups ------------------------------------------------------------------------------------------
 
-/// All of it, or else what can be done without room. Nothing: it has to wait for another program.
+/// All of it, or else the part that needs no room. Nothing: it has to wait for another program.
 std::optional<Reply> StorageAgent::do_group(const Question& question, const Now& now) {
   Reply answer;
   GroupScope scope;
   scope.releases = may_release(now);
   scope.sends_back = exchange_.uncollected() < uncollected_max;
-  // What a stop puts back takes the room of what it replaces, and what is settled by it must not
-  // be settled without it.
+  // Events that a stop puts back take the room of those that they replace, and the old ones must
+  // not be settled without them.
   const bool is_stop = !question.front.empty();
   std::optional<StorageTrouble> lack;
   if (question.has_intake() && !is_stop) lack = keeper_.lack_of_room(question.bytes.size(), now);
@@ -144,9 +144,9 @@ std::optional<StorageTrouble> StorageAgent::attempt(const Question& question,
     } catch (const std::exception& error) {
       answer = {};
       if (look_again(error, group_read_errors_, looks, now)) continue;
-      // A stop puts back what was there before.
+      // A stop puts back events that were there before.
       const bool takes_in = scope.takes_in && question.front.empty();
-      // With a step of the reserve it may go at once; there are only so many.
+      // With a step of the reserve it may succeed at once; the number of steps is limited.
       const bool releases = scope.releases && writer_.has_due(now);
       const ReserveUse use = takes_in   ? ReserveUse::none
                              : releases ? ReserveUse::half
@@ -172,14 +172,14 @@ bool StorageAgent::attempt_read(const ReadRequest& request, ReadAnswer& answer, 
       answer = {};
       const bool is_again = look_again(error, read_errors, looks, now);
       if (!is_again) note_trouble(error, ReserveUse::all, now);
-      // In what is left of it the lane looks anew.
+      // The lane reads the remaining content again.
       if (!is_again || keeper_.is_open()) return false;
     }
   }
 }
 
-/// True: what looked damaged is to be tried again; the first time in the same store, opened anew,
-/// and then in what is left of it.
+/// True: the damaged database is to be tried again; the first time the same store, opened again,
+/// and then the remaining content of it.
 bool StorageAgent::look_again(const std::exception& error, ReadErrors& errors, int& looks,
                               const Now& now) {
   writer_.look_anew();

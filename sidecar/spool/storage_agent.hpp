@@ -1,18 +1,18 @@
-// StorageAgent: the storage thread's turn: has what a Question asks for written, and releases
+// StorageAgent: the storage thread's turn: carries out the work of a Question, and releases
 // scheduled events when they are due. All disk I/O of the spool happens here.
 //
-// Used by StorageThread, which turns it on a thread of its own; tests and the simulation turn it by
-// hand. Reports to the sidecar's thread through the Exchange. StoreKeeper keeps the database,
-// GroupWriter writes to it; here is decided what is tried again, and how much of it.
+// Used by StorageThread, which runs its turns on its own thread; tests and the simulation call it
+// by hand. Reports to the sidecar's thread through the Exchange. StoreKeeper keeps the database,
+// GroupWriter writes to it; the agent decides what is tried again, and how much of it.
 //
-// When something goes wrong: a group that cannot be written whole is written without what needs
-// room, its new events and what is due, so that what is settled can leave the disk even when it is
-// full (a reserve is kept for that); if that fails too, the group comes back undone. A damaged
-// database, which is one that still is when it was opened anew, is replaced by what can be read of
-// it, and the group is tried again there. What the system refuses to read is as good as damaged
-// when that has lasted for some seconds. While another program has locked the database the question
-// waits in the exchange, where a stop takes it back, and what comes after it in memory as long as
-// there is room. No exception leaves a turn.
+// On errors: a group that cannot be written completely is written without the parts that need room
+// (new and due events), so that settled events can leave the disk even when it is full (a reserve
+// is kept for that); if that fails too, the group is returned undone. A database that is still
+// damaged after it was opened again is replaced by everything that can be read of it, and the group
+// is tried again there. A place that the system cannot read for several seconds counts as damaged.
+// While another program has locked the database, the question waits in the exchange, where a stop
+// takes it back, and later requests wait in memory as long as there is room. No exception leaves a
+// turn.
 //
 // Thread: after open(), the one that calls do_work(). Owns: the keeper and the writer.
 // Limits: a turn does one group.

@@ -1,8 +1,8 @@
-// StorageThread: the thread that the storage agent is turned on, so that no disk is ever waited for
-// where events come in or go out.
+// StorageThread: the thread that runs the storage agent, so that ingest and delivery never wait for
+// a disk.
 //
-// Used by Host. Thread: its own; the constructor starts it, the destructor ends it when the group
-// at hand is done. Owns: the agent. Borrows: the exchange, the clock.
+// Used by Host. Thread: its own; the constructor starts it, the destructor ends it when the current
+// group is done. Owns: the agent. Borrows: the exchange, the clock.
 #pragma once
 
 #include <condition_variable>

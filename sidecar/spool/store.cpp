@@ -5,16 +5,16 @@
 //                          ^          └──dead──> dead ──dropped, too many, too old──> gone
 //                          └──────────put back────┘
 //
-// block      stored records of one destination, one behind the other; ids ascend in the order of
-//            sending. `settled` has the bits of blocks of which some events are done, and their
-//            bytes.
-// counters   one row; ids are never used twice, for the sidecar remembers how far it has read.
-// returned   what an inspection command has put back; the running sidecar takes note and clears it.
-// damaged    what could not be read, for people to look at.
+// block      stored records of one destination, back to back; ids ascend in the order of sending.
+//            `settled` has the bits of blocks with some settled events, and their bytes.
+// counters   one row; ids are never used twice, because the sidecar remembers how far it has read.
+// returned   events that an inspection command has put back; the running sidecar notes and clears
+//            them.
+// damaged    unreadable rows, for people to inspect.
 //
-// A row's key has no checksum, and is what the row is found and removed by. So whatever takes rows
-// by their order removes each by its own key, and a key that removes nothing is damage: a copy has
-// the row in its right place again.
+// A row's key has no checksum, and the row is found and removed by it. So code that takes rows by
+// their order removes each by its own key, and a key that removes nothing is damage: in a copy the
+// row is in its right place again.
 
 #include "sidecar/spool/store.hpp"
 
@@ -34,7 +34,7 @@ namespace {
 constexpr std::int64_t our_application_id = 0x4f757472;  // "Outr"
 constexpr std::int64_t schema_version = 1;
 constexpr std::int64_t version_max = 255;
-/// Leaves room in front: what a stop puts back gets lower ids.
+/// Leaves room in front: events that a stop puts back get lower ids.
 constexpr std::int64_t first_block = std::int64_t{1} << 40U;
 constexpr std::size_t windows_cached_max = 1024;
 constexpr std::size_t newest_clients_max = 16'384;
@@ -80,9 +80,8 @@ Store::Store(Database database) : database_(std::move(database)) {
 Store::~Store() = default;
 
 void Store::make_tables() {
-  // Kept small: what is read is read once, and the page cache of the system is behind it. To write
-  // zeroes over what is deleted, as Debian's library does, would take as much of the log as
-  // storing.
+  // Kept small: data is read only once, and the system has its own page cache. Writing zeroes over
+  // deleted data, as Debian's library does, would take as much of the log as storing.
   database_.execute(
       "PRAGMA cache_size=-4096; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF; "
       "PRAGMA secure_delete=FAST;");
@@ -283,7 +282,7 @@ bool Store::hold(DestinationId destination, const Block& held) {
 ReadBlocks Store::read(DestinationId destination, const ReadRequest& request) {
   ReadBlocks result;
   Statement& read = statements_->read_blocks;
-  // What an inspection command has put back since is read when it was taken note of.
+  // Events that an inspection command has put back since are read once they have been noted.
   read.bind(1, destination).bind(2, request.after).bind(3, counters_.next_block);
   const StatementReset reset(read);
   std::uint64_t bytes = 0;
@@ -395,8 +394,8 @@ void Store::note_new_client(const ClientId& client) {
   newest_clients_.push_back(client);
 }
 
-/// Those that have been silent for long. If there are none, those that came last: a flood of new
-/// clients makes itself forgotten, and nobody who was there before.
+/// Clients that have been silent for long. If there are none, the newest: a flood of new clients
+/// displaces itself, and no earlier client.
 void Store::prune_clients(const Now& now) {
   std::int64_t removed = 0;
   if (now.mono >= next_silence_look_) {

@@ -1,8 +1,8 @@
-// Store: the spool's tables, and what is done to them inside of one transaction.
+// Store: the spool's tables, and the changes to them inside one transaction.
 //
 // Used by StoreKeeper and GroupWriter, and by the inspection commands on a database of their own.
-// What stands where, and which statements move an event from one state to the next, is told in
-// store.cpp; a movement is always one transaction, so that no crash loses or doubles an event.
+// store.cpp describes the tables and the statements that move an event from one state to the next;
+// a movement is always one transaction, so that no crash loses or doubles an event.
 //
 // Thread: one at a time. Owns: the connection. Fails with: SqliteError; after one, roll_back().
 #pragma once
@@ -22,11 +22,11 @@
 
 namespace outrider::sidecar {
 
-/// A hash of its name, so that a name which is damaged or lost is told by whoever knows it, and
-/// with it the rows of its events. Spools of old counted from 1.
+/// A hash of its name, so that a damaged or lost name, and with it the rows of its events, is
+/// recognised by anyone who knows the name. Old spools counted from 1.
 using DestinationId = std::int64_t;
 DestinationId destination_id(std::string_view name);
-/// It may be; of one that damage has left without a name: what stands for that.
+/// Its name, or a substitute if damage has left it without one.
 bool is_name_of(std::string_view name, DestinationId id);
 
 struct StoredDestination {
@@ -70,9 +70,9 @@ class Store {
   static constexpr std::uint64_t page_bytes = 4096;
   static constexpr std::uint32_t block_events_max = 4096;
   static constexpr std::size_t block_bytes_max = 256U << 10U;
-  /// What a row has besides takes less than the rest.
+  /// The other columns of a row take less than the rest.
   static constexpr std::uint64_t record_bytes_max = Database::row_bytes_max - (2U << 20U);
-  /// For a record of so many bytes more.
+  /// For a record of this many bytes more.
   static bool has_room(const Block& block, std::size_t record_bytes) {
     return block.events < block_events_max &&
            block.records.size() + record_bytes <= block_bytes_max;
@@ -84,12 +84,11 @@ class Store {
   /// Of those that came last, forgotten at a time.
   static constexpr std::int64_t clients_pruned_min = clients_max / 256;
 
-  /// Makes the tables if the database has none. Fails with trouble `damaged` if it is something
-  /// else than a spool.
+  /// Makes the tables if the database has none. Fails with trouble `damaged` if it is not a spool.
   explicit Store(Database database);
   ~Store();
 
-  /// Fails if the database is something else than a spool of this version.
+  /// Fails if the database is not a spool of this version.
   static void check_kind(Database& database);
 
   Database& database() { return database_; }
@@ -101,8 +100,8 @@ class Store {
   void commit();
   void roll_back();
 
-  /// What was committed without a sync, or before a sync failed, is safe from here on: all of the
-  /// log is in the database. Outside of a transaction. False: somebody reads it; nothing is done.
+  /// Commits without a sync, or before a failed sync, are safe from here on: all of the log is in
+  /// the database. Outside of a transaction. False: another process reads it; nothing is done.
   bool empty_log();
   /// A transaction that changes something, which makes what was written before it safe as well.
   void commit_mark(const std::function<void()>& action);
@@ -123,21 +122,21 @@ class Store {
   void insert_scheduled(DestinationId destination, std::uint64_t due_ns, proto::ByteView record);
   /// False: the block is not there.
   bool settle(DestinationId destination, const Settlement& settlement);
-  /// A block that somebody holds is there, and what he has settled of it is settled. False: it is
-  /// not there, and he does not have its records any more.
+  /// Makes sure that a block held by a lane is there, with the lane's settlements. False: it is not
+  /// there, and the lane no longer has its records.
   bool hold(DestinationId destination, const Block& held);
   ReadBlocks read(DestinationId destination, const ReadRequest& request);
-  /// Moves a block that cannot be read out of the way, and returns what is gone with it. Fails with
+  /// Moves an unreadable block out of the way, and returns the amount lost with it. Fails with
   /// trouble `damaged` if its number does not lead to it.
   Amount quarantine(DestinationId destination, BlockId block, const Now& now);
 
   /// Fails with trouble `damaged` if it is not there.
   void remove_scheduled(DestinationId destination, std::int64_t due_ns, std::int64_t id);
 
-  /// When the next scheduled event is due. Fails with trouble `damaged` if that cannot be told.
+  /// When the next scheduled event is due. Fails with trouble `damaged` if that is unknown.
   std::optional<std::uint64_t> next_due_ns();
-  /// Removes what is due and returns it, oldest first. A record that cannot be read is moved out of
-  /// the way, and is returned empty. A date that cannot be right is trouble `damaged`.
+  /// Removes the due events and returns them, oldest first. A record that cannot be read is moved
+  /// out of the way, and is returned empty. A date that cannot be right is trouble `damaged`.
   std::vector<DueEvent> take_due(const Now& now, std::uint64_t events_max, std::uint64_t bytes_max);
 
   // Clients ---------------------------------------------------------------------------------------
@@ -151,8 +150,8 @@ class Store {
   void mark(const ScheduleMark& mark);
   std::vector<ScheduleMark> marks();
 
-  /// Makes the write-ahead log's file as large as it will become: a sync then has no new length of
-  /// the file to write, and takes half the time.
+  /// Makes the write-ahead log's file as large as it will become: a sync then need not write a new
+  /// length of the file, and takes half the time.
   void stretch_log(std::uint64_t bytes);
   /// Gives pages back to the file system, some at a time, while more than half are not needed.
   /// True: there are more. Not inside of a transaction.
@@ -168,13 +167,13 @@ class Store {
 
   // Repair ----------------------------------------------------------------------------------------
 
-  /// What shows without counting: totals and counters are not those of what there is.
+  /// Visible without counting: totals and counters do not match the content.
   bool has_wrong_totals();
-  /// Makes all indexes anew, and then settle_accounts(). Throws `damaged` if that is not all that
-  /// is wrong: only a copy keeps what is whole then. Inside of a transaction.
+  /// Rebuilds all indexes, and then calls settle_accounts(). Throws `damaged` if something else is
+  /// wrong: only a copy keeps the intact rows then. Inside of a transaction.
   void count_anew();
-  /// Works out all totals and counters from what there is; finds an owner for each row, and removes
-  /// what says wrongly which events are done: those are sent again. Inside of a transaction.
+  /// Computes all totals and counters from the content; finds an owner for each row, and removes
+  /// wrong settlement bits: their events are sent again. Inside of a transaction.
   void settle_accounts();
   UsedIds used_ids() const {
     return {counters_.front_block, counters_.next_block, counters_.next_row};
@@ -193,12 +192,12 @@ class Store {
   };
   /// Removes the oldest beyond the limits; by the counters only if these are right.
   Trimmed trim_dead(const DeadLimits& limits, const Now& now);
-  /// Removes what was moved out of the way so long ago, and returns how many rows that were.
+  /// Removes blocks that were moved out of the way this long ago, and returns their number.
   std::uint64_t trim_damaged(Duration age_max, const Now& now);
   /// Moves the dead letter back among its destination's events. False: it is not there any more.
   bool put_back_dead(std::int64_t id, const Now& now);
   bool remove_dead(std::int64_t id);
-  /// What put_back_dead() has moved since this was last asked.
+  /// The amount that put_back_dead() has moved since the last call.
   std::vector<std::pair<DestinationId, Amount>> take_returned();
 
  private:
@@ -250,15 +249,15 @@ class Store {
   bool is_synced_ = true;
 };
 
-/// As it stands beside each block.
+/// As it is stored with each block.
 std::int64_t checksum(proto::ByteView bytes);
 
-/// As it stands beside each scheduled event: of its record and its date.
+/// As it is stored with each scheduled event: of its record and its date.
 std::int64_t scheduled_checksum(std::int64_t due_ns, proto::ByteView record);
 /// The record is as it was written; whatever the date is.
 bool is_scheduled_sound(proto::ByteView record, std::int64_t crc);
-/// The date as it was written, if no more than one bit of it is wrong. Of an old row it is the one
-/// that stands there.
+/// The date as it was written, if no more than one bit of it is wrong. Of an old row it is the
+/// stored one.
 std::optional<std::int64_t> written_date(std::int64_t due_ns, std::int64_t crc);
 
 /// Every record is whole and they are as many as they should be.
@@ -270,7 +269,7 @@ struct SettledPart {
   std::int64_t bytes = 0;
 };
 SettledPart settled_part(proto::ByteView records, proto::ByteView settled);
-/// What stands beside the bits is their checksum: the bytes of the records that they name.
+/// The checksum stored with the bits: the bytes of the records that they name.
 bool is_settled_sound(proto::ByteView records, proto::ByteView settled, std::int64_t bytes);
 
 /// Bits of a bitmap that are set.

@@ -1,4 +1,4 @@
-// What keeps the database in shape: its size, and its accounts after damage.
+// Maintenance of the database: its size, and its accounts after damage.
 #include <algorithm>
 #include <bit>
 
@@ -12,16 +12,16 @@ namespace {
 /// A spool that is often used keeps some room for its next time.
 constexpr std::int64_t unused_pages_min = 16'384;
 constexpr std::int64_t vacuum_pages = 2048;
-/// What a dead letter takes beside its record and the answer: its columns, with an id and a topic
-/// of a usual length, and its part of what a page leaves free.
+/// The size of a dead letter besides its record and the answer: its columns, with an id and a topic
+/// of a usual length, and its share of the free space in a page.
 constexpr std::int64_t dead_row_bytes = 160;
 
 }  // namespace
 
 void Store::stretch_log(std::uint64_t bytes) {
   if (bytes == 0) return;
-  // A transaction larger than the cache is written to the log as it goes, and leaves its length
-  // behind when it is rolled back.
+  // A transaction larger than the cache is written to the log as it grows, and the log keeps its
+  // length after a rollback.
   try {
     database_.execute(
         "BEGIN IMMEDIATE; CREATE TABLE stretch(data); INSERT INTO stretch VALUES("
@@ -87,8 +87,8 @@ SELECT EXISTS(SELECT 1 FROM owner WHERE id NOT IN (SELECT id FROM destination))
 }
 
 void Store::count_anew() {
-  // The rest has its rows in its index: made anew of what a damaged page leads to, it would lose
-  // those that are whole.
+  // The other tables have their rows in their index: rebuilt from a damaged page, they would lose
+  // intact rows.
   database_.execute("REINDEX destination; REINDEX block_of_destination");
   const std::string state = database_.text("PRAGMA quick_check(1)");
   if (state != "ok") throw SqliteError::damaged(state);
@@ -126,7 +126,7 @@ DELETE FROM destination WHERE name='recovered-' || id AND events+scheduled_event
   counters_.clients = number("SELECT count(*) FROM client");
 }
 
-/// One bit of a name that is wrong can be told; one in which more is wrong is none.
+/// A name with one wrong bit can be recognised; one with more errors counts as lost.
 void Store::mend_names() {
   for (const auto& [id, destination] : destinations()) {
     if (is_name_of(destination.name, id)) continue;
@@ -144,7 +144,7 @@ void Store::mend_names() {
   }
 }
 
-/// Rows that name nobody are those of the one whose id differs in one bit.
+/// Rows without an owner belong to the destination whose id differs in one bit.
 void Store::adopt_strays() {
   std::vector<std::pair<DestinationId, DestinationId>> found;
   const auto known = destinations();
@@ -167,7 +167,8 @@ void Store::adopt_strays() {
   }
 }
 
-/// What is settled is not among the totals. Which that is can be told, or nothing of it is.
+/// The totals do not include settled events. Either it is known which these are, or none of the
+/// block is settled.
 void Store::settle_parts() {
   std::vector<BlockId> wrong;
   Statement partly(database_,

@@ -1,4 +1,4 @@
-// The names of destinations, their ids, and what each has on disk.
+// The names of destinations, their ids, and their content on disk.
 #include <algorithm>
 
 #include "sidecar/spool/store.hpp"
@@ -31,7 +31,7 @@ DestinationId Store::destination(const std::string& name) {
     is_damaged = find.step();
     if (is_damaged && find.text(0) == name) return id;
   }
-  // By the table, for the index may be what is damaged.
+  // By the table, because the index may be the damaged part.
   Statement namesake(database_, "SELECT id FROM destination NOT INDEXED WHERE name=?");
   namesake.bind(1, std::string_view(name));
   while (namesake.step()) {

@@ -10,7 +10,7 @@
 
 namespace outrider::sidecar {
 
-/// Times and counts stand in the database as SQLite's only kind of whole number.
+/// The database stores times and counts as SQLite's only kind of integer.
 inline std::int64_t as_number(std::uint64_t value) {
   return static_cast<std::int64_t>(value);
 }

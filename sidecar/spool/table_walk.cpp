@@ -112,8 +112,8 @@ class Walk {
         read_errors_ = 0;
         if (!first_) first_ = place;
         if (is_up ? place <= last : place >= last) {
-          // One of the two is in a wrong place, or a row comes twice. Both are given; a wrong one
-          // is nowhere to go on from.
+          // One of the two is in a wrong place, or a row appears twice. Both are given, but reading
+          // cannot continue from a wrong one.
           if (!give(rows, place)) return true;
           passed_ = {last, place};
           last = before_last;

@@ -1,15 +1,15 @@
-// walk_table: every row of a table that can be read, of a damaged one too.
+// walk_table: every readable row of a table, even of a damaged one.
 //
-// Used by Salvage and the inspection commands. Reads rows_at_once at a time, each time anew from
-// where it was: a reader holds up the write-ahead log only so long, unless the caller has begun a
-// transaction around it all. From the first row up to what cannot be read, then
-// from the last row down to it, and in between in steps that double, so that it ends in any case
-// and one damaged page costs only its own rows.
+// Used by Salvage and the inspection commands. Reads rows_at_once rows at a time and then starts a
+// new query, so that a reader delays the write-ahead log only briefly, unless the caller has begun
+// a transaction around it all. It reads from the first row up to an unreadable place, then from the
+// last row down to it, and in between in steps that double, so that it always ends and one damaged
+// page costs only its own rows.
 //
-// What the system cannot read is tried again at once, read_attempts times in all.
+// A read that the system fails is tried again at once, read_attempts times in total.
 //
-// Thread: the database's. Fails with: nothing that reading does, but for is_read_error_passed_on;
-// what `take` throws is passed on.
+// Thread: the database's. Fails with: no read error, except with is_read_error_passed_on;
+// exceptions of `take` are passed on.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ struct KeyedTable {
   const char* name;
   const char* key;         ///< a whole number
   const char* second_key;  ///< likewise; or null
-  /// What the system cannot read may be read later: that is passed on, and not stepped over.
+  /// A read that the system fails may succeed later: it is passed on instead of skipped.
   bool is_read_error_passed_on = false;
 };
 

@@ -69,11 +69,11 @@ TEST(Examples, TheClientWithoutAnSdkSaysInALineWhatIsWrong) {
       {{none, "-1"}, 2, "COUNT must be a number"},
       {{none, "1", "5s"}, 2, "WAIT_MS must be a number"},
       {{none, "1", "9999999999"}, 2, "WAIT_MS must be a number"},
-      {{"/run/outrider.sock"}, 2, "nothing can be sent to '/run/outrider.sock'"},
-      {{"http://127.0.0.1:1"}, 2, "nothing can be sent to"},
-      {{"inproc://x"}, 2, "reaches nobody"},
-      {{"ipc://" + dir.file(std::string(120, 'x'))}, 2, "nothing can be sent to"},
-      {{none, "3", "50"}, 1, "3 of 3 events not sent: no sidecar takes them at " + none},
+      {{"/run/outrider.sock"}, 2, "cannot send to '/run/outrider.sock'"},
+      {{"http://127.0.0.1:1"}, 2, "cannot send to"},
+      {{"inproc://x"}, 2, "cannot reach a sidecar"},
+      {{"ipc://" + dir.file(std::string(120, 'x'))}, 2, "cannot send to"},
+      {{none, "3", "50"}, 1, "3 of 3 events not sent: no sidecar listens at " + none},
   };
   for (const Mistake& mistake : mistakes) {
     std::vector<std::string> words = {source_path("examples/emit.py")};

@@ -113,7 +113,7 @@ void SpoolSimulation::stop() {
   }
   if (failed()) return;
   const Report report = app().report();
-  const bool is_stored = life_->fake->log.count("did not take what was left in time") == 0;
+  const bool is_stored = life_->fake->log.count("could not store everything in time") == 0;
   // What was sent and not noted comes again, behind others.
   for (const auto& [name, receiver] : receivers_) {
     if (!is_stored) receiver->forget_order();

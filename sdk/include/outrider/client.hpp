@@ -5,19 +5,21 @@
 //     client.emit("orders.paid", {{"amount", 49.99}, {"user_id", 42}});
 //     client.deliver("invoices.due", {{"invoice", 7}}).get() == outrider::Status::ok  // on disk
 //
-// This is the one header to include. packing.hpp says how an event's data is given: a list of
+// This is the one header to include. packing.hpp describes the forms of an event's data: a list of
 // fields, any value that msgpack-c can pack, or a function that writes it.
 //
 // emit is for speed. It never blocks and, once a thread's buffer has its size, allocates nothing;
-// what does not fit is dropped and counted. deliver is for certainty. It copies the event and keeps
-// it until the sidecar has it on disk. Neither waits for the sidecar, unless its name says so.
+// an event that does not fit is dropped and counted. deliver is for certainty. It copies the event
+// and keeps it until the sidecar has it on disk. Neither waits for the sidecar; emit_wait and
+// deliver_wait do.
 //
 // Every call copies topic, data and attributes before it returns. Errors are a Status; nothing
 // throws. A topic is 1 to 255 bytes: tokens of [A-Za-z0-9_-], joined by dots. Times have the
 // precision of their types; time limits are taken in whole milliseconds, and a negative one is 0.
 //
-// Threads: every function of a client may be called from any thread, at the same time, but for its
-// construction, move and destruction. Fork and exit: as outrider.h has it, on which this is built.
+// Threads: every function of a client may be called from several threads at the same time, except
+// its construction, move and destruction. Fork and exit: see outrider.h, on which this header is
+// built.
 #pragma once
 
 #include <algorithm>
@@ -38,18 +40,18 @@
 namespace outrider {
 inline namespace v0_1_0 {
 
-/// How a call ended. Full is an answer, not an error: whoever cannot wait drops, and the drop is
-/// counted.
+/// The result of a call. Full is an answer, not an error: a caller that cannot wait drops the
+/// event, and the drop is counted.
 enum class Status : int {
   ok = OUTRIDER_OK,
   full = OUTRIDER_FULL,            ///< no room in the client; the event was not taken
   bad_topic = OUTRIDER_BAD_TOPIC,  ///< not as described above
   bad_data = OUTRIDER_BAD_DATA,    ///< no data, or packing it failed
   too_large = OUTRIDER_TOO_LARGE,  ///< more than event_bytes_max, or than the sidecar takes
-  bad_attributes = OUTRIDER_BAD_ATTRIBUTES,      ///< one of them cannot be
+  bad_attributes = OUTRIDER_BAD_ATTRIBUTES,      ///< one of them is invalid
   closed = OUTRIDER_CLOSED,                      ///< the client is closed
   forked = OUTRIDER_FORKED,                      ///< inproc, in a forked child
-  timeout = OUTRIDER_TIMEOUT,                    ///< the time was up first
+  timeout = OUTRIDER_TIMEOUT,                    ///< the timeout passed first
   invalid_argument = OUTRIDER_INVALID_ARGUMENT,  ///< an option that cannot work, or no client
   no_memory = OUTRIDER_NO_MEMORY,
   refused = OUTRIDER_REFUSED,  ///< the sidecar will never take the event
@@ -61,7 +63,7 @@ inline const char* text(Status status) noexcept {
 }
 
 /// The fields of outrider_options (outrider.h has their units and limits), set to their defaults.
-/// The texts that it points to are needed until the client is made.
+/// The texts that it points to must exist until the client is made.
 ///
 ///     outrider::Options options;
 ///     options.buffer_bytes_max = 64U << 20U;
@@ -72,7 +74,7 @@ struct Options : outrider_options {
 
 enum class Priority : int { low = -1, normal = 0, high = 1 };
 
-/// What an event may carry besides its data; everything may be left out.
+/// Optional attributes of an event.
 ///
 ///     client.emit("orders.paid", order, {.key = "user-42", .ttl = std::chrono::minutes(5)});
 struct Attributes {
@@ -81,25 +83,25 @@ struct Attributes {
   std::string_view key{};                        ///< ordering key, at most 255 bytes
   std::string_view trace{};                      ///< W3C traceparent, at most 255 bytes
   std::chrono::system_clock::time_point time{};  ///< when it happened, if not now
-  std::chrono::system_clock::time_point at{};    ///< not to be delivered before; 2000 or later
-  std::chrono::milliseconds ttl{};               ///< not after time + ttl, or at + ttl; 0: for ever
+  std::chrono::system_clock::time_point at{};    ///< not delivered before; 2000 or later
+  std::chrono::milliseconds ttl{};               ///< not after time + ttl, or at + ttl; 0: no limit
   Priority priority = Priority::normal;
-  std::chrono::milliseconds delay{};  ///< not to be delivered before now + delay; not beside `at`
+  std::chrono::milliseconds delay{};  ///< not delivered before now + delay; not with `at`
 };
 
-/// Anything that can be called with what became of a delivered event.
+/// A function that can be called with the outcome of a delivered event.
 template <typename T>
 concept ConfirmFunction = requires(std::decay_t<T>& confirm) {
   confirm(Status::ok);
 };
 
-/// One connection to the sidecar, for all threads of a process. It may be moved, not copied; one
-/// that was moved from answers Status::invalid_argument. The destructor closes it within the
-/// option linger_ms.
+/// One connection to the sidecar, for all threads of a process. It can be moved, not copied; a
+/// moved-from client returns Status::invalid_argument. The destructor closes it within the option
+/// linger_ms.
 class Client {
  public:
-  /// Starts no thread and connects nothing before the first event. If status() is not ok, an option
-  /// cannot work or there is no memory, and every call answers Status::invalid_argument.
+  /// Starts no thread and connects to nothing before the first event. If status() is not ok, an
+  /// option is invalid or there is no memory, and every call returns Status::invalid_argument.
   explicit Client(const Options& options = {}) noexcept { open(options); }
 
   /// With all defaults but the endpoint: "ipc:///run/outrider/outrider.sock".
@@ -132,8 +134,8 @@ class Client {
     return emit_event(topic, data, attributes);
   }
 
-  /// The same, but waits for room rather than drop. Status::timeout: there was none in time, and
-  /// the event was dropped.
+  /// The same, but waits for room instead of dropping. Status::timeout: there was no room in time,
+  /// and the event was dropped.
   ///
   ///     client.emit_wait(std::chrono::milliseconds(50), "orders.paid", {{"amount", 49.99}});
   Status emit_wait(std::chrono::milliseconds timeout, std::string_view topic,
@@ -148,10 +150,10 @@ class Client {
   }
 
   /// Keeps an event until the sidecar confirms that it is on disk, and sends it again as often as
-  /// need be. The future gets Status::ok then; Status::refused: the sidecar will never take it;
-  /// Status::timeout: the client was closed first, and the sidecar may have it or not. For an event
-  /// that was not taken, as by Status::full, the future is ready at once. A future that is not
-  /// valid(): there was no memory for it.
+  /// necessary. The future then gets Status::ok. Status::refused: the sidecar will never take the
+  /// event. Status::timeout: the client was closed first, and the sidecar may or may not have the
+  /// event. If the event was not taken, for example with Status::full, the future is ready at once.
+  /// A future that is not valid(): there was no memory for it.
   ///
   /// Without a sidecar the future waits until there is one, so wait with a time limit:
   ///
@@ -168,9 +170,10 @@ class Client {
   }
 
   /// The same with a function instead of a future. Status::ok: the event was taken, and
-  /// `confirm(Status)` is called once, on a thread of the library's. It may deliver and emit. It
-  /// must not wait, flush or close, nor take long: no other event is confirmed meanwhile. What it
-  /// throws is lost. Any other status: the event was not taken, and `confirm` is not called.
+  /// `confirm(Status)` is called once, on a thread of the library. It may deliver and emit. It must
+  /// not wait, flush or close, and must return quickly: no other event is confirmed meanwhile.
+  /// Exceptions that it throws are ignored. Any other status: the event was not taken, and
+  /// `confirm` is not called.
   ///
   ///     client.deliver("invoices.due", {{"invoice", 7}}, [](outrider::Status status) {
   ///       if (status != outrider::Status::ok) ++lost;
@@ -186,8 +189,9 @@ class Client {
     return deliver_with_function(topic, data, std::forward<Confirm>(confirm), attributes);
   }
 
-  /// Waits for the confirmation. Status::timeout: not yet; the event is kept and may still be
-  /// confirmed. Status::full and the like: it was not taken, and the answer comes at once.
+  /// Waits for the confirmation. Status::timeout: not confirmed yet; the event is kept and may
+  /// still be confirmed. Status::full and other statuses for an event that was not taken are
+  /// returned at once.
   ///
   ///     client.deliver_wait(std::chrono::seconds(5), "invoices.due", {{"invoice", 7}});
   Status deliver_wait(std::chrono::milliseconds timeout, std::string_view topic,
@@ -202,16 +206,16 @@ class Client {
   }
 
   /// True: every event emitted before this call is on its way to a connected sidecar, every event
-  /// delivered before it is answered, and the process may end. After an emit it makes a new
-  /// connection: for the end of a process or a job, not for every request.
+  /// delivered before it has its answer, and the process may end. Call it at the end of a process
+  /// or a job, not for every request: after an emit it makes a new connection.
   ///
   ///     if (!client.flush(std::chrono::seconds(1))) std::puts(client.obstacle());
   bool flush(std::chrono::milliseconds timeout) noexcept {
     return outrider_flush(handle(), milliseconds(timeout)) == OUTRIDER_OK;
   }
 
-  /// Takes no more events, sends what is buffered and waits for what is unconfirmed, for `linger`
-  /// and a little. Status::timeout: events may be lost; stats() says how many.
+  /// Takes no more events, sends the buffered ones and waits for the unconfirmed ones, for little
+  /// more than `linger`. Status::timeout: events may be lost; stats() has their number.
   ///
   ///     client.close(std::chrono::seconds(1));
   Status close(std::chrono::milliseconds linger) noexcept {
@@ -227,8 +231,8 @@ class Client {
     return stats;
   }
 
-  /// Why events wait, for the log after a timeout; empty: nothing is known to be in the way. The
-  /// text lives as long as the program.
+  /// Why events wait, for the log after a timeout. Empty: the client knows of no obstacle. The text
+  /// lives as long as the program.
   const char* obstacle() const noexcept { return outrider_obstacle_text(handle()); }
 
   /// For the functions of outrider.h; stays with this object.

@@ -1,7 +1,7 @@
-// How an event's data is given, and how it becomes msgpack. client.hpp includes this; the rules are
-// the same for emit and deliver.
+// The forms of an event's data, and how it becomes msgpack. client.hpp includes this header; the
+// rules are the same for emit and deliver.
 //
-// In three ways, all packed in the calling thread, before the call returns:
+// There are three forms. All are packed in the calling thread, before the call returns:
 //   - A list of fields is a map:
 //         client.emit("orders.paid", {{"amount", 49.99}, {"tags", {{"region", "eu"}}}});
 //     A value is a number, a bool, nullptr (nil), text, a nested list of fields (a map), a braced
@@ -15,16 +15,16 @@
 //         });
 //
 // Text is a std::string, a std::string_view, a const char* or an array of char. A const char* that
-// is null is nil. A const array, as a literal is, gives all its bytes but the zeros at its end. An
-// array that is not const is a buffer, and its text ends at the first zero byte, if there is one.
-// An array that is all of an event's data is always such a buffer.
+// is null is nil. A const array, such as a literal, gives all its bytes except the zeros at its
+// end. An array that is not const is a buffer, and its text ends at the first zero byte, if there
+// is one. An array that is the whole data of an event is always such a buffer.
 //
-// A floating-point number is msgpack's float 64, whatever its value. Inside of a struct or
-// container of msgpack-c's it is that library's choice: 1.0 becomes an integer there.
+// A floating-point number is msgpack's float 64, whatever its value. Inside a struct or container
+// that msgpack-c packs, the library decides: 1.0 becomes an integer there.
 //
-// Errors: what a packer throws makes the event one with bad data (Status::bad_data); a container or
-// text of more than 32 bits of size is Status::too_large. Threads: each packs into a buffer of its
-// own, which it keeps up to 64 KiB. Nothing here outlives the call that it was made for.
+// Errors: if a packer throws, the event has bad data (Status::bad_data); a container or text whose
+// size needs more than 32 bits is Status::too_large. Threads: each packs into its own buffer, of
+// which it keeps up to 64 KiB. Nothing here outlives the call that it was made for.
 #pragma once
 
 #include <concepts>
@@ -45,10 +45,10 @@ namespace outrider {
 inline namespace v0_1_0 {
 namespace detail {
 
-/// The bytes that a thread packs its events into. An event that is packed while another one is
-/// being packed, as by a packer that emits, comes after it and is cut off again first. There is no
-/// destructor, because other objects of the thread may emit while they are destroyed. end() frees
-/// the memory, and from then on each event frees its own.
+/// The bytes that a thread packs its events into. If an event is packed while another one is being
+/// packed, for example by a packer that emits, its bytes follow those of the first and are removed
+/// first. There is no destructor, because other objects of the thread may emit while they are
+/// destroyed. end() frees the memory, and from then on each event frees its own.
 class PackBuffer {
  public:
   constexpr PackBuffer() = default;
@@ -111,7 +111,8 @@ inline void PackBuffer::grow(std::size_t count) {
 
 using Packer = msgpack::packer<PackBuffer>;
 
-/// As msgpack has it: 32 bits. Throws what msgpack-c throws for its own containers.
+/// A size in msgpack has 32 bits. Throws the exception that msgpack-c throws for its own
+/// containers.
 inline std::uint32_t checked_count(std::size_t count) {
   if (count > UINT32_MAX) throw msgpack::container_size_overflow("more than msgpack can count");
   return static_cast<std::uint32_t>(count);
@@ -137,8 +138,8 @@ std::string_view text_in(Char (&text)[count]) noexcept {
   return {text, bytes};
 }
 
-/// As a float 64, always: msgpack-c makes an integer of 1.0, so that a field's type would change
-/// with its value.
+/// Always a float 64: msgpack-c would make an integer of 1.0, and a field's type would change with
+/// its value.
 inline void pack_double(Packer& packer, double value) {
   static_assert(sizeof value == sizeof(std::uint64_t));
   std::uint64_t bits;
@@ -153,7 +154,7 @@ void pack_value(Packer& packer, const T& value) {
   if constexpr (std::is_null_pointer_v<T>) {
     packer.pack_nil();
   } else if constexpr (std::is_array_v<T> && Character<std::remove_extent_t<T>>) {
-    // Whether it is const can no longer be seen.
+    // The type no longer shows whether the array was const.
     pack_text(packer, {value, ::strnlen(value, std::extent_v<T>)});
   } else if constexpr (std::is_convertible_v<const T&, const char*>) {
     const char* const text = value;
@@ -233,9 +234,9 @@ class Field {
   Pack pack_;
 };
 
-/// Writes one value piece by piece: a map or an array says first how many fields or elements
-/// follow. An event whose counts are wrong is dropped before it is sent, and counted as event_data;
-/// deliver answers Status::bad_data at once.
+/// Writes one value piece by piece. A map or an array begins with the number of its fields or
+/// elements. An event with wrong counts is dropped before it is sent, and counted as event_data;
+/// deliver returns Status::bad_data at once.
 class Writer {
  public:
   explicit Writer(detail::PackBuffer& buffer) noexcept : packer_(buffer) {}
@@ -289,12 +290,12 @@ void pack_data(PackBuffer& buffer, const T& data) {
   }
 }
 
-/// Packs an event's data, and returns what `send(data, bytes)` does with it.
+/// Packs an event's data and returns the result of `send(data, bytes)`.
 template <typename T, typename Send>
 auto send_packed(const T& data, const Send& send) noexcept {
   PackBuffer& buffer = pack_buffer();
   const std::size_t begin = buffer.size();
-  // No bytes at all are bad data, and so many are too large: the library counts it and says so.
+  // The library reports zero bytes as bad data, and SIZE_MAX bytes as too large, and counts both.
   std::size_t unpacked_bytes = 0;
   bool is_packed = false;
   try {

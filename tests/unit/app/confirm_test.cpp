@@ -386,7 +386,7 @@ TEST_F(ConfirmTest, AStopSaysHowManyOutcomesAreNotOnDisk) {
   }
   ASSERT_TRUE(fake_->app->is_finished());
   EXPECT_EQ(
-      fake_->log.count("error the spool did not take what was left in time events=0 outcomes=3"),
+      fake_->log.count("error the spool could not store everything in time events=0 outcomes=3"),
       1);
 }
 

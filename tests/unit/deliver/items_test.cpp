@@ -124,7 +124,7 @@ TEST_F(ItemsTest, AYesThatWasCutIsNone) {
   turn();
   EXPECT_EQ(ledger().delivered, 0U);
   EXPECT_EQ(ledger().queued, 3U);
-  EXPECT_EQ(log.count("did not come whole"), 1);
+  EXPECT_EQ(log.count("the answer for each event is incomplete"), 1);
 }
 
 TEST_F(ItemsTest, ANoThatCannotBeReadSpeaksOfTheWhole) {

@@ -73,7 +73,7 @@ TEST_F(ObstacleTest, WhatTheSidecarAnswers) {
   EXPECT_TRUE(says(client, "the spool's disk is full"));
   ASSERT_TRUE(confirmer.receive(2));
   confirmer.answer(confirmer.frames[1], 200);
-  EXPECT_TRUE(says(client, "takes nothing for the moment")) << "a number of a later sidecar";
+  EXPECT_TRUE(says(client, "takes no events at the moment")) << "a number of a later sidecar";
   ASSERT_TRUE(confirmer.receive(3));
   const auto full = static_cast<std::uint32_t>(proto::Refusal::destination_full);
   confirmer.answer(confirmer.frames[2], 0, {{0, full}});
@@ -88,7 +88,7 @@ TEST_F(ObstacleTest, TheOtherEndpoint) {
   const Confirmer confirmer(confirm_endpoint_);
   Client client(options(confirm_endpoint_, confirm_endpoint_));
   EXPECT_EQ(client.emit("a", {{"n", 1}}), Status::ok);
-  EXPECT_TRUE(says(client, "that of its other endpoint"));
+  EXPECT_TRUE(says(client, "belongs to its other endpoint"));
 }
 
 }  // namespace

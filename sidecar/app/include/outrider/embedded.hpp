@@ -5,15 +5,16 @@
 //     outrider::Client client(sidecar.client_options());
 //     client.emit("orders.paid", {{"amount", 49.99}});
 //
-// For tests, tools and programs that cannot have a second process. What is queued lives and dies
-// with the application, and with a spool in the configuration deliver() outlives it; a forked child
-// has no sidecar, and its client counts its events as dropped. It gives up its copies of the
-// sidecar's sockets and locks at once, and neither stop() nor the destructor does anything there.
+// For tests, tools and programs that cannot have a second process. Queued events are lost if the
+// application ends unexpectedly; delivered events survive on disk if the configuration has a spool.
+// A forked child has no sidecar, and its client counts its events as dropped. The child gives up
+// its copies of the sidecar's sockets and locks at once; stop() and the destructor do nothing
+// there.
 //
-// Thread: one thread of its own, from construction to stop(). Owns: the sidecar and the ZeroMQ
-// context, so that clients must be closed before it is destroyed. The log goes to stderr as the
-// configuration's [log] section says. Unless the configuration names endpoints, only clients of
-// this process are served.
+// Thread: its own, from construction to stop(). Owns: the sidecar and the ZeroMQ context, so
+// clients must be closed before it is destroyed. The log goes to stderr as the configuration's
+// [log] section says. Unless the configuration names endpoints, only clients of this process are
+// served.
 #pragma once
 
 #include <memory>
@@ -26,7 +27,7 @@ namespace outrider {
 class Embedded {
  public:
   /// Starts the sidecar. Throws std::runtime_error with every error of the configuration, or with
-  /// what could not be opened.
+  /// the part that could not be opened.
   explicit Embedded(const std::string& config_path);
 
   /// stop(), if that was not called.
@@ -37,11 +38,11 @@ class Embedded {
   /// Options of a client that talks to this sidecar; valid as long as it is.
   Options client_options() const;
 
-  /// Stops taking events, sends what is queued within the configured linger, and ends the thread.
+  /// Stops taking events, sends the queued ones within the configured linger, and ends the thread.
   /// True if every accepted event was delivered.
   bool stop();
 
-  /// What became of every event, as a table for people; complete once stop() has returned.
+  /// The outcomes of all events, as a table for people; complete once stop() has returned.
   std::string report() const;
 
  private:
