@@ -28,7 +28,7 @@ class TcpRelay {
         bind(listener_, reinterpret_cast<sockaddr*>(&at), bytes) == 0 && listen(listener_, 16) == 0;
     getsockname(listener_, reinterpret_cast<sockaddr*>(&at), &bytes);
     port_ = ntohs(at.sin_port);
-    threads_.emplace_back([this] { accept_all(); });
+    acceptor_ = std::thread([this] { accept_all(); });
   }
   ~TcpRelay() {
     {
@@ -37,8 +37,8 @@ class TcpRelay {
       for (const int fd : sockets_) shutdown(fd, SHUT_RDWR);
     }
     shutdown(listener_, SHUT_RDWR);
-    threads_.front().join();
-    for (std::size_t i = 1; i < threads_.size(); ++i) threads_[i].join();
+    acceptor_.join();
+    for (std::thread& carrier : carriers_) carrier.join();
     for (const int fd : sockets_) close(fd);
     close(listener_);
   }
@@ -72,8 +72,8 @@ class TcpRelay {
       sockets_.insert(sockets_.end(), {from, to});
       if (is_stopping_) return;
       const int number = ++connections_;
-      threads_.emplace_back([this, from, to, number] { carry(from, to, number); });
-      threads_.emplace_back([this, from, to, number] { carry(to, from, number); });
+      carriers_.emplace_back([this, from, to, number] { carry(from, to, number); });
+      carriers_.emplace_back([this, from, to, number] { carry(to, from, number); });
     }
   }
 
@@ -94,10 +94,11 @@ class TcpRelay {
   bool is_listening_ = false;
   std::atomic<int> connections_{0};
   std::atomic<int> silent_up_to_{0};
-  std::mutex mutex_;  ///< guards the two below
+  std::mutex mutex_;  ///< guards is_stopping_ and sockets_
   bool is_stopping_ = false;
   std::vector<int> sockets_;
-  std::vector<std::thread> threads_;
+  std::vector<std::thread> carriers_;  ///< of acceptor_ until it has ended
+  std::thread acceptor_;
 };
 
 }  // namespace outrider::test

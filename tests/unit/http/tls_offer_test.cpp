@@ -3,7 +3,9 @@
 #include "sidecar/http/tls_offer.hpp"
 
 #include <csignal>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include <gmock/gmock.h>
@@ -28,6 +30,22 @@ class TlsOfferTest : public test::CurlFixture {
     SSL_CTX_set_dh_auto(tls_.get(), 1);
   }
 
+  /// Changes what the peer takes. The lock is for the peer's thread, which reads it.
+  int offer(const std::function<long(SSL_CTX*)>& change) {
+    const std::lock_guard lock(tls_mutex_);
+    return static_cast<int>(change(tls_.get()));
+  }
+  int offer_groups(const char* groups) {
+    return offer([&](SSL_CTX* tls) { return SSL_CTX_set1_groups_list(tls, groups); });
+  }
+  int offer_ciphers(const char* ciphers) {
+    return offer([&](SSL_CTX* tls) { return SSL_CTX_set_cipher_list(tls, ciphers); });
+  }
+  void offer_versions(int min, int max) {
+    offer([&](SSL_CTX* tls) { return SSL_CTX_set_min_proto_version(tls, min); });
+    offer([&](SSL_CTX* tls) { return SSL_CTX_set_max_proto_version(tls, max); });
+  }
+
   DestinationConfig to_peer() {
     DestinationConfig config = to("https://127.0.0.1:" + std::to_string(peer_.port()) + "/");
     config.ca_file = certificate_.cert_file;
@@ -35,16 +53,18 @@ class TlsOfferTest : public test::CurlFixture {
   }
 
   void take_only_dhe_of_tls12() {
-    SSL_CTX_set_max_proto_version(tls_.get(), TLS1_2_VERSION);
-    ASSERT_EQ(SSL_CTX_set_cipher_list(tls_.get(), "DHE-RSA-AES256-GCM-SHA384"), 1);
+    offer_versions(TLS1_2_VERSION, TLS1_2_VERSION);
+    ASSERT_EQ(offer_ciphers("DHE-RSA-AES256-GCM-SHA384"), 1);
   }
   void take_only_ffdhe_of_tls13() {
-    SSL_CTX_set_min_proto_version(tls_.get(), TLS1_3_VERSION);
-    ASSERT_EQ(SSL_CTX_set1_groups_list(tls_.get(), "ffdhe2048"), 1);
+    offer_versions(TLS1_3_VERSION, TLS1_3_VERSION);
+    ASSERT_EQ(offer_groups("ffdhe2048"), 1);
   }
 
   void serve_one(int fd) {
-    const std::unique_ptr<SSL, decltype(&SSL_free)> ssl(SSL_new(tls_.get()), SSL_free);
+    SSL* accepted = nullptr;
+    offer([&](SSL_CTX* tls) { return (accepted = SSL_new(tls)) != nullptr; });
+    const std::unique_ptr<SSL, decltype(&SSL_free)> ssl(accepted, SSL_free);
     SSL_set_fd(ssl.get(), fd);
     if (SSL_accept(ssl.get()) != 1) return;
     std::string text;
@@ -60,6 +80,7 @@ class TlsOfferTest : public test::CurlFixture {
 
   const test::Certificate certificate_ =
       test::make_certificate(dir_.path(), "IP:127.0.0.1", "rsa", "rsa:2048");
+  std::mutex tls_mutex_;
   const test::TlsContext tls_ = test::make_tls_context({.certificate = certificate_});
   TcpPeer peer_{[this](int fd) { serve_one(fd); }};
 };
@@ -85,16 +106,15 @@ TEST_F(TlsOfferTest, AProxyHasNoMore) {
   config.proxy = "https://127.0.0.1:" + std::to_string(peer_.port());
   take_only_ffdhe_of_tls13();
   EXPECT_THAT(send(config).detail, HasSubstr(hint));
-  SSL_CTX_set_min_proto_version(tls_.get(), TLS1_2_VERSION);
   take_only_dhe_of_tls12();
   EXPECT_THAT(send(config).detail, HasSubstr(hint));
 }
 
 TEST_F(TlsOfferTest, ElsewiseTls12IsSpokenAsBefore) {
-  SSL_CTX_set_max_proto_version(tls_.get(), TLS1_2_VERSION);
+  offer_versions(TLS1_2_VERSION, TLS1_2_VERSION);
   for (const char* cipher :
        {"ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-CHACHA20-POLY1305", "AES256-GCM-SHA384"}) {
-    ASSERT_EQ(SSL_CTX_set_cipher_list(tls_.get(), cipher), 1);
+    ASSERT_EQ(offer_ciphers(cipher), 1);
     const Completion completion = send(to_peer());
     EXPECT_EQ(completion.status, 200) << cipher << " " << completion.detail;
   }
@@ -102,7 +122,7 @@ TEST_F(TlsOfferTest, ElsewiseTls12IsSpokenAsBefore) {
 
 TEST_F(TlsOfferTest, EachEllipticGroupIsOffered) {
   for (const char* group : {"X25519", "P-256", "P-384", "P-521", "X448"}) {
-    ASSERT_EQ(SSL_CTX_set1_groups_list(tls_.get(), group), 1);
+    ASSERT_EQ(offer_groups(group), 1);
     const Completion completion = send(to_peer());
     EXPECT_EQ(completion.status, 200) << group << " " << completion.detail;
   }
