@@ -69,11 +69,12 @@ void GateLog::tell_cut_off(const SocketGate::Counts& now) {
   }
   if (const std::uint64_t left = since(&Counts::left); left > 0) {
     has_news = true;
-    log_.warn("clients disconnected because the socket type does not match",
+    // A socket of another type ends the connection itself, often before it has named its type.
+    log_.info("clients disconnected during the ZeroMQ handshake",
               {{"connections", std::to_string(left)},
                {"hint",
-                "their socket type is probably wrong; ingest.endpoint takes PUSH, "
-                "ingest.confirm_endpoint takes DEALER"}});
+                "a program that ends at once does this; if it does not, its socket has another "
+                "type: ingest.endpoint takes PUSH, ingest.confirm_endpoint takes DEALER"}});
   }
   if (const std::uint64_t made = since(&Counts::made_cut_off); made > 0) {
     has_news = true;

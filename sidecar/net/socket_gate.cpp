@@ -397,6 +397,9 @@ void note_end(const Connection& connection, ssize_t got) {
   const bool is_end = got == 0 || errno == ECONNRESET;
   if (!is_end || connection.is_cut || connection.is_made) return;
   if (!connection.scanner.is_in_handshake()) return;
+  // The peers of a fan-out send no events, so none of theirs can be lost.
+  const ScanLimits& limits = connection.intake->limits();
+  if (limits.message_parts_max == 0 || limits.subscriptions_max > 0) return;
   left_early.fetch_add(1, std::memory_order_relaxed);
 }
 

@@ -71,17 +71,21 @@ class ZmqTransportTest : public testing::Test {
   Socket subscriber(const std::string& topic, int high_water_mark = 1000) {
     Socket socket = peer(ZMQ_SUB, high_water_mark);
     zmq_setsockopt(socket.get(), ZMQ_SUBSCRIBE, topic.data(), topic.size());
+    // Events until one arrives, and then the rest of them.
     set(socket, ZMQ_RCVTIMEO, 5);
-    // Events until one comes back at once: then nothing is on its way any more.
     const std::string probe = topic + "probe";
-    std::string event;
-    for (int i = 0; i < 6000 && (event.empty() || receive(socket).event != event); ++i) {
-      event = std::to_string(i);
+    std::string sent;
+    std::string received;
+    for (int i = 0; i < 6000 && received.empty(); ++i) {
+      sent = std::to_string(i);
       Batch batch(0, 0);
-      batch.add(probe, event);
+      batch.add(probe, sent);
       send(batch);
+      received = receive(socket).event;
     }
     set(socket, ZMQ_RCVTIMEO, 20'000);
+    while (!received.empty() && received != sent) received = receive(socket).event;
+    EXPECT_EQ(received, sent);
     return socket;
   }
 

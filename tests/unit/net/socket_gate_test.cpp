@@ -134,6 +134,8 @@ TEST_F(SocketGateTest, AnAddressThatIsWrittenInAnotherWayIsFoundByItsPort) {
 
 using test::ZmtpClient;
 
+/// Of a socket that only sends.
+constexpr ScanLimits workers_limits{.message_bytes_max = 4096, .message_parts_max = 0};
 constexpr ScanLimits pub_limits{
     .message_bytes_max = 1000, .subscriptions_max = 9, .peer_types = "SUB"};
 constexpr ScanLimits pull_limits{.message_bytes_max = 1000, .peer_types = "PUSH"};
@@ -198,6 +200,32 @@ TEST_P(SocketGateFlood, GivesNoMoreThanThereIsRoomFor) {
     EXPECT_EQ(read_until_denied(connection), 0U);
     intake->detach();
     EXPECT_GT(read_until_denied(connection), 0U) << "nobody calls libzmq any more";
+  }
+}
+
+TEST_F(SocketGateTest, CountsAnEndInTheHandshakeOnlyWhereEventsCouldBeLost) {
+  struct Case {
+    ScanLimits limits;
+    std::uint64_t counted;
+  };
+  const Case cases[] = {{ScanLimits{}, 1}, {pub_limits, 0}, {workers_limits, 0}};
+  for (const Case& one : cases) {
+    const int listener = own(bind_to(elsewhere, 0));
+    const auto taken = std::make_shared<Intake>(one.limits, Bound::none);
+    taken->attach();
+    SocketGate::watch(listener, taken);
+    const std::uint64_t before = SocketGate::counts().left;
+    const int client = own(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const sockaddr_in address = address_of(elsewhere, port_of(listener));
+    ASSERT_EQ(connect(client, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    const int connection = own(accept_at(listener));
+    constexpr std::size_t greeting_bytes = 64;
+    const std::string greeting = ZmtpClient::hello("PUSH").substr(0, greeting_bytes);
+    ASSERT_EQ(send(client, greeting.data(), greeting.size(), 0), std::ssize(greeting));
+    shutdown(client, SHUT_WR);
+    char buffer[2 * greeting_bytes];
+    while (recv(connection, buffer, sizeof buffer, 0) > 0) continue;
+    EXPECT_EQ(SocketGate::counts().left - before, one.counted);
   }
 }
 
