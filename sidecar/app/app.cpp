@@ -120,9 +120,7 @@ void App::note_answer(const ConfirmedFrame& frame, const FrameAnswer& answer) {
 
 int App::do_work(const Now& now) {
   if (phase_ == Phase::finished) return 0;
-  if (phase_ == Phase::running && is_stop_requested_.load(std::memory_order_relaxed)) {
-    begin_stop(now);
-  }
+  if (phase_ == Phase::running && is_stop_requested_) begin_stop(now);
   int work = spool_ ? spool_->do_work(now) : 0;
   if (schedules_ && phase_ == Phase::running) schedules_->do_work(now);
   const bool takes_frames = phase_ == Phase::running || phase_ == Phase::draining;

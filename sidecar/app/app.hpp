@@ -10,10 +10,9 @@
 //     storing    with a spool: the remaining events are written there
 //     finished   remaining events are counted as dropped; the report is final
 //
-// Thread: one thread turns it; request_stop() is safe from any thread. Owns: all its parts.
+// Thread: one. Owns: all its parts.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -64,9 +63,8 @@ class App final : public Agent {
   int do_work(const Now& now) override;
   MonoTime next_deadline() const override;
 
-  /// Begins the shutdown at the next turn. Safe from any thread.
-  void request_stop() { is_stop_requested_.store(true, std::memory_order_relaxed); }
-  bool is_stopping() const { return phase_ != Phase::running; }
+  /// Begins the shutdown at the next turn.
+  void request_stop() { is_stop_requested_ = true; }
   bool is_finished() const { return phase_ == Phase::finished; }
 
   /// The process was paused for this long: that does not count as time of the stop. Before the
@@ -117,7 +115,7 @@ class App final : public Agent {
   std::optional<ConfirmAgent> confirm_;
   std::optional<ScheduleRunner> schedules_;
 
-  std::atomic<bool> is_stop_requested_ = false;
+  bool is_stop_requested_ = false;
   Phase phase_ = Phase::running;
   MonoTime drain_until_{};
   MonoTime quiet_until_{};

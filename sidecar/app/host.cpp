@@ -1,7 +1,9 @@
 #include "sidecar/app/host.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <ctime>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -18,6 +20,7 @@
 #include "sidecar/base/time_left.hpp"
 #include "sidecar/http/curl_transport.hpp"
 #include "sidecar/ingest/zmq_source.hpp"
+#include "sidecar/net/gate_log.hpp"
 #include "sidecar/net/zmq_context.hpp"
 #include "sidecar/spool/storage_thread.hpp"
 
@@ -42,6 +45,30 @@ Duration worked() {
   return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
+/// How long the process was paused between two turns. Only a stop has to know, and the time that a
+/// thread has worked costs a system call; so it is asked for from the turn on that begins the stop.
+class PauseMeter {
+ public:
+  /// Called at the beginning of each of these turns. `slept`: at most, since the last call.
+  Duration lost(const Now& now, Duration slept) {
+    const Duration has_worked = worked();
+    const Duration accounted = slept + has_worked - std::exchange(last_worked_, has_worked);
+    const MonoTime last_turn = std::exchange(last_turn_, now.mono);
+    if (last_turn == never) return Duration::zero();
+    return lost_time(now.mono - last_turn, accounted, pause_min);
+  }
+
+ private:
+  MonoTime last_turn_ = never;
+  Duration last_worked_{};
+};
+
+bool listens_outside(const Config& config) {
+  const bool is_confirming = !config.spool.path.empty();
+  return has_outside_endpoint(config.ingest.endpoints) ||
+         (is_confirming && has_outside_endpoint({config.ingest.confirm_endpoint}));
+}
+
 }  // namespace
 
 // In this order: each part uses those above it.
@@ -55,6 +82,8 @@ struct Host::Parts {
   std::unique_ptr<StorageThread> storage;
   std::unique_ptr<MemoryMark> memory_mark;
   std::unique_ptr<App> app;
+  std::optional<GateLog> gate_log;
+  std::atomic<bool> is_stop_requested = false;
   bool has_fan_out = false;
   MonoTime finished_at{};
 };
@@ -80,6 +109,8 @@ Result<std::unique_ptr<Host>> Host::open_parts(const Config& config, Log& log, v
   // The source comes first: a second sidecar on the same endpoint must not touch anything else.
   auto source = open_zmq_source(config.ingest, zmq_context, parts->reactor, log);
   if (!source.ok()) return source.error();
+
+  if (listens_outside(config)) parts->gate_log.emplace(log);
 
   const TransportWorld world = {parts->reactor, parts->curl, zmq_context, log};
   AppParts app_parts;
@@ -129,16 +160,16 @@ Result<std::unique_ptr<Host>> Host::open_parts(const Config& config, Log& log, v
 void Host::run() {
   App& app = *parts_->app;
   CurlDriver& curl = parts_->curl;
-  MonoTime last_turn = parts_->clock.now().mono;
-  Duration last_worked = worked();
+  std::optional<GateLog>& gate_log = parts_->gate_log;
+  PauseMeter pauses;
   Duration wait{};
   for (;;) {
+    const bool is_stopping = parts_->is_stop_requested.load(std::memory_order_relaxed);
     const Now now = parts_->clock.now();
-    const Duration has_worked = worked();
-    const Duration accounted = wait + has_worked - last_worked;
-    app.make_up_for(lost_time(now.mono - last_turn, accounted, pause_min));
-    last_turn = now.mono;
-    last_worked = has_worked;
+    if (is_stopping) {
+      app.request_stop();
+      app.make_up_for(pauses.lost(now, wait));
+    }
     curl.do_work(now);
     const int work = app.do_work(now);
     // Before the wait: nothing would ever end it.
@@ -146,15 +177,19 @@ void Host::run() {
       parts_->finished_at = now.mono;
       return;
     }
-    const MonoTime deadline = std::min(app.next_deadline(), curl.next_deadline());
+    MonoTime deadline = std::min(app.next_deadline(), curl.next_deadline());
+    if (gate_log) {
+      gate_log->look(now);
+      deadline = std::min(deadline, gate_log->next_deadline());
+    }
     wait = work > 0 ? Duration::zero() : time_left(deadline, now.mono, idle_wait);
-    if (app.is_stopping()) wait = std::min(wait, stopping_wait);
+    if (is_stopping) wait = std::min(wait, stopping_wait);
     parts_->reactor.wait(wait);
   }
 }
 
 void Host::request_stop() {
-  parts_->app->request_stop();
+  parts_->is_stop_requested.store(true, std::memory_order_relaxed);
   parts_->reactor.wake();
 }
 

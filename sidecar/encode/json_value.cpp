@@ -44,6 +44,11 @@ class Transcoder {
     return writer_.room(bytes);
   }
 
+  char* put_byte(char* out, char byte) {
+    out = room(out, 1);
+    *out++ = byte;
+    return out;
+  }
   char* put_value(char* out, std::uint32_t levels_left);
   char* put_long_value(char* out, std::uint32_t levels_left);
   char* put_array(char* out, std::uint32_t count, std::uint32_t levels_left);
@@ -176,51 +181,39 @@ bool Transcoder::take(Int& value) {
 }
 
 bool Transcoder::take_text_size(std::size_t& size) {
-  std::uint8_t small = 0;
-  std::uint16_t medium = 0;
-  std::uint32_t large = 0;
+  const auto take_as = [&](auto width) {
+    if (!take(width)) return false;
+    size = width;
+    return true;
+  };
   const std::uint8_t lead = *at_;
-  const bool is_there = lead == 0xd9 ? take(small) : lead == 0xda ? take(medium) : take(large);
-  size = std::size_t{small} + medium + large;
-  return is_there;
+  if (lead == 0xd9) return take_as(std::uint8_t{});
+  return lead == 0xda ? take_as(std::uint16_t{}) : take_as(std::uint32_t{});
 }
 
 char* Transcoder::put_array(char* out, std::uint32_t count, std::uint32_t levels_left) {
   if (levels_left == 0) return nullptr;
-  out = room(out, 2);
-  *out++ = '[';
+  out = put_byte(out, '[');
   for (std::uint32_t i = 0; i < count; ++i) {
-    if (i != 0) {
-      out = room(out, 2);
-      *out++ = ',';
-    }
+    if (i != 0) out = put_byte(out, ',');
     out = put_value(out, levels_left - 1);
     if (out == nullptr) return nullptr;
   }
-  out = room(out, 1);
-  *out++ = ']';
-  return out;
+  return put_byte(out, ']');
 }
 
 char* Transcoder::put_map(char* out, std::uint32_t count, std::uint32_t levels_left) {
   if (levels_left == 0) return nullptr;
-  out = room(out, 2);
-  *out++ = '{';
+  out = put_byte(out, '{');
   for (std::uint32_t i = 0; i < count; ++i) {
-    if (i != 0) {
-      out = room(out, 2);
-      *out++ = ',';
-    }
+    if (i != 0) out = put_byte(out, ',');
     out = put_name(out);
     if (out == nullptr) return nullptr;
-    out = room(out, 2);
-    *out++ = ':';
+    out = put_byte(out, ':');
     out = put_value(out, levels_left - 1);
     if (out == nullptr) return nullptr;
   }
-  out = room(out, 1);
-  *out++ = '}';
-  return out;
+  return put_byte(out, '}');
 }
 
 char* Transcoder::put_name(char* out) {

@@ -22,11 +22,11 @@ void raise_open_files_limit(Log& log) {
   if (setrlimit(RLIMIT_NOFILE, &limit) != 0) log.warn("cannot raise the limit of open files");
 }
 
-bool is_outside(const std::string& endpoint) {
+}  // namespace
+
+bool ZmqListener::is_outside(std::string_view endpoint) {
   return !endpoint.starts_with(inproc_scheme);
 }
-
-}  // namespace
 
 Status ZmqListener::open(void* context, int type, int receive_frames_max,
                          const std::vector<std::string>& endpoints, const IngestConfig& config) {
@@ -46,13 +46,7 @@ Status ZmqListener::open(void* context, int type, int receive_frames_max,
   socket_.set(ZMQ_LINGER, 0);  // also if the application ends its context before close()
   // A client that comes back under its name is answered, and not the connection that it has left.
   if (is_router) socket_.set(ZMQ_ROUTER_HANDOVER, 1);
-  if (std::ranges::any_of(endpoints, is_outside)) {
-    raise_open_files_limit(log_);
-    // The gate is the process's: one of its listeners speaks for it.
-    if (!is_router || std::ranges::none_of(config.endpoints, is_outside)) {
-      gate_log_.emplace(reactor_, log_);
-    }
-  }
+  if (std::ranges::any_of(endpoints, is_outside)) raise_open_files_limit(log_);
   for (const std::string& endpoint : endpoints) {
     if (Status status = bind(endpoint, config); !status.ok()) return status;
   }
@@ -126,7 +120,6 @@ void ZmqListener::skip_rest(zmq::message_t& message) {
 void ZmqListener::close(int linger_ms) {
   socket_.close(linger_ms);
   settler_.reset();
-  gate_log_.reset();
 }
 
 }  // namespace outrider::sidecar

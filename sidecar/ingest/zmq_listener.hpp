@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <zmq.hpp>
@@ -21,7 +22,6 @@
 #include "sidecar/base/result.hpp"
 #include "sidecar/base/ticker.hpp"
 #include "sidecar/config/config.hpp"
-#include "sidecar/net/gate_log.hpp"
 #include "sidecar/net/intake.hpp"
 #include "sidecar/net/zmq_socket.hpp"
 
@@ -53,6 +53,9 @@ class ZmqListener {
   /// The parts after this one.
   void skip_rest(zmq::message_t& message);
 
+  /// Others than this process can connect to the endpoint.
+  static bool is_outside(std::string_view endpoint);
+
   /// See ZmqSocket.
   void stop_listening() { socket_.stop_listening(); }
   void close(int linger_ms = 0);
@@ -71,7 +74,6 @@ class ZmqListener {
   std::size_t unnoted_bytes_ = 0;  ///< received since libzmq was last asked about its peers
   int unnoted_answers_ = 0;
   std::optional<Ticker> settler_;  ///< while the gate counts something that has not come
-  std::optional<GateLog> gate_log_;
 };
 
 }  // namespace outrider::sidecar

@@ -1,5 +1,6 @@
 #include "sidecar/ingest/zmq_source.hpp"
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -133,6 +134,10 @@ Result<std::unique_ptr<ConfirmSource>> open_zmq_confirm_source(const IngestConfi
   auto source = std::make_unique<ZmqConfirmSource>(reactor, log);
   if (Status status = source->open(config, context); !status.ok()) return status.error();
   return std::unique_ptr<ConfirmSource>(std::move(source));
+}
+
+bool has_outside_endpoint(const std::vector<std::string>& endpoints) {
+  return std::ranges::any_of(endpoints, ZmqListener::is_outside);
 }
 
 }  // namespace outrider::sidecar

@@ -11,6 +11,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "sidecar/base/log.hpp"
 #include "sidecar/base/reactor.hpp"
@@ -33,5 +35,8 @@ Result<std::unique_ptr<FrameSource>> open_zmq_source(const IngestConfig& config,
 Result<std::unique_ptr<ConfirmSource>> open_zmq_confirm_source(const IngestConfig& config,
                                                                void* context, Reactor& reactor,
                                                                Log& log);
+
+/// Others than this process can connect to one of the endpoints.
+bool has_outside_endpoint(const std::vector<std::string>& endpoints);
 
 }  // namespace outrider::sidecar

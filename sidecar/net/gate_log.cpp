@@ -7,34 +7,36 @@
 
 namespace outrider::sidecar {
 
-void GateLog::tick() {
-  const SocketGate::Counts now = SocketGate::counts();
-  if (refused_quiet_ > 0) --refused_quiet_;
-  if (now.refused > said_.refused && refused_quiet_ == 0) {
-    rlimit limit{};
-    getrlimit(RLIMIT_NOFILE, &limit);
-    const auto for_clients = static_cast<std::uint64_t>(SocketGate::descriptors_for_clients_max());
-    // Those for clients are the lowest numbers, which others may have taken before.
-    const bool are_clients = now.open > for_clients / 4;
-    log_.error(are_clients
-                   ? "new clients are refused: descriptors run out; raise the limit of open files "
-                     "(LimitNOFILE in the unit), or look for clients that connect too often"
-                   : "new clients are refused: descriptors run out, and clients are not the cause; "
-                     "raise the limit of open files (LimitNOFILE in the unit)",
-               {{"connections", std::to_string(now.refused - said_.refused)},
-                {"open_files_limit", std::to_string(limit.rlim_cur)},
-                {"for_clients", std::to_string(for_clients)},
-                {"clients", std::to_string(now.open)}});
-    said_.refused = now.refused;
-    refused_quiet_ = quiet_ticks;
-  }
-  if (cut_off_quiet_ > 0) --cut_off_quiet_;
-  if (cut_off_quiet_ == 0) tell_cut_off(now);
+void GateLog::look(const Now& now) {
+  if (now.mono < next_look_) return;
+  next_look_ = now.mono + look_interval;
+  const SocketGate::Counts counts = SocketGate::counts();
+  if (counts.refused > said_.refused && refused_limit_.take(now)) tell_refused(counts);
+  if (now.mono >= cut_off_limit_.next_line() && tell_cut_off(counts)) cut_off_limit_.take(now);
 }
 
-void GateLog::tell_cut_off(const SocketGate::Counts& now) {
+void GateLog::tell_refused(const SocketGate::Counts& counts) {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  const auto for_clients = static_cast<std::uint64_t>(SocketGate::descriptors_for_clients_max());
+  // Those for clients are the lowest numbers, which others may have taken before.
+  const bool are_clients = counts.open > for_clients / 4;
+  log_.error(are_clients
+                 ? "new clients are refused: descriptors run out; raise the limit of open files "
+                   "(LimitNOFILE in the unit), or look for clients that connect too often"
+                 : "new clients are refused: descriptors run out, and clients are not the cause; "
+                   "raise the limit of open files (LimitNOFILE in the unit)",
+             {{"connections", std::to_string(counts.refused - said_.refused)},
+              {"open_files_limit", std::to_string(limit.rlim_cur)},
+              {"for_clients", std::to_string(for_clients)},
+              {"clients", std::to_string(counts.open)}});
+  said_.refused = counts.refused;
+}
+
+/// False: there was nothing to tell.
+bool GateLog::tell_cut_off(const SocketGate::Counts& counts) {
   const auto since = [&](std::uint64_t SocketGate::Counts::*count) {
-    return now.*count - said_.*count;
+    return counts.*count - said_.*count;
   };
   struct Row {
     const char* name;
@@ -42,8 +44,8 @@ void GateLog::tell_cut_off(const SocketGate::Counts& now) {
     std::string hint;
   };
   using Counts = SocketGate::Counts;
-  const std::string met = std::string("a ") + now.other_type + " socket connects where " +
-                          now.taken_types + " belongs; ";
+  const std::string met = std::string("a ") + counts.other_type + " socket connects where " +
+                          counts.taken_types + " belongs; ";
   const Row rows[] = {
       {"http_requests", since(&Counts::http),
        "the endpoint speaks ZeroMQ, not HTTP; send with the SDK, `outrider emit` or a ZeroMQ PUSH "
@@ -84,11 +86,11 @@ void GateLog::tell_cut_off(const SocketGate::Counts& now) {
                 "a zmq destination must connect to a SUB or PULL socket without a security "
                 "mechanism; check its url"}});
   }
-  if (!has_news) return;
+  if (!has_news) return false;
   const std::uint64_t refused = said_.refused;
-  said_ = now;
+  said_ = counts;
   said_.refused = refused;
-  cut_off_quiet_ = quiet_ticks;
+  return true;
 }
 
 }  // namespace outrider::sidecar

@@ -1,33 +1,37 @@
 // GateLog: says what the SocketGate has turned away, and what to do: at once when it begins, and
 // while it goes on once a minute with the numbers since. A line for each kind.
 //
-// Used by ZmqListener. Thread: the sidecar's one; looks once a second. Borrows: the reactor and the
-// log.
+// Used by Host, for a process that listens to others. Thread: the sidecar's one. Borrows: the log.
+// Limits: it reads the gate's counts once a second.
 #pragma once
 
+#include "sidecar/base/clock.hpp"
+#include "sidecar/base/line_limit.hpp"
 #include "sidecar/base/log.hpp"
-#include "sidecar/base/reactor.hpp"
-#include "sidecar/base/ticker.hpp"
 #include "sidecar/net/socket_gate.hpp"
 
 namespace outrider::sidecar {
 
 class GateLog {
  public:
-  GateLog(Reactor& reactor, Log& log)
-      : log_(log), ticker_(reactor, std::chrono::seconds(1), [this] { tick(); }) {}
+  explicit GateLog(Log& log) : log_(log) {}
+
+  /// Writes what is due.
+  void look(const Now& now);
+  MonoTime next_deadline() const { return next_look_; }
 
  private:
-  static constexpr int quiet_ticks = 60;
+  static constexpr Duration look_interval = std::chrono::seconds(1);
+  static constexpr Duration line_interval = std::chrono::minutes(1);
 
-  void tick();
-  void tell_cut_off(const SocketGate::Counts& now);
+  void tell_refused(const SocketGate::Counts& counts);
+  bool tell_cut_off(const SocketGate::Counts& counts);
 
   Log& log_;
   SocketGate::Counts said_ = SocketGate::counts();
-  int refused_quiet_ = 0;
-  int cut_off_quiet_ = 0;
-  Ticker ticker_;
+  LineLimit refused_limit_{line_interval};
+  LineLimit cut_off_limit_{line_interval};
+  MonoTime next_look_{};
 };
 
 }  // namespace outrider::sidecar

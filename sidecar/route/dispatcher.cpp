@@ -57,27 +57,25 @@ std::size_t Dispatcher::accept(const ArrivedEvent& event, const Now& now) {
   return work_of(targets.size(), steps);
 }
 
-/// The result is in wanted_by_ and sampled_out_by_; the cost in work_. False: no destination takes
-/// this topic.
-bool Dispatcher::find_takers(std::string_view topic, const RecordView& record, const Now& now) {
+/// Fills wanted_by_ and sampled_out_by_. Returns what it took, for TurnBudget.
+std::size_t Dispatcher::find_takers(std::string_view topic, const RecordView& record,
+                                    const Now& now) {
   wanted_by_.clear();
   sampled_out_by_.clear();
   const auto [targets, steps] = router_.route(topic);
-  work_ = work_of(targets.size(), steps);
   for (const std::uint32_t target : targets) {
     const bool is_out = destinations_[target]->is_sampled_out(record);
     (is_out ? sampled_out_by_ : wanted_by_).push_back(target);
   }
   if (targets.empty()) unrouted_log_.note(topic, now);
-  return !targets.empty();
+  return work_of(targets.size(), steps);
 }
 
 /// The frame may be refused yet, or have been stored before: so nothing counts until note_answer().
 proto::Refusal Dispatcher::add_event(const ArrivedEvent& event, const Now& now, std::size_t& work) {
   const RecordView record = read_record(event.record.data());
-  const bool is_routed = find_takers(event.topic, record, now);
-  work = work_;
-  if (!is_routed) {
+  work = find_takers(event.topic, record, now);
+  if (!has_takers()) {
     if (unrouted_policy_ == Unrouted::refuse) return proto::Refusal::event_unrouted;
     ++frame_counts_.unrouted;
   }
@@ -119,7 +117,8 @@ proto::Refusal Dispatcher::add_run(std::string_view topic, const RecordView& rec
   ConfirmedFrame frame;
   frame.mark = std::move(mark);
   frame.counts.events = 1;
-  if (!find_takers(topic, record, now)) frame.counts.unrouted = 1;
+  find_takers(topic, record, now);
+  if (!has_takers()) frame.counts.unrouted = 1;
   for (const LaneIndex lane : sampled_out_by_) count_sampled(frame.counts, lane);
   return spool_->add_run(wanted_by_, record, std::move(frame), now);
 }

@@ -57,7 +57,8 @@ class Dispatcher final : public RecordSink, public ConfirmSink {
   std::uint64_t unrouted() const { return unrouted_; }
 
  private:
-  bool find_takers(std::string_view topic, const RecordView& record, const Now& now);
+  std::size_t find_takers(std::string_view topic, const RecordView& record, const Now& now);
+  bool has_takers() const { return !wanted_by_.empty() || !sampled_out_by_.empty(); }
 
   const Destinations& destinations_;
   Spool* spool_;
@@ -70,7 +71,6 @@ class Dispatcher final : public RecordSink, public ConfirmSink {
   // Of the event that is being looked at.
   std::vector<LaneIndex> wanted_by_;
   std::vector<LaneIndex> sampled_out_by_;
-  std::size_t work_ = 0;
   FrameCounts frame_counts_;  ///< of the frame that is being read
 };
 

@@ -82,6 +82,8 @@ std::uint64_t LaneOrder::give_up() {
   return unsaved;
 }
 
+/// In the order in which an event can move inside of one group: confirmed or released, stored, and
+/// then unread or arrived. So no place is left before it was entered.
 LaneOrder::Surprise LaneOrder::take(LaneAnswer&& answer) {
   move(Place::confirming, Place::storing, answer.confirmed);
   move(Place::confirming, Place::scheduled, answer.confirmed_scheduled);
@@ -151,6 +153,10 @@ std::optional<ReadRequest> LaneOrder::begin_read(LaneIndex lane) {
                      is_in_doubt_ && read_up_to_ == INT64_MIN};
 }
 
+/// After damage the disk may hold other events than `unread` counts. Events beyond the count are
+/// found at once, because they are in memory now. Too few prove nothing yet: the others may stand
+/// before read_up_to_. So a difference first causes doubt, and everything is read once more. What
+/// is missing at the end of that reading is gone, as are the events of damaged blocks.
 LaneOrder::Surprise LaneOrder::take_read(ReadAnswer answer) {
   is_reading_ = false;
   if (answer.has_failed) return {};
@@ -163,6 +169,7 @@ LaneOrder::Surprise LaneOrder::take_read(ReadAnswer answer) {
   }
   for (Block& block : answer.blocks) {
     read_up_to_ = std::max(read_up_to_, block.id);
+    // In memory already, or it was: its events are counted elsewhere.
     if (read_early_.erase(block.id) > 0) continue;
     const auto open = open_.find(block.id);
     if (open != open_.end() && !open->second.passed.empty()) unmask_passed(block, open->second);
@@ -189,7 +196,9 @@ LaneOrder::Surprise LaneOrder::take_read(ReadAnswer answer) {
   return surprise;
 }
 
-/// All except the held ones.
+/// All except the held ones. Blocks with held events are marked as read early, so that reading
+/// steps over them. A block with events that were passed over is read all the same, but take_read()
+/// lets only those events through (unmask_passed).
 void LaneOrder::read_from_the_beginning() {
   read_up_to_ = INT64_MIN;
   wants_look_back_ = false;
@@ -245,6 +254,9 @@ LaneOrder::Surprise LaneOrder::take_anew(const ReadAnswer& answer, const Amount&
   // All else that is on disk is unread, and is read from the beginning.
   read_early_.clear();
   read_from_the_beginning();
+  // The totals count every event on disk. Of these, the events that are held here, and those that
+  // were settled here after the question left, are not unread. The totals count nothing of a block
+  // that is gone: its held events are adrift, in memory only.
   Amount held = at(Place::arrived);
   held += at(Place::taken);
   adrift_ = {};
@@ -305,7 +317,8 @@ bool LaneOrder::pass_over(const RecordOrigin& origin, std::uint64_t bytes) {
   open.passed[origin.index / 8] |= static_cast<std::uint8_t>(1U << (origin.index % 8));
   open.passed_amount += {1, bytes};
   move(Place::taken, Place::passed, {1, bytes});
-  // The disk knows as much of it as memory does.
+  // Nothing else of the block is held, and its settled events are settled on disk, too: the disk
+  // knows as much of it as memory does. A later reading takes it as a block never seen.
   const bool is_as_on_disk =
       !open.has_settled && open.passed_amount.events == open.unsettled.events;
   if (is_as_on_disk) open_.erase(found);
@@ -338,7 +351,8 @@ std::uint64_t LaneOrder::created_ns(const RecordOrigin& origin) const {
   return found == open_.end() ? 0 : found->second.created_ns;
 }
 
-/// On to the next event that is not settled, and to the next block if there is none.
+/// On to the next event that is not settled, and to the next block if there is none. This keeps
+/// rule 3 of the header, by which has_next() needs to look at no event.
 void LaneOrder::skip_settled() {
   while (!arrived_.empty()) {
     const Block& block = arrived_.front();

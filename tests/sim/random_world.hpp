@@ -70,8 +70,8 @@ inline std::uint64_t from_environment(const char* name, std::uint64_t otherwise)
   return value == nullptr ? otherwise : std::strtoull(value, nullptr, 10);
 }
 
-/// The words for a seed that has not ended after hang_s of this process's own CPU time. A simulation
-/// never waits, so a loaded machine cannot make it hang.
+/// The words for a seed that has not ended after hang_s of this process's own CPU time. A
+/// simulation never waits, so a loaded machine cannot make it hang.
 inline std::array<char, 80> hang_text;
 inline constexpr unsigned hang_s = 60;
 inline void end_hang(int /*signal*/) {

@@ -16,6 +16,7 @@
 #include <zmq.h>
 
 #include "sidecar/ingest/zmq_source.hpp"
+#include "sidecar/net/gate_log.hpp"
 #include "sidecar/net/socket_gate.hpp"
 #include "sidecar/net/zmq_context.hpp"
 #include "support/memory_log.hpp"
@@ -55,6 +56,7 @@ class CrowdTest : public testing::Test {
         sizes_.push_back(frame->size());
       }
       if (clock_.now().mono > deadline) return false;
+      gate_log_.look(clock_.now());
       reactor_.wait(milliseconds(5));
     }
     return true;
@@ -65,6 +67,7 @@ class CrowdTest : public testing::Test {
   SystemClock clock_;
   Reactor reactor_;
   test::MemoryLog log_;
+  GateLog gate_log_{log_};
   IngestConfig config_;
   ZmqContext context_;
   std::unique_ptr<FrameSource> source_;
