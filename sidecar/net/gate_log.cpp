@@ -8,7 +8,7 @@
 namespace outrider::sidecar {
 
 void GateLog::tick() {
-  const SocketGate::Counts now = SocketGate::counts();
+  const SocketGate::Counts now = count_();
   if (refused_quiet_ > 0) --refused_quiet_;
   if (now.refused > said_.refused && refused_quiet_ == 0) {
     rlimit limit{};

@@ -1,8 +1,8 @@
 // GateLog: says what the SocketGate has turned away, and what to do: at once when it begins, and
 // while it goes on once a minute with the numbers since. A line for each kind.
 //
-// Used by ZmqListener. Thread: the sidecar's one; looks once a second. Borrows: the reactor and the
-// log.
+// Used by ZmqListener. Thread: the sidecar's one; looks once a second, by its own ticker. Borrows:
+// the reactor and the log.
 #pragma once
 
 #include "sidecar/base/log.hpp"
@@ -14,17 +14,23 @@ namespace outrider::sidecar {
 
 class GateLog {
  public:
-  GateLog(Reactor& reactor, Log& log)
-      : log_(log), ticker_(reactor, std::chrono::seconds(1), [this] { tick(); }) {}
+  using Count = SocketGate::Counts (*)();
 
- private:
+  /// `count`: what the gate has turned away since the process began.
+  GateLog(Reactor& reactor, Log& log, Count count = SocketGate::counts)
+      : log_(log), count_(count), ticker_(reactor, std::chrono::seconds(1), [this] { tick(); }) {}
+
   static constexpr int quiet_ticks = 60;
 
+  /// Looks; a second is over.
   void tick();
+
+ private:
   void tell_cut_off(const SocketGate::Counts& now);
 
   Log& log_;
-  SocketGate::Counts said_ = SocketGate::counts();
+  Count count_;
+  SocketGate::Counts said_ = count_();
   int refused_quiet_ = 0;
   int cut_off_quiet_ = 0;
   Ticker ticker_;
