@@ -10,7 +10,7 @@ namespace outrider::sidecar {
 void GateLog::look(const Now& now) {
   if (now.mono < next_look_) return;
   next_look_ = now.mono + look_interval;
-  const SocketGate::Counts counts = SocketGate::counts();
+  const SocketGate::Counts counts = count_();
   if (counts.refused > said_.refused && refused_limit_.take(now)) tell_refused(counts);
   if (now.mono >= cut_off_limit_.next_line() && tell_cut_off(counts)) cut_off_limit_.take(now);
 }

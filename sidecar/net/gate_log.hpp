@@ -14,21 +14,25 @@ namespace outrider::sidecar {
 
 class GateLog {
  public:
-  explicit GateLog(Log& log) : log_(log) {}
+  using Count = SocketGate::Counts (*)();
+
+  /// `count`: everything that the gate has turned away since the process began.
+  explicit GateLog(Log& log, Count count = SocketGate::counts) : log_(log), count_(count) {}
+
+  static constexpr Duration look_interval = std::chrono::seconds(1);
+  static constexpr Duration line_interval = std::chrono::minutes(1);
 
   /// Writes what is due.
   void look(const Now& now);
   MonoTime next_deadline() const { return next_look_; }
 
  private:
-  static constexpr Duration look_interval = std::chrono::seconds(1);
-  static constexpr Duration line_interval = std::chrono::minutes(1);
-
   void tell_refused(const SocketGate::Counts& counts);
   bool tell_cut_off(const SocketGate::Counts& counts);
 
   Log& log_;
-  SocketGate::Counts said_ = SocketGate::counts();
+  Count count_;
+  SocketGate::Counts said_ = count_();
   LineLimit refused_limit_{line_interval};
   LineLimit cut_off_limit_{line_interval};
   MonoTime next_look_{};

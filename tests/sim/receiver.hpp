@@ -8,6 +8,7 @@
 #include <limits>
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -92,6 +93,8 @@ class Receiver {
 
   /// Ids received, and how often.
   const std::map<std::string, int>& received() const { return received_; }
+  /// Of those, the ones that it has said yes to, and how often.
+  const std::map<std::string, int>& taken() const { return taken_; }
   std::set<std::uint64_t> numbers() const {
     std::set<std::uint64_t> numbers;
     for (const auto& [number, id] : ids_) numbers.insert(number);
@@ -270,7 +273,7 @@ class Receiver {
       add_late(completion, here, events, now);
     } else if (random_.chance(here.lost_answer)) {
       completion = failure(attempt.id, "timeout");
-      receive(events, events.size());
+      receive(events);
       for (const Event& event : events) unknown_.insert(event.id);
       add_late(completion, here, events, now);
     } else {
@@ -293,7 +296,7 @@ class Receiver {
     completion.id = id;
     if (config_.type == sidecar::DestinationType::file) {
       completion.result = sidecar::AttemptResult::sent;
-      receive(events, events.size());
+      take(events);
     } else if (random_.chance(here.unsendable)) {
       completion.result = sidecar::AttemptResult::unsendable;
     } else if (random_.chance(here.congested)) {
@@ -301,11 +304,11 @@ class Receiver {
       const std::size_t lost = sent > 0 && random_.chance(here.subscriber_full) ? 1 : 0;
       send_in_part(completion, events.size(), sent, lost);
       lost_ += lost;
-      receive(events, sent - lost);
+      take(std::span(events).subspan(lost, sent - lost));
     } else {
       completion.result = sidecar::AttemptResult::answered;
       completion.status = status_for(events, here);
-      if (is_yes(completion.status)) receive(events, events.size());
+      if (is_yes(completion.status)) take(events);
       if (completion.status == 410) is_gone_ = true;
       add_pause(completion, here, now);
     }
@@ -403,13 +406,18 @@ class Receiver {
   void cut_off(const SeenAttempt& attempt) {
     if (!random_.chance(0.5)) return;
     const std::vector<Event> events = events_of(attempt.body);
-    receive(events, events.size());
+    receive(events);
     for (const Event& event : events) unknown_.insert(event.id);
   }
 
-  void receive(const std::vector<Event>& events, std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i) {
-      const auto& [id, key, number] = events[i];
+  /// It has them, and says so.
+  void take(std::span<const Event> events) {
+    receive(events);
+    for (const Event& event : events) ++taken_[event.id];
+  }
+
+  void receive(std::span<const Event> events) {
+    for (const auto& [id, key, number] : events) {
       const bool is_first = ++received_[id] == 1;
       // Events without a number of their own are known by their ids alone.
       EXPECT_TRUE(number == 0 || ids_.try_emplace(number, id).first->second == id)
@@ -431,6 +439,7 @@ class Receiver {
   std::map<sidecar::AttemptId, Open> open_;
   std::vector<std::pair<sidecar::MonoTime, sidecar::Completion>> late_;
   std::map<std::string, int> received_;
+  std::map<std::string, int> taken_;
   std::map<std::uint64_t, std::string> ids_;  ///< of the numbers received
   std::map<std::string, std::uint64_t> last_of_key_;
   std::set<std::uint64_t> started_;

@@ -219,15 +219,16 @@ class LateAnswer {
 
 TEST_F(CurlTransportTest, AnAnswerThatLiesInTheKernelIsTakenHoweverLateTheTurn) {
   LateAnswer peer;
-  DestinationConfig config = to(peer.url());
-  config.timeout = milliseconds(500);
+  const DestinationConfig config = to(peer.url());
   open(config);
   start(1);
-  const MonoTime timeout_at = clock_.now().mono + config.timeout;
   ASSERT_TRUE(run_until([&] { return peer.has_request(); }));
   peer.go_on();
-  // The process is paused.
-  std::this_thread::sleep_until(timeout_at + milliseconds(100));
+  Now late = clock_.now();
+  late.mono += config.timeout;
+  transport_->collect(late, done_);
+  EXPECT_TRUE(done_.empty());
+  reactor_.wait(Duration::zero());
   const Completion completion = finish_one();
   EXPECT_EQ(completion.status, 200) << completion.detail;
 }

@@ -271,14 +271,15 @@ TEST_F(CrowdTest, GivesUpAllThatStallTogether) {
 }
 
 /// Whoever is held off waits until those that stall are given up. On a busy machine that may come
-/// first in any case: then once more.
+/// first in some rounds, but not in most of them.
 TEST_F(CrowdTest, WhatStaysUnfinishedOnOneSocketHoldsNobodyOffAtAnother) {
   config_.confirm_endpoint = "ipc://" + dir_.file("c.sock");
   auto confirm = open_zmq_confirm_source(config_, context_.get(), reactor_, log_);
   ASSERT_TRUE(confirm.ok());
   const std::string most = ZmtpClient::part(std::string(16 * mib, 'x'), false).substr(0, 15 * mib);
-  bool has_waited = true;
-  for (int round = 0; has_waited && round < 8; ++round) {
+  constexpr int rounds = 5;
+  int has_waited = 0;
+  for (int round = 0; round < rounds; ++round) {
     std::vector<std::unique_ptr<ZmtpClient>> stalled;
     std::vector<std::size_t> sent(6);
     for (std::size_t i = 0; i < sent.size(); ++i) stalled.push_back(connect());
@@ -300,9 +301,9 @@ TEST_F(CrowdTest, WhatStaysUnfinishedOnOneSocketHoldsNobodyOffAtAnother) {
       while (confirm.value()->receive()) ++frames;
       return frames == 3;
     }));
-    has_waited = SocketGate::counts().stalled != stalled_before;
+    has_waited += SocketGate::counts().stalled != stalled_before ? 1 : 0;
   }
-  EXPECT_FALSE(has_waited);
+  EXPECT_LE(has_waited, rounds / 2);
 }
 
 TEST_F(CrowdTest, WhoSendsBeforeTheHandshakeIsCutOffAndNotCounted) {
