@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <fstream>
+#include <memory>
 #include <thread>
 
 #include <zmq.h>
@@ -114,18 +115,19 @@ INSTANTIATE_TEST_SUITE_P(Crowds, CrowdAtTheDoor,
                                          CrowdCase{"WithSpool", 96, 400, false, true}),
                          [](const auto& instance) { return instance.param.name; });
 
+long peak_kib(Sidecar& sidecar) {
+  std::ifstream status("/proc/" + std::to_string(sidecar.process().pid()) + "/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) return std::stol(line.substr(6));
+  }
+  return 0;
+}
+
 TEST(CrowdInMemory, MessagesWithoutEndAndLargeFramesAreBounded) {
   const TempDir dir;
   Sink sink(dir);
   Sidecar sidecar(dir, https_destination("audit", sink, "topics = good.>"));
-  const auto peak_kib = [&] {
-    std::ifstream status("/proc/" + std::to_string(sidecar.process().pid()) + "/status");
-    for (std::string line; std::getline(status, line);) {
-      if (line.starts_with("VmHWM:")) return std::stol(line.substr(6));
-    }
-    return 0L;
-  };
-  const long before = peak_kib();
+  const long before = peak_kib(sidecar);
   const std::string part = ZmtpClient::part(std::string(1 << 20, 'x'), true);
   for (int round = 0; round < 2; ++round) {
     const ZmtpClient endless(dir.file("o.sock"));
@@ -149,7 +151,7 @@ TEST(CrowdInMemory, MessagesWithoutEndAndLargeFramesAreBounded) {
   EXPECT_TRUE(eventually([&] { return sink.numbers() == range(1, 1); }));
   is_over = true;
   for (std::thread& flood : floods) flood.join();
-  const long grown = peak_kib() - before;
+  const long grown = peak_kib(sidecar) - before;
   RecordProperty("grown_kib", std::to_string(grown));
 #ifdef OUTRIDER_SANITIZED
   constexpr long allowed_kib = 700L << 10U;  // it holds freed memory back
@@ -260,6 +262,57 @@ TEST_F(HostilePeers, FramesOfManyBadEventsHoldNobodyOff) {
   EXPECT_EQ(sidecar.stop(), 0) << sidecar.err();
   EXPECT_EQ(sorted(sink.numbers()), range(1, 1000));
   EXPECT_EQ(sidecar.ledger("audit").delivered, 1000U);
+}
+
+/// Nothing is wrong with their frames, and there are more of them than the destination takes.
+TEST_F(HostilePeers, LargeValidFramesOfOthersCostConfirmedEventsNothing) {
+  constexpr std::uint64_t flood_bytes_min = 256ULL << 20U;
+  constexpr std::uint32_t text_bytes = 1'000'000;
+  Sink sink(dir_);
+  Sidecar sidecar(dir_, "[ingest]\nconfirm_endpoint = " + confirm_endpoint_ +
+                            "\n[spool]\npath = " + spool_.path() + "\nfree_bytes_min = 0\n" +
+                            https_destination("audit", sink, "drop_fields = data.filler"));
+  std::string data(
+      "\x81\xa6"
+      "filler\xdb",
+      9);
+  for (int shift = 24; shift >= 0; shift -= 8) data += static_cast<char>(text_bytes >> shift);
+  data.append(text_bytes, 'x');
+  const std::string frame =
+      ZmtpClient::part(frame_bytes(std::vector(4, event_bytes("orders.paid", 0, data))), false);
+  const long before = peak_kib(sidecar);
+  std::atomic<std::uint64_t> flood_bytes = 0;
+  std::vector<std::unique_ptr<ZmtpClient>> clients;
+  std::vector<std::string_view> lefts(4);
+  std::vector<std::unique_ptr<Flood>> floods;
+  for (std::string_view& left : lefts) {
+    clients.push_back(std::make_unique<ZmtpClient>(dir_.file("o.sock")));
+    ASSERT_TRUE(clients.back()->greet());
+    floods.push_back(std::make_unique<Flood>([&, client = clients.back().get()] {
+      if (left.empty()) left = frame;
+      client->wait_for_room();
+      const ssize_t sent = client->write_some(left);
+      EXPECT_GE(sent, 0) << "it was cut off";
+      left.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(sent, 0)));
+      flood_bytes += static_cast<std::uint64_t>(std::max<ssize_t>(sent, 0));
+    }));
+  }
+  Client polite(client_options());
+  deliver(polite, 1, 200);
+  EXPECT_TRUE(polite.flush(30s));
+  EXPECT_TRUE(eventually([&] { return distinct(sink.numbers()).size() == 200; }));
+  EXPECT_TRUE(eventually([&] { return flood_bytes >= flood_bytes_min; })) << flood_bytes;
+  floods.clear();
+  EXPECT_EQ(confirmed_.size(), 200U);
+#ifdef OUTRIDER_SANITIZED
+  constexpr long allowed_kib = 1024L << 10U;  // it holds freed memory back
+#else
+  constexpr long allowed_kib = 400L << 10U;
+#endif
+  EXPECT_LT(peak_kib(sidecar) - before, allowed_kib);
+  sidecar.stop();  // it says that events of the flood were dropped
+  EXPECT_GE(sidecar.ledger("audit").delivered, 200U);
+  EXPECT_EQ(distinct(sink.numbers()), distinct(range(1, 200)));
 }
 
 }  // namespace

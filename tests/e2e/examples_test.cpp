@@ -103,6 +103,33 @@ push.poll(20000, zmq.POLLOUT)
   EXPECT_EQ(sidecar.stop(), 0);
 }
 
+/// If it blocked, the program would not end.
+TEST(Examples, TheLineInTheSpecificationFailsWhereNobodyReadsAndDoesNotBlock) {
+  const TempDir dir;
+  const std::string before = R"(
+import sys, time, msgpack, zmq
+context = zmq.Context()
+pull = context.socket(zmq.PULL)
+pull.rcvhwm = 1
+pull.bind(sys.argv[1])
+push = context.socket(zmq.PUSH)
+push.sndhwm = 1
+push.linger = 0
+push.connect(sys.argv[1])
+push.poll(20000, zmq.POLLOUT)
+try:
+    for _ in range(100000):
+        )";
+  const std::string after = R"(
+except zmq.Again:
+    sys.exit(0)
+sys.exit("more and more waits")
+)";
+  const std::string line = block_of("proto/README.md", "python", "push.send");
+  const Finished sent = python({"-c", before + line + after, "ipc://" + dir.file("o.sock")});
+  EXPECT_EQ(sent.status, 0) << sent.err;
+}
+
 TEST(Examples, TheEmbeddedSidecarDeliversFromInsideTheProcess) {
   const TempDir dir;
   Sink sink(dir);

@@ -2,9 +2,11 @@
 // no event is lost of which the bytes are what was written, what is lost is said, and after a
 // repair nothing is wrong.
 //
-// OUTRIDER_DAMAGE_SEEDS says how many seeds, OUTRIDER_DAMAGE_FIRST the first of them.
+// OUTRIDER_DAMAGE_SEEDS says how many seeds, OUTRIDER_DAMAGE_FIRST the first of them. A run prints
+// which it takes.
 
 #include <cstdlib>
+#include <iostream>
 #include <set>
 
 #include <gtest/gtest.h>
@@ -256,6 +258,7 @@ TEST_F(DamageTest, NothingIsLostButWhatTheDamageLiesIn) {
 #endif
   const std::uint64_t seeds = from_environment("OUTRIDER_DAMAGE_SEEDS", seeds_by_default);
   const bool goes_on = from_environment("OUTRIDER_DAMAGE_GO_ON", 0) != 0;
+  std::cout << "seeds " << first << " to " << first + seeds - 1 << std::endl;
   for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
     Random random(seed);
     begin();
