@@ -4,7 +4,15 @@
 
 #include <pthread.h>
 
+#include "sidecar/base/time_left.hpp"
+
 namespace outrider::sidecar {
+namespace {
+
+/// Nothing is due: only a question or the end ends the wait.
+constexpr Duration idle_wait = std::chrono::hours(1);
+
+}  // namespace
 
 StorageThread::StorageThread(std::unique_ptr<StorageAgent> agent, Exchange& exchange,
                              const Clock& clock)
@@ -41,11 +49,8 @@ void StorageThread::run() {
 bool StorageThread::sleep_until(MonoTime deadline) {
   std::unique_lock lock(mutex_);
   const auto is_over = [this] { return is_woken_ || is_stopping_; };
-  if (deadline == never) {
-    changed_.wait(lock, is_over);
-  } else if (deadline != MonoTime::min()) {
-    changed_.wait_until(lock, deadline, is_over);
-  }
+  const Duration left = time_left(deadline, clock_.now().mono, idle_wait);
+  if (left > Duration::zero()) changed_.wait_for(lock, left, is_over);
   is_woken_ = false;
   return !is_stopping_;
 }
