@@ -195,6 +195,7 @@ void SpoolSimulation::finish() {
     for (const auto& [name, receiver] : receivers_) receiver->clear_up();
     restart();
   });
+  if (failed()) return;
   // All destinations that there ever were get what is theirs.
   survive([this] {
     stop();

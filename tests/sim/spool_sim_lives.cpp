@@ -134,8 +134,11 @@ void SpoolSimulation::stop() {
     const StoredEvents& stored = tables.at(name);
     EXPECT_EQ(ledger.queued + ledger.in_flight, 0U);
     if (is_stored) {
-      EXPECT_EQ(ledger.scheduled, stored.scheduled.size()) << name;
-      EXPECT_EQ(ledger.spooled, stored.waiting.size()) << name;
+      // An event that became due after the app's last turn is on disk as waiting, and the app has
+      // not heard of it. Nothing moves the other way.
+      EXPECT_EQ(ledger.scheduled + ledger.spooled, stored.scheduled.size() + stored.waiting.size())
+          << name;
+      EXPECT_GE(ledger.scheduled, stored.scheduled.size()) << name;
       check_settled(*receivers_.at(name), stored);
     } else if (stored.damaged_blocks == 0) {
       EXPECT_LE(ledger.scheduled + ledger.spooled, stored.scheduled.size() + stored.waiting.size())
