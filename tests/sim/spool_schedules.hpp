@@ -83,6 +83,15 @@ class ScheduleOracle {
                      sidecar::CronExpression::parse(schedule.cron).value(),
                      sidecar::TimeZone::load(schedule.timezone).value()});
   }
+  /// The clock was set. If it shows an earlier time than that at which an expression began, the
+  /// expression runs from there on, unless its mark is on disk already.
+  void set_clock(const sidecar::Now& now) {
+    note(now);
+    const sidecar::Instant at = std::chrono::floor<std::chrono::seconds>(now.wall);
+    for (Era& era : eras_) {
+      if (is_in_force(era)) era.since = std::min(era.since, at);
+    }
+  }
   /// A run of this time belongs to an expression that was in force.
   bool was_due(const std::string& name, sidecar::Instant run) const {
     return std::ranges::any_of(eras_, [&](const Era& era) {
@@ -116,6 +125,17 @@ class ScheduleOracle {
   }
 
  private:
+  struct Era {
+    std::string name;
+    sidecar::Instant since;
+    sidecar::CronExpression expression;
+    sidecar::TimeZone zone;
+  };
+
+  bool is_in_force(const Era& era) const {
+    return std::ranges::none_of(
+        eras_, [&](const Era& later) { return &later > &era && later.name == era.name; });
+  }
   void check_gap(const sidecar::ScheduleConfig& schedule, const std::string& destination,
                  sidecar::Instant from, sidecar::Instant missing, sidecar::Instant to) const {
     constexpr std::chrono::seconds late{70};
@@ -126,13 +146,6 @@ class ScheduleOracle {
                             << schedule.cron << ' ' << schedule.timezone << ") at "
                             << missing.time_since_epoch().count();
   }
-
-  struct Era {
-    std::string name;
-    sidecar::Instant since;
-    sidecar::CronExpression expression;
-    sidecar::TimeZone zone;
-  };
 
   std::vector<Era> eras_;
   std::vector<std::pair<sidecar::Instant, sidecar::Instant>> times_;

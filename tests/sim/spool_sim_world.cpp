@@ -172,7 +172,7 @@ void SpoolSimulation::advance(Duration by) {
 void SpoolSimulation::jump_wall(Duration by) {
   schedules_.note(now());
   clock_.jump_wall(by);
-  schedules_.note(now());
+  schedules_.set_clock(now());
   history_.note_time(now());
   if (life_) life_->has_wall_jumped = true;
 }
