@@ -158,17 +158,19 @@ bool StoreKeeper::check_empty() {
 }
 
 void StoreKeeper::check_log() {
-  std::uint64_t behind = 0;
+  LogDamage damage;
   try {
-    behind = transactions_behind_damage(*disk_, wal_path(settings_.path));
+    damage = check_write_ahead_log(*disk_, wal_path(settings_.path));
   } catch (const SqliteError&) {
     // What cannot be read now, SQLite does not read either.
   }
-  if (behind == 0) return;
+  if (!damage.is_damaged) return;
   log_.error(
       "the spool's write-ahead log is damaged; the transactions after the damage are lost, or were "
       "not yet safe at a power loss",
-      {{"path", wal_path(settings_.path)}, {"transactions", std::to_string(behind)}});
+      {{"path", wal_path(settings_.path)},
+       {"transactions",
+        damage.transactions == 0 ? "unknown" : std::to_string(damage.transactions)}});
 }
 
 bool StoreKeeper::mend(const std::string& reason, UnreadPlaces unread, const Now& now) {

@@ -526,37 +526,6 @@ TEST_F(StorageFailureTest, WhatSaysWronglyThatEventsAreDoneIsNotBelieved) {
   EXPECT_EQ(log.count("they were rebuilt"), 1);
 }
 
-TEST_F(StorageFailureTest, WhatADamagedLogCostsIsSaid) {
-  const Numbers64 all = fill(20);
-  crash();
-  const std::string log_path = std::string(spool_path) + "-wal";
-  const std::string whole_log = twin.content(log_path);
-  const std::string file = twin.content(spool_path);
-  const auto start_with = [&](const std::string& content) {
-    agent.reset();
-    for (const std::string& path : twin.list()) twin.remove(path);
-    twin.put(spool_path, file);
-    twin.put(log_path, content);
-    log.lines.clear();
-    open();
-    return waiting();
-  };
-  EXPECT_EQ(start_with(whole_log), all);
-  EXPECT_EQ(log.count("write-ahead log is damaged"), 0);
-  const std::string last = "\xcf" + std::string("\0\0\0\0\0\0\0\x14", 8);
-  const std::size_t end = whole_log.find(last);
-  ASSERT_NE(end, std::string::npos);
-  EXPECT_LT(start_with(whole_log.substr(0, end)).size(), all.size());
-  EXPECT_EQ(log.count("write-ahead log is damaged"), 0) << "a log that ends is none";
-  // In its head, in that of a frame, in a page.
-  for (const std::size_t at : {std::size_t{17}, std::size_t{32 + 17}, end / 2}) {
-    std::string content = whole_log;
-    content[at] ^= '\x10';
-    EXPECT_LT(start_with(content).size(), all.size()) << at;
-    EXPECT_EQ(log.count("write-ahead log is damaged"), 1) << at;
-  }
-}
-
 TEST_F(StorageFailureTest, AFileThatIsNoDatabaseIsSetAside) {
   fill(3);
   agent.reset();
