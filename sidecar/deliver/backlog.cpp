@@ -169,6 +169,9 @@ MonoTime Backlog::retry_due_at() const {
   return waiting_.due_at();
 }
 
+/// First what was set aside and is free, then the queue: whatever the queue holds of such a key
+/// came later. An event of the queue whose key is blocked is set aside, never left in the queue, so
+/// that it does not hold up the keys behind it.
 BatchPtr Backlog::take_fresh(std::uint64_t events_max, const Now& now) {
   BatchPtr batch = spare_ ? std::move(spare_) : std::make_unique<Batch>();
   encoder_.begin(batch->body);
@@ -328,6 +331,7 @@ void Backlog::split(BatchPtr batch, const Now& now) {
   give_id(*batch, now);
   give_id(*second, now);
   if (keeps_key_order_) {
+    // Both halves may have the same keys, and what followed the whole follows the second half.
     second->follower = std::move(batch->follower);
     ledger_.queued += second->events;
     batch->follower = std::move(second);
@@ -355,6 +359,8 @@ void Backlog::release(const RecordView& record) {
   if (keeps_key_order_ && !record.key.empty()) lanes_.leave(record.key);
 }
 
+/// The keys of a follower stay blocked: its events entered with the batch that was split, and have
+/// not left.
 void Backlog::finish(BatchPtr batch, const Now& now) {
   if (keeps_key_order_ || lane_ != nullptr) {
     batch->for_each([this](const RecordView& record) { release(record); });

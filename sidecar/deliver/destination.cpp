@@ -4,6 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include "sidecar/base/units.hpp"
+
 namespace outrider::sidecar {
 namespace {
 
@@ -31,13 +33,14 @@ Destination::Destination(const DestinationConfig& config, std::unique_ptr<Encode
                          std::unique_ptr<Transport> transport, Lane* lane, Log& log,
                          std::uint64_t seed)
     : name_(config.name),
+      log_(log),
+      has_timeout_(config.type == DestinationType::http),
       sample_below_(hash_limit(config.sample_rate)),
       encoder_(std::move(encoder)),
       transport_(std::move(transport)),
       lane_(lane),
       failures_(config.name, log),
       drops_(config.name, log),
-      stalls_(config, log),
       pacer_(config, seed),
       backlog_(config, *encoder_, lane, ledger_, ~seed),
       settler_(config, encoder_->answer_reader(), lane, backlog_, pacer_, failures_, ledger_) {
@@ -91,7 +94,7 @@ int Destination::do_work(const Now& now) {
   }
   failures_.do_work(now);
   drops_.look(ledger_, now);
-  stalls_.do_work(ledger_.queued + ledger_.in_flight, now);
+  look_for_stall(now);
   if (is_flushing_) held_look_at_ = transport_->held() > 0 ? now.mono + held_look_interval : never;
   return batches + refilled + static_cast<int>(completions_.size());
 }
@@ -134,7 +137,7 @@ void Destination::start(BatchPtr batch, bool is_retry, const Now& now) {
   attempt.headers = &batch->body.headers;
   attempt.wants_answer = encoder_->answer_reader() != nullptr;
   if (encoder_->is_single()) attempt.event = read_record(batch->records.data());
-  stalls_.started(in_flight_.empty(), now);
+  if (in_flight_.empty() && !has_timeout_) stall_.start(now);
   in_flight_.push_back(std::move(batch));
   transport_->start(attempt, now);
 }
@@ -164,16 +167,35 @@ BatchPtr Destination::take_in_flight(AttemptId id, const Now& now) {
   if (found == in_flight_.end()) return nullptr;
   BatchPtr batch = std::move(*found);
   in_flight_.erase(found);
-  stalls_.settled(in_flight_.empty(), now);
+  note_progress(now);
   ledger_.in_flight -= batch->events;
   return batch;
+}
+
+void Destination::note_progress(const Now& now) {
+  if (const auto stalled = stall_.stop(now)) {
+    log_.info("destination accepts events again",
+              {{"destination", name_}, {"after", format_duration(*stalled)}});
+  }
+  if (!in_flight_.empty() && !has_timeout_) stall_.start(now);
+}
+
+/// A pipe whose reader does not read, or a file server that does not answer, holds a write for
+/// ever: no attempt ends, so nothing fails.
+void Destination::look_for_stall(const Now& now) {
+  if (const auto stalled = stall_.take_line(now)) {
+    log_.warn("destination hangs in a write; its events wait",
+              {{"destination", name_},
+               {"since", format_duration(*stalled)},
+               {"queued", std::to_string(ledger_.queued + ledger_.in_flight)}});
+  }
 }
 
 // Time and shutdown -------------------------------------------------------------------------------
 
 MonoTime Destination::next_deadline() const {
   MonoTime deadline = std::min({transport_->next_deadline(), failures_.next_deadline(),
-                                drops_.next_deadline(), stalls_.next_deadline(), held_look_at_});
+                                drops_.next_deadline(), stall_.next_line(), held_look_at_});
   if (settler_.is_disabled() || (lane_ != nullptr && lane_->is_busy())) return deadline;
   // Events that expired have made room since the last refill.
   if (backlog_.can_refill()) return MonoTime::min();

@@ -20,13 +20,13 @@
 #include "sidecar/base/agent.hpp"
 #include "sidecar/base/ledger.hpp"
 #include "sidecar/base/log.hpp"
+#include "sidecar/base/stall_timer.hpp"
 #include "sidecar/config/destination_config.hpp"
 #include "sidecar/deliver/backlog.hpp"
 #include "sidecar/deliver/drop_log.hpp"
 #include "sidecar/deliver/failure_log.hpp"
 #include "sidecar/deliver/pacer.hpp"
 #include "sidecar/deliver/settler.hpp"
-#include "sidecar/deliver/stall_log.hpp"
 #include "sidecar/deliver/transport.hpp"
 #include "sidecar/encode/encoder.hpp"
 
@@ -90,9 +90,13 @@ class Destination final : public Agent {
   void note_held_back(const Now& now);
   void collect(const Now& now);
   BatchPtr take_in_flight(AttemptId id, const Now& now);
+  void note_progress(const Now& now);
+  void look_for_stall(const Now& now);
   void drop_held();
 
   std::string name_;
+  Log& log_;
+  bool has_timeout_;            ///< each attempt ends by itself
   std::uint64_t sample_below_;  ///< ids whose hash is at least this are not kept; 0: all are kept
 
   std::unique_ptr<Encoder> encoder_;
@@ -100,7 +104,7 @@ class Destination final : public Agent {
   Lane* lane_;
   FailureLog failures_;
   DropLog drops_;
-  StallLog stalls_;
+  StallTimer stall_;  ///< since something was written; never of http
   Pacer pacer_;
   Ledger ledger_;
   Backlog backlog_;

@@ -8,7 +8,6 @@
 namespace outrider::sidecar {
 namespace {
 
-constexpr Duration interval = std::chrono::seconds(10);
 constexpr Duration reminder_interval = std::chrono::hours(1);
 constexpr std::size_t detail_bytes_max = 256;
 
@@ -28,11 +27,10 @@ std::string status_of(const Completion& completion) {
 
 void FailureLog::failed(const Completion& completion, const Now& now) {
   if (state_ != State::up) return;
-  if (now.mono < next_failed_) {
+  if (!failed_limit_.take(now)) {
     ++failures_left_out_;
     return;
   }
-  next_failed_ = now.mono + interval;
   log_.warn("request failed; its events wait for another attempt",
             {{"destination", destination_},
              {"status", status_of(completion)},
@@ -72,9 +70,7 @@ bool FailureLog::has_untold_state() const {
 }
 
 void FailureLog::tell_state(const Now& now) {
-  MonoTime& next_line = next_lines_[static_cast<std::size_t>(state_)];
-  if (now.mono < next_line) return;
-  next_line = now.mono + interval;
+  if (!state_limits_[static_cast<std::size_t>(state_)].take(now)) return;
   next_reminder_ = now.mono + reminder_interval;
   write_state();
 }
@@ -117,26 +113,25 @@ void FailureLog::buried(const Batch& batch, std::uint32_t events, DeadReason rea
   row.attempts = batch.attempts;
   row.batch_id = batch.id;
   row.detail = detail_of(completion);
-  if (now.mono < row.next_line) return;
-  write_buried(reason);
-  row.next_line = now.mono + interval;
+  tell_buried(reason, now);
+}
+
+void FailureLog::tell_buried(DeadReason reason, const Now& now) {
+  if (untold(reason).events == 0) return;
+  if (buried_limits_[static_cast<std::size_t>(reason)].take(now)) write_buried(reason);
 }
 
 void FailureLog::do_work(const Now& now) {
   if (has_untold_state()) tell_state(now);
-  for (const DeadReasonRow& row : dead_reasons) {
-    Buried& buried = untold(row.reason);
-    if (buried.events == 0 || now.mono < buried.next_line) continue;
-    write_buried(row.reason);
-    buried.next_line = now.mono + interval;
-  }
+  for (const DeadReasonRow& row : dead_reasons) tell_buried(row.reason, now);
 }
 
 MonoTime FailureLog::next_deadline() const {
   MonoTime deadline = never;
-  if (has_untold_state()) deadline = next_lines_[static_cast<std::size_t>(state_)];
-  for (const Buried& buried : buried_) {
-    if (buried.events > 0) deadline = std::min(deadline, buried.next_line);
+  if (has_untold_state()) deadline = state_limits_[static_cast<std::size_t>(state_)].next_line();
+  for (std::size_t reason = 0; reason < buried_.size(); ++reason) {
+    if (buried_[reason].events > 0)
+      deadline = std::min(deadline, buried_limits_[reason].next_line());
   }
   return deadline;
 }
@@ -149,7 +144,7 @@ void FailureLog::finish() {
 }
 
 void FailureLog::write_buried(DeadReason reason) {
-  const Buried told = std::exchange(untold(reason), {.next_line = untold(reason).next_line});
+  const Buried told = std::exchange(untold(reason), {});
   log_.error("dead letters", {{"destination", destination_},
                               {"reason", std::string(name_of(reason))},
                               {"events", std::to_string(told.events)},

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "sidecar/base/ledger.hpp"
+#include "sidecar/base/line_limit.hpp"
 #include "sidecar/base/log.hpp"
 #include "sidecar/deliver/batch.hpp"
 #include "sidecar/deliver/transport.hpp"
@@ -54,7 +55,6 @@ class FailureLog {
 
   struct Buried {
     std::uint64_t events = 0;  ///< untold
-    MonoTime next_line{};
     // Of the newest batch among them; empty for events that were in none.
     int status = 0;
     std::uint32_t attempts = 0;
@@ -67,6 +67,7 @@ class FailureLog {
   bool has_untold_state() const;
   void tell_state(const Now& now);
   void write_state();
+  void tell_buried(DeadReason reason, const Now& now);
   void write_buried(DeadReason reason);
 
   std::string destination_;
@@ -79,11 +80,12 @@ class FailureLog {
   std::string detail_;
   std::uint64_t queued_ = 0;
   Duration outage_{};
-  std::array<MonoTime, states> next_lines_{};
+  std::array<LineLimit, states> state_limits_;  ///< by state
   MonoTime next_reminder_{};
   std::uint64_t failures_left_out_ = 0;
-  MonoTime next_failed_{};
+  LineLimit failed_limit_;
   std::array<Buried, dead_reasons.size()> buried_{};
+  std::array<LineLimit, dead_reasons.size()> buried_limits_;  ///< by reason
 };
 
 }  // namespace outrider::sidecar

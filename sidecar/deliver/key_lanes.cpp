@@ -2,6 +2,10 @@
 
 #include <algorithm>
 
+// A key has a lane exactly while it is blocked: something of it is on the way or set aside, or was
+// passed over. A lane is in ready_ exactly while nothing of it is on the way and something is set
+// aside. Numbers only grow, so the first of a map is its oldest event.
+
 namespace outrider::sidecar {
 
 bool KeyLanes::is_blocked(std::string_view key) const {
@@ -26,7 +30,8 @@ void KeyLanes::enter(const Batch& batch) {
     if (lane.is_passed && is_at_rest(lane)) --resting_;
     ++lane.on_the_way;
   });
-  // It took a part of what was ready; the rest waits for it.
+  // It took a part of what was ready; the rest waits for it. A batch empties one ready lane before
+  // it begins the next, so only the first can have a rest.
   if (!ready_.empty() && ready_.front()->second.on_the_way > 0) ready_.pop_front();
 }
 
@@ -45,6 +50,9 @@ proto::ByteView KeyLanes::front() const {
   return ready_.front()->second.aside.begin()->second;
 }
 
+/// A lane that becomes empty is forgotten though its last events are in a batch that has not
+/// entered yet. Until it enters, events of the key that follow in the queue join this same batch,
+/// behind them; so the order holds.
 void KeyLanes::pop_front() {
   Lane& lane = ready_.front()->second;
   const auto first = lane.aside.begin();
@@ -62,6 +70,7 @@ std::size_t KeyLanes::evict(proto::Priority priority) {
   count_out(number, event->second);
   lane->second.aside.erase(event);
   if (lane->second.aside.empty() && lane->second.on_the_way == 0) {
+    // With nothing on the way it was ready.
     ready_.erase(std::ranges::find(ready_, lane));
     rest(lane);
   }

@@ -92,6 +92,7 @@ void Settler::settle_each(BatchPtr batch, const Completion& completion, const No
   for (std::size_t i = 0; i < dead.size(); ++i) {
     if (dead[i] > 0) count_dead(*batch, dead[i], static_cast<DeadReason>(i), completion, now);
   }
+  // No event was settled by its verdict: for breaker and pace the request has failed as a whole.
   if (settled == 0 && untried == 0) {
     failed(std::move(batch), is_hold ? Outcome::hold : Outcome::retry, completion, now);
     return;
@@ -118,6 +119,7 @@ void Settler::settle_whole(BatchPtr batch, const Completion& completion, const N
     failed(std::move(batch), Outcome::retry, unreadable(completion), now);
     return;
   }
+  // It was in flight when another answer said that the destination is gone.
   if (is_disabled_ && outcome != Outcome::delivered) {
     bury(std::move(batch), DeadReason::gone, completion, now);
     return;
@@ -152,7 +154,8 @@ Outcome Settler::proved(Outcome outcome, int status, const Batch& batch) const {
 }
 
 /// Another request has succeeded, on the way that this batch took, that began after the batch had
-/// failed. So it is not the receiver.
+/// failed: ids of attempts grow, and failed_after is the newest at that time. So it is not the
+/// receiver.
 bool Settler::others_succeed(const Batch& batch) const {
   const auto last = last_taken_.find(batch.way);
   return batch.failed_after != 0 && last != last_taken_.end() && last->second > batch.failed_after;

@@ -33,10 +33,7 @@ void FanoutLog::sent(std::uint64_t heard, std::uint64_t unheard, const Now& now)
 }
 
 void FanoutLog::look(const Now& now) {
-  if (peers_gone_ > 0 && now.mono >= next_gone_line_) {
-    next_gone_line_ = now.mono + line_interval;
-    write_gone();
-  }
+  if (peers_gone_ > 0 && gone_limit_.take(now)) write_gone();
   if (is_unheard_ && now.mono >= next_unheard_line_) {
     next_unheard_line_ = now.mono + reminder_interval;
     write_unheard(LogLevel::warn, "still no subscriber for a fan-out's events; they reach nobody");
@@ -44,7 +41,7 @@ void FanoutLog::look(const Now& now) {
 }
 
 MonoTime FanoutLog::next_deadline() const {
-  return std::min(peers_gone_ > 0 ? next_gone_line_ : never,
+  return std::min(peers_gone_ > 0 ? gone_limit_.next_line() : never,
                   is_unheard_ ? next_unheard_line_ : never);
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "sidecar/base/clock.hpp"
+#include "sidecar/base/line_limit.hpp"
 #include "sidecar/base/log.hpp"
 
 namespace outrider::sidecar {
@@ -45,7 +46,7 @@ class FanoutLog {
 
   std::uint64_t peers_gone_ = 0;  ///< of which no line has told
   std::uint64_t events_gone_max_ = 0;
-  MonoTime next_gone_line_{};
+  LineLimit gone_limit_{line_interval};
 
   bool is_unheard_ = false;
   std::uint64_t unheard_ = 0;  ///< since somebody got an event

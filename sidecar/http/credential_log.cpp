@@ -1,11 +1,6 @@
 #include "sidecar/http/credential_log.hpp"
 
 namespace outrider::sidecar {
-namespace {
-
-constexpr Duration interval = std::chrono::seconds(10);
-
-}  // namespace
 
 void CredentialLog::change(State state, std::string because, const Now& now) {
   ++changes_;
@@ -15,9 +10,7 @@ void CredentialLog::change(State state, std::string because, const Now& now) {
 }
 
 void CredentialLog::tell(const Now& now) {
-  MonoTime& next_line = next_lines_[static_cast<std::size_t>(state_)];
-  if (changes_ == 0 || now.mono < next_line) return;
-  next_line = now.mono + interval;
+  if (changes_ == 0 || !limits_[static_cast<std::size_t>(state_)].take(now)) return;
   write(std::to_string(std::exchange(changes_, 0) - 1));
 }
 

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "sidecar/base/clock.hpp"
+#include "sidecar/base/line_limit.hpp"
 #include "sidecar/base/log.hpp"
 
 namespace outrider::sidecar {
@@ -44,8 +45,8 @@ class CredentialLog {
   Log& log_;
   State state_ = State::used;
   std::string because_;
-  std::uint64_t changes_ = 0;  ///< since the last line
-  std::array<MonoTime, states> next_lines_{};
+  std::uint64_t changes_ = 0;             ///< since the last line
+  std::array<LineLimit, states> limits_;  ///< by state
 };
 
 }  // namespace outrider::sidecar

@@ -5,16 +5,14 @@
 namespace outrider::sidecar {
 namespace {
 
-constexpr Duration interval = std::chrono::seconds(10);
 constexpr std::size_t detail_bytes_max = 256;
 
 }  // namespace
 
 void UrlLog::failed(std::size_t url, const std::string& peer, const Completion& completion,
                     const Now& now) {
-  if (told_.size() == 1 || told_[url] || now.mono < next_failed_) return;
+  if (told_.size() == 1 || told_[url] || !failed_limit_.take(now)) return;
   told_[url] = true;
-  next_failed_ = now.mono + interval;
   log_.warn("one of several urls fails; the sidecar probes it until it answers",
             {{"destination", destination_},
              {"peer", peer},

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "sidecar/base/clock.hpp"
+#include "sidecar/base/line_limit.hpp"
 #include "sidecar/base/log.hpp"
 #include "sidecar/deliver/transport.hpp"
 
@@ -36,7 +37,7 @@ class UrlLog {
   std::string destination_;
   Log& log_;
   std::vector<bool> told_;  ///< by url: the log thinks that it is ill
-  MonoTime next_failed_{};
+  LineLimit failed_limit_;
 };
 
 }  // namespace outrider::sidecar

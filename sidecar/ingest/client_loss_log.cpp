@@ -9,7 +9,7 @@ namespace outrider::sidecar {
 
 void ClientLossLog::look(const ClientTable& clients, const Now& now) {
   if (clients.news() == said_news_) return;
-  is_waiting_ = now.mono < next_line_;
+  is_waiting_ = !limit_.take(now);
   if (is_waiting_) return;
   std::string reasons;
   for (const auto& [reason, events] : clients.drops()) {
@@ -22,7 +22,6 @@ void ClientLossLog::look(const ClientTable& clients, const Now& now) {
              {"frames_that_never_came", std::to_string(frames - said_frames_)}});
   said_frames_ = frames;
   said_news_ = clients.news();
-  next_line_ = now.mono + interval;
 }
 
 }  // namespace outrider::sidecar

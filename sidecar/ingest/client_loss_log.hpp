@@ -1,13 +1,14 @@
 // ClientLossLog: says while it goes on that clients lose events before the sidecar has them: what
 // they say they dropped, and frames that they numbered and that never came.
 //
-// Used by IngestAgent. Thread: one, with its agent. Borrows: the log. Limits: a line in `interval`,
-// the first at once, each with what came to it since the line before.
+// Used by IngestAgent. Thread: one, with its agent. Borrows: the log. Limits: a line in ten
+// seconds, the first at once, each with what came to it since the line before.
 #pragma once
 
 #include <cstdint>
 
 #include "sidecar/base/clock.hpp"
+#include "sidecar/base/line_limit.hpp"
 #include "sidecar/base/log.hpp"
 #include "sidecar/ingest/client_table.hpp"
 
@@ -22,7 +23,7 @@ class ClientLossLog {
   /// Looks whether there is anything new, and says it when it may.
   void look(const ClientTable& clients, const Now& now);
   /// When what was found is to be said.
-  MonoTime next_deadline() const { return is_waiting_ ? next_line_ : never; }
+  MonoTime next_deadline() const { return is_waiting_ ? limit_.next_line() : never; }
 
  private:
   Log& log_;
@@ -30,7 +31,7 @@ class ClientLossLog {
   ClientDrops said_drops_;
   std::uint64_t said_frames_ = 0;
   bool is_waiting_ = false;
-  MonoTime next_line_{};
+  LineLimit limit_{interval};
 };
 
 }  // namespace outrider::sidecar

@@ -13,8 +13,6 @@
 namespace outrider::sidecar {
 namespace {
 
-constexpr Duration interval = std::chrono::seconds(10);
-
 /// Element `index` of an event, or the event itself if it has no such element.
 proto::ByteView element(proto::ByteView event, std::uint32_t index) {
   proto::MsgpackReader reader(event);
@@ -94,9 +92,7 @@ std::string RefusalLog::value_of(proto::Refusal refusal, const proto::FrameReade
 
 bool RefusalLog::is_due(Reason& reason, std::uint64_t events, const Now& now) {
   reason.unsaid += events;
-  if (now.mono < reason.next_line) return false;
-  reason.next_line = now.mono + interval;
-  return true;
+  return reason.limit.take(now);
 }
 
 void RefusalLog::note(proto::Refusal refusal, const proto::FrameReader& reader, const Now& now,

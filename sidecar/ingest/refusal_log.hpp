@@ -15,6 +15,7 @@
 #include "proto/frame_reader.hpp"
 #include "proto/refusal.hpp"
 #include "sidecar/base/clock.hpp"
+#include "sidecar/base/line_limit.hpp"
 #include "sidecar/base/log.hpp"
 
 namespace outrider::sidecar {
@@ -35,7 +36,7 @@ class RefusalLog {
  private:
   struct Reason {
     std::uint64_t unsaid = 0;
-    MonoTime next_line{};
+    LineLimit limit;
   };
   std::string text_of(proto::ByteView value) const;
   std::string element_text(proto::ByteView event, std::uint32_t index) const;

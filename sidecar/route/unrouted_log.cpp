@@ -15,8 +15,7 @@ void UnroutedLog::note(std::string_view topic, const Now& now) {
     return;
   }
   ++unsaid_;
-  if (now.mono < next_line_) return;
-  next_line_ = now.mono + more_interval;
+  if (!more_limit_.take(now)) return;
   log_.warn("no destination takes the topics of more events; they are too many to be named",
             {{"events", std::to_string(std::exchange(unsaid_, 0))}, {"topic", std::string(topic)}});
 }

@@ -10,6 +10,7 @@
 #include <unordered_set>
 
 #include "sidecar/base/clock.hpp"
+#include "sidecar/base/line_limit.hpp"
 #include "sidecar/base/log.hpp"
 
 namespace outrider::sidecar {
@@ -34,7 +35,7 @@ class UnroutedLog {
   Log& log_;
   std::unordered_set<std::string, Hash, std::equal_to<>> named_;
   std::uint64_t unsaid_ = 0;
-  MonoTime next_line_{};
+  LineLimit more_limit_{more_interval};
 };
 
 }  // namespace outrider::sidecar

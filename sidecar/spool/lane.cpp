@@ -51,6 +51,9 @@ void Lane::withdraw(std::uint64_t bytes) {
   publish();
 }
 
+/// If all of the events stand on disk, they stay where they are: that is their order. If a single
+/// one does not, it belongs between others. So all are written anew, in front, and the old copies
+/// are settled; one question carries both.
 void Lane::put_back(PutBack events) {
   for (const PutBack::Saved& event : events.saved) {
     if (!order_.is_on_disk(event.origin)) ++events.unsaved;

@@ -82,6 +82,8 @@ std::uint64_t LaneOrder::give_up() {
   return unsaved;
 }
 
+/// In the order in which an event can move inside of one group: confirmed or released, stored, and
+/// then unread or arrived. So no place is left before it was entered.
 LaneOrder::Surprise LaneOrder::take(LaneAnswer&& answer) {
   move(Place::confirming, Place::storing, answer.confirmed);
   move(Place::confirming, Place::scheduled, answer.confirmed_scheduled);
@@ -150,6 +152,10 @@ std::optional<ReadRequest> LaneOrder::begin_read(LaneIndex lane) {
                      is_in_doubt_ && read_up_to_ == INT64_MIN};
 }
 
+/// After damage the disk may hold other events than `unread` counts. Events beyond the count are
+/// found at once, because they are in memory now. Too few prove nothing yet: the others may stand
+/// before read_up_to_. So a difference first causes doubt, and everything is read once more. What
+/// is missing at the end of that reading is gone, as are the events of damaged blocks.
 LaneOrder::Surprise LaneOrder::take_read(ReadAnswer answer) {
   is_reading_ = false;
   if (answer.has_failed) return {};
@@ -162,6 +168,7 @@ LaneOrder::Surprise LaneOrder::take_read(ReadAnswer answer) {
   }
   for (Block& block : answer.blocks) {
     read_up_to_ = std::max(read_up_to_, block.id);
+    // In memory already, or it was: its events are counted elsewhere.
     if (read_early_.erase(block.id) > 0) continue;
     const auto open = open_.find(block.id);
     if (open != open_.end() && !open->second.passed.empty()) unmask_passed(block, open->second);
@@ -188,7 +195,9 @@ LaneOrder::Surprise LaneOrder::take_read(ReadAnswer answer) {
   return surprise;
 }
 
-/// All but what is held.
+/// All but what is held. Blocks of which anything is held are marked as read early, so that the
+/// reading steps over them. A block with events that were passed over is read all the same, but
+/// take_read() lets only those events through (unmask_passed).
 void LaneOrder::read_from_the_beginning() {
   read_up_to_ = INT64_MIN;
   wants_look_back_ = false;
@@ -244,6 +253,9 @@ LaneOrder::Surprise LaneOrder::take_anew(const ReadAnswer& answer, const Amount&
   // All else that is on disk is unread, and is read from the beginning.
   read_early_.clear();
   read_from_the_beginning();
+  // The totals count all that stands on disk. Not unread of it is what is held here, and what was
+  // settled here after the question left. Of a block that is gone they count nothing: its events
+  // that are held are adrift, in memory only.
   Amount held = at(Place::arrived);
   held += at(Place::taken);
   adrift_ = {};
@@ -304,7 +316,8 @@ bool LaneOrder::pass_over(const RecordOrigin& origin, std::uint64_t bytes) {
   open.passed[origin.index / 8] |= static_cast<std::uint8_t>(1U << (origin.index % 8));
   open.passed_amount += {1, bytes};
   move(Place::taken, Place::passed, {1, bytes});
-  // The disk knows as much of it as memory does.
+  // Nothing else of the block is held, and its settled events are settled on disk, too: the disk
+  // knows as much of it as memory does. A later reading takes it as a block never seen.
   const bool is_as_on_disk =
       !open.has_settled && open.passed_amount.events == open.unsettled.events;
   if (is_as_on_disk) open_.erase(found);
@@ -337,7 +350,8 @@ std::uint64_t LaneOrder::created_ns(const RecordOrigin& origin) const {
   return found == open_.end() ? 0 : found->second.created_ns;
 }
 
-/// On to the next event that is not settled, and to the next block if there is none.
+/// On to the next event that is not settled, and to the next block if there is none. This keeps
+/// rule 3 of the header, by which has_next() needs to look at no event.
 void LaneOrder::skip_settled() {
   while (!arrived_.empty()) {
     const Block& block = arrived_.front();

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "sidecar/base/fault_point.hpp"
+#include "sidecar/base/units.hpp"
 #include "sidecar/spool/store.hpp"
 
 namespace outrider::sidecar {
@@ -57,8 +58,7 @@ Spool::Spool(const SpoolSettings& settings, const std::vector<StoredTotals>& tot
     : exchange_(exchange),
       log_(log),
       frame_bytes_max_(std::min(settings.frame_bytes_max, settings.bytes_max)),
-      gathered_(settings.bytes_max),
-      stalls_(log) {
+      gathered_(settings.bytes_max) {
   for (std::size_t i = 0; i < settings.lanes.size(); ++i) {
     lanes_.push_back(
         std::make_unique<Lane>(gathered_, static_cast<LaneIndex>(i), settings.lanes[i], totals[i]));
@@ -66,7 +66,7 @@ Spool::Spool(const SpoolSettings& settings, const std::vector<StoredTotals>& tot
 }
 
 Spool::~Spool() {
-  say_removed();
+  log_removed();
 }
 
 // Turning -----------------------------------------------------------------------------------------
@@ -74,18 +74,38 @@ Spool::~Spool() {
 int Spool::do_work(const Now& now) {
   int work = 0;
   for (const std::unique_ptr<Reply>& answer : exchange_.collect()) {
-    if (answer->question) stalls_.answered(now);
+    if (answer->question) end_wait(now);
     take_answer(*answer, now);
     ++work;
   }
-  if (now.mono >= stalls_.next_deadline()) {
-    stalls_.do_work(exchange_.put_backs(), waiting_events(), now);
-  }
-  if (removed_ > 0 && now.mono >= removal_line_at_) {
-    say_removed();
-    removal_line_at_ = now.mono + removal_line_interval;
-  }
+  look_for_stall(now);
+  if (removed_ > 0 && removal_limit_.take(now)) log_removed();
   return work;
+}
+
+void Spool::begin_wait(const Now& now) {
+  attempts_ = exchange_.put_backs();
+  stall_.start(now);
+}
+
+void Spool::end_wait(const Now& now) {
+  if (const auto stalled = stall_.stop(now)) {
+    log_.info("the spool's disk answers again", {{"after", format_duration(*stalled)}});
+  }
+}
+
+/// A disk that is frozen, or a file server that does not answer, holds the storage thread for ever.
+/// A database that another program has locked does not: the storage thread tries again and again,
+/// and logs that itself.
+void Spool::look_for_stall(const Now& now) {
+  if (now.mono < stall_.next_line()) return;
+  if (exchange_.put_backs() != attempts_) {
+    begin_wait(now);
+  } else if (const auto stalled = stall_.take_line(now)) {
+    log_.error(
+        "the spool's disk hangs; events that must be stored wait",
+        {{"since", format_duration(*stalled)}, {"events", std::to_string(waiting_events())}});
+  }
 }
 
 void Spool::hand_over(const Now& now) {
@@ -95,7 +115,7 @@ void Spool::hand_over(const Now& now) {
     for (const auto& lane : lanes_) lane->look_anew();
   }
   asked_ = &gathered_.question();
-  stalls_.asked(exchange_.put_backs(), now);
+  begin_wait(now);
   exchange_.ask(gathered_.take());
 }
 
@@ -115,8 +135,8 @@ std::uint64_t Spool::unwritten_outcomes() {
 }
 
 MonoTime Spool::next_deadline() const {
-  const MonoTime other = asked_ == nullptr && has_question() ? retry_at_ : stalls_.next_deadline();
-  return removed_ > 0 ? std::min(other, removal_line_at_) : other;
+  const MonoTime other = asked_ == nullptr && has_question() ? retry_at_ : stall_.next_line();
+  return removed_ > 0 ? std::min(other, removal_limit_.next_line()) : other;
 }
 
 std::uint64_t Spool::waiting_events() const {
@@ -144,7 +164,7 @@ void Spool::take_answer(Reply& answer, const Now& now) {
   if (answer.has_failed && answer.question) gathered_.ask_again(*answer.question);
 }
 
-void Spool::say_removed() {
+void Spool::log_removed() {
   if (removed_ == 0) return;
   log_.warn(
       "the oldest dead letters were removed; there were more than dead_events_max or "

@@ -16,8 +16,9 @@
 #include <vector>
 
 #include "sidecar/base/agent.hpp"
+#include "sidecar/base/line_limit.hpp"
 #include "sidecar/base/log.hpp"
-#include "sidecar/spool/disk_stall_log.hpp"
+#include "sidecar/base/stall_timer.hpp"
 #include "sidecar/spool/exchange.hpp"
 #include "sidecar/spool/lane.hpp"
 #include "sidecar/spool/question_builder.hpp"
@@ -35,8 +36,6 @@ struct SpoolSettings {
 class Spool final : public Agent {
  public:
   static constexpr Duration retry_interval = std::chrono::milliseconds(200);
-  /// Between two lines about dead letters that were removed.
-  static constexpr Duration removal_line_interval = std::chrono::seconds(10);
 
   /// Gets the frames whose fate is decided.
   using AnswerFrame = std::function<void(const ConfirmedFrame& frame, const FrameAnswer& answer)>;
@@ -105,7 +104,10 @@ class Spool final : public Agent {
   void forget_frame();
   std::uint64_t waiting_events() const;
   void gather_settlements();
-  void say_removed();
+  void log_removed();
+  void begin_wait(const Now& now);
+  void end_wait(const Now& now);
+  void look_for_stall(const Now& now);
 
   Exchange& exchange_;
   Log& log_;
@@ -119,9 +121,10 @@ class Spool final : public Agent {
   const Question* asked_ = nullptr;  ///< the group that is being written; the exchange's
   bool is_store_new_ = false;        ///< and the lanes have not asked for it anew
   MonoTime retry_at_{};
-  DiskStallLog stalls_;
-  std::uint64_t removed_ = 0;  ///< dead letters, for others, that the log does not know of
-  MonoTime removal_line_at_{};
+  StallTimer stall_;            ///< of that group
+  std::uint64_t attempts_ = 0;  ///< of the storage thread, when `stall_` began
+  std::uint64_t removed_ = 0;   ///< dead letters, for others, since the last line
+  LineLimit removal_limit_;
 };
 
 }  // namespace outrider::sidecar

@@ -44,9 +44,9 @@ int StorageAgent::do_work(const Now& now) {
     is_waiting_ = false;
     question = exchange_.take();
   }
-  const bool looks = keeper_.is_touched() && now.mono >= retry_at_;
+  const bool looks = keeper_.lock().is_touched() && now.mono >= retry_at_;
   const bool has_work = question || looks || (writer_.has_due(now) && may_release(now));
-  if (question && question->wants_look) keeper_.doubt_lock();
+  if (question && question->wants_look) keeper_.lock().doubt();
   if (has_work) {
     std::optional<Reply> answer = do_group(question ? *question : nothing, now);
     if (answer) {
@@ -74,7 +74,7 @@ bool StorageAgent::may_release(const Now& now) const {
 void StorageAgent::look_ahead(const Now& now) {
   wake_at_ = keeper_.next_deadline();
   const std::uint64_t next_due_ns = writer_.next_due_ns();
-  if (is_waiting_ || keeper_.is_touched()) wake_at_ = std::min(wake_at_, retry_at_);
+  if (is_waiting_ || keeper_.lock().is_touched()) wake_at_ = std::min(wake_at_, retry_at_);
   if (next_due_ns == nothing_due) return;
   if (exchange_.uncollected() >= uncollected_max) {
     wake_at_ = now.mono + std::chrono::milliseconds(1);
@@ -137,7 +137,7 @@ std::optional<StorageTrouble> StorageAgent::attempt(const Question& question,
         keeper_.open(now);
       }
       answer = writer_.write(question, scope, now);
-      keeper_.note_looked();
+      keeper_.lock().note_looked();
       if (scope.takes_in) keeper_.note_recovery(now);
       group_read_errors_ = {};
       return std::nullopt;

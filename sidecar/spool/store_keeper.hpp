@@ -16,11 +16,8 @@
 //   - The reserve lies on the disk, with the log as large as that may become: a spool on a
 //     full disk opens, and lets go what is settled. It is given back in steps, and never for what
 //     is new; while it is not whole, nothing new comes in but where there is room for both.
-//   - The lock file is ours: one that is removed or replaced is taken again. Where another sidecar
-//     has it by then, the spool is that one's, and nothing is promised any more. It is looked at
-//     before each promise, and when somebody tells of it.
-//   - Nothing is removed by its age before the clock has gone steadily for steady_min: a start with
-//     a wrong clock removes nothing, nor does a clock that jumps.
+//   - Nothing is promised while the lock file is not ours (LockKeeper).
+//   - Nothing is removed by its age before the clock has gone steadily for steady_min (ClockWatch).
 //   - Damaged is only what a second look, after everything was closed and opened again, still finds
 //     so. What the system cannot read is damaged only if that lasts: a start looks for some
 //     seconds, and while the sidecar runs StorageAgent decides.
@@ -31,16 +28,18 @@
 
 #include <algorithm>
 #include <exception>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "sidecar/base/line_limit.hpp"
 #include "sidecar/base/log.hpp"
+#include "sidecar/spool/clock_watch.hpp"
 #include "sidecar/spool/disk.hpp"
 #include "sidecar/spool/exchange.hpp"
+#include "sidecar/spool/lock_keeper.hpp"
 #include "sidecar/spool/salvage.hpp"
 #include "sidecar/spool/store.hpp"
 
@@ -56,9 +55,8 @@ struct StorageSettings {
   DeadLimits dead;
   std::uint64_t log_bytes = 0;     ///< the write-ahead log has this length from the start
   std::vector<std::string> lanes;  ///< names of the destinations, in their order
-  /// Somebody tells of what happens to the lock file, by a question that wants a look. False: it is
-  /// looked at here, each second.
-  std::function<bool(const std::string& lock_file)> watch_lock = [](const auto&) { return true; };
+  /// Who watches tells of it by a question that wants a look.
+  LockKeeper::Watch watch_lock = [](const auto&) { return true; };
 };
 
 /// What the sidecar's thread has to know of the spool when it starts.
@@ -91,7 +89,10 @@ class StoreKeeper {
   static constexpr std::uint64_t log_bytes = 20U << 20U;
 
   StoreKeeper(StorageSettings settings, std::unique_ptr<Disk> disk, Log& log)
-      : settings_(std::move(settings)), disk_(std::move(disk)), log_(log) {}
+      : settings_(std::move(settings)),
+        disk_(std::move(disk)),
+        log_(log),
+        lock_(*disk_, settings_.path, settings_.watch_lock) {}
   /// Leaves a reserve behind if there is room, without which no start would open on a full disk.
   ~StoreKeeper();
   StoreKeeper(const StoreKeeper&) = delete;
@@ -135,18 +136,13 @@ class StoreKeeper {
   /// Something new was stored.
   void note_recovery(const Now& now);
 
-  /// Something happened to the lock file: it is looked at when house is kept next.
-  void doubt_lock() { next_lock_look_ = {}; }
-  /// Somebody else may have changed the database since the last transaction.
-  bool is_touched() const { return is_touched_; }
-  void note_looked() { is_touched_ = false; }
+  LockKeeper& lock() { return lock_; }
 
   /// Between transactions. True: the store was damaged, and another one is open or none.
   bool keep_house(const Now& now);
   MonoTime next_deadline() const;
 
  private:
-  void take();
   void look(bool is_first, const Now& now);
   void replace_store(const std::string& reason, UnreadPlaces unread, const Now& now);
   bool check_empty();
@@ -155,8 +151,6 @@ class StoreKeeper {
   void say_counted_anew();
   bool has_its_files(const std::optional<FileMark>& log) const;
   void check_files();
-  void check_lock();
-  void keep_lock(const Now& now);
   void make_log_safe();
   void prepare_log();
   void keep_log(const Now& now);
@@ -176,22 +170,21 @@ class StoreKeeper {
   std::uint64_t log_bytes_more() const;
   std::uint64_t bytes_of(const std::string& path) const;
   void trim(const Now& now);
-  void watch_clock(const Now& now);
   Duration age_max(const Now& now);
 
   StorageSettings settings_;
   std::unique_ptr<Disk> disk_;
   Log& log_;
+  LockKeeper lock_;
   std::unique_ptr<Store> store_;
   std::vector<DestinationId> destinations_;  ///< by lane
   SpoolState state_;
   std::optional<UsedIds> used_ids_;  ///< of the store that was replaced last
 
   MonoTime next_house_keeping_{};
-  MonoTime clock_steady_since_ = MonoTime::max();
-  Duration wall_ahead_{};  ///< of the monotonic clock, then
+  ClockWatch clock_;
   MonoTime next_trouble_line_{};
-  MonoTime next_recovery_line_{};
+  LineLimit recovery_limit_;
   std::optional<MonoTime> trouble_said_at_;  ///< and not that it is over
   MonoTime next_room_look_{};
   MonoTime next_log_look_{};
@@ -199,16 +192,12 @@ class StoreKeeper {
   std::uint64_t room_ = 0;  ///< then
   std::uint64_t used_ = 0;  ///< then
   std::optional<StorageTrouble> lack_said_;
-  MonoTime next_room_line_{};
+  LineLimit room_limit_;
   bool has_reserve_ = false;      ///< all of it, or in the log
   bool is_log_long_ = false;      ///< longer than it need be
   std::optional<FileMark> file_;  ///< the database that is open
   std::optional<FileMark> log_file_;
   std::optional<FileMark> shm_file_;
-  std::optional<FileMark> lock_file_;
-  bool is_lock_watched_ = false;
-  bool is_touched_ = false;
-  MonoTime next_lock_look_ = never;
   bool is_in_trouble_ = false;
   bool was_open_ = false;
   bool is_store_new_ = false;
