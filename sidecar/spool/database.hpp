@@ -80,6 +80,9 @@ class Database {
   int wal_pages() const { return *wal_pages_; }
   /// Moves the write-ahead log into the database, as far as readers allow; waits for nobody.
   void checkpoint();
+  /// Moves all of it, and the next transaction writes at its beginning; the file keeps its length.
+  /// False: somebody reads it; waits for nobody.
+  bool restart_log();
   /// Moves all of it and empties it. False: somebody reads it; waits for nobody.
   bool empty_log();
   /// Reads from the file again what it has in memory.

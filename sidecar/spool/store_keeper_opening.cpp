@@ -62,6 +62,7 @@ void StoreKeeper::open(const Now& now) {
 }
 
 void StoreKeeper::look(bool is_first, const Now& now) {
+  check_names();
   // Of a replacement that could not be finished there may be a copy that nobody must pass over.
   if (finish_replacement(settings_.path, *disk_, now)) {
     log_.error("the interrupted replacement of a damaged spool is now complete",
@@ -75,6 +76,7 @@ void StoreKeeper::look(bool is_first, const Now& now) {
   if (!has_our_schema(store_->database())) {
     throw SqliteError::damaged("its tables are not those of a spool");
   }
+  store_->limit_file(disk_->file_bytes_max());
   file_ = disk_->look_at(settings_.path);
   shm_file_ = disk_->look_at(shm_path(settings_.path));
   if (is_new) log_.info("a new spool was created", {{"path", settings_.path}});

@@ -40,9 +40,9 @@ class StorageFailureTest : public SpoolFixture {
 
 TEST_F(StorageFailureTest, AFullDiskRefusesWhatIsNewAndLetsGoWhatIsSettled) {
   const Block old = ask(frame(1, 1))->lanes.at(0).stored.at(0);
-  // The group, and then what it settles alone.
+  // The group, also when the log has begun again, and then what it settles alone.
   twin.fail(
-      {.operation = StorageOperation::write, .code = SQLITE_FULL, .times = 2, .path_end = "-wal"});
+      {.operation = StorageOperation::write, .code = SQLITE_FULL, .times = 3, .path_end = "-wal"});
   Question group = frame(2, 2);
   group.spilled.push_back(add_bytes(group, 1, 3));
   group.settlements.push_back(whole(old));
