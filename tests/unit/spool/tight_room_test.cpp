@@ -36,6 +36,7 @@ class TightRoomTest : public SpoolFixture {
   bool settle(const Settlement& settlement) {
     Question question;
     question.settlements.push_back(settlement);
+    clock.advance(10ms);
     return !ask(std::move(question))->has_failed;
   }
 
