@@ -257,9 +257,22 @@ std::optional<Finding> sqlite_file_trouble(const std::string& path) {
     return Finding{Kind::error, "cannot examine " + path + ": " + reason(errno)};
   }
   if (!S_ISREG(status.st_mode)) return Finding{Kind::error, path + " is not a regular file"};
+  if (status.st_nlink > 1) {
+    return Finding{Kind::error,
+                   path +
+                       " has more than one name (hard links), and another sidecar may use it under "
+                       "another one; remove the other names, or make a file of its own: cp -p " +
+                       path + " " + path + ".copy && mv " + path + ".copy " + path};
+  }
   const bool is_ours = geteuid() == 0 || geteuid() == status.st_uid;
-  if (try_to_open(path, O_RDWR | O_NOFOLLOW) == 0 && (is_ours || (status.st_mode & 0777) == 0600)) {
-    return std::nullopt;
+  const int error = try_to_open(path, O_RDWR | O_NOFOLLOW);
+  if (error == 0 && (is_ours || (status.st_mode & 0777) == 0600)) return std::nullopt;
+  if (error != 0 && (is_ours || error != EACCES)) {
+    const std::string cure =
+        error == EROFS   ? read_only_cure
+        : error == EPERM ? "; `lsattr` shows if it is immutable, and `chattr -i -a` changes that"
+                         : "";
+    return Finding{Kind::error, "cannot open " + path + ": " + reason(error) + cure};
   }
   return Finding{Kind::error, path + " belongs to uid " + std::to_string(status.st_uid) +
                                   ", but this process runs as " + this_user() +

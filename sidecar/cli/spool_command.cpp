@@ -38,9 +38,11 @@ std::string problems_text(const SpoolCheck& check, bool has_cure) {
 
 /// The transactions that SQLite will skip; empty: none. Only for a log without a writer.
 std::string log_damage(const std::string& path) try {
-  const std::uint64_t behind = transactions_behind_damage(*open_disk(), wal_path(path));
-  if (behind == 0) return {};
-  return "the write-ahead log is damaged: " + counted(behind, "transaction") +
+  const LogDamage damage = check_write_ahead_log(*open_disk(), wal_path(path));
+  if (!damage.is_damaged) return {};
+  return "the write-ahead log is damaged: " +
+         (damage.transactions == 0 ? "an unknown number of transactions"
+                                   : counted(damage.transactions, "transaction")) +
          " after the damage, lost or not yet safe at a power loss\n";
 } catch (const SqliteError& error) {
   return "the write-ahead log cannot be checked: " + std::string(error.what()) + "\n";

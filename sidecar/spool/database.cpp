@@ -193,6 +193,12 @@ void Database::checkpoint() {
   *wal_pages_ = 0;
 }
 
+bool Database::restart_log() {
+  if (!move_log(SQLITE_CHECKPOINT_RESTART)) return false;
+  *wal_pages_ = 0;
+  return true;
+}
+
 bool Database::empty_log() {
   if (!move_log(SQLITE_CHECKPOINT_TRUNCATE)) return false;
   *wal_pages_ = 0;

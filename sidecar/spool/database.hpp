@@ -80,6 +80,9 @@ class Database {
   int wal_pages() const { return *wal_pages_; }
   /// Moves the write-ahead log into the database, as far as readers allow, without waiting.
   void checkpoint();
+  /// Moves all of it, without waiting, so that the next transaction writes at its beginning; the
+  /// file keeps its length. False: another process reads it.
+  bool restart_log();
   /// Moves all of it and empties it, without waiting. False: another process reads it.
   bool empty_log();
   /// Reads its cached pages from the file again.

@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -102,6 +103,12 @@ class SystemDisk final : public Disk {
     return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
   }
 
+  std::uint64_t file_bytes_max() override {
+    rlimit limit{};
+    const bool is_known = ::getrlimit(RLIMIT_FSIZE, &limit) == 0;
+    return is_known && limit.rlim_cur != RLIM_INFINITY ? limit.rlim_cur : UINT64_MAX;
+  }
+
   bool take_reserve(const std::string& path, std::uint64_t bytes) override {
     const File file(reserve_path(path), O_RDWR | O_CREAT);
     if (file < 0) return false;
@@ -125,7 +132,8 @@ class SystemDisk final : public Disk {
     struct stat status {};
     if (::stat(path.c_str(), &status) != 0) return std::nullopt;
     return FileMark{status.st_ino, static_cast<std::uint64_t>(status.st_size), status.st_dev,
-                    status.st_ctim.tv_sec * 1'000'000'000 + status.st_ctim.tv_nsec};
+                    status.st_ctim.tv_sec * 1'000'000'000 + status.st_ctim.tv_nsec,
+                    status.st_nlink};
   }
 
   void write_again(const std::string& path) override {

@@ -21,6 +21,7 @@ struct FileMark {
   std::uint64_t bytes = 0;
   std::uint64_t device = 0;     ///< ids of two file systems may be the same
   std::int64_t changed_ns = 0;  ///< its attributes or content
+  std::uint64_t names = 1;      ///< hard links
 };
 /// The same file, or twice none.
 bool is_same_file(const std::optional<FileMark>& a, const std::optional<FileMark>& b);
@@ -44,6 +45,8 @@ class Disk {
 
   /// Bytes that this process may still write to the folder of `path`.
   virtual std::uint64_t free_bytes(const std::string& path) = 0;
+  /// No file of this process may be longer (`ulimit -f`); UINT64_MAX: no limit.
+  virtual std::uint64_t file_bytes_max() = 0;
 
   /// Makes the reserve at least this long, so that deleting can continue when the disk is full.
   /// False: there is no room; the existing part of it stays.

@@ -1,12 +1,15 @@
-// transactions_behind_damage: the transactions in a write-ahead log that SQLite will skip.
+// check_write_ahead_log: the transactions in a write-ahead log that SQLite will skip.
 //
-// Used by StoreKeeper before it opens a database. SQLite reads a log up to the first frame with a
-// wrong checksum, because a crash may have ended it there, and silently ignores the rest. If valid
-// transactions of the same log follow, the log is damaged. Or the power was lost, and they were not
-// safe yet.
+// Used by StoreKeeper before it opens a database, and by `spool verify`. SQLite reads a log up to
+// the first frame with a wrong checksum, because a crash may have ended it there, and silently
+// ignores the rest. If valid transactions of the same log follow, the log is damaged. Or the power
+// was lost, and they were not safe yet.
 //
-// Thread: the storage thread's. Fails with: nothing; an unreadable place counts as the end. Memory:
-// a few MiB for a moment.
+// If the head of the log is damaged too, the first sound frame identifies the log. A frame is sound
+// if its checksum continues that of the frame before it.
+//
+// Thread: the storage thread's. Fails with: the exceptions of Disk::read(). Memory: a few MiB for a
+// moment.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +19,13 @@
 
 namespace outrider::sidecar {
 
+struct LogDamage {
+  bool is_damaged = false;
+  /// Those behind the damage that can be counted; 0: unknown.
+  std::uint64_t transactions = 0;
+};
+
 /// `path`: of the log.
-std::uint64_t transactions_behind_damage(Disk& disk, const std::string& path);
+LogDamage check_write_ahead_log(Disk& disk, const std::string& path);
 
 }  // namespace outrider::sidecar

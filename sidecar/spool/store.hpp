@@ -156,10 +156,14 @@ class Store {
   /// Gives pages back to the file system, some at a time, while more than half are not needed.
   /// True: there are more. Not inside of a transaction.
   bool give_back_pages();
-  /// Some of them, however many there are.
-  void vacuum();
+  /// So many of them.
+  void vacuum(int pages);
   /// All of them, with as little of the log as it takes.
   void vacuum_in_small_steps();
+  /// Whatever would make the database longer than that is trouble `full`.
+  void limit_file(std::uint64_t bytes_max);
+  /// The length of the database when all of the log has left it for the file.
+  std::uint64_t file_bytes();
   /// In pages of the database that nothing uses.
   std::uint64_t unused_bytes();
   /// In all others, without the dead letters, which have limits of their own.

@@ -11,7 +11,7 @@ namespace {
 
 /// A spool that is often used keeps some room for its next time.
 constexpr std::int64_t unused_pages_min = 16'384;
-constexpr std::int64_t vacuum_pages = 2048;
+constexpr int vacuum_pages = 2048;
 /// The size of a dead letter besides its record and the answer: its columns, with an id and a topic
 /// of a usual length, and its share of the free space in a page.
 constexpr std::int64_t dead_row_bytes = 160;
@@ -39,19 +39,28 @@ bool Store::give_back_pages() {
     return unused > unused_pages_min && unused > database_.number("PRAGMA page_count") / 2;
   };
   if (!has_many()) return false;
-  vacuum();
+  vacuum(vacuum_pages);
   return has_many();
 }
 
-void Store::vacuum() {
-  database_.execute("PRAGMA incremental_vacuum(" + std::to_string(vacuum_pages) + ")");
+void Store::vacuum(int pages) {
+  database_.execute("PRAGMA incremental_vacuum(" + std::to_string(pages) + ")");
 }
 
 void Store::vacuum_in_small_steps() {
   // More than fits into the cache would be written to the log, to be cut off there.
   constexpr int step_pages = 256;
   for (std::int64_t left = database_.number("PRAGMA freelist_count"); left > 0; left -= step_pages)
-    database_.execute("PRAGMA incremental_vacuum(" + std::to_string(step_pages) + ")");
+    vacuum(step_pages);
+}
+
+void Store::limit_file(std::uint64_t bytes_max) {
+  const std::uint64_t pages_max = std::min<std::uint64_t>(bytes_max / page_bytes, UINT32_MAX - 1);
+  database_.execute("PRAGMA max_page_count=" + std::to_string(pages_max));
+}
+
+std::uint64_t Store::file_bytes() {
+  return static_cast<std::uint64_t>(database_.number("PRAGMA page_count")) * page_bytes;
 }
 
 std::uint64_t Store::unused_bytes() {
@@ -59,11 +68,11 @@ std::uint64_t Store::unused_bytes() {
 }
 
 std::uint64_t Store::used_bytes() {
-  const auto pages = static_cast<std::uint64_t>(database_.number("PRAGMA page_count"));
+  const std::uint64_t all = file_bytes();
   const std::int64_t dead = counters_.dead_bytes + counters_.dead_events * dead_row_bytes;
   const std::uint64_t others =
       unused_bytes() + static_cast<std::uint64_t>(std::max<std::int64_t>(dead, 0));
-  return pages * page_bytes - std::min(pages * page_bytes, others);
+  return all - std::min(all, others);
 }
 
 bool Store::has_wrong_totals() {

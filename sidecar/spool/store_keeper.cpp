@@ -16,11 +16,21 @@ constexpr Duration room_look_interval = std::chrono::seconds(1);
 constexpr std::uint64_t room_look_bytes = 8U << 20U;
 /// What a transaction takes besides its records, and what the reserve leaves free.
 constexpr std::uint64_t room_slack = 1U << 20U;
+/// A step of giving pages back: what it moves fits into a small log.
+constexpr int vacuum_step_pages = 256;
+constexpr int vacuum_steps_max = 8;
 /// The tables of a spool that is empty take less.
 constexpr std::uint64_t tables_bytes = 256U << 10U;
 constexpr Duration house_keeping_interval = std::chrono::minutes(10);
 constexpr Duration log_look_interval = std::chrono::seconds(1);
 constexpr Duration give_back_interval = std::chrono::milliseconds(100);
+
+/// So much longer becomes the database's file, which has `bytes`, when all of the log has left it:
+/// each page is counted once, and what another program has moved is not.
+std::uint64_t pending_bytes(Store& store, std::uint64_t bytes) {
+  const std::uint64_t all = store.file_bytes();
+  return all - std::min(all, bytes);
+}
 
 }  // namespace
 
@@ -42,10 +52,11 @@ StoreKeeper::~StoreKeeper() {
 
 bool StoreKeeper::note_trouble(const std::exception& error, ReserveUse use, const Now& now) {
   if (store_) store_->roll_back();
-  is_in_trouble_ = true;
   const StorageTrouble trouble = trouble_of(error);
   const auto* known = dynamic_cast<const SqliteError*>(&error);
   is_log_in_doubt_ = is_log_in_doubt_ || (known != nullptr && known->may_leave_gap());
+  if (trouble == StorageTrouble::full && restart_log(now)) return true;
+  is_in_trouble_ = true;
   if (known != nullptr && known->is_file_too_long()) shorten_file();
   // Room for what makes room, and for nothing else.
   const bool is_room_made = trouble == StorageTrouble::full && use != ReserveUse::none &&
@@ -90,6 +101,20 @@ bool StoreKeeper::has_its_files(const std::optional<FileMark>& log) const {
          (!log_file_ || is_same_file(log, log_file_));
 }
 
+/// The lock goes by name: under another one a second sidecar would use the same file.
+void StoreKeeper::check_names() const {
+  for (const std::string& name :
+       {settings_.path, wal_path(settings_.path), shm_path(settings_.path)}) {
+    const auto file = disk_->look_at(name);
+    if (!file || file->names <= 1) continue;
+    throw SqliteError::other(name +
+                             " has more than one name (hard links), and another sidecar may use "
+                             "it under another one; remove the other names, or stop the sidecar "
+                             "and make a file of its own: cp -p " +
+                             name + " " + name + ".copy && mv " + name + ".copy " + name);
+  }
+}
+
 /// What is written to a file without a name is gone with this process.
 void StoreKeeper::check_files() {
   const auto log = disk_->look_at(wal_path(settings_.path));
@@ -98,6 +123,7 @@ void StoreKeeper::check_files() {
         "its files were deleted, replaced or emptied while they were in use; restart the sidecar");
   }
   log_file_ = log;
+  check_names();
   lock_.check();
 }
 
@@ -137,14 +163,17 @@ std::uint64_t StoreKeeper::reserve_bytes() const {
   return std::max(settings_.log_bytes, reserve_bytes_min);
 }
 
-/// Not what was just given back.
+/// Not what was just given back. Less is better than nothing.
 void StoreKeeper::take_reserve() {
   std::uint64_t there = bytes_of(reserve_path(settings_.path));
-  const std::uint64_t missing = reserve_bytes() - std::min(there, reserve_bytes());
-  const std::uint64_t free = disk_->free_bytes(settings_.path);
-  if (missing > 0 && free >= missing + reserve_step_bytes + room_slack &&
-      disk_->take_reserve(settings_.path, reserve_bytes())) {
-    there = reserve_bytes();
+  for (const std::uint64_t wanted : {reserve_bytes(), reserve_bytes_min}) {
+    const std::uint64_t missing = wanted - std::min(there, wanted);
+    const std::uint64_t free = disk_->free_bytes(settings_.path);
+    if (missing == 0) break;
+    if (free >= missing + reserve_step_bytes + room_slack &&
+        disk_->take_reserve(settings_.path, wanted)) {
+      there = wanted;
+    }
   }
   // What of it the log has taken is where it belongs.
   has_reserve_ = there + bytes_of(wal_path(settings_.path)) >= reserve_bytes();
@@ -161,19 +190,34 @@ void StoreKeeper::shorten_file() {
   }
 }
 
-/// Also from what the database itself does not use.
+/// Also from what the database itself does not use, half of which the log needs.
 void StoreKeeper::regain_reserve() {
   take_reserve();
-  if (has_reserve_ || !store_) return;
   try {
-    if (store_->unused_bytes() < 2 * reserve_bytes()) return;
-    store_->vacuum();
-    store_->database().checkpoint();
+    for (int steps = 0; !has_reserve_ && store_ && steps < vacuum_steps_max; ++steps) {
+      const std::uint64_t unused = store_->unused_bytes();
+      if (unused < vacuum_step_pages * Store::page_bytes || unused / 2 < bytes_for_log()) return;
+      store_->vacuum(vacuum_step_pages);
+      if (!store_->database().restart_log()) return;
+      take_reserve();
+    }
   } catch (const std::exception&) {
     // There is not even room for that.
     store_->roll_back();
   }
-  take_reserve();
+}
+
+/// A log that cannot grow begins again instead. Once a turn, for what is tried again writes to it.
+bool StoreKeeper::restart_log(const Now& now) {
+  if (!store_ || log_restarted_at_ == now.mono) return false;
+  try {
+    if (!store_->database().restart_log()) return false;
+  } catch (const std::exception&) {
+    // There is no room for what it holds.
+    return false;
+  }
+  log_restarted_at_ = now.mono;
+  return true;
 }
 
 bool StoreKeeper::give_back_reserve(std::uint64_t kept_bytes) {
@@ -191,25 +235,41 @@ std::uint64_t StoreKeeper::log_bytes_more() const {
   return log - std::min(log, std::max(settings_.log_bytes, log_bytes));
 }
 
-/// What is in the log makes the database as much longer when it leaves it, at worst.
-std::uint64_t StoreKeeper::pending_bytes() const {
-  return store_ ? static_cast<std::uint64_t>(store_->database().wal_pages()) * Store::page_bytes
-                : 0;
+/// Of which the last room_slack is for what is settled.
+std::uint64_t StoreKeeper::bytes_for_log() const {
+  const std::uint64_t ours =
+      bytes_of(wal_path(settings_.path)) + bytes_of(reserve_path(settings_.path));
+  const std::uint64_t all = ours + std::min(disk_->free_bytes(settings_.path), UINT64_MAX - ours);
+  const std::uint64_t at_most = std::min(all, disk_->file_bytes_max());
+  return at_most - std::min(at_most, room_slack);
+}
+
+/// How much longer the database may become.
+std::uint64_t StoreKeeper::room_to_grow() {
+  const std::uint64_t bytes = bytes_of(settings_.path);
+  const std::uint64_t pending = store_ ? pending_bytes(*store_, bytes) : 0;
+  const std::uint64_t reserve = bytes_of(reserve_path(settings_.path));
+  const std::uint64_t kept =
+      has_reserve_ ? 0 : reserve_bytes_min - std::min(reserve, reserve_bytes_min);
+  const std::uint64_t free = disk_->free_bytes(settings_.path);
+  const std::uint64_t room = free - std::min(free, settings_.free_bytes_min + pending + kept);
+  // The rest is for dead letters, and for what moves within the database.
+  const std::uint64_t file_bytes_max = disk_->file_bytes_max() / 8 * 7;
+  return std::min(room, file_bytes_max - std::min(file_bytes_max, bytes + pending));
 }
 
 void StoreKeeper::look_for_room() {
   if (!has_reserve_) regain_reserve();
-  const std::uint64_t free = disk_->free_bytes(settings_.path);
-  const std::uint64_t kept_free =
-      settings_.free_bytes_min + pending_bytes() + (has_reserve_ ? 0 : reserve_bytes_min);
-  room_ = free - std::min(free, kept_free);
+  room_ = 0;
   used_ = 0;
-  if (!store_) return;
   try {
-    if (has_reserve_) room_ = std::max(room_, store_->unused_bytes());
+    room_ = room_to_grow();
+    if (!store_) return;
+    room_ = std::max(room_, std::min(store_->unused_bytes(), bytes_for_log()));
     used_ = store_->used_bytes() + log_bytes_more();
   } catch (const std::exception&) {
     // The transaction will say it.
+    room_ = UINT64_MAX;
   }
 }
 
@@ -235,9 +295,12 @@ void StoreKeeper::say_room(std::optional<StorageTrouble> lack, const Now& now) {
   if (!lack) {
     log_.info("the spool's disk has room again");
   } else if (*lack == StorageTrouble::full) {
+    const std::uint64_t file_bytes_max = disk_->file_bytes_max();
     log_.error(
         "the spool's disk has too little room; nothing new is stored until there is more",
-        {{"path", settings_.path}, {"free_bytes_min", format_size(settings_.free_bytes_min)}});
+        {{"path", settings_.path},
+         {"free_bytes_min", format_size(settings_.free_bytes_min)},
+         {"file_bytes_max", file_bytes_max == UINT64_MAX ? "none" : format_size(file_bytes_max)}});
   } else {
     log_.error(
         "the spool's file has reached its size limit; nothing new is stored until events leave",
@@ -283,8 +346,12 @@ bool StoreKeeper::keep_house(const Now& now) {
 }
 
 void StoreKeeper::keep_log(const Now& now) {
-  if (store_->database().wal_pages() >
-      (has_reserve_ ? wal_pages_max : wal_pages_max_without_reserve)) {
+  const int wal_pages = store_->database().wal_pages();
+  // What it adds to the database has its room now, and perhaps not any more when the log has grown.
+  const bool is_tight = !has_reserve_ && wal_pages > 0 &&
+                        (wal_pages > wal_pages_max_without_reserve ||
+                         pending_bytes(*store_, bytes_of(settings_.path)) > 0);
+  if (wal_pages > wal_pages_max || is_tight) {
     fault_point("before_checkpoint");
     store_->database().checkpoint();
     fault_point("after_checkpoint");

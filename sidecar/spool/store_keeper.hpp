@@ -11,11 +11,16 @@
 //     prepare_promise() comes before each transaction that takes something in.
 //   - A reader costs room, and never time: nothing waits until it ends, and the log becomes short
 //     again when it has.
-//   - Room is what the disk has beyond free_bytes_min, or what the database itself does not use:
-//     a spool that was drained takes in again, however full the disk is.
-//   - The reserve lies on the disk, with the log as large as that may become: a spool on a
-//     full disk opens, and lets go what is settled. It is given back in steps, and never for what
-//     is new; while it is not whole, nothing new comes in but where there is room for both.
+//   - What is taken in can leave the log: the database may become as long as it is with its log,
+//     on the disk and by the limit on the size of files. Room is what is left beyond that and
+//     free_bytes_min, or what the database does not use, as far as the log can carry it. So a
+//     drained spool takes in again, however full the disk is.
+//   - The log carries what its file, the reserve and the disk have together. It begins again before
+//     anything fails for lack of room. While the reserve is not whole, the database gives the file
+//     system half of what it does not use, for the log.
+//   - The reserve is as large as the log may become: a spool on a full disk opens, and lets go what
+//     is settled. It is given back in steps, and never for what is new.
+//   - Nothing is promised in a file that has a second name: its lock has only one.
 //   - Nothing is promised while the lock file is not ours (LockKeeper).
 //   - Nothing is removed by its age before the clock has gone steadily for steady_min (ClockWatch).
 //   - Damaged is only what a second look, after everything was closed and opened again, still finds
@@ -83,7 +88,7 @@ class StoreKeeper {
   /// So long the wall clock must not have jumped; or so long as the age that is allowed.
   static constexpr Duration steady_min = std::chrono::hours(1);
   static constexpr int wal_pages_max = 4096;
-  /// The same while there is no reserve: it must not become larger than what is left.
+  /// The same while the reserve is not whole: the disk has little for it.
   static constexpr int wal_pages_max_without_reserve = 256;
   /// What that is in bytes, with what one group adds.
   static constexpr std::uint64_t log_bytes = 20U << 20U;
@@ -150,6 +155,7 @@ class StoreKeeper {
   void read_state();
   void say_counted_anew();
   bool has_its_files(const std::optional<FileMark>& log) const;
+  void check_names() const;
   void check_files();
   void make_log_safe();
   void prepare_log();
@@ -158,10 +164,12 @@ class StoreKeeper {
   std::uint64_t reserve_bytes() const;
   void take_reserve();
   void regain_reserve();
+  bool restart_log(const Now& now);
   void shorten_file();
   /// What is left of it is not more than `kept_bytes`, or nothing: false.
   bool give_back_reserve(std::uint64_t kept_bytes = 0);
-  std::uint64_t pending_bytes() const;
+  std::uint64_t bytes_for_log() const;
+  std::uint64_t room_to_grow();
   void look_for_room();
   void say_room(std::optional<StorageTrouble> lack, const Now& now);
   bool is_recovery_to_be_said() const { return trouble_said_at_ && !is_in_trouble_; }
@@ -188,6 +196,7 @@ class StoreKeeper {
   std::optional<MonoTime> trouble_said_at_;  ///< and not that it is over
   MonoTime next_room_look_{};
   MonoTime next_log_look_{};
+  std::optional<MonoTime> log_restarted_at_;  ///< for lack of room
   std::uint64_t written_since_look_ = 0;
   std::uint64_t room_ = 0;  ///< then
   std::uint64_t used_ = 0;  ///< then

@@ -62,6 +62,7 @@ void StoreKeeper::open(const Now& now) {
 }
 
 void StoreKeeper::look(bool is_first, const Now& now) {
+  check_names();
   // Of a replacement that could not be finished there may be a copy that nobody must pass over.
   if (finish_replacement(settings_.path, *disk_, now)) {
     log_.error("the interrupted replacement of a damaged spool is now complete",
@@ -75,6 +76,7 @@ void StoreKeeper::look(bool is_first, const Now& now) {
   if (!has_our_schema(store_->database())) {
     throw SqliteError::damaged("its tables are not those of a spool");
   }
+  store_->limit_file(disk_->file_bytes_max());
   file_ = disk_->look_at(settings_.path);
   shm_file_ = disk_->look_at(shm_path(settings_.path));
   if (is_new) log_.info("a new spool was created", {{"path", settings_.path}});
@@ -116,17 +118,19 @@ bool StoreKeeper::check_empty() {
 }
 
 void StoreKeeper::check_log() {
-  std::uint64_t behind = 0;
+  LogDamage damage;
   try {
-    behind = transactions_behind_damage(*disk_, wal_path(settings_.path));
+    damage = check_write_ahead_log(*disk_, wal_path(settings_.path));
   } catch (const SqliteError&) {
     // What cannot be read now, SQLite does not read either.
   }
-  if (behind == 0) return;
+  if (!damage.is_damaged) return;
   log_.error(
       "the spool's write-ahead log is damaged; the transactions after the damage are lost, or were "
       "not yet safe at a power loss",
-      {{"path", wal_path(settings_.path)}, {"transactions", std::to_string(behind)}});
+      {{"path", wal_path(settings_.path)},
+       {"transactions",
+        damage.transactions == 0 ? "unknown" : std::to_string(damage.transactions)}});
 }
 
 bool StoreKeeper::mend(const std::string& reason, UnreadPlaces unread, const Now& now) {

@@ -58,6 +58,16 @@ std::uint64_t StorageTwin::free_bytes() const {
   return free_now();
 }
 
+void StorageTwin::set_file_bytes_max(std::uint64_t bytes_max) {
+  const Guard guard(mutex_);
+  file_bytes_max_ = bytes_max;
+}
+
+std::uint64_t StorageTwin::file_bytes_max() const {
+  const Guard guard(mutex_);
+  return file_bytes_max_;
+}
+
 std::uint64_t StorageTwin::free_now() const {
   std::set<const TwinFile*> files;
   for (const auto& [path, file] : names_) files.insert(file.get());
@@ -323,13 +333,15 @@ int StorageTwin::write(StorageHandle& handle, std::string_view bytes, std::size_
   if (verdict.code != SQLITE_OK) {
     done = verdict.is_torn && !bytes.empty() ? random_.up_to(bytes.size() - 1) : 0;
   }
-  const std::uint64_t end_max =
+  const std::uint64_t disk_end_max =
       handle.file->content().size() + std::min<std::uint64_t>(free_now(), std::size_t{1} << 40);
+  const std::uint64_t end_max = std::min(disk_end_max, file_bytes_max_);
   if (offset + done > end_max) {
     done = end_max - std::min<std::uint64_t>(end_max, offset);
     if (verdict.code == SQLITE_OK) {
-      verdict.code = no_room_error_ == 0 ? SQLITE_FULL : SQLITE_IOERR_WRITE;
-      errno = no_room_error_;
+      const int error = disk_end_max > file_bytes_max_ ? EFBIG : no_room_error_;
+      verdict.code = error == 0 ? SQLITE_FULL : SQLITE_IOERR_WRITE;
+      errno = error;
     }
   }
   handle.file->write(offset, bytes.substr(0, done));

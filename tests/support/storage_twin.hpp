@@ -98,6 +98,9 @@ class StorageTwin {
   // is given (EDQUOT, EFBIG), SQLITE_IOERR_WRITE with this errno, as SQLite has it.
   void set_bytes_max(std::uint64_t bytes_max, int error = 0);
   std::uint64_t free_bytes() const;
+  /// No write makes a file longer; the errno is EFBIG then.
+  void set_file_bytes_max(std::uint64_t bytes_max);
+  std::uint64_t file_bytes_max() const;
 
   // Crashes.
   void crash_process() { crash(StorageCrash::process); }
@@ -192,6 +195,7 @@ class StorageTwin {
   std::uint64_t changes_ = 0;
   std::uint64_t bytes_max_ = std::numeric_limits<std::uint64_t>::max();
   int no_room_error_ = 0;
+  std::uint64_t file_bytes_max_ = std::numeric_limits<std::uint64_t>::max();
   bool ignores_syncs_ = false;
   bool is_down_ = false;
   std::uint64_t crash_change_ = 0;  ///< the count at which it crashes; 0 is never

@@ -29,7 +29,7 @@ bool TwinDisk::take_reserve(const std::string& path, std::uint64_t bytes) {
   if (twin_.is_down()) return false;
   const std::uint64_t there = twin_.exists(reserve) ? twin_.file_bytes(reserve) : 0;
   if (there >= bytes) return true;
-  if (twin_.free_bytes() < bytes - there) return false;
+  if (twin_.free_bytes() < bytes - there || bytes > twin_.file_bytes_max()) return false;
   twin_.resize(reserve, bytes);
   return true;
 }

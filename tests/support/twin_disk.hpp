@@ -21,6 +21,7 @@ class TwinDisk final : public sidecar::Disk {
   /// There is one process only.
   void lock(const std::string&) override {}
   std::uint64_t free_bytes(const std::string&) override { return twin_.free_bytes(); }
+  std::uint64_t file_bytes_max() override { return twin_.file_bytes_max(); }
   bool take_reserve(const std::string& path, std::uint64_t bytes) override;
   bool give_back_reserve(const std::string& path, std::uint64_t bytes) override;
   std::optional<sidecar::FileMark> look_at(const std::string& path) override;

@@ -5,9 +5,11 @@
 #include <memory>
 #include <set>
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -25,6 +27,7 @@ namespace outrider::sidecar {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -321,6 +324,33 @@ TEST_F(ProbeTest, WhatStandsBesideTheSpool) {
                 ElementsAre(HasSubstr(dir_.file(name) + " is not a regular file")));
     fs::remove(dir_.file(name));
   }
+}
+
+TEST_F(ProbeTest, ASpoolThatCannotBeOpenedIsRefusedWithTheSystemsReason) {
+  // linux/fs.h cannot be included beside sys/mount.h.
+  constexpr unsigned long set_flags_request = _IOW('f', 2, long);
+  constexpr int immutable = 0x10;
+  write("s.db", "");
+  const auto set_flags = [&](int flags) {
+    const int fd = open(dir_.file("s.db").c_str(), O_RDONLY | O_CLOEXEC);
+    const bool is_set = ioctl(fd, set_flags_request, &flags) == 0;
+    close(fd);
+    return is_set;
+  };
+  if (!set_flags(immutable)) GTEST_SKIP() << "only root can do it, on some file systems";
+  const std::vector<std::string> errors = errors_of_spool(dir_.file("s.db"));
+  ASSERT_TRUE(set_flags(0));
+  EXPECT_THAT(
+      errors,
+      ElementsAre(AllOf(HasSubstr("cannot open " + dir_.file("s.db") + ": Operation not permitted"),
+                        HasSubstr("chattr -i"))));
+}
+
+TEST_F(ProbeTest, ASpoolWithASecondNameIsRefused) {
+  write("s.db", "");
+  fs::create_hard_link(dir_.file("s.db"), dir_.file("second.db"));
+  EXPECT_THAT(errors_of_spool(dir_.file("s.db")),
+              ElementsAre(HasSubstr("has more than one name (hard links)")));
 }
 
 TEST_F(ProbeTest, APathThatIsTooLongForTheFilesBesideIt) {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <csignal>
 #include <memory>
+#include <utility>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -109,6 +110,31 @@ TEST_F(DiskTest, ASecondProcessIsRefusedUntilTheFirstHasGone) {
     EXPECT_NE(second.error().message.find("in use by another sidecar"), std::string::npos);
   }
   EXPECT_TRUE(open().ok());
+}
+
+// As `cp -al` makes it, a backup of the spool's folder by hard links.
+TEST_F(DiskTest, AFileWithASecondNameIsRefused) {
+  const std::string second = folder.file("second.db");
+  auto first = open();
+  ASSERT_TRUE(first.ok());
+  EXPECT_TRUE(takes_a_frame(*first.value()));
+  ASSERT_EQ(::link(path.c_str(), second.c_str()), 0);
+  EXPECT_FALSE(takes_a_frame(*first.value()));
+  EXPECT_EQ(log.count("has more than one name (hard links)"), 1);
+  const std::string first_path = std::exchange(path, second);
+  const auto refused = open();
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.error().message.find("has more than one name"), std::string::npos);
+  path = first_path;
+  ASSERT_EQ(::unlink(second.c_str()), 0);
+  EXPECT_TRUE(takes_a_frame(*first.value()));
+}
+
+TEST_F(DiskTest, ALogWithASecondNameIsRefusedToo) {
+  auto agent = open();
+  ASSERT_TRUE(agent.ok());
+  ASSERT_EQ(::link(wal_path(path).c_str(), folder.file("second").c_str()), 0);
+  EXPECT_FALSE(takes_a_frame(*agent.value()));
 }
 
 TEST_F(DiskTest, ALockThatWasRemovedIsTakenAgain) {

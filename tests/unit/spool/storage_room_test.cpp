@@ -80,9 +80,9 @@ TEST_F(StorageRoomTest, WhatIsTakenIntoFreePagesIsCounted) {
 TEST_F(StorageRoomTest, EveryErrorThatMeansNoRoomIsOne) {
   open();
   for (const StorageFault& fault :
-       {StorageFault{StorageOperation::write, SQLITE_IOERR_WRITE, 1, 1, EDQUOT},
-        StorageFault{StorageOperation::write, SQLITE_IOERR_WRITE, 1, 1, EFBIG},
-        StorageFault{StorageOperation::sync, SQLITE_IOERR_FSYNC, 1, 1, ENOSPC}}) {
+       {StorageFault{StorageOperation::write, SQLITE_IOERR_WRITE, 1, 2, EDQUOT},
+        StorageFault{StorageOperation::write, SQLITE_IOERR_WRITE, 1, 2, EFBIG},
+        StorageFault{StorageOperation::sync, SQLITE_IOERR_FSYNC, 1, 2, ENOSPC}}) {
     twin.fail(fault);
     EXPECT_EQ(ask(frame(1, 1))->intake_trouble, StorageTrouble::full) << fault.error;
     EXPECT_EQ(reserve_bytes(twin, spool_path), StoreKeeper::reserve_bytes_min)
@@ -269,9 +269,9 @@ TEST_F(StorageRoomTest, WhatIsSettledDoesNotWaitBehindWhatIsDue) {
   add_frame(later, 1, 2, 2, clock.now().wall_ns() + 1'000'000'000);
   ask(std::move(later));
   clock.advance(2s);
-  // So often that what is due has had its part of the reserve.
+  // So often that the log has begun again, and what is due has had its part of the reserve.
   twin.fail(
-      {.operation = StorageOperation::write, .code = SQLITE_FULL, .times = 3, .path_end = "-wal"});
+      {.operation = StorageOperation::write, .code = SQLITE_FULL, .times = 4, .path_end = "-wal"});
   Question question;
   question.settlements.push_back(whole(old));
   EXPECT_FALSE(ask(std::move(question))->has_failed);
