@@ -19,10 +19,8 @@ target_compile_options(outrider_flags INTERFACE -Wall -Wextra -Wpedantic -Wshado
 target_compile_definitions(outrider_flags INTERFACE OUTRIDER_VERSION="${PROJECT_VERSION}")
 
 if(OUTRIDER_SANITIZE)
-  # -O1: the suite must stay quick enough to be run before every push. -g1: a report needs no more
-  # than line numbers, and the compiler is a quarter faster.
   target_compile_options(outrider_flags INTERFACE -fsanitize=${OUTRIDER_SANITIZE}
-    -fno-sanitize-recover=all -fno-omit-frame-pointer -O1 -g1)
+    -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(outrider_flags INTERFACE -fsanitize=${OUTRIDER_SANITIZE})
   target_compile_definitions(outrider_flags INTERFACE OUTRIDER_SANITIZED=1)
 endif()
