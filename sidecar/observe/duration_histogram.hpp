@@ -20,13 +20,13 @@ struct DurationHistogram {
       std::chrono::seconds(60)};
 
   std::array<std::uint64_t, bounds.size() + 1> counts{};  ///< not cumulative
-  Duration sum{};
+  std::chrono::duration<double> sum{};                    ///< nanoseconds would wrap in days
 
   void add(Duration duration, std::uint64_t times = 1) {
     std::size_t bucket = 0;
     while (bucket < bounds.size() && duration > bounds[bucket]) ++bucket;
     counts[bucket] += times;
-    sum += duration * static_cast<std::int64_t>(times);
+    sum += std::chrono::duration<double>(duration) * static_cast<double>(times);
   }
   std::uint64_t total() const {
     std::uint64_t all = 0;

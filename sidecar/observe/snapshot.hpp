@@ -27,7 +27,8 @@ enum class LifePhase : std::uint8_t { starting, running, stopping, stopped };
 /// Whether a destination may send.
 enum class BreakerState : std::uint8_t { closed, open, half_open };
 
-/// Answers by the first digit of their status; `none`: there was no answer.
+/// Answers by the first digit of their status; `none`: there was no answer. What a file or a ZeroMQ
+/// peer took, which says nothing, is a success.
 enum class StatusClass : std::uint8_t { none, informational, success, redirect, client, server };
 inline constexpr std::size_t status_classes = 6;
 
@@ -46,7 +47,7 @@ struct TimeToLoss {
 };
 
 struct UrlSnapshot {
-  std::string url;  ///< without user, query and secrets
+  std::string url;  ///< scheme, host and port: what follows may be a secret
   bool is_healthy = true;
   bool is_gone = false;
 };
@@ -61,7 +62,7 @@ struct PauseSnapshot {
 struct DestinationSnapshot {
   std::string name;
   std::string type;  ///< as in the configuration
-  Ledger ledger;
+  Ledger ledger;  ///< what was sent and is still in this process is in flight
 
   BreakerState breaker = BreakerState::closed;
   std::optional<Duration> open_for;  ///< since the breaker opened
@@ -74,18 +75,19 @@ struct DestinationSnapshot {
 
   std::uint64_t concurrency_limit = 0;
   std::uint64_t requests_in_flight = 0;
-  std::uint64_t retries = 0;                             ///< attempts of a batch beyond its first
+  std::uint64_t retries = 0;                             ///< attempts of batches that had failed
   std::array<std::uint64_t, status_classes> requests{};  ///< that ended, by StatusClass
-  DurationHistogram request_time;                        ///< of attempts that were answered
+  DurationHistogram request_time;                        ///< of attempts that had an answer
   DurationHistogram settle_time;                         ///< from acceptance to delivery, by event
 
-  std::uint64_t queue_bytes = 0;
+  std::uint64_t queue_bytes = 0;  ///< in memory, in flight included
   std::uint64_t queue_events_max = 0;
   std::uint64_t queue_bytes_max = 0;
-  std::optional<Duration> oldest_age;  ///< of what is queued in memory
+  std::optional<Duration> oldest_age;  ///< of what is in memory, in flight included
   std::uint64_t lane_bytes = 0;        ///< on disk; 0 without a spool
   std::uint64_t lane_bytes_max = 0;
-  double arrival_rate_per_s = 0;           ///< events, of the last minute
+  double arrival_rate_per_s = 0;           ///< events that sampling keeps, of the last minute
+  double lane_growth_bytes_per_s = 0;      ///< as time_to_loss.hpp has it
   std::optional<TimeToLoss> time_to_loss;  ///< empty: nothing arrives, or nothing fills up
 
   std::vector<UrlSnapshot> urls;
@@ -110,10 +112,10 @@ struct IngestSnapshot {
 
 struct ScheduleSnapshot {
   std::string name;
-  std::optional<WallTime> last;
+  std::optional<WallTime> last;  ///< that was stored in this run of the sidecar
   std::optional<WallTime> next;
-  std::uint64_t runs = 0;
-  std::uint64_t missed = 0;  ///< left out
+  std::uint64_t runs = 0;    ///< stored
+  std::uint64_t missed = 0;  ///< left out; of a long gap, missed_count_max at most
   std::uint64_t late = 0;    ///< stored more than a minute after their time
 };
 
