@@ -36,6 +36,7 @@ struct ConfirmCounters {
   std::uint64_t frames = 0;          ///< stored, and said so
   std::uint64_t frames_again = 0;    ///< had been stored before, and said so again
   std::uint64_t frames_refused = 0;  ///< could not be stored
+  std::uint64_t events = 0;          ///< of frames that were stored
 };
 
 class ConfirmSink {
