@@ -28,6 +28,7 @@
 #include "sidecar/base/amount.hpp"
 #include "sidecar/base/ledger.hpp"
 #include "sidecar/base/numbered_frame.hpp"
+#include "sidecar/observe/snapshot.hpp"
 #include "sidecar/spool/database.hpp"
 
 namespace outrider::sidecar {
@@ -205,6 +206,10 @@ class Exchange {
   /// What was asked, if nobody has it; the sidecar's thread takes it back so.
   std::unique_ptr<Question> take();
 
+  /// What the spool was like when the storage thread looked last, and what its transactions took
+  /// since the start. Nothing: it has not looked.
+  std::optional<SpoolSnapshot> numbers() const;
+
   // The storage thread.
   /// It could not be begun, and waits here.
   void put_back(std::unique_ptr<Question> question);
@@ -213,11 +218,17 @@ class Exchange {
   void answer(std::unique_ptr<Reply> answer);
   /// Answers that nobody has collected yet.
   std::size_t uncollected() const;
+  /// All of it but transaction_time is new.
+  void note_numbers(const SpoolSnapshot& numbers);
+  /// A transaction took so long, with all that belongs to it.
+  void note_transaction(Duration time);
 
  private:
   mutable std::mutex mutex_;
   std::unique_ptr<Question> asked_;
   std::uint64_t put_backs_ = 0;
+  std::optional<SpoolSnapshot> numbers_;
+  DurationHistogram transaction_time_;
   std::vector<std::unique_ptr<Reply>> answers_;
 };
 

@@ -163,6 +163,8 @@ class Store {
   void vacuum_in_small_steps();
   /// In pages of the database that nothing uses.
   std::uint64_t unused_bytes();
+  /// In all pages of the database.
+  std::uint64_t database_bytes();
   /// In all others, without the dead letters, which have limits of their own.
   std::uint64_t used_bytes();
 
@@ -198,6 +200,8 @@ class Store {
   /// Moves the dead letter back among its destination's events. False: it is not there any more.
   bool put_back_dead(std::int64_t id, const Now& now);
   bool remove_dead(std::int64_t id);
+  /// As the counters have it.
+  Amount dead() const;
   /// What put_back_dead() has moved since this was last asked.
   std::vector<std::pair<DestinationId, Amount>> take_returned();
 

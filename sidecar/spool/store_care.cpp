@@ -58,12 +58,16 @@ std::uint64_t Store::unused_bytes() {
   return static_cast<std::uint64_t>(database_.number("PRAGMA freelist_count")) * page_bytes;
 }
 
+std::uint64_t Store::database_bytes() {
+  return static_cast<std::uint64_t>(database_.number("PRAGMA page_count")) * page_bytes;
+}
+
 std::uint64_t Store::used_bytes() {
-  const auto pages = static_cast<std::uint64_t>(database_.number("PRAGMA page_count"));
   const std::int64_t dead = counters_.dead_bytes + counters_.dead_events * dead_row_bytes;
   const std::uint64_t others =
       unused_bytes() + static_cast<std::uint64_t>(std::max<std::int64_t>(dead, 0));
-  return pages * page_bytes - std::min(pages * page_bytes, others);
+  const std::uint64_t all = database_bytes();
+  return all - std::min(all, others);
 }
 
 bool Store::has_wrong_totals() {

@@ -145,6 +145,9 @@ class StoreKeeper {
   bool keep_house(const Now& now);
   MonoTime next_deadline() const;
 
+  /// What there is now of all that can be looked at; not inside of a transaction.
+  void measure(SpoolSnapshot& to);
+
  private:
   void take();
   void look(bool is_first, const Now& now);
