@@ -72,6 +72,8 @@ class Backlog {
   void make_all_due(const Now& now);
   /// As Batch::forget_attempts(), for all that wait.
   void forget_attempts();
+  /// So much of the time since their first attempts does not count.
+  void make_up_for(Duration lost, const Now& now);
 
   /// Events of a batch are settled: delivered, dropped or dead.
   void release(const RecordView& record);
@@ -87,6 +89,13 @@ class Backlog {
 
   bool is_empty() const;
 
+  /// What counts against the queue's limits: all it holds and all that was taken.
+  Amount held() const { return queue_.held(); }
+  const QueueLimits& limits() const { return queue_.limits(); }
+  /// When the oldest event that waits here came, or `never`. What is set aside is younger than what
+  /// it stands behind, and not looked at.
+  MonoTime oldest() const;
+
   /// The batch's events have changed: it is another batch for the receiver.
   void give_id(Batch& batch, const Now& now);
 
@@ -99,7 +108,7 @@ class Backlog {
   void settle_on_disk(const RecordView& record);
   class Taken;
   bool make_room(std::size_t record_bytes, proto::Priority priority, const Now& now);
-  bool add_next(Batch& batch, const RecordView& record);
+  bool add_next(Batch& batch, const RecordView& record, MonoTime arrived);
   bool can_look_back() const;
   bool pass_over(const RecordView& record);
   void note_failure(const Batch& batch);
