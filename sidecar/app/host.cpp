@@ -18,7 +18,11 @@
 #include "sidecar/base/time_left.hpp"
 #include "sidecar/http/curl_transport.hpp"
 #include "sidecar/ingest/zmq_source.hpp"
+#include "sidecar/net/socket_gate.hpp"
 #include "sidecar/net/zmq_context.hpp"
+#include "sidecar/observe/control.hpp"
+#include "sidecar/observe/loop_meter.hpp"
+#include "sidecar/observe/snapshot_board.hpp"
 #include "sidecar/spool/storage_thread.hpp"
 
 namespace outrider::sidecar {
@@ -42,12 +46,22 @@ Duration worked() {
   return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
+void fill_connections(IngestSnapshot& to) {
+  const SocketGate::Counts counts = SocketGate::counts();
+  to.connections = counts.open;
+  to.connections_refused = counts.refused;
+  to.connections_cut_off = counts.cut_off;
+}
+
 }  // namespace
 
 // In this order: what stands below uses what stands above.
 struct Host::Parts {
   SystemClock clock;
   Reactor reactor;
+  SnapshotBoard board{[this] { reactor.wake(); }};
+  ControlQueue control{[this] { reactor.wake(); }};
+  LoopMeter loop;
   std::unique_ptr<ZmqContext> zmq_context;
   CurlDriver curl{reactor};
   Exchange exchange;
@@ -85,6 +99,10 @@ Result<std::unique_ptr<Host>> Host::open_parts(const Config& config, Log& log, v
   AppParts app_parts;
   app_parts.source = std::move(source.value());
   app_parts.seed = system_seed();
+  app_parts.snapshots = {&parts->board, &parts->loop, fill_connections,
+                         [&log] { return log.lines_dropped(); }};
+  app_parts.control = &parts->control;
+  app_parts.set_log_level = [&log](LogLevel level) { log.set_level(level); };
   app_parts.make_transport = [&](const DestinationConfig& destination, const BodyKind& body) {
     return make_transport(destination, body, world);
   };
@@ -141,6 +159,7 @@ void Host::run() {
     last_worked = has_worked;
     curl.do_work(now);
     const int work = app.do_work(now);
+    parts_->loop.note_turn(now.mono, parts_->clock.now().mono);
     // Before the wait: nothing would ever end it.
     if (app.is_finished()) {
       parts_->finished_at = now.mono;
