@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view level_names[] = {"debug", "info", "warn", "error"};
 
-IngestSnapshot ingest_of(Report report) {
+IngestSnapshot ingest_of(const Report& report) {
   IngestSnapshot it;
   it.frames = report.ingest.frames;
   it.events = report.ingest.events;

@@ -184,7 +184,8 @@ BatchPtr Backlog::take_fresh(std::uint64_t events_max, const Now& now) {
   while (batch->events < events_max && lanes_.has_ready()) {
     const RecordView record = read_record(lanes_.front().data());
     if (!drop_if_expired(record, now)) {
-      if (!add_next(*batch, record, lanes_.front_arrived())) break;
+      if (!add_next(*batch, record)) break;
+      batch->arrived = std::min(batch->arrived, lanes_.front_arrived());
     } else {
       // It has not entered its lane, and so does not leave it.
       settle_on_disk(record);
@@ -207,8 +208,8 @@ BatchPtr Backlog::take_fresh(std::uint64_t events_max, const Now& now) {
         queue_.take();
       }
     } else {
-      if (!add_next(*batch, record, queue_.front_arrived())) break;
-      queue_.take();
+      if (!add_next(*batch, record)) break;
+      batch->arrived = std::min(batch->arrived, queue_.take());
     }
     if (ahead_of_emitted_ > 0) --ahead_of_emitted_;
   }
@@ -225,7 +226,7 @@ BatchPtr Backlog::take_fresh(std::uint64_t events_max, const Now& now) {
 }
 
 /// False if the event would make the body too large, and stays where it is.
-bool Backlog::add_next(Batch& batch, const RecordView& record, MonoTime arrived) {
+bool Backlog::add_next(Batch& batch, const RecordView& record) {
   encoder_.add(record, batch.body);
   if (batch.events > 0 && batch.body.bytes.size() > batch_bytes_max_) {
     batch.body.take_back();
@@ -233,7 +234,6 @@ bool Backlog::add_next(Batch& batch, const RecordView& record, MonoTime arrived)
   }
   batch.is_too_large = batch.body.bytes.size() > body_bytes_max_;
   batch.records.insert(batch.records.end(), record.bytes.begin(), record.bytes.end());
-  batch.arrived = std::min(batch.arrived, arrived);
   ++batch.events;
   return true;
 }

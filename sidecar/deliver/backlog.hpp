@@ -108,7 +108,7 @@ class Backlog {
   void settle_on_disk(const RecordView& record);
   class Taken;
   bool make_room(std::size_t record_bytes, proto::Priority priority, const Now& now);
-  bool add_next(Batch& batch, const RecordView& record, MonoTime arrived);
+  bool add_next(Batch& batch, const RecordView& record);
   bool can_look_back() const;
   bool pass_over(const RecordView& record);
   void note_failure(const Batch& batch);

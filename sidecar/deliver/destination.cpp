@@ -82,7 +82,7 @@ int Destination::do_work(const Now& now) {
   if (pause_.ends_at() <= now.mono) end_pause("its time is over", now);
   note_held_back(now);
   collect(now);
-  note_rates(now);
+  if (ledger_.accepted != rated_accepted_ || !completions_.empty()) note_rates(now);
   int refilled = 0;
   if (!settler_.is_disabled()) refilled = static_cast<int>(backlog_.refill(now));
   int batches = 0;

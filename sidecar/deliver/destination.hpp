@@ -145,7 +145,8 @@ class Destination final : public Agent {
 
   Amount emitted_;  ///< accepted by accept(), without what sampling drops
   RateMeter<5> rates_;
-  std::uint64_t told_delivered_ = 0;  ///< by the last snapshot
+  std::uint64_t rated_accepted_ = UINT64_MAX;  ///< what rates_ knows of; at first nothing
+  std::uint64_t told_delivered_ = 0;           ///< by the last snapshot
 };
 
 }  // namespace outrider::sidecar

@@ -20,6 +20,7 @@ void Destination::note_rates(const Now& now) {
   // What is lost with the transport at the end has been counted as delivered before.
   const std::uint64_t gone =
       ledger_.delivered + ledger_.dropped_for(DropReason::linger) + ledger_.dead_total();
+  rated_accepted_ = ledger_.accepted;
   rates_.note({emitted_.events, emitted_.bytes, confirmed.events, confirmed.bytes, gone}, now);
 }
 

@@ -132,11 +132,13 @@ void EventQueue::clear() {
   orders_ = {};
 }
 
-void EventQueue::take() {
-  const std::size_t record_bytes = front().size();
-  pop();
+MonoTime EventQueue::take() {
+  const std::size_t fifo = front_order().front();
+  const MonoTime arrived = times_[fifo].front();
   ++taken_events_;
-  taken_bytes_ += record_bytes;
+  taken_bytes_ += fifos_[fifo].front().size();
+  remove_front(fifo);
+  return arrived;
 }
 
 void EventQueue::release(std::uint64_t events, std::uint64_t bytes) {

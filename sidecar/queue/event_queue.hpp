@@ -96,8 +96,9 @@ class EventQueue {
   /// Forgets all that waits, in one step however much it is.
   void clear();
 
-  /// Removes the front, which goes on counting against the limits until released.
-  void take();
+  /// Removes the front, which goes on counting against the limits until released. Returns when it
+  /// came.
+  MonoTime take();
 
   /// What was taken is settled: delivered, dropped or dead.
   void release(std::uint64_t events, std::uint64_t bytes);

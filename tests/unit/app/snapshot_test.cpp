@@ -139,7 +139,8 @@ class SpoolSnapshotTest : public ::testing::Test {
     }
   }
   void send(int frames) {
-    for (int i = 0; i < frames; ++i) fake_->source->frames.push_back(one_event());
+    const std::vector<std::string> events(200, event_bytes("orders.paid", 1, numbered_data(1)));
+    for (int i = 0; i < frames; ++i) fake_->source->frames.push_back(frame_bytes(events));
     turn();
   }
 
@@ -170,7 +171,7 @@ TEST_F(SpoolSnapshotTest, KnowsTheSpoolFromTheStartAndASecondAfterItChanged) {
   EXPECT_GT(first->spool->disk_free_bytes, 0U);
   EXPECT_EQ(first->spool->bytes_max, 4ULL << 30U);
   EXPECT_EQ(first->spool->bytes, first->spool->database_bytes + first->spool->log_bytes);
-  send(2000);
+  send(10);
   const MonoTime measured_at = storage_->next_deadline();
   ASSERT_LE(measured_at, fake_->clock.now().mono + 1s) << "the last change is to be looked at";
   fake_->clock.advance(1s);
@@ -190,7 +191,7 @@ TEST_F(SpoolSnapshotTest, WhatGoesToDiskIsLostAtTheLimitOfTheDiskAndNotOfTheQueu
   start(config);
   turn();
   fake_->clock.advance(10s);
-  send(1000);
+  send(10);
   const auto it = fake_->snapshot();
   ASSERT_TRUE(it->destinations[0].time_to_loss);
   EXPECT_EQ(it->destinations[0].time_to_loss->limit, LossLimit::spool_bytes);
@@ -203,7 +204,7 @@ TEST_F(SpoolSnapshotTest, TheSpoolFillsByAllDestinationsTogether) {
   start(config);
   turn();
   fake_->clock.advance(10s);
-  send(1000);
+  send(10);
   const auto both = fake_->snapshot();
   ASSERT_TRUE(both->destinations[0].time_to_loss);
   const double growth = both->destinations[0].lane_growth_bytes_per_s;
