@@ -57,6 +57,7 @@ int StorageAgent::do_work(const Now& now) {
       answer->question = std::move(question);
       answer->is_store_new = keeper_.take_is_store_new();
       if (answer->question || !answer->lanes.empty() || answer->is_store_new) {
+        are_numbers_old_ = true;
         exchange_.answer(std::make_unique<Reply>(std::move(*answer)));
       }
       fault_point("after_answer");
@@ -67,14 +68,12 @@ int StorageAgent::do_work(const Now& now) {
   }
   // Another store has something to say to the lanes, which the next turn does.
   if (keeper_.keep_house(now)) writer_.look_anew();
-  const bool has_worked = has_work && !is_waiting_;
-  measure(has_worked, now);
+  measure(has_work, now);
   look_ahead(now);
-  return has_worked ? 1 : 0;
+  return has_work && !is_waiting_ ? 1 : 0;
 }
 
 void StorageAgent::measure(bool has_worked, const Now& now) {
-  are_numbers_old_ = are_numbers_old_ || has_worked;
   const bool is_time = now.mono >= next_measure_;
   if (is_time) {
     next_measure_ = now.mono + measure_interval;
