@@ -29,10 +29,10 @@ enum class ControlAction : std::uint8_t {
 
 struct ControlRequest {
   ControlAction action{};
-  std::string destination;  ///< pause, resume
-  Duration duration{};      ///< pause
-  LogLevel level{};         ///< log_level
-  std::string who;          ///< for the log and for those who look at it
+  std::string destination{};  ///< pause, resume
+  Duration duration{};        ///< pause
+  LogLevel level{};           ///< log_level
+  std::string who{};          ///< for the log and for those who look at it
 };
 
 class ControlQueue {
