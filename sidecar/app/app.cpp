@@ -95,7 +95,13 @@ App::App(const Config& config, AppParts& parts, std::unique_ptr<Spool> spool, Re
       destinations_(std::move(destinations)),
       dispatcher_(config, destinations_, spool_.get(), log),
       ingest_(*source_, emit_limits(config, spool_ != nullptr), spool_ != nullptr, dispatcher_, log,
-              seed, redacts(config)) {
+              seed, redacts(config)),
+      exchange_(parts.exchange),
+      control_(parts.control),
+      set_log_level_(std::move(parts.set_log_level)),
+      snapshots_(
+          config, std::move(parts.snapshots), destinations_,
+          [this](Snapshot& snapshot) { fill(snapshot); }, ~parts.seed) {
   if (!spool_) return;
   spool_->on_answer([this](const ConfirmedFrame& frame, const FrameAnswer& answer) {
     note_answer(frame, answer);
@@ -109,7 +115,7 @@ App::App(const Config& config, AppParts& parts, std::unique_ptr<Spool> spool, Re
 void App::note_answer(const ConfirmedFrame& frame, const FrameAnswer& answer) {
   dispatcher_.note_answer(frame, answer);
   if (frame.mark) {
-    schedules_->note_answer(frame, answer);
+    schedules_->note_answer(frame, answer, turn_);
   } else {
     confirm_->answer(frame.peer, frame.sequence, answer.status, answer.refused, answer.is_new,
                      frame.counts.events);
@@ -120,6 +126,16 @@ void App::note_answer(const ConfirmedFrame& frame, const FrameAnswer& answer) {
 
 int App::do_work(const Now& now) {
   if (phase_ == Phase::finished) return 0;
+  turn_ = now;
+  if (control_ != nullptr && !control_->is_empty()) take_requests(now);
+  const int work = do_turn(now);
+  if (phase_ != Phase::finished) return snapshots_.do_work(now) ? work + 1 : work;
+  if (control_ != nullptr) control_->close();
+  snapshots_.finish(now);
+  return work;
+}
+
+int App::do_turn(const Now& now) {
   if (phase_ == Phase::running && is_stop_requested_) begin_stop(now);
   int work = spool_ ? spool_->do_work(now) : 0;
   if (schedules_ && phase_ == Phase::running) schedules_->do_work(now);
@@ -167,7 +183,7 @@ void App::begin_stop(const Now& now) {
   log_.info("stopping", {{"linger", format_duration(linger_)}});
   source_->stop_listening();
   if (confirm_source_) confirm_source_->stop_listening();
-  for (const auto& destination : destinations_) destination->begin_stop();
+  for (const auto& destination : destinations_) destination->begin_stop(now);
   linger_until_ = now.mono + linger_;
   drain_until_ = now.mono + std::min(drain_max, linger_ / 2);
   quiet_until_ = now.mono + drain_quiet;
@@ -227,6 +243,16 @@ void App::finish() {
 }
 
 Report App::report() const {
+  Report report = report_of_intake();
+  if (memory_mark_ != nullptr) report.lost_by_last_run = memory_mark_->left_by_last_run();
+  for (const auto& destination : destinations_) {
+    report.destinations.push_back({destination->name(), destination->ledger()});
+  }
+  return report;
+}
+
+/// Without the destinations.
+Report App::report_of_intake() const {
   Report report;
   report.ingest = ingest_.counters();
   if (confirm_) {
@@ -236,10 +262,6 @@ Report App::report() const {
   report.unrouted = dispatcher_.unrouted();
   report.frames_missing = ingest_.clients().frames_missing();
   report.client_drops = ingest_.clients().drops();
-  if (memory_mark_ != nullptr) report.lost_by_last_run = memory_mark_->left_by_last_run();
-  for (const auto& destination : destinations_) {
-    report.destinations.push_back({destination->name(), destination->ledger()});
-  }
   return report;
 }
 

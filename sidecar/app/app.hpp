@@ -10,6 +10,9 @@
 //     storing    with a spool: the remaining events are written there
 //     finished   remaining events are counted as dropped; the report is final
 //
+// Other threads look at it and command it: a Snapshot is taken when one is asked for, and requests
+// in the ControlQueue are carried out at the beginning of a turn (app_control.cpp).
+//
 // Thread: one. Owns: all its parts.
 #pragma once
 
@@ -22,6 +25,7 @@
 
 #include "sidecar/app/memory_mark.hpp"
 #include "sidecar/app/report.hpp"
+#include "sidecar/app/snapshot_taker.hpp"
 #include "sidecar/base/agent.hpp"
 #include "sidecar/base/log.hpp"
 #include "sidecar/base/result.hpp"
@@ -29,6 +33,7 @@
 #include "sidecar/deliver/destination.hpp"
 #include "sidecar/ingest/confirm_agent.hpp"
 #include "sidecar/ingest/ingest_agent.hpp"
+#include "sidecar/observe/control.hpp"
 #include "sidecar/route/dispatcher.hpp"
 #include "sidecar/route/schedule_runner.hpp"
 #include "sidecar/spool/spool.hpp"
@@ -47,6 +52,11 @@ struct AppParts {
   Exchange* exchange = nullptr;
   SpoolState spool_state = {};
   MemoryMark* memory_mark = nullptr;
+
+  // For those who look at it and command it from outside; each may be left out.
+  SnapshotTaker::Sources snapshots = {};
+  ControlQueue* control = nullptr;
+  std::function<void(LogLevel)> set_log_level = {};
 
   MakeTransport make_transport;
   std::uint64_t seed;
@@ -93,8 +103,15 @@ class App final : public Agent {
   App(const Config& config, AppParts& parts, std::unique_ptr<Spool> spool, Recurrence recurrence,
       std::vector<std::unique_ptr<Destination>> destinations, Log& log, std::uint64_t seed);
 
+  int do_turn(const Now& now);
   void note_answer(const ConfirmedFrame& frame, const FrameAnswer& answer);
   void mark_memory(const Now& now);
+
+  void take_requests(const Now& now);
+  Status carry_out(const ControlRequest& request, const Now& now);
+  Status pause_or_resume(const ControlRequest& request, const Now& now);
+  void fill(Snapshot& snapshot) const;
+  Report report_of_intake() const;
 
   void begin_stop(const Now& now);
   void drain(int frames, const Now& now);
@@ -114,6 +131,12 @@ class App final : public Agent {
   // With a spool only.
   std::optional<ConfirmAgent> confirm_;
   std::optional<ScheduleRunner> schedules_;
+
+  const Exchange* exchange_;  ///< null without a spool
+  ControlQueue* control_;
+  std::function<void(LogLevel)> set_log_level_;
+  SnapshotTaker snapshots_;
+  Now turn_{};  ///< of the current turn
 
   bool is_stop_requested_ = false;
   Phase phase_ = Phase::running;

@@ -21,7 +21,11 @@
 #include "sidecar/http/curl_transport.hpp"
 #include "sidecar/ingest/zmq_source.hpp"
 #include "sidecar/net/gate_log.hpp"
+#include "sidecar/net/socket_gate.hpp"
 #include "sidecar/net/zmq_context.hpp"
+#include "sidecar/observe/control.hpp"
+#include "sidecar/observe/loop_meter.hpp"
+#include "sidecar/observe/snapshot_board.hpp"
 #include "sidecar/spool/storage_thread.hpp"
 
 namespace outrider::sidecar {
@@ -69,12 +73,22 @@ bool listens_outside(const Config& config) {
          (is_confirming && has_outside_endpoint({config.ingest.confirm_endpoint}));
 }
 
+void fill_connections(IngestSnapshot& to) {
+  const SocketGate::Counts counts = SocketGate::counts();
+  to.connections = counts.open;
+  to.connections_refused = counts.refused;
+  to.connections_cut_off = counts.cut_off;
+}
+
 }  // namespace
 
 // In this order: each part uses those above it.
 struct Host::Parts {
   SystemClock clock;
   Reactor reactor;
+  SnapshotBoard board{[this] { reactor.wake(); }};
+  ControlQueue control{[this] { reactor.wake(); }};
+  LoopMeter loop;
   std::unique_ptr<ZmqContext> zmq_context;
   CurlDriver curl{reactor};
   Exchange exchange;
@@ -116,6 +130,10 @@ Result<std::unique_ptr<Host>> Host::open_parts(const Config& config, Log& log, v
   AppParts app_parts;
   app_parts.source = std::move(source.value());
   app_parts.seed = system_seed();
+  app_parts.snapshots = {&parts->board, &parts->loop, fill_connections,
+                         [&log] { return log.lines_dropped(); }};
+  app_parts.control = &parts->control;
+  app_parts.set_log_level = [&log](LogLevel level) { log.set_level(level); };
   app_parts.make_transport = [&](const DestinationConfig& destination, const BodyKind& body) {
     return make_transport(destination, body, world);
   };
@@ -172,6 +190,7 @@ void Host::run() {
     }
     curl.do_work(now);
     const int work = app.do_work(now);
+    parts_->loop.note_turn(now.mono, parts_->clock.now().mono);
     // Before the wait: nothing would ever end it.
     if (app.is_finished()) {
       parts_->finished_at = now.mono;

@@ -73,7 +73,8 @@ struct LineWriter::State {
   std::condition_variable is_done;
   std::string waiting;
   std::size_t writing_bytes = 0;
-  std::uint64_t dropped = 0;
+  std::uint64_t dropped = 0;      ///< and not reported yet
+  std::uint64_t dropped_all = 0;  ///< since the start
   int error = 0;            ///< of the last failed write since the dropped lines were reported
   bool is_cut = false;      ///< the last line went out in part
   bool has_failed = false;  ///< the last write; with the next line it is tried again
@@ -108,10 +109,12 @@ void LineWriter::State::account(std::string_view batch, std::uint64_t said, std:
     if (said > 0) error = 0;
     return;
   }
-  dropped += lines_in(batch.substr(written)) - ends;
+  std::uint64_t lost = lines_in(batch.substr(written)) - ends;
   // The line about dropped lines was itself dropped: they are still to be reported, and it is not
   // one of them.
-  if (said > 0) dropped += said - 1;
+  if (said > 0) --lost;
+  dropped += lost + said;
+  dropped_all += lost;
 }
 
 void LineWriter::State::run() {
@@ -180,6 +183,7 @@ void LineWriter::add(std::string_view line) {
     state.write_now(line);
   } else if (state.waiting.size() + state.writing_bytes + line.size() > waiting_bytes_max) {
     ++state.dropped;
+    ++state.dropped_all;
     state.has_work.notify_one();
   } else {
     state.waiting += line;
@@ -192,6 +196,11 @@ void LineWriter::add_last(std::string_view text) {
   if (!state_->has_thread) return state_->write_now(text);
   state_->waiting += text;
   state_->has_work.notify_one();
+}
+
+std::uint64_t LineWriter::lines_dropped() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->dropped_all;
 }
 
 bool LineWriter::wait_until_written(std::chrono::steady_clock::time_point deadline) {

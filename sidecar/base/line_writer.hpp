@@ -42,6 +42,9 @@ class LineWriter {
   /// For last words: they are taken whatever waits already.
   void add_last(std::string_view text);
 
+  /// Lines that were dropped since the start, told or not.
+  std::uint64_t lines_dropped() const;
+
   /// True if all of it was written, or could not be, before this time.
   bool wait_until_written(std::chrono::steady_clock::time_point deadline);
 

@@ -113,7 +113,8 @@ StderrLog::StderrLog(LogLevel level, LogFormat format, int fd)
       }) {}
 
 void StderrLog::write(LogLevel level, std::string_view message, LogFields fields) {
-  if (level >= level_) writer_.add(formatter_->line(level, message, fields));
+  if (level >= level_.load(std::memory_order_relaxed))
+    writer_.add(formatter_->line(level, message, fields));
 }
 
 void StderrLog::write_report(LogLevel level, std::string_view text) {

@@ -24,6 +24,10 @@ class Log {
  public:
   virtual ~Log() = default;
   virtual void write(LogLevel level, std::string_view message, LogFields fields) = 0;
+  /// Lines below it are left out from now on.
+  virtual void set_level(LogLevel /*level*/) {}
+  /// Lines that nobody read and that were dropped, since the start.
+  virtual std::uint64_t lines_dropped() const { return 0; }
 
   void debug(std::string_view message, LogFields fields = {}) {
     write(LogLevel::debug, message, fields);

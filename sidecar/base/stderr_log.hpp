@@ -6,6 +6,7 @@
 // thread.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <string_view>
@@ -20,6 +21,8 @@ class StderrLog final : public Log {
   StderrLog(LogLevel level, LogFormat format, int fd = 2);
 
   void write(LogLevel level, std::string_view message, LogFields fields) override;
+  void set_level(LogLevel level) override { level_.store(level, std::memory_order_relaxed); }
+  std::uint64_t lines_dropped() const override { return writer_.lines_dropped(); }
 
   /// The last words: lines as they are, or each as the message of a JSON object, whatever the level
   /// of the log is.
@@ -33,7 +36,7 @@ class StderrLog final : public Log {
  private:
   class Formatter;
 
-  const LogLevel level_;
+  std::atomic<LogLevel> level_;
   const std::shared_ptr<Formatter> formatter_;
   LineWriter writer_;
 };

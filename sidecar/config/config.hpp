@@ -42,7 +42,14 @@ struct SpoolConfig {
   Duration dead_age_max = std::chrono::hours(30 * 24);
 };
 
+/// The file of a configuration.
+struct ConfigSource {
+  std::string file;  ///< as it was named
+  std::string hash;  ///< SHA-256 of its bytes, in hexadecimal
+};
+
 struct Config {
+  ConfigSource source;
   IngestConfig ingest;
   SpoolConfig spool;
   std::vector<DestinationConfig> destinations;

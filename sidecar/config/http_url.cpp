@@ -179,6 +179,10 @@ std::string HttpUrl::authority() const {
   return is_usual ? host : host + ":" + std::to_string(port);
 }
 
+std::string HttpUrl::origin() const {
+  return (is_tls ? "https://" : "http://") + (unix_path.empty() ? authority() : peer());
+}
+
 std::string HttpUrl::peer() const {
   return unix_path.empty() ? host + ":" + std::to_string(port) : "unix:" + unix_path;
 }

@@ -27,6 +27,9 @@ struct HttpUrl {
   /// HOST, and :PORT where it is not the scheme's own: the Host header.
   std::string authority() const;
 
+  /// Scheme, host and port, as they begin a url; or the Unix socket.
+  std::string origin() const;
+
   /// The receiver's name in errors: HOST:PORT or unix:PATH.
   std::string peer() const;
 

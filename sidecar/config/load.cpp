@@ -12,6 +12,7 @@
 #include "sidecar/config/options.hpp"
 #include "sidecar/config/overrides.hpp"
 #include "sidecar/config/schedule_checks.hpp"
+#include "sidecar/config/sha256.hpp"
 #include "sidecar/config/validate.hpp"
 
 namespace outrider::sidecar {
@@ -217,6 +218,7 @@ LoadResult Loader::load(std::string_view text, const std::string& name,
   for (IniSection& given : usable(read_overrides(arguments, problems_))) {
     override_with(std::move(given), name, sections);
   }
+  loaded_.config.source = {name, sha256_hex(text)};
   for (const IniSection& section : sections) apply(section);
   validate(loaded_, failed_, name, problems_);
 

@@ -17,6 +17,13 @@ constexpr double part_for_disk = 0.25;
 /// in flight, events on disk whose key fails stay there.
 constexpr double part_held = 0.5;
 
+/// When something came that has stood on disk since `created_ns` by the wall clock, as far as that
+/// can be told: the clock may have jumped.
+MonoTime stored_at(std::uint64_t created_ns, const Now& now) {
+  if (created_ns == 0 || created_ns > now.wall_ns()) return now.mono;
+  return now.mono - Duration(static_cast<Duration::rep>(now.wall_ns() - created_ns));
+}
+
 }  // namespace
 
 Backlog::Backlog(const DestinationConfig& config, Encoder& encoder, Lane* lane, Ledger& ledger,
@@ -50,7 +57,7 @@ void Backlog::accept(proto::ByteView record, const Now& now) {
     return;
   }
   if (queue_.is_empty()) gathering_since_ = now.mono;
-  queue_.push(record, priority);
+  queue_.push(record, priority, now.mono);
   if (keeps_key_order_ && lane_ != nullptr && !read_record(record.data()).key.empty()) {
     ahead_of_emitted_ = queue_.events();
   }
@@ -91,7 +98,8 @@ std::uint32_t Backlog::refill(const Now& now) {
     const proto::ByteView stored = lane_->next();
     const std::size_t record_bytes = restored_record_bytes(stored);
     if (queue_.is_empty()) gathering_since_ = now.mono;
-    std::uint8_t* out = queue_.add(record_bytes, record_priority_at(stored.data()), true);
+    std::uint8_t* out = queue_.add(record_bytes, record_priority_at(stored.data()), true,
+                                   stored_at(lane_->next_created_ns(), now));
     restore_record(stored, lane_->next_origin(), now, out);
     lane_->take_next();
     ++events;
@@ -181,6 +189,7 @@ BatchPtr Backlog::take_fresh(std::uint64_t events_max, const Now& now) {
     const RecordView record = read_record(lanes_.front().data());
     if (!drop_if_expired(record, now)) {
       if (!add_next(*batch, record)) break;
+      batch->arrived = std::min(batch->arrived, lanes_.front_arrived());
     } else {
       // It has not entered its lane, and so does not leave it.
       settle_on_disk(record);
@@ -199,12 +208,12 @@ BatchPtr Backlog::take_fresh(std::uint64_t events_max, const Now& now) {
       if (pass_over(record)) {
         queue_.pop();
       } else {
-        lanes_.set_aside(record);
+        lanes_.set_aside(record, queue_.front_arrived());
         queue_.take();
       }
     } else {
       if (!add_next(*batch, record)) break;
-      queue_.take();
+      batch->arrived = std::min(batch->arrived, queue_.take());
     }
     if (ahead_of_emitted_ > 0) --ahead_of_emitted_;
   }
@@ -325,6 +334,7 @@ void Backlog::split(BatchPtr batch, const Now& now) {
   second->records.assign(cut, batch->records.end());
   second->events = batch->events - batch->events / 2;
   second->first_attempt_at = batch->first_attempt_at;
+  second->arrived = batch->arrived;
   batch->records.erase(cut, batch->records.end());
   batch->events /= 2;
   batch->attempts = 0;
@@ -348,6 +358,14 @@ void Backlog::make_all_due(const Now& now) {
 
 void Backlog::forget_attempts() {
   waiting_.for_each([](Batch& batch) { batch.forget_attempts(); });
+}
+
+void Backlog::make_up_for(Duration lost, const Now& now) {
+  if (lost == Duration::zero()) return;
+  waiting_.for_each([&](Batch& batch) {
+    if (batch.first_attempt_at == MonoTime{}) return;
+    batch.first_attempt_at = std::min(batch.first_attempt_at + lost, now.mono);
+  });
 }
 
 void Backlog::settle_on_disk(const RecordView& record) {
@@ -377,6 +395,7 @@ void Backlog::recycle(BatchPtr batch) {
   batch->events = 0;
   batch->attempts = 0;
   batch->first_attempt_at = {};
+  batch->arrived = never;
   batch->failed_after = 0;
   batch->is_too_large = false;
   batch->waiting = {};
@@ -429,6 +448,11 @@ std::uint64_t Backlog::clear() {
   waiting_.clear();
   ledger_.queued -= events;
   return events;
+}
+
+MonoTime Backlog::oldest() const {
+  const MonoTime oldest = std::min(queue_.oldest(), waiting_.oldest());
+  return lanes_.has_ready() ? std::min(oldest, lanes_.front_arrived()) : oldest;
 }
 
 bool Backlog::is_empty() const {

@@ -73,6 +73,8 @@ class Backlog {
   void make_all_due(const Now& now);
   /// As Batch::forget_attempts(), for all that wait.
   void forget_attempts();
+  /// So much of the time since their first attempts does not count.
+  void make_up_for(Duration lost, const Now& now);
 
   /// Events of a batch are settled: delivered, dropped or dead.
   void release(const RecordView& record);
@@ -87,6 +89,13 @@ class Backlog {
   void put_back(const std::vector<BatchPtr>& taken, const Now& now);
 
   bool is_empty() const;
+
+  /// Counts against the queue's limits: all events that it holds and all that were taken.
+  Amount held() const { return queue_.held(); }
+  const QueueLimits& limits() const { return queue_.limits(); }
+  /// When the oldest event that waits here arrived, or `never`. An event that is set aside for its
+  /// key is younger than the one that it waits for, and is not looked at.
+  MonoTime oldest() const;
 
   /// The batch's events have changed: it is another batch for the receiver.
   void give_id(Batch& batch, const Now& now);

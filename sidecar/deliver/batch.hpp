@@ -48,6 +48,7 @@ struct Batch {
   std::uint32_t events = 0;
   std::uint32_t attempts = 0;
   MonoTime first_attempt_at{};
+  MonoTime arrived = never;  ///< the oldest of its events, also if that one has left
   /// The newest attempt of the destination when this batch failed; 0: it has not.
   AttemptId failed_after = 0;
   /// Leaves when this one is settled: the second half of a split batch, if order matters.

@@ -36,6 +36,8 @@ class Breaker {
 
   /// Open: when the probe may go.
   MonoTime opens_until() const { return open_until_; }
+  /// Open: an attempt after this one is a probe.
+  AttemptId last_before_opening() const { return last_before_opening_; }
 
   /// The attempt failed; `last_attempt` is the newest that has begun. `is_hold`: one such failure
   /// is enough.

@@ -34,7 +34,8 @@ Destination::Destination(const DestinationConfig& config, std::unique_ptr<Encode
                          std::uint64_t seed)
     : name_(config.name),
       log_(log),
-      has_timeout_(config.type == DestinationType::http),
+      type_(config.type),
+      goes_to_disk_(config.when_full == WhenFull::spool),
       sample_below_(hash_limit(config.sample_rate)),
       encoder_(std::move(encoder)),
       transport_(std::move(transport)),
@@ -42,8 +43,10 @@ Destination::Destination(const DestinationConfig& config, std::unique_ptr<Encode
       failures_(config.name, log),
       drops_(config.name, log),
       pacer_(config, seed),
+      pause_(config.name, log),
       backlog_(config, *encoder_, lane, ledger_, ~seed),
-      settler_(config, encoder_->answer_reader(), lane, backlog_, pacer_, failures_, ledger_) {
+      settler_(config, encoder_->answer_reader(), lane, backlog_, pacer_, failures_, meter_,
+               ledger_) {
   if (lane_ != nullptr) lane_->attach(ledger_);
 }
 
@@ -51,6 +54,7 @@ void Destination::accept(proto::ByteView record, const Now& now) {
   const RecordView view = read_record(record.data());
   if (!samples(view)) return;
   ++ledger_.accepted;
+  emitted_ += {1, record.size()};
   if (!settler_.is_disabled()) {
     backlog_.accept(record, now);
   } else if (lane_ == nullptr || !lane_->append(view, now)) {
@@ -62,6 +66,7 @@ void Destination::schedule(proto::ByteView record, std::uint64_t due_ns, const N
   const RecordView view = read_record(record.data());
   if (!samples(view)) return;
   ++ledger_.accepted;
+  emitted_ += {1, record.size()};
   if (!lane_->schedule(view, due_ns, now)) ledger_.drop(DropReason::spool_full, 1);
 }
 
@@ -76,12 +81,15 @@ bool Destination::samples(const RecordView& record) {
 }
 
 int Destination::do_work(const Now& now) {
+  if (pause_.ends_at() <= now.mono) end_pause("its time is over", now);
   note_held_back(now);
   collect(now);
+  if (ledger_.accepted != rated_accepted_ || !completions_.empty()) note_rates(now);
   int refilled = 0;
   if (!settler_.is_disabled()) refilled = static_cast<int>(backlog_.refill(now));
   int batches = 0;
-  const bool may_send = !settler_.is_disabled() && (lane_ == nullptr || !lane_->is_busy());
+  const bool may_send =
+      !settler_.is_disabled() && !pause_.is_on() && (lane_ == nullptr || !lane_->is_busy());
   for (; may_send && batches < batches_per_turn_max; ++batches) {
     bool is_retry = false;
     BatchPtr batch = next_batch(now, is_retry);
@@ -120,6 +128,7 @@ BatchPtr Destination::next_batch(const Now& now, bool& is_retry) {
 }
 
 void Destination::start(BatchPtr batch, bool is_retry, const Now& now) {
+  if (batch->failed_after != 0) ++meter_.retries;
   if (batch->first_attempt_at == MonoTime{}) batch->first_attempt_at = now.mono;
   ++batch->attempts;
   batch->attempt_id = pacer_.begin_attempt(is_retry, batch->events, batch->body.bytes.size(), now);
@@ -137,7 +146,7 @@ void Destination::start(BatchPtr batch, bool is_retry, const Now& now) {
   attempt.headers = &batch->body.headers;
   attempt.wants_answer = encoder_->answer_reader() != nullptr;
   if (encoder_->is_single()) attempt.event = read_record(batch->records.data());
-  if (in_flight_.empty() && !has_timeout_) stall_.start(now);
+  if (in_flight_.empty() && type_ != DestinationType::http) stall_.start(now);
   in_flight_.push_back(std::move(batch));
   transport_->start(attempt, now);
 }
@@ -145,7 +154,7 @@ void Destination::start(BatchPtr batch, bool is_retry, const Now& now) {
 /// The concurrency limit learns only while it alone holds back a batch that is due. Called before
 /// answers are processed, because batches that were due until then were held back.
 void Destination::note_held_back(const Now& now) {
-  if (in_flight_.size() < pacer_.concurrency_limit()) return;
+  if (in_flight_.size() < pacer_.concurrency_limit() || pause_.is_on()) return;
   const bool is_due =
       backlog_.fresh_due_at(is_flushing_) <= now.mono || backlog_.retry_due_at() <= now.mono;
   if (is_due) pacer_.note_held_back();
@@ -158,7 +167,9 @@ void Destination::collect(const Now& now) {
   transport_->collect(now, completions_);
   for (const Completion& completion : completions_) {
     BatchPtr batch = take_in_flight(completion.id, now);
-    if (batch) settler_.settle(std::move(batch), completion, now);
+    if (!batch) continue;
+    meter_.note_end(completion, now.mono - batch->started_at);
+    settler_.settle(std::move(batch), completion, now);
   }
 }
 
@@ -177,7 +188,7 @@ void Destination::note_progress(const Now& now) {
     log_.info("destination accepts events again",
               {{"destination", name_}, {"after", format_duration(*stalled)}});
   }
-  if (!in_flight_.empty() && !has_timeout_) stall_.start(now);
+  if (!in_flight_.empty() && type_ != DestinationType::http) stall_.start(now);
 }
 
 /// A pipe whose reader does not read, or a file server that does not answer, holds a write for
@@ -194,11 +205,13 @@ void Destination::look_for_stall(const Now& now) {
 // Time and shutdown -------------------------------------------------------------------------------
 
 MonoTime Destination::next_deadline() const {
-  MonoTime deadline = std::min({transport_->next_deadline(), failures_.next_deadline(),
-                                drops_.next_deadline(), stall_.next_line(), held_look_at_});
+  MonoTime deadline =
+      std::min({transport_->next_deadline(), failures_.next_deadline(), drops_.next_deadline(),
+                stall_.next_line(), held_look_at_, pause_.ends_at()});
   if (settler_.is_disabled() || (lane_ != nullptr && lane_->is_busy())) return deadline;
   // Events that expired have made room since the last refill.
   if (backlog_.can_refill()) return MonoTime::min();
+  if (pause_.is_on()) return deadline;
   const MonoTime start_at = pacer_.may_start_at(in_flight_.size());
   if (start_at == never) return deadline;
   const MonoTime fresh_at = backlog_.fresh_due_at(in_flight_.empty() || is_flushing_);

@@ -23,14 +23,19 @@
 #include "sidecar/base/stall_timer.hpp"
 #include "sidecar/config/destination_config.hpp"
 #include "sidecar/deliver/backlog.hpp"
+#include "sidecar/deliver/delivery_meter.hpp"
 #include "sidecar/deliver/drop_log.hpp"
 #include "sidecar/deliver/failure_log.hpp"
+#include "sidecar/deliver/operator_pause.hpp"
 #include "sidecar/deliver/pacer.hpp"
 #include "sidecar/deliver/settler.hpp"
 #include "sidecar/deliver/transport.hpp"
 #include "sidecar/encode/encoder.hpp"
+#include "sidecar/observe/rate_meter.hpp"
 
 namespace outrider::sidecar {
+
+struct DestinationSnapshot;
 
 class Destination final : public Agent {
  public:
@@ -58,7 +63,16 @@ class Destination final : public Agent {
 
   /// The shutdown begins: from here on nothing is given up for having been tried too often or too
   /// long.
-  void begin_stop() { settler_.begin_stop(); }
+  void begin_stop(const Now& now) {
+    settler_.begin_stop();
+    end_pause("the sidecar stops", now);
+  }
+
+  /// Nothing is sent from now on, for `duration` or, if that is zero, until resume().
+  void pause(Duration duration, std::string who, const Now& now) {
+    pause_.begin(duration, std::move(who), now);
+  }
+  void resume(const std::string& who, const Now& now) { end_pause(who + " asked for it", now); }
 
   /// Nothing comes in any more: sends what there is without gathering and without long waits.
   void begin_flush(const Now& now);
@@ -83,6 +97,12 @@ class Destination final : public Agent {
   const std::string& name() const { return name_; }
   const Ledger& ledger() const { return ledger_; }
   const Pacer& pacer() const { return pacer_; }
+  /// On disk or on the way there.
+  std::uint64_t lane_bytes() const { return lane_ != nullptr ? lane_->bytes() : 0; }
+
+  /// All that there is to say of it. `delivered` leaves out what the transport still holds, which
+  /// is in flight there: so it does not fall when that is lost.
+  DestinationSnapshot snapshot(const Now& now);
 
  private:
   BatchPtr next_batch(const Now& now, bool& is_retry);
@@ -93,10 +113,18 @@ class Destination final : public Agent {
   void note_progress(const Now& now);
   void look_for_stall(const Now& now);
   void drop_held();
+  void end_pause(std::string_view why, const Now& now) {
+    backlog_.make_up_for(pause_.end(why, now), now);
+  }
+  void note_rates(const Now& now);
+  bool can_send(const Now& now) const;
+  void fill_health(DestinationSnapshot& to, const Now& now) const;
+  void fill_time_to_loss(DestinationSnapshot& to, const Now& now) const;
 
   std::string name_;
   Log& log_;
-  bool has_timeout_;            ///< each attempt ends by itself
+  DestinationType type_;
+  bool goes_to_disk_;           ///< when_full = spool
   std::uint64_t sample_below_;  ///< ids whose hash is at least this are not kept; 0: all are kept
 
   std::unique_ptr<Encoder> encoder_;
@@ -106,6 +134,8 @@ class Destination final : public Agent {
   DropLog drops_;
   StallTimer stall_;  ///< since something was written; never of http
   Pacer pacer_;
+  OperatorPause pause_;
+  DeliveryMeter meter_;
   Ledger ledger_;
   Backlog backlog_;
   Settler settler_;
@@ -115,6 +145,11 @@ class Destination final : public Agent {
   MonoTime held_look_at_ = never;  ///< flushing: when the transport is asked what it holds
   bool is_fresh_next_ = false;
   bool is_flushing_ = false;
+
+  Amount emitted_;  ///< accepted by accept(), without what sampling drops
+  RateMeter<5> rates_;
+  std::uint64_t rated_accepted_ = UINT64_MAX;  ///< what rates_ knows of; at first nothing
+  std::uint64_t told_delivered_ = 0;           ///< by the last snapshot
 };
 
 }  // namespace outrider::sidecar

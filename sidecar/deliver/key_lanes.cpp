@@ -12,10 +12,11 @@ bool KeyLanes::is_blocked(std::string_view key) const {
   return !key.empty() && lanes_.find(key) != lanes_.end();
 }
 
-void KeyLanes::set_aside(const RecordView& record) {
+void KeyLanes::set_aside(const RecordView& record, MonoTime arrived) {
   const auto lane = lanes_.find(record.key);
-  lane->second.aside.emplace(++last_number_,
-                             std::vector<std::uint8_t>(record.bytes.begin(), record.bytes.end()));
+  lane->second.aside.emplace(
+      ++last_number_,
+      Aside{std::vector<std::uint8_t>(record.bytes.begin(), record.bytes.end()), arrived});
   ++events_;
   if (record.origin) return;
   const auto priority = static_cast<std::size_t>(record.priority);
@@ -47,7 +48,11 @@ void KeyLanes::leave(std::string_view key) {
 }
 
 proto::ByteView KeyLanes::front() const {
-  return ready_.front()->second.aside.begin()->second;
+  return ready_.front()->second.aside.begin()->second.record;
+}
+
+MonoTime KeyLanes::front_arrived() const {
+  return ready_.front()->second.aside.begin()->second.arrived;
 }
 
 /// A lane that becomes empty is forgotten though its last events are in a batch that has not
@@ -56,7 +61,7 @@ proto::ByteView KeyLanes::front() const {
 void KeyLanes::pop_front() {
   Lane& lane = ready_.front()->second;
   const auto first = lane.aside.begin();
-  count_out(first->first, first->second);
+  count_out(first->first, first->second.record);
   lane.aside.erase(first);
   if (!lane.aside.empty()) return;
   if (lane.on_the_way == 0) rest(ready_.front());
@@ -66,8 +71,8 @@ void KeyLanes::pop_front() {
 std::size_t KeyLanes::evict(proto::Priority priority) {
   const auto [number, lane] = *emitted_[static_cast<std::size_t>(priority)].begin();
   const auto event = lane->second.aside.find(number);
-  const std::size_t bytes = event->second.size();
-  count_out(number, event->second);
+  const std::size_t bytes = event->second.record.size();
+  count_out(number, event->second.record);
   lane->second.aside.erase(event);
   if (lane->second.aside.empty() && lane->second.on_the_way == 0) {
     // With nothing on the way it was ready.

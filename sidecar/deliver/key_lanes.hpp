@@ -33,8 +33,8 @@ class KeyLanes {
   /// True if an event of this key may not be sent now.
   bool is_blocked(std::string_view key) const;
 
-  /// Keeps a copy of a record whose key is blocked.
-  void set_aside(const RecordView& record);
+  /// Keeps a copy of a record whose key is blocked, and which came at that time.
+  void set_aside(const RecordView& record, MonoTime arrived);
 
   /// The batch leaves: its keys are blocked until its events are settled.
   void enter(const Batch& batch);
@@ -55,9 +55,9 @@ class KeyLanes {
     Lane& lane = found->second;
     while (!lane.aside.empty()) {
       const auto last = std::prev(lane.aside.end());
-      if (!pass(read_record(last->second.data()))) return;
+      if (!pass(read_record(last->second.record.data()))) return;
       lane.is_passed = true;
-      count_out(last->first, last->second);
+      count_out(last->first, last->second.record);
       lane.aside.erase(last);
     }
   }
@@ -73,6 +73,7 @@ class KeyLanes {
   bool has_ready() const { return !ready_.empty(); }
   /// The oldest of them, of the key that became free first.
   proto::ByteView front() const;
+  MonoTime front_arrived() const;
   void pop_front();
 
   Amount evictable(proto::Priority priority) const {
@@ -88,7 +89,7 @@ class KeyLanes {
   template <typename Visit>
   void for_each(const Visit& visit) const {
     for (const auto& [key, lane] : lanes_) {
-      for (const auto& [number, record] : lane.aside) visit(proto::ByteView(record));
+      for (const auto& [number, aside] : lane.aside) visit(proto::ByteView(aside.record));
     }
   }
   /// Forgets the events that are set aside or were passed over.
@@ -97,11 +98,15 @@ class KeyLanes {
  private:
   void count_out(std::uint64_t number, proto::ByteView record);
 
+  struct Aside {
+    std::vector<std::uint8_t> record;
+    MonoTime arrived;
+  };
   struct Lane {
     std::uint32_t on_the_way = 0;
     bool is_failing = false;
     bool is_passed = false;
-    std::map<std::uint64_t, std::vector<std::uint8_t>> aside;  ///< by their numbers
+    std::map<std::uint64_t, Aside> aside;  ///< by their numbers
   };
   using Lanes = std::map<std::string, Lane, std::less<>>;
 

@@ -55,7 +55,10 @@ Duration Pacer::failed(const Failure& failure, const Now& now) {
   if (failure.has_alternative) return Duration::zero();
   const bool was_open = is_open();
   breaker_.failed(failure.attempt, last_attempt_, failure.is_hold, random_, now);
-  if (is_open() && !was_open) open_since_ = now.mono;
+  if (is_open() && !was_open) {
+    open_since_ = now.mono;
+    ++openings_;
+  }
   concurrency_.failed(failure.attempt, last_attempt_, now);
 
   Duration pause = failure.retry_after.value_or(Duration::zero());

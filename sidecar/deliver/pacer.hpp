@@ -64,6 +64,16 @@ class Pacer {
 
   bool is_open() const { return breaker_.state() == Breaker::State::open; }
   std::size_t concurrency_limit() const { return concurrency_.limit(); }
+  /// The attempt, which has no answer, may close the breaker.
+  bool is_probe(AttemptId attempt) const {
+    return is_open() && attempt > breaker_.last_before_opening();
+  }
+  /// How often the breaker has opened after it was closed.
+  std::uint64_t openings() const { return openings_; }
+  /// Open: since when.
+  MonoTime open_since() const { return open_since_; }
+  /// Retry-After: until when.
+  MonoTime paused_until() const { return paused_until_; }
 
  private:
   std::size_t places() const;
@@ -76,6 +86,7 @@ class Pacer {
   RateLimiter rates_;
   RetryBudget retries_;
   AttemptId last_attempt_ = 0;
+  std::uint64_t openings_ = 0;
   MonoTime open_since_{};
   MonoTime paused_until_{};  ///< by Retry-After
   bool is_hurried_ = false;

@@ -88,6 +88,7 @@ void Settler::settle_each(BatchPtr batch, const Completion& completion, const No
     return true;
   });
   ledger_.delivered += taken;
+  if (taken > 0) meter_.settle_time.add(now.mono - batch->arrived, taken);
   ledger_.drop(DropReason::subscriber_full, lost);
   for (std::size_t i = 0; i < dead.size(); ++i) {
     if (dead[i] > 0) count_dead(*batch, dead[i], static_cast<DeadReason>(i), completion, now);
@@ -134,6 +135,7 @@ void Settler::settle_whole(BatchPtr batch, const Completion& completion, const N
   switch (outcome) {
     case Outcome::delivered:
       ledger_.delivered += batch->events;
+      meter_.settle_time.add(now.mono - batch->arrived, batch->events);
       backlog_.finish(std::move(batch), now);
       break;
     case Outcome::split:
@@ -180,6 +182,7 @@ void Settler::answered(const Batch& batch, bool is_taken, const Now& now) {
 
 void Settler::failed(BatchPtr batch, Outcome outcome, const Completion& completion,
                      const Now& now) {
+  meter_.note_failure(completion);
   // One of several urls is a matter of that url, and going to another is no attempt of its own.
   const bool is_hold = outcome == Outcome::hold && !completion.has_alternative;
   if (completion.has_alternative) --batch->attempts;
@@ -270,6 +273,7 @@ void Settler::bury_unsent(std::uint64_t events) {
 void Settler::count_dead(const Batch& batch, std::uint32_t events, DeadReason reason,
                          const Completion& completion, const Now& now) {
   ledger_.bury(reason, events);
+  meter_.note_failure(completion);
   failures_.buried(batch, events, reason, completion, now);
 }
 

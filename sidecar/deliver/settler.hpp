@@ -19,6 +19,7 @@
 #include "sidecar/base/ledger.hpp"
 #include "sidecar/config/destination_config.hpp"
 #include "sidecar/deliver/backlog.hpp"
+#include "sidecar/deliver/delivery_meter.hpp"
 #include "sidecar/deliver/failure_log.hpp"
 #include "sidecar/deliver/outcome.hpp"
 #include "sidecar/deliver/pacer.hpp"
@@ -31,7 +32,7 @@ class Settler {
  public:
   /// `reader`: null if answers speak of whole batches. `lane`: null without a spool.
   Settler(const DestinationConfig& config, const AnswerReader* reader, Lane* lane, Backlog& backlog,
-          Pacer& pacer, FailureLog& failures, Ledger& ledger)
+          Pacer& pacer, FailureLog& failures, DeliveryMeter& meter, Ledger& ledger)
       : status_actions_(config.status_actions),
         retry_age_max_(config.retry_age_max),
         retry_attempts_max_(config.retry_attempts_max),
@@ -40,6 +41,7 @@ class Settler {
         backlog_(backlog),
         pacer_(pacer),
         failures_(failures),
+        meter_(meter),
         ledger_(ledger) {}
 
   /// The attempt of this batch has ended.
@@ -57,6 +59,8 @@ class Settler {
 
   /// The destination is gone: nothing is sent to it any more.
   bool is_disabled() const { return is_disabled_; }
+  /// Its credentials are refused: its events wait until a person mends that.
+  bool is_held() const { return is_held_; }
 
  private:
   bool read_verdicts(const Batch& batch, const Completion& completion);
@@ -85,6 +89,7 @@ class Settler {
   Backlog& backlog_;
   Pacer& pacer_;
   FailureLog& failures_;
+  DeliveryMeter& meter_;
   Ledger& ledger_;
 
   std::vector<EventVerdict> verdicts_;  ///< of the batch that is being settled

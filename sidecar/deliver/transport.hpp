@@ -20,6 +20,8 @@
 
 namespace outrider::sidecar {
 
+struct UrlSnapshot;
+
 using AttemptId = std::uint64_t;
 
 /// The content type of a destination's bodies, for a transport that sends it; empty: not sent.
@@ -106,6 +108,9 @@ class Transport {
   /// Events that were completed as sent, and have not left this process: they are lost if it ends
   /// now.
   virtual std::uint64_t held() const { return 0; }
+
+  /// The urls that it sends to, with their health; none where it does not know that.
+  virtual std::vector<UrlSnapshot> urls() const;
 
   /// Nothing is waited for any more: attempts whose outcome is known complete, and are collected
   /// by the next call of collect().

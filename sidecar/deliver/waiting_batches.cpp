@@ -21,6 +21,7 @@ void WaitingBatches::count(Batch& batch, bool is_follower) {
   WaitingBatch& waiting = batch.waiting;
   if (waiting.number == 0) waiting.number = ++last_number_;
   waiting.is_follower = is_follower;
+  arrivals_.insert(batch.arrived);
   waiting.evictable = {};
   waiting.look_from = {};
   for (std::size_t at = 0; at < batch.records.size();) {
@@ -41,6 +42,7 @@ void WaitingBatches::count(Batch& batch, bool is_follower) {
 /// It leaves.
 void WaitingBatches::forget(Batch& batch) {
   close_gaps(batch);
+  arrivals_.erase(arrivals_.find(batch.arrived));
   for (std::size_t i = 0; i < evictable_.size(); ++i) {
     evictable_[i] -= batch.waiting.evictable[i];
     by_age_[i].erase(batch.waiting.number);
@@ -116,6 +118,7 @@ void WaitingBatches::clear() {
   by_due_.clear();
   by_age_ = {};
   evictable_ = {};
+  arrivals_.clear();
 }
 
 }  // namespace outrider::sidecar

@@ -8,12 +8,13 @@
 // another body, and needs another id.
 //
 // Thread: one, with its backlog. Owns: the batches. Limits: none of its own; taken events count
-// against the queue's limits. A batch costs about 100 bytes here.
+// against the queue's limits. A batch costs about 150 bytes here.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "proto/event.hpp"
@@ -30,6 +31,8 @@ class WaitingBatches {
   bool is_empty() const { return by_due_.empty(); }
   /// When the next is due, or `never`.
   MonoTime due_at() const;
+  /// When the oldest event of them came, or `never`.
+  MonoTime oldest() const { return arrivals_.empty() ? never : *arrivals_.begin(); }
   /// That one; there is one. If `waiting.has_changed`, it needs a new id, and so do its followers.
   BatchPtr take_first();
   void make_all_due(const Now& now);
@@ -68,6 +71,7 @@ class WaitingBatches {
   /// Of each priority: the batches with events of it that may be evicted, by their numbers.
   std::array<std::map<std::uint64_t, Batch*>, 3> by_age_;
   std::array<Amount, 3> evictable_{};
+  std::multiset<MonoTime> arrivals_;  ///< Batch::arrived of each
   std::uint64_t last_number_ = 0;
   std::vector<std::uint8_t> evicted_;
 };

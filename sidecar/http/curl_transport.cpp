@@ -16,6 +16,7 @@
 #include "sidecar/http/trust.hpp"
 #include "sidecar/http/url_log.hpp"
 #include "sidecar/http/url_set.hpp"
+#include "sidecar/observe/snapshot.hpp"
 
 namespace outrider::sidecar {
 
@@ -41,6 +42,7 @@ class CurlTransport final : public Transport, public CurlRequest::Owner {
   void cancel(AttemptId id) override;
   void collect(const Now& now, std::vector<Completion>& completions) override;
   MonoTime next_deadline() const override { return next_due_at_; }
+  std::vector<UrlSnapshot> urls() const override;
   void hurry(const Now& now) override;
   void close(MonoTime /*deadline*/) override {}
 
@@ -107,6 +109,14 @@ void CurlTransport::cancel(AttemptId id) {
     requests_.erase(found);
   }
   std::erase_if(completions_, [id](const Completion& c) { return c.id == id; });
+}
+
+std::vector<UrlSnapshot> CurlTransport::urls() const {
+  std::vector<UrlSnapshot> urls;
+  for (std::size_t i = 0; i < settings_.urls.size(); ++i) {
+    urls.push_back({settings_.urls[i].parts.origin(), urls_.is_healthy(i), urls_.is_gone(i)});
+  }
+  return urls;
 }
 
 void CurlTransport::hurry(const Now& now) {

@@ -104,6 +104,7 @@ void ConfirmAgent::answer(const std::string& peer, std::uint64_t sequence, proto
   }
   if (is_new) {
     counters_.events += events;
+    confirmed_.events += events;
     for (const proto::RefusedEvent& event : refused) {
       counters_.refuse(static_cast<proto::Refusal>(event.refusal));
     }

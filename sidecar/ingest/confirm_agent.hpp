@@ -35,6 +35,7 @@ struct ConfirmCounters {
   std::uint64_t frames = 0;          ///< stored and confirmed
   std::uint64_t frames_again = 0;    ///< stored before and confirmed again
   std::uint64_t frames_refused = 0;  ///< could not be stored
+  std::uint64_t events = 0;          ///< of frames that were stored
 };
 
 class ConfirmSink {

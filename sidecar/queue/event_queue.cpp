@@ -56,15 +56,16 @@ std::optional<std::uint64_t> EventQueue::evict_for(std::size_t record_bytes, pro
   return evicted;
 }
 
-void EventQueue::push(proto::ByteView record, proto::Priority priority) {
-  std::memcpy(add(record.size(), priority, has_record_origin_at(record.data())), record.data(),
-              record.size());
+void EventQueue::push(proto::ByteView record, proto::Priority priority, MonoTime arrived) {
+  const bool is_promised = has_record_origin_at(record.data());
+  std::memcpy(add(record.size(), priority, is_promised, arrived), record.data(), record.size());
 }
 
-std::uint8_t* EventQueue::add(std::size_t record_bytes, proto::Priority priority,
-                              bool is_promised) {
+std::uint8_t* EventQueue::add(std::size_t record_bytes, proto::Priority priority, bool is_promised,
+                              MonoTime arrived) {
   const std::size_t fifo = fifo_of(static_cast<std::size_t>(priority), is_promised);
   order_of(fifo).add(fifo);
+  times_[fifo].add(arrived);
   return fifos_[fifo].add(record_bytes);
 }
 
@@ -78,6 +79,14 @@ std::uint64_t EventQueue::bytes() const {
   std::uint64_t bytes = 0;
   for (const RecordFifo& fifo : fifos_) bytes += fifo.bytes();
   return bytes;
+}
+
+MonoTime EventQueue::oldest() const {
+  MonoTime oldest = never;
+  for (const ArrivalTimes& times : times_) {
+    if (!times.is_empty()) oldest = std::min(oldest, times.front());
+  }
+  return oldest;
 }
 
 bool EventQueue::has_promised() const {
@@ -105,6 +114,7 @@ const ArrivalOrder& EventQueue::front_order() const {
 
 void EventQueue::remove_front(std::size_t fifo) {
   fifos_[fifo].pop_front();
+  times_[fifo].remove();
   order_of(fifo).remove(fifo);
 }
 
@@ -118,14 +128,17 @@ void EventQueue::pop() {
 
 void EventQueue::clear() {
   fifos_ = {};
+  times_ = {};
   orders_ = {};
 }
 
-void EventQueue::take() {
-  const std::size_t record_bytes = front().size();
-  pop();
+MonoTime EventQueue::take() {
+  const std::size_t fifo = front_order().front();
+  const MonoTime arrived = times_[fifo].front();
   ++taken_events_;
-  taken_bytes_ += record_bytes;
+  taken_bytes_ += fifos_[fifo].front().size();
+  remove_front(fifo);
+  return arrived;
 }
 
 void EventQueue::release(std::uint64_t events, std::uint64_t bytes) {

@@ -20,6 +20,7 @@
 #include "proto/event.hpp"
 #include "sidecar/base/amount.hpp"
 #include "sidecar/queue/arrival_order.hpp"
+#include "sidecar/queue/arrival_times.hpp"
 #include "sidecar/queue/record_fifo.hpp"
 
 namespace outrider::sidecar {
@@ -59,14 +60,19 @@ class EventQueue {
   std::optional<std::uint64_t> evict_for(std::size_t record_bytes, proto::Priority up_to,
                                          double part = 0, TakenEvents* taken = nullptr);
 
-  /// Appends a copy of the record, whether or not it has room.
-  void push(proto::ByteView record, proto::Priority priority);
+  /// Appends a copy of the record, which came at that time, whether or not it has room.
+  void push(proto::ByteView record, proto::Priority priority, MonoTime arrived = {});
 
   bool is_empty() const { return events() == 0; }
   /// Nothing waits, and nothing is taken.
   bool is_unused() const { return is_empty() && taken_events_ == 0; }
   std::uint64_t events() const;
   std::uint64_t bytes() const;
+  /// Counts against the limits: waiting and taken events.
+  Amount held() const { return {total_events(), total_bytes()}; }
+  const QueueLimits& limits() const { return limits_; }
+  /// When the oldest waiting event arrived; `never` if there is none.
+  MonoTime oldest() const;
 
   /// Some of the waiting events were promised.
   bool has_promised() const;
@@ -75,10 +81,13 @@ class EventQueue {
 
   /// The record whose turn it is; the queue is not empty.
   proto::ByteView front() const;
+  /// When it came (arrival_times.hpp).
+  MonoTime front_arrived() const { return times_[front_order().front()].front(); }
 
   /// Appends a record of this many bytes, which the caller writes before it calls anything else
   /// here. `is_promised`: it has an origin on disk.
-  std::uint8_t* add(std::size_t record_bytes, proto::Priority priority, bool is_promised);
+  std::uint8_t* add(std::size_t record_bytes, proto::Priority priority, bool is_promised,
+                    MonoTime arrived = {});
 
   /// Removes the front and forgets it: it was dropped.
   void pop();
@@ -86,8 +95,9 @@ class EventQueue {
   /// Forgets all that waits, in one step however much it is.
   void clear();
 
-  /// Removes the front, which still counts against the limits until it is released.
-  void take();
+  /// Removes the front, which still counts against the limits until it is released. Returns when it
+  /// arrived.
+  MonoTime take();
 
   /// A taken event is settled: delivered, dropped or dead.
   void release(std::uint64_t events, std::uint64_t bytes);
@@ -110,6 +120,7 @@ class EventQueue {
   QueueLimits limits_;
   QueueOrder order_;
   std::array<RecordFifo, fifos> fifos_;
+  std::array<ArrivalTimes, fifos> times_;
   /// By priority: one for each; by arrival: the first is that of all.
   std::array<ArrivalOrder, priorities> orders_;
 

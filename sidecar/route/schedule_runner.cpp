@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "sidecar/observe/snapshot.hpp"
+
 namespace outrider::sidecar {
 
 ScheduleRunner::ScheduleRunner(Recurrence recurrence, const std::vector<ScheduleMark>& marks,
@@ -69,17 +71,44 @@ void ScheduleRunner::warn_of_wrong_clock(const Now& now) {
   }
 }
 
-void ScheduleRunner::note_answer(const ConfirmedFrame& frame, const FrameAnswer& answer) {
+void ScheduleRunner::note_answer(const ConfirmedFrame& frame, const FrameAnswer& answer,
+                                 const Now& now) {
   const ScheduleMark& mark = *frame.mark;
   if (answer.status == proto::Refusal::none) {
     // A newer mark than one that waits.
     std::erase_if(unwritten_marks_, [&](const auto& waiting) { return waiting.name == mark.name; });
     recurrence_.note_written(mark.name, mark.last_ns);
+    if (frame.counts.events > 0) {
+      constexpr auto on_time_ns =
+          static_cast<std::uint64_t>(std::chrono::nanoseconds(Recurrence::on_time).count());
+      Stored& stored = stored_[mark.name];
+      ++stored.runs;
+      stored.late += now.wall_ns() > mark.last_ns + on_time_ns ? 1 : 0;
+      stored.last_ns = mark.last_ns;
+    }
   } else if (frame.counts.events == 0) {
     unwritten_marks_.push_back(mark);
   } else {
     keep_run(mark.name, mark.last_ns, answer.status);
   }
+}
+
+std::vector<ScheduleSnapshot> ScheduleRunner::snapshot() const {
+  std::vector<ScheduleSnapshot> all;
+  for (const Recurrence::State& state : recurrence_.states()) {
+    ScheduleSnapshot it;
+    it.name = state.name;
+    if (state.next) it.next = WallTime(*state.next);
+    it.missed = state.missed;
+    if (const auto found = stored_.find(state.mark); found != stored_.end()) {
+      const Stored& stored = found->second;
+      it.runs = stored.runs;
+      it.late = stored.late;
+      it.last = WallTime(Duration(static_cast<Duration::rep>(stored.last_ns)));
+    }
+    all.push_back(std::move(it));
+  }
+  return all;
 }
 
 void ScheduleRunner::keep_run(std::string_view mark, std::uint64_t due_ns, proto::Refusal refusal) {

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,8 @@
 
 namespace outrider::sidecar {
 
+struct ScheduleSnapshot;
+
 class ScheduleRunner {
  public:
   /// `marks`: the last runs that the spool knows of.
@@ -30,9 +33,19 @@ class ScheduleRunner {
   MonoTime next_deadline() const { return recurrence_.next_deadline(); }
 
   /// The fate of a run, or of a mark alone, is decided.
-  void note_answer(const ConfirmedFrame& frame, const FrameAnswer& answer);
+  void note_answer(const ConfirmedFrame& frame, const FrameAnswer& answer, const Now& now);
+
+  /// In the order of the configuration.
+  std::vector<ScheduleSnapshot> snapshot() const;
 
  private:
+  /// Of one schedule, since the start.
+  struct Stored {
+    std::uint64_t runs = 0;
+    std::uint64_t late = 0;
+    std::uint64_t last_ns = 0;
+  };
+
   void write_marks(const Now& now);
   void run_due(const Now& now);
   proto::Refusal add_run(const Recurrence::Run& run, const Now& now);
@@ -45,6 +58,7 @@ class ScheduleRunner {
   Recurrence recurrence_;
   std::vector<std::string> new_schedules_;  ///< the marks of those that have never run
   std::vector<ScheduleMark> unwritten_marks_;
+  std::map<std::string, Stored, std::less<>> stored_;  ///< by mark
   MonoTime marks_due_at_{};
   MonoTime look_ahead_at_{};
 };

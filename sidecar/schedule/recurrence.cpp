@@ -76,6 +76,16 @@ bool Recurrence::Schedule::has_runs(std::size_t count, Instant after, Instant un
   return true;
 }
 
+/// Runs after `after` and before `before`; missed_count_max if there are more.
+std::size_t Recurrence::Schedule::count_runs(Instant after, Instant before) const {
+  std::size_t count = 0;
+  for (auto run = expression.next_after(after, zone);
+       run && *run < before && count < missed_count_max; run = expression.next_after(*run, zone)) {
+    ++count;
+  }
+  return count;
+}
+
 /// All runs after `after` and not after `until`.
 std::vector<Instant> Recurrence::Schedule::runs(Instant after, Instant until) const {
   std::vector<Instant> found;
@@ -118,6 +128,14 @@ std::vector<std::string> Recurrence::marks() const {
 Recurrence::Schedule* Recurrence::find(std::string_view mark) {
   const auto found = std::ranges::find(schedules_, mark, &Schedule::mark);
   return found == schedules_.end() ? nullptr : &*found;
+}
+
+std::vector<Recurrence::State> Recurrence::states() const {
+  std::vector<State> states;
+  for (const Schedule& schedule : schedules_) {
+    states.push_back({schedule.name, schedule.mark, schedule.next, schedule.missed_runs});
+  }
+  return states;
 }
 
 void Recurrence::look_again() {
@@ -178,10 +196,16 @@ void Recurrence::take_runs(std::size_t index, Instant now) {
     left_out_.push_back(
         {schedule.name, schedule.zone.text(*schedule.last), schedule.zone.text(runs.front())});
   }
+  if (*schedule.next < runs.front()) {
+    schedule.missed_runs += schedule.count_runs(*schedule.last, runs.front());
+  }
   schedule.set_last(runs.back());
   if (refused_until) schedule.waited_until = now;
   const bool is_late = now - runs.back() >= on_time && runs.back() > schedule.waited_until;
-  if (schedule.missed == MissedRuns::skip && is_late) return;
+  if (schedule.missed == MissedRuns::skip && is_late) {
+    schedule.missed_runs += runs.size();
+    return;
+  }
   for (const Instant run : runs) {
     runs_.push_back({index, schedule.name, schedule.mark, ns_of(run), id_of(schedule.name, run)});
     schedule.handed_out.push_back(ns_of(run));

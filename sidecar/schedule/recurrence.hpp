@@ -46,6 +46,8 @@ class Recurrence {
   static constexpr std::chrono::seconds hold{10};
   /// A last run that is further ahead than this was written by a wrong clock.
   static constexpr std::chrono::hours ahead_max{1};
+  /// Runs of one gap that are counted as left out; there may be more.
+  static constexpr std::size_t missed_count_max = 1000;
 
   /// One event to be made.
   struct Run {
@@ -96,6 +98,15 @@ class Recurrence {
   };
   const std::vector<LeftOut>& left_out() const { return left_out_; }
 
+  /// The state of each schedule, in the order of the configuration.
+  struct State {
+    std::string name;
+    std::string mark;
+    std::optional<Instant> next;  ///< the first run that has not been handed out
+    std::uint64_t missed = 0;     ///< runs that were left out
+  };
+  std::vector<State> states() const;
+
   /// When to call due() again.
   MonoTime next_deadline() const { return next_deadline_; }
 
@@ -124,7 +135,9 @@ class Recurrence {
     std::optional<Instant> refused_until{};  ///< the newest that is to be handed out again
     Instant waited_until = Instant::min();   ///< runs up to then waited for those that were refused
     bool is_said_ahead = false;
+    std::uint64_t missed_runs = 0;
 
+    std::size_t count_runs(Instant after, Instant before) const;
     void set_last(Instant instant);
     bool has_runs(std::size_t count, Instant after, Instant until) const;
     std::vector<Instant> runs(Instant after, Instant until) const;

@@ -46,4 +46,21 @@ std::size_t Exchange::uncollected() const {
   return answers_.size();
 }
 
+std::optional<SpoolSnapshot> Exchange::numbers() const {
+  const std::lock_guard guard(mutex_);
+  std::optional<SpoolSnapshot> numbers = numbers_;
+  if (numbers) numbers->transaction_time = transaction_time_;
+  return numbers;
+}
+
+void Exchange::note_numbers(const SpoolSnapshot& numbers) {
+  const std::lock_guard guard(mutex_);
+  numbers_ = numbers;
+}
+
+void Exchange::note_transaction(Duration time) {
+  const std::lock_guard guard(mutex_);
+  transaction_time_.add(time);
+}
+
 }  // namespace outrider::sidecar

@@ -28,6 +28,7 @@
 #include "sidecar/base/amount.hpp"
 #include "sidecar/base/ledger.hpp"
 #include "sidecar/base/numbered_frame.hpp"
+#include "sidecar/observe/snapshot.hpp"
 #include "sidecar/spool/database.hpp"
 
 namespace outrider::sidecar {
@@ -205,6 +206,10 @@ class Exchange {
   /// The question, if nobody has taken it; the sidecar's thread can take it back this way.
   std::unique_ptr<Question> take();
 
+  /// The size of the spool when the storage thread looked last, and the time that its transactions
+  /// took since the start. Empty: it has not looked yet.
+  std::optional<SpoolSnapshot> numbers() const;
+
   // The storage thread.
   /// It could not be begun, and waits here.
   void put_back(std::unique_ptr<Question> question);
@@ -213,11 +218,17 @@ class Exchange {
   void answer(std::unique_ptr<Reply> answer);
   /// Answers that are not collected yet.
   std::size_t uncollected() const;
+  /// All of it but transaction_time is new.
+  void note_numbers(const SpoolSnapshot& numbers);
+  /// A transaction took so long, with all that belongs to it.
+  void note_transaction(Duration time);
 
  private:
   mutable std::mutex mutex_;
   std::unique_ptr<Question> asked_;
   std::uint64_t put_backs_ = 0;
+  std::optional<SpoolSnapshot> numbers_;
+  DurationHistogram transaction_time_;
   std::vector<std::unique_ptr<Reply>> answers_;
 };
 

@@ -138,6 +138,8 @@ void Lane::bury(const RecordView& record, const Obituary& obituary, const Now& n
 
 void Lane::take(LaneAnswer&& answer, DropReason reason) {
   const std::uint64_t confirmed = answer.confirmed.events + answer.confirmed_scheduled.events;
+  confirmed_ += answer.confirmed;
+  confirmed_ += answer.confirmed_scheduled;
   const std::uint64_t unstored = answer.unstored.events + answer.unscheduled.events;
   const std::uint64_t unreleased = answer.unreleased.events;
   const std::uint64_t returned = answer.returned.events;

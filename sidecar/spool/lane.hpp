@@ -80,6 +80,8 @@ class Lane {
   /// It, as a stored record; valid until take_next().
   proto::ByteView next() const { return order_.next(); }
   RecordOrigin next_origin() const { return order_.next_origin(); }
+  /// Since when it is on disk, over all runs, by the wall clock.
+  std::uint64_t next_created_ns() const { return order_.next_created_ns(); }
   /// It is in memory now.
   void take_next();
   /// Whoever took the event forgets it, until it looks back. False: it is not on disk any more.
@@ -114,6 +116,8 @@ class Lane {
   /// On disk or on the way there.
   std::uint64_t bytes() const { return order_.bytes(); }
   std::uint64_t bytes_max() const { return settings_.bytes_max; }
+  /// Events of frames that were stored in this run.
+  Amount confirmed() const { return confirmed_; }
 
   // For Spool -------------------------------------------------------------------------------------
 
@@ -141,6 +145,7 @@ class Lane {
   LaneSettings settings_;
   Ledger* ledger_ = nullptr;
   LaneOrder order_;
+  Amount confirmed_;
   std::uint64_t counted_bytes_;  ///< of order_, that the question's builder knows of
 };
 

@@ -104,6 +104,7 @@ class LaneOrder {
   /// The next event as a stored record; valid until take_next().
   proto::ByteView next() const;
   RecordOrigin next_origin() const { return {arrived_.front().id, next_index_}; }
+  std::uint64_t next_created_ns() const { return arrived_.front().created_ns; }
   void take_next();
 
   /// The destination forgets a taken event. False, and it does not, if the event is no longer on

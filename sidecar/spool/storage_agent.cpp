@@ -17,6 +17,7 @@ constexpr int read_errors_min = 5;
 /// Those that are longer apart have passed in between.
 constexpr Duration read_errors_apart = std::chrono::minutes(1);
 constexpr std::uint64_t nothing_due = UINT64_MAX;
+constexpr Duration measure_interval = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -32,6 +33,7 @@ Result<std::unique_ptr<StorageAgent>> StorageAgent::open(StorageSettings setting
   } catch (const std::exception& error) {
     return Error{where + ": " + error.what()};
   }
+  agent->measure(false, now);
   return agent;
 }
 
@@ -50,9 +52,12 @@ int StorageAgent::do_work(const Now& now) {
   if (has_work) {
     std::optional<Reply> answer = do_group(question ? *question : nothing, now);
     if (answer) {
+      ++numbers_.transactions;
+      numbers_.is_failing = answer->has_failed;
       answer->question = std::move(question);
       answer->is_store_new = keeper_.take_is_store_new();
       if (answer->question || !answer->lanes.empty() || answer->is_store_new) {
+        are_numbers_old_ = true;
         exchange_.answer(std::make_unique<Reply>(std::move(*answer)));
       }
       fault_point("after_answer");
@@ -63,8 +68,19 @@ int StorageAgent::do_work(const Now& now) {
   }
   // Another store has something to say to the lanes, which the next turn does.
   if (keeper_.keep_house(now)) writer_.look_anew();
+  measure(has_work, now);
   look_ahead(now);
   return has_work && !is_waiting_ ? 1 : 0;
+}
+
+void StorageAgent::measure(bool has_worked, const Now& now) {
+  const bool is_time = now.mono >= next_measure_;
+  if (is_time) {
+    next_measure_ = now.mono + measure_interval;
+    are_numbers_old_ = false;
+    keeper_.measure(numbers_);
+  }
+  if (is_time || has_worked) exchange_.note_numbers(numbers_);
 }
 
 bool StorageAgent::may_release(const Now& now) const {
@@ -75,6 +91,7 @@ void StorageAgent::look_ahead(const Now& now) {
   wake_at_ = keeper_.next_deadline();
   const std::uint64_t next_due_ns = writer_.next_due_ns();
   if (is_waiting_ || keeper_.lock().is_touched()) wake_at_ = std::min(wake_at_, retry_at_);
+  if (are_numbers_old_) wake_at_ = std::min(wake_at_, next_measure_);
   if (next_due_ns == nothing_due) return;
   if (exchange_.uncollected() >= uncollected_max) {
     wake_at_ = now.mono + std::chrono::milliseconds(1);

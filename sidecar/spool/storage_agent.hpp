@@ -15,7 +15,8 @@
 // turn.
 //
 // Thread: after open(), the one that calls do_work(). Owns: the keeper and the writer.
-// Limits: a turn does one group.
+// Limits: a turn does one group. It looks at the size of what there is once a second at most, and
+// only after it has worked.
 #pragma once
 
 #include <map>
@@ -64,6 +65,7 @@ class StorageAgent final : public Agent {
   bool look_again(const std::exception& error, ReadErrors& errors, int& looks, const Now& now);
   bool note_trouble(const std::exception& error, ReserveUse use, const Now& now);
   bool may_release(const Now& now) const;
+  void measure(bool has_worked, const Now& now);
   void look_ahead(const Now& now);
 
   StoreKeeper keeper_;
@@ -72,6 +74,9 @@ class StorageAgent final : public Agent {
   MonoTime wake_at_ = never;
   bool is_waiting_ = false;  ///< the question is, for another program's lock
   MonoTime retry_at_{};      ///< after trouble
+  SpoolSnapshot numbers_;
+  bool are_numbers_old_ = false;  ///< since something was written
+  MonoTime next_measure_{};
   ReadErrors group_read_errors_;
   std::map<LaneIndex, ReadErrors> lane_read_errors_;
 };

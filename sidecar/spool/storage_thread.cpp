@@ -40,7 +40,9 @@ StorageThread::~StorageThread() {
 void StorageThread::run() {
   pthread_setname_np(pthread_self(), "storage");
   for (;;) {
-    const int work = agent_->do_work(clock_.now());
+    const Now began = clock_.now();
+    const int work = agent_->do_work(began);
+    if (work > 0) exchange_.note_transaction(clock_.now().mono - began.mono);
     if (!sleep_until(work > 0 ? MonoTime::min() : agent_->next_deadline())) return;
   }
 }

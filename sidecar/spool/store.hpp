@@ -201,6 +201,8 @@ class Store {
   /// Moves the dead letter back among its destination's events. False: it is not there any more.
   bool put_back_dead(std::int64_t id, const Now& now);
   bool remove_dead(std::int64_t id);
+  /// By the counters.
+  Amount dead() const;
   /// The amount that put_back_dead() has moved since the last call.
   std::vector<std::pair<DestinationId, Amount>> take_returned();
 

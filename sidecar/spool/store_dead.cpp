@@ -6,6 +6,13 @@
 
 namespace outrider::sidecar {
 
+Amount Store::dead() const {
+  const auto positive = [](std::int64_t number) {
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(number, 0));
+  };
+  return {positive(counters_.dead_events), positive(counters_.dead_bytes)};
+}
+
 void Store::insert_dead(DestinationId destination, const DeadLetter& letter) {
   const RecordView record = read_record(letter.record.data());
   IdSpace space;

@@ -308,6 +308,24 @@ void StoreKeeper::say_room(std::optional<StorageTrouble> lack, const Now& now) {
   }
 }
 
+void StoreKeeper::measure(SpoolSnapshot& to) {
+  to.bytes_max = settings_.bytes_max;
+  to.disk_free_bytes = disk_->free_bytes(settings_.path);
+  to.log_bytes = bytes_of(wal_path(settings_.path));
+  if (store_) {
+    try {
+      to.database_bytes = store_->file_bytes();
+      to.free_page_bytes = store_->unused_bytes();
+      const Amount dead = store_->dead();
+      to.dead_events = dead.events;
+      to.dead_bytes = dead.bytes;
+    } catch (const std::exception&) {
+      // The next transaction will say it.
+    }
+  }
+  to.bytes = to.database_bytes + to.log_bytes;
+}
+
 // Keeping house -----------------------------------------------------------------------------------
 
 MonoTime StoreKeeper::next_deadline() const {

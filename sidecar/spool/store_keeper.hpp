@@ -147,6 +147,9 @@ class StoreKeeper {
   bool keep_house(const Now& now);
   MonoTime next_deadline() const;
 
+  /// What there is now of all that can be looked at; not inside of a transaction.
+  void measure(SpoolSnapshot& to);
+
  private:
   void look(bool is_first, const Now& now);
   void replace_store(const std::string& reason, UnreadPlaces unread, const Now& now);

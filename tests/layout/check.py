@@ -49,6 +49,7 @@ WRAPPED_BY = {
     ],
     r"openssl/": [
         "sidecar/config/pem.cpp",
+        "sidecar/config/sha256.cpp",
         "sidecar/config/signing_secret.cpp",
         "sidecar/http/signer.cpp",
         "sidecar/http/tls_offer.cpp",

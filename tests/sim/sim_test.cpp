@@ -5,8 +5,10 @@
 // log for a while. Half of them end in a time when all is well: everything must go then, and no url
 // be forgotten. Every turn the ledger's equation must hold and no destination may hold more than
 // its limits; at the end every event must be where the ledger says: what receivers got is compared
-// id by id. Nothing overtakes in a queue: by priority and then by arrival, or by key. A failure
-// prints its seed; OUTRIDER_SIM_SEED=N runs that one alone, OUTRIDER_SIM_SEEDS=N that many.
+// id by id. Somebody looks at it and pauses destinations meanwhile: each snapshot says what the
+// report does, and nothing that is counted in it falls. Nothing overtakes in a queue: by priority
+// and then by arrival, or by key. A failure prints its seed; OUTRIDER_SIM_SEED=N runs that one
+// alone, OUTRIDER_SIM_SEEDS=N that many.
 
 #include <algorithm>
 #include <map>
@@ -21,6 +23,7 @@
 #include "sim/hostile_client.hpp"
 #include "sim/random_world.hpp"
 #include "sim/receiver.hpp"
+#include "sim/snapshot_checks.hpp"
 #include "sim/unread_log.hpp"
 #include "support/app_fixture.hpp"
 
@@ -36,7 +39,8 @@ class Simulation {
       : random_(seed),
         config_(make_config()),
         fake_(config_, random_.next()),
-        hostile_(random_.next()) {
+        hostile_(random_.next()),
+        operator_(seed + 1) {
     if (random_.chance(0.1)) {
       unread_log_ = std::make_unique<test::UnreadLog>();
       fake_.log.next = unread_log_.get();
@@ -53,6 +57,7 @@ class Simulation {
   void run() {
     for (int step = 0; step < 400; ++step) {
       act();
+      command();
       if (::testing::Test::HasFailure()) return;
     }
     if (random_.chance(0.5)) recover();
@@ -120,6 +125,23 @@ class Simulation {
     }
   }
 
+  /// A person pauses a destination now and then, for a while or until it is resumed.
+  void command() {
+    if (!operator_.chance(0.03)) return;
+    ControlRequest request{.action = ControlAction::pause, .who = "operator"};
+    request.destination = config_.destinations[operator_.below(receivers_.size())].name;
+    if (operator_.chance(0.5)) request.action = ControlAction::resume;
+    if (operator_.chance(0.5)) request.duration = std::chrono::milliseconds(operator_.below(9000));
+    ASSERT_TRUE(fake_.request(std::move(request)).ok());
+  }
+
+  void resume_all() {
+    for (const DestinationConfig& destination : config_.destinations) {
+      ControlRequest request{.action = ControlAction::resume, .destination = destination.name};
+      ASSERT_TRUE(fake_.request(std::move(request)).ok());
+    }
+  }
+
   void change_weather() {
     receivers_[random_.below(receivers_.size())]->change_weather(test::random_weather(random_));
   }
@@ -131,6 +153,7 @@ class Simulation {
 
   /// All is well again: everything goes, and every url gets its part of it.
   void recover() {
+    resume_all();
     for (const auto& receiver : receivers_) receiver->clear_up();
     pass(retry_after_max + 10s);
     for (const auto& receiver : receivers_) receiver->clear_up();
@@ -218,8 +241,11 @@ class Simulation {
   /// Turns the app as the run loop does: until there is nothing to do and nothing is due.
   void turn() {
     for (int i = 0; i < 2000; ++i) {
+      const bool is_looked_at = operator_.chance(0.05);
+      if (is_looked_at) fake_.ask_for_snapshot();
       const int work = fake_.app->do_work(fake_.clock.now());
       check_turn();
+      if (is_looked_at) snapshots_.check(*fake_.board.latest(), fake_.app->report());
       if (work == 0 && time_left(fake_.app->next_deadline(), fake_.clock.now().mono) > 0ns) return;
     }
     ADD_FAILURE() << "the app never comes to rest: the run loop would spin";
@@ -290,6 +316,8 @@ class Simulation {
       }
       EXPECT_EQ(receivers_[i]->lost(), ledger.dropped_for(DropReason::subscriber_full));
     }
+    snapshots_.check(*fake_.board.latest(), report);
+    EXPECT_EQ(fake_.board.latest()->phase, LifePhase::stopped);
     if (unread_log_) unread_log_->read_all();
   }
 
@@ -299,6 +327,8 @@ class Simulation {
   test::FakeApp fake_;
   std::vector<std::unique_ptr<Receiver>> receivers_;
   test::HostileClient hostile_;
+  Random operator_;  ///< a person who looks and commands
+  test::SnapshotChecks snapshots_;
   std::uint64_t number_ = 0;
   std::uint64_t looked_at_ = 0;
   std::map<std::uint64_t, std::string> topic_of_;  ///< of the events that are to be accepted

@@ -2,6 +2,7 @@
 // exchange it has a spool, and a source of frames that are to be confirmed.
 #pragma once
 
+#include <future>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,6 +26,9 @@ struct FakeApp {
     sidecar::AppParts parts;
     parts.source = std::move(owned_source);
     parts.seed = seed;
+    parts.snapshots = {&board, &loop, {}, {}};
+    parts.control = &control;
+    parts.set_log_level = [this](sidecar::LogLevel level) { log_level = level; };
     if (exchange != nullptr) {
       auto owned_confirm_source = std::make_unique<FakeConfirmSource>();
       confirm_source = owned_confirm_source.get();
@@ -47,8 +51,29 @@ struct FakeApp {
     }
   }
 
+  /// One that is begun now; with several turns if there are many destinations.
+  sidecar::SnapshotBoard::Pointer snapshot() {
+    ask_for_snapshot();
+    const auto before = board.latest();
+    while (board.latest() == before && !app->is_finished()) app->do_work(clock.now());
+    return board.latest();
+  }
+  /// Nobody waits for it.
+  void ask_for_snapshot() { board.fresh(sidecar::Duration::zero()); }
+
+  /// What became of it, in the next turn.
+  sidecar::Status request(sidecar::ControlRequest request) {
+    std::future<sidecar::Status> answer = control.post(std::move(request));
+    app->do_work(clock.now());
+    return answer.get();
+  }
+
   ManualClock clock;
   MemoryLog log;
+  sidecar::LogLevel log_level = sidecar::LogLevel::info;
+  sidecar::LoopMeter loop;
+  sidecar::SnapshotBoard board{[] {}};
+  sidecar::ControlQueue control{[] {}};
   FakeSource* source = nullptr;
   FakeConfirmSource* confirm_source = nullptr;  ///< null without a spool
   std::vector<FakeTransport*> transports;  ///< one a destination, in the order of the configuration

@@ -101,6 +101,29 @@ TEST_F(SchedulesTest, EachRunIsOneEvent) {
   EXPECT_EQ(fake_->app->report().destinations[0].ledger.delivered, 3U);
 }
 
+TEST_F(SchedulesTest, ASnapshotSaysWhatRanWhatWasLateAndWhatIsNext) {
+  const auto tick = [this] {
+    fake_->clock = clock_;
+    return fake_->snapshot()->schedules.at(0);
+  };
+  turn();
+  EXPECT_EQ(tick().name, "tick");
+  EXPECT_EQ(tick().runs, 0U);
+  EXPECT_FALSE(tick().last);
+  const WallTime first = clock_.now().wall + 5min;
+  EXPECT_EQ(tick().next, first);
+  pass(6min);
+  EXPECT_EQ(tick().runs, 1U);
+  EXPECT_EQ(tick().last, first);
+  EXPECT_EQ(tick().next, first + 5min);
+  EXPECT_EQ(tick().late, 0U);
+  clock_.advance(62min);
+  turn();
+  EXPECT_EQ(tick().runs, 2U) << "one of those that were missed is made up for";
+  EXPECT_EQ(tick().late, 1U);
+  EXPECT_EQ(tick().missed, 11U);
+}
+
 TEST_F(SchedulesTest, ARunThatWasStoredDoesNotComeAgainAfterACrash) {
   pass(5min);
   crash();

@@ -77,6 +77,7 @@ TEST_F(LineWriterTest, WhatIsDroppedIsSaidThoughNoLineFollows) {
   writer.add("one\n");
   writer.add("two\n");
   EXPECT_EQ(read_until(say(2)), large + say(2));
+  EXPECT_EQ(writer.lines_dropped(), 2U);
   EXPECT_TRUE(writer.wait_until_written(in(std::chrono::seconds(20))));
 }
 
@@ -107,6 +108,7 @@ TEST_F(LineWriterTest, WhatNobodyReadsIsDroppedAndSaidWhereItIsMissing) {
   }
   EXPECT_EQ(kept + dropped, lines);
   EXPECT_GT(dropped, 0U);
+  EXPECT_EQ(writer.lines_dropped(), dropped);
   writer.add("after\n");
   EXPECT_EQ(read_until("after\n"), "after\n");
 }
@@ -157,6 +159,7 @@ TEST_F(LineWriterTest, WhatCouldNotBeWrittenIsSaidWithItsCause) {
     ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
     writer.add("two\n");
     EXPECT_TRUE(writer.wait_until_written(in(std::chrono::seconds(20))));
+    EXPECT_EQ(writer.lines_dropped(), 1U);
   }
   close(file);
   std::stringstream text;
@@ -202,6 +205,20 @@ TEST_F(LineWriterTest, AReportIsJsonWhereTheLogIs) {
   EXPECT_NE(text.find("\"level\":\"info\",\"message\":\"one\"}\n{\"time\""), std::string::npos)
       << text;
   EXPECT_NE(text.find("\"message\":\"  \\\"two"), std::string::npos) << text;
+}
+
+TEST_F(LineWriterTest, TheLevelOfALogCanChange) {
+  StderrLog log(LogLevel::warn, LogFormat::text, fds_[1]);
+  log.info("one");
+  log.set_level(LogLevel::info);
+  log.info("two");
+  log.set_level(LogLevel::error);
+  log.warn("three");
+  log.error("four");
+  const std::string text = read_until("four\n");
+  EXPECT_EQ(text.find("one"), std::string::npos);
+  EXPECT_NE(text.find("two"), std::string::npos);
+  EXPECT_EQ(text.find("three"), std::string::npos);
 }
 
 TEST(Journal, PrintableLinesKeepTheirEnds) {

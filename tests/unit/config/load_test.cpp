@@ -32,6 +32,13 @@ TEST(ConfigLoad, WhatIsNotGivenIsTheStructsDefault) {
   EXPECT_TRUE(loaded.warnings.empty());
 }
 
+TEST(ConfigLoad, SaysWhatWasRead) {
+  EXPECT_EQ(load_config_text("", "a.conf").loaded.config.source.file, "a.conf");
+  // As sha256sum prints it.
+  EXPECT_EQ(load_config_text("abc", "a.conf").loaded.config.source.hash,
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
 TEST(ConfigLoad, EverySettingOfAllTypes) {
   const Config config = load(R"([ingest]
 endpoint = ipc:///tmp/one

@@ -318,7 +318,7 @@ TEST_F(DestinationTest, WhatFailsDuringShutdownIsNeverCountedAsFinallyFailed) {
   build();
   accept(1, 3);
   turn();
-  destination->begin_stop();
+  destination->begin_stop(clock.now());
   clock.advance(1s);
   transport->answer(503);
   turn();
@@ -332,7 +332,7 @@ TEST_F(DestinationTest, AStopUsesTheStatusThatIsThere) {
   accept(1, 1);
   turn();
   transport->on_hurry = [&] { transport->answer(200); };
-  destination->begin_stop();
+  destination->begin_stop(clock.now());
   destination->abandon(clock.now());
   EXPECT_EQ(ledger().delivered, 1U);
   EXPECT_EQ(ledger().dropped_total(), 0U);

@@ -16,6 +16,7 @@
 
 #include "sidecar/base/time_left.hpp"
 #include "sidecar/http/signer.hpp"
+#include "sidecar/observe/snapshot.hpp"
 #include "support/curl_fixture.hpp"
 #include "support/fault_receiver.hpp"
 #include "support/tcp_peer.hpp"
@@ -507,6 +508,30 @@ TEST_F(CurlTransportTest, SignsRequestsWhenThereAreKeys) {
   std::vector<SigningKey> keys;
   keys.push_back(std::move(SigningKey::make(secrets.value()[0]).value()));
   EXPECT_EQ(request.header("webhook-signature"), sign(keys, "batch-1", timestamp_s, request.body));
+}
+
+TEST_F(CurlTransportTest, TellsTheHealthOfItsUrlsAndNothingOfThemThatMayBeASecret) {
+  test::FaultReceiver ill;
+  test::FaultReceiver well;
+  ill.script_requests({test::answer(503)});
+  DestinationConfig config = to(ill.url() + "/hooks/T0KEN?key=T0KEN");
+  config.urls.push_back(well.url());
+  config.urls.emplace_back("http://unix:/run/receiver.sock:/T0KEN");
+  config.retry_initial = config.retry_max = std::chrono::minutes(5);
+  open(config);
+  AttemptId id = 0;
+  ASSERT_TRUE(run_until([&] {
+    start(++id);
+    finish_one();
+    return !transport_->urls()[0].is_healthy;
+  }));
+  const std::vector<UrlSnapshot> urls = transport_->urls();
+  ASSERT_EQ(urls.size(), 3U);
+  EXPECT_TRUE(ill.url().starts_with(urls[0].url)) << urls[0].url;
+  EXPECT_TRUE(urls[1].is_healthy);
+  EXPECT_FALSE(urls[1].is_gone);
+  EXPECT_EQ(urls[2].url, "http://unix:/run/receiver.sock");
+  for (const UrlSnapshot& url : urls) EXPECT_EQ(url.url.find("T0KEN"), std::string::npos);
 }
 
 /// Slower than connect_timeout, as it always is; whoever is cut short by a probe gets it twice.

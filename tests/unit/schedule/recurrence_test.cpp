@@ -94,6 +94,35 @@ TEST(Recurrence, WithoutSchedulesItIsNeverCalled) {
   EXPECT_EQ(Recurrence::make({}).value().next_deadline(), never);
 }
 
+TEST(Recurrence, SaysWhatIsNextAndHowManyRunsWereLeftOut) {
+  Fixture once(schedule("*/5 * * * *"));
+  once.due();
+  const auto next = [&] { return once.recurrence.states().at(0).next.value(); };
+  EXPECT_EQ(WallTime(next()), once.clock.now().wall + 5min);
+  once.due_in(5min);
+  EXPECT_EQ(once.recurrence.states().at(0).missed, 0U);
+  EXPECT_EQ(WallTime(next()), once.clock.now().wall + 5min);
+  EXPECT_THAT(once.due_in(1h), SizeIs(1));
+  EXPECT_EQ(once.recurrence.states().at(0).missed, 11U) << "one of twelve is made up for";
+
+  Fixture skip(schedule("*/5 * * * *", MissedRuns::skip));
+  skip.due();
+  EXPECT_THAT(skip.due_in(62min), IsEmpty());
+  EXPECT_EQ(skip.recurrence.states().at(0).missed, 12U);
+
+  Fixture all(schedule("*/5 * * * *", MissedRuns::all));
+  all.due();
+  EXPECT_THAT(all.due_in(1h), SizeIs(12));
+  EXPECT_EQ(all.recurrence.states().at(0).missed, 0U);
+}
+
+TEST(Recurrence, ALongGapCostsNoTime) {
+  Fixture f(schedule("* * * * *"));
+  f.due();
+  f.due_in(std::chrono::hours(24 * 365 * 10));
+  EXPECT_EQ(f.recurrence.states().at(0).missed, Recurrence::missed_count_max);
+}
+
 TEST(Recurrence, ARunIsACompleteEvent) {
   ScheduleConfig config = schedule("0 13 * * *");
   config.data = R"({"a": [1, null]})";

@@ -72,7 +72,7 @@ class SpillFixture : public SpoolFixture {
   }
   /// At the end: what is left goes to disk.
   void stop() {
-    destination->begin_stop();
+    destination->begin_stop(clock.now());
     destination->abandon(clock.now());
     turn_spool();
   }

@@ -1,0 +1,99 @@
+// The App as other threads see and command it; app.hpp.
+
+#include <algorithm>
+#include <utility>
+
+#include "sidecar/app/app.hpp"
+#include "sidecar/observe/snapshot.hpp"
+
+namespace outrider::sidecar {
+namespace {
+
+constexpr std::string_view level_names[] = {"debug", "info", "warn", "error"};
+
+IngestSnapshot ingest_of(const Report& report) {
+  IngestSnapshot it;
+  it.frames = report.ingest.frames;
+  it.events = report.ingest.events;
+  it.frames_refused = report.ingest.frames_refused;
+  it.events_refused = report.ingest.events_refused;
+  it.refused = report.ingest.refused;
+  it.frames_confirmed = report.confirmed.frames;
+  it.events_confirmed = report.confirmed.events;
+  it.frames_missing = report.frames_missing;
+  it.unrouted = report.unrouted;
+  it.client_drops.assign(report.client_drops.begin(), report.client_drops.end());
+  return it;
+}
+
+}  // namespace
+
+// Requests ----------------------------------------------------------------------------------------
+
+void App::take_requests(const Now& now) {
+  for (ControlQueue::Pending& pending : control_->take()) {
+    pending.answer.set_value(carry_out(pending.request, now));
+  }
+}
+
+Status App::carry_out(const ControlRequest& request, const Now& now) {
+  switch (request.action) {
+    case ControlAction::pause:
+    case ControlAction::resume:
+      return pause_or_resume(request, now);
+    case ControlAction::log_level: {
+      if (!set_log_level_) return Error{"the level of this log cannot be changed"};
+      const auto level = static_cast<std::size_t>(request.level);
+      log_.info("log level changed",
+                {{"level", std::string(level_names[level])}, {"by", request.who}});
+      set_log_level_(request.level);
+      return Nothing{};
+    }
+    case ControlAction::drain:
+      log_.info("a stop was asked for", {{"by", request.who}});
+      request_stop();
+      return Nothing{};
+  }
+  return Error{"there is no such action"};
+}
+
+Status App::pause_or_resume(const ControlRequest& request, const Now& now) {
+  const auto found = std::ranges::find_if(destinations_, [&](const auto& destination) {
+    return destination->name() == request.destination;
+  });
+  if (found == destinations_.end()) {
+    return Error{"there is no destination " + request.destination +
+                 "; the names are in the [destination.NAME] sections of the configuration"};
+  }
+  if (phase_ != Phase::running || is_stop_requested_.load(std::memory_order_relaxed)) {
+    return Error{"the sidecar stops, which ends all pauses"};
+  }
+  if (request.action == ControlAction::pause) {
+    (*found)->pause(request.duration, request.who, now);
+  } else {
+    (*found)->resume(request.who, now);
+  }
+  return Nothing{};
+}
+
+// Snapshots ---------------------------------------------------------------------------------------
+
+/// All but the destinations.
+void App::fill(Snapshot& snapshot) const {
+  switch (phase_) {
+    case Phase::running:
+      snapshot.phase = LifePhase::running;
+      break;
+    case Phase::finished:
+      snapshot.phase = LifePhase::stopped;
+      break;
+    default:
+      snapshot.phase = LifePhase::stopping;
+  }
+  snapshot.ingest = ingest_of(report_of_intake());
+  snapshot.ingest.clients = ingest_.clients().client_count();
+  if (schedules_) snapshot.schedules = schedules_->snapshot();
+  if (exchange_ != nullptr) snapshot.spool = exchange_->numbers();
+}
+
+}  // namespace outrider::sidecar

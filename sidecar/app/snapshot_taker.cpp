@@ -1,0 +1,104 @@
+#include "sidecar/app/snapshot_taker.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "sidecar/base/uuid.hpp"
+#include "sidecar/observe/time_to_loss.hpp"
+
+namespace outrider::sidecar {
+
+SnapshotTaker::SnapshotTaker(const Config& config, Sources sources,
+                             const std::vector<std::unique_ptr<Destination>>& destinations,
+                             Fill fill, std::uint64_t seed)
+    : sources_(std::move(sources)),
+      destinations_(destinations),
+      fill_(std::move(fill)),
+      seed_(seed),
+      free_bytes_min_(config.spool.free_bytes_min) {
+  config_.file = config.source.file;
+  config_.hash = config.source.hash;
+}
+
+bool SnapshotTaker::do_work(const Now& now) {
+  if (sources_.board == nullptr) return false;
+  if (boot_id_.empty()) note_start(now);
+  if (!next_) {
+    if (!sources_.board->is_asked()) return false;
+    begin();
+  }
+  take_some(now);
+  if (next_->destinations.size() < destinations_.size()) return true;
+  complete(now);
+  return false;
+}
+
+void SnapshotTaker::finish(const Now& now) {
+  if (sources_.board == nullptr) return;
+  if (boot_id_.empty()) note_start(now);
+  begin();
+  while (next_->destinations.size() < destinations_.size()) take_some(now);
+  complete(now);
+}
+
+void SnapshotTaker::note_start(const Now& now) {
+  boot_id_.resize(uuid_text_bytes);
+  write_uuid_text(UuidGenerator(seed_).next(now.wall_ns()), boot_id_.data());
+  started_at_ = now.wall;
+  config_.loaded_at = now.wall;
+}
+
+void SnapshotTaker::begin() {
+  sources_.board->begin();
+  next_ = std::make_shared<Snapshot>();
+  next_->destinations.reserve(destinations_.size());
+}
+
+void SnapshotTaker::take_some(const Now& now) {
+  const std::size_t from = next_->destinations.size();
+  const std::size_t to = std::min(from + destinations_per_turn_max, destinations_.size());
+  for (std::size_t i = from; i < to; ++i) {
+    next_->destinations.push_back(destinations_[i]->snapshot(now));
+  }
+}
+
+void SnapshotTaker::complete(const Now& now) {
+  Snapshot& snapshot = *next_;
+  snapshot.number = ++last_number_;
+  snapshot.taken_at = now.mono;
+  snapshot.taken_at_wall = now.wall;
+  snapshot.boot_id = boot_id_;
+  snapshot.started_at = started_at_;
+  snapshot.version = OUTRIDER_VERSION;
+  snapshot.config = config_;
+  if (sources_.log_lines_dropped) snapshot.log_lines_dropped = sources_.log_lines_dropped();
+  if (sources_.loop != nullptr) snapshot.loop = sources_.loop->snapshot(now.mono);
+  fill_(snapshot);
+  if (sources_.connections) sources_.connections(snapshot.ingest);
+  if (snapshot.spool) fill_time_to_loss(snapshot);
+  sources_.board->publish(std::exchange(next_, nullptr));
+}
+
+/// All destinations together fill the shared limits; those that grow lose events.
+void SnapshotTaker::fill_time_to_loss(Snapshot& snapshot) const {
+  const SpoolSnapshot& spool = *snapshot.spool;
+  double growth_per_s = 0;
+  std::uint64_t lane_bytes = 0;
+  for (const DestinationSnapshot& it : snapshot.destinations) {
+    growth_per_s += it.lane_growth_bytes_per_s;
+    lane_bytes += it.lane_bytes;
+  }
+  const std::uint64_t other_bytes = spool.free_page_bytes + spool.dead_bytes;
+  const std::uint64_t used_bytes =
+      std::max(lane_bytes, spool.database_bytes - std::min(spool.database_bytes, other_bytes));
+  const double disk_left =
+      left_of(spool.disk_free_bytes, free_bytes_min_) + static_cast<double>(spool.free_page_bytes);
+  for (DestinationSnapshot& it : snapshot.destinations) {
+    if (it.lane_growth_bytes_per_s <= 0) continue;
+    shorten(it.time_to_loss,
+            {LossLimit::spool_bytes, left_of(spool.bytes_max, used_bytes), growth_per_s});
+    shorten(it.time_to_loss, {LossLimit::disk_free, disk_left, growth_per_s});
+  }
+}
+
+}  // namespace outrider::sidecar
