@@ -9,7 +9,8 @@
 // watched here, for connections accepted there, and for those that our I/O threads make:
 //
 //   - A connection that would leave fewer than a quarter of the process's descriptors is closed at
-//     once. That quarter belongs to deliveries, spool and log.
+//     once. That quarter belongs to deliveries, spool and log. What reserve() was given comes on
+//     top.
 //   - Whatever breaks ScanLimits, or is not ZeroMQ, ends its connection, and libzmq gets nothing of
 //     what was read with it.
 //   - While messages that wait hold more than the Intake has room for, nothing new is read: clients
@@ -25,12 +26,12 @@
 //   - A forked child gives up its copies of all these sockets, and of what else is registered; no
 //     other socket of an embedding host.
 //
-// Used by ZmqSocket and ZmqTransport (what is watched), ZmqContext (the names of threads),
-// EndpointGuard and Disk (descriptors that a child gives up), CurlMulti (the limit) and GateLog.
-// Thread: watch and Intake are safe from any thread; connections belong to the I/O thread
-// that accepted or made them, so that nothing is locked when bytes are read. A context must have
-// one I/O thread, which is libzmq's default. Where this library is part of a shared object, the
-// program's own functions of these names win, and the gate is open.
+// Used by AdminServer (its reserve), ZmqSocket and ZmqTransport (what is watched), ZmqContext (the
+// names of threads), EndpointGuard and Disk (descriptors that a child gives up), CurlMulti (the
+// limit) and GateLog. Thread: watch and Intake are safe from any thread; connections belong to the
+// I/O thread that accepted or made them, so that nothing is locked when bytes are read. A context
+// must have one I/O thread, which is libzmq's default. Where this library is part of a shared
+// object, the program's own functions of these names win, and the gate is open.
 #pragma once
 
 #include <cstdint>
@@ -79,6 +80,8 @@ class SocketGate {
   static Counts counts();
   /// The process's limit now; INT_MAX: none.
   static int descriptors_max();
+  /// So many more than the quarter are not for connections; a negative number gives them back.
+  static void reserve(int descriptors);
   /// Connections get descriptors below this number.
   static int descriptors_for_clients_max();
 };
