@@ -139,7 +139,7 @@ class HttpServer::Loop {
   static MHD_Result on_request(void* self, MHD_Connection* connection, const char* url,
                                const char* method, const char* version, const char* data,
                                std::size_t* bytes, void** exchange);
-  MHD_Result begin(MHD_Connection* connection, const char* url, const char* method, void** slot);
+  MHD_Result begin(MHD_Connection* connection, std::unique_ptr<Exchange> exchange, void** slot);
   MHD_Result go_on(MHD_Connection* connection, Exchange& exchange, const char* data,
                    std::size_t* bytes);
   MHD_Result queue(MHD_Connection* connection, const HttpAnswer& answer);
@@ -178,10 +178,9 @@ std::size_t keep_escaped(void*, MHD_Connection*, char* text) {
 Status HttpServer::Loop::start() {
   wake_ = OwnedDescriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   const bool has_tls = !settings_.certificate.empty();
-  std::array<MHD_OptionItem, 8> options = {{
+  std::array<MHD_OptionItem, 7> options = {{
       {MHD_OPTION_CONNECTION_LIMIT, static_cast<std::intptr_t>(settings_.connections_max), nullptr},
       {MHD_OPTION_CONNECTION_MEMORY_LIMIT, static_cast<std::intptr_t>(pool_bytes), nullptr},
-      {MHD_OPTION_STRICT_FOR_CLIENT, 1, nullptr},
       {MHD_OPTION_NOTIFY_COMPLETED, reinterpret_cast<std::intptr_t>(&on_end), this},
       {MHD_OPTION_NOTIFY_CONNECTION, reinterpret_cast<std::intptr_t>(&on_connection), this},
       {has_tls ? MHD_OPTION_HTTPS_MEM_CERT : MHD_OPTION_END, 0, settings_.certificate.data()},
@@ -290,46 +289,51 @@ void HttpServer::Loop::on_connection(void* self, MHD_Connection* connection, voi
 }
 
 MHD_Result HttpServer::Loop::on_request(void* self, MHD_Connection* connection, const char* url,
-                                        const char* method, const char* /*version*/,
-                                        const char* data, std::size_t* bytes, void** slot) {
+                                        const char* method, const char* version, const char* data,
+                                        std::size_t* bytes, void** slot) {
   Loop& loop = *static_cast<Loop*>(self);
   try {
-    if (*slot == nullptr) return loop.begin(connection, url, method, slot);
-    return loop.go_on(connection, *static_cast<Exchange*>(*slot), data, bytes);
+    if (*slot != nullptr) {
+      return loop.go_on(connection, *static_cast<Exchange*>(*slot), data, bytes);
+    }
+    auto exchange = std::make_unique<Exchange>();
+    HttpRequest& head = exchange->request;
+    head.method = method;
+    head.path = url;
+    head.peer = peer_name(place_of(connection)->fd);
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, add_header, &head.headers);
+    MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, add_argument, &head.arguments);
+    // MHD would say it twice.
+    if (std::string_view(version) == "HTTP/1.1" && !head.header("host")) {
+      exchange->refusal = error_answer(400, "the request has no host; send the header");
+    }
+    return loop.begin(connection, std::move(exchange), slot);
   } catch (const std::exception&) {
     return MHD_NO;  // out of memory: the connection ends
   }
 }
 
-MHD_Result HttpServer::Loop::begin(MHD_Connection* connection, const char* url, const char* method,
+MHD_Result HttpServer::Loop::begin(MHD_Connection* connection, std::unique_ptr<Exchange> exchange,
                                    void** slot) {
-  auto exchange = std::make_unique<Exchange>();
-  HttpRequest& head = exchange->request;
-  head.method = method;
-  head.path = url;
-  MHD_get_connection_values(connection, MHD_HEADER_KIND, add_header, &head.headers);
-  MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, add_argument, &head.arguments);
-  head.peer = peer_name(place_of(connection)->fd);
+  const HttpRequest& head = exchange->request;
   const std::size_t body_bytes = body_bytes_of(head);
   const std::size_t head_bytes =
       MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size;
-  exchange->refusal = refuse_form(head, head_bytes, body_bytes);
-  if (!exchange->refusal) exchange->refusal = handler_.refuse(head);
-  if (!exchange->refusal && bodies_bytes_ + body_bytes > bodies_bytes_max) {
-    exchange->refusal = error_answer(503, "too many bodies are being sent; try again");
+  std::optional<HttpAnswer>& refusal = exchange->refusal;
+  if (!refusal) refusal = refuse_form(head, head_bytes, body_bytes);
+  if (!refusal) refusal = handler_.refuse(head);
+  if (!refusal && bodies_bytes_ + body_bytes > bodies_bytes_max) {
+    refusal = error_answer(503, "too many bodies are being sent; try again");
   }
-  const bool has_body = body_bytes > 0 || head.header("transfer-encoding").has_value();
-  if (!exchange->refusal) {
+  if (!refusal) {
     exchange->body_bytes = body_bytes;
     bodies_bytes_ += body_bytes;
-  } else if (has_body) {
-    // Before the body: MHD reads none of it, and closes.
-    const HttpAnswer refusal = *exchange->refusal;
-    *slot = exchange.release();
-    return queue(connection, refusal);
   }
-  *slot = exchange.release();
-  return MHD_YES;
+  const bool has_body = body_bytes > 0 || head.header("transfer-encoding").has_value();
+  Exchange& kept = *exchange.release();
+  *slot = &kept;
+  // Before the body: MHD reads none of it, and closes.
+  return kept.refusal && has_body ? queue(connection, *kept.refusal) : MHD_YES;
 }
 
 MHD_Result HttpServer::Loop::go_on(MHD_Connection* connection, Exchange& exchange, const char* data,

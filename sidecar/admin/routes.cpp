@@ -110,6 +110,14 @@ const std::vector<Routes::Row>& Routes::rows() {
   return table;
 }
 
+std::vector<std::string> Routes::list() {
+  std::vector<std::string> lines;
+  for (const Row& row : rows()) {
+    lines.push_back(std::string(row.methods()) + " " + std::string(row.path));
+  }
+  return lines;
+}
+
 Routes::Match Routes::match(const HttpRequest& request) {
   for (const Row& row : rows()) {
     if (const auto name = match_path(row.path, request.path)) return {&row, *name};

@@ -38,6 +38,9 @@ class Routes final : public HttpHandler {
   Routes(AdminWorld world, AccessRules rules)
       : world_(world), rules_(std::move(rules)), reader_(world.board, world.clock) {}
 
+  /// All of them, as "GET, HEAD /v1/stats".
+  static std::vector<std::string> list();
+
   std::optional<HttpAnswer> refuse(const HttpRequest& head) override;
   HttpAnswer answer(const HttpRequest& request) override;
 
