@@ -30,7 +30,8 @@ namespace {
 
 /// libmicrohttpd's own memory of a connection: the head, as bytes and as a list.
 constexpr std::size_t pool_bytes = 2 * HttpServer::head_bytes_max;
-constexpr std::size_t stack_bytes = 256U << 10U;
+/// GnuTLS writes them so.
+constexpr const char* tls_versions = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
 constexpr int accepts_per_turn = 16;
 constexpr Duration idle_wait = std::chrono::hours(1);
 
@@ -178,13 +179,14 @@ std::size_t keep_escaped(void*, MHD_Connection*, char* text) {
 Status HttpServer::Loop::start() {
   wake_ = OwnedDescriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   const bool has_tls = !settings_.certificate.empty();
-  std::array<MHD_OptionItem, 7> options = {{
+  std::array<MHD_OptionItem, 8> options = {{
       {MHD_OPTION_CONNECTION_LIMIT, static_cast<std::intptr_t>(settings_.connections_max), nullptr},
       {MHD_OPTION_CONNECTION_MEMORY_LIMIT, static_cast<std::intptr_t>(pool_bytes), nullptr},
       {MHD_OPTION_NOTIFY_COMPLETED, reinterpret_cast<std::intptr_t>(&on_end), this},
       {MHD_OPTION_NOTIFY_CONNECTION, reinterpret_cast<std::intptr_t>(&on_connection), this},
       {has_tls ? MHD_OPTION_HTTPS_MEM_CERT : MHD_OPTION_END, 0, settings_.certificate.data()},
       {MHD_OPTION_HTTPS_MEM_KEY, 0, settings_.key.data()},
+      {MHD_OPTION_HTTPS_PRIORITIES, 0, const_cast<char*>(tls_versions)},
       {MHD_OPTION_END, 0, nullptr},
   }};
   const unsigned flags =
