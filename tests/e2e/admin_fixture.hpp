@@ -53,17 +53,17 @@ class AdminTest : public testing::Test {
     return fastest;
   }
 
-  std::string process_file(const std::string& name) const {
+  std::string process_file(const std::string& name) {
     return read_file("/proc/" + std::to_string(sidecar_->process().pid()) + "/" + name);
   }
   static long number_behind(const std::string& text, const std::string& word) {
     const std::size_t at = text.find(word);
     return at == std::string::npos ? -1 : std::atol(text.c_str() + at + word.size());  // NOLINT
   }
-  long memory_kib() const { return number_behind(process_file("status"), "RssAnon:"); }
+  long memory_kib() { return number_behind(process_file("status"), "RssAnon:"); }
 
   /// How often the thread of the admin interface has gone to sleep; -1: there is none.
-  long sleeps() const {
+  long sleeps() {
     const std::string tasks = "/proc/" + std::to_string(sidecar_->process().pid()) + "/task";
     for (const auto& task : std::filesystem::directory_iterator(tasks)) {
       if (read_file(task.path() / "comm") != "admin\n") continue;
@@ -73,7 +73,7 @@ class AdminTest : public testing::Test {
   }
 
   /// What the process has worked, in ticks of a hundredth of a second.
-  long worked() const {
+  long worked() {
     const std::string stat = process_file("stat");
     std::istringstream words(stat.substr(stat.rfind(')') + 2));
     std::string word;
