@@ -28,6 +28,7 @@ sidecar::Config load(const std::string& path) {
   if (!result.loaded.origins.contains("ingest.confirm_endpoint")) {
     config.ingest.confirm_endpoint = inproc_confirm_endpoint;
   }
+  if (!result.loaded.origins.contains("admin.listen")) config.admin.listen = "none";
   return config;
 }
 

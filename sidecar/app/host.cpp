@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "sidecar/admin/admin_server.hpp"
 #include "sidecar/app/app.hpp"
 #include "sidecar/app/limit_probe.hpp"
 #include "sidecar/app/memory_mark.hpp"
@@ -85,6 +86,7 @@ void fill_connections(IngestSnapshot& to) {
 // In this order: each part uses those above it.
 struct Host::Parts {
   SystemClock clock;
+  ChangeLog changes;
   Reactor reactor;
   SnapshotBoard board{[this] { reactor.wake(); }};
   ControlQueue control{[this] { reactor.wake(); }};
@@ -100,6 +102,9 @@ struct Host::Parts {
   std::atomic<bool> is_stop_requested = false;
   bool has_fan_out = false;
   MonoTime finished_at{};
+  std::unique_ptr<AdminServer> admin;
+
+  explicit Parts(Log& log) : changes(log, clock) {}
 };
 
 Host::Host(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -114,8 +119,23 @@ Result<std::unique_ptr<Host>> Host::open(const Config& config, Log& log, void* z
   }
 }
 
-Result<std::unique_ptr<Host>> Host::open_parts(const Config& config, Log& log, void* zmq_context) {
-  auto parts = std::make_unique<Parts>();
+/// Without `listen` in the configuration, its socket is nothing that a start depends on.
+Status Host::open_admin(const Config& config, Parts& parts) {
+  auto admin = AdminServer::open(
+      config, {parts.board, parts.control, parts.changes, parts.changes, parts.clock});
+  if (admin.ok()) {
+    parts.admin = std::move(admin.value());
+    return Nothing{};
+  }
+  if (!config.admin.listen.empty()) return admin.error();
+  parts.changes.warn("there is no admin interface", {{"because", admin.error().message}});
+  return Nothing{};
+}
+
+Result<std::unique_ptr<Host>> Host::open_parts(const Config& config, Log& process_log,
+                                               void* zmq_context) {
+  auto parts = std::make_unique<Parts>(process_log);
+  Log& log = parts->changes;
   if (zmq_context == nullptr) {
     parts->zmq_context = std::make_unique<ZmqContext>();
     zmq_context = parts->zmq_context->get();
@@ -172,6 +192,7 @@ Result<std::unique_ptr<Host>> Host::open_parts(const Config& config, Log& log, v
     parts->storage =
         std::make_unique<StorageThread>(std::move(storage), parts->exchange, parts->clock);
   }
+  if (Status opened = open_admin(config, *parts); !opened.ok()) return opened.error();
   return std::unique_ptr<Host>(new Host(std::move(parts)));
 }
 
@@ -194,6 +215,7 @@ void Host::run() {
     // Before the wait: nothing would ever end it.
     if (app.is_finished()) {
       parts_->finished_at = now.mono;
+      parts_->control.close();
       return;
     }
     MonoTime deadline = std::min(app.next_deadline(), curl.next_deadline());
@@ -223,6 +245,7 @@ std::string Host::report() const {
 /// libzmq tells only by the end of a context that all is with the operating system.
 bool Host::close() {
   const MonoTime linger_until = parts_->app->linger_until();
+  parts_->admin.reset();
   parts_->app.reset();
   parts_->zmq_context.reset();
   return !parts_->has_fan_out || parts_->finished_at + zmq_end_max > linger_until ||

@@ -51,8 +51,9 @@ class Host {
 
  private:
   struct Parts;
-  static Result<std::unique_ptr<Host>> open_parts(const Config& config, Log& log,
+  static Result<std::unique_ptr<Host>> open_parts(const Config& config, Log& process_log,
                                                   void* zmq_context);
+  static Status open_admin(const Config& config, Parts& parts);
   explicit Host(std::unique_ptr<Parts> parts);
 
   std::unique_ptr<Parts> parts_;

@@ -5,6 +5,7 @@
 
 #include <sys/resource.h>
 
+#include "sidecar/admin/admin_server.hpp"
 #include "sidecar/base/thread_probe.hpp"
 #include "sidecar/base/units.hpp"
 #include "sidecar/fanout/zmq_transport.hpp"
@@ -32,19 +33,23 @@ std::uint64_t enough_files(std::uint64_t needed) {
 
 }  // namespace
 
-Findings probe_descriptors(std::uint64_t needed) {
+Findings probe_descriptors(const Config& config, std::uint64_t needed) {
   rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return {};
+  const auto with_admin = [&](std::uint64_t files) {
+    return needed + AdminServer::descriptors_needed(config, files);
+  };
   // The sidecar raises its own limit up to the hard one. Clients get descriptors below three
   // quarters of it (socket_gate.hpp).
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max - limit.rlim_max / 4 > needed) {
-    return {};
-  }
+  if (limit.rlim_max - limit.rlim_max / 4 > with_admin(limit.rlim_max)) return {};
+  const std::uint64_t enough = enough_files(with_admin(2 * enough_files(needed)));
   return {{Kind::error,
            "this process may open only " + std::to_string(limit.rlim_max) +
-               " files and sockets; the configuration needs " + std::to_string(needed) +
+               " files and sockets; the configuration needs " +
+               std::to_string(with_admin(limit.rlim_max)) +
                " before the first client connects, and a quarter of the limit is reserved for the "
                "sidecar itself; set ulimit -n, or LimitNOFILE= in the unit, to at least " +
-               std::to_string(enough_files(needed))}};
+               std::to_string(enough)}};
 }
 
 Findings probe_memory(const Config& config, const MemoryLimit& limit) {
@@ -70,6 +75,7 @@ std::size_t threads_needed(const Config& config) {
   constexpr std::size_t zmq_threads = 2, signals = 1, files = 1, names = 1, storage_and_mark = 2;
   std::size_t count =
       zmq_threads + signals + files + names + (config.spool.path.empty() ? 0 : storage_and_mark);
+  if (admin_address(config).kind != AdminAddress::Kind::none) ++count;
   for (const DestinationConfig& destination : config.destinations) {
     const bool has_writer =
         destination.type == DestinationType::file || destination.type == DestinationType::stdout_;

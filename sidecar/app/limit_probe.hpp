@@ -13,8 +13,9 @@
 
 namespace outrider::sidecar {
 
-/// As many descriptors as are open when the sidecar is ready; clients and requests take more.
-Findings probe_descriptors(std::uint64_t needed);
+/// `needed`: as many descriptors as are open when the sidecar is ready, without those of the admin
+/// interface; clients and requests take more.
+Findings probe_descriptors(const Config& config, std::uint64_t needed);
 
 /// As much memory as the queues and the data of clients may take together.
 Findings probe_memory(const Config& config, const MemoryLimit& limit);

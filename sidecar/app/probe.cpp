@@ -7,6 +7,7 @@
 #include "sidecar/app/encode_settings.hpp"
 #include "sidecar/app/limit_probe.hpp"
 #include "sidecar/app/place_probe.hpp"
+#include "sidecar/config/admin_address.hpp"
 #include "sidecar/config/secret.hpp"
 #include "sidecar/fanout/zmq_transport.hpp"
 #include "sidecar/http/credentials.hpp"
@@ -59,6 +60,7 @@ class Prober {
   void claim_read(const DestinationConfig& destination);
   void look_at_ingest();
   void look_at_spool();
+  void look_at_admin();
   void look_at(const DestinationConfig& destination);
   bool has_running_sidecar() const;
 
@@ -162,6 +164,26 @@ void Prober::look_at_spool() {
   note(where, probe_spool(spool));
 }
 
+void Prober::look_at_admin() {
+  const AdminConfig& admin = loaded_.config.admin;
+  const AdminAddress address = admin_address(loaded_.config);
+  const std::string where = place("admin", "listen");
+  if (address.kind == AdminAddress::Kind::unix_socket) {
+    claim(where, address.path);
+    claim(where, lock_path(address.path));
+    // The default is no reason not to start.
+    if (!admin.listen.empty()) note(where, probe_socket(address.path, admin.socket_group));
+  } else if (address.kind == AdminAddress::Kind::tcp) {
+    listen(where, admin.listen, "");
+  }
+  const auto read = [&](const char* key, const std::string& path) {
+    if (!path.empty()) claim(place("admin", key), path, Use::read);
+  };
+  read("token_file", file_of_source(admin.token_file));
+  read("cert_file", admin.cert_file);
+  read("key_file", admin.key_file);
+}
+
 void Prober::claim_read(const DestinationConfig& destination) {
   const auto read = [&](const char* key, const std::string& path, std::size_t index = 0) {
     if (!path.empty()) claim(place("destination." + destination.name, key, index), path, Use::read);
@@ -229,12 +251,13 @@ ProbeReport Prober::run() {
   claim(file_, file_);
   look_at_ingest();
   look_at_spool();
+  look_at_admin();
   std::uint64_t descriptors = descriptors_of_all;
   for (const DestinationConfig& destination : loaded_.config.destinations) {
     look_at(destination);
     descriptors += descriptors_of(destination);
   }
-  note(file_, probe_descriptors(descriptors));
+  note(file_, probe_descriptors(loaded_.config, descriptors));
   note(file_, probe_memory(loaded_.config, memory_limit()));
   note(file_, probe_file_size(loaded_.config));
   note(file_, probe_thread_limit(loaded_.config));

@@ -36,6 +36,8 @@ auto& owner_in(const auto& in) {
     return in.schedule;
   } else if constexpr (std::is_same_v<Owner, IngestConfig>) {
     return in.config.ingest;
+  } else if constexpr (std::is_same_v<Owner, AdminConfig>) {
+    return in.config.admin;
   } else if constexpr (std::is_same_v<Owner, SpoolConfig>) {
     return in.config.spool;
   } else {

@@ -48,9 +48,22 @@ struct ConfigSource {
   std::string hash;  ///< SHA-256 of its bytes, in hexadecimal
 };
 
+/// The HTTP interface for operators.
+struct AdminConfig {
+  /// unix://PATH, tcp://HOST:PORT or none; empty: see admin_address.hpp
+  std::string listen;
+  std::uint32_t socket_mode = 0600;
+  std::string socket_group;  ///< empty: the process's own
+  std::string token_file;    ///< a secret source; empty: no token
+  std::string cert_file;     ///< empty: no TLS
+  std::string key_file;      ///< empty: the key is in cert_file
+  bool read_only = false;
+};
+
 struct Config {
   ConfigSource source;
   IngestConfig ingest;
+  AdminConfig admin;
   SpoolConfig spool;
   std::vector<DestinationConfig> destinations;
   std::vector<ScheduleConfig> schedules;

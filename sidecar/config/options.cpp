@@ -5,6 +5,7 @@
 
 #include "proto/frame_writer.hpp"
 #include "sidecar/base/field_path.hpp"
+#include "sidecar/config/admin_address.hpp"
 #include "sidecar/config/bindings.hpp"
 #include "sidecar/config/checks.hpp"
 #include "sidecar/config/endpoint.hpp"
@@ -19,6 +20,7 @@ namespace {
 using namespace std::chrono_literals;
 
 using Ingest = IngestConfig;
+using Admin = AdminConfig;
 using Dest = DestinationConfig;
 using Disk = SpoolConfig;
 using Sched = ScheduleConfig;
@@ -52,6 +54,7 @@ constexpr OptionGroup lane{"destination", "Spool",
                            "This destination's events on disk; these keys require [spool]."};
 constexpr OptionGroup schedule{"schedule"};
 constexpr OptionGroup spool{"spool"};
+constexpr OptionGroup admin{"admin"};
 constexpr OptionGroup shutdown{"shutdown"};
 constexpr OptionGroup log{"log"};
 
@@ -314,6 +317,26 @@ std::vector<Option> make_options() {  // NOLINT(readability-function-size): it i
     {spool, "dead_age_max", every_type, duration(&Disk::dead_age_max, 1s, 3660 * 24h),
      "Time that a dead letter is kept."},
 
+    {admin, "listen", every_type, text(&Admin::listen, "address", check_admin_address),
+     "Address of the admin interface: unix://PATH, tcp://HOST:PORT, or none. Not set: the socket "
+     "admin.sock in the folder of the first ipc endpoint of [ingest]; none without such an endpoint "
+     "and in embedded mode. tcp requires token_file. An address that other machines can reach "
+     "requires cert_file too."},
+    {admin, "socket_mode", every_type, octal_mode(&Admin::socket_mode),
+     "Permission bits of the Unix socket. Whoever has write permission may pause destinations and "
+     "stop the sidecar."},
+    {admin, "socket_group", every_type, text(&Admin::socket_group, "group", check_group),
+     "Group of the Unix socket; not set: the group that the sidecar runs as."},
+    {admin, "token_file", every_type, text(&Admin::token_file, "source", check_token_source),
+     "Source of the token that a request must send as Authorization: Bearer. /healthz, /readyz and "
+     "/metrics need none. With a token, the Unix socket requires it too."},
+    {admin, "cert_file", every_type, text(&Admin::cert_file, "path", check_cert_file),
+     "Certificate (PEM) of the admin interface, with its chain; turns on TLS. Requires tcp."},
+    {admin, "key_file", every_type, text(&Admin::key_file, "path", check_key_file),
+     "Private key (PEM) of cert_file. If it is not set, the key is read from cert_file."},
+    {admin, "read_only", every_type, flag(&Admin::read_only),
+     "true: refuse all requests that change something."},
+
     {shutdown, "linger", every_type, duration(&Config::shutdown_linger, 0ms, 1h),
      "Maximum time to empty the queues at shutdown."},
 
@@ -334,7 +357,6 @@ struct Later {
   std::string_view value;
 };
 constexpr std::array later = {
-    Later{"admin", "", ""},
     Later{"destination", "type", "nats"},
 };
 // clang-format on
@@ -364,6 +386,7 @@ const std::vector<Section>& sections() {
        "Storage on disk for confirmed, scheduled and overflow events, for events undelivered at "
        "shutdown, and for dead letters.",
        {}},
+      {"admin", "admin", "The HTTP interface for operators and their tools (docs/openapi.json)."},
       {"shutdown", "shutdown", "How the sidecar stops."},
       {"log", "log", "The sidecar's log."},
   };

@@ -20,8 +20,8 @@ section by section. `outrider check --config FILE` shows every setting that is g
 it comes from, and what follows from the settings; `--all` adds the defaults. Every error is reported
 with its line.
 
-* A section is `[ingest]`, `[destination.NAME]`, `[spool]`, `[schedule.NAME]`, `[shutdown]` or
-  `[log]`; a setting is `key = value`. Blanks around keys and values are ignored.
+* A section is `[ingest]`, `[destination.NAME]`, `[spool]`, `[schedule.NAME]`, `[admin]`,
+  `[shutdown]` or `[log]`; a setting is `key = value`. Blanks around keys and values are ignored.
 * A comment is a line that begins with `#` or `;`. Anywhere else, these two characters, `=`, quotes
   and all others are part of the value. Values are not expanded: no environment variables, no escapes.
 * A duration is a whole number with `ms`, `s`, `m` or `h`: `250ms`, `24h`. A size is a whole number of

@@ -11,16 +11,12 @@
 #include "sidecar/config/secret.hpp"
 
 namespace outrider::sidecar {
-namespace {
-
 void warn_of_source(const char* key, const std::string& source, std::size_t index,
                     const SectionView& section) {
   if (source.empty() || section.has_failed(key)) return;
   const std::string exposure = exposure_of(file_of_source(source));
   if (!exposure.empty()) section.warn_of(key, describe_source(source) + " " + exposure, index);
 }
-
-}  // namespace
 
 std::string exposure_of(const std::string& path) {
   struct stat status {};

@@ -16,6 +16,7 @@
 #include "sidecar/config/secret_files.hpp"
 #include "sidecar/config/section_view.hpp"
 #include "sidecar/config/topic_cover.hpp"
+#include "sidecar/config/validate_admin.hpp"
 #include "sidecar/config/validate_http.hpp"
 
 namespace outrider::sidecar {
@@ -278,6 +279,7 @@ void validate(LoadedConfig& loaded, const std::set<std::string, std::less<>>& fa
   };
   validate_ingest(config.ingest, section("ingest"));
   validate_spool(config, section("spool"), section("ingest"));
+  validate_admin(config, section("admin"));
   for (const DestinationConfig& destination : config.destinations) {
     const SectionView view = section("destination." + destination.name);
     validate_destination(destination, config.ingest, view);

@@ -62,6 +62,7 @@ struct Registry {
           O_CLOEXEC);  ///< given up for a moment, to accept and close when nothing else is left
 };
 
+std::atomic<int> reserved = 0;  ///< descriptors, besides the quarter
 std::atomic<std::uint64_t> refused = 0;
 std::atomic<std::uint64_t> open_now = 0;
 std::atomic<std::uint64_t> stalled = 0;
@@ -473,9 +474,13 @@ int SocketGate::descriptors_max() {
   return static_cast<int>(std::min<rlim_t>(limit.rlim_cur, INT_MAX));
 }
 
+void SocketGate::reserve(int descriptors) {
+  reserved.fetch_add(descriptors, std::memory_order_relaxed);
+}
+
 int SocketGate::descriptors_for_clients_max() {
   const int open_max = descriptors_max();
-  return open_max - open_max / reserve_share;
+  return open_max - open_max / reserve_share - reserved.load(std::memory_order_relaxed);
 }
 
 }  // namespace outrider::sidecar

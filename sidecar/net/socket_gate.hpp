@@ -9,7 +9,8 @@
 // sockets, for connections accepted on them, and for those that our I/O threads make:
 //
 //   - A connection that would leave fewer than a quarter of the process's descriptors is closed at
-//     once. That quarter belongs to deliveries, spool and log.
+//     once. That quarter belongs to deliveries, spool and log. Descriptors that reserve() was asked
+//     for are added to it.
 //   - A peer that breaks ScanLimits, or does not speak ZeroMQ, is disconnected, and libzmq gets
 //     nothing of that read.
 //   - While waiting messages exceed the room of the Intake, no new message is read: clients wait in
@@ -25,8 +26,9 @@
 //   - A forked child gives up its copies of all these sockets and of other registered descriptors,
 //     but of no other socket of an embedding host.
 //
-// Used by ZmqSocket and ZmqTransport (watched sockets), ZmqContext (the names of threads),
-// EndpointGuard and Disk (descriptors that a child gives up), CurlMulti (the limit) and GateLog.
+// Used by AdminServer (its reserve), ZmqSocket and ZmqTransport (watched sockets), ZmqContext (the
+// names of threads), EndpointGuard and Disk (descriptors that a child gives up), CurlMulti (the
+// limit) and GateLog.
 // Thread: watch and Intake are safe from any thread; connections belong to the I/O thread that
 // accepted or made them, so that nothing is locked when bytes are read. A context must have one I/O
 // thread, which is libzmq's default. If this library is part of a shared object, the program's own
@@ -80,6 +82,8 @@ class SocketGate {
   static Counts counts();
   /// The process's limit now; INT_MAX: none.
   static int descriptors_max();
+  /// So many more than the quarter are not for connections; a negative number gives them back.
+  static void reserve(int descriptors);
   /// Connections get descriptors below this number.
   static int descriptors_for_clients_max();
 };

@@ -70,6 +70,18 @@ TEST_F(EmbeddedSpool, ConfirmsNothingWithoutASpool) {
   EXPECT_EQ(client.close(10ms), Status::timeout);
 }
 
+TEST_F(EmbeddedSpool, HasNoAdminInterfaceUnlessItIsConfigured) {
+  const std::string endpoint = "[ingest]\nendpoint = ipc://" + dir_.file("in.sock") + "\n";
+  {
+    const Embedded sidecar(write_config(inproc_config() + endpoint));
+    EXPECT_FALSE(std::filesystem::exists(dir_.file("admin.sock")));
+  }
+  const std::string path = dir_.file("own.sock");
+  const Embedded sidecar(
+      write_config(inproc_config() + endpoint + "[admin]\nlisten = unix://" + path + "\n"));
+  EXPECT_TRUE(std::filesystem::exists(path));
+}
+
 /// Whoever forks an application with a sidecar inside must not keep that sidecar's place.
 TEST(EmbeddedFork, AChildKeepsNeitherLocksNorSocketsNorConnections) {
 #if defined(OUTRIDER_SANITIZED)

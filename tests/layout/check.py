@@ -42,7 +42,9 @@ WRAPPED_BY = {
     r"spdlog/": ["sidecar/base/log.cpp"],
     r"boost/": ["sidecar/arguments/arguments.cpp"],
     r"httplib\.h": ["sidecar/sink/sink_server.cpp"],
+    r"microhttpd\.h": ["sidecar/admin/http_server.cpp"],
     r"rapidjson/": [
+        "sidecar/admin/json_output.hpp",
         "sidecar/base/json_document.hpp",
         "sidecar/base/json_document.cpp",
         "sidecar/sink/received_body.cpp",
