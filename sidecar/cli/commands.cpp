@@ -23,6 +23,7 @@
 #include "sidecar/cli/run_command.hpp"
 #include "sidecar/cli/spool_command.hpp"
 #include "sidecar/cli/stats_command.hpp"
+#include "sidecar/cli/support_command.hpp"
 #include "sidecar/cli/version_command.hpp"
 #include "sidecar/sink/sink_command.hpp"
 
@@ -46,6 +47,8 @@ const std::vector<CommandRow>& command_rows() {
       {"resume", "ends such a pause", resume_command},
       {"drain", "makes a running sidecar deliver what it holds, and end", drain_command},
       {"log-level", "changes the log level of a running sidecar", log_level_command},
+      {"support", "writes a text file about a running sidecar for a bug report, without secrets",
+       support_command},
       {"spool", "inspects, checks, repairs and exports the spool", spool_command},
       {"dead", "lists, shows, retries or drops dead letters", dead_command},
       {"reference",

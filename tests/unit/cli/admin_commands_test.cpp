@@ -2,10 +2,12 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <sstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include "sidecar/arguments/exit_status.hpp"
@@ -304,6 +306,53 @@ TEST_F(AdminCommands, WrongUsageIsOneLine) {
     EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
   }
   EXPECT_TRUE(admin_.received().empty());
+}
+
+// The bundle for a bug report ---------------------------------------------------------------------
+
+std::string text_of(const std::string& path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+TEST_F(AdminCommands, SupportWritesAFileWithoutSecrets) {
+  admin_.answer(200, R"({"detail":"token=canary1","url":"https://u:canary2@host:1/canary3"})");
+  const std::string config = dir_.file("o.conf");
+  std::ofstream(config) << "[ingest]\nendpoint = ipc://" << dir_.file("o.sock")
+                        << "\n[destination.a]\ntype = http\n"
+                        << "url = https://hooks.example/canary4?k=canary5\n"
+                        << "header = x-key: canary6\n";
+  const std::string file = dir_.file("support.txt");
+  const auto support = ask({"support", file, "--config", config});
+  EXPECT_EQ(support.status, exit_done) << support.err;
+  EXPECT_THAT(support.out, StartsWith(file + ": versions, configuration"));
+  const std::string text = text_of(file);
+  for (const char* part :
+       {"==== version\n\noutrider ", "==== configuration\n\n", "https://hooks.example/[redacted]",
+        "==== stats\n\nstatus 200\n", "https://host:1/[redacted]", "==== changes\n",
+        "==== process\n\npid ", "Max open files", "==== systemd\n"}) {
+    EXPECT_THAT(text, HasSubstr(part));
+  }
+  EXPECT_THAT(text, Not(HasSubstr("canary")));
+  struct stat found {};
+  ASSERT_EQ(::stat(file.c_str(), &found), 0);
+  EXPECT_EQ(found.st_mode & 0777U, 0600U);
+
+  const auto again = ask({"support", file});
+  EXPECT_EQ(again.status, exit_failed);
+  EXPECT_THAT(again.err, HasSubstr("cannot write " + file + ": File exists"));
+}
+
+TEST_F(AdminCommands, SupportIsOfUseWithoutASidecar) {
+  const std::string file = dir_.file("support.txt");
+  const auto support =
+      outrider({"support", file, "--admin", "unix://" + dir_.file("missing.sock")});
+  EXPECT_EQ(support.status, exit_failed);
+  EXPECT_EQ(support.err, "outrider support: some parts are missing; the file says why\n");
+  EXPECT_THAT(text_of(file), HasSubstr("not known: no sidecar answers at unix://"));
+  EXPECT_THAT(text_of(file), HasSubstr("==== version\n\noutrider "));
 }
 
 // The text ----------------------------------------------------------------------------------------
