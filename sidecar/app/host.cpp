@@ -150,7 +150,7 @@ Result<std::unique_ptr<Host>> Host::open_parts(const Config& config, Log& proces
   return std::unique_ptr<Host>(new Host(std::move(parts)));
 }
 
-void Host::run() {
+void Host::run(const OnTurn& on_turn) {
   App& app = *parts_->app;
   CurlDriver& curl = parts_->curl;
   MonoTime last_turn = parts_->clock.now().mono;
@@ -171,7 +171,8 @@ void Host::run() {
       parts_->control.close();
       return;
     }
-    const MonoTime deadline = std::min(app.next_deadline(), curl.next_deadline());
+    const MonoTime asked = on_turn ? on_turn(now.mono, app.is_stopping()) : never;
+    const MonoTime deadline = std::min({asked, app.next_deadline(), curl.next_deadline()});
     wait = work > 0 ? Duration::zero() : time_left(deadline, now.mono, idle_wait);
     if (app.is_stopping()) wait = std::min(wait, stopping_wait);
     parts_->reactor.wait(wait);
