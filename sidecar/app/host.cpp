@@ -196,7 +196,7 @@ Result<std::unique_ptr<Host>> Host::open_parts(const Config& config, Log& proces
   return std::unique_ptr<Host>(new Host(std::move(parts)));
 }
 
-void Host::run() {
+void Host::run(const OnTurn& on_turn) {
   App& app = *parts_->app;
   CurlDriver& curl = parts_->curl;
   std::optional<GateLog>& gate_log = parts_->gate_log;
@@ -218,7 +218,8 @@ void Host::run() {
       parts_->control.close();
       return;
     }
-    MonoTime deadline = std::min(app.next_deadline(), curl.next_deadline());
+    const MonoTime asked = on_turn ? on_turn(now.mono, app.is_stopping()) : never;
+    MonoTime deadline = std::min({asked, app.next_deadline(), curl.next_deadline()});
     if (gate_log) {
       gate_log->look(now);
       deadline = std::min(deadline, gate_log->next_deadline());

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -28,8 +29,11 @@ class Host {
                                             void* zmq_context = nullptr);
   ~Host();
 
+  /// Called in each turn with its time; returns when it wants the next turn at the latest.
+  using OnTurn = std::function<MonoTime(MonoTime now, bool is_stopping)>;
+
   /// Turns the app until request_stop() has been called and its shutdown is complete.
-  void run();
+  void run(const OnTurn& on_turn = {});
 
   void request_stop();
 

@@ -10,13 +10,20 @@
 #include "sidecar/arguments/exit_status.hpp"
 #include "sidecar/base/journal.hpp"
 #include "sidecar/base/text.hpp"
+#include "sidecar/cli/changes_command.hpp"
 #include "sidecar/cli/check_command.hpp"
 #include "sidecar/cli/dead_command.hpp"
+#include "sidecar/cli/drain_command.hpp"
 #include "sidecar/cli/emit_command.hpp"
+#include "sidecar/cli/health_command.hpp"
 #include "sidecar/cli/help_command.hpp"
+#include "sidecar/cli/log_level_command.hpp"
+#include "sidecar/cli/pause_command.hpp"
 #include "sidecar/cli/reference_command.hpp"
 #include "sidecar/cli/run_command.hpp"
 #include "sidecar/cli/spool_command.hpp"
+#include "sidecar/cli/stats_command.hpp"
+#include "sidecar/cli/support_command.hpp"
 #include "sidecar/cli/version_command.hpp"
 #include "sidecar/sink/sink_command.hpp"
 
@@ -32,6 +39,16 @@ const std::vector<CommandRow>& command_rows() {
       {"emit", "sends one event, or lines of JSON from stdin, to the sidecar", emit_command},
       {"sink", "runs a local HTTPS receiver that shows the events it gets and can inject faults",
        sink_command},
+      {"stats", "shows what a running sidecar does, once or with --watch", stats_command},
+      {"health", "says whether a running sidecar lives, or with --ready takes events",
+       health_command},
+      {"changes", "lists the last transitions of a running sidecar", changes_command},
+      {"pause", "makes a running sidecar send nothing to one destination", pause_command},
+      {"resume", "ends such a pause", resume_command},
+      {"drain", "makes a running sidecar deliver what it holds, and end", drain_command},
+      {"log-level", "changes the log level of a running sidecar", log_level_command},
+      {"support", "writes a text file about a running sidecar for a bug report, without secrets",
+       support_command},
       {"spool", "inspects, checks, repairs and exports the spool", spool_command},
       {"dead", "lists, shows, retries or drops dead letters", dead_command},
       {"reference",

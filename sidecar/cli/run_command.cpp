@@ -17,7 +17,7 @@
 #include "sidecar/cli/config_arguments.hpp"
 #include "sidecar/cli/last_words.hpp"
 #include "sidecar/cli/process_signals.hpp"
-#include "sidecar/cli/service_notify.hpp"
+#include "sidecar/cli/service_status.hpp"
 #include "sidecar/config/load.hpp"
 
 namespace outrider::sidecar {
@@ -58,12 +58,13 @@ int fail(const Error& error, Log& log) {
   return exit_failed;
 }
 
-int run_host(std::unique_ptr<Host> host, Duration stop_time_max, ProcessSignals& signals,
+int run_host(std::unique_ptr<Host> host, const Config& config, ProcessSignals& signals,
              StderrLog& log) {
-  signals.serve(*host, stop_time_max);
-  notify_service_manager("READY=1");
+  signals.serve(*host, Host::stop_time_max(config));
+  ServiceStatus service(config.destinations.size(), watchdog_interval());
+  service.ready();
   log.info("ready", {{"version", OUTRIDER_VERSION}, {"pid", std::to_string(getpid())}});
-  host->run();
+  host->run([&](MonoTime now, bool is_stopping) { return service.turn(now, is_stopping); });
   int status = host->has_losses() ? exit_events_lost : exit_done;
   // Anything that is still running then is ended: a report without a reader, or a library that
   // hangs.
@@ -111,7 +112,7 @@ int run_command(const std::vector<std::string>& arguments) {
 
   auto host = Host::open(config, log);
   if (!host.ok()) return fail(host.error(), log);
-  return run_host(std::move(host.value()), Host::stop_time_max(config), *signals, log);
+  return run_host(std::move(host.value()), config, *signals, log);
 }
 
 }  // namespace outrider::sidecar

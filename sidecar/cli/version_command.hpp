@@ -6,6 +6,9 @@
 
 namespace outrider::sidecar {
 
+/// A line for each.
+std::string version_text();
+
 int version_command(const std::vector<std::string>& arguments);
 
 }  // namespace outrider::sidecar

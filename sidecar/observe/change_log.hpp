@@ -5,13 +5,14 @@
 // is a line of the log whose message is in the table of change_log.cpp; so there is one place that
 // says what happened, and each line is limited already.
 // Thread: safe from any thread. Owns: copies. Borrows: the log behind it.
-// Limits: changes_max changes, bytes_max bytes; the oldest go first.
+// Limits: changes_max changes, bytes_max bytes; the oldest go first. Values are cut.
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -24,7 +25,7 @@ struct Change {
   std::uint64_t number = 0;  ///< grows by 1; a gap: older ones were forgotten
   WallTime at{};
   LogLevel level{};
-  std::string kind;  ///< "breaker", "drops", "pause", "reload", "client", "dead", "disk", "life"
+  std::string kind;  ///< "breaker", "disk" and so on: the second column of the table
   std::string message;
   std::vector<std::pair<std::string, std::string>> fields;
 };
@@ -33,13 +34,19 @@ class ChangeLog final : public Log {
  public:
   static constexpr std::size_t changes_max = 256;
   static constexpr std::size_t bytes_max = 64U << 10U;
+  static constexpr std::size_t value_bytes_max = 256;
 
   ChangeLog(Log& next, const Clock& clock) : next_(next), clock_(clock) {}
 
   void write(LogLevel level, std::string_view message, LogFields fields) override;
+  void set_level(LogLevel level) override { next_.set_level(level); }
+  std::uint64_t lines_dropped() const override { return next_.lines_dropped(); }
 
   /// From this number on, the oldest first.
   std::vector<Change> since(std::uint64_t number) const;
+
+  /// The messages that are transitions.
+  static std::vector<std::string_view> messages();
 
  private:
   Log& next_;

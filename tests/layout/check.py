@@ -20,6 +20,7 @@ WRAPPED_BY = {
     r"curl/": [
         "sidecar/http/curl_multi.hpp",
         "sidecar/http/curl_request.hpp",
+        "sidecar/cli/admin_client.cpp",
         "sidecar/cli/version_command.cpp",
     ],
     r"zmq\.h(pp)?": [
