@@ -1,7 +1,7 @@
 // What checking, encoding and compressing cost, an event of a batch of 500, each alone: CPU time,
 // the median of several rounds. And how much more two threads encode than one when they share
-// nothing, which says what the machine's second core is worth. And the time of an answer to a scrape
-// of the metrics. Prints JSON lines {"name", "value", "unit"}.
+// nothing, which says what the machine's second core is worth. And the time of an answer to a
+// scrape of the metrics. Prints JSON lines {"name", "value", "unit"}.
 #include <algorithm>
 #include <barrier>
 #include <chrono>

@@ -13,7 +13,6 @@
 
 #include <cstddef>
 #include <string>
-#include <string_view>
 
 #include "sidecar/admin/metrics_process.hpp"
 #include "sidecar/base/clock.hpp"
@@ -26,8 +25,6 @@ inline constexpr std::size_t lines_per_schedule_max = 5;
 /// All that belongs to neither a destination nor a schedule.
 inline constexpr std::size_t fixed_lines_max = 256;
 inline constexpr std::size_t series_max = 67'000;
-
-inline constexpr std::string_view metrics_content_type = "text/plain; version=0.0.4; charset=utf-8";
 
 /// `age`: how long ago the snapshot was taken. The figures of the process are read now.
 std::string format_metrics(const Snapshot& snapshot, Duration age);

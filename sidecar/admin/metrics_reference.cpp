@@ -14,8 +14,9 @@ constexpr std::string_view page_head = R"(# Metrics
 The admin interface serves all metrics at `/metrics`, as Prometheus text (format 0.0.4). This page lists
 every one of them. `/metrics` needs no token and holds no event and no secret.
 
-Prometheus does not read Unix sockets, so set `[admin] listen` to a loopback address, for example
-`tcp://127.0.0.1:9464`, and add the address to prometheus.yml:
+Prometheus does not read Unix sockets. Set `[admin] listen` to a loopback address, for example
+`tcp://127.0.0.1:9464`, with a `token_file` for everything but `/metrics` and the health of the sidecar.
+Then add the address to prometheus.yml:
 
 ```yaml
 rule_files: [outrider.rules.yml]
@@ -23,6 +24,12 @@ scrape_configs:
   - job_name: outrider
     static_configs:
       - targets: ["127.0.0.1:9464"]
+```
+
+To read the metrics from the Unix socket, as its owner:
+
+```
+curl --unix-socket /run/outrider/admin.sock http://localhost/metrics
 ```
 
 Ready to use:

@@ -60,7 +60,8 @@ void requests(const Destination& destination, MetricsWriter& out) {
 }
 
 void oldest_age(const Destination& destination, MetricsWriter& out) {
-  out.add(destination.ledger.queued == 0 ? Duration{} : destination.oldest_age);
+  const bool is_empty = destination.ledger.queued == 0 && destination.ledger.in_flight == 0;
+  out.add(is_empty ? Duration{} : destination.oldest_age);
 }
 
 void time_to_loss(const Destination& destination, MetricsWriter& out) {
@@ -142,18 +143,21 @@ constexpr std::array snapshot_rows = {
     MetricRow<Snapshot>{{"outrider_config_hash", gauge,
                          "The first 48 bits of the hash of the configuration, as a number.", ""},
                         config_hash},
-    MetricRow<Snapshot>{{"outrider_ingest_frames_total", counter, "Frames that arrived.", ""},
+    MetricRow<Snapshot>{{"outrider_ingest_frames_total", counter,
+                         "Frames that arrived, with those that were refused.", ""},
                         value<&Snapshot::ingest, &Ingest::frames>},
     MetricRow<Snapshot>{{"outrider_ingest_events_total", counter, "Events that were accepted.", ""},
                         value<&Snapshot::ingest, &Ingest::events>},
-    MetricRow<Snapshot>{
-        {"outrider_ingest_frames_refused_total", counter, "Frames that were refused whole.", ""},
-        value<&Snapshot::ingest, &Ingest::frames_refused>},
-    MetricRow<Snapshot>{
-        {"outrider_ingest_events_refused_total", counter, "Single events that were refused.", ""},
-        value<&Snapshot::ingest, &Ingest::events_refused>},
+    MetricRow<Snapshot>{{"outrider_ingest_frames_refused_total", counter,
+                         "Frames that were refused whole and for good.", ""},
+                        value<&Snapshot::ingest, &Ingest::frames_refused>},
+    MetricRow<Snapshot>{{"outrider_ingest_events_refused_total", counter,
+                         "Single events that were refused for good.", ""},
+                        value<&Snapshot::ingest, &Ingest::events_refused>},
     MetricRow<Snapshot>{{"outrider_ingest_refusals_total", counter,
-                         "Refused frames and refused single events, by reason.", "reason"},
+                         "Refusals of frames and of single events, by reason. What is refused for "
+                         "the moment counts each time.",
+                         "reason"},
                         refusals},
     MetricRow<Snapshot>{{"outrider_ingest_frames_confirmed_total", counter,
                          "Frames that were confirmed to their clients.", ""},
@@ -252,9 +256,10 @@ constexpr std::array destination_rows = {
     MetricRow<Destination>{{"outrider_destination_queue_bytes", gauge,
                             "Bytes in memory of the events that are queued and in flight.", ""},
                            value<&Destination::queue_bytes>},
-    MetricRow<Destination>{{"outrider_destination_oldest_event_age_seconds", gauge,
-                            "Age of the oldest event that is queued in memory. 0 if none is.", ""},
-                           oldest_age},
+    MetricRow<Destination>{
+        {"outrider_destination_oldest_event_age_seconds", gauge,
+         "Age of the oldest event in memory, those in flight included. 0 if there is none.", ""},
+        oldest_age},
     MetricRow<Destination>{
         {"outrider_destination_lane_bytes", gauge, "Bytes of the destination in the spool.", ""},
         value<&Destination::lane_bytes>},
@@ -292,15 +297,15 @@ constexpr std::array destination_rows = {
         {"outrider_destination_requests_in_flight", gauge, "Requests in flight.", ""},
         value<&Destination::requests_in_flight>},
     MetricRow<Destination>{{"outrider_destination_requests_total", counter,
-                            "Requests that ended, by the class of their final status. none: there "
-                            "was no final status.",
+                            "Requests and writes that ended, by the class of their final status. "
+                            "none: there was none. A write that succeeded counts as 2xx.",
                             "class"},
                            requests},
     MetricRow<Destination>{{"outrider_destination_retries_total", counter,
-                            "Attempts of a batch beyond its first.", ""},
+                            "Attempts with batches that had failed before.", ""},
                            value<&Destination::retries>},
     MetricRow<Destination>{{"outrider_destination_request_duration_seconds", histogram,
-                            "Duration of the requests that were answered.", ""},
+                            "Duration of the requests that were answered, and of writes.", ""},
                            value<&Destination::request_time>},
     MetricRow<Destination>{
         {"outrider_destination_delivery_duration_seconds", histogram,
@@ -310,7 +315,7 @@ constexpr std::array destination_rows = {
 
 constexpr std::array schedule_rows = {
     MetricRow<ScheduleSnapshot>{
-        {"outrider_schedule_runs_total", counter, "Runs that made an event.", ""},
+        {"outrider_schedule_runs_total", counter, "Runs that were stored.", ""},
         value<&ScheduleSnapshot::runs>},
     MetricRow<ScheduleSnapshot>{
         {"outrider_schedule_missed_total", counter, "Runs that were left out.", ""},
@@ -319,7 +324,9 @@ constexpr std::array schedule_rows = {
                                  "Runs that were stored more than a minute late.", ""},
                                 value<&ScheduleSnapshot::late>},
     MetricRow<ScheduleSnapshot>{{"outrider_schedule_last_run_timestamp_seconds", gauge,
-                                 "When the last run was due, since 1970. No line before it.", ""},
+                                 "When the newest run that was stored was due, since 1970. No line "
+                                 "before the first since the start.",
+                                 ""},
                                 value<&ScheduleSnapshot::last>},
     MetricRow<ScheduleSnapshot>{
         {"outrider_schedule_next_run_timestamp_seconds", gauge,

@@ -108,8 +108,11 @@ TEST(Metrics, TheAgeOfTheOldestEventIs0OnlyIfThereIsNone) {
   const std::string metric = "outrider_destination_oldest_event_age_seconds";
   Snapshot snapshot = idle_snapshot();
   EXPECT_THAT(format_metrics(snapshot, 0s), HasSubstr(metric + "{destination=\"a\"} 0\n"));
-  snapshot.destinations[0].ledger.queued = 1;
-  EXPECT_THAT(format_metrics(snapshot, 0s), Not(HasSubstr(metric)));
+  for (const auto term : {&Ledger::queued, &Ledger::in_flight}) {
+    snapshot.destinations[0].ledger = {};
+    snapshot.destinations[0].ledger.*term = 1;
+    EXPECT_THAT(format_metrics(snapshot, 0s), Not(HasSubstr(metric)));
+  }
 }
 
 TEST(Metrics, ReasonsAreThereBeforeTheirFirstEvent) {
