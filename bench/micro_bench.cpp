@@ -1,7 +1,7 @@
 // What checking, encoding and compressing cost, an event of a batch of 500, each alone: CPU time,
 // the median of several rounds. And how much more two threads encode than one when they share
-// nothing, which says what the machine's second core is worth. Prints JSON lines {"name", "value",
-// "unit"}.
+// nothing, which says what the machine's second core is worth. And the time of an answer to a
+// scrape of the metrics. Prints JSON lines {"name", "value", "unit"}.
 #include <algorithm>
 #include <barrier>
 #include <chrono>
@@ -11,8 +11,10 @@
 
 #include "bench/figures.hpp"
 #include "bench/reference_frame.hpp"
+#include "sidecar/admin/metrics.hpp"
 #include "sidecar/encode/compressor.hpp"
 #include "sidecar/encode/encoder.hpp"
+#include "tests/support/full_snapshot.hpp"
 
 namespace outrider::bench {
 namespace {
@@ -75,6 +77,18 @@ void run() {
   }
 }
 
+/// One answer to a scrape, of so many destinations and as many schedules.
+void measure_metrics(std::size_t destinations) {
+  const sidecar::Snapshot snapshot = test::full_snapshot(destinations);
+  std::vector<double> samples_ms;
+  for (int round = 0; round < rounds; ++round) {
+    const double begin_ns = cpu_ns();
+    const std::string text = sidecar::format_metrics(snapshot, {});
+    samples_ms.push_back((cpu_ns() - begin_ns) / 1e6);
+  }
+  print_figure("metrics_" + std::to_string(destinations), quantile(samples_ms, 0.5), "ms");
+}
+
 /// Events a second that so many threads encode together, as the best of several bursts, each from
 /// the first thread's begin to the last one's end.
 double encode_rate(std::size_t threads) {
@@ -116,6 +130,8 @@ double encode_rate(std::size_t threads) {
 
 int main() {
   outrider::bench::run();
+  outrider::bench::measure_metrics(100);
+  outrider::bench::measure_metrics(1024);
   const double one = outrider::bench::encode_rate(1);
   outrider::bench::print_figure("encode_two_threads_ratio", outrider::bench::encode_rate(2) / one,
                                 "x");

@@ -38,7 +38,7 @@ QUEUED_EVENTS = 200_000
 IDLE_S = 10
 
 SUITES = ("emit", "pipeline", "queued_memory", "idle", "latency", "destinations", "isolation",
-          "concurrency", "deliver", "spool", "backlog", "schedule")
+          "concurrency", "deliver", "spool", "backlog", "schedule", "admin")
 
 # How far a figure may miss its budget before the run fails; the page says why. Sizes and counts have
 # no such excuse.
@@ -234,6 +234,12 @@ class Suite:
 
     def schedule(self):
         certainty.schedule(self)
+
+    def admin(self):
+        seen = self.figures("micro_bench")
+        for destinations, at_most in ((100, 5), (1024, 50)):
+            self.add(f"Answer to a scrape of the metrics, {destinations:,} destinations",
+                     seen[f"metrics_{destinations}"], "ms", at_most=at_most, noise=TIME_NOISE)
 
     def latency(self):
         cert = Path(self.folder, "receiver.pem")

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t words_bytes_max = 500;
 
-/// What the configuration says, where the arguments say nothing.
+/// The values of the configuration, for missing arguments.
 Status take_from_config(const AdminChoice& choice, AdminTarget& target, std::string& token_source) {
   const LoadResult result = load_config(choice.config_file);
   for (const Error& error : result.errors) print_errors(error.message + "\n");

@@ -1,4 +1,4 @@
-// `outrider reference`: the documents that are made from the option table.
+// `outrider reference`: the documents that are made from the tables of options and metrics.
 //
 // Used by `./dev docs` and by anybody who wants a configuration to begin with. Prints to stdout.
 #pragma once

@@ -1,5 +1,5 @@
-// ServiceStatus: what systemd is told while the sidecar runs: that it is ready, that its loop
-// turns, that it stops and needs more time for that.
+// ServiceStatus: reports to systemd while the sidecar runs: it is ready, its loop turns, it stops
+// and needs more time for that.
 //
 // Used by run_command, whose loop calls turn(). A loop that hangs says nothing any more, so that
 // systemd restarts it (WatchdogSec=) or ends it (TimeoutStopSec=).

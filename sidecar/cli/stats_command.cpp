@@ -52,7 +52,7 @@ TakeValue store_watch_s(std::optional<std::uint64_t>& to) {
   };
 }
 
-/// What stats shows, once or again and again.
+/// Shows the numbers, once or again and again.
 class Stats {
  public:
   explicit Stats(const StatsOptions& options) : options_(options) {}

@@ -1,8 +1,8 @@
 // The text of `outrider stats`: the sidecar's answer as lines for people, and rates made of two
 // answers.
 //
-// Used by stats_command. Pure functions. What the answer does not say is "-", never 0. All that
-// comes from the answer is made printable.
+// Used by stats_command. Pure functions. A value that is missing in the answer is "-", never 0. All
+// text from the answer is made printable.
 #pragma once
 
 #include <cstdint>

@@ -31,7 +31,7 @@ constexpr const char* unit_command =
     "ExecMainStatus,ExecMainStartTimestamp,StatusText,MemoryCurrent,TasksCurrent,LimitNOFILE "
     "2>&1 </dev/null";
 
-/// What a part could not find stands in its place; the rest is still of use.
+/// A part that fails is replaced by its error; the rest is still of use.
 struct Bundle {
   std::string text;
   bool is_complete = true;

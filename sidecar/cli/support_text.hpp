@@ -9,7 +9,7 @@
 namespace outrider::sidecar {
 
 /// Lines without what may be a secret: what follows words like "token", and of web addresses all
-/// but scheme, host and port. What a terminal would act on is made printable.
+/// but scheme, host and port. Characters that a terminal acts on are escaped.
 std::string for_strangers(std::string_view lines);
 
 /// A headline, and below it the lines; "(nothing)" if there are none.
