@@ -2,7 +2,7 @@
 //
 // Used by the admin server for /healthz and /readyz, and by `outrider health`. A destination that
 // is down fails neither: its events wait, and a restart would not help. Only who asks for one
-// destination by name is told whether that one can send. Thread: any; functions of their arguments.
+// destination by name gets whether that one can send. Thread: any; functions of their arguments.
 // The reason names no url and no detail of an answer: both are open to everybody.
 #pragma once
 

@@ -47,7 +47,7 @@ void dead(const Destination& destination, MetricsWriter& out) {
   }
 }
 
-/// What ended with an interim answer alone has no final one: it is counted with "none".
+/// A request that ended with an interim answer alone has no final one: it is counted with "none".
 void requests(const Destination& destination, MetricsWriter& out) {
   const auto count = [&](StatusClass status_class) {
     return destination.requests[static_cast<std::size_t>(status_class)];
@@ -155,8 +155,8 @@ constexpr std::array snapshot_rows = {
                          "Single events that were refused for good.", ""},
                         value<&Snapshot::ingest, &Ingest::events_refused>},
     MetricRow<Snapshot>{{"outrider_ingest_refusals_total", counter,
-                         "Refusals of frames and of single events, by reason. What is refused for "
-                         "the moment counts each time.",
+                         "Refusals of frames and of single events, by reason. A temporary refusal "
+                         "counts each time.",
                          "reason"},
                         refusals},
     MetricRow<Snapshot>{{"outrider_ingest_frames_confirmed_total", counter,

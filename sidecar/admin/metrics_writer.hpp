@@ -23,7 +23,7 @@ namespace outrider::sidecar {
 enum class MetricType : std::uint8_t { counter, gauge, histogram };
 std::string_view name_of(MetricType type);
 
-/// What of a row the text needs.
+/// The part of a row that the text needs.
 struct MetricHead {
   std::string_view name;
   MetricType type{};
