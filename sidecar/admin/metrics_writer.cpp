@@ -101,8 +101,9 @@ void MetricsWriter::end_line() {
   ++samples_;
 }
 
-void MetricsWriter::put(std::uint64_t number) {
-  std::array<char, 20> digits;
+template <typename Number>
+void MetricsWriter::put(Number number) {
+  std::array<char, 32> digits;
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
   text_.append(digits.data(), end);
 }
@@ -133,7 +134,7 @@ void MetricsWriter::add(const DurationHistogram& histogram) {
     end_line();
   }
   begin_line("_sum", {}, {});
-  text_ += seconds_text(histogram.sum);
+  put(histogram.sum.count());
   end_line();
   begin_line("_count", {}, {});
   put(count);

@@ -71,7 +71,9 @@ class MetricsWriter {
   void begin_line(std::string_view suffix, std::string_view label_name,
                   std::string_view label_value);
   void end_line();
-  void put(std::uint64_t number);
+  /// The shortest text that means the same number.
+  template <typename Number>
+  void put(Number number);
 
   MetricHead head_;
   bool has_head_ = false;

@@ -43,7 +43,7 @@ void write(JsonOutput& json, std::string_view name, const DurationHistogram& his
     json.array("counts", [&] {
       for (const std::uint64_t count : histogram.counts) json.value(count);
     });
-    json.member("sum_s", histogram.sum);
+    json.member("sum_s", histogram.sum.count());
   });
 }
 

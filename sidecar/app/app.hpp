@@ -75,6 +75,7 @@ class App final : public Agent {
 
   /// Begins the shutdown at the next turn.
   void request_stop() { is_stop_requested_ = true; }
+  bool is_stopping() const { return phase_ != Phase::running; }
   bool is_finished() const { return phase_ == Phase::finished; }
 
   /// The process was paused for this long: that does not count as time of the stop. Before the

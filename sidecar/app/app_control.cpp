@@ -65,7 +65,7 @@ Status App::pause_or_resume(const ControlRequest& request, const Now& now) {
     return Error{"there is no destination " + request.destination +
                  "; the names are in the [destination.NAME] sections of the configuration"};
   }
-  if (phase_ != Phase::running || is_stop_requested_.load(std::memory_order_relaxed)) {
+  if (phase_ != Phase::running || is_stop_requested_) {
     return Error{"the sidecar stops, which ends all pauses"};
   }
   if (request.action == ControlAction::pause) {

@@ -203,7 +203,9 @@ void Host::run(const OnTurn& on_turn) {
   PauseMeter pauses;
   Duration wait{};
   for (;;) {
-    const bool is_stopping = parts_->is_stop_requested.load(std::memory_order_relaxed);
+    // A drain that was asked for over the admin interface begins in the app.
+    const bool is_stopping =
+        parts_->is_stop_requested.load(std::memory_order_relaxed) || app.is_stopping();
     const Now now = parts_->clock.now();
     if (is_stopping) {
       app.request_stop();
