@@ -41,7 +41,7 @@ class MetricsValues : public testing::Test {
              count);
     }
     const std::string labels = label.empty() ? "" : "{" + label + "}";
-    expect(name + "_sum" + labels, histogram.sum);
+    expect(name + "_sum" + labels, std::chrono::round<std::chrono::milliseconds>(histogram.sum));
     expect(name + "_count" + labels, histogram.total());
   }
   void expect_text(const std::string& sample, const std::string& text) {
