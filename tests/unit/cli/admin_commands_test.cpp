@@ -86,7 +86,9 @@ class AdminCommands : public testing::Test {
     const auto request = admin_.received().back();
     EXPECT_EQ(request.method + " " + request.target, method + " " + target);
     EXPECT_EQ(request.body, body);
-    if (method == "POST") EXPECT_EQ(request.content_type, "application/json");
+    if (method == "POST") {
+      EXPECT_EQ(request.content_type, "application/json");
+    }
   }
 
   test::TempDir dir_;
