@@ -210,6 +210,8 @@ std::string printable_json(std::string_view json) {
     const proto::Utf8Sequence next = proto::first_sequence(json);
     if (!next.is_valid) {
       out += proto::replacement_character;
+    } else if (json[0] == '\n') {
+      out += '\n';
     } else if (json[0] == '\x7f') {
       out += "\\u007f";
     } else {

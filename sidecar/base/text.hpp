@@ -38,8 +38,8 @@ std::string without_secrets(std::string_view text);
 /// `bytes_max`, between two characters, with "...".
 std::string printable(std::string_view text, std::size_t bytes_max);
 
-/// JSON for a terminal: the JSON keeps its meaning, and characters that printable() would escape
-/// are \uNNNN.
+/// JSON for a terminal: the JSON keeps its meaning and its lines, and characters that printable()
+/// would escape are \uNNNN.
 std::string printable_json(std::string_view json);
 
 }  // namespace outrider::sidecar

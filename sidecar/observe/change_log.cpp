@@ -56,7 +56,7 @@ constexpr std::array transitions = {
     Transition{"new clients are refused: descriptors run out, and clients are not the cause; raise "
                "the limit of open files (LimitNOFILE in the unit)",
                "client"},
-    Transition{"clients disconnected because the socket type does not match", "client"},
+    Transition{"clients disconnected during the ZeroMQ handshake", "client"},
     Transition{"the socket's file or its lock was removed; it was restored, and clients reconnect",
                "client"},
     Transition{"the socket's file or its lock was removed and cannot be restored; new clients "
@@ -79,7 +79,7 @@ constexpr std::array transitions = {
     Transition{"the spool's disk has room again", "disk"},
     Transition{"the spool's disk hangs; events that must be stored wait", "disk"},
     Transition{"the spool's disk answers again", "disk"},
-    Transition{"the spool did not take what was left in time", "disk"},
+    Transition{"the spool could not store everything in time", "disk"},
     Transition{"the spool is damaged; everything that can be read is copied into a new one",
                "disk"},
     Transition{"the damaged spool was set aside; keep it until you know that nothing is missing",
@@ -100,10 +100,10 @@ constexpr std::array transitions = {
     Transition{"blocks in the spool are damaged; they were set aside in its table `damaged`",
                "disk"},
     // Schedules
-    Transition{"the run of a schedule cannot be stored; it is tried again until it is", "schedule"},
-    Transition{"a schedule has missed more runs than missed_max; the oldest are left out",
+    Transition{"the run of a schedule cannot be stored; the sidecar keeps trying", "schedule"},
+    Transition{"a schedule has missed more runs than missed_max; the oldest are skipped",
                "schedule"},
-    Transition{"the last run of a schedule is ahead of the clock; until then it makes nothing",
+    Transition{"the last run of a schedule is ahead of the clock; it makes no events until then",
                "schedule"},
 };
 

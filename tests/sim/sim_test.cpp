@@ -132,13 +132,18 @@ class Simulation {
     request.destination = config_.destinations[operator_.below(receivers_.size())].name;
     if (operator_.chance(0.5)) request.action = ControlAction::resume;
     if (operator_.chance(0.5)) request.duration = std::chrono::milliseconds(operator_.below(9000));
+    ask(std::move(request));
+  }
+
+  /// A request is carried out in a turn of its own.
+  void ask(ControlRequest request) {
     ASSERT_TRUE(fake_.request(std::move(request)).ok());
+    check_turn();
   }
 
   void resume_all() {
     for (const DestinationConfig& destination : config_.destinations) {
-      ControlRequest request{.action = ControlAction::resume, .destination = destination.name};
-      ASSERT_TRUE(fake_.request(std::move(request)).ok());
+      ask({.action = ControlAction::resume, .destination = destination.name});
     }
   }
 

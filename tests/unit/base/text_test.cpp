@@ -72,6 +72,7 @@ TEST(Text, PrintableShowsWhatHasNoWidth) {
 }
 
 TEST(Text, PrintableJsonStaysTheSameJson) {
+  EXPECT_EQ(printable_json("{\n\"a\":1}\n"), "{\n\"a\":1}\n");
   EXPECT_EQ(printable_json("{\"a\":\"\\n\xc3\xa9\"}"), "{\"a\":\"\\n\xc3\xa9\"}");
   EXPECT_EQ(printable_json("\"\x7f\xc2\x9b\xe2\x80\xae\""), "\"\\u007f\\u009b\\u202e\"");
 }
