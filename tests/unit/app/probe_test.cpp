@@ -244,7 +244,8 @@ TEST_F(ProbeTest, TwoNamesOfOneFile) {
   const ProbeReport spool = look(
       one + "[ingest]\nendpoint = " + socket() + "\nconfirm_endpoint = ipc://" +
       dir_.file("c.sock") + "\n[spool]\nfree_bytes_min = 0\npath = " + dir_.file("two") + "\n");
-  EXPECT_THAT(spool.errors, ElementsAre(HasSubstr("has more than one name (hard links)")));
+  EXPECT_THAT(spool.errors, ElementsAre(HasSubstr("has more than one name (hard links)"),
+                                        HasSubstr("is also used by another setting")));
 }
 
 TEST_F(ProbeTest, APipeIsLookedAtAndNotOpened) {
