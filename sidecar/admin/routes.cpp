@@ -38,6 +38,10 @@ HttpAnswer no_snapshot() {
   return error_answer(503, "the sidecar starts, or its loop is silent: nothing is known yet");
 }
 
+HttpAnswer no_such_path() {
+  return error_answer(404, "there is no such path; docs/openapi.json lists them");
+}
+
 /// The part of `path` at {name} in `pattern`; nothing if they do not match.
 std::optional<std::string_view> match_path(std::string_view pattern, std::string_view path) {
   const std::size_t mark = pattern.find(name_mark);
@@ -127,9 +131,7 @@ Routes::Match Routes::match(const HttpRequest& request) {
 
 std::optional<HttpAnswer> Routes::refuse(const HttpRequest& head) {
   const Match found = match(head);
-  if (found.row == nullptr) {
-    return error_answer(404, "there is no such path; docs/openapi.json lists them");
-  }
+  if (found.row == nullptr) return no_such_path();
   if (!found.row->takes(head.method)) {
     HttpAnswer answer = error_answer(
         405, "the path does not take this method; it takes " + std::string(found.row->methods()));
@@ -143,6 +145,7 @@ std::optional<HttpAnswer> Routes::refuse(const HttpRequest& head) {
 
 HttpAnswer Routes::answer(const HttpRequest& request) {
   const Match found = match(request);
+  if (found.row == nullptr) return no_such_path();
   return (this->*found.row->answer)(request, found.name);
 }
 

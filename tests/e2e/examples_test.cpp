@@ -92,12 +92,15 @@ TEST(Examples, TheLineInTheSpecificationSendsAnEvent) {
   Sidecar sidecar(dir, https_destination("audit", sink));
   const std::string before = R"(
 import sys, time, msgpack, zmq
-push = zmq.Context().socket(zmq.PUSH)
+context = zmq.Context()
+push = context.socket(zmq.PUSH)
 push.connect(sys.argv[1])
 push.poll(20000, zmq.POLLOUT)
 )";
+  // Without the end of its context a process may leave before ZeroMQ has sent.
+  const std::string after = "\npush.close()\ncontext.term()\n";
   const std::string line = block_of("proto/README.md", "python", "push.send");
-  const Finished sent = python({"-c", before + line, sidecar.endpoint()});
+  const Finished sent = python({"-c", before + line + after, sidecar.endpoint()});
   EXPECT_EQ(sent.status, 0) << sent.err;
   EXPECT_TRUE(eventually([&] { return has(sink, "49.99"); }));
   EXPECT_EQ(sidecar.stop(), 0);
