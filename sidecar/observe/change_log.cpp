@@ -160,6 +160,7 @@ std::vector<Change> ChangeLog::since(std::uint64_t number) const {
 
 std::vector<std::string_view> ChangeLog::messages() {
   std::vector<std::string_view> messages;
+  messages.reserve(transitions.size());
   for (const Transition& row : transitions) messages.push_back(row.message);
   return messages;
 }

@@ -32,6 +32,13 @@ std::uint64_t pending_bytes(Store& store, std::uint64_t bytes) {
   return all - std::min(all, bytes);
 }
 
+std::string two_names(const std::string& name) {
+  return name +
+         " has more than one name (hard links), and another sidecar may use it under another one; "
+         "remove the other names, or stop the sidecar and make a file of its own: cp -p " +
+         name + " " + name + ".copy && mv " + name + ".copy " + name;
+}
+
 }  // namespace
 
 StorageTrouble trouble_of(const std::exception& error) {
@@ -107,11 +114,7 @@ void StoreKeeper::check_names() const {
        {settings_.path, wal_path(settings_.path), shm_path(settings_.path)}) {
     const auto file = disk_->look_at(name);
     if (!file || file->names <= 1) continue;
-    throw SqliteError::other(name +
-                             " has more than one name (hard links), and another sidecar may use "
-                             "it under another one; remove the other names, or stop the sidecar "
-                             "and make a file of its own: cp -p " +
-                             name + " " + name + ".copy && mv " + name + ".copy " + name);
+    throw SqliteError::other(two_names(name));
   }
 }
 
