@@ -87,13 +87,15 @@ struct ProcessSignals::State {
   void ignore(int signal);
   void end_if_late();
 
-  std::array<std::optional<steady_clock::time_point>, 65> said;  ///< the thread's own
+  // The thread's own.
+  /// When it last returned from its sleep: a pause may also come while it is awake.
+  steady_clock::time_point looked_at = steady_clock::now();
+  std::array<std::optional<steady_clock::time_point>, 65> said;
 };
 
 /// The next signal; 0 when it is time to look at the deadline.
 int ProcessSignals::State::next_signal() {
   const sigset_t signals = taken_signals();
-  const auto asleep_at = steady_clock::now();
   std::optional<MonoTime> until;
   {
     const std::lock_guard lock(mutex);
@@ -102,13 +104,16 @@ int ProcessSignals::State::next_signal() {
   int signal = 0;
   if (!until) {
     sigwait(&signals, &signal);
+    looked_at = steady_clock::now();
     return signal;
   }
-  const Duration wait = std::clamp<Duration>(*until - asleep_at, Duration::zero(), look_interval);
+  const Duration wait =
+      std::clamp<Duration>(*until - steady_clock::now(), Duration::zero(), look_interval);
   const timespec timeout = {0, wait.count()};
   signal = sigtimedwait(&signals, nullptr, &timeout);
   if (signal <= 0) signal = errno == EINTR ? SIGCONT : 0;  // which means nothing
-  make_up_for(lost_time(steady_clock::now() - asleep_at, wait, pause_min));
+  const auto awake_at = steady_clock::now();
+  make_up_for(lost_time(awake_at - std::exchange(looked_at, awake_at), wait, pause_min));
   return signal;
 }
 
