@@ -4,8 +4,8 @@
 #include <chrono>
 #include <string>
 
-#include "sidecar/admin/level_names.hpp"
 #include "sidecar/base/json_document.hpp"
+#include "sidecar/base/level_names.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
 

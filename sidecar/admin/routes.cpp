@@ -7,9 +7,9 @@
 #include "sidecar/admin/control_body.hpp"
 #include "sidecar/admin/health.hpp"
 #include "sidecar/admin/json_output.hpp"
-#include "sidecar/admin/level_names.hpp"
 #include "sidecar/admin/metrics.hpp"
 #include "sidecar/admin/snapshot_json.hpp"
+#include "sidecar/base/level_names.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
 

@@ -5,8 +5,8 @@
 
 #include "proto/refusal.hpp"
 #include "sidecar/admin/json_output.hpp"
-#include "sidecar/admin/level_names.hpp"
 #include "sidecar/base/ledger.hpp"
+#include "sidecar/base/level_names.hpp"
 
 namespace outrider::sidecar {
 namespace {

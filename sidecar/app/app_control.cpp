@@ -4,12 +4,11 @@
 #include <utility>
 
 #include "sidecar/app/app.hpp"
+#include "sidecar/base/level_names.hpp"
 #include "sidecar/observe/snapshot.hpp"
 
 namespace outrider::sidecar {
 namespace {
-
-constexpr std::string_view level_names[] = {"debug", "info", "warn", "error"};
 
 IngestSnapshot ingest_of(const Report& report) {
   IngestSnapshot it;
@@ -43,9 +42,8 @@ Status App::carry_out(const ControlRequest& request, const Now& now) {
       return pause_or_resume(request, now);
     case ControlAction::log_level: {
       if (!set_log_level_) return Error{"the level of this log cannot be changed"};
-      const auto level = static_cast<std::size_t>(request.level);
       log_.info("log level changed",
-                {{"level", std::string(level_names[level])}, {"by", request.who}});
+                {{"level", std::string(level_name(request.level))}, {"by", request.who}});
       set_log_level_(request.level);
       return Nothing{};
     }

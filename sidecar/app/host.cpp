@@ -217,7 +217,6 @@ void Host::run(const OnTurn& on_turn) {
     // Before the wait: nothing would ever end it.
     if (app.is_finished()) {
       parts_->finished_at = now.mono;
-      parts_->control.close();
       return;
     }
     const MonoTime asked = on_turn ? on_turn(now.mono, app.is_stopping()) : never;

@@ -5,6 +5,7 @@
 #include <spdlog/pattern_formatter.h>
 
 #include "sidecar/base/journal.hpp"
+#include "sidecar/base/level_names.hpp"
 #include "sidecar/base/stderr_log.hpp"
 #include "sidecar/base/text.hpp"
 
@@ -20,11 +21,6 @@ void append_json_string(std::string_view text, std::string& out) {
     out += c;
   }
   out += '"';
-}
-
-std::string_view level_name(LogLevel level) {
-  constexpr std::string_view names[] = {"debug", "info", "warn", "error"};
-  return names[static_cast<std::size_t>(level)];
 }
 
 /// `level message key=value key="two words"`.

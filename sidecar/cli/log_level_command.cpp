@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "sidecar/admin/level_names.hpp"
 #include "sidecar/arguments/exit_status.hpp"
+#include "sidecar/base/level_names.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/cli/admin_arguments.hpp"
 

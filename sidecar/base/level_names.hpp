@@ -1,4 +1,4 @@
-// The names of log levels, as the admin interface reads and writes them. Constants.
+// The names of log levels, as the admin interface and the log have them. Constants.
 #pragma once
 
 #include <array>
