@@ -84,12 +84,19 @@ std::uint64_t LaneOrder::give_up() {
 
 /// In the order in which an event can move inside of one group: confirmed or released, stored, and
 /// then unread or arrived. So no place is left before it was entered.
+///
+/// A transaction that failed may be on disk all the same when the store has been opened again, and
+/// its scheduled events may become due before this lane has asked for its totals anew. So the disk
+/// can release more events than are known.
 LaneOrder::Surprise LaneOrder::take(LaneAnswer&& answer) {
   move(Place::confirming, Place::storing, answer.confirmed);
   move(Place::confirming, Place::scheduled, answer.confirmed_scheduled);
   remove(Place::confirming, answer.unconfirmed);
   remove(Place::storing, answer.unstored);
   remove(Place::scheduled, answer.unscheduled);
+  Surprise surprise;
+  const std::uint64_t due = answer.released.events + answer.unreleased.events;
+  surprise.found = due - std::min(at(Place::scheduled).events, due);
   move(Place::scheduled, Place::storing, answer.released);
   remove(Place::scheduled, answer.unreleased);
   at_mutable(Place::unread) += answer.returned;
@@ -99,9 +106,10 @@ LaneOrder::Surprise LaneOrder::take(LaneAnswer&& answer) {
   move(Place::storing, Place::unread, answer.left);
   for (Block& block : answer.stored) take_stored(std::move(block));
   // A read saw all that its group has stored.
-  if (!answer.read) return {};
-  return answer.read->totals ? take_anew(*answer.read, answer.scheduling)
-                             : take_read(std::move(*answer.read));
+  if (!answer.read) return surprise;
+  surprise += answer.read->totals ? take_anew(*answer.read, answer.scheduling)
+                                  : take_read(std::move(*answer.read));
+  return surprise;
 }
 
 void LaneOrder::take_front(const Amount& stored) {

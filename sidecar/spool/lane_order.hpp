@@ -58,6 +58,12 @@ class LaneOrder {
   struct Surprise {
     std::uint64_t found = 0;
     std::uint64_t missing = 0;
+
+    Surprise& operator+=(const Surprise& more) {
+      found += more.found;
+      missing += more.missing;
+      return *this;
+    }
   };
 
   LaneOrder(const StoredTotals& totals, bool is_fresh_first);

@@ -176,7 +176,6 @@ std::optional<StorageTrouble> StorageAgent::attempt(const Question& question,
 
 bool StorageAgent::attempt_read(const ReadRequest& request, ReadAnswer& answer, const Now& now) {
   // The read before may have found that the spool is beyond help.
-  // The read before may have found that the spool is beyond help.
   if (!keeper_.is_open()) return false;
   ReadErrors& read_errors = lane_read_errors_[request.lane];
   for (int looks = 1;;) {

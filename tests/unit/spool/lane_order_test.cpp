@@ -156,6 +156,22 @@ TEST(LaneOrder, WhatNobodyKnewOfIsFound) {
   EXPECT_EQ(order.bytes(), 0U);
 }
 
+// A frame was refused because its transaction failed, and is on disk after all.
+TEST(LaneOrder, ScheduledEventsThatNobodyKnewOfAreFoundWhenTheyAreDue) {
+  LaneOrder order({0, 0, 1, bytes_of(1)}, false);
+  const Block due = block_at(1, {1, 2, 3});
+  LaneAnswer answer;
+  answer.released = amount_of(due);
+  answer.stored = {due};
+  EXPECT_EQ(order.take(std::move(answer)).found, 2U);
+  EXPECT_EQ(order.at(Place::scheduled).events, 0U);
+  EXPECT_EQ(take_all(order), (Numbers64{1, 2, 3}));
+
+  LaneAnswer unreadable;
+  unreadable.unreleased = {2, 0};
+  EXPECT_EQ(order.take(std::move(unreadable)).found, 2U);
+}
+
 TEST(LaneOrder, ReadsOnceAtATimeAndNeverOnceItIsClosed) {
   LaneOrder order({5, 500, 0, 0}, false);
   EXPECT_TRUE(order.begin_read(0));
