@@ -38,11 +38,8 @@ bool TwinDisk::give_back_reserve(const std::string& path, std::uint64_t bytes) {
   const std::string reserve = sidecar::reserve_path(path);
   if (twin_.is_down() || !twin_.exists(reserve)) return false;
   const std::uint64_t there = twin_.file_bytes(reserve);
-  if (there <= bytes) {
-    twin_.remove(reserve);
-  } else {
-    twin_.resize(reserve, there - bytes);
-  }
+  if (there <= bytes) return twin_.remove(reserve) == SQLITE_OK;
+  twin_.resize(reserve, there - bytes);
   return true;
 }
 
