@@ -90,6 +90,12 @@ class Receiver {
   }
   /// What comes from here on may stand before what has come.
   void forget_order() { last_of_key_.clear(); }
+  /// While the disk loses something, old events may return from before what has come.
+  void begin_loss() { is_order_lost_ = true; }
+  void end_loss() {
+    is_order_lost_ = false;
+    forget_order();
+  }
 
   /// Ids received, and how often.
   const std::map<std::string, int>& received() const { return received_; }
@@ -423,7 +429,8 @@ class Receiver {
       EXPECT_TRUE(number == 0 || ids_.try_emplace(number, id).first->second == id)
           << "event " << number << " was taken twice";
       on_receive(number, id);
-      if (!is_first || config_.ordering != sidecar::Ordering::key || key.empty()) continue;
+      if (!is_first || is_order_lost_) continue;
+      if (config_.ordering != sidecar::Ordering::key || key.empty()) continue;
       const auto [stream, order] = place_of(number);
       if (order == 0) continue;
       std::uint64_t& last = last_of_key_[key + stream];
@@ -453,6 +460,7 @@ class Receiver {
   std::vector<sidecar::MonoTime> rests_until_;            ///< by url
   std::vector<std::uint64_t> requests_;                   ///< by url
   bool is_gone_ = false;
+  bool is_order_lost_ = false;
 };
 
 }  // namespace outrider::test

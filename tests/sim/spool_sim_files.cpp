@@ -12,6 +12,7 @@ void SpoolSimulation::begin_loss() {
   pass(1s);
   if (failed()) return;
   before_loss_ = read_disk();
+  for (const auto& [name, receiver] : receivers_) receiver->begin_loss();
   sent_before_loss_ = history_.events().size();
   // What was taken of a client may be lost, too.
   for (const auto& client : clients_) client->give_up();
@@ -43,7 +44,7 @@ void SpoolSimulation::end_loss() {
   for (auto number = sent_before_loss_ + 1; number <= history_.events().size(); ++number) {
     damaged_.insert(number);
   }
-  for (const auto& [name, receiver] : receivers_) receiver->forget_order();
+  for (const auto& [name, receiver] : receivers_) receiver->end_loss();
   note_unsettled();
 }
 
