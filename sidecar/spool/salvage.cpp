@@ -18,7 +18,7 @@ constexpr std::array suffixes = {"-wal", "-shm", ""};
 std::string partial_path(const std::string& path) {
   return path + ".partial";
 }
-/// A copy that is whole.
+/// The new spool: a copy that is whole, or an empty file.
 std::string recovered_path(const std::string& path) {
   return path + ".recovered";
 }
@@ -330,17 +330,20 @@ Salvaged replace_damaged(const std::string& path, Disk& disk, WithoutCopy withou
     disk.rename(partial_path(path), recovered_path(path));
   } else if (without == WithoutCopy::fail) {
     throw SqliteError::other("it cannot be copied: " + salvaged.because);
+  } else {
+    // An empty file is a new spool. It says that the replacement has begun: the damaged database
+    // must never be used again once its log has another name.
+    disk.prepare(recovered_path(path));
   }
   fault_point("quarantine_copied");
   salvaged.damaged_path = put_in_place(path, disk, now);
   return salvaged;
 }
 
-bool finish_replacement(const std::string& path, Disk& disk, const Now& now) {
+std::optional<std::string> finish_replacement(const std::string& path, Disk& disk, const Now& now) {
   remove_database(disk, partial_path(path));
-  if (!disk.look_at(recovered_path(path))) return false;
-  put_in_place(path, disk, now);
-  return true;
+  if (!disk.look_at(recovered_path(path))) return std::nullopt;
+  return put_in_place(path, disk, now);
 }
 
 }  // namespace outrider::sidecar

@@ -6,14 +6,16 @@
 // checksum is right, dead letters if they are complete. The damaged files are renamed and never
 // deleted; only an unusable first page is overwritten with that of a new spool.
 //
-// A crash at any point is harmless: the copy is made beside the damaged spool, gets a name that
-// marks it as complete, and only then takes the place of the damaged one; after a crash,
-// finish_replacement() continues at the next start.
+// A crash at any point is harmless, and so is a rename that fails: the copy is made beside the
+// damaged spool, gets a name that marks it as complete, and only then takes the place of the
+// damaged one. Without a copy, an empty file has that name. finish_replacement() continues before
+// the next opening.
 //
 // Thread: the storage thread's. Fails with: SqliteError when files cannot be made or renamed.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "sidecar/base/clock.hpp"
@@ -57,7 +59,8 @@ enum class UnreadPlaces : std::uint8_t {
 Salvaged replace_damaged(const std::string& path, Disk& disk, WithoutCopy without,
                          UnreadPlaces unread, const Now& now);
 
-/// True if a replacement was under way and is complete now.
-bool finish_replacement(const std::string& path, Disk& disk, const Now& now);
+/// If a replacement was under way, it is complete now: where the damaged files are. A part of them
+/// may have got the same name with a lower number before.
+std::optional<std::string> finish_replacement(const std::string& path, Disk& disk, const Now& now);
 
 }  // namespace outrider::sidecar

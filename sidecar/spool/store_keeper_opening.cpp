@@ -64,9 +64,9 @@ void StoreKeeper::open(const Now& now) {
 void StoreKeeper::look(bool is_first, const Now& now) {
   check_names();
   // Of a replacement that could not be finished there may be a copy that nobody must pass over.
-  if (finish_replacement(settings_.path, *disk_, now)) {
+  if (const auto damaged = finish_replacement(settings_.path, *disk_, now)) {
     log_.error("the interrupted replacement of a damaged spool is now complete",
-               {{"path", settings_.path}});
+               {{"path", settings_.path}, {"set_aside", *damaged}});
   }
   disk_->prepare(settings_.path);
   const bool is_new = check_empty();

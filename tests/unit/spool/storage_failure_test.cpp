@@ -365,6 +365,27 @@ TEST_F(StorageFailureTest, ACopyThatCouldNotTakeItsPlaceAtOnceTakesItLater) {
   EXPECT_EQ(waiting(), (Numbers64{1, 2, 3, 2})) << "and no empty one takes it";
 }
 
+// Its log has another name by then: without it, the database is of another time.
+TEST_F(StorageFailureTest, ADamagedSpoolIsNotUsedWithoutItsLogWhenARenameFails) {
+  for (const char* path_end : {"-shm", "outrider.db"}) {
+    forget_pages();
+    fill(3);
+    damage(twin, "client");
+    leave_no_room_for_a_copy();
+    twin.fail(
+        {.operation = test::StorageOperation::rename, .code = SQLITE_IOERR, .path_end = path_end});
+    EXPECT_TRUE(ask(frame(2, 2))->intake_trouble) << path_end;
+    EXPECT_FALSE(ask(frame(2, 2))->intake_trouble) << path_end;
+    EXPECT_EQ(waiting(), (Numbers64{2})) << path_end;
+    twin.clear_faults();
+    agent.reset();
+    for (const std::string& path : twin.list()) twin.remove(path);
+    open();
+  }
+  EXPECT_EQ(log.count("the interrupted replacement of a damaged spool is now complete"), 2);
+  EXPECT_EQ(log.count("set_aside="), 2);
+}
+
 TEST_F(StorageFailureTest, WhatWasSetAsideIsNotOverwritten) {
   for (int i = 0; i < 2; ++i) {
     ask(frame(static_cast<std::uint64_t>(i) + 1, 1));
