@@ -15,7 +15,9 @@ set(OUTRIDER_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize=: address,u
 
 add_library(outrider_flags INTERFACE)
 target_compile_options(outrider_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
-  -Wno-sign-conversion $<$<BOOL:${OUTRIDER_WERROR}>:-Werror> $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor -Woverloaded-virtual>)
+  -Wno-sign-conversion $<$<BOOL:${OUTRIDER_WERROR}>:-Werror> $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor -Woverloaded-virtual>
+  # RapidJSON 1.1 compares its iterators in the way of C++17.
+  $<$<COMPILE_LANG_AND_ID:CXX,Clang>:-Wno-ambiguous-reversed-operator>)
 target_compile_definitions(outrider_flags INTERFACE OUTRIDER_VERSION="${PROJECT_VERSION}")
 
 if(OUTRIDER_SANITIZE)

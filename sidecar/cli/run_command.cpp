@@ -28,15 +28,17 @@ namespace {
 void share_heap_where_addresses_are_few() {
   rlimit addresses{};
   if (getrlimit(RLIMIT_AS, &addresses) == 0 && addresses.rlim_cur != RLIM_INFINITY) {
-    mallopt(M_ARENA_MAX, 1);
+    mallopt(M_ARENA_MAX, 1);  // NOLINT(concurrency-mt-unsafe): there is no other thread yet
   }
 }
 
 /// libcurl writes the keys of all TLS sessions to the file that it names, and waits for the reader
 /// of a pipe. True: it was set. Before there are threads.
 bool forget_key_log() {
+  // NOLINTBEGIN(concurrency-mt-unsafe)
   if (getenv("SSLKEYLOGFILE") == nullptr) return false;
   unsetenv("SSLKEYLOGFILE");
+  // NOLINTEND(concurrency-mt-unsafe)
   return true;
 }
 

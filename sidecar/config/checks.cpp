@@ -87,7 +87,7 @@ Status check_http_url(std::string_view url) {
 }
 
 Status check_uri_reference(std::string_view text) {
-  const Status filled = check_filled(text);
+  Status filled = check_filled(text);
   if (!filled.ok()) return filled;
   const auto fault = [&](const std::string& what) -> Status {
     return Error{in_quotes(url_without_secrets(text)) + " is not a URI reference: " + what +

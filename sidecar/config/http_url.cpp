@@ -125,7 +125,7 @@ Status parse_tcp(std::string_view url, std::string_view rest, HttpUrl& parsed) {
   if (parsed.host.empty()) {
     return fault(url, "has no host; write one, as in https://collector.example/events");
   }
-  const Status host = check_host(url, parsed.host);
+  Status host = check_host(url, parsed.host);
   if (!host.ok()) return host;
   parsed.target = target_of(rest.substr(end));
   return parse_port(url, authority.substr(host_end.value()), parsed);

@@ -77,7 +77,7 @@ Result<ContextPtr> make_context() {
 Status load_identity(SSL_CTX* context, std::string_view pem) {
   int count = 0;
   std::string refusal;
-  const Status status = visit_certificates(pem, [&](X509* certificate) {
+  Status status = visit_certificates(pem, [&](X509* certificate) {
     ++count;
     const bool is_taken = count == 1 ? SSL_CTX_use_certificate(context, certificate) == 1
                                      : SSL_CTX_add1_chain_cert(context, certificate) == 1;
@@ -138,7 +138,7 @@ Status check_authorities(std::string_view pem, const std::function<void(x509_st*
   if (!context.ok()) return context.error();
   const int bits_min = key_bits_min(context.value().get());
   bool has_strong = false;
-  const Status status = visit_certificates(pem, [&](X509* certificate) {
+  Status status = visit_certificates(pem, [&](X509* certificate) {
     EVP_PKEY* const key = X509_get0_pubkey(certificate);
     has_strong = has_strong || (key != nullptr && EVP_PKEY_get_security_bits(key) >= bits_min);
     visit(certificate);
