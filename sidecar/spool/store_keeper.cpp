@@ -48,7 +48,7 @@ StorageTrouble trouble_of(const std::exception& error) {
 
 StoreKeeper::~StoreKeeper() {
   // With the last connection goes the log, and its room.
-  store_.reset();
+  close();
   if (!was_open_) return;
   for (const std::uint64_t bytes : {reserve_bytes(), reserve_bytes_min}) {
     if (disk_->take_reserve(settings_.path, bytes)) return;
@@ -212,7 +212,7 @@ void StoreKeeper::regain_reserve() {
 
 /// A log that cannot grow begins again instead. Once a turn, for what is tried again writes to it.
 bool StoreKeeper::restart_log(const Now& now) {
-  if (!store_ || log_restarted_at_ == now.mono) return false;
+  if (!store_ || log_restarted_at_ == now.mono || is_emptied()) return false;
   try {
     if (!store_->database().restart_log()) return false;
   } catch (const std::exception&) {
@@ -367,6 +367,7 @@ bool StoreKeeper::keep_house(const Now& now) {
 }
 
 void StoreKeeper::keep_log(const Now& now) {
+  if (is_emptied()) return;
   const int wal_pages = store_->database().wal_pages();
   // What it adds to the database has its room now, and perhaps not any more when the log has grown.
   const bool is_tight = !has_reserve_ && wal_pages > 0 &&

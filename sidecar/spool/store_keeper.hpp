@@ -158,6 +158,9 @@ class StoreKeeper {
   void read_state();
   void say_counted_anew();
   bool has_its_files(const std::optional<FileMark>& log) const;
+  /// Somebody has emptied or deleted the database. Its log has the newest of what was there, and is
+  /// what the next start can read: it must not move into that file.
+  bool is_emptied() const { return bytes_of(settings_.path) == 0; }
   void check_names() const;
   void check_files();
   void make_log_safe();

@@ -88,7 +88,9 @@ void StoreKeeper::look(bool is_first, const Now& now) {
 }
 
 void StoreKeeper::close() {
-  if (store_) used_ids_ = store_->used_ids();
+  if (!store_) return;
+  used_ids_ = store_->used_ids();
+  if (is_emptied()) store_->database().leave_log();
   store_.reset();
 }
 

@@ -504,6 +504,30 @@ TEST_F(StorageRoomTest, NothingIsPromisedInADatabaseThatWasEmptiedInItsPlace) {
   EXPECT_EQ(waiting(), (Numbers64{1, 2})) << "the log had the first";
 }
 
+TEST_F(StorageRoomTest, TheLogOfADatabaseThatWasEmptiedIsNotMovedIntoIt) {
+  for (const bool is_deleted : {false, true}) {
+    open();
+    ask(frame(1, 1));
+    if (is_deleted) {
+      twin.remove(spool_path);
+    } else {
+      twin.put(spool_path, "");
+    }
+    for (int i = 0; i < 10; ++i) {
+      ask(Question{});
+      clock.advance(1min);
+    }
+    EXPECT_EQ(twin.file_bytes(spool_path), 0U);
+    agent.reset();  // a stop, after which SQLite removes the log as a rule
+    open();
+    EXPECT_EQ(waiting(), (Numbers64{1})) << "the log had it";
+    EXPECT_EQ(log.count("the spool is damaged"), 1);
+    agent.reset();
+    for (const std::string& path : twin.list()) twin.remove(path);
+    log.lines.clear();
+  }
+}
+
 TEST_F(StorageRoomTest, AnEmptyDatabaseBesideALogIsDamageAndTheLogIsRead) {
   open();
   ask(frame(1, 1));
