@@ -1,4 +1,5 @@
-// Access: who may use the admin interface, beyond those that its Unix socket lets in.
+// Access: who may use the admin interface, beyond those that its Unix socket lets in, and what it
+// shows to them.
 //
 // Used by Routes for everything but /healthz, /readyz and /metrics. A browser is kept out even
 // where a tunnel leads it to the Unix socket: its Host must not be a name (a page may have made its
@@ -11,6 +12,7 @@
 #include <string_view>
 
 #include "sidecar/admin/http_message.hpp"
+#include "sidecar/config/config.hpp"
 
 namespace outrider::sidecar {
 
@@ -18,6 +20,7 @@ struct AccessRules {
   std::string token = {};  ///< empty: the socket's mode says who may
   bool is_read_only = false;
   bool has_tls = false;  ///< the client has checked our name then
+  Payloads payloads = Payloads::redacted;
 };
 
 /// 401 without the token; 403 for a browser that something else has sent here.

@@ -69,7 +69,7 @@ Result<std::unique_ptr<AdminServer>> AdminServer::open(const Config& config, Adm
   AdminAddress address = admin_address(config);
   if (address.kind == Kind::none) return std::unique_ptr<AdminServer>();
   const auto open_max = static_cast<std::size_t>(SocketGate::descriptors_max());
-  AccessRules rules{.is_read_only = config.admin.read_only};
+  AccessRules rules{.is_read_only = config.admin.read_only, .payloads = config.admin.payloads};
   HttpServerSettings settings;
   settings.connections_max = connections_max(open_max);
   if (Status read = read_files(config.admin, rules, settings); !read.ok()) {

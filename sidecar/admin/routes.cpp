@@ -1,6 +1,7 @@
 #include "sidecar/admin/routes.hpp"
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -180,7 +181,11 @@ template <auto write>
 HttpAnswer Routes::part(const HttpRequest&, std::string_view) {
   const auto view = reader_.read();
   if (view.snapshot == nullptr) return no_snapshot();
-  return json_answer(write(*view.snapshot, view.age));
+  if constexpr (std::is_invocable_v<decltype(write), const Snapshot&, Duration, Payloads>) {
+    return json_answer(write(*view.snapshot, view.age, rules_.payloads));
+  } else {
+    return json_answer(write(*view.snapshot, view.age));
+  }
 }
 
 HttpAnswer Routes::destination(const HttpRequest&, std::string_view name) {
@@ -188,7 +193,7 @@ HttpAnswer Routes::destination(const HttpRequest&, std::string_view name) {
   if (view.snapshot == nullptr) return no_snapshot();
   const DestinationSnapshot* const found = find(*view.snapshot, name);
   if (found == nullptr) return unknown_destination(name);
-  return json_answer(destination_json(*view.snapshot, view.age, *found));
+  return json_answer(destination_json(*view.snapshot, view.age, *found, rules_.payloads));
 }
 
 HttpAnswer Routes::changes(const HttpRequest& request, std::string_view) {
@@ -199,7 +204,8 @@ HttpAnswer Routes::changes(const HttpRequest& request, std::string_view) {
     since = number.value();
   }
   const auto view = reader_.read();
-  return json_answer(changes_json(view.snapshot.get(), view.age, world_.changes.since(since)));
+  return json_answer(
+      changes_json(view.snapshot.get(), view.age, world_.changes.since(since), rules_.payloads));
 }
 
 HttpAnswer Routes::pause(const HttpRequest& request, std::string_view name) {

@@ -82,6 +82,28 @@ TEST_F(RoutesTest, NumbersAreExactAndTextIsPrintable) {
   EXPECT_THAT(body, HasSubstr(R"("last_failure":"503 \"busy\"\\x0a")"));
 }
 
+TEST_F(RoutesTest, TheWordsOfAReceiverAreShownOnlyIfTheConfigurationSaysSo) {
+  const std::string message = "destination is down; its events wait until a probe succeeds";
+  changes_.warn(message, {{"status", "503"}, {"answer", "canary-answer"}});
+  struct Case {
+    sidecar::Payloads payloads;
+    std::string shown;
+  };
+  for (const Case& it : {Case{sidecar::Payloads::none, "null"},
+                         Case{sidecar::Payloads::redacted, "\"[redacted, 13 bytes]\""},
+                         Case{sidecar::Payloads::full, "\"canary-answer\""}}) {
+    use({.payloads = it.payloads});
+    publish();
+    for (const std::string path : {"/v1/stats", "/v1/destinations", "/v1/destinations/audit"}) {
+      EXPECT_THAT(*get(path).body, HasSubstr("\"last_answer\":" + it.shown)) << path;
+    }
+    EXPECT_THAT(*get("/v1/changes").body, HasSubstr("\"answer\":" + it.shown + "}"));
+    for (const std::string path : {"/healthz", "/readyz", "/metrics"}) {
+      EXPECT_THAT(*get(path).body, Not(HasSubstr("canary"))) << path;
+    }
+  }
+}
+
 TEST_F(RoutesTest, WhatIsUnknownIsNull) {
   sidecar::Snapshot snapshot = full_snapshot(clock_.now());
   snapshot.spool.reset();
@@ -89,8 +111,8 @@ TEST_F(RoutesTest, WhatIsUnknownIsNull) {
   snapshot.destinations[0].name = "audit";
   publish(std::move(snapshot));
   const std::string body = *get("/v1/destinations/audit").body;
-  for (const char* name :
-       {"open_for_s", "paused_for_s", "pause", "last_failure", "oldest_age_s", "time_to_loss"}) {
+  for (const char* name : {"open_for_s", "paused_for_s", "pause", "last_failure", "last_answer",
+                           "oldest_age_s", "time_to_loss"}) {
     EXPECT_THAT(body, HasSubstr("\"" + std::string(name) + "\":null")) << name;
   }
   EXPECT_THAT(*get("/v1/spool").body, HasSubstr("\"spool\":null"));

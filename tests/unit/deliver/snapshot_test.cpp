@@ -61,6 +61,7 @@ TEST_F(DestinationSnapshotTest, CountsRequestsByTheirAnswersAndRetries) {
   transport->fail("connection refused");
   turn();
   EXPECT_EQ(snapshot().last_failure, "connection refused");
+  EXPECT_EQ(snapshot().last_answer, "") << "that was an earlier attempt's";
   sleep_until_due();
   clock.advance(30ms);
   transport->answer(204);
