@@ -137,6 +137,18 @@ TEST_F(AdminCommands, StatsWatchesWithRates) {
   EXPECT_TRUE(watch.wait_for_line("ok: running"));
 }
 
+TEST_F(AdminCommands, WatchingEndsWellWhenNobodyReadsAnyMore) {
+  admin_.answer(200, stats_body);
+  for (const std::string form : {"", "--json"}) {
+    const auto piped = test::run({"/bin/bash", "-c",
+                                  "\"$0\" stats --watch 1 " + form + " --admin " + address() +
+                                      " | head -n 1 >/dev/null; echo ${PIPESTATUS[0]}",
+                                  test::outrider_binary()});
+    EXPECT_EQ(piped.out, "0\n");
+    EXPECT_EQ(piped.err, "");
+  }
+}
+
 TEST_F(AdminCommands, HealthIsAnExitStatus) {
   admin_.answer(200, "ok\n");
   const auto good = ask({"health"});
