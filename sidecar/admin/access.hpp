@@ -21,10 +21,16 @@ struct AccessRules {
   bool is_read_only = false;
   bool has_tls = false;  ///< the client has checked our name then
   Payloads payloads = Payloads::redacted;
+  std::string endpoint = {};  ///< shared_place_mark(), which a command may send to find its sidecar
 };
 
 /// 401 without the token; 403 for a browser that something else has sent here.
 std::optional<HttpAnswer> refuse_stranger(const HttpRequest& head, const AccessRules& rules);
+
+/// The header with the mark that a command expects.
+inline constexpr const char* endpoint_header = "outrider-endpoint";
+/// 421 for a command that looks for another sidecar.
+std::optional<HttpAnswer> refuse_misdirected(const HttpRequest& head, const AccessRules& rules);
 
 /// Of a request that changes something: 403 if nothing may change, 415 for what a form can send.
 std::optional<HttpAnswer> refuse_change(const HttpRequest& head, const AccessRules& rules);

@@ -1,6 +1,7 @@
 #include "sidecar/admin/routes.hpp"
 
 #include <algorithm>
+#include <set>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -57,6 +58,15 @@ std::optional<std::string_view> match_path(std::string_view pattern, std::string
   }
   const std::string_view name = path.substr(head.size(), path.size() - head.size() - tail.size());
   return name.find('/') == std::string_view::npos ? std::optional(name) : std::nullopt;
+}
+
+std::optional<HttpAnswer> refuse_twice(const HttpRequest::Pairs& arguments) {
+  std::set<std::string_view> names;
+  for (const auto& [name, value] : arguments) {
+    if (names.insert(name).second) continue;
+    return error_answer(400, "the query gives \"" + printable(name, 64) + "\" twice; send it once");
+  }
+  return std::nullopt;
 }
 
 const DestinationSnapshot* find(const Snapshot& snapshot, std::string_view name) {
@@ -139,6 +149,8 @@ std::optional<HttpAnswer> Routes::refuse(const HttpRequest& head) {
     answer.headers.emplace_back("Allow", found.row->methods());
     return answer;
   }
+  if (auto twice = refuse_twice(head.arguments)) return twice;
+  if (auto misdirected = refuse_misdirected(head, rules_)) return misdirected;
   if (found.row->kind == Row::Kind::open) return std::nullopt;
   if (auto stranger = refuse_stranger(head, rules_)) return stranger;
   return found.row->kind == Row::Kind::change ? refuse_change(head, rules_) : std::nullopt;

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "sidecar/admin/url_escapes.hpp"
 #include "unit/admin/admin_fixture.hpp"
 
 namespace outrider::test {
@@ -101,6 +102,27 @@ TEST_F(RoutesTest, TheWordsOfAReceiverAreShownOnlyIfTheConfigurationSaysSo) {
     for (const std::string path : {"/healthz", "/readyz", "/metrics"}) {
       EXPECT_THAT(*get(path).body, Not(HasSubstr("canary"))) << path;
     }
+  }
+}
+
+TEST_F(RoutesTest, WhatIsGivenTwiceIsRefused) {
+  publish();
+  const HttpAnswer query = get("/v1/changes", {{"since", "1"}, {"since", "2"}});
+  EXPECT_EQ(query.status, 400U);
+  EXPECT_THAT(*query.body, HasSubstr(R"(the query gives \"since\" twice)"));
+  EXPECT_EQ(get("/readyz", {{"destination", "a"}, {"destination", "a"}}).status, 400U);
+  const HttpAnswer body = post("/v1/destinations/audit/pause", R"({"for_s": 1, "for_s": 60})");
+  EXPECT_EQ(body.status, 400U);
+  EXPECT_THAT(*body.body, HasSubstr(R"(the body gives \"for_s\" twice)"));
+  EXPECT_EQ(post("/v1/log-level", R"({"level": "info", "level": "info"})").status, 400U);
+  EXPECT_TRUE(posted_.empty());
+}
+
+TEST(UrlEscapes, AreDecodedOrRefused) {
+  EXPECT_EQ(sidecar::decode_escapes("/v1/%67ood%2f%C3%a9", true), "/v1/good%2F\xc3\xa9");
+  EXPECT_EQ(sidecar::decode_escapes("a%2Fb%25", false), "a/b%");
+  for (const char* text : {"%", "%4", "%4g", "%g4", "%00", "a%-1", "%+1", "% 1", "%0x"}) {
+    EXPECT_FALSE(sidecar::decode_escapes(text, true)) << text;
   }
 }
 
