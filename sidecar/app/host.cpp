@@ -245,6 +245,10 @@ void Host::request_stop() {
   parts_->reactor.wake();
 }
 
+Log& Host::log() {
+  return parts_->changes;
+}
+
 bool Host::has_losses() const {
   return parts_->app->report().has_losses();
 }

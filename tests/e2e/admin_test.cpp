@@ -87,6 +87,15 @@ TEST_F(AdminTest, ChangesAreLoggedWithWhoAskedForThem) {
   EXPECT_EQ(sidecar_->process().wait(), 0);
 }
 
+TEST_F(AdminTest, TheStartAndTheStopAreChanges) {
+  start();
+  const std::string started = get("/v1/changes").body;
+  EXPECT_NE(started.find("\"kind\":\"life\",\"message\":\"ready\""), std::string::npos) << started;
+  EXPECT_EQ(sidecar_->stop(), 0);
+  EXPECT_NE(sidecar_->err().find("a stop was asked for by=SIGTERM"), std::string::npos)
+      << sidecar_->err();
+}
+
 TEST_F(AdminTest, ReadOnlyIsReadOnly) {
   start("[admin]\nread_only = true\n");
   EXPECT_EQ(get("/v1/stats").status, 200);
