@@ -16,6 +16,7 @@ class UrlLogTest : public testing::Test {
  protected:
   void fail(std::size_t url) {
     Completion completion;
+    completion.result = AttemptResult::answered;
     completion.status = 503;
     completion.detail = "busy\n";
     lines_.failed(url, "h" + std::to_string(url), completion, clock_.now());
