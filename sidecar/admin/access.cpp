@@ -18,12 +18,23 @@ bool has_token(const HttpRequest& head, const std::string& token) {
   return is_same_secret(trim(given.substr(bearer.size())), token);
 }
 
-std::string_view without_port(std::string_view host) {
+struct HostParts {
+  std::string_view name;
+  std::string_view port;  ///< with its colon
+};
+
+HostParts split_host(std::string_view host) {
   const std::size_t colon = host.rfind(':');
   const std::size_t bracket = host.rfind(']');
   const bool has_port =
       colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket);
-  return has_port ? host.substr(0, colon) : host;
+  return has_port ? HostParts{host.substr(0, colon), host.substr(colon)} : HostParts{host, {}};
+}
+
+/// Nothing, or ":" and a number.
+bool is_port(std::string_view port) {
+  return port.empty() || (port.size() >= 2 && port.size() <= 6 &&
+                          port.find_first_not_of("0123456789", 1) == std::string_view::npos);
 }
 
 /// "http://HOST" as HOST.
@@ -44,7 +55,9 @@ bool is_same_secret(std::string_view given, std::string_view secret) {
 }
 
 bool is_address(std::string_view host) {
-  std::string text = to_lower(without_port(host));
+  const HostParts parts = split_host(host);
+  if (!is_port(parts.port)) return false;
+  std::string text = to_lower(parts.name);
   if (text == "localhost") return true;
   in_addr v4{};
   if (inet_pton(AF_INET, text.c_str(), &v4) == 1) return true;
@@ -56,6 +69,9 @@ bool is_address(std::string_view host) {
 
 std::optional<HttpAnswer> refuse_stranger(const HttpRequest& head, const AccessRules& rules) {
   const std::string_view host = head.header("host").value_or("");
+  if (!is_port(split_host(host).port)) {
+    return error_answer(400, "the port in the host of the request is not a number");
+  }
   if (!rules.has_tls && !is_address(host)) {
     return error_answer(403,
                         "the host of the request is a name, which a web page could have sent; use "
@@ -70,6 +86,14 @@ std::optional<HttpAnswer> refuse_stranger(const HttpRequest& head, const AccessR
       401, "the token is missing or wrong; send Authorization: Bearer with the one of token_file");
   answer.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"outrider\"");
   return answer;
+}
+
+std::optional<HttpAnswer> refuse_misdirected(const HttpRequest& head, const AccessRules& rules) {
+  const auto wanted = head.header(endpoint_header);
+  if (!wanted || rules.endpoint.empty() || *wanted == rules.endpoint) return std::nullopt;
+  return error_answer(421, "this admin interface belongs to the sidecar of " + rules.endpoint +
+                               ", not of " + printable(*wanted, 200) +
+                               "; set [admin] listen for that one, and restart it");
 }
 
 std::optional<HttpAnswer> refuse_change(const HttpRequest& head, const AccessRules& rules) {

@@ -19,8 +19,8 @@ constexpr std::size_t places_max = 64;
 constexpr std::size_t places_min = 4;
 /// One descriptor in this many.
 constexpr std::size_t places_share = 16;
-/// The lock of its path, besides those of the server.
-constexpr std::size_t lock_descriptors = 1;
+/// The lock of its path and the timer of its upkeep, besides those of the server.
+constexpr std::size_t place_descriptors = 2;
 
 /// Reads the files that [admin] names.
 Status read_files(const AdminConfig& admin, AccessRules& rules, HttpServerSettings& settings) {
@@ -49,39 +49,46 @@ std::size_t AdminServer::connections_max(std::size_t descriptors_max) {
 
 std::size_t AdminServer::descriptors_needed(const Config& config, std::size_t descriptors_max) {
   if (admin_address(config).kind == Kind::none) return 0;
-  return connections_max(descriptors_max) + HttpServer::own_descriptors + lock_descriptors;
+  return connections_max(descriptors_max) + HttpServer::own_descriptors + place_descriptors;
 }
 
-Result<OwnedDescriptor> AdminServer::listen(const AdminConfig& admin, AdminAddress& address,
-                                            std::optional<EndpointGuard>& guard) {
-  if (address.kind == Kind::tcp) {
-    const Result<int> fd = listen_on_tcp(address);
-    if (!fd.ok()) return fd.error();
-    return OwnedDescriptor(fd.value());
+Status AdminServer::listen(const AdminConfig& admin, AdminAddress& address) {
+  if (address.kind == Kind::unix_socket) {
+    return place_.claim(address.text(), admin.socket_mode, admin.socket_group);
   }
-  auto claimed = EndpointGuard::claim(address.path, admin.socket_mode, admin.socket_group);
-  if (!claimed.ok()) return claimed.error();
-  guard.emplace(std::move(claimed.value()));
-  return OwnedDescriptor(guard->take_listener());
+  const Result<int> fd = listen_on_tcp(address);
+  return fd.ok() ? take(fd.value()) : Status(fd.error());
+}
+
+Status AdminServer::take(int listener_fd) {
+  SocketGate::keep_from_children(listener_fd);
+  OwnedDescriptor listener(listener_fd);
+  if (server_ != nullptr) {
+    server_->listen_at(std::move(listener));
+  } else {
+    listener_ = std::move(listener);
+  }
+  return Nothing{};
 }
 
 Result<std::unique_ptr<AdminServer>> AdminServer::open(const Config& config, AdminWorld world) {
   AdminAddress address = admin_address(config);
   if (address.kind == Kind::none) return std::unique_ptr<AdminServer>();
   const auto open_max = static_cast<std::size_t>(SocketGate::descriptors_max());
-  AccessRules rules{.is_read_only = config.admin.read_only};
+  AccessRules rules{.is_read_only = config.admin.read_only,
+                    .payloads = config.admin.payloads,
+                    .endpoint = shared_place_mark(config)};
   HttpServerSettings settings;
   settings.connections_max = connections_max(open_max);
   if (Status read = read_files(config.admin, rules, settings); !read.ok()) {
     return read.error().with_prefix("[admin]");
   }
-  std::optional<EndpointGuard> guard;
-  auto listener = listen(config.admin, address, guard);
-  if (!listener.ok()) return listener.error().with_prefix("[admin] listen");
-  settings.listener = std::move(listener.value());
-  SocketGate::keep_from_children(settings.listener.get());
-  std::unique_ptr<AdminServer> server(new AdminServer(std::move(guard), world, std::move(rules),
-                                                      descriptors_needed(config, open_max)));
+  std::unique_ptr<AdminServer> server(
+      new AdminServer(world, std::move(rules), descriptors_needed(config, open_max)));
+  if (Status listening = server->listen(config.admin, address); !listening.ok()) {
+    return listening.error().with_prefix("[admin] listen");
+  }
+  settings.listener = std::move(server->listener_);
   auto http = HttpServer::open(std::move(settings), server->routes_, world.clock);
   if (!http.ok()) return http.error().with_prefix("[admin]");
   server->server_ = std::move(http.value());
@@ -89,9 +96,10 @@ Result<std::unique_ptr<AdminServer>> AdminServer::open(const Config& config, Adm
   return server;
 }
 
-AdminServer::AdminServer(std::optional<EndpointGuard> guard, AdminWorld world, AccessRules rules,
-                         std::size_t descriptors)
-    : guard_(std::move(guard)), routes_(world, std::move(rules)), descriptors_(descriptors) {
+AdminServer::AdminServer(AdminWorld world, AccessRules rules, std::size_t descriptors)
+    : place_(world.log, [this](const std::string&, int fd) { return take(fd); }),
+      routes_(world, std::move(rules)),
+      descriptors_(descriptors) {
   SocketGate::reserve(static_cast<int>(descriptors_));
 }
 

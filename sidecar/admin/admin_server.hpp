@@ -4,21 +4,20 @@
 // all that it changes goes through the control queue. Its descriptors are set aside beside those
 // for deliveries (SocketGate::reserve).
 //
-// Thread: open() and the destructor belong to the sidecar's; the server has one of its own. Owns:
+// Thread: all calls come from the sidecar's; the server has one of its own. Owns:
 // the socket's path and the server. Borrows: what AdminWorld refers to. Fails with: an Error that
 // names the address or file and what to do.
 #pragma once
 
 #include <cstddef>
 #include <memory>
-#include <optional>
 
 #include "sidecar/admin/http_server.hpp"
 #include "sidecar/admin/routes.hpp"
 #include "sidecar/base/result.hpp"
 #include "sidecar/config/admin_address.hpp"
 #include "sidecar/config/config.hpp"
-#include "sidecar/net/endpoint_guard.hpp"
+#include "sidecar/net/ipc_endpoints.hpp"
 
 namespace outrider::sidecar {
 
@@ -28,19 +27,23 @@ class AdminServer {
   static Result<std::unique_ptr<AdminServer>> open(const Config& config, AdminWorld world);
   ~AdminServer();
 
+  /// Puts back the socket's file if it was removed. To be called once in
+  /// IpcEndpoints::upkeep_period.
+  void look_after() { place_.look_after(); }
+
   /// How many connections it takes in a process that may have so many descriptors.
   static std::size_t connections_max(std::size_t descriptors_max);
   /// How many descriptors are set aside then; 0 if the configuration asks for none.
   static std::size_t descriptors_needed(const Config& config, std::size_t descriptors_max);
 
  private:
-  AdminServer(std::optional<EndpointGuard> guard, AdminWorld world, AccessRules rules,
-              std::size_t descriptors);
-  /// The listening socket, and the address as it is then.
-  static Result<OwnedDescriptor> listen(const AdminConfig& admin, AdminAddress& address,
-                                        std::optional<EndpointGuard>& guard);
+  AdminServer(AdminWorld world, AccessRules rules, std::size_t descriptors);
+  /// Sets listener_, and the address to the one that it has then.
+  Status listen(const AdminConfig& admin, AdminAddress& address);
+  Status take(int listener_fd);
 
-  std::optional<EndpointGuard> guard_;
+  OwnedDescriptor listener_;  ///< until there is a server
+  IpcEndpoints place_;        ///< of a Unix socket
   Routes routes_;
   std::size_t descriptors_;
   std::unique_ptr<HttpServer> server_;

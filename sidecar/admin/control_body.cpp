@@ -21,8 +21,12 @@ Status parse_object(std::string_view body, std::string_view name, rapidjson::Doc
   if (trim(body).empty()) body = "{}";
   if (Status parsed = parse_json(body, document); !parsed.ok()) return parsed;
   if (!document.IsObject()) return Error{"the body is not a JSON object; write {...}"};
+  int given = 0;
   for (const auto& member : document.GetObject()) {
     const std::string_view key(member.name.GetString(), member.name.GetStringLength());
+    if (key == name && ++given > 1) {
+      return Error{"the body gives \"" + std::string(name) + "\" twice; send it once"};
+    }
     if (key == name) continue;
     return Error{"the body has an unknown member \"" + printable(key, shown_bytes_max) + "\"" +
                  (name.empty() ? "; this request takes none"

@@ -1,6 +1,7 @@
 // The bodies of requests that change something: small JSON objects, and what they ask for.
 //
-// Used by Routes. An unknown member is an error: it was meant to do something. Pure functions.
+// Used by Routes. An unknown member is an error: it was meant to do something.
+// So is one that is given twice. Pure functions.
 // Fails with: an Error that names the member and what it takes.
 #pragma once
 

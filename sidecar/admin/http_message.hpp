@@ -17,8 +17,8 @@ struct HttpRequest {
   using Pairs = std::vector<std::pair<std::string, std::string>>;
 
   std::string method;
-  std::string path;  ///< as it was sent: not decoded
-  Pairs arguments;   ///< of the query
+  std::string path;  ///< decoded, but for %2F: it is no slash
+  Pairs arguments;   ///< of the query, decoded
   Pairs headers;     ///< names in small letters
   std::string body;
   std::string peer;  ///< for the log: "unix uid=1000 pid=4711" or "127.0.0.1:53124"

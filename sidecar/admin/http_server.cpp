@@ -7,6 +7,7 @@
 #include <charconv>
 #include <climits>
 #include <csignal>
+#include <mutex>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -20,6 +21,7 @@
 
 #include "sidecar/admin/http_places.hpp"
 #include "sidecar/admin/peer_name.hpp"
+#include "sidecar/admin/url_escapes.hpp"
 #include "sidecar/base/handle.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/time_left.hpp"
@@ -98,6 +100,18 @@ std::optional<HttpAnswer> refuse_form(const HttpRequest& head, std::size_t head_
   return std::nullopt;
 }
 
+/// Decodes the path and the query; false: an escape in them is none.
+bool decode_target(HttpRequest& head) {
+  const auto decode = [](std::string& text, bool keeps_slashes) {
+    auto decoded = decode_escapes(text, keeps_slashes);
+    if (decoded) text = std::move(*decoded);
+    return decoded.has_value();
+  };
+  return decode(head.path, true) && std::ranges::all_of(head.arguments, [&](auto& pair) {
+           return decode(pair.first, false) && decode(pair.second, false);
+         });
+}
+
 /// Of a head: MHD has refused what is no number.
 std::size_t body_bytes_of(const HttpRequest& head) {
   const std::string_view text = head.header("content-length").value_or("0");
@@ -130,9 +144,12 @@ class HttpServer::Loop {
   ~Loop();
 
   Status start();
+  void listen_at(OwnedDescriptor listener);
 
  private:
   void run();
+  void wake();
+  void take_listener();
   void accept_some(MonoTime now);
   bool accept_one(MonoTime now);
   int wait_ms(MonoTime now) const;
@@ -155,6 +172,8 @@ class HttpServer::Loop {
   HttpPlaces places_;
   OwnedDescriptor wake_;
   std::atomic<bool> is_ending_ = false;
+  std::mutex next_mutex_;
+  std::optional<OwnedDescriptor> next_listener_;  ///< guarded by it
   MonoTime accept_again_at_{};
   std::size_t bodies_bytes_ = 0;
   Handle<MHD_Daemon, MHD_stop_daemon> daemon_;
@@ -169,7 +188,7 @@ HttpPlaces::Place* place_of(MHD_Connection* connection) {
   return info == nullptr ? nullptr : static_cast<HttpPlaces::Place*>(info->socket_context);
 }
 
-/// Leaves a path and a query as they were sent.
+/// Leaves a path and a query as they were sent: MHD would pass over invalid escapes.
 std::size_t keep_escaped(void*, MHD_Connection*, char* text) {
   return std::string_view(text).size();
 }
@@ -216,9 +235,28 @@ Status HttpServer::Loop::start() {
 HttpServer::Loop::~Loop() {
   if (!thread_.joinable()) return;
   is_ending_.store(true, std::memory_order_relaxed);
+  wake();
+  thread_.join();
+}
+
+void HttpServer::Loop::wake() {
   const std::uint64_t one = 1;
   [[maybe_unused]] const ssize_t written = write(wake_.get(), &one, sizeof one);
-  thread_.join();
+}
+
+void HttpServer::Loop::listen_at(OwnedDescriptor listener) {
+  {
+    const std::lock_guard lock(next_mutex_);
+    next_listener_ = std::move(listener);
+  }
+  wake();
+}
+
+void HttpServer::Loop::take_listener() {
+  std::uint64_t times = 0;
+  [[maybe_unused]] const ssize_t size = read(wake_.get(), &times, sizeof times);
+  const std::lock_guard lock(next_mutex_);
+  if (next_listener_) settings_.listener = std::move(*std::exchange(next_listener_, std::nullopt));
 }
 
 void HttpServer::Loop::run() {
@@ -232,6 +270,7 @@ void HttpServer::Loop::run() {
          {before < accept_again_at_ ? -1 : settings_.listener.get(), POLLIN, 0}}};
     poll(fds.data(), fds.size(), wait_ms(before));
     const MonoTime now = clock_.now().mono;
+    if (fds[0].revents != 0) take_listener();
     if (fds[2].revents != 0) accept_some(now);
     MHD_run(daemon_.get());
     places_.end_late(now);
@@ -305,6 +344,10 @@ MHD_Result HttpServer::Loop::on_request(void* self, MHD_Connection* connection, 
     head.peer = peer_name(place_of(connection)->fd);
     MHD_get_connection_values(connection, MHD_HEADER_KIND, add_header, &head.headers);
     MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, add_argument, &head.arguments);
+    if (!decode_target(head)) {
+      exchange->refusal =
+          error_answer(400, "the path or the query has an invalid escape; write % as %25");
+    }
     // MHD would say it twice.
     if (std::string_view(version) == "HTTP/1.1" && !head.header("host")) {
       exchange->refusal = error_answer(400, "the request has no host; send the header");
@@ -374,5 +417,9 @@ Result<std::unique_ptr<HttpServer>> HttpServer::open(HttpServerSettings settings
 
 HttpServer::HttpServer(std::unique_ptr<Loop> loop) : loop_(std::move(loop)) {}
 HttpServer::~HttpServer() = default;
+
+void HttpServer::listen_at(OwnedDescriptor listener) {
+  loop_->listen_at(std::move(listener));
+}
 
 }  // namespace outrider::sidecar

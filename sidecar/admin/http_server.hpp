@@ -5,7 +5,12 @@
 // time that a request may take as a whole, the places of connections (http_places.hpp), and an end
 // of everything that the admin interface has no use for. There are no chunked requests (411), no
 // bodies over body_bytes_max (413, by content-length and before any of it is read), no ranges, no
-// Expect but 100-continue (417). Paths are not decoded: %2F is no slash.
+// Expect but 100-continue (417). Paths and
+// queries are decoded, and an escape that is none, or of a zero byte, is refused (400).
+//
+// A head that does not even fit in the memory of its connection, 16 KiB, is answered by
+// libmicrohttpd itself: the right status (413, 414 or 431), and a page of HTML that no option of
+// its versions before 1.0 replaces.
 //
 // With no connection it sleeps without a timeout. If no descriptor is left, a new connection waits,
 // and is looked at again once in accept_pause.
@@ -62,6 +67,9 @@ class HttpServer {
   static Result<std::unique_ptr<HttpServer>> open(HttpServerSettings settings, HttpHandler& handler,
                                                   const Clock& clock);
   ~HttpServer();
+
+  /// Listens here from now on; those who are connected stay so. From any thread.
+  void listen_at(OwnedDescriptor listener);
 
  private:
   class Loop;

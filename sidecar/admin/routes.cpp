@@ -1,6 +1,8 @@
 #include "sidecar/admin/routes.hpp"
 
 #include <algorithm>
+#include <set>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -56,6 +58,15 @@ std::optional<std::string_view> match_path(std::string_view pattern, std::string
   }
   const std::string_view name = path.substr(head.size(), path.size() - head.size() - tail.size());
   return name.find('/') == std::string_view::npos ? std::optional(name) : std::nullopt;
+}
+
+std::optional<HttpAnswer> refuse_twice(const HttpRequest::Pairs& arguments) {
+  std::set<std::string_view> names;
+  for (const auto& [name, value] : arguments) {
+    if (names.insert(name).second) continue;
+    return error_answer(400, "the query gives \"" + printable(name, 64) + "\" twice; send it once");
+  }
+  return std::nullopt;
 }
 
 const DestinationSnapshot* find(const Snapshot& snapshot, std::string_view name) {
@@ -138,6 +149,8 @@ std::optional<HttpAnswer> Routes::refuse(const HttpRequest& head) {
     answer.headers.emplace_back("Allow", found.row->methods());
     return answer;
   }
+  if (auto twice = refuse_twice(head.arguments)) return twice;
+  if (auto misdirected = refuse_misdirected(head, rules_)) return misdirected;
   if (found.row->kind == Row::Kind::open) return std::nullopt;
   if (auto stranger = refuse_stranger(head, rules_)) return stranger;
   return found.row->kind == Row::Kind::change ? refuse_change(head, rules_) : std::nullopt;
@@ -180,7 +193,11 @@ template <auto write>
 HttpAnswer Routes::part(const HttpRequest&, std::string_view) {
   const auto view = reader_.read();
   if (view.snapshot == nullptr) return no_snapshot();
-  return json_answer(write(*view.snapshot, view.age));
+  if constexpr (std::is_invocable_v<decltype(write), const Snapshot&, Duration, Payloads>) {
+    return json_answer(write(*view.snapshot, view.age, rules_.payloads));
+  } else {
+    return json_answer(write(*view.snapshot, view.age));
+  }
 }
 
 HttpAnswer Routes::destination(const HttpRequest&, std::string_view name) {
@@ -188,7 +205,7 @@ HttpAnswer Routes::destination(const HttpRequest&, std::string_view name) {
   if (view.snapshot == nullptr) return no_snapshot();
   const DestinationSnapshot* const found = find(*view.snapshot, name);
   if (found == nullptr) return unknown_destination(name);
-  return json_answer(destination_json(*view.snapshot, view.age, *found));
+  return json_answer(destination_json(*view.snapshot, view.age, *found, rules_.payloads));
 }
 
 HttpAnswer Routes::changes(const HttpRequest& request, std::string_view) {
@@ -199,7 +216,8 @@ HttpAnswer Routes::changes(const HttpRequest& request, std::string_view) {
     since = number.value();
   }
   const auto view = reader_.read();
-  return json_answer(changes_json(view.snapshot.get(), view.age, world_.changes.since(since)));
+  return json_answer(
+      changes_json(view.snapshot.get(), view.age, world_.changes.since(since), rules_.payloads));
 }
 
 HttpAnswer Routes::pause(const HttpRequest& request, std::string_view name) {

@@ -7,6 +7,7 @@
 #include "sidecar/admin/json_output.hpp"
 #include "sidecar/base/ledger.hpp"
 #include "sidecar/base/level_names.hpp"
+#include "sidecar/base/text.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -96,7 +97,14 @@ void write_waiting(JsonOutput& json, const DestinationSnapshot& it) {
   write_time_to_loss(json, it.time_to_loss);
 }
 
-void write(JsonOutput& json, const DestinationSnapshot& it) {
+/// The words of a receiver may repeat an event or a secret.
+std::string receiver_words(std::string_view words, Payloads payloads) {
+  if (words.empty() || payloads == Payloads::none) return {};
+  if (payloads == Payloads::full) return std::string(words);
+  return "[redacted, " + counted(words.size(), "byte") + "]";
+}
+
+void write(JsonOutput& json, const DestinationSnapshot& it, Payloads payloads) {
   json.object([&] {
     json.member("name", it.name);
     json.member("type", it.type);
@@ -109,6 +117,7 @@ void write(JsonOutput& json, const DestinationSnapshot& it) {
     json.member("paused_for_s", it.paused_for);
     write_pause(json, it.pause);
     json.member("last_failure", it.last_failure);
+    json.member("last_answer", receiver_words(it.last_answer, payloads));
     write_requests(json, it);
     write_waiting(json, it);
     json.array("urls", [&] {
@@ -123,9 +132,9 @@ void write(JsonOutput& json, const DestinationSnapshot& it) {
   });
 }
 
-void write_destinations(JsonOutput& json, const Snapshot& snapshot) {
+void write_destinations(JsonOutput& json, const Snapshot& snapshot, Payloads payloads) {
   json.array("destinations", [&] {
-    for (const DestinationSnapshot& it : snapshot.destinations) write(json, it);
+    for (const DestinationSnapshot& it : snapshot.destinations) write(json, it, payloads);
   });
 }
 
@@ -205,7 +214,7 @@ void write_process(JsonOutput& json, const Snapshot& snapshot) {
   });
 }
 
-void write_all(JsonOutput& json, const Snapshot& snapshot) {
+void write_all(JsonOutput& json, const Snapshot& snapshot, Payloads payloads) {
   json.object("snapshot", [&] {
     json.member("number", snapshot.number);
     json.member("taken_at", snapshot.taken_at_wall);
@@ -215,7 +224,7 @@ void write_all(JsonOutput& json, const Snapshot& snapshot) {
     json.member("version", snapshot.version);
     json.member("log_lines_dropped", snapshot.log_lines_dropped);
     write(json, snapshot.ingest);
-    write_destinations(json, snapshot);
+    write_destinations(json, snapshot, payloads);
     write_schedules(json, snapshot);
     write_spool(json, snapshot.spool);
     write_process(json, snapshot);
@@ -237,19 +246,20 @@ std::string answer(const Snapshot& snapshot, Duration age,
 
 }  // namespace
 
-std::string stats_json(const Snapshot& snapshot, Duration age) {
-  return answer(snapshot, age, [&](JsonOutput& json) { write_all(json, snapshot); });
+std::string stats_json(const Snapshot& snapshot, Duration age, Payloads payloads) {
+  return answer(snapshot, age, [&](JsonOutput& json) { write_all(json, snapshot, payloads); });
 }
 
-std::string destinations_json(const Snapshot& snapshot, Duration age) {
-  return answer(snapshot, age, [&](JsonOutput& json) { write_destinations(json, snapshot); });
+std::string destinations_json(const Snapshot& snapshot, Duration age, Payloads payloads) {
+  return answer(snapshot, age,
+                [&](JsonOutput& json) { write_destinations(json, snapshot, payloads); });
 }
 
 std::string destination_json(const Snapshot& snapshot, Duration age,
-                             const DestinationSnapshot& destination) {
+                             const DestinationSnapshot& destination, Payloads payloads) {
   return answer(snapshot, age, [&](JsonOutput& json) {
     json.key("destination");
-    write(json, destination);
+    write(json, destination, payloads);
   });
 }
 
@@ -265,8 +275,8 @@ std::string spool_json(const Snapshot& snapshot, Duration age) {
   return answer(snapshot, age, [&](JsonOutput& json) { write_spool(json, snapshot.spool); });
 }
 
-std::string changes_json(const Snapshot* snapshot, Duration age,
-                         const std::vector<Change>& changes) {
+std::string changes_json(const Snapshot* snapshot, Duration age, const std::vector<Change>& changes,
+                         Payloads payloads) {
   JsonOutput json;
   json.object([&] {
     json.member("taken_at", snapshot == nullptr ? WallTime{} : snapshot->taken_at_wall);
@@ -281,7 +291,10 @@ std::string changes_json(const Snapshot* snapshot, Duration age,
           json.member("kind", change.kind);
           json.member("message", change.message);
           json.object("fields", [&] {
-            for (const auto& [name, value] : change.fields) json.member(name, value);
+            for (const auto& [name, value] : change.fields) {
+              const bool is_receivers = name == receiver_words_field;
+              json.member(name, is_receivers ? receiver_words(value, payloads) : value);
+            }
           });
         });
       }

@@ -18,6 +18,7 @@
 #include "sidecar/base/random.hpp"
 #include "sidecar/base/reactor.hpp"
 #include "sidecar/base/thread_probe.hpp"
+#include "sidecar/base/ticker.hpp"
 #include "sidecar/base/time_left.hpp"
 #include "sidecar/http/curl_transport.hpp"
 #include "sidecar/ingest/zmq_source.hpp"
@@ -103,6 +104,7 @@ struct Host::Parts {
   bool has_fan_out = false;
   MonoTime finished_at{};
   std::unique_ptr<AdminServer> admin;
+  std::optional<Ticker> admin_upkeep;
 
   explicit Parts(Log& log) : changes(log, clock) {}
 };
@@ -125,10 +127,17 @@ Status Host::open_admin(const Config& config, Parts& parts) {
       config, {parts.board, parts.control, parts.changes, parts.changes, parts.clock});
   if (admin.ok()) {
     parts.admin = std::move(admin.value());
+    if (parts.admin != nullptr) {
+      parts.admin_upkeep.emplace(parts.reactor, IpcEndpoints::upkeep_period,
+                                 [&parts] { parts.admin->look_after(); });
+    }
     return Nothing{};
   }
   if (!config.admin.listen.empty()) return admin.error();
-  parts.changes.warn("there is no admin interface", {{"because", admin.error().message}});
+  parts.changes.warn(
+      "there is no admin interface",
+      {{"because", admin.error().message + "; or give this sidecar a place of its own: [admin] "
+                                           "listen = unix://PATH"}});
   return Nothing{};
 }
 
@@ -236,6 +245,10 @@ void Host::request_stop() {
   parts_->reactor.wake();
 }
 
+Log& Host::log() {
+  return parts_->changes;
+}
+
 bool Host::has_losses() const {
   return parts_->app->report().has_losses();
 }
@@ -247,6 +260,7 @@ std::string Host::report() const {
 /// libzmq tells only by the end of a context that all is with the operating system.
 bool Host::close() {
   const MonoTime linger_until = parts_->app->linger_until();
+  parts_->admin_upkeep.reset();
   parts_->admin.reset();
   parts_->app.reset();
   parts_->zmq_context.reset();

@@ -37,6 +37,9 @@ class Host {
 
   void request_stop();
 
+  /// The log of the process, and its last transitions. Valid until close().
+  Log& log();
+
   // Only while run() is not running.
 
   /// Some accepted event was dropped or is dead.

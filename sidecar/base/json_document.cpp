@@ -6,6 +6,8 @@
 
 #include <msgpack.hpp>
 #include <rapidjson/error/en.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
 
 #include "proto/msgpack_reader.hpp"
 #include "sidecar/base/json_data.hpp"
@@ -122,6 +124,13 @@ Status parse_json(std::string_view json, rapidjson::Document& document) {
   }
   return Error{"invalid JSON at byte " + std::to_string(document.GetErrorOffset()) + ": " +
                rapidjson::GetParseError_En(document.GetParseError())};
+}
+
+std::string write_json(const Value& value) {
+  rapidjson::StringBuffer text;
+  rapidjson::Writer<rapidjson::StringBuffer> writer(text);
+  value.Accept(writer);
+  return {text.GetString(), text.GetSize()};
 }
 
 Result<std::string> pack_json(const Value& value) {

@@ -18,6 +18,8 @@ enum class LogLevel : std::uint8_t { debug, info, warn, error };
 enum class LogFormat : std::uint8_t { text, json };
 
 using LogField = std::pair<std::string_view, std::string>;
+/// The field with the words of a receiver, which may repeat an event or a secret.
+inline constexpr std::string_view receiver_words_field = "answer";
 using LogFields = std::initializer_list<LogField>;
 
 class Log {

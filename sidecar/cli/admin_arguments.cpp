@@ -23,7 +23,10 @@ Status take_from_config(const AdminChoice& choice, AdminTarget& target, std::str
     return Error{"to find the sidecar without its configuration, give --admin ADDRESS"};
   }
   const Config& config = result.loaded.config;
-  if (choice.address.empty()) target.address = admin_address(config);
+  if (choice.address.empty()) {
+    target.address = admin_address(config);
+    target.endpoint = shared_place_mark(config);
+  }
   if (token_source.empty()) token_source = config.admin.token_file;
   if (target.cert_file.empty()) target.cert_file = config.admin.cert_file;
   return Nothing{};

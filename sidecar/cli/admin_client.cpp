@@ -90,6 +90,7 @@ Result<AdminReply> AdminClient::ask(const std::string& path, const std::string* 
   AdminReply reply;
   HeaderList headers;
   if (!target_.token.empty()) headers.add("Authorization: Bearer " + target_.token);
+  if (!target_.endpoint.empty()) headers.add("Outrider-Endpoint: " + target_.endpoint);
   if (json != nullptr) {
     headers.add("Content-Type: application/json");
     headers.add("Expect:");

@@ -20,6 +20,7 @@ namespace outrider::sidecar {
 struct AdminTarget {
   AdminAddress address;
   std::string token;      ///< empty: none is sent
+  std::string endpoint;   ///< of the sidecar that is meant; empty: of the one that listens
   std::string cert_file;  ///< the certificate that it shows; empty: no TLS
 };
 

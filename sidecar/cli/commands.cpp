@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "sidecar/arguments/exit_status.hpp"
+#include "sidecar/arguments/standard_output.hpp"
 #include "sidecar/base/journal.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/cli/changes_command.hpp"
@@ -102,7 +103,7 @@ static void fill_standard_descriptors() {
 
 int run_command_line(const std::vector<std::string>& arguments) {
   fill_standard_descriptors();
-  // A reader that has gone away is an error to report, and so is a file that may not grow.
+  // Each is the error of a write, which says more.
   for (const int signal : {SIGPIPE, SIGXFSZ}) std::signal(signal, SIG_IGN);
   if (arguments.empty()) {
     print_errors("outrider: a command is missing (outrider help lists them)\n");
@@ -115,6 +116,7 @@ int run_command_line(const std::vector<std::string>& arguments) {
   if (command == nullptr) return refuse_command(name);
   const int status = command->run({arguments.begin() + 1, arguments.end()});
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
+  if (has_lost_reader()) return status;
   print_errors("outrider: cannot write to standard output\n");
   return status == exit_done ? exit_failed : status;
 }

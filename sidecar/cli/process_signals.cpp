@@ -83,7 +83,7 @@ struct ProcessSignals::State {
   void run();
   int next_signal();
   void make_up_for(Duration lost);
-  void stop();
+  void stop(int signal);
   void ignore(int signal);
   void end_if_late();
 
@@ -124,7 +124,7 @@ void ProcessSignals::State::make_up_for(Duration lost) {
   if (deadline) *deadline += lost;
 }
 
-void ProcessSignals::State::stop() {
+void ProcessSignals::State::stop(int signal) {
   const auto now = steady_clock::now();
   {
     const std::lock_guard lock(mutex);
@@ -138,6 +138,7 @@ void ProcessSignals::State::stop() {
     }
     stop_began = now;
     if (!deadline) deadline = now + stop_time_max;
+    if (log != nullptr) log->info("a stop was asked for", {{"by", signal_name(signal)}});
     if (host != nullptr) host->request_stop();
   }
   notify_service_manager("STOPPING=1");
@@ -176,7 +177,7 @@ void ProcessSignals::State::run() {
     if (signal == 0) {
       end_if_late();
     } else if (is_stop(signal)) {
-      stop();
+      stop(signal);
     } else if (signal != SIGCONT) {
       ignore(signal);
     }

@@ -62,10 +62,11 @@ int fail(const Error& error, Log& log) {
 
 int run_host(std::unique_ptr<Host> host, const Config& config, ProcessSignals& signals,
              StderrLog& log) {
+  signals.say_to(host->log());
   signals.serve(*host, Host::stop_time_max(config));
   ServiceStatus service(config.destinations.size(), watchdog_interval());
   service.ready();
-  log.info("ready", {{"version", OUTRIDER_VERSION}, {"pid", std::to_string(getpid())}});
+  host->log().info("ready", {{"version", OUTRIDER_VERSION}, {"pid", std::to_string(getpid())}});
   host->run([&](MonoTime now, bool is_stopping) { return service.turn(now, is_stopping); });
   int status = host->has_losses() ? exit_events_lost : exit_done;
   // Anything that is still running then is ended: a report without a reader, or a library that

@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include "sidecar/arguments/standard_output.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/time_text.hpp"
 #include "sidecar/cli/event_json.hpp"
@@ -115,7 +116,7 @@ int spool_export_command(const std::vector<std::string>& arguments) {
     };
     const Unreadable unreadable =
         for_each_event(database, filter, take, [&output] { output.print(); });
-    if (!output.is_written()) return exit_failed;
+    if (!output.is_written()) return has_lost_reader() ? exit_done : exit_failed;
     if (unreadable.events + unreadable.stretches == 0) return exit_done;
     print_error(table, counted(unreadable.events, "event") + " and " +
                            counted(unreadable.stretches, "place") +

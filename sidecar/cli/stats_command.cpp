@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "sidecar/arguments/exit_status.hpp"
+#include "sidecar/arguments/standard_output.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
 #include "sidecar/cli/admin_arguments.hpp"
@@ -82,7 +83,9 @@ int watch(const StatsOptions& options, AdminClient& client, Stats& stats, std::s
   for (;;) {
     const std::string shown =
         (redraws ? clear_screen : "") + text + (redraws || options.is_json ? "" : "\n");
-    if (std::fputs(shown.c_str(), stdout) < 0 || std::fflush(stdout) != 0) return exit_failed;
+    if (std::fputs(shown.c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
+      return has_lost_reader() ? exit_done : exit_failed;
+    }
     std::this_thread::sleep_for(interval);
     const auto next = stats.next(client);
     text = next.ok() ? next.value() : "";

@@ -225,8 +225,11 @@ void append_destinations(std::vector<StatsLine>& lines, const JsonView& destinat
     table.add(std::move(row.cells));
     severities.push_back(row.severity);
     const StatsLine state = state_of(it);
-    const std::string failure = it["last_failure"].text();
+    std::string failure = it["last_failure"].text();
     if (state.severity == Severity::normal || failure.empty()) return;
+    if (const std::string answer = it["last_answer"].text(); !answer.empty()) {
+      failure += ": " + answer;
+    }
     failures.push_back({printable(it["name"].text(), text_bytes_max) + ": the last failure was " +
                             printable(failure, text_bytes_max),
                         state.severity});

@@ -119,17 +119,23 @@ void add_answers(Bundle& bundle, const AdminChoice& choice) {
   struct Part {
     const char* title;
     const char* path;
+    bool is_json;
   };
-  static constexpr std::array parts = {Part{"health", "/healthz"}, Part{"readiness", "/readyz"},
-                                       Part{"stats", "/v1/stats"}, Part{"changes", "/v1/changes"}};
+  static constexpr std::array parts = {
+      Part{"health", "/healthz", false}, Part{"readiness", "/readyz", false},
+      Part{"stats", "/v1/stats", true}, Part{"changes", "/v1/changes", true}};
   const auto target = find_admin(choice);
   if (!target.ok()) return bundle.fail("running sidecar", target.error());
   AdminClient client(target.value());
   for (const Part& part : parts) {
     const auto reply = client.get(part.path);
     if (!reply.ok()) return bundle.fail("running sidecar", reply.error());
-    bundle.add(part.title,
-               "status " + std::to_string(reply.value().status) + "\n" + reply.value().body);
+    Result<std::string> body = reply.value().body;
+    // An error is JSON everywhere.
+    if (part.is_json || reply.value().body.starts_with('{'))
+      body = without_receiver_words(reply.value().body);
+    if (!body.ok()) return bundle.fail(part.title, body.error());
+    bundle.add(part.title, "status " + std::to_string(reply.value().status) + "\n" + body.value());
   }
   add_process(bundle, target.value().address);
 }
@@ -179,8 +185,8 @@ int support_command(const std::vector<std::string>& arguments) {
       .take_positional = take_word(file),
       .notes =
           "Writes a new text file with versions, configuration, statistics, changes, limits\n"
-          "and the state of the unit. Read it before you send it: it holds no secrets and no\n"
-          "events, but the names of machines, files and destinations.\n",
+          "and the state of the unit. Read it before you send it: it holds no secrets, no\n"
+          "events and no text of a receiver, but the names of machines, files and destinations.\n",
   };
   if (const auto status = read_arguments(table, arguments)) return *status;
   const Now now = SystemClock().now();

@@ -3,11 +3,15 @@
 #include <algorithm>
 
 #include "sidecar/base/journal.hpp"
+#include "sidecar/base/json_document.hpp"
+#include "sidecar/base/log.hpp"
 #include "sidecar/base/text.hpp"
 
 namespace outrider::sidecar {
 namespace {
 
+/// Of an answer.
+constexpr int levels_max = 32;
 constexpr std::string_view scheme_mark = "://";
 constexpr std::string_view ends_of_url = " \t\n\"'<>,;\\)";
 
@@ -35,7 +39,35 @@ std::string without_web_paths(std::string_view text) {
   }
 }
 
+/// False: it nests deeper than any answer of a sidecar.
+bool remove_receiver_words(rapidjson::Value& value, int levels_left) {
+  if (levels_left == 0) return false;
+  if (value.IsArray()) {
+    return std::ranges::all_of(value.GetArray(), [&](rapidjson::Value& element) {
+      return remove_receiver_words(element, levels_left - 1);
+    });
+  }
+  if (!value.IsObject()) return true;
+  for (const char* const name : {receiver_words_field.data(), "last_answer"}) {
+    while (value.RemoveMember(name)) continue;
+  }
+  return std::ranges::all_of(value.GetObject(), [&](auto& member) {
+    return remove_receiver_words(member.value, levels_left - 1);
+  });
+}
+
 }  // namespace
+
+Result<std::string> without_receiver_words(const std::string& json) {
+  rapidjson::Document document;
+  if (const Status parsed = parse_json(json, document); !parsed.ok()) {
+    return Error{"the answer is not a sidecar's: " + parsed.error().message};
+  }
+  if (!remove_receiver_words(document, levels_max)) {
+    return Error{"the answer is not a sidecar's: it nests too deep"};
+  }
+  return write_json(document);
+}
 
 std::string for_strangers(std::string_view lines) {
   std::string out;

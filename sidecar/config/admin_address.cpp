@@ -92,6 +92,11 @@ AdminAddress admin_address(const Config& config) {
   return {};
 }
 
+std::string shared_place_mark(const Config& config) {
+  if (!config.admin.listen.empty() || config.ingest.endpoints.empty()) return {};
+  return config.ingest.endpoints.front();
+}
+
 Status check_admin_address(std::string_view text) {
   return status_of(parse_admin_address(text));
 }

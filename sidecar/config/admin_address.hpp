@@ -36,6 +36,10 @@ Result<AdminAddress> parse_admin_address(std::string_view text);
 /// `listen`; if it is not set, admin.sock in the folder of the first ipc endpoint, or none.
 AdminAddress admin_address(const Config& config);
 
+/// Sidecars whose endpoints lie in one folder have one default place: the endpoint of the one that
+/// is meant or that listens. Empty if `listen` is set: then the place is its alone.
+std::string shared_place_mark(const Config& config);
+
 // As checks, for the option table.
 Status check_admin_address(std::string_view text);
 /// A secret source that holds a token.

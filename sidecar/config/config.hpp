@@ -49,6 +49,9 @@ struct ConfigSource {
 };
 
 /// The HTTP interface for operators.
+/// How much the admin interface shows of what receivers write.
+enum class Payloads : std::uint8_t { none, redacted, full };
+
 struct AdminConfig {
   /// unix://PATH, tcp://HOST:PORT or none; empty: see admin_address.hpp
   std::string listen;
@@ -58,6 +61,7 @@ struct AdminConfig {
   std::string cert_file;     ///< empty: no TLS
   std::string key_file;      ///< empty: the key is in cert_file
   bool read_only = false;
+  Payloads payloads = Payloads::redacted;
 };
 
 struct Config {

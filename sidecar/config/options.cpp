@@ -336,6 +336,11 @@ std::vector<Option> make_options() {  // NOLINT(readability-function-size): it i
      "Private key (PEM) of cert_file. If it is not set, the key is read from cert_file."},
     {admin, "read_only", every_type, flag(&Admin::read_only),
      "true: refuse all requests that change something."},
+    {admin, "payloads", every_type,
+     choice(&Admin::payloads, {{"none", Payloads::none}, {"redacted", Payloads::redacted},
+                               {"full", Payloads::full}}),
+     "How much the interface shows of the answers of receivers, which may repeat an event or a "
+     "secret. none: nothing. redacted: their size. full: their first bytes."},
 
     {shutdown, "linger", every_type, duration(&Config::shutdown_linger, 0ms, 1h),
      "Maximum time to empty the queues at shutdown."},

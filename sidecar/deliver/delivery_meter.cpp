@@ -1,5 +1,7 @@
 #include "sidecar/deliver/delivery_meter.hpp"
 
+#include <utility>
+
 #include "sidecar/base/text.hpp"
 #include "sidecar/observe/snapshot.hpp"
 
@@ -27,10 +29,14 @@ void DeliveryMeter::note_end(const Completion& completion, Duration time) {
 
 void DeliveryMeter::note_failure(const Completion& completion) {
   if (completion.status == 0 && completion.detail.empty()) return;
-  last_failure = without_secrets(printable(completion.detail, failure_bytes_max));
-  if (completion.status == 0) return;
-  const std::string status = std::to_string(completion.status);
-  last_failure = last_failure.empty() ? status : status + ": " + last_failure;
+  std::string detail = without_secrets(printable(completion.detail, failure_bytes_max));
+  last_failure = completion.status == 0 ? "" : std::to_string(completion.status);
+  last_answer.clear();
+  if (completion.quotes_receiver()) {
+    last_answer = std::move(detail);
+  } else if (!detail.empty()) {
+    last_failure += (last_failure.empty() ? "" : ": ") + detail;
+  }
 }
 
 }  // namespace outrider::sidecar

@@ -24,7 +24,8 @@ struct DeliveryMeter {
   std::array<std::uint64_t, status_classes> requests{};  ///< that ended, by StatusClass
   DurationHistogram request_time;                        ///< of those that were answered
   DurationHistogram settle_time;                         ///< of events
-  std::string last_failure;
+  std::string last_failure;                              ///< in our words, or its status
+  std::string last_answer;                               ///< the words of the receiver
 
   /// An attempt has ended after `time`. An attempt that was handed over to a receiver without
   /// answers counts as a success; one that could not be sent at all is no request.

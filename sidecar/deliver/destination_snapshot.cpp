@@ -76,6 +76,7 @@ void Destination::fill_health(DestinationSnapshot& to, const Now& now) const {
   if (pacer_.paused_until() > now.mono) to.paused_for = pacer_.paused_until() - now.mono;
   if (const auto& pause = pause_.pause()) to.pause = {pause->since, pause->until_wall, pause->who};
   to.last_failure = meter_.last_failure;
+  to.last_answer = meter_.last_answer;
 }
 
 /// As time_to_loss.hpp says.

@@ -35,7 +35,7 @@ void FailureLog::failed(const Completion& completion, const Now& now) {
             {{"destination", destination_},
              {"status", status_of(completion)},
              {"left_out", std::to_string(std::exchange(failures_left_out_, 0))},
-             {"detail", detail_of(completion)}});
+             {completion.detail_field(), detail_of(completion)}});
 }
 
 void FailureLog::opened(const Completion& completion, std::uint64_t queued, const Now& now) {
@@ -52,6 +52,7 @@ void FailureLog::change(State state, const Completion& completion, std::uint64_t
   if (state != state_) ++changes_;
   state_ = state;
   status_ = status_of(completion);
+  detail_field_ = completion.detail_field();
   detail_ = detail_of(completion);
   queued_ = queued;
   tell_state(now);
@@ -94,7 +95,7 @@ void FailureLog::write_state() {
               {"status", status_},
               {"queued", std::to_string(queued_)},
               {"left_out", left_out},
-              {"detail", detail_}});
+              {detail_field_, detail_}});
 }
 
 void FailureLog::gone(const Completion& completion, std::uint64_t queued) {
@@ -102,7 +103,7 @@ void FailureLog::gone(const Completion& completion, std::uint64_t queued) {
              {{"destination", destination_},
               {"status", status_of(completion)},
               {"queued", std::to_string(queued)},
-              {"detail", detail_of(completion)}});
+              {completion.detail_field(), detail_of(completion)}});
 }
 
 void FailureLog::buried(const Batch& batch, std::uint32_t events, DeadReason reason,
@@ -112,6 +113,7 @@ void FailureLog::buried(const Batch& batch, std::uint32_t events, DeadReason rea
   row.status = completion.status;
   row.attempts = batch.attempts;
   row.batch_id = batch.id;
+  row.detail_field = completion.detail_field();
   row.detail = detail_of(completion);
   tell_buried(reason, now);
 }
@@ -151,7 +153,7 @@ void FailureLog::write_buried(DeadReason reason) {
                               {"status", std::to_string(told.status)},
                               {"attempts", std::to_string(told.attempts)},
                               {"batch_id", told.batch_id},
-                              {"detail", told.detail}});
+                              {told.detail_field, told.detail}});
 }
 
 }  // namespace outrider::sidecar

@@ -59,6 +59,7 @@ class FailureLog {
     int status = 0;
     std::uint32_t attempts = 0;
     std::string batch_id{};
+    std::string_view detail_field = "detail";
     std::string detail{};
   };
 
@@ -77,6 +78,7 @@ class FailureLog {
   std::uint64_t changes_ = 0;  ///< since the last line
   // Of the newest change.
   std::string status_;
+  std::string_view detail_field_;
   std::string detail_;
   std::uint64_t queued_ = 0;
   Duration outage_{};

@@ -17,6 +17,7 @@ constexpr std::size_t answer_bytes_max = 512;
 /// For the log: why an answer that says yes is none.
 Completion unreadable(const Completion& completion) {
   Completion told = completion;
+  told.is_detail_ours = completion.is_cut;
   told.detail = completion.is_cut
                     ? "the answer for each event is incomplete"
                     : "the answer for each event cannot be read: " + completion.detail;

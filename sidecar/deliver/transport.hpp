@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "sidecar/base/clock.hpp"
+#include "sidecar/base/log.hpp"
 #include "sidecar/base/record.hpp"
 
 namespace outrider::sidecar {
@@ -76,6 +77,7 @@ struct Completion {
   std::optional<Duration> retry_after;  ///< asked for by the answer, from now on
   bool is_for_now = false;              ///< the answer asked for that, whoever waits for it
   std::string detail;                   ///< failed: why; answered: the head of the answer's body
+  bool is_detail_ours = false;          ///< answered, but `detail` has no word of the receiver
   /// Another way to the same receiver is up: the failure says nothing of the destination, and the
   /// next attempt need not wait.
   bool has_alternative = false;
@@ -87,6 +89,12 @@ struct Completion {
   bool is_cut = false;  ///< the answer did not come whole
   /// One for each event of the attempt, in its order; empty: the result is that of all.
   std::vector<EventVerdict> verdicts{};
+
+  bool quotes_receiver() const { return result == AttemptResult::answered && !is_detail_ours; }
+  /// The name of `detail` as a field of the log.
+  std::string_view detail_field() const {
+    return quotes_receiver() ? receiver_words_field : "detail";
+  }
 };
 
 class Transport {

@@ -462,6 +462,7 @@ Completion CurlRequest::completion(CURLcode code, Reading reading, const Now& no
   } else if (const long refused = refused_connect_status(); refused != 0) {
     completion.result = AttemptResult::answered;
     completion.status = static_cast<int>(refused);
+    completion.is_detail_ours = true;
     completion.detail = "the proxy answers " + std::to_string(refused) +
                         " to CONNECT and does not connect to " + url_.peer();
     completion.is_cut = true;

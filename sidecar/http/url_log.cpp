@@ -17,7 +17,7 @@ void UrlLog::failed(std::size_t url, const std::string& peer, const Completion& 
             {{"destination", destination_},
              {"peer", peer},
              {"status", std::to_string(completion.status)},
-             {"detail", printable(completion.detail, detail_bytes_max)}});
+             {completion.detail_field(), printable(completion.detail, detail_bytes_max)}});
 }
 
 void UrlLog::healthy(std::size_t url, const std::string& peer) {
@@ -32,14 +32,14 @@ void UrlLog::gone(const std::string& peer, const Completion& completion) {
              {{"destination", destination_},
               {"peer", peer},
               {"status", std::to_string(completion.status)},
-              {"detail", printable(completion.detail, detail_bytes_max)}});
+              {completion.detail_field(), printable(completion.detail, detail_bytes_max)}});
 }
 
 void UrlLog::falls_back(const std::string& peer, const Completion& completion) {
   log_.warn("an answer over HTTP/2 broke off before its status; HTTP/1.1 is used for a while",
             {{"destination", destination_},
              {"peer", peer},
-             {"detail", printable(completion.detail, detail_bytes_max)}});
+             {completion.detail_field(), printable(completion.detail, detail_bytes_max)}});
 }
 
 }  // namespace outrider::sidecar

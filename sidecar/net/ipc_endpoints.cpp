@@ -6,7 +6,8 @@ namespace outrider::sidecar {
 
 Status IpcEndpoints::claim(const std::string& endpoint, std::uint32_t mode,
                            const std::string& group) {
-  Result<EndpointGuard> guard = EndpointGuard::claim(endpoint.substr(scheme.size()), mode, group);
+  Result<EndpointGuard> guard =
+      EndpointGuard::claim(endpoint.substr(endpoint.find("://") + 3), mode, group);
   if (!guard.ok()) return guard.error();
   if (Status status = bind(endpoint, guard.value()); !status.ok()) {
     return Error{"cannot listen on " + endpoint + ": " + status.error().message};

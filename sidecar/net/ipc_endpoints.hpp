@@ -1,9 +1,9 @@
-// IpcEndpoints: binds one ZeroMQ socket to its ipc:// endpoints, and keeps their paths in place.
+// IpcEndpoints: binds a socket to the paths of its endpoints, and keeps the paths in place.
 //
-// Used by ZmqSocket. Each path is claimed by an EndpointGuard, which also gives
-// it its owner and mode. A removed socket file or lock is restored, and a log line reports it. The
-// old listening socket stays with libzmq, because closing it would cut off its clients. So each
-// return costs a descriptor.
+// Used by ZmqSocket (ipc://) and AdminServer (unix://). Each path is claimed by an EndpointGuard,
+// which also gives it its owner and mode. A removed socket file or lock is restored, and a log line
+// reports it. The old listening socket of an ipc endpoint stays with libzmq, because closing it
+// would cut off its clients. So each return of such a path costs a descriptor.
 //
 // Thread: the sidecar's one; blocks only in claim() (see EndpointGuard). Owns: the paths. Borrows:
 // the log. Fails with: an Error of the guard or of `bind` when an endpoint is claimed; later with a
@@ -35,7 +35,7 @@ class IpcEndpoints {
   /// One line of each kind for an endpoint in this time.
   static constexpr int line_ticks = 10;
 
-  /// Gives libzmq a listening socket for `endpoint`.
+  /// Takes over a listening socket for `endpoint`.
   using Bind = std::function<Status(const std::string& endpoint, int listener_fd)>;
 
   IpcEndpoints(Log& log, Bind bind) : log_(log), bind_(std::move(bind)) {}

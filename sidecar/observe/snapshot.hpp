@@ -71,7 +71,8 @@ struct DestinationSnapshot {
   bool is_disabled = false;            ///< the receiver says that it is gone
   std::optional<Duration> paused_for;  ///< what is left of Retry-After
   std::optional<PauseSnapshot> pause;  ///< by an operator
-  std::string last_failure;            ///< of the last failed attempt, cut
+  std::string last_failure;            ///< of the last failed attempt: its status or cause, cut
+  std::string last_answer;             ///< to it, in the words of the receiver, cut
 
   std::uint64_t concurrency_limit = 0;
   std::uint64_t requests_in_flight = 0;

@@ -12,6 +12,8 @@
 
 #include "sidecar/arguments/arguments.hpp"
 #include "sidecar/arguments/exit_status.hpp"
+#include "sidecar/arguments/standard_output.hpp"
+#include "sidecar/base/journal.hpp"
 #include "sidecar/base/random.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
@@ -287,6 +289,10 @@ int sink_command(const std::vector<std::string>& arguments) {
   const Status printed = tally.print(summary + "\n");
   // Idle connections hold their threads until the clients close them; they end with the process.
   if (printed.ok()) std::quick_exit(exit_done);
+  if (has_lost_reader()) {
+    print_errors(summary + "\n");
+    std::quick_exit(exit_done);
+  }
   print_error(table, printed.error().message + "; " + summary);
   std::quick_exit(exit_failed);
 }

@@ -54,7 +54,15 @@ TEST_F(AdminTest, OneConnectionTakesManyRequests) {
 TEST_F(AdminTest, ErrorsSayWhatIsWrong) {
   start();
   EXPECT_EQ(get("/nothing").status, 404);
-  EXPECT_EQ(get("/healthz%00x").status, 404);
+  EXPECT_EQ(get("/healthz%00x").status, 400);
+  EXPECT_EQ(get("/healthz%4").status, 400);
+  EXPECT_EQ(get("/readyz?destination=%zz").status, 400);
+  EXPECT_EQ(get("/%68ealthz").status, 200);
+  EXPECT_EQ(get("/v1/destinations/%61udit").status, 200);
+  EXPECT_EQ(get("/readyz?d%65stination=%61udit").status, 200);
+  EXPECT_EQ(get("/readyz?destination=%6eone").status, 503);
+  EXPECT_EQ(get("/readyz?destination=audit&destination=audit").status, 400);
+  EXPECT_EQ(get("/v1/stats", "Host: localhost:evil\r\n").status, 400);
   EXPECT_EQ(get("/v1%2Fstats").status, 404);
   const HttpReply put = ask("PUT /v1/drain HTTP/1.1\r\nHost: localhost\r\n\r\n");
   EXPECT_EQ(put.status, 405);
@@ -77,6 +85,15 @@ TEST_F(AdminTest, ChangesAreLoggedWithWhoAskedForThem) {
   EXPECT_TRUE(sidecar_->process().wait_for_line(who, Process::Stream::err)) << sidecar_->err();
   EXPECT_EQ(ask(post("/v1/drain", "")).status, 200);
   EXPECT_EQ(sidecar_->process().wait(), 0);
+}
+
+TEST_F(AdminTest, TheStartAndTheStopAreChanges) {
+  start();
+  const std::string started = get("/v1/changes").body;
+  EXPECT_NE(started.find("\"kind\":\"life\",\"message\":\"ready\""), std::string::npos) << started;
+  EXPECT_EQ(sidecar_->stop(), 0);
+  EXPECT_NE(sidecar_->err().find("a stop was asked for by=SIGTERM"), std::string::npos)
+      << sidecar_->err();
 }
 
 TEST_F(AdminTest, ReadOnlyIsReadOnly) {
@@ -159,6 +176,60 @@ TEST_F(AdminTest, WithoutItsDefaultPlaceTheSidecarRuns) {
   EXPECT_NE(sidecar_->err().find("there is no admin interface"), std::string::npos);
   EXPECT_EQ(sidecar_->stop(), 0);
   EXPECT_EQ(read_file(path()), "mine");
+}
+
+TEST_F(AdminTest, ASocketThatIsRemovedComesBack) {
+  start();
+  HttpConnection connected = connect();
+  ASSERT_TRUE(connected.ask(get_health));
+  std::filesystem::remove(path());
+  ASSERT_TRUE(eventually([&] { return std::filesystem::exists(path()); }, 10s));
+  EXPECT_TRUE(
+      sidecar_->process().wait_for_line("it was restored, and clients reconnect "
+                                        "endpoint=unix://" +
+                                            path(),
+                                        Process::Stream::err));
+  EXPECT_EQ(get("/healthz").status, 200);
+  struct stat found {};
+  ASSERT_EQ(stat(path().c_str(), &found), 0);
+  EXPECT_EQ(found.st_mode & 0777U, 0600U);
+  EXPECT_NE(get("/v1/changes").body.find("it was restored"), std::string::npos);
+  EXPECT_EQ(sidecar_->stop(), 0);
+  EXPECT_FALSE(std::filesystem::exists(path()));
+}
+
+TEST_F(AdminTest, ASecondSidecarInTheFolderIsToldFromTheFirst) {
+  start();
+  const auto write_config = [&](const std::string& name, const std::string& more) {
+    write_file(dir_.file(name), "[ingest]\nendpoint = ipc://" + dir_.file("second.sock") + "\n" +
+                                    destination + more);
+    return dir_.file(name);
+  };
+  const std::string shared = write_config("second.conf", "");
+  Process second({outrider_binary(), "run", "--config", shared});
+  ASSERT_TRUE(second.wait_for_line(" ready ", Process::Stream::err));
+  const std::string said = second.text(Process::Stream::err);
+  EXPECT_NE(said.find("there is no admin interface"), std::string::npos) << said;
+  EXPECT_NE(said.find("[admin] listen = unix://PATH"), std::string::npos) << said;
+  EXPECT_EQ(get("/healthz").status, 200) << "the first has kept its socket";
+  // Its commands meet the first, which is not what they ask for.
+  for (const std::string command : {"stats", "drain", "health"}) {
+    const Finished refused = run({outrider_binary(), command, "--config", shared});
+    EXPECT_EQ(refused.status, 1) << command;
+    EXPECT_NE(refused.err.find("belongs to the sidecar of " + sidecar_->endpoint()),
+              std::string::npos)
+        << refused.err;
+  }
+  second.signal(SIGTERM);
+  EXPECT_EQ(second.wait(), 0);
+  const std::string own =
+      write_config("third.conf", "[admin]\nlisten = unix://" + dir_.file("second-admin.sock"));
+  Process third({outrider_binary(), "run", "--config", own});
+  ASSERT_TRUE(third.wait_for_line(" ready ", Process::Stream::err));
+  EXPECT_EQ(run({outrider_binary(), "drain", "--config", own}).status, 0);
+  EXPECT_EQ(third.wait(), 0);
+  EXPECT_EQ(run({outrider_binary(), "health", "--admin", "unix://" + path()}).status, 0);
+  EXPECT_EQ(sidecar_->stop(), 0);
 }
 
 TEST_F(AdminTest, AConfiguredPlaceThatIsTakenIsAnError) {

@@ -66,6 +66,14 @@ class FakeTransport final : public sidecar::Transport {
     completion.retry_after = retry_after;
     complete(completion);
   }
+  void answer_in_words(int status, const std::string& words) {
+    sidecar::Completion completion;
+    completion.id = open.begin()->first;
+    completion.result = sidecar::AttemptResult::answered;
+    completion.status = status;
+    completion.detail = words;
+    complete(completion);
+  }
   void fail(const std::string& detail = "connection refused") {
     sidecar::Completion completion;
     completion.id = open.begin()->first;

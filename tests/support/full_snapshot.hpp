@@ -35,7 +35,8 @@ class SnapshotFiller {
     made.is_held = made.is_disabled = true;
     made.paused_for = duration();
     made.pause = sidecar::PauseSnapshot{time(), time(), "uid 1000"};
-    made.last_failure = "status 503";
+    made.last_failure = "503";
+    made.last_answer = "busy";
     made.concurrency_limit = count();
     made.requests_in_flight = count();
     made.retries = count();

@@ -37,8 +37,10 @@ TEST(Access, AHostIsAnAddress) {
        {"localhost", "LocalHost:8080", "127.0.0.1", "10.1.2.3:9464", "[::1]", "[::1]:9464"}) {
     EXPECT_TRUE(is_address(host)) << host;
   }
-  for (const char* host : {"", ":80", "evil.example", "evil.example:9464", "localhost.evil.example",
-                           "127.0.0.1.evil.example", "[]", "[x]:1", "127.1.evil", "::1"}) {
+  for (const char* host :
+       {"", ":80", "evil.example", "evil.example:9464", "localhost.evil.example",
+        "127.0.0.1.evil.example", "[]", "[x]:1", "127.1.evil", "::1", "localhost:evil",
+        "localhost:", "127.0.0.1:80x", "[::1]:evil", "localhost:123456"}) {
     EXPECT_FALSE(is_address(host)) << host;
   }
 }
@@ -51,6 +53,11 @@ TEST(Access, ABrowserIsKeptOut) {
   EXPECT_EQ(status_for_stranger({{"host", "localhost"}, {"origin", "null"}}), 403U);
   EXPECT_EQ(status_for_stranger({{"host", "localhost:1"}, {"origin", "http://localhost:2"}}), 403U);
   EXPECT_EQ(status_for_stranger({{"host", "localhost:1"}, {"origin", "http://LOCALHOST:1"}}), 200U);
+}
+
+TEST(Access, APortIsANumber) {
+  EXPECT_EQ(status_for_stranger({{"host", "localhost:evil"}}), 400U);
+  EXPECT_EQ(status_for_stranger({{"host", "admin.example:evil"}}, {.has_tls = true}), 400U);
 }
 
 TEST(Access, OverTlsAHostMayBeAName) {

@@ -37,6 +37,7 @@ inline sidecar::Snapshot full_snapshot(const sidecar::Now& now) {
   one.pause =
       sidecar::PauseSnapshot{.since = now.wall, .until = now.wall + 60s, .who = "unix uid=0"};
   one.last_failure = "503 \"busy\"\n";
+  one.last_answer = "canary-answer";
   one.request_time.add(20ms, 4);
   one.time_to_loss = sidecar::TimeToLoss{.left = 90s, .limit = sidecar::LossLimit::queue_bytes};
   one.urls.push_back({.url = "https://collector.example/"});

@@ -154,7 +154,7 @@ TEST_F(OpenApiTest, DescribesAChange) {
                                .kind = "breaker",
                                .message = "the breaker opened",
                                .fields = {{"destination", "audit"}}};
-  expect(parse(sidecar::changes_json(&snapshot, 1ms, {change})),
+  expect(parse(sidecar::changes_json(&snapshot, 1ms, {change}, sidecar::Payloads::full)),
          description_["components"]["schemas"]["Changes"], "changes");
 }
 

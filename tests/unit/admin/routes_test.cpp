@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "sidecar/admin/url_escapes.hpp"
 #include "unit/admin/admin_fixture.hpp"
 
 namespace outrider::test {
@@ -82,6 +83,49 @@ TEST_F(RoutesTest, NumbersAreExactAndTextIsPrintable) {
   EXPECT_THAT(body, HasSubstr(R"("last_failure":"503 \"busy\"\\x0a")"));
 }
 
+TEST_F(RoutesTest, TheWordsOfAReceiverAreShownOnlyIfTheConfigurationSaysSo) {
+  const std::string message = "destination is down; its events wait until a probe succeeds";
+  changes_.warn(message, {{"status", "503"}, {"answer", "canary-answer"}});
+  struct Case {
+    sidecar::Payloads payloads;
+    std::string shown;
+  };
+  for (const Case& it : {Case{sidecar::Payloads::none, "null"},
+                         Case{sidecar::Payloads::redacted, "\"[redacted, 13 bytes]\""},
+                         Case{sidecar::Payloads::full, "\"canary-answer\""}}) {
+    use({.payloads = it.payloads});
+    publish();
+    for (const std::string path : {"/v1/stats", "/v1/destinations", "/v1/destinations/audit"}) {
+      EXPECT_THAT(*get(path).body, HasSubstr("\"last_answer\":" + it.shown)) << path;
+    }
+    EXPECT_THAT(*get("/v1/changes").body, HasSubstr("\"answer\":" + it.shown + "}"));
+    for (const std::string path : {"/healthz", "/readyz", "/metrics"}) {
+      EXPECT_THAT(*get(path).body, Not(HasSubstr("canary"))) << path;
+    }
+  }
+}
+
+TEST_F(RoutesTest, WhatIsGivenTwiceIsRefused) {
+  publish();
+  const HttpAnswer query = get("/v1/changes", {{"since", "1"}, {"since", "2"}});
+  EXPECT_EQ(query.status, 400U);
+  EXPECT_THAT(*query.body, HasSubstr(R"(the query gives \"since\" twice)"));
+  EXPECT_EQ(get("/readyz", {{"destination", "a"}, {"destination", "a"}}).status, 400U);
+  const HttpAnswer body = post("/v1/destinations/audit/pause", R"({"for_s": 1, "for_s": 60})");
+  EXPECT_EQ(body.status, 400U);
+  EXPECT_THAT(*body.body, HasSubstr(R"(the body gives \"for_s\" twice)"));
+  EXPECT_EQ(post("/v1/log-level", R"({"level": "info", "level": "info"})").status, 400U);
+  EXPECT_TRUE(posted_.empty());
+}
+
+TEST(UrlEscapes, AreDecodedOrRefused) {
+  EXPECT_EQ(sidecar::decode_escapes("/v1/%67ood%2f%C3%a9", true), "/v1/good%2F\xc3\xa9");
+  EXPECT_EQ(sidecar::decode_escapes("a%2Fb%25", false), "a/b%");
+  for (const char* text : {"%", "%4", "%4g", "%g4", "%00", "a%-1", "%+1", "% 1", "%0x"}) {
+    EXPECT_FALSE(sidecar::decode_escapes(text, true)) << text;
+  }
+}
+
 TEST_F(RoutesTest, WhatIsUnknownIsNull) {
   sidecar::Snapshot snapshot = full_snapshot(clock_.now());
   snapshot.spool.reset();
@@ -89,8 +133,8 @@ TEST_F(RoutesTest, WhatIsUnknownIsNull) {
   snapshot.destinations[0].name = "audit";
   publish(std::move(snapshot));
   const std::string body = *get("/v1/destinations/audit").body;
-  for (const char* name :
-       {"open_for_s", "paused_for_s", "pause", "last_failure", "oldest_age_s", "time_to_loss"}) {
+  for (const char* name : {"open_for_s", "paused_for_s", "pause", "last_failure", "last_answer",
+                           "oldest_age_s", "time_to_loss"}) {
     EXPECT_THAT(body, HasSubstr("\"" + std::string(name) + "\":null")) << name;
   }
   EXPECT_THAT(*get("/v1/spool").body, HasSubstr("\"spool\":null"));

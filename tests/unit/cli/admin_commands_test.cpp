@@ -1,6 +1,7 @@
 // The commands that talk to a running sidecar, in front of one that answers as the test says.
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -40,7 +41,7 @@ constexpr const char* stats_body = R"({
     "oldest_age_s":0.75,"time_to_loss":{"left_s":604800,"limit":"queue_events_max"}},
   {"name":"crm","ledger":{"delivered":0,"dropped":{"expired":7},"dead":{"gone":1},
     "queued":88,"in_flight":0,"spooled":500},"breaker":"open","open_for_s":125.0,"is_held":false,
-    "is_disabled":false,"paused_for_s":null,"pause":null,"last_failure":"503 \u001b[2Jbusy",
+    "is_disabled":false,"paused_for_s":null,"pause":null,"last_failure":"503","last_answer":"\u001b[2Jbusy",
     "arrival_rate_per_s":1,"oldest_age_s":7300,
     "time_to_loss":{"left_s":600,"limit":"spool_bytes_max"}},
   {"name":"mail","ledger":{"delivered":1,"dropped":{},"dead":{},"queued":5,"in_flight":0,
@@ -63,7 +64,7 @@ audit        up                                 12.2  12      3          0      
 crm          down 2m5s                          1.0   88      0          500      0          7        1     2h1m    10m0s (spool_bytes_max)
 mail         paused until 2026-01-31T12:30:00Z  -     5       0          0        1          -        -     -       -
 
-crm: the last failure was 503 \x1b[2Jbusy
+crm: the last failure was 503: \x1b[2Jbusy
 
 schedule  last run  next run              runs  missed  late
 nightly   -         2026-02-01T00:00:00Z  3     1       0
@@ -136,6 +137,18 @@ TEST_F(AdminCommands, StatsWatchesWithRates) {
   EXPECT_TRUE(watch.wait_for_line("ok: running"));
 }
 
+TEST_F(AdminCommands, WatchingEndsWellWhenNobodyReadsAnyMore) {
+  admin_.answer(200, stats_body);
+  for (const std::string form : {"", "--json"}) {
+    const auto piped = test::run({"/bin/bash", "-c",
+                                  "\"$0\" stats --watch 1 " + form + " --admin " + address() +
+                                      " | head -n 1 >/dev/null; echo ${PIPESTATUS[0]}",
+                                  test::outrider_binary()});
+    EXPECT_EQ(piped.out, "0\n");
+    EXPECT_EQ(piped.err, "");
+  }
+}
+
 TEST_F(AdminCommands, HealthIsAnExitStatus) {
   admin_.answer(200, "ok\n");
   const auto good = ask({"health"});
@@ -156,7 +169,7 @@ TEST_F(AdminCommands, HealthIsAnExitStatus) {
 TEST_F(AdminCommands, ChangesAreLinesOfTheLog) {
   admin_.answer(200, R"({"changes":[
     {"number":41,"at":"2026-01-31T12:00:00.5Z","level":"warn","kind":"breaker",
-     "message":"destination is down","fields":{"destination":"audit","detail":"503 \u001bbusy"}},
+     "message":"destination is down","fields":{"destination":"audit","answer":"503 \u001bbusy"}},
     {"number":42,"at":"2026-01-31T12:01:00.5Z","level":"info","kind":"life","message":"stopping",
      "fields":{}}]})");
   const auto changes = ask({"changes", "--since", "41"});
@@ -164,7 +177,7 @@ TEST_F(AdminCommands, ChangesAreLinesOfTheLog) {
   EXPECT_EQ(changes.out,
             "number  time                  level  kind     change\n"
             "41      2026-01-31T12:00:00Z  warn   breaker  destination is down destination=audit "
-            "detail=\"503 \\x1bbusy\"\n"
+            "answer=\"503 \\x1bbusy\"\n"
             "42      2026-01-31T12:01:00Z  info   life     stopping\n");
   expect_asked("GET", "/v1/changes?since=41", "");
   admin_.answer(200, R"({"changes":[]})");
@@ -320,7 +333,9 @@ std::string text_of(const std::string& path) {
 }
 
 TEST_F(AdminCommands, SupportWritesAFileWithoutSecrets) {
-  admin_.answer(200, R"({"detail":"token=canary1","url":"https://u:canary2@host:1/canary3"})");
+  admin_.answer(200, R"({"detail":"token=canary1","url":"https://u:canary2@host:1/canary3",
+    "destinations":[{"last_failure":"503","last_answer":"canary8"}],
+    "changes":[{"fields":{"status":"503","answer":"{\"card\": \"canary9\"}"}}]})");
   const std::string config = dir_.file("o.conf");
   std::ofstream(config) << "[ingest]\nendpoint = ipc://" << dir_.file("o.sock")
                         << "\n[destination.a]\ntype = http\n"
@@ -333,8 +348,8 @@ TEST_F(AdminCommands, SupportWritesAFileWithoutSecrets) {
   const std::string text = text_of(file);
   for (const char* part :
        {"==== version\n\noutrider ", "==== configuration\n\n", "https://hooks.example/[redacted]",
-        "==== stats\n\nstatus 200\n", "https://host:1/[redacted]", "==== changes\n",
-        "==== process\n\npid ", "Max open files", "==== systemd\n"}) {
+        "==== stats\n\nstatus 200\n", "\"last_failure\":\"503\"", "https://host:1/[redacted]",
+        "==== changes\n", "==== process\n\npid ", "Max open files", "==== systemd\n"}) {
     EXPECT_THAT(text, HasSubstr(part));
   }
   EXPECT_THAT(text, Not(HasSubstr("canary")));
@@ -345,6 +360,17 @@ TEST_F(AdminCommands, SupportWritesAFileWithoutSecrets) {
   const auto again = ask({"support", file});
   EXPECT_EQ(again.status, exit_failed);
   EXPECT_THAT(again.err, HasSubstr("cannot write " + file + ": File exists"));
+}
+
+TEST_F(AdminCommands, SupportTakesNothingThatItCannotRead) {
+  for (const std::string& body : {std::string("last_answer: canary"), std::string("[\"canary\""),
+                                  std::string(100'000, '[') + std::string(100'000, ']')}) {
+    admin_.answer(200, body);
+    const std::string file = dir_.file("support.txt");
+    std::filesystem::remove(file);
+    EXPECT_EQ(ask({"support", file}).status, exit_failed);
+    EXPECT_THAT(text_of(file), HasSubstr("==== stats\n\nnot known: the answer is not a sidecar's"));
+  }
 }
 
 TEST_F(AdminCommands, SupportIsOfUseWithoutASidecar) {

@@ -132,6 +132,18 @@ TEST(Commands, AClosedOutputIsOneThatCannotBeWrittenTo) {
   EXPECT_EQ(redirected("<&- >&- 2>&-", {"version"}).status, exit_failed);
 }
 
+TEST(Commands, AReaderThatHasAllItWantedIsNoFailure) {
+  // The reader ends at once; the writer waits until it has.
+  for (const std::string words : {"version", "help", "reference"}) {
+    const auto piped =
+        test::run({"/bin/bash", "-c",
+                   "{ sleep 0.2; exec \"$0\" " + words + "; } | true; echo ${PIPESTATUS[0]}",
+                   test::outrider_binary()});
+    EXPECT_EQ(piped.out, "0\n") << words << piped.err;
+    EXPECT_EQ(piped.err, "") << words;
+  }
+}
+
 TEST(Commands, AClosedInputIsNoEmptyOne) {
   const test::TempDir dir;
   const std::string endpoint = "ipc://" + dir.file("in.sock");

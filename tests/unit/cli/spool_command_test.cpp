@@ -11,6 +11,8 @@
 #include "sidecar/spool/salvage.hpp"
 #include "sidecar/spool/table_walk.hpp"
 #include "spool_fixture.hpp"
+#include "support/places.hpp"
+#include "support/process.hpp"
 
 namespace outrider::sidecar {
 namespace {
@@ -77,6 +79,18 @@ class FullDisk {
   rlimit old_{};
   void (*old_handler_)(int) = nullptr;
 };
+
+TEST_F(SpoolCommand, AReaderThatHasAllItWantedIsNoFailure) {
+  fill();
+  for (const std::string words : {"spool export", "dead list", "dead list --json", "spool info"}) {
+    const auto piped = test::run({"/bin/bash", "-c",
+                                  "{ sleep 0.2; exec \"$0\" " + words + " --spool " + path +
+                                      "; } | true; echo ${PIPESTATUS[0]}",
+                                  test::outrider_binary()});
+    EXPECT_EQ(piped.out, "0\n") << words << piped.err;
+    EXPECT_EQ(piped.err, "") << words;
+  }
+}
 
 TEST_F(SpoolCommand, WhatOnlyReadsNeedsNoRoom) {
   fill();

@@ -33,7 +33,7 @@ if grep -q '^ExecStartPre' "$1"; then
   echo "$1 has an ExecStartPre=, whose status never prevents a restart"
   exit 1
 fi
-for setting in RestartPreventExitStatus=2 'RestartSec=[2-9]s' LimitCORE=0 UMask=0077 StartLimitIntervalSec=0 'MemoryMax=[0-9]' 'TasksMax=[0-9]'; do
+for setting in 'RestartPreventExitStatus=2 3$' 'RestartSec=[2-9]s' LimitCORE=0 UMask=0077 StartLimitIntervalSec=0 'MemoryMax=[0-9]' 'TasksMax=[0-9]'; do
   grep -q "^$setting" "$1" || { echo "$1 has no line $setting"; exit 1; }
 done
 if command -v systemd-sysusers >/dev/null; then

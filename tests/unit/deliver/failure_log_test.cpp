@@ -153,7 +153,7 @@ TEST_F(FailureLogTest, DeadLettersThatWereLeftOutAreToldTenSecondsLater) {
   EXPECT_EQ(log.count("dead letters destination=audit reason=refused events=2 status=400 "
                       "attempts=1 batch_id="),
             1);
-  EXPECT_EQ(log.count("detail=no such topic"), 2);
+  EXPECT_EQ(log.count("answer=no such topic"), 2);
   EXPECT_EQ(destination->next_deadline(), never);
 }
 

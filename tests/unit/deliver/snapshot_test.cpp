@@ -61,6 +61,7 @@ TEST_F(DestinationSnapshotTest, CountsRequestsByTheirAnswersAndRetries) {
   transport->fail("connection refused");
   turn();
   EXPECT_EQ(snapshot().last_failure, "connection refused");
+  EXPECT_EQ(snapshot().last_answer, "") << "that was an earlier attempt's";
   sleep_until_due();
   clock.advance(30ms);
   transport->answer(204);
@@ -72,9 +73,10 @@ TEST_F(DestinationSnapshotTest, CountsRequestsByTheirAnswersAndRetries) {
   EXPECT_EQ(snapshot().request_time.total(), 2U) << "of those that were answered";
   accept(2, 2);
   turn();
-  transport->answer(400);
+  transport->answer_in_words(400, "no such card");
   turn();
   EXPECT_EQ(snapshot().last_failure, "400");
+  EXPECT_EQ(snapshot().last_answer, "no such card");
   EXPECT_EQ(snapshot().retries, 2U);
 }
 

@@ -88,6 +88,7 @@ TEST_F(AnswerTest, TheHeadOfABodyThatNeverEndsIsKept) {
   const Completion completion = send(patient(peer.url()));
   EXPECT_EQ(completion.status, 400);
   EXPECT_EQ(completion.detail, "not like this");
+  EXPECT_TRUE(completion.quotes_receiver());
 }
 
 TEST_F(AnswerTest, NeitherAHeadNorItsAnswerHasABody) {
@@ -266,6 +267,7 @@ TEST_F(AnswerTest, AProxyThatDoesNotConnectHasTheWord) {
       EXPECT_EQ(completion.retry_after, seconds(17));
       EXPECT_EQ(completion.detail, "the proxy answers " + std::to_string(status) +
                                        " to CONNECT and does not connect to target.example:443");
+      EXPECT_FALSE(completion.quotes_receiver());
     }
   }
 }

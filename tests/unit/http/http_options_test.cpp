@@ -183,7 +183,7 @@ TEST_F(HttpOptionsTest, AUrlThatIsGoneIsLeftAndTheLogSaysSo) {
   EXPECT_EQ(two.received().size(), 9U);
   EXPECT_EQ(log_.count("one of several urls is gone; nothing more is sent to it destination=web "
                        "peer=127.0.0.1:" +
-                       std::to_string(one.port()) + " status=410 detail=moved"),
+                       std::to_string(one.port()) + " status=410 answer=moved"),
             1);
 }
 

@@ -16,6 +16,7 @@ class UrlLogTest : public testing::Test {
  protected:
   void fail(std::size_t url) {
     Completion completion;
+    completion.result = AttemptResult::answered;
     completion.status = 503;
     completion.detail = "busy\n";
     lines_.failed(url, "h" + std::to_string(url), completion, clock_.now());
@@ -35,7 +36,7 @@ TEST_F(UrlLogTest, TellsAnIllnessOnceAndItsEnd) {
   lines_.healthy(0, "h0");
   EXPECT_THAT(log_.lines,
               ElementsAre("warn one of several urls fails; the sidecar probes it until it answers "
-                          "destination=web peer=h1 status=503 detail=busy\\x0a",
+                          "destination=web peer=h1 status=503 answer=busy\\x0a",
                           "info url recovered destination=web peer=h1"));
 }
 

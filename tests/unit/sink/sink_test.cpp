@@ -290,6 +290,16 @@ TEST(Sink, ItEndsThoughNobodyReadsWhatItPrints) {
   ::close(reader);
 }
 
+TEST(Sink, AReaderThatHasAllItWantedIsNoFailure) {
+  const test::Finished sink = test::run(
+      {"/bin/bash", "-c",
+       "\"$0\" sink --plain --listen 127.0.0.1:0 --exit-after-idle 300ms | head -n 1 >/dev/null; "
+       "echo ${PIPESTATUS[0]}",
+       test::outrider_binary()});
+  EXPECT_EQ(sink.out, "0\n");
+  EXPECT_THAT(sink.err, testing::StartsWith("requests=0 events=0 "));
+}
+
 TEST(Sink, WhatCannotBeShownIsRefusedAndTheStatusIsOne) {
   const test::TempDir dir;
   test::Process sink({"/bin/sh", "-c", "exec \"$0\" \"$@\" >/dev/full", test::outrider_binary(),
