@@ -23,8 +23,7 @@ SpoolSettings spool_settings(const Config& config) {
   settings.frame_bytes_max =
       std::max(SpoolSettings::frame_bytes_max_min, 4 * config.ingest.frame_bytes_max);
   for (const DestinationConfig& destination : config.destinations) {
-    settings.lanes.push_back({destination.spool_bytes_max, destination.spool_age_max,
-                              destination.spool_order == SpoolOrder::fresh_first});
+    settings.lanes.push_back(lane_settings(destination));
   }
   return settings;
 }
@@ -61,7 +60,7 @@ Result<std::unique_ptr<App>> App::create(const Config& config, AppParts parts, L
   }
   auto recurrence = Recurrence::make(config.schedules);
   if (!recurrence.ok()) return recurrence.error();
-  std::vector<std::unique_ptr<Destination>> destinations;
+  DestinationRegistry destinations;
   for (DestinationConfig destination : config.destinations) {
     // Files and sockets take one body after the other.
     if (destination.type != DestinationType::http) {
@@ -75,9 +74,11 @@ Result<std::unique_ptr<App>> App::create(const Config& config, AppParts parts, L
     if (!transport.ok()) {
       return transport.error().with_prefix("destination " + destination.name);
     }
-    Lane* lane = spool ? &spool->lane(destinations.size()) : nullptr;
-    destinations.push_back(std::make_unique<Destination>(
-        destination, std::move(encoder), std::move(transport.value()), lane, log, seeds.next()));
+    const DestinationHandle handle = destinations.reserve();
+    Lane* lane = spool ? &spool->lane(handle) : nullptr;
+    destinations.put(handle, std::make_unique<Destination>(destination, std::move(encoder),
+                                                           std::move(transport.value()), lane, log,
+                                                           seeds.next()));
   }
   return std::unique_ptr<App>(new App(config, parts, std::move(spool),
                                       std::move(recurrence.value()), std::move(destinations), log,
@@ -85,7 +86,7 @@ Result<std::unique_ptr<App>> App::create(const Config& config, AppParts parts, L
 }
 
 App::App(const Config& config, AppParts& parts, std::unique_ptr<Spool> spool, Recurrence recurrence,
-         std::vector<std::unique_ptr<Destination>> destinations, Log& log, std::uint64_t seed)
+         DestinationRegistry destinations, Log& log, std::uint64_t seed)
     : linger_(config.shutdown_linger),
       log_(log),
       source_(std::move(parts.source)),
@@ -144,7 +145,7 @@ int App::do_turn(const Now& now) {
   if (confirm_) frames += confirm_->do_work(now);
   work += frames;
   if (phase_ != Phase::storing) {
-    for (const auto& destination : destinations_) work += destination->do_work(now);
+    for (Destination* const destination : destinations_.all()) work += destination->do_work(now);
   }
   if (phase_ == Phase::draining) drain(frames, now);
   if (phase_ == Phase::flushing) flush(now);
@@ -157,14 +158,15 @@ int App::do_turn(const Now& now) {
 /// Events that a crash would lose from now on.
 void App::mark_memory(const Now& now) {
   std::uint64_t events = spool_->unwritten_events();
-  for (const auto& destination : destinations_) events += destination->events_in_memory_only();
+  for (Destination* const destination : destinations_.all())
+    events += destination->events_in_memory_only();
   memory_mark_->set(events, now.mono);
 }
 
 MonoTime App::next_deadline() const {
   if (phase_ == Phase::finished) return never;
   MonoTime deadline = never;
-  for (const auto& destination : destinations_) {
+  for (Destination* const destination : destinations_.all()) {
     deadline = std::min(deadline, destination->next_deadline());
   }
   if (phase_ == Phase::running) deadline = std::min(deadline, ingest_.next_deadline());
@@ -183,7 +185,7 @@ void App::begin_stop(const Now& now) {
   log_.info("stopping", {{"linger", format_duration(linger_)}});
   source_->stop_listening();
   if (confirm_source_) confirm_source_->stop_listening();
-  for (const auto& destination : destinations_) destination->begin_stop(now);
+  for (Destination* const destination : destinations_.all()) destination->begin_stop(now);
   linger_until_ = now.mono + linger_;
   drain_until_ = now.mono + std::min(drain_max, linger_ / 2);
   quiet_until_ = now.mono + drain_quiet;
@@ -205,16 +207,14 @@ void App::drain(int frames, const Now& now) {
   ingest_.refuse_rest(now);
   source_->close();
   if (confirm_) confirm_->refuse_all(now);
-  for (const auto& destination : destinations_) destination->begin_flush(now);
+  for (Destination* const destination : destinations_.all()) destination->begin_flush(now);
   phase_ = Phase::flushing;
 }
 
 void App::flush(const Now& now) {
-  const bool is_drained =
-      std::all_of(destinations_.begin(), destinations_.end(),
-                  [](const auto& destination) { return destination->is_drained(); });
+  const bool is_drained = std::ranges::all_of(destinations_.all(), &Destination::is_drained);
   if (!is_drained && now.mono < linger_until_) return;
-  for (const auto& destination : destinations_) destination->abandon(now);
+  for (Destination* const destination : destinations_.all()) destination->abandon(now);
   phase_ = Phase::storing;
 }
 
@@ -223,7 +223,8 @@ void App::store(const Now& now) {
     if (now.mono < stop_until()) return;
     const auto dropped = [this] {
       std::uint64_t events = 0;
-      for (const auto& destination : destinations_) events += destination->ledger().dropped_total();
+      for (Destination* const destination : destinations_.all())
+        events += destination->ledger().dropped_total();
       return events;
     };
     const std::uint64_t before = dropped();
@@ -237,7 +238,7 @@ void App::store(const Now& now) {
 }
 
 void App::finish() {
-  for (const auto& destination : destinations_) destination->close(linger_until_);
+  for (Destination* const destination : destinations_.all()) destination->close(linger_until_);
   if (confirm_source_) confirm_source_->close();
   phase_ = Phase::finished;
 }
@@ -245,7 +246,7 @@ void App::finish() {
 Report App::report() const {
   Report report = report_of_intake();
   if (memory_mark_ != nullptr) report.lost_by_last_run = memory_mark_->left_by_last_run();
-  for (const auto& destination : destinations_) {
+  for (Destination* const destination : destinations_.all()) {
     report.destinations.push_back({destination->name(), destination->ledger()});
   }
   return report;

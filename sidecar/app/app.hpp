@@ -30,7 +30,7 @@
 #include "sidecar/base/log.hpp"
 #include "sidecar/base/result.hpp"
 #include "sidecar/config/config.hpp"
-#include "sidecar/deliver/destination.hpp"
+#include "sidecar/deliver/destination_registry.hpp"
 #include "sidecar/ingest/confirm_agent.hpp"
 #include "sidecar/ingest/ingest_agent.hpp"
 #include "sidecar/observe/control.hpp"
@@ -102,7 +102,7 @@ class App final : public Agent {
   enum class Phase : std::uint8_t { running, draining, flushing, storing, finished };
 
   App(const Config& config, AppParts& parts, std::unique_ptr<Spool> spool, Recurrence recurrence,
-      std::vector<std::unique_ptr<Destination>> destinations, Log& log, std::uint64_t seed);
+      DestinationRegistry destinations, Log& log, std::uint64_t seed);
 
   int do_turn(const Now& now);
   void note_answer(const ConfirmedFrame& frame, const FrameAnswer& answer);
@@ -126,7 +126,7 @@ class App final : public Agent {
   std::unique_ptr<ConfirmSource> confirm_source_;
   std::unique_ptr<Spool> spool_;
   MemoryMark* memory_mark_;
-  std::vector<std::unique_ptr<Destination>> destinations_;
+  DestinationRegistry destinations_;
   Dispatcher dispatcher_;
   IngestAgent ingest_;
   // With a spool only.

@@ -56,10 +56,8 @@ Status App::carry_out(const ControlRequest& request, const Now& now) {
 }
 
 Status App::pause_or_resume(const ControlRequest& request, const Now& now) {
-  const auto found = std::ranges::find_if(destinations_, [&](const auto& destination) {
-    return destination->name() == request.destination;
-  });
-  if (found == destinations_.end()) {
+  Destination* const found = destinations_.find(request.destination);
+  if (found == nullptr) {
     return Error{"there is no destination " + request.destination +
                  "; the names are in the [destination.NAME] sections of the configuration"};
   }
@@ -67,9 +65,9 @@ Status App::pause_or_resume(const ControlRequest& request, const Now& now) {
     return Error{"the sidecar stops, which ends all pauses"};
   }
   if (request.action == ControlAction::pause) {
-    (*found)->pause(request.duration, request.who, now);
+    found->pause(request.duration, request.who, now);
   } else {
-    (*found)->resume(request.who, now);
+    found->resume(request.who, now);
   }
   return Nothing{};
 }

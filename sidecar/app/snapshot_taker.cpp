@@ -9,8 +9,7 @@
 namespace outrider::sidecar {
 
 SnapshotTaker::SnapshotTaker(const Config& config, Sources sources,
-                             const std::vector<std::unique_ptr<Destination>>& destinations,
-                             Fill fill, std::uint64_t seed)
+                             const DestinationRegistry& destinations, Fill fill, std::uint64_t seed)
     : sources_(std::move(sources)),
       destinations_(destinations),
       fill_(std::move(fill)),
@@ -28,7 +27,7 @@ bool SnapshotTaker::do_work(const Now& now) {
     begin();
   }
   take_some(now);
-  if (next_->destinations.size() < destinations_.size()) return true;
+  if (taken_ < names_.size()) return true;
   complete(now);
   return false;
 }
@@ -37,7 +36,7 @@ void SnapshotTaker::finish(const Now& now) {
   if (sources_.board == nullptr) return;
   if (boot_id_.empty()) note_start(now);
   begin();
-  while (next_->destinations.size() < destinations_.size()) take_some(now);
+  while (taken_ < names_.size()) take_some(now);
   complete(now);
 }
 
@@ -51,14 +50,18 @@ void SnapshotTaker::note_start(const Now& now) {
 void SnapshotTaker::begin() {
   sources_.board->begin();
   next_ = std::make_shared<Snapshot>();
-  next_->destinations.reserve(destinations_.size());
+  names_.clear();
+  taken_ = 0;
+  for (const Destination* destination : destinations_.all()) names_.push_back(destination->name());
+  next_->destinations.reserve(names_.size());
 }
 
 void SnapshotTaker::take_some(const Now& now) {
-  const std::size_t from = next_->destinations.size();
-  const std::size_t to = std::min(from + destinations_per_turn_max, destinations_.size());
-  for (std::size_t i = from; i < to; ++i) {
-    next_->destinations.push_back(destinations_[i]->snapshot(now));
+  const std::size_t to = std::min(taken_ + destinations_per_turn_max, names_.size());
+  for (; taken_ < to; ++taken_) {
+    // One that a reload has removed since this snapshot was begun is not in it.
+    Destination* const destination = destinations_.find(names_[taken_]);
+    if (destination != nullptr) next_->destinations.push_back(destination->snapshot(now));
   }
 }
 

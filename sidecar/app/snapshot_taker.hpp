@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "sidecar/config/config.hpp"
-#include "sidecar/deliver/destination.hpp"
+#include "sidecar/deliver/destination_registry.hpp"
 #include "sidecar/observe/loop_meter.hpp"
 #include "sidecar/observe/snapshot.hpp"
 #include "sidecar/observe/snapshot_board.hpp"
@@ -39,9 +39,8 @@ class SnapshotTaker {
   /// destinations.
   using Fill = std::function<void(Snapshot&)>;
 
-  SnapshotTaker(const Config& config, Sources sources,
-                const std::vector<std::unique_ptr<Destination>>& destinations, Fill fill,
-                std::uint64_t seed);
+  SnapshotTaker(const Config& config, Sources sources, const DestinationRegistry& destinations,
+                Fill fill, std::uint64_t seed);
 
   /// Goes on with a snapshot, or begins one. True: it is to be gone on with.
   bool do_work(const Now& now);
@@ -56,7 +55,7 @@ class SnapshotTaker {
   void fill_time_to_loss(Snapshot& snapshot) const;
 
   Sources sources_;
-  const std::vector<std::unique_ptr<Destination>>& destinations_;
+  const DestinationRegistry& destinations_;
   Fill fill_;
   std::uint64_t seed_;
   std::uint64_t free_bytes_min_;
@@ -65,6 +64,8 @@ class SnapshotTaker {
   WallTime started_at_{};
   std::uint64_t last_number_ = 0;
   std::shared_ptr<Snapshot> next_;  ///< that is being filled, or null
+  std::vector<std::string> names_;  ///< of the destinations that it is to have
+  std::size_t taken_ = 0;           ///< of these
 };
 
 }  // namespace outrider::sidecar

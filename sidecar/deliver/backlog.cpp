@@ -26,21 +26,27 @@ MonoTime stored_at(std::uint64_t created_ns, const Now& now) {
 
 }  // namespace
 
-Backlog::Backlog(const DestinationConfig& config, Encoder& encoder, Lane* lane, Ledger& ledger,
-                 std::uint64_t seed)
-    : when_full_(config.when_full),
-      keeps_key_order_(config.ordering == Ordering::key),
-      batch_events_max_(encoder.is_single() ? 1 : config.batch_events_max),
-      batch_bytes_max_(config.batch_bytes_max),
-      body_bytes_max_(config.body_bytes_max),
-      batch_delay_(config.batch_delay),
+Backlog::Backlog(const DestinationConfig& config, std::shared_ptr<Encoder> encoder, Lane* lane,
+                 Ledger& ledger, std::uint64_t seed)
+    : keeps_key_order_(config.ordering == Ordering::key),
       is_fresh_first_(config.spool_order == SpoolOrder::fresh_first),
-      encoder_(encoder),
       lane_(lane),
       ledger_(ledger),
       batch_ids_(seed),
       queue_({config.queue_events_max, config.queue_bytes_max},
-             keeps_key_order_ ? QueueOrder::by_arrival : QueueOrder::by_priority) {}
+             keeps_key_order_ ? QueueOrder::by_arrival : QueueOrder::by_priority) {
+  use(config, std::move(encoder));
+}
+
+void Backlog::use(const DestinationConfig& config, std::shared_ptr<Encoder> encoder) {
+  encoder_ = std::move(encoder);
+  when_full_ = config.when_full;
+  batch_events_max_ = encoder_->is_single() ? 1 : config.batch_events_max;
+  batch_bytes_max_ = config.batch_bytes_max;
+  body_bytes_max_ = config.body_bytes_max;
+  batch_delay_ = config.batch_delay;
+  queue_.use({config.queue_events_max, config.queue_bytes_max});
+}
 
 // Coming in ---------------------------------------------------------------------------------------
 
@@ -183,7 +189,7 @@ MonoTime Backlog::retry_due_at() const {
 /// that it does not hold up the keys behind it.
 BatchPtr Backlog::take_fresh(std::uint64_t events_max, const Now& now) {
   BatchPtr batch = spare_ ? std::move(spare_) : std::make_unique<Batch>();
-  encoder_.begin(batch->body);
+  encoder_->begin(batch->body);
   events_max = std::min(events_max, batch_events_max_);
   while (batch->events < events_max && lanes_.has_ready()) {
     const RecordView record = read_record(lanes_.front().data());
@@ -224,14 +230,15 @@ BatchPtr Backlog::take_fresh(std::uint64_t events_max, const Now& now) {
   }
   ledger_.queued -= batch->events;
   if (keeps_key_order_) lanes_.enter(*batch);
-  encoder_.end(batch->body);
+  encoder_->end(batch->body);
+  batch->encoder = encoder_;
   give_id(*batch, now);
   return batch;
 }
 
 /// False if the event would make the body too large, and stays where it is.
 bool Backlog::add_next(Batch& batch, const RecordView& record) {
-  encoder_.add(record, batch.body);
+  encoder_->add(record, batch.body);
   if (batch.events > 0 && batch.body.bytes.size() > batch_bytes_max_) {
     batch.body.take_back();
     return false;
@@ -287,9 +294,10 @@ void Backlog::remove_expired(Batch& batch, const Now& now) {
 }
 
 void Backlog::encode(Batch& batch) {
-  encoder_.begin(batch.body);
-  batch.for_each([&](const RecordView& record) { encoder_.add(record, batch.body); });
-  encoder_.end(batch.body);
+  Encoder& encoder = *batch.encoder;
+  encoder.begin(batch.body);
+  batch.for_each([&](const RecordView& record) { encoder.add(record, batch.body); });
+  encoder.end(batch.body);
 }
 
 void Backlog::give_id(Batch& batch, const Now& now) {
@@ -335,6 +343,7 @@ void Backlog::split(BatchPtr batch, const Now& now) {
   second->events = batch->events - batch->events / 2;
   second->first_attempt_at = batch->first_attempt_at;
   second->arrived = batch->arrived;
+  second->encoder = batch->encoder;
   batch->records.erase(cut, batch->records.end());
   batch->events /= 2;
   batch->attempts = 0;
@@ -399,6 +408,7 @@ void Backlog::recycle(BatchPtr batch) {
   batch->failed_after = 0;
   batch->is_too_large = false;
   batch->waiting = {};
+  batch->encoder.reset();
   // Memory for one large event is not worth keeping.
   const std::size_t kept_max = 2 * batch_bytes_max_;
   if (batch->records.capacity() > kept_max) give_back(batch->records);

@@ -21,12 +21,13 @@
 //
 // Thread: one, with its destination. Owns: the queue and the batches that wait; a batch that was
 // taken belongs to the taker until it comes back by wait_until(), split() or finish().
-// Borrows: the lane of the spool, if there is one, the encoder and the ledger, in which it counts
+// Borrows: the lane of the spool, if there is one, and the ledger, in which it counts
 // `queued` and the drops. Limits: queue_events_max and queue_bytes_max bound the events that it
 // holds and those that were taken.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "sidecar/base/ledger.hpp"
@@ -42,8 +43,12 @@ namespace outrider::sidecar {
 
 class Backlog {
  public:
-  Backlog(const DestinationConfig& config, Encoder& encoder, Lane* lane, Ledger& ledger,
-          std::uint64_t seed);
+  Backlog(const DestinationConfig& config, std::shared_ptr<Encoder> encoder, Lane* lane,
+          Ledger& ledger, std::uint64_t seed);
+
+  /// Other settings, and another encoder of the same format, for batches that are made from here
+  /// on. `ordering` and `spool_order` stay.
+  void use(const DestinationConfig& config, std::shared_ptr<Encoder> encoder);
 
   /// Takes a copy of the record, or drops one as when_full says.
   void accept(proto::ByteView record, const Now& now);
@@ -115,17 +120,17 @@ class Backlog {
   void note_failure(const Batch& batch);
   bool drop_if_expired(const RecordView& record, const Now& now);
   void remove_expired(Batch& batch, const Now& now);
-  void encode(Batch& batch);
+  static void encode(Batch& batch);
   void recycle(BatchPtr batch);
 
-  WhenFull when_full_;
+  WhenFull when_full_{};
   bool keeps_key_order_;
-  std::uint64_t batch_events_max_;
-  std::uint64_t batch_bytes_max_;
-  std::uint64_t body_bytes_max_;
-  Duration batch_delay_;
+  std::uint64_t batch_events_max_ = 0;
+  std::uint64_t batch_bytes_max_ = 0;
+  std::uint64_t body_bytes_max_ = 0;
+  Duration batch_delay_{};
   bool is_fresh_first_;
-  Encoder& encoder_;
+  std::shared_ptr<Encoder> encoder_;
   Lane* lane_;
   Ledger& ledger_;
   UuidGenerator batch_ids_;

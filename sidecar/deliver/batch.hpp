@@ -54,9 +54,12 @@ struct Batch {
   /// Leaves when this one is settled: the second half of a split batch, if order matters.
   BatchPtr follower;
   WaitingBatch waiting;
+  /// The one that it was made with, which writes the same body for every attempt.
+  std::shared_ptr<Encoder> encoder;
 
   // Only while an attempt is under way.
   AttemptId attempt_id = 0;
+  Transport* transport = nullptr;  ///< that it was given to
   MonoTime started_at{};
   std::uint32_t way = 0;  ///< Completion::way
   Body body;

@@ -38,6 +38,14 @@ bool Breaker::answered(AttemptId attempt, const Now& now) {
   return true;
 }
 
+void Breaker::begin_anew(AttemptId last_attempt, const Now& now) {
+  last_before_opening_ = last_attempt;
+  failures_in_a_row_ = 0;
+  openings_in_a_row_ = 0;
+  seconds_.fill({});
+  open_until_ = std::min(open_until_, now.mono);
+}
+
 void Breaker::hurry(const Now& now) {
   is_hurried_ = true;
   open_until_ = std::min(open_until_, now.mono);

@@ -47,6 +47,14 @@ class Breaker {
   /// The attempt was answered. True if that closes the breaker.
   bool answered(AttemptId attempt, const Now& now);
 
+  void use(BreakerLimits limits, BackoffLimits backoff) {
+    limits_ = limits;
+    backoff_ = backoff;
+  }
+  /// From here on everything goes another way: earlier attempts tell nothing of it. Open: the probe
+  /// may go now.
+  void begin_anew(AttemptId last_attempt, const Now& now);
+
   /// Open: the probe may go now, and later pauses are short.
   void hurry(const Now& now);
 

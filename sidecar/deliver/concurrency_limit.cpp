@@ -22,6 +22,13 @@ ConcurrencyLimit::ConcurrencyLimit(std::uint64_t min, std::uint64_t max)
   set(initial_limit);
 }
 
+void ConcurrencyLimit::use(std::uint64_t min, std::uint64_t max) {
+  min_ = static_cast<double>(min);
+  max_ = static_cast<double>(max);
+  set(limit_);
+  limit_before_ = std::clamp(limit_before_, min_, max_);
+}
+
 void ConcurrencyLimit::answered(AttemptId attempt, AttemptId last_attempt, Duration latency,
                                 const Now& now) {
   if (attempt <= window_.begins_after) return;

@@ -27,6 +27,9 @@ class ConcurrencyLimit {
 
   std::size_t limit() const { return static_cast<std::size_t>(limit_); }
 
+  /// Other bounds, from here on.
+  void use(std::uint64_t min, std::uint64_t max);
+
   /// More would have been sent if the limit had allowed it.
   void note_held_back() { is_held_back_ = true; }
 

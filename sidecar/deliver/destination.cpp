@@ -44,10 +44,52 @@ Destination::Destination(const DestinationConfig& config, std::unique_ptr<Encode
       drops_(config.name, log),
       pacer_(config, seed),
       pause_(config.name, log),
-      backlog_(config, *encoder_, lane, ledger_, ~seed),
+      backlog_(config, encoder_, lane, ledger_, ~seed),
       settler_(config, encoder_->answer_reader(), lane, backlog_, pacer_, failures_, meter_,
                ledger_) {
   if (lane_ != nullptr) lane_->attach(ledger_);
+}
+
+void Destination::change(const DestinationConfig& config, std::shared_ptr<Encoder> encoder,
+                         std::unique_ptr<Transport> transport, const Now& now) {
+  goes_to_disk_ = config.when_full == WhenFull::spool;
+  sample_below_ = hash_limit(config.sample_rate);
+  if (encoder) encoder_ = std::move(encoder);
+  backlog_.use(config, encoder_);
+  settler_.use(config, encoder_->answer_reader());
+  pacer_.use(config);
+  if (lane_ != nullptr) lane_->use(lane_settings(config));
+  if (transport) replace_transport(std::move(transport), now);
+}
+
+void Destination::replace_transport(std::unique_ptr<Transport> transport, const Now& now) {
+  former_.push_back(std::exchange(transport_, std::move(transport)));
+  in_former_ = in_flight_.size();
+  end_former_transports(now);
+  pacer_.begin_anew(now);
+  settler_.begin_anew(now);
+}
+
+void Destination::end_former_transports(const Now& now) {
+  std::erase_if(former_, [&](const std::unique_ptr<Transport>& former) {
+    const bool is_used =
+        former->held() > 0 || std::ranges::any_of(in_flight_, [&](const BatchPtr& batch) {
+          return batch->transport == former.get();
+        });
+    if (!is_used) former->close(now.mono);
+    return !is_used;
+  });
+}
+
+std::uint64_t Destination::held() const {
+  std::uint64_t held = transport_->held();
+  for (const auto& former : former_) held += former->held();
+  return held;
+}
+
+void Destination::close(MonoTime deadline) {
+  transport_->close(deadline);
+  for (const auto& former : former_) former->close(deadline);
 }
 
 void Destination::accept(proto::ByteView record, const Now& now) {
@@ -103,17 +145,16 @@ int Destination::do_work(const Now& now) {
   failures_.do_work(now);
   drops_.look(ledger_, now);
   look_for_stall(now);
-  if (is_flushing_) held_look_at_ = transport_->held() > 0 ? now.mono + held_look_interval : never;
+  if (is_flushing_) held_look_at_ = held() > 0 ? now.mono + held_look_interval : never;
   return batches + refilled + static_cast<int>(completions_.size());
 }
 
 // Sending -----------------------------------------------------------------------------------------
 
 BatchPtr Destination::next_batch(const Now& now, bool& is_retry) {
-  const MonoTime fresh_at = std::max(pacer_.may_start_at(in_flight_.size()),
-                                     backlog_.fresh_due_at(in_flight_.empty() || is_flushing_));
-  const MonoTime retry_at =
-      std::max(pacer_.may_retry_at(in_flight_.size()), backlog_.retry_due_at());
+  const MonoTime fresh_at = std::max(pacer_.may_start_at(places_taken()),
+                                     backlog_.fresh_due_at(places_taken() == 0 || is_flushing_));
+  const MonoTime retry_at = std::max(pacer_.may_retry_at(places_taken()), backlog_.retry_due_at());
   // In turns: neither starves the other.
   if (retry_at <= now.mono && (fresh_at > now.mono || !is_fresh_next_)) {
     is_fresh_next_ = true;
@@ -132,6 +173,7 @@ void Destination::start(BatchPtr batch, bool is_retry, const Now& now) {
   if (batch->first_attempt_at == MonoTime{}) batch->first_attempt_at = now.mono;
   ++batch->attempts;
   batch->attempt_id = pacer_.begin_attempt(is_retry, batch->events, batch->body.bytes.size(), now);
+  batch->transport = transport_.get();
   batch->started_at = now.mono;
   batch->topics.clear();
   batch->for_each([&](const RecordView& record) { batch->topics.push_back(record.topic); });
@@ -154,7 +196,7 @@ void Destination::start(BatchPtr batch, bool is_retry, const Now& now) {
 /// The concurrency limit learns only while it alone holds back a batch that is due. Called before
 /// answers are processed, because batches that were due until then were held back.
 void Destination::note_held_back(const Now& now) {
-  if (in_flight_.size() < pacer_.concurrency_limit() || pause_.is_on()) return;
+  if (places_taken() < pacer_.concurrency_limit() || pause_.is_on()) return;
   const bool is_due =
       backlog_.fresh_due_at(is_flushing_) <= now.mono || backlog_.retry_due_at() <= now.mono;
   if (is_due) pacer_.note_held_back();
@@ -165,12 +207,14 @@ void Destination::note_held_back(const Now& now) {
 void Destination::collect(const Now& now) {
   completions_.clear();
   transport_->collect(now, completions_);
+  for (const auto& former : former_) former->collect(now, completions_);
   for (const Completion& completion : completions_) {
     BatchPtr batch = take_in_flight(completion.id, now);
     if (!batch) continue;
     meter_.note_end(completion, now.mono - batch->started_at);
     settler_.settle(std::move(batch), completion, now);
   }
+  if (!former_.empty()) end_former_transports(now);
 }
 
 BatchPtr Destination::take_in_flight(AttemptId id, const Now& now) {
@@ -178,6 +222,7 @@ BatchPtr Destination::take_in_flight(AttemptId id, const Now& now) {
   if (found == in_flight_.end()) return nullptr;
   BatchPtr batch = std::move(*found);
   in_flight_.erase(found);
+  if (batch->transport != transport_.get()) --in_former_;
   note_progress(now);
   ledger_.in_flight -= batch->events;
   return batch;
@@ -205,37 +250,43 @@ void Destination::look_for_stall(const Now& now) {
 // Time and shutdown -------------------------------------------------------------------------------
 
 MonoTime Destination::next_deadline() const {
+  MonoTime former_deadline = never;
+  for (const auto& former : former_) {
+    former_deadline = std::min(former_deadline, former->next_deadline());
+  }
   MonoTime deadline =
-      std::min({transport_->next_deadline(), failures_.next_deadline(), drops_.next_deadline(),
-                stall_.next_line(), held_look_at_, pause_.ends_at()});
+      std::min({transport_->next_deadline(), former_deadline, failures_.next_deadline(),
+                drops_.next_deadline(), stall_.next_line(), held_look_at_, pause_.ends_at()});
   if (settler_.is_disabled() || (lane_ != nullptr && lane_->is_busy())) return deadline;
   // Events that expired have made room since the last refill.
   if (backlog_.can_refill()) return MonoTime::min();
   if (pause_.is_on()) return deadline;
-  const MonoTime start_at = pacer_.may_start_at(in_flight_.size());
+  const MonoTime start_at = pacer_.may_start_at(places_taken());
   if (start_at == never) return deadline;
-  const MonoTime fresh_at = backlog_.fresh_due_at(in_flight_.empty() || is_flushing_);
+  const MonoTime fresh_at = backlog_.fresh_due_at(places_taken() == 0 || is_flushing_);
   if (fresh_at != never) deadline = std::min(deadline, std::max(start_at, fresh_at));
   const MonoTime retry_at = backlog_.retry_due_at();
   if (retry_at != never) {
-    deadline = std::min(deadline, std::max(pacer_.may_retry_at(in_flight_.size()), retry_at));
+    deadline = std::min(deadline, std::max(pacer_.may_retry_at(places_taken()), retry_at));
   }
   return deadline;
 }
 
 void Destination::begin_flush(const Now& now) {
   is_flushing_ = true;
-  held_look_at_ = transport_->held() > 0 ? now.mono : never;
+  held_look_at_ = held() > 0 ? now.mono : never;
   pacer_.hurry(now);
   backlog_.make_all_due(now);
 }
 
 void Destination::abandon(const Now& now) {
   transport_->hurry(now);
+  for (const auto& former : former_) former->hurry(now);
   collect(now);
   std::vector<BatchPtr> cut_off = std::exchange(in_flight_, {});
+  in_former_ = 0;
   for (const BatchPtr& batch : cut_off) {
-    transport_->cancel(batch->attempt_id);
+    batch->transport->cancel(batch->attempt_id);
     ledger_.in_flight -= batch->events;
   }
   if (lane_ != nullptr) {
@@ -254,9 +305,9 @@ void Destination::abandon(const Now& now) {
 
 /// They counted as delivered when they were handed over.
 void Destination::drop_held() {
-  const std::uint64_t held = std::min(transport_->held(), ledger_.delivered);
-  ledger_.delivered -= held;
-  ledger_.drop(DropReason::linger, held);
+  const std::uint64_t lost = std::min(held(), ledger_.delivered);
+  ledger_.delivered -= lost;
+  ledger_.drop(DropReason::linger, lost);
 }
 
 }  // namespace outrider::sidecar

@@ -7,7 +7,10 @@
 // It sends at once when nothing is in flight, and gathers while something is, until a batch is full
 // or batch_delay old. Fresh batches and retries take turns when both are due.
 //
-// Thread: the sidecar's one thread. Owns: its backlog, batches in flight, encoder and transport.
+// A reload changes it in place: encoder, transport and settings are replaced, everything else
+// stays.
+//
+// Thread: the sidecar's one thread. Owns: its backlog, batches in flight, encoder and transports.
 // Limits: queue_events_max and queue_bytes_max bound all it holds, in flight included.
 // Fails with: nothing; what goes wrong is counted in the ledger and told to the log.
 #pragma once
@@ -37,11 +40,25 @@ namespace outrider::sidecar {
 
 struct DestinationSnapshot;
 
+/// Its part of the spool.
+inline LaneSettings lane_settings(const DestinationConfig& config) {
+  return {config.spool_bytes_max, config.spool_age_max,
+          config.spool_order == SpoolOrder::fresh_first};
+}
+
 class Destination final : public Agent {
  public:
   /// `lane`: its part of the spool, or null; outlives the destination.
   Destination(const DestinationConfig& config, std::unique_ptr<Encoder> encoder,
               std::unique_ptr<Transport> transport, Lane* lane, Log& log, std::uint64_t seed);
+
+  /// Has these settings from here on. Its records, lane, counters and a person's pause stay; type,
+  /// format, `ordering` and `spool_order` are those that it has. `encoder` and `transport` are null
+  /// if theirs have not changed. Attempts that are under way end where they began; all others use
+  /// the new transport, and a destination that is broken or held is probed at once. A batch that
+  /// was made keeps its id and its body.
+  void change(const DestinationConfig& config, std::shared_ptr<Encoder> encoder,
+              std::unique_ptr<Transport> transport, const Now& now);
 
   /// Takes a copy of the record, or drops one as the configuration says.
   void accept(proto::ByteView record, const Now& now);
@@ -78,16 +95,14 @@ class Destination final : public Agent {
   void begin_flush(const Now& now);
 
   /// Nothing is queued, waiting, in flight or held by the transport.
-  bool is_drained() const {
-    return in_flight_.empty() && backlog_.is_empty() && transport_->held() == 0;
-  }
+  bool is_drained() const { return in_flight_.empty() && backlog_.is_empty() && held() == 0; }
 
   /// The linger time is over: ends what is in flight. With a spool, what is left is put there; else
   /// it is counted as dropped, as is in any case what the transport still holds.
   void abandon(const Now& now);
 
   /// Lets the transport close; nothing is sent afterwards.
-  void close(MonoTime deadline) { transport_->close(deadline); }
+  void close(MonoTime deadline);
 
   /// Events that a crash would lose.
   std::uint64_t events_in_memory_only() const {
@@ -105,6 +120,12 @@ class Destination final : public Agent {
   DestinationSnapshot snapshot(const Now& now);
 
  private:
+  void replace_transport(std::unique_ptr<Transport> transport, const Now& now);
+  void end_former_transports(const Now& now);
+  /// Events that the transports hold.
+  std::uint64_t held() const;
+  /// Requests that take a place of the concurrency limit.
+  std::size_t places_taken() const { return in_flight_.size() - in_former_; }
   BatchPtr next_batch(const Now& now, bool& is_retry);
   void start(BatchPtr batch, bool is_retry, const Now& now);
   void note_held_back(const Now& now);
@@ -124,11 +145,13 @@ class Destination final : public Agent {
   std::string name_;
   Log& log_;
   DestinationType type_;
-  bool goes_to_disk_;           ///< when_full = spool
-  std::uint64_t sample_below_;  ///< ids whose hash is at least this are not kept; 0: all are kept
+  bool goes_to_disk_ = false;  ///< when_full = spool
+  std::uint64_t sample_below_ =
+      0;  ///< ids whose hash is at least this are not kept; 0: all are kept
 
-  std::unique_ptr<Encoder> encoder_;
+  std::shared_ptr<Encoder> encoder_;
   std::unique_ptr<Transport> transport_;
+  std::vector<std::unique_ptr<Transport>> former_;  ///< that still have something in flight
   Lane* lane_;
   FailureLog failures_;
   DropLog drops_;
@@ -141,6 +164,7 @@ class Destination final : public Agent {
   Settler settler_;
 
   std::vector<BatchPtr> in_flight_;
+  std::size_t in_former_ = 0;  ///< of in_flight_, in former transports
   std::vector<Completion> completions_;
   MonoTime held_look_at_ = never;  ///< flushing: when the transport is asked what it holds
   bool is_fresh_next_ = false;

@@ -37,8 +37,8 @@ DestinationSnapshot Destination::snapshot(const Now& now) {
   it.ledger = ledger_;
   // Events that the transport holds now were held since they were sent. So the number of those that
   // have left never falls.
-  const std::uint64_t held = std::min(transport_->held(), ledger_.delivered);
-  told_delivered_ = std::clamp(told_delivered_, ledger_.delivered - held, ledger_.delivered);
+  const std::uint64_t inside = std::min(held(), ledger_.delivered);
+  told_delivered_ = std::clamp(told_delivered_, ledger_.delivered - inside, ledger_.delivered);
   it.ledger.in_flight += ledger_.delivered - told_delivered_;
   it.ledger.delivered = told_delivered_;
 

@@ -19,6 +19,20 @@ Pacer::Pacer(const DestinationConfig& config, std::uint64_t seed)
       rates_(config.rate_max),
       retries_(config.retry_share_max) {}
 
+void Pacer::use(const DestinationConfig& config) {
+  batch_events_max_ = config.batch_events_max;
+  backoff_ = {config.retry_initial, config.retry_max};
+  breaker_.use({config.breaker_failures, config.breaker_failure_rate}, backoff_);
+  concurrency_.use(config.concurrency_min, config.concurrency_max);
+  rates_.use(config.rate_max);
+  retries_.use(config.retry_share_max);
+}
+
+void Pacer::begin_anew(const Now& now) {
+  paused_until_ = std::min(paused_until_, now.mono);
+  breaker_.begin_anew(last_attempt_, now);
+}
+
 std::size_t Pacer::places() const {
   return is_open() ? 1 : concurrency_.limit();
 }

@@ -31,6 +31,12 @@ class Pacer {
 
   Pacer(const DestinationConfig& config, std::uint64_t seed);
 
+  /// Other settings, from here on. The state stays as it is.
+  void use(const DestinationConfig& config);
+  /// From here on everything goes another way: earlier attempts tell nothing of it, and a broken
+  /// destination is probed now.
+  void begin_anew(const Now& now);
+
   /// When a request may go, as far as time decides; `never` when it takes an answer.
   MonoTime may_start_at(std::size_t in_flight) const;
   /// The same for a retry.

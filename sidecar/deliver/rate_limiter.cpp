@@ -12,6 +12,14 @@ constexpr double debt_max_s = 24.0 * 3600;
 
 }  // namespace
 
+void RateLimiter::use(const RateLimits& limits) {
+  const std::array<double, kinds> per_s = {limits.events_per_s, limits.requests_per_s,
+                                           limits.bytes_per_s};
+  if (per_s == per_s_) return;
+  per_s_ = per_s;
+  free_at_ = {};
+}
+
 MonoTime RateLimiter::free_at() const {
   return *std::max_element(free_at_.begin(), free_at_.end());
 }

@@ -16,8 +16,10 @@ namespace outrider::sidecar {
 
 class RateLimiter {
  public:
-  explicit RateLimiter(const RateLimits& limits)
-      : per_s_{limits.events_per_s, limits.requests_per_s, limits.bytes_per_s} {}
+  explicit RateLimiter(const RateLimits& limits) { use(limits); }
+
+  /// Other limits, from here on. A debt of the old ones is forgotten.
+  void use(const RateLimits& limits);
 
   /// When the next batch may leave.
   MonoTime free_at() const;
@@ -31,7 +33,7 @@ class RateLimiter {
  private:
   static constexpr std::size_t kinds = 3;
 
-  std::array<double, kinds> per_s_;
+  std::array<double, kinds> per_s_{};
   std::array<MonoTime, kinds> free_at_{};
 };
 

@@ -12,9 +12,10 @@ constexpr int floor_burst = 10;
 
 }  // namespace
 
-RetryBudget::RetryBudget(double share_max) : is_unlimited_(share_max >= 1) {
+void RetryBudget::use(double share_max) {
+  is_unlimited_ = share_max >= 1;
   // Of n requests, n * share are retries and n * (1 - share) are not.
-  if (!is_unlimited_) earned_by_first_ = share_max / (1 - share_max);
+  earned_by_first_ = is_unlimited_ ? 0 : share_max / (1 - share_max);
 }
 
 MonoTime RetryBudget::free_at() const {

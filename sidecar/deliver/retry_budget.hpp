@@ -10,7 +10,10 @@ namespace outrider::sidecar {
 
 class RetryBudget {
  public:
-  explicit RetryBudget(double share_max);
+  explicit RetryBudget(double share_max) { use(share_max); }
+
+  /// Another share, from here on.
+  void use(double share_max);
 
   /// When the next retry may go.
   MonoTime free_at() const;
@@ -22,7 +25,7 @@ class RetryBudget {
   void spend(const Now& now);
 
  private:
-  bool is_unlimited_;
+  bool is_unlimited_ = false;
   double earned_by_first_ = 0;
   double earned_ = 0;    ///< retries that first attempts have paid for
   MonoTime floor_at_{};  ///< when the next retry without budget may go

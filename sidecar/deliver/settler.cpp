@@ -32,6 +32,21 @@ DeadReason reason_of(int status) {
 
 }  // namespace
 
+void Settler::use(const DestinationConfig& config, const AnswerReader* reader) {
+  status_actions_ = config.status_actions;
+  retry_age_max_ = config.retry_age_max;
+  retry_attempts_max_ = config.retry_attempts_max;
+  reader_ = reader;
+}
+
+void Settler::begin_anew(const Now& now) {
+  other_way_up_to_ = pacer_.last_attempt();
+  last_taken_.clear();
+  backlog_.make_all_due(now);
+  // The events in its lane are for the next run.
+  if (lane_ == nullptr) is_disabled_ = false;
+}
+
 void Settler::settle(BatchPtr batch, const Completion& completion, const Now& now) {
   batch->way = completion.way;
   if (read_verdicts(*batch, completion)) {
@@ -114,8 +129,8 @@ void Settler::settle_each(BatchPtr batch, const Completion& completion, const No
 }
 
 void Settler::settle_whole(BatchPtr batch, const Completion& completion, const Now& now) {
-  const Outcome outcome =
-      proved(outcome_of(completion, status_actions_), completion.status, *batch);
+  Outcome outcome = proved(outcome_of(completion, status_actions_), completion.status, *batch);
+  if (outcome == Outcome::disable && completion.id <= other_way_up_to_) outcome = Outcome::retry;
   if (outcome == Outcome::delivered && reader_ != nullptr) {
     // Some events of it may have been refused; so all go again.
     failed(std::move(batch), Outcome::retry, unreadable(completion), now);
@@ -167,7 +182,7 @@ bool Settler::others_succeed(const Batch& batch) const {
 /// `is_taken`: it took events of the batch.
 void Settler::answered(const Batch& batch, bool is_taken, const Now& now) {
   std::optional<Duration> latency;
-  if (is_taken) {
+  if (is_taken && batch.attempt_id > other_way_up_to_) {
     latency = now.mono - batch.started_at;
     AttemptId& last = last_taken_[batch.way];
     last = std::max(last, batch.attempt_id);
@@ -184,6 +199,11 @@ void Settler::answered(const Batch& batch, bool is_taken, const Now& now) {
 void Settler::failed(BatchPtr batch, Outcome outcome, const Completion& completion,
                      const Now& now) {
   meter_.note_failure(completion);
+  if (completion.id <= other_way_up_to_) {
+    --batch->attempts;
+    backlog_.wait_until(now.mono, std::move(batch));
+    return;
+  }
   // One of several urls is a matter of that url, and going to another is no attempt of its own.
   const bool is_hold = outcome == Outcome::hold && !completion.has_alternative;
   if (completion.has_alternative) --batch->attempts;

@@ -33,16 +33,20 @@ class Settler {
   /// `reader`: null if answers speak of whole batches. `lane`: null without a spool.
   Settler(const DestinationConfig& config, const AnswerReader* reader, Lane* lane, Backlog& backlog,
           Pacer& pacer, FailureLog& failures, DeliveryMeter& meter, Ledger& ledger)
-      : status_actions_(config.status_actions),
-        retry_age_max_(config.retry_age_max),
-        retry_attempts_max_(config.retry_attempts_max),
-        reader_(reader),
-        lane_(lane),
+      : lane_(lane),
         backlog_(backlog),
         pacer_(pacer),
         failures_(failures),
         meter_(meter),
-        ledger_(ledger) {}
+        ledger_(ledger) {
+    use(config, reader);
+  }
+
+  /// Other settings, from here on.
+  void use(const DestinationConfig& config, const AnswerReader* reader);
+  /// From here on everything goes another way: a failure of an earlier attempt tells nothing of it,
+  /// and its batch is tried again at once.
+  void begin_anew(const Now& now);
 
   /// The attempt of this batch has ended.
   void settle(BatchPtr batch, const Completion& completion, const Now& now);
@@ -81,10 +85,10 @@ class Settler {
                  const Completion& completion, const Now& now);
   void leave_queue(const Now& now);
 
-  const std::vector<StatusAction> status_actions_;
-  const Duration retry_age_max_;
-  const std::uint64_t retry_attempts_max_;
-  const AnswerReader* const reader_;
+  std::vector<StatusAction> status_actions_;
+  Duration retry_age_max_{};
+  std::uint64_t retry_attempts_max_ = 0;
+  const AnswerReader* reader_ = nullptr;
   Lane* const lane_;
   Backlog& backlog_;
   Pacer& pacer_;
@@ -95,7 +99,8 @@ class Settler {
   std::vector<EventVerdict> verdicts_;  ///< of the batch that is being settled
   std::vector<int> statuses_;
   std::map<std::uint32_t, AttemptId> last_taken_;  ///< by way: the newest attempt that took events
-  bool is_held_ = false;  ///< since the breaker opened, credentials were refused
+  AttemptId other_way_up_to_ = 0;  ///< attempts that went another way than those to come
+  bool is_held_ = false;           ///< since the breaker opened, credentials were refused
   bool is_stopping_ = false;
   bool is_disabled_ = false;
 };

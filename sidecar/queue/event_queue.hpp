@@ -71,6 +71,8 @@ class EventQueue {
   /// Counts against the limits: waiting and taken events.
   Amount held() const { return {total_events(), total_bytes()}; }
   const QueueLimits& limits() const { return limits_; }
+  /// From here on. Nothing is evicted for smaller ones: there is no room until enough has left.
+  void use(QueueLimits limits) { limits_ = limits; }
   /// When the oldest waiting event arrived; `never` if there is none.
   MonoTime oldest() const;
 

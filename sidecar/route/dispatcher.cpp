@@ -6,10 +6,11 @@
 namespace outrider::sidecar {
 namespace {
 
-std::vector<Route> routes_of(const Config& config) {
+std::vector<Route> routes_of(const Config& config, const DestinationRegistry& registry) {
   std::vector<Route> routes;
   for (const DestinationConfig& destination : config.destinations) {
-    routes.push_back({destination.topics, destination.exclude});
+    routes.push_back(
+        {*registry.handle_of(destination.name), destination.topics, destination.exclude});
   }
   return routes;
 }
@@ -20,7 +21,7 @@ std::size_t work_of(std::size_t copies, std::size_t router_steps) {
   return copies + router_steps / steps_a_copy;
 }
 
-void count_sampled(FrameCounts& counts, LaneIndex lane) {
+void count_sampled(FrameCounts& counts, DestinationHandle lane) {
   const auto counted = std::ranges::find(counts.sampled, lane, &FrameCounts::Sampled::lane);
   if (counted == counts.sampled.end()) {
     counts.sampled.push_back({lane, 1});
@@ -31,14 +32,13 @@ void count_sampled(FrameCounts& counts, LaneIndex lane) {
 
 }  // namespace
 
-Dispatcher::Dispatcher(const Config& config, const Destinations& destinations, Spool* spool,
+Dispatcher::Dispatcher(const Config& config, const DestinationRegistry& destinations, Spool* spool,
                        Log& log)
     : destinations_(destinations),
       spool_(spool),
-      router_(routes_of(config)),
+      router_(routes_of(config, destinations)),
       unrouted_log_(log),
-      unrouted_policy_(config.ingest.unrouted),
-      refused_bytes_(destinations.size()) {}
+      unrouted_policy_(config.ingest.unrouted) {}
 
 std::size_t Dispatcher::accept(const ArrivedEvent& event, const Now& now) {
   const auto [targets, steps] = router_.route(event.topic);
@@ -46,8 +46,8 @@ std::size_t Dispatcher::accept(const ArrivedEvent& event, const Now& now) {
     ++unrouted_;
     unrouted_log_.note(event.topic, now);
   }
-  for (const std::uint32_t target : targets) {
-    Destination& destination = *destinations_[target];
+  for (const DestinationHandle target : targets) {
+    Destination& destination = *destinations_.find(target);
     if (event.due_ns == 0) {
       destination.accept(event.record, now);
     } else {
@@ -63,8 +63,8 @@ std::size_t Dispatcher::find_takers(std::string_view topic, const RecordView& re
   wanted_by_.clear();
   sampled_out_by_.clear();
   const auto [targets, steps] = router_.route(topic);
-  for (const std::uint32_t target : targets) {
-    const bool is_out = destinations_[target]->is_sampled_out(record);
+  for (const DestinationHandle target : targets) {
+    const bool is_out = destinations_.find(target)->is_sampled_out(record);
     (is_out ? sampled_out_by_ : wanted_by_).push_back(target);
   }
   if (targets.empty()) unrouted_log_.note(topic, now);
@@ -85,7 +85,7 @@ proto::Refusal Dispatcher::add_event(const ArrivedEvent& event, const Now& now, 
   }
   if (refusal != proto::Refusal::none) return refusal;
   ++frame_counts_.events;
-  for (const LaneIndex lane : sampled_out_by_) count_sampled(frame_counts_, lane);
+  for (const DestinationHandle lane : sampled_out_by_) count_sampled(frame_counts_, lane);
   return refusal;
 }
 
@@ -99,15 +99,15 @@ void Dispatcher::drop_frame() {
 }
 
 std::string_view Dispatcher::full_destination() const {
-  return destinations_[spool_->full_lane()]->name();
+  return destinations_.find(spool_->full_lane())->name();
 }
 
 std::vector<proto::TopicSet> Dispatcher::full_destinations() const {
   std::vector<proto::TopicSet> full;
-  for (std::size_t i = 0; i < refused_bytes_.size(); ++i) {
-    if (refused_bytes_[i] == 0 || spool_->lane(i).has_room(refused_bytes_[i])) continue;
-    const Route& patterns = router_.patterns(i);
-    full.push_back({patterns.topics, patterns.exclude});
+  for (const auto& [destination, topics, exclude] : router_.routes()) {
+    const auto refused = refused_bytes_.find(destination);
+    if (refused == refused_bytes_.end()) continue;
+    if (!spool_->lane(destination).has_room(refused->second)) full.push_back({topics, exclude});
   }
   return full;
 }
@@ -119,7 +119,7 @@ proto::Refusal Dispatcher::add_run(std::string_view topic, const RecordView& rec
   frame.counts.events = 1;
   find_takers(topic, record, now);
   if (!has_takers()) frame.counts.unrouted = 1;
-  for (const LaneIndex lane : sampled_out_by_) count_sampled(frame.counts, lane);
+  for (const DestinationHandle lane : sampled_out_by_) count_sampled(frame.counts, lane);
   return spool_->add_run(wanted_by_, record, std::move(frame), now);
 }
 
@@ -127,7 +127,9 @@ void Dispatcher::note_answer(const ConfirmedFrame& frame, const FrameAnswer& ans
   if (!answer.is_new) return;
   unrouted_ += frame.counts.unrouted;
   for (const auto& [lane, events] : frame.counts.sampled) {
-    destinations_[lane]->count_sampled_out(events);
+    if (Destination* const destination = destinations_.find(lane)) {
+      destination->count_sampled_out(events);
+    }
   }
 }
 

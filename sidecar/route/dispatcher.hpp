@@ -11,13 +11,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <map>
 #include <string_view>
 #include <vector>
 
 #include "sidecar/base/log.hpp"
 #include "sidecar/config/config.hpp"
-#include "sidecar/deliver/destination.hpp"
+#include "sidecar/deliver/destination_registry.hpp"
 #include "sidecar/ingest/confirm_agent.hpp"
 #include "sidecar/ingest/ingest_agent.hpp"
 #include "sidecar/route/router.hpp"
@@ -28,11 +28,9 @@ namespace outrider::sidecar {
 
 class Dispatcher final : public RecordSink, public ConfirmSink {
  public:
-  using Destinations = std::vector<std::unique_ptr<Destination>>;
-
-  /// `destinations[i]` is the one of the configuration's section i; its lane is `spool`'s lane i.
+  /// All destinations of the configuration are registered; each has the lane of its handle.
   /// `spool`: null without one; then only accept() is called.
-  Dispatcher(const Config& config, const Destinations& destinations, Spool* spool, Log& log);
+  Dispatcher(const Config& config, const DestinationRegistry& destinations, Spool* spool, Log& log);
 
   // RecordSink
   std::size_t accept(const ArrivedEvent& event, const Now& now) override;
@@ -60,17 +58,17 @@ class Dispatcher final : public RecordSink, public ConfirmSink {
   std::size_t find_takers(std::string_view topic, const RecordView& record, const Now& now);
   bool has_takers() const { return !wanted_by_.empty() || !sampled_out_by_.empty(); }
 
-  const Destinations& destinations_;
+  const DestinationRegistry& destinations_;
   Spool* spool_;
   Router router_;
   UnroutedLog unrouted_log_;
   Unrouted unrouted_policy_;
   std::uint64_t unrouted_ = 0;
-  std::vector<std::uint64_t> refused_bytes_;  ///< of the last event each had no room for; 0: none
+  std::map<DestinationHandle, std::uint64_t> refused_bytes_;  ///< of the last event without room
 
   // Of the event that is being looked at.
-  std::vector<LaneIndex> wanted_by_;
-  std::vector<LaneIndex> sampled_out_by_;
+  std::vector<DestinationHandle> wanted_by_;
+  std::vector<DestinationHandle> sampled_out_by_;
   FrameCounts frame_counts_;  ///< of the frame that is being read
 };
 

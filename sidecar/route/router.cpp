@@ -9,17 +9,17 @@
 namespace outrider::sidecar {
 namespace {
 
-void make_set(std::vector<std::uint32_t>& numbers) {
-  std::ranges::sort(numbers);
-  numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
+void make_set(std::vector<DestinationHandle>& handles) {
+  std::ranges::sort(handles);
+  handles.erase(std::unique(handles.begin(), handles.end()), handles.end());
 }
 
 }  // namespace
 
 /// Destinations of which a pattern matches.
 struct Router::Matched {
-  std::vector<std::uint32_t> topics;
-  std::vector<std::uint32_t> exclude;
+  std::vector<DestinationHandle> topics;
+  std::vector<DestinationHandle> exclude;
 
   void add(const Matched& other) {
     topics.insert(topics.end(), other.topics.begin(), other.topics.end());
@@ -37,15 +37,15 @@ struct Router::Node {
 
 Router::Router(std::vector<Route> routes)
     : routes_(std::move(routes)), root_(std::make_unique<Node>()) {
-  for (std::uint32_t i = 0; i < routes_.size(); ++i) {
-    for (const std::string& pattern : routes_[i].topics) add(pattern, i, false);
-    for (const std::string& pattern : routes_[i].exclude) add(pattern, i, true);
+  for (const auto& [destination, topics, exclude] : routes_) {
+    for (const std::string& pattern : topics) add(pattern, destination, false);
+    for (const std::string& pattern : exclude) add(pattern, destination, true);
   }
 }
 
 Router::~Router() = default;
 
-void Router::add(std::string_view pattern, std::uint32_t destination, bool is_exclude) {
+void Router::add(std::string_view pattern, DestinationHandle destination, bool is_exclude) {
   Node* node = root_.get();
   const auto note = [&](Matched& matched) {
     (is_exclude ? matched.exclude : matched.topics).push_back(destination);
@@ -68,7 +68,7 @@ Router::Answer Router::route(std::string_view topic) {
   const std::size_t steps = match(topic, matched);
   make_set(matched.topics);
   make_set(matched.exclude);
-  std::vector<std::uint32_t> destinations;
+  std::vector<DestinationHandle> destinations;
   std::ranges::set_difference(matched.topics, matched.exclude, std::back_inserter(destinations));
   if (remembered_.size() >= topics_remembered_max) remembered_.clear();
   return {remembered_.emplace(topic, std::move(destinations)).first->second, steps};

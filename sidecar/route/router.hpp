@@ -1,6 +1,7 @@
 // Router: finds the destinations of an event's topic.
 //
-// Used by Dispatcher. The patterns of all destinations form one tree of tokens, as in NATS, so that
+// Used by Dispatcher. Immutable: another configuration is another router. The patterns of all
+// destinations form one tree of tokens, as in NATS, so that
 // the cost depends on the topic's tokens and not on the number of patterns. Results are cached:
 // most events have a known topic and cost one look-up.
 //
@@ -17,30 +18,32 @@
 #include <unordered_map>
 #include <vector>
 
+#include "sidecar/base/destination_handle.hpp"
+
 namespace outrider::sidecar {
 
 inline constexpr std::size_t topics_remembered_max = 4096;
 
+/// The patterns of one destination.
 struct Route {
+  DestinationHandle destination = 0;
   std::vector<std::string> topics;   ///< patterns of which one must match
   std::vector<std::string> exclude;  ///< patterns of which none may match
 };
 
 class Router {
  public:
-  /// `routes[i]` are the patterns of destination i.
   explicit Router(std::vector<Route> routes);
   ~Router();
 
   struct Answer {
-    /// Indices of the destinations that get this topic; valid until the next call.
-    std::span<const std::uint32_t> destinations;
+    /// The destinations that get this topic, in ascending order; valid until the next call.
+    std::span<const DestinationHandle> destinations;
     /// Nodes of the tree that were looked at; 0 for a topic that was remembered.
     std::size_t steps;
   };
   Answer route(std::string_view topic);
-  /// The patterns of a destination.
-  const Route& patterns(std::size_t destination) const { return routes_[destination]; }
+  const std::vector<Route>& routes() const { return routes_; }
 
  private:
   struct Node;
@@ -54,14 +57,14 @@ class Router {
   template <typename Value>
   using ByText = std::unordered_map<std::string, Value, Hash, std::equal_to<>>;
 
-  void add(std::string_view pattern, std::uint32_t destination, bool is_exclude);
+  void add(std::string_view pattern, DestinationHandle destination, bool is_exclude);
   std::size_t match(std::string_view topic, Matched& matched);
 
   std::vector<Route> routes_;
   std::unique_ptr<Node> root_;
   std::vector<const Node*> here_;  ///< the nodes that the tokens so far lead to
   std::vector<const Node*> next_;
-  ByText<std::vector<std::uint32_t>> remembered_;
+  ByText<std::vector<DestinationHandle>> remembered_;
 };
 
 }  // namespace outrider::sidecar

@@ -26,6 +26,7 @@
 #include "proto/frame_reader.hpp"
 #include "proto/refusal.hpp"
 #include "sidecar/base/amount.hpp"
+#include "sidecar/base/destination_handle.hpp"
 #include "sidecar/base/ledger.hpp"
 #include "sidecar/base/numbered_frame.hpp"
 #include "sidecar/observe/snapshot.hpp"
@@ -33,15 +34,13 @@
 
 namespace outrider::sidecar {
 
-/// A destination, by its place in the configuration.
-using LaneIndex = std::uint32_t;
 using BlockId = std::int64_t;
 using Bytes = std::vector<std::uint8_t>;
 
 /// Stored records of one destination that lie together on disk.
 struct Block {
   BlockId id = 0;
-  LaneIndex lane = 0;
+  DestinationHandle lane = 0;
   std::uint32_t events = 0;
   std::uint64_t created_ns = 0;
   Bytes records;
@@ -50,7 +49,7 @@ struct Block {
 
 /// One event to be stored: where in Question::bytes its record lies and whose it is.
 struct Entry {
-  LaneIndex lane;
+  DestinationHandle lane;
   std::uint32_t record_bytes;
   std::size_t offset;
   std::uint64_t due_ns;  ///< not before, since the Unix epoch; 0: now
@@ -59,7 +58,7 @@ struct Entry {
 /// The amounts that a taken frame adds to the counters.
 struct FrameCounts {
   struct Sampled {
-    LaneIndex lane;
+    DestinationHandle lane;
     std::uint64_t events;
   };
   std::uint64_t events = 0;      ///< taken
@@ -92,7 +91,7 @@ struct FrameAnswer {
 /// Events of a block that are settled and need not be kept.
 struct Settlement {
   BlockId block;
-  LaneIndex lane;
+  DestinationHandle lane;
   std::uint32_t events;  ///< since the last settlement of this block
   std::uint64_t bytes;
   bool is_whole;  ///< with these, all of it
@@ -100,7 +99,7 @@ struct Settlement {
 };
 
 struct DeadLetter {
-  LaneIndex lane = 0;
+  DestinationHandle lane = 0;
   DeadReason reason{};
   int status = 0;
   std::uint32_t attempts = 0;
@@ -118,8 +117,14 @@ struct StoredTotals {
   std::uint64_t scheduled_bytes = 0;
 };
 
+/// A destination that begins, in this run, to have a lane.
+struct LaneOpening {
+  DestinationHandle lane = 0;
+  std::string name;
+};
+
 struct ReadRequest {
-  LaneIndex lane = 0;
+  DestinationHandle lane = 0;
   BlockId after = 0;
   std::uint64_t bytes_max = 0;
   bool is_doubted = false;  ///< earlier reads may be wrong: read everything again
@@ -157,7 +162,7 @@ struct LaneAnswer {
   Amount front;                ///< stored of the events that were put back
   Amount scheduling;           ///< with a read that is anew: for later, and asked for since
 };
-using LaneAnswers = std::map<LaneIndex, LaneAnswer>;
+using LaneAnswers = std::map<DestinationHandle, LaneAnswer>;
 
 struct Question {
   // New events:
@@ -172,10 +177,16 @@ struct Question {
   std::vector<DeadLetter> dead;
   std::vector<ReadRequest> reads;  ///< one a lane
   bool wants_look = false;         ///< somebody else has changed the database
+  // Destinations that come and go. Nothing else here names those that are opened.
+  std::vector<LaneOpening> openings;        ///< all of them, or none: they count as new events
+  std::vector<DestinationHandle> closings;  ///< nothing else of this run names them any more
 
-  bool has_intake() const { return !spilled.empty() || !frames.empty() || !front.empty(); }
+  bool has_intake() const {
+    return !spilled.empty() || !frames.empty() || !front.empty() || !openings.empty();
+  }
   bool is_empty() const {
-    return !has_intake() && settlements.empty() && dead.empty() && reads.empty() && !wants_look;
+    return !has_intake() && settlements.empty() && dead.empty() && reads.empty() && !wants_look &&
+           closings.empty();
   }
 };
 
@@ -188,9 +199,10 @@ struct Reply {
   bool has_failed = false;
   /// The database was replaced since the last answer: earlier knowledge of it must be confirmed.
   bool is_store_new = false;
-  std::vector<FrameAnswer> frames;  ///< one for each of the question's, or none: intake_trouble
-  LaneAnswers lanes;                ///< of those that something happened to
-  std::uint64_t dead_trimmed = 0;   ///< the oldest dead letters, beyond the limits
+  std::vector<FrameAnswer> frames;   ///< one for each of the question's, or none: intake_trouble
+  LaneAnswers lanes;                 ///< of those that something happened to
+  std::vector<StoredTotals> opened;  ///< one for each of the openings, or none: intake_trouble
+  std::uint64_t dead_trimmed = 0;    ///< the oldest dead letters, beyond the limits
 };
 
 class Exchange {

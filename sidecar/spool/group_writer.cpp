@@ -35,9 +35,14 @@ Reply GroupWriter::write(const Question& question, const GroupScope& scope, cons
   for (auto& [lane, builder] : builders_) {
     if (builder.block.events > 0) finish_block(answer, lane, builder, now);
   }
+  const std::vector<DestinationId> opened = open_lanes(question, scope, answer);
   fault_point("before_commit");
   store.commit();
   fault_point("after_commit");
+  for (std::size_t i = 0; i < opened.size(); ++i) {
+    keeper_.note_opened(question.openings[i], opened[i]);
+  }
+  for (const DestinationHandle lane : question.closings) keeper_.note_closed(lane);
   return answer;
 }
 
@@ -82,8 +87,8 @@ void GroupWriter::add(const Question& question, Reply& answer, const Entry& entr
   add_record(answer, entry.lane, record, is_wanted, now);
 }
 
-void GroupWriter::add_record(Reply& answer, LaneIndex lane, proto::ByteView record, bool is_wanted,
-                             const Now& now) {
+void GroupWriter::add_record(Reply& answer, DestinationHandle lane, proto::ByteView record,
+                             bool is_wanted, const Now& now) {
   Builder& builder = builders_[lane];
   Bytes& records = builder.block.records;
   const bool is_full = !Store::has_room(builder.block, record.size());
@@ -95,7 +100,8 @@ void GroupWriter::add_record(Reply& answer, LaneIndex lane, proto::ByteView reco
   ++builder.block.events;
 }
 
-void GroupWriter::finish_block(Reply& answer, LaneIndex lane, Builder& builder, const Now& now) {
+void GroupWriter::finish_block(Reply& answer, DestinationHandle lane, Builder& builder,
+                               const Now& now) {
   Block& block = builder.block;
   block.lane = lane;
   block.created_ns = now.wall_ns();
@@ -112,7 +118,7 @@ void GroupWriter::finish_block(Reply& answer, LaneIndex lane, Builder& builder, 
 }
 
 void GroupWriter::take_front(const Question& question, const Now& now) {
-  std::map<LaneIndex, std::vector<const Block*>> by_lane;
+  std::map<DestinationHandle, std::vector<const Block*>> by_lane;
   for (const Block& block : question.front) by_lane[block.lane].push_back(&block);
   for (const auto& [lane, blocks] : by_lane) {
     keeper_.store().insert_front(keeper_.destination(lane), blocks, now);
@@ -146,6 +152,22 @@ void GroupWriter::release_due(Reply& answer, const Now& now) {
   }
   fault_point("mid_release");
   next_due_ns_ = store.next_due_ns().value_or(UINT64_MAX);
+}
+
+/// Last of all: so the totals include the effect of this transaction, and the lanes hear of that of
+/// later ones.
+std::vector<DestinationId> GroupWriter::open_lanes(const Question& question,
+                                                   const GroupScope& scope, Reply& answer) {
+  std::vector<DestinationId> opened;
+  if (!scope.takes_in || question.openings.empty()) return opened;
+  Store& store = keeper_.store();
+  for (const LaneOpening& opening : question.openings) {
+    opened.push_back(store.destination(opening.name));
+  }
+  store.write_totals();
+  const StoredDestinations known = store.destinations();
+  for (const DestinationId id : opened) answer.opened.push_back(known.at(id).totals);
+  return opened;
 }
 
 void GroupWriter::note_returned(Reply& answer) {

@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <map>
+#include <vector>
 
 #include "sidecar/spool/exchange.hpp"
 #include "sidecar/spool/store_keeper.hpp"
@@ -55,16 +56,18 @@ class GroupWriter {
   void take_intake(const Question& question, Reply& answer, const Now& now);
   void add(const Question& question, Reply& answer, const Entry& entry, bool is_wanted,
            const Now& now);
-  void add_record(Reply& answer, LaneIndex lane, proto::ByteView record, bool is_wanted,
+  void add_record(Reply& answer, DestinationHandle lane, proto::ByteView record, bool is_wanted,
                   const Now& now);
-  void finish_block(Reply& answer, LaneIndex lane, Builder& builder, const Now& now);
+  void finish_block(Reply& answer, DestinationHandle lane, Builder& builder, const Now& now);
   void insert_scheduled(const Question& question);
   void take_front(const Question& question, const Now& now);
   void release_due(Reply& answer, const Now& now);
   void note_returned(Reply& answer);
+  std::vector<DestinationId> open_lanes(const Question& question, const GroupScope& scope,
+                                        Reply& answer);
 
   StoreKeeper& keeper_;
-  std::map<LaneIndex, Builder> builders_;
+  std::map<DestinationHandle, Builder> builders_;
   std::vector<const Entry*> scheduled_;  ///< of the question, in the order in which they came
   bool sends_back_ = false;
   std::uint64_t next_due_ns_ = 0;

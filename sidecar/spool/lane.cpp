@@ -1,10 +1,11 @@
 #include "sidecar/spool/lane.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace outrider::sidecar {
 
-Lane::Lane(QuestionBuilder& question, LaneIndex index, const LaneSettings& settings,
+Lane::Lane(QuestionBuilder& question, DestinationHandle index, const LaneSettings& settings,
            const StoredTotals& totals)
     : question_(question),
       index_(index),
@@ -17,8 +18,11 @@ Lane::Lane(QuestionBuilder& question, LaneIndex index, const LaneSettings& setti
 void Lane::attach(Ledger& ledger) {
   ledger_ = &ledger;
   const std::uint64_t there = order_.at(Place::unread).events + order_.at(Place::scheduled).events;
-  ledger.accepted += there;
-  ledger.recovered += there;
+  const std::uint64_t known = ledger.spooled + ledger.scheduled;
+  const std::uint64_t found = there - std::min(there, known);
+  ledger.accepted += found;
+  ledger.recovered += found;
+  ledger.drop(DropReason::damaged, known - std::min(there, known));
   publish();
 }
 

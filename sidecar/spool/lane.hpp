@@ -20,6 +20,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sidecar/base/ledger.hpp"
@@ -50,12 +51,18 @@ class Lane {
   /// Each run tries events that are too old for 1 / tried_divisor of age_max.
   static constexpr int tried_divisor = 10;
 
-  Lane(QuestionBuilder& question, LaneIndex index, const LaneSettings& settings,
+  Lane(QuestionBuilder& question, DestinationHandle index, const LaneSettings& settings,
        const StoredTotals& totals);
 
-  /// From here on the lane keeps its part of the ledger; events already on disk are `recovered`.
-  /// Called before anything else.
+  /// From here on the lane keeps its part of the ledger; events already on disk are `recovered`,
+  /// except those that the ledger knows of an earlier lane. Called before anything else.
   void attach(Ledger& ledger);
+  /// The end: its events stay on disk, and in the ledger as it is now.
+  void detach() { question_.count_bytes(std::exchange(counted_bytes_, 0), 0); }
+  /// Other limits, from here on; `is_fresh_first` stays.
+  void use(const LaneSettings& settings) { settings_ = settings; }
+  /// Nothing of it moves, and nobody holds any of its events: it may end.
+  bool is_at_rest() const { return order_.is_at_rest(); }
 
   // Coming in -------------------------------------------------------------------------------------
 
@@ -141,7 +148,7 @@ class Lane {
   void publish();
 
   QuestionBuilder& question_;
-  LaneIndex index_;
+  DestinationHandle index_;
   LaneSettings settings_;
   Ledger* ledger_ = nullptr;
   LaneOrder order_;

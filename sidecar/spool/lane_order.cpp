@@ -40,6 +40,12 @@ std::uint64_t LaneOrder::bytes() const {
   return bytes - std::min(adrift_.bytes, bytes);
 }
 
+bool LaneOrder::is_at_rest() const {
+  const std::uint64_t moving = at(Place::confirming).events + at(Place::storing).events +
+                               at(Place::returning).events + at(Place::taken).events;
+  return moving == 0 && !is_reading_ && !is_distrusted_ && touched_.empty();
+}
+
 void LaneOrder::remove(Place from, const Amount& amount) {
   Amount& place = at_mutable(from);
   assert(from == Place::unread || from == Place::scheduled || place.events >= amount.events);
@@ -152,7 +158,7 @@ void LaneOrder::take_stored(Block block) {
 
 // From disk ---------------------------------------------------------------------------------------
 
-std::optional<ReadRequest> LaneOrder::begin_read(LaneIndex lane) {
+std::optional<ReadRequest> LaneOrder::begin_read(DestinationHandle lane) {
   if (is_reading_ || is_closed_ || is_distrusted_ || is_turning()) return std::nullopt;
   if (at(Place::unread).events == 0 && !is_in_doubt_) return std::nullopt;
   if (arrived_memory_ >= read_ahead_bytes_max) return std::nullopt;
@@ -222,7 +228,7 @@ void LaneOrder::read_from_the_beginning() {
   }
 }
 
-ReadRequest LaneOrder::begin_anew(LaneIndex lane) {
+ReadRequest LaneOrder::begin_anew(DestinationHandle lane) {
   is_reading_ = true;
   ReadRequest request{.lane = lane, .is_anew = true, .held = {arrived_.begin(), arrived_.end()}};
   std::set<BlockId> arrived;
@@ -395,7 +401,7 @@ bool LaneOrder::settle(const RecordOrigin& origin, std::uint64_t bytes) {
   return is_first;
 }
 
-void LaneOrder::take_settlements(LaneIndex lane, std::vector<Settlement>& out) {
+void LaneOrder::take_settlements(DestinationHandle lane, std::vector<Settlement>& out) {
   for (const BlockId id : touched_) {
     const auto found = open_.find(id);
     Open& open = found->second;

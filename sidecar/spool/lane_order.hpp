@@ -74,6 +74,9 @@ class LaneOrder {
   /// On disk or on the way there.
   std::uint64_t bytes() const;
 
+  /// Nothing is on its way to the disk or from there, and nobody holds any of its events.
+  bool is_at_rest() const;
+
   // To disk ---------------------------------------------------------------------------------------
 
   /// To `confirming`, `scheduled` or `storing`.
@@ -96,12 +99,12 @@ class LaneOrder {
   // From disk -------------------------------------------------------------------------------------
 
   /// The next read; nothing if it was already requested, or there is nothing to read, or no room.
-  std::optional<ReadRequest> begin_read(LaneIndex lane);
+  std::optional<ReadRequest> begin_read(DestinationHandle lane);
   /// The store was replaced: nothing is known of the disk until begin_anew() is answered, in place
   /// of any other read. From then on all is known, by ids: held events are there again or known to
   /// be only in memory, and all others there are unread.
   void distrust() { is_distrusted_ = true; }
-  ReadRequest begin_anew(LaneIndex lane);
+  ReadRequest begin_anew(DestinationHandle lane);
   /// A taken event is also on disk.
   bool is_on_disk(const RecordOrigin& origin) const;
   /// How many are not.
@@ -132,7 +135,7 @@ class LaneOrder {
   /// An event that was taken need not be kept. True for the first since take_settlements().
   bool settle(const RecordOrigin& origin, std::uint64_t bytes);
   /// Adds the events settled since the last call.
-  void take_settlements(LaneIndex lane, std::vector<Settlement>& out);
+  void take_settlements(DestinationHandle lane, std::vector<Settlement>& out);
 
  private:
   /// A block of which events are taken.

@@ -18,8 +18,8 @@ void put_before(std::vector<T>& first, std::vector<T>& second) {
 
 }  // namespace
 
-Entry write_entry(Bytes& out, LaneIndex lane, const RecordView& record, std::uint64_t due_ns,
-                  const Now& now) {
+Entry write_entry(Bytes& out, DestinationHandle lane, const RecordView& record,
+                  std::uint64_t due_ns, const Now& now) {
   const std::size_t bytes = stored_record_bytes(record);
   const std::size_t offset = out.size();
   out.resize(offset + bytes);
@@ -27,7 +27,7 @@ Entry write_entry(Bytes& out, LaneIndex lane, const RecordView& record, std::uin
   return {lane, static_cast<std::uint32_t>(bytes), offset, due_ns};
 }
 
-void QuestionBuilder::spill(LaneIndex lane, const RecordView& record, std::uint64_t due_ns,
+void QuestionBuilder::spill(DestinationHandle lane, const RecordView& record, std::uint64_t due_ns,
                             const Now& now) {
   const Entry entry = write_entry(question_->bytes, lane, record, due_ns, now);
   question_->spilled.push_back(entry);
@@ -40,7 +40,7 @@ void QuestionBuilder::read(ReadRequest request) {
   question_->reads.push_back(std::move(request));
 }
 
-Amount QuestionBuilder::scheduling(LaneIndex lane) const {
+Amount QuestionBuilder::scheduling(DestinationHandle lane) const {
   Amount amount;
   for (const Entry& entry : question_->spilled) {
     if (entry.lane == lane && entry.due_ns != 0) amount += {1, entry.record_bytes};
@@ -81,6 +81,7 @@ void QuestionBuilder::ask_again(Question& failed) {
   put_before(failed.settlements, question_->settlements);
   put_before(failed.front, question_->front);
   put_before(failed.dead, question_->dead);
+  put_before(failed.closings, question_->closings);
   question_->wants_look = question_->wants_look || failed.wants_look;
 }
 

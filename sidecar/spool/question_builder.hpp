@@ -39,13 +39,14 @@ class QuestionBuilder {
   /// A lane's bytes, on disk and on the way there, are others now.
   void count_bytes(std::uint64_t before, std::uint64_t now) { bytes_ += now - before; }
 
-  void spill(LaneIndex lane, const RecordView& record, std::uint64_t due_ns, const Now& now);
+  void spill(DestinationHandle lane, const RecordView& record, std::uint64_t due_ns,
+             const Now& now);
   void put_front(Block block) { question_->front.push_back(std::move(block)); }
   /// In the place of what the lane asked before, if that has not been handed over.
   void read(ReadRequest request);
   void bury(DeadLetter letter);
   /// It has settlements, which it will be asked for when the question goes.
-  void note_settled(LaneIndex lane) { settled_lanes_.push_back(lane); }
+  void note_settled(DestinationHandle lane) { settled_lanes_.push_back(lane); }
 
  private:
   friend class Spool;
@@ -56,9 +57,11 @@ class QuestionBuilder {
   bool is_busy() const { return bytes_gathered_ >= busy_bytes; }
   bool is_empty() const { return question_->is_empty() && settled_lanes_.empty(); }
   void add_frame(ConfirmedFrame frame, const FrameEvents& events);
-  std::vector<LaneIndex> take_settled_lanes() { return std::exchange(settled_lanes_, {}); }
+  void open(std::vector<LaneOpening> openings) { question_->openings = std::move(openings); }
+  void close(DestinationHandle lane) { question_->closings.push_back(lane); }
+  std::vector<DestinationHandle> take_settled_lanes() { return std::exchange(settled_lanes_, {}); }
   /// A lane's events with a date that are on their way to disk.
-  Amount scheduling(LaneIndex lane) const;
+  Amount scheduling(DestinationHandle lane) const;
   /// The question so far.
   std::unique_ptr<Question> take();
   /// The disk failed: indispensable requests are made again, before all others.
@@ -66,7 +69,7 @@ class QuestionBuilder {
 
   std::uint64_t bytes_max_;
   std::unique_ptr<Question> question_ = std::make_unique<Question>();
-  std::vector<LaneIndex> settled_lanes_;
+  std::vector<DestinationHandle> settled_lanes_;
   std::uint64_t bytes_ = 0;           ///< of all lanes
   std::uint64_t bytes_gathered_ = 0;  ///< that its new events and frames take
   std::uint64_t spilled_bytes_ = 0;   ///< of them, spilled events
@@ -74,7 +77,7 @@ class QuestionBuilder {
 };
 
 /// Appends the record as it is on disk.
-Entry write_entry(Bytes& out, LaneIndex lane, const RecordView& record, std::uint64_t due_ns,
-                  const Now& now);
+Entry write_entry(Bytes& out, DestinationHandle lane, const RecordView& record,
+                  std::uint64_t due_ns, const Now& now);
 
 }  // namespace outrider::sidecar

@@ -51,6 +51,12 @@ proto::Refusal refusal_for(StorageTrouble trouble) {
                                          : proto::Refusal::spool_failing;
 }
 
+Error no_new_lane(StorageTrouble trouble) {
+  if (trouble == StorageTrouble::full) return {"the spool's disk is full"};
+  return {trouble == StorageTrouble::at_limit ? "the spool has reached spool.bytes_max"
+                                              : "the spool cannot be written"};
+}
+
 }  // namespace
 
 Spool::Spool(const SpoolSettings& settings, const std::vector<StoredTotals>& totals,
@@ -60,8 +66,8 @@ Spool::Spool(const SpoolSettings& settings, const std::vector<StoredTotals>& tot
       frame_bytes_max_(std::min(settings.frame_bytes_max, settings.bytes_max)),
       gathered_(settings.bytes_max) {
   for (std::size_t i = 0; i < settings.lanes.size(); ++i) {
-    lanes_.push_back(
-        std::make_unique<Lane>(gathered_, static_cast<LaneIndex>(i), settings.lanes[i], totals[i]));
+    lanes_.push_back(std::make_unique<Lane>(gathered_, static_cast<DestinationHandle>(i),
+                                            settings.lanes[i], totals[i]));
   }
 }
 
@@ -112,7 +118,9 @@ void Spool::hand_over(const Now& now) {
   if (asked_ != nullptr || now.mono < retry_at_ || !has_question()) return;
   gather_settlements();
   if (std::exchange(is_store_new_, false)) {
-    for (const auto& lane : lanes_) lane->look_anew();
+    for (const auto& lane : lanes_) {
+      if (lane) lane->look_anew();
+    }
   }
   asked_ = &gathered_.question();
   begin_wait(now);
@@ -120,8 +128,8 @@ void Spool::hand_over(const Now& now) {
 }
 
 void Spool::gather_settlements() {
-  for (const LaneIndex lane : gathered_.take_settled_lanes()) {
-    lanes_[lane]->take_settlements(gathered_.question().settlements);
+  for (const DestinationHandle lane : gathered_.take_settled_lanes()) {
+    if (lanes_[lane]) lanes_[lane]->take_settlements(gathered_.question().settlements);
   }
 }
 
@@ -130,7 +138,7 @@ std::uint64_t Spool::unwritten_outcomes() {
   std::uint64_t settled = settled_events(gathered_.question());
   if (asked_ != nullptr) settled += settled_events(*asked_);
   std::uint64_t moving = 0;
-  for (const auto& lane : lanes_) moving += lane->events_moving();
+  for (const auto& lane : lanes_) moving += lane ? lane->events_moving() : 0;
   return settled - std::min(moving, settled);
 }
 
@@ -153,11 +161,14 @@ void Spool::take_answer(Reply& answer, const Now& now) {
     asked_ = nullptr;
     add_what_follows(*answer.question, answer);
   }
+  if (answer.question && !answer.question->openings.empty()) take_opened(answer, now);
   tell_lanes(std::move(answer.lanes),
              drop_reason(answer.intake_trouble.value_or(StorageTrouble::failing)));
   if (answer.is_store_new) {
     is_store_new_ = true;
-    for (const auto& lane : lanes_) lane->distrust();
+    for (const auto& lane : lanes_) {
+      if (lane) lane->distrust();
+    }
   }
   if (answer.question) answer_frames(*answer.question, answer);
   removed_ += answer.dead_trimmed;
@@ -201,9 +212,46 @@ void Spool::add_what_follows(const Question& question, Reply& answer) {
   }
 }
 
-/// Each lane hears all that the answer says to it at once.
+/// Each lane hears all that the answer says to it at once. Of one that is gone, there is only what
+/// has come to the disk by itself: it stays there.
 void Spool::tell_lanes(LaneAnswers&& answers, DropReason reason) {
-  for (auto& [lane, answer] : answers) lanes_[lane]->take(std::move(answer), reason);
+  for (auto& [lane, answer] : answers) {
+    if (lane < lanes_.size() && lanes_[lane]) lanes_[lane]->take(std::move(answer), reason);
+  }
+}
+
+// Destinations that come and go -------------------------------------------------------------------
+
+void Spool::open_lanes(std::vector<NewLane> lanes, Opened opened) {
+  opening_ = std::move(lanes);
+  opened_ = std::move(opened);
+  std::vector<LaneOpening> openings;
+  for (const NewLane& lane : opening_) openings.push_back({lane.handle, lane.name});
+  gathered_.open(std::move(openings));
+}
+
+void Spool::take_opened(const Reply& answer, const Now& now) {
+  const std::vector<NewLane> opening = std::exchange(opening_, {});
+  const Opened opened = std::exchange(opened_, nullptr);
+  const bool is_wanted = opened != nullptr && answer.opened.size() == opening.size();
+  for (std::size_t i = 0; i < answer.opened.size(); ++i) {
+    const auto& [handle, name, settings] = opening[i];
+    if (lanes_.size() <= handle) lanes_.resize(handle + 1);
+    if (is_wanted) {
+      lanes_[handle] = std::make_unique<Lane>(gathered_, handle, settings, answer.opened[i]);
+    } else {
+      gathered_.close(handle);
+    }
+  }
+  if (is_wanted) return opened(Nothing{}, now);
+  if (opened == nullptr) return;
+  opened(no_new_lane(answer.intake_trouble.value_or(StorageTrouble::failing)), now);
+}
+
+void Spool::close_lane(DestinationHandle handle) {
+  lanes_[handle]->detach();
+  lanes_[handle].reset();
+  gathered_.close(handle);
 }
 
 void Spool::answer_frames(const Question& question, const Reply& answer) {
@@ -225,26 +273,28 @@ void Spool::give_up(const Now& now) {
   note_unstored(gathered_.question().spilled, lost);
   tell_lanes(std::move(lost), DropReason::spool_failed);
   gathered_.question().spilled.clear();
-  for (const auto& lane : lanes_) lane->give_up();
+  for (const auto& lane : lanes_) {
+    if (lane) lane->give_up();
+  }
 }
 
 // New events --------------------------------------------------------------------------------------
 
 /// Of one of these lanes, which is noted.
-bool Spool::is_full(std::span<const LaneIndex> lanes, std::uint64_t bytes) {
-  return std::ranges::any_of(lanes, [&](LaneIndex lane) {
+bool Spool::is_full(std::span<const DestinationHandle> lanes, std::uint64_t bytes) {
+  return std::ranges::any_of(lanes, [&](DestinationHandle lane) {
     full_lane_ = lane;
     return !lanes_[lane]->has_room(bytes);
   });
 }
 
 /// For ever comes before not now, and what concerns one event before what concerns all.
-proto::Refusal Spool::refusal_of(std::span<const LaneIndex> lanes, std::uint64_t bytes) {
+proto::Refusal Spool::refusal_of(std::span<const DestinationHandle> lanes, std::uint64_t bytes) {
   const std::uint64_t copies = bytes * lanes.size();
   if (copies > frame_bytes_max_ || bytes > Store::record_bytes_max) {
     return proto::Refusal::event_beyond_spool;
   }
-  for (const LaneIndex lane : lanes) {
+  for (const DestinationHandle lane : lanes) {
     full_lane_ = lane;
     if (bytes > lanes_[lane]->bytes_max()) return proto::Refusal::event_beyond_spool;
   }
@@ -253,16 +303,16 @@ proto::Refusal Spool::refusal_of(std::span<const LaneIndex> lanes, std::uint64_t
   return gathered_.has_room(copies) ? proto::Refusal::none : proto::Refusal::spool_full;
 }
 
-void Spool::add_copies(FrameEvents& to, std::span<const LaneIndex> lanes, const RecordView& record,
-                       std::uint64_t due_ns, const Now& now) {
-  for (const LaneIndex lane : lanes) {
+void Spool::add_copies(FrameEvents& to, std::span<const DestinationHandle> lanes,
+                       const RecordView& record, std::uint64_t due_ns, const Now& now) {
+  for (const DestinationHandle lane : lanes) {
     to.entries.push_back(write_entry(to.bytes, lane, record, due_ns, now));
     lanes_[lane]->confirm(to.entries.back().record_bytes);
   }
 }
 
-proto::Refusal Spool::add_to_frame(std::span<const LaneIndex> lanes, const RecordView& record,
-                                   std::uint64_t due_ns, const Now& now) {
+proto::Refusal Spool::add_to_frame(std::span<const DestinationHandle> lanes,
+                                   const RecordView& record, std::uint64_t due_ns, const Now& now) {
   const proto::Refusal refusal = refusal_of(lanes, stored_record_bytes(record));
   if (refusal == proto::Refusal::none) add_copies(frame_, lanes, record, due_ns, now);
   return refusal;
@@ -279,7 +329,7 @@ void Spool::drop_frame() {
 }
 
 /// Beside a frame that may be half read.
-proto::Refusal Spool::add_run(std::span<const LaneIndex> lanes, const RecordView& record,
+proto::Refusal Spool::add_run(std::span<const DestinationHandle> lanes, const RecordView& record,
                               ConfirmedFrame run, const Now& now) {
   const std::size_t bytes = stored_record_bytes(record);
   if (is_full(lanes, bytes)) return proto::Refusal::destination_full;

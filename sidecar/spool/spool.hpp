@@ -18,6 +18,7 @@
 #include "sidecar/base/agent.hpp"
 #include "sidecar/base/line_limit.hpp"
 #include "sidecar/base/log.hpp"
+#include "sidecar/base/result.hpp"
 #include "sidecar/base/stall_timer.hpp"
 #include "sidecar/spool/exchange.hpp"
 #include "sidecar/spool/lane.hpp"
@@ -30,7 +31,7 @@ struct SpoolSettings {
 
   std::uint64_t bytes_max = 0;                          ///< of all lanes together
   std::uint64_t frame_bytes_max = frame_bytes_max_min;  ///< of a frame, a copy for each lane
-  std::vector<LaneSettings> lanes;
+  std::vector<LaneSettings> lanes;                      ///< of the first handles
 };
 
 class Spool final : public Agent {
@@ -46,7 +47,25 @@ class Spool final : public Agent {
 
   void on_answer(AnswerFrame answer) { answer_frame_ = std::move(answer); }
 
-  Lane& lane(std::size_t index) { return *lanes_[index]; }
+  /// One that is open.
+  Lane& lane(DestinationHandle handle) { return *lanes_[handle]; }
+
+  // Destinations that come and go -----------------------------------------------------------------
+
+  struct NewLane {
+    DestinationHandle handle = 0;
+    std::string name;
+    LaneSettings settings;
+  };
+  /// All are open from here on, in the same turn; or none, and why.
+  using Opened = std::function<void(Status status, const Now& now)>;
+  /// Asks the disk for these lanes. One call at a time.
+  void open_lanes(std::vector<NewLane> lanes, Opened opened);
+  /// Nobody waits for the answer any more; lanes that the disk opens are closed again.
+  void forget_opening() { opened_ = nullptr; }
+  bool is_opening() const { return !opening_.empty(); }
+  /// The lane is at rest (Lane::is_at_rest) and its destination is gone. Its events stay on disk.
+  void close_lane(DestinationHandle handle);
 
   /// Takes what has come back. Before the destinations' turn.
   int do_work(const Now& now) override;
@@ -72,10 +91,10 @@ class Spool final : public Agent {
   // Frames to be confirmed ------------------------------------------------------------------------
 
   /// One event of the frame that add_frame() will end, for all of these lanes; or why not.
-  proto::Refusal add_to_frame(std::span<const LaneIndex> lanes, const RecordView& record,
+  proto::Refusal add_to_frame(std::span<const DestinationHandle> lanes, const RecordView& record,
                               std::uint64_t due_ns, const Now& now);
   /// The lane that had no room for what add_to_frame() refused last.
-  LaneIndex full_lane() const { return full_lane_; }
+  DestinationHandle full_lane() const { return full_lane_; }
   /// The frame is complete; its answer comes when it is stored.
   void add_frame(ConfirmedFrame frame);
   /// Discards the events that add_to_frame() has added since the last frame.
@@ -83,7 +102,7 @@ class Spool final : public Agent {
 
   /// The run of a schedule, stored in all of these lanes and marked, or neither: the answer is like
   /// that of a frame. If there is no room, it is refused at once.
-  proto::Refusal add_run(std::span<const LaneIndex> lanes, const RecordView& record,
+  proto::Refusal add_run(std::span<const DestinationHandle> lanes, const RecordView& record,
                          ConfirmedFrame run, const Now& now);
   /// A mark alone.
   void add_mark(ScheduleMark mark);
@@ -93,13 +112,14 @@ class Spool final : public Agent {
 
  private:
   bool has_question() const { return is_store_new_ || !gathered_.is_empty(); }
-  bool is_full(std::span<const LaneIndex> lanes, std::uint64_t bytes);
-  void add_copies(FrameEvents& to, std::span<const LaneIndex> lanes, const RecordView& record,
-                  std::uint64_t due_ns, const Now& now);
-  proto::Refusal refusal_of(std::span<const LaneIndex> lanes, std::uint64_t bytes);
+  bool is_full(std::span<const DestinationHandle> lanes, std::uint64_t bytes);
+  void add_copies(FrameEvents& to, std::span<const DestinationHandle> lanes,
+                  const RecordView& record, std::uint64_t due_ns, const Now& now);
+  proto::Refusal refusal_of(std::span<const DestinationHandle> lanes, std::uint64_t bytes);
   void take_answer(Reply& answer, const Now& now);
   void add_what_follows(const Question& question, Reply& answer);
   void tell_lanes(LaneAnswers&& answers, DropReason reason);
+  void take_opened(const Reply& answer, const Now& now);
   void answer_frames(const Question& question, const Reply& answer);
   void forget_frame();
   std::uint64_t waiting_events() const;
@@ -113,11 +133,13 @@ class Spool final : public Agent {
   Log& log_;
   std::uint64_t frame_bytes_max_;
   QuestionBuilder gathered_;
-  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::vector<std::unique_ptr<Lane>> lanes_;  ///< by handle; null: gone
+  std::vector<NewLane> opening_;              ///< that the disk was asked for
+  Opened opened_;
   AnswerFrame answer_frame_;
 
   FrameEvents frame_;  ///< that is not complete yet
-  LaneIndex full_lane_ = 0;
+  DestinationHandle full_lane_ = 0;
   const Question* asked_ = nullptr;  ///< the group that is being written; the exchange's
   bool is_store_new_ = false;        ///< and the lanes have not asked for it anew
   MonoTime retry_at_{};

@@ -78,7 +78,7 @@ class StorageAgent final : public Agent {
   bool are_numbers_old_ = false;  ///< since something was written
   MonoTime next_measure_{};
   ReadErrors group_read_errors_;
-  std::map<LaneIndex, ReadErrors> lane_read_errors_;
+  std::map<DestinationHandle, ReadErrors> lane_read_errors_;
 };
 
 }  // namespace outrider::sidecar

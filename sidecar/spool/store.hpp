@@ -112,6 +112,8 @@ class Store {
   /// transaction.
   DestinationId destination(const std::string& name);
   StoredDestinations destinations() { return read_destinations(database_); }
+  /// From here on destinations() has what the transaction has done so far.
+  void write_totals();
 
   // Events ----------------------------------------------------------------------------------------
 
@@ -230,7 +232,6 @@ class Store {
   void adopt_strays();
   void settle_parts();
   void make_tables();
-  void write_totals();
   void note_new_client(const ClientId& client);
   void prune_clients(const Now& now);
   std::int64_t forget_silent_clients(const Now& now);

@@ -59,7 +59,7 @@ struct StorageSettings {
   std::uint64_t free_bytes_min = 0;  ///< new events are refused when less than this is free
   DeadLimits dead;
   std::uint64_t log_bytes = 0;     ///< the write-ahead log has this length from the start
-  std::vector<std::string> lanes;  ///< names of the destinations, in their order
+  std::vector<std::string> lanes;  ///< names of the destinations, by handle; empty: gone
   /// Who watches tells of it by a question that wants a look.
   LockKeeper::Watch watch_lock = [](const auto&) { return true; };
 };
@@ -118,9 +118,13 @@ class StoreKeeper {
   Store& store() { return *store_; }
   const SpoolState& state() const { return state_; }
   bool is_synced() const { return settings_.is_synced; }
-  DestinationId destination(LaneIndex lane) const { return destinations_.at(lane); }
+  DestinationId destination(DestinationHandle lane) const { return destinations_.at(lane); }
   /// Nothing: it is not configured.
-  std::optional<LaneIndex> lane_of(DestinationId destination) const;
+  std::optional<DestinationHandle> lane_of(DestinationId destination) const;
+  /// The transaction that opened a lane, or closed one, is committed. A lane that has the same
+  /// destination and was not closed is gone from here on.
+  void note_opened(const LaneOpening& opening, DestinationId destination);
+  void note_closed(DestinationHandle lane);
 
   /// Before a transaction that takes something in; not inside of one.
   void prepare_promise();
@@ -191,6 +195,8 @@ class StoreKeeper {
   Log& log_;
   LockKeeper lock_;
   std::unique_ptr<Store> store_;
+  /// Of a lane that is gone.
+  static constexpr DestinationId no_destination = -1;
   std::vector<DestinationId> destinations_;  ///< by lane
   SpoolState state_;
   std::optional<UsedIds> used_ids_;  ///< of the store that was replaced last

@@ -151,7 +151,8 @@ void StoreKeeper::read_state() {
   destinations_.clear();
   const auto before = store_->destinations();
   for (const std::string& lane : settings_.lanes) {
-    destinations_.push_back(store_->destination(lane));
+    destinations_.push_back(lane.empty() ? no_destination : store_->destination(lane));
+    if (lane.empty()) continue;
     const auto old = before.find(destinations_.back());
     if (old == before.end() || old->second.name == lane) continue;
     log_.error("the name of a destination in the spool was damaged; it is repaired",
@@ -167,7 +168,9 @@ void StoreKeeper::read_state() {
   store_->commit();
   state_ = {};
   const auto known = store_->destinations();
-  for (const DestinationId id : destinations_) state_.lanes.push_back(known.at(id).totals);
+  for (const DestinationId id : destinations_) {
+    state_.lanes.push_back(id == no_destination ? StoredTotals{} : known.at(id).totals);
+  }
   for (const auto& [id, destination] : known) {
     const StoredTotals& totals = destination.totals;
     if (lane_of(id) || totals.events + totals.scheduled_events == 0) continue;
@@ -220,10 +223,25 @@ void StoreKeeper::replace_store(const std::string& reason, UnreadPlaces unread, 
               {"unreadable", std::to_string(salvaged.unreadable)}});
 }
 
-std::optional<LaneIndex> StoreKeeper::lane_of(DestinationId destination) const {
+void StoreKeeper::note_opened(const LaneOpening& opening, DestinationId destination) {
+  if (const auto before = lane_of(destination)) note_closed(*before);
+  if (settings_.lanes.size() <= opening.lane) {
+    settings_.lanes.resize(opening.lane + 1);
+    destinations_.resize(opening.lane + 1, no_destination);
+  }
+  settings_.lanes[opening.lane] = opening.name;
+  destinations_[opening.lane] = destination;
+}
+
+void StoreKeeper::note_closed(DestinationHandle lane) {
+  settings_.lanes.at(lane).clear();
+  destinations_.at(lane) = no_destination;
+}
+
+std::optional<DestinationHandle> StoreKeeper::lane_of(DestinationId destination) const {
   const auto found = std::find(destinations_.begin(), destinations_.end(), destination);
   if (found == destinations_.end()) return std::nullopt;
-  return static_cast<LaneIndex>(found - destinations_.begin());
+  return static_cast<DestinationHandle>(found - destinations_.begin());
 }
 
 }  // namespace outrider::sidecar

@@ -17,21 +17,35 @@ std::vector<std::uint32_t> targets(Router& router, std::string_view topic) {
 
 using Indices = std::vector<std::uint32_t>;
 
+/// Each destination has its place in the list as its handle.
+std::vector<Route> numbered(std::vector<Route> routes) {
+  for (std::size_t i = 0; i < routes.size(); ++i) {
+    routes[i].destination = static_cast<DestinationHandle>(i);
+  }
+  return routes;
+}
+
+TEST(Router, NamesDestinationsByTheirHandles) {
+  Router router({{7, {"orders.>"}, {}}, {3, {">"}, {"users.>"}}});
+  EXPECT_EQ(targets(router, "orders.paid"), (Indices{3, 7}));
+  EXPECT_EQ(targets(router, "users.new"), Indices{});
+}
+
 TEST(Router, GivesAnEventToEveryDestinationThatWantsIt) {
-  Router router({{{">"}, {}}, {{"orders.*"}, {}}, {{"exceptions.>", "orders.paid"}, {}}});
+  Router router({{0, {">"}, {}}, {1, {"orders.*"}, {}}, {2, {"exceptions.>", "orders.paid"}, {}}});
   EXPECT_EQ(targets(router, "orders.paid"), (Indices{0, 1, 2}));
   EXPECT_EQ(targets(router, "orders.open"), (Indices{0, 1}));
   EXPECT_EQ(targets(router, "exceptions.a.b"), (Indices{0, 2}));
 }
 
 TEST(Router, ExcludeWinsOverTopics) {
-  Router router({{{">"}, {"debug.>"}}});
+  Router router({{0, {">"}, {"debug.>"}}});
   EXPECT_EQ(targets(router, "debug.sql"), Indices{});
   EXPECT_EQ(targets(router, "debug"), Indices{0});
 }
 
 TEST(Router, ATopicThatNobodyWantsHasNoTargets) {
-  Router router({{{"orders.>"}, {}}});
+  Router router({{0, {"orders.>"}, {}}});
   EXPECT_TRUE(targets(router, "users.new").empty());
   EXPECT_TRUE(targets(router, "users.new").empty());
 }
@@ -54,7 +68,7 @@ TEST(Router, TheTreeMatchesAsEachPatternDoes) {
     }
     if (random.below(2) == 0) route.exclude = {some({"a", "*"}, any_of({"b", "*", ">"}))};
   }
-  Router router(routes);
+  Router router(numbered(routes));
   for (int i = 0; i < 2000; ++i) {
     const std::string topic = some({"a", "b", "c"}, any_of({"a", "b", "c"}));
     Indices expected;
@@ -75,9 +89,9 @@ TEST(Router, ANewTopicCostsItsTokensAndNotThePatterns) {
   for (int i = 0; i < 1000; ++i) {
     const std::string n = std::to_string(i);
     routes.push_back(
-        {{"*.*.*.*.svc" + n + ".>", "*.*.*.*.*.*.x" + n, "*.*.*.*.*.y" + n + ".*"}, {}});
+        {0, {"*.*.*.*.svc" + n + ".>", "*.*.*.*.*.*.x" + n, "*.*.*.*.*.y" + n + ".*"}, {}});
   }
-  Router router(routes);
+  Router router(numbered(routes));
   std::string topic;
   for (int i = 0; i < 110; ++i) topic += "t.";
   EXPECT_LE(router.route(topic + "1").steps, 10U);
@@ -85,7 +99,7 @@ TEST(Router, ANewTopicCostsItsTokensAndNotThePatterns) {
 }
 
 TEST(Router, AnswersTheSameWhateverItHasForgotten) {
-  Router router({{{"even.>"}, {}}, {{"odd.>"}, {}}});
+  Router router({{0, {"even.>"}, {}}, {1, {"odd.>"}, {}}});
   for (int round = 0; round < 2; ++round) {
     for (std::size_t i = 0; i < topics_remembered_max + 100; ++i) {
       const bool is_odd = i % 2 == 1;

@@ -47,7 +47,7 @@ class DamageTest : public SpoolFixture {
     std::uint64_t number = 0;
     const std::uint64_t now_ns = clock.now().wall_ns();
     for (std::uint64_t i = 0; i < 120; ++i) {
-      const auto lane = static_cast<LaneIndex>(i % 3);
+      const auto lane = static_cast<DestinationHandle>(i % 3);
       Numbers64 row;
       for (std::uint64_t left = i % 20 == 7 ? 100 : 1 + i % 6; left > 0; --left) {
         row.push_back(++number);
@@ -120,7 +120,7 @@ class DamageTest : public SpoolFixture {
     open();
     ledgers_ = {};
     spool_ = std::make_unique<Spool>(spool_settings_, agent->state().lanes, exchange, log);
-    for (LaneIndex i = 0; i < 2; ++i) spool_->lane(i).attach(ledgers_[i]);
+    for (DestinationHandle i = 0; i < 2; ++i) spool_->lane(i).attach(ledgers_[i]);
   }
   void turn() {
     spool_->hand_over(clock.now());
@@ -131,7 +131,7 @@ class DamageTest : public SpoolFixture {
   /// Delivers what comes, one lane all of it and the other the half.
   void deliver(int turns) {
     for (int i = 0; i < turns; ++i) {
-      for (LaneIndex index = 0; index < 2; ++index) {
+      for (DestinationHandle index = 0; index < 2; ++index) {
         Lane& lane = spool_->lane(index);
         while (lane.has_next() && (index == 0 || i % 2 == 0)) {
           const proto::ByteView stored = lane.next();

@@ -59,7 +59,7 @@ class LaneTest : public SpoolFixture {
     return is_taken;
   }
   proto::Refusal add_to_frame(const std::vector<std::uint8_t>& bytes,
-                              const std::vector<LaneIndex>& lanes = {0}) {
+                              const std::vector<DestinationHandle>& lanes = {0}) {
     return spool->add_to_frame(lanes, read_record(bytes.data()), 0, clock.now());
   }
   void confirm(std::uint64_t number) {

@@ -28,7 +28,7 @@ class PassedOverTest : public SpillFixture {
   }
   /// In a frame of its own, or of several.
   void confirm(std::uint64_t first, std::uint64_t last, std::string_view key) {
-    const LaneIndex lanes[] = {0};
+    const DestinationHandle lanes[] = {0};
     for (std::uint64_t n = first; n <= last; ++n) {
       const auto record = test::numbered_record({.number = n, .key = key});
       ASSERT_EQ(spool->add_to_frame(lanes, read_record(record.data()), 0, clock.now()),

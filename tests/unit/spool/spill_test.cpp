@@ -53,7 +53,7 @@ TEST_F(SpillTest, WithOrderByKeyNothingOvertakesWhatIsBeingConfirmed) {
   config.ordering = Ordering::key;
   start();
   const auto first = test::numbered_record({.number = 1, .key = "k"});
-  const LaneIndex lanes[] = {0};
+  const DestinationHandle lanes[] = {0};
   ASSERT_EQ(spool->add_to_frame(lanes, read_record(first.data()), 0, clock.now()),
             proto::Refusal::none);
   ConfirmedFrame frame;

@@ -94,7 +94,7 @@ class SpoolFixture : public ::testing::Test {
     return ask(std::make_unique<Question>(std::move(group)));
   }
 
-  static Entry add_bytes(Question& group, LaneIndex lane, std::uint64_t number,
+  static Entry add_bytes(Question& group, DestinationHandle lane, std::uint64_t number,
                          std::uint64_t due_ns = 0) {
     const Bytes record = stored_record(number);
     const Entry entry{lane, static_cast<std::uint32_t>(record.size()), group.bytes.size(), due_ns};
@@ -117,7 +117,7 @@ class SpoolFixture : public ::testing::Test {
     add_frame(group, 1, sequence, number);
     return group;
   }
-  static Question spill(const Numbers64& numbers, LaneIndex lane = 0) {
+  static Question spill(const Numbers64& numbers, DestinationHandle lane = 0) {
     Question group;
     for (const std::uint64_t number : numbers) {
       group.spilled.push_back(add_bytes(group, lane, number));
