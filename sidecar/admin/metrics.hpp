@@ -5,7 +5,7 @@
 // not known has no line. Each reason has its line from the start, also while it is 0: a rate needs
 // a first sample.
 // Thread: any; functions of their arguments and, where no process is given, of /proc/self.
-// Limits: lines_per_destination_max lines for each destination: 40, and two histograms of 10 lines.
+// Limits: lines_per_destination_max lines for each destination: 41, and two histograms of 10 lines.
 // Room for series_max lines in all: 1024 destinations and 1024 schedules of a configuration fit.
 // Beyond that, destinations and schedules are left out whole, and are counted in
 // outrider_destinations_left_out and outrider_schedules_left_out.
@@ -20,11 +20,11 @@
 
 namespace outrider::sidecar {
 
-inline constexpr std::size_t lines_per_destination_max = 60;
+inline constexpr std::size_t lines_per_destination_max = 61;
 inline constexpr std::size_t lines_per_schedule_max = 5;
 /// All that belongs to neither a destination nor a schedule.
 inline constexpr std::size_t fixed_lines_max = 256;
-inline constexpr std::size_t series_max = 67'000;
+inline constexpr std::size_t series_max = 68'100;
 
 /// `age`: how long ago the snapshot was taken. The figures of the process are read now.
 std::string format_metrics(const Snapshot& snapshot, Duration age);

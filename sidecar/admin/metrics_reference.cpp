@@ -55,7 +55,7 @@ Rules that hold for all metrics:
   `outrider_snapshot_age_seconds`.
 * All numbers are written exactly. Prometheus itself stores them as floating point numbers, which are exact up
   to 2^53.
-* A destination has at most 40 lines and 2 histograms of 8 buckets. An answer has room for 67,000 lines:
+* A destination has at most 41 lines and 2 histograms of 8 buckets. An answer has room for 68,100 lines:
   1024 destinations and 1024 schedules fit. Beyond that, destinations and schedules are left out whole.
 * The limits of queues, the urls of a destination and the last error of each are in `/v1/destinations`.
 )";

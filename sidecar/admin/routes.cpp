@@ -121,6 +121,8 @@ const std::vector<Routes::Row>& Routes::rows() {
       {"/v1/destinations/{name}/resume", Row::Kind::change, &Routes::resume},
       {"/v1/drain", Row::Kind::change, &Routes::drain},
       {"/v1/log-level", Row::Kind::change, &Routes::log_level},
+      {"/v1/reload", Row::Kind::change, &Routes::reload},
+      {"/v1/reload/{name}", Row::Kind::read, &Routes::reload_outcome},
   };
   return table;
 }
@@ -256,6 +258,56 @@ HttpAnswer Routes::log_level(const HttpRequest& request, std::string_view) {
   control.action = ControlAction::log_level;
   control.level = level.value();
   return carry_out(std::move(control), request.peer, "log-level", level_name(level.value()));
+}
+
+namespace {
+
+HttpAnswer outcome_answer(std::uint64_t ticket, const std::optional<ReloadOutcome>& outcome) {
+  JsonOutput json;
+  json.object([&] {
+    json.member("action", "reload");
+    json.member("is_done", outcome.has_value());
+    json.member("ticket", ticket);
+    if (!outcome) return;
+    json.member("result", name_of(outcome->result));
+    json.member("generation", outcome->generation);
+    json.array("lines", [&] {
+      for (const std::string& line : outcome->lines) json.value(line);
+    });
+    if (outcome->result != ReloadResult::applied) {
+      json.member("error", outcome->lines.empty() ? "" : outcome->lines.front());
+    }
+  });
+  unsigned status = 202;
+  if (outcome) {
+    status = outcome->result == ReloadResult::applied   ? 200
+             : outcome->result == ReloadResult::refused ? 422
+                                                        : 409;
+  }
+  return json_answer(json.take(), status);
+}
+
+}  // namespace
+
+/// It reads files: whoever waits longer than others may asks for the outcome by the ticket.
+HttpAnswer Routes::reload(const HttpRequest& request, std::string_view) {
+  const Status empty = read_empty_body(request.body);
+  if (!empty.ok()) return error_answer(400, empty.error().message);
+  const Duration patience = reader_.is_loop_silent() ? Duration::zero() : SnapshotReader::patience;
+  const std::uint64_t ticket = world_.reloads.ask(request.peer);
+  world_.log.info("an operator's request", {{"action", "reload"},
+                                            {"target", "configuration"},
+                                            {"who", request.peer},
+                                            {"result", "begun"}});
+  const auto outcome = world_.reloads.wait_for(ticket, patience);
+  reader_.expect_change();
+  return outcome_answer(ticket, outcome);
+}
+
+HttpAnswer Routes::reload_outcome(const HttpRequest&, std::string_view name) {
+  const Result<std::uint64_t> ticket = parse_count(name);
+  if (!ticket.ok()) return error_answer(400, "the ticket: " + ticket.error().message);
+  return outcome_answer(ticket.value(), world_.reloads.outcome(ticket.value()));
 }
 
 std::optional<HttpAnswer> Routes::refuse_unknown(std::string_view name) {

@@ -18,6 +18,7 @@
 #include "sidecar/base/log.hpp"
 #include "sidecar/observe/change_log.hpp"
 #include "sidecar/observe/control.hpp"
+#include "sidecar/observe/reload_board.hpp"
 
 namespace outrider::sidecar {
 
@@ -25,6 +26,7 @@ namespace outrider::sidecar {
 struct AdminWorld {
   SnapshotBoard& board;
   ControlQueue& control;
+  ReloadBoard& reloads;
   const ChangeLog& changes;
   Log& log;
   const Clock& clock;
@@ -62,6 +64,8 @@ class Routes final : public HttpHandler {
   HttpAnswer resume(const HttpRequest& request, std::string_view name);
   HttpAnswer drain(const HttpRequest& request, std::string_view name);
   HttpAnswer log_level(const HttpRequest& request, std::string_view name);
+  HttpAnswer reload(const HttpRequest& request, std::string_view name);
+  HttpAnswer reload_outcome(const HttpRequest& request, std::string_view name);
   HttpAnswer carry_out(ControlRequest control, const std::string& who, std::string_view action,
                        std::string_view target);
   /// 404, or nothing if there is such a destination or nobody knows.

@@ -114,6 +114,7 @@ void write(JsonOutput& json, const DestinationSnapshot& it, Payloads payloads) {
     json.member("breaker_openings", it.breaker_openings);
     json.member("is_held", it.is_held);
     json.member("is_disabled", it.is_disabled);
+    json.member("is_removed", it.is_removed);
     json.member("paused_for_s", it.paused_for);
     write_pause(json, it.pause);
     json.member("last_failure", it.last_failure);

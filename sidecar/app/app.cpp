@@ -3,10 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "sidecar/app/encode_settings.hpp"
 #include "sidecar/base/random.hpp"
 #include "sidecar/base/units.hpp"
-#include "sidecar/encode/encoder.hpp"
 #include "sidecar/spool/store.hpp"
 
 namespace outrider::sidecar {
@@ -42,13 +40,6 @@ proto::FrameLimits emit_limits(const Config& config, bool has_spool) {
   return limits;
 }
 
-/// Fields that some destination redacts must not appear in the log either.
-bool redacts(const Config& config) {
-  return std::ranges::any_of(config.destinations, [](const DestinationConfig& destination) {
-    return !destination.redact.empty();
-  });
-}
-
 }  // namespace
 
 Result<std::unique_ptr<App>> App::create(const Config& config, AppParts parts, Log& log) {
@@ -61,24 +52,15 @@ Result<std::unique_ptr<App>> App::create(const Config& config, AppParts parts, L
   auto recurrence = Recurrence::make(config.schedules);
   if (!recurrence.ok()) return recurrence.error();
   DestinationRegistry destinations;
-  for (DestinationConfig destination : config.destinations) {
-    // Files and sockets take one body after the other.
-    if (destination.type != DestinationType::http) {
-      destination.concurrency_min = destination.concurrency_max = 1;
-    }
-    const auto settings = make_encode_settings(destination);
-    if (!settings.ok()) return settings.error().with_prefix("destination " + destination.name);
-    auto encoder = make_encoder(settings.value());
-    auto transport =
-        parts.make_transport(destination, {encoder->content_type(), encoder->content_encoding()});
-    if (!transport.ok()) {
-      return transport.error().with_prefix("destination " + destination.name);
-    }
+  for (const DestinationConfig& destination : config.destinations) {
+    auto made = make_parts(destination, parts.make_transport);
+    if (!made.ok()) return made.error();
+    auto& [settings, encoder, transport] = made.value();
     const DestinationHandle handle = destinations.reserve();
     Lane* lane = spool ? &spool->lane(handle) : nullptr;
-    destinations.put(handle, std::make_unique<Destination>(destination, std::move(encoder),
-                                                           std::move(transport.value()), lane, log,
-                                                           seeds.next()));
+    destinations.put(
+        handle, std::make_unique<Destination>(settings, std::move(encoder), std::move(transport),
+                                              lane, log, seeds.next()));
   }
   return std::unique_ptr<App>(new App(config, parts, std::move(spool),
                                       std::move(recurrence.value()), std::move(destinations), log,
@@ -102,7 +84,8 @@ App::App(const Config& config, AppParts& parts, std::unique_ptr<Spool> spool, Re
       set_log_level_(std::move(parts.set_log_level)),
       snapshots_(
           config, std::move(parts.snapshots), destinations_,
-          [this](Snapshot& snapshot) { fill(snapshot); }, ~parts.seed) {
+          [this](Snapshot& snapshot) { fill(snapshot); }, ~parts.seed),
+      reloader_(config, parts.reloads, parts.reload_preparer, reload_world(parts), log, ~seed) {
   if (!spool_) return;
   spool_->on_answer([this](const ConfirmedFrame& frame, const FrameAnswer& answer) {
     note_answer(frame, answer);
@@ -138,7 +121,8 @@ int App::do_work(const Now& now) {
 
 int App::do_turn(const Now& now) {
   if (phase_ == Phase::running && is_stop_requested_) begin_stop(now);
-  int work = spool_ ? spool_->do_work(now) : 0;
+  const int reloads = phase_ == Phase::running ? reloader_.do_work(now) : 0;
+  int work = reloads + (spool_ ? spool_->do_work(now) : 0);
   if (schedules_ && phase_ == Phase::running) schedules_->do_work(now);
   const bool takes_frames = phase_ == Phase::running || phase_ == Phase::draining;
   int frames = takes_frames ? ingest_.do_work(now) : 0;
@@ -169,7 +153,9 @@ MonoTime App::next_deadline() const {
   for (Destination* const destination : destinations_.all()) {
     deadline = std::min(deadline, destination->next_deadline());
   }
-  if (phase_ == Phase::running) deadline = std::min(deadline, ingest_.next_deadline());
+  if (phase_ == Phase::running) {
+    deadline = std::min({deadline, ingest_.next_deadline(), reloader_.next_deadline()});
+  }
   if (phase_ == Phase::draining) deadline = std::min({deadline, quiet_until_, drain_until_});
   if (phase_ == Phase::flushing) deadline = std::min(deadline, linger_until_);
   if (phase_ == Phase::storing) deadline = stop_until();
@@ -182,6 +168,7 @@ MonoTime App::next_deadline() const {
 }
 
 void App::begin_stop(const Now& now) {
+  reloader_.stop();
   log_.info("stopping", {{"linger", format_duration(linger_)}});
   source_->stop_listening();
   if (confirm_source_) confirm_source_->stop_listening();
@@ -246,7 +233,7 @@ void App::finish() {
 Report App::report() const {
   Report report = report_of_intake();
   if (memory_mark_ != nullptr) report.lost_by_last_run = memory_mark_->left_by_last_run();
-  for (Destination* const destination : destinations_.all()) {
+  for (const Destination* const destination : destinations_.known()) {
     report.destinations.push_back({destination->name(), destination->ledger()});
   }
   return report;

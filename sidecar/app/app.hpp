@@ -23,7 +23,9 @@
 #include <string_view>
 #include <vector>
 
+#include "sidecar/app/destination_parts.hpp"
 #include "sidecar/app/memory_mark.hpp"
+#include "sidecar/app/reloader.hpp"
 #include "sidecar/app/report.hpp"
 #include "sidecar/app/snapshot_taker.hpp"
 #include "sidecar/base/agent.hpp"
@@ -43,9 +45,6 @@ namespace outrider::sidecar {
 
 /// The parts of the outside world that the app uses.
 struct AppParts {
-  using MakeTransport = std::function<Result<std::unique_ptr<Transport>>(
-      const DestinationConfig& config, const BodyKind& body)>;
-
   std::unique_ptr<FrameSource> source;
   // With a spool only.
   std::unique_ptr<ConfirmSource> confirm_source = nullptr;
@@ -57,6 +56,11 @@ struct AppParts {
   SnapshotTaker::Sources snapshots = {};
   ControlQueue* control = nullptr;
   std::function<void(LogLevel)> set_log_level = {};
+  // Without these, the configuration stays as it is.
+  ReloadBoard* reloads = nullptr;
+  ReloadPreparer* reload_preparer = nullptr;
+  /// True: one begins. False: it has ended; the configuration in use is App::config().
+  std::function<void(bool is_reloading)> on_reload = {};
 
   MakeTransport make_transport;
   std::uint64_t seed;
@@ -83,6 +87,8 @@ class App final : public Agent {
   void make_up_for(Duration lost);
 
   Report report() const;
+  /// In use.
+  const Config& config() const { return reloader_.config(); }
 
   /// Its knowledge of the disk; null without a spool.
   Spool* spool() { return spool_.get(); }
@@ -111,6 +117,9 @@ class App final : public Agent {
   void take_requests(const Now& now);
   Status carry_out(const ControlRequest& request, const Now& now);
   Status pause_or_resume(const ControlRequest& request, const Now& now);
+  Reloader::World reload_world(const AppParts& parts);
+  static bool redacts(const Config& config);
+  void use(const Config& before, const Config& after, const Now& now);
   void fill(Snapshot& snapshot) const;
   Report report_of_intake() const;
 
@@ -137,6 +146,7 @@ class App final : public Agent {
   ControlQueue* control_;
   std::function<void(LogLevel)> set_log_level_;
   SnapshotTaker snapshots_;
+  Reloader reloader_;
   Now turn_{};  ///< of the current turn
 
   bool is_stop_requested_ = false;

@@ -72,6 +72,41 @@ Status App::pause_or_resume(const ControlRequest& request, const Now& now) {
   return Nothing{};
 }
 
+// Reload ------------------------------------------------------------------------------------------
+
+Reloader::World App::reload_world(const AppParts& parts) {
+  return {destinations_,
+          dispatcher_,
+          spool_.get(),
+          [this]() -> ScheduleRunner* { return schedules_ ? &*schedules_ : nullptr; },
+          [tell = parts.on_reload] {
+            if (tell) tell(true);
+          },
+          [this](const Config& before, const Config& after, const Now& now) {
+            use(before, after, now);
+          },
+          [this, tell = parts.on_reload](const ReloadOutcome& outcome) {
+            snapshots_.note_reload(outcome.result == ReloadResult::applied, outcome.generation);
+            if (tell) tell(false);
+          }};
+}
+
+/// Fields that some destination redacts must not appear in the log either.
+bool App::redacts(const Config& config) {
+  return std::ranges::any_of(config.destinations, [](const DestinationConfig& destination) {
+    return !destination.redact.empty();
+  });
+}
+
+/// Of the settings of the App itself, those that may change.
+void App::use(const Config& before, const Config& after, const Now& now) {
+  linger_ = after.shutdown_linger;
+  ingest_.hide_values(redacts(after));
+  if (confirm_) confirm_->hide_values(redacts(after));
+  if (set_log_level_ && before.log_level != after.log_level) set_log_level_(after.log_level);
+  snapshots_.note_config(after, now);
+}
+
 // Snapshots ---------------------------------------------------------------------------------------
 
 /// All but the destinations.

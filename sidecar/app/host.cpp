@@ -75,6 +75,12 @@ bool listens_outside(const Config& config) {
          (is_confirming && has_outside_endpoint({config.ingest.confirm_endpoint}));
 }
 
+bool has_fan_out(const Config& config) {
+  return std::ranges::any_of(config.destinations, [](const auto& destination) {
+    return destination.type == DestinationType::zmq;
+  });
+}
+
 void fill_connections(IngestSnapshot& to) {
   const SocketGate::Counts counts = SocketGate::counts();
   to.connections = counts.open;
@@ -91,6 +97,7 @@ struct Host::Parts {
   Reactor reactor;
   SnapshotBoard board{[this] { reactor.wake(); }};
   ControlQueue control{[this] { reactor.wake(); }};
+  ReloadBoard reloads{[this] { reactor.wake(); }};
   LoopMeter loop;
   std::unique_ptr<ZmqContext> zmq_context;
   CurlDriver curl{reactor};
@@ -98,6 +105,8 @@ struct Host::Parts {
   std::unique_ptr<SpoolWatch> spool_watch;
   std::unique_ptr<StorageThread> storage;
   std::unique_ptr<MemoryMark> memory_mark;
+  PrepareTransport prepare_transport;
+  std::unique_ptr<ThreadReloadPreparer> reload_preparer;
   std::unique_ptr<App> app;
   std::optional<GateLog> gate_log;
   std::atomic<bool> is_stop_requested = false;
@@ -112,10 +121,11 @@ struct Host::Parts {
 Host::Host(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Host::~Host() = default;
 
-Result<std::unique_ptr<Host>> Host::open(const Config& config, Log& log, void* zmq_context) {
+Result<std::unique_ptr<Host>> Host::open(const Config& config, Log& log, void* zmq_context,
+                                         ReloadHooks hooks) {
   if (Status threads = probe_threads(threads_needed(config)); !threads.ok()) return threads.error();
   try {
-    return open_parts(config, log, zmq_context);
+    return open_parts(config, log, zmq_context, std::move(hooks));
   } catch (const std::system_error& error) {
     return no_threads(error.what());  // somebody else has taken them since
   }
@@ -123,8 +133,8 @@ Result<std::unique_ptr<Host>> Host::open(const Config& config, Log& log, void* z
 
 /// Without `listen` in the configuration, its socket is nothing that a start depends on.
 Status Host::open_admin(const Config& config, Parts& parts) {
-  auto admin = AdminServer::open(
-      config, {parts.board, parts.control, parts.changes, parts.changes, parts.clock});
+  auto admin = AdminServer::open(config, {parts.board, parts.control, parts.reloads, parts.changes,
+                                          parts.changes, parts.clock});
   if (admin.ok()) {
     parts.admin = std::move(admin.value());
     if (parts.admin != nullptr) {
@@ -141,8 +151,24 @@ Status Host::open_admin(const Config& config, Parts& parts) {
   return Nothing{};
 }
 
+void Host::open_reloads(ReloadHooks hooks, Parts& parts, AppParts& app_parts) {
+  if (!hooks.load) {
+    parts.reloads.close({ReloadResult::failed, {"this sidecar has no configuration file"}, 1});
+    return;
+  }
+  parts.reload_preparer = std::make_unique<ThreadReloadPreparer>(
+      std::move(hooks.load), parts.prepare_transport, [&parts] { parts.reactor.wake(); });
+  app_parts.reloads = &parts.reloads;
+  app_parts.reload_preparer = parts.reload_preparer.get();
+  app_parts.on_reload = [&parts, tell = std::move(hooks.on_reload)](bool is_reloading) {
+    const Config& in_use = parts.app->config();
+    parts.has_fan_out = parts.has_fan_out || has_fan_out(in_use);
+    if (tell) tell(is_reloading, in_use);
+  };
+}
+
 Result<std::unique_ptr<Host>> Host::open_parts(const Config& config, Log& process_log,
-                                               void* zmq_context) {
+                                               void* zmq_context, ReloadHooks hooks) {
   auto parts = std::make_unique<Parts>(process_log);
   Log& log = parts->changes;
   if (zmq_context == nullptr) {
@@ -163,9 +189,14 @@ Result<std::unique_ptr<Host>> Host::open_parts(const Config& config, Log& proces
                          [&log] { return log.lines_dropped(); }};
   app_parts.control = &parts->control;
   app_parts.set_log_level = [&log](LogLevel level) { log.set_level(level); };
-  app_parts.make_transport = [&](const DestinationConfig& destination, const BodyKind& body) {
-    return make_transport(destination, body, world);
+  parts->prepare_transport = transport_preparer(world);
+  app_parts.make_transport = [&](const DestinationConfig& destination,
+                                 const BodyKind& body) -> Result<std::unique_ptr<Transport>> {
+    const auto finish = parts->prepare_transport(destination);
+    if (!finish.ok()) return finish.error();
+    return finish.value()(body);
   };
+  open_reloads(std::move(hooks), *parts, app_parts);
   std::unique_ptr<StorageAgent> storage;
   if (!config.spool.path.empty()) {
     auto confirm_source = open_zmq_confirm_source(config.ingest, zmq_context, parts->reactor, log);
@@ -190,9 +221,7 @@ Result<std::unique_ptr<Host>> Host::open_parts(const Config& config, Log& proces
     }
     app_parts.spool_state = storage->state();
   }
-  parts->has_fan_out = std::ranges::any_of(config.destinations, [](const auto& destination) {
-    return destination.type == DestinationType::zmq;
-  });
+  parts->has_fan_out = has_fan_out(config);
   auto app = App::create(config, std::move(app_parts), log);
   if (!app.ok()) return app.error();
   parts->app = std::move(app.value());
@@ -247,6 +276,10 @@ void Host::request_stop() {
 
 Log& Host::log() {
   return parts_->changes;
+}
+
+ReloadBoard& Host::reloads() {
+  return parts_->reloads;
 }
 
 bool Host::has_losses() const {

@@ -19,6 +19,17 @@ SnapshotTaker::SnapshotTaker(const Config& config, Sources sources,
   config_.hash = config.source.hash;
 }
 
+void SnapshotTaker::note_config(const Config& config, const Now& now) {
+  config_.file = config.source.file;
+  config_.hash = config.source.hash;
+  config_.loaded_at = now.wall;
+}
+
+void SnapshotTaker::note_reload(bool is_good, std::uint64_t generation) {
+  config_.is_last_reload_good = is_good;
+  config_.generation = generation;
+}
+
 bool SnapshotTaker::do_work(const Now& now) {
   if (sources_.board == nullptr) return false;
   if (boot_id_.empty()) note_start(now);
@@ -52,15 +63,15 @@ void SnapshotTaker::begin() {
   next_ = std::make_shared<Snapshot>();
   names_.clear();
   taken_ = 0;
-  for (const Destination* destination : destinations_.all()) names_.push_back(destination->name());
+  for (const Destination* destination : destinations_.known())
+    names_.push_back(destination->name());
   next_->destinations.reserve(names_.size());
 }
 
 void SnapshotTaker::take_some(const Now& now) {
   const std::size_t to = std::min(taken_ + destinations_per_turn_max, names_.size());
   for (; taken_ < to; ++taken_) {
-    // One that a reload has removed since this snapshot was begun is not in it.
-    Destination* const destination = destinations_.find(names_[taken_]);
+    Destination* const destination = destinations_.find_known(names_[taken_]);
     if (destination != nullptr) next_->destinations.push_back(destination->snapshot(now));
   }
 }

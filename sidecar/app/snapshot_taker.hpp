@@ -42,6 +42,10 @@ class SnapshotTaker {
   SnapshotTaker(const Config& config, Sources sources, const DestinationRegistry& destinations,
                 Fill fill, std::uint64_t seed);
 
+  /// Another configuration is in use; or one could not be used.
+  void note_config(const Config& config, const Now& now);
+  void note_reload(bool is_good, std::uint64_t generation);
+
   /// Goes on with a snapshot, or begins one. True: it is to be gone on with.
   bool do_work(const Now& now);
   /// All at once: the last one, when everything has ended.

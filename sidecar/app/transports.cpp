@@ -1,6 +1,7 @@
 #include "sidecar/app/transports.hpp"
 
 #include <array>
+#include <map>
 
 #include "sidecar/deliver/writer_transport.hpp"
 #include "sidecar/fanout/zmq_transport.hpp"
@@ -8,41 +9,48 @@
 namespace outrider::sidecar {
 namespace {
 
-using Made = Result<std::unique_ptr<Transport>>;
-
 struct TransportRow {
   DestinationType type;
-  Made (*make)(const DestinationConfig& config, const BodyKind& body, const TransportWorld& world);
+  PrepareTransport (*preparer)(const TransportWorld& world);
 };
 
 constexpr std::array rows = {
     TransportRow{DestinationType::http,
-                 [](const DestinationConfig& config, const BodyKind& body,
-                    const TransportWorld& world) -> Made {
-                   return world.curl.make_transport(config, body, world.log);
-                 }},
+                 [](const TransportWorld& world) { return world.curl.preparer(world.log); }},
     TransportRow{DestinationType::file,
-                 [](const DestinationConfig& config, const BodyKind&, const TransportWorld& world)
-                     -> Made { return make_file_transport(config, world.reactor); }},
+                 [](const TransportWorld& world) -> PrepareTransport {
+                   return [&reactor = world.reactor](const DestinationConfig& config) {
+                     return prepare_file_transport(config, reactor);
+                   };
+                 }},
     TransportRow{DestinationType::stdout_,
-                 [](const DestinationConfig& config, const BodyKind&, const TransportWorld& world)
-                     -> Made { return make_stdout_transport(config, world.reactor); }},
-    TransportRow{
-        DestinationType::zmq,
-        [](const DestinationConfig& config, const BodyKind&, const TransportWorld& world) -> Made {
-          return make_zmq_transport(config, world.zmq_context, world.reactor, world.log);
-        }},
+                 [](const TransportWorld& world) -> PrepareTransport {
+                   return [&reactor = world.reactor](const DestinationConfig& config) {
+                     return prepare_stdout_transport(config, reactor);
+                   };
+                 }},
+    // A socket has no files.
+    TransportRow{DestinationType::zmq,
+                 [](const TransportWorld& world) -> PrepareTransport {
+                   return [world](const DestinationConfig& config) -> Result<FinishTransport> {
+                     return FinishTransport([world, config](const BodyKind&) {
+                       return make_zmq_transport(config, world.zmq_context, world.reactor,
+                                                 world.log);
+                     });
+                   };
+                 }},
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Transport>> make_transport(const DestinationConfig& config,
-                                                  const BodyKind& body,
-                                                  const TransportWorld& world) {
-  for (const TransportRow& row : rows) {
-    if (row.type == config.type) return row.make(config, body, world);
-  }
-  return Error{"this type of destination has no transport"};
+PrepareTransport transport_preparer(const TransportWorld& world) {
+  std::map<DestinationType, PrepareTransport> preparers;
+  for (const TransportRow& row : rows) preparers[row.type] = row.preparer(world);
+  return [preparers](const DestinationConfig& config) -> Result<FinishTransport> {
+    const auto found = preparers.find(config.type);
+    if (found == preparers.end()) return Error{"this type of destination has no transport"};
+    return found->second(config);
+  };
 }
 
 }  // namespace outrider::sidecar

@@ -24,8 +24,7 @@ struct TransportWorld {
   Log& log;
 };
 
-Result<std::unique_ptr<Transport>> make_transport(const DestinationConfig& config,
-                                                  const BodyKind& body,
-                                                  const TransportWorld& world);
+/// Makes the transport of each destination, in two steps.
+PrepareTransport transport_preparer(const TransportWorld& world);
 
 }  // namespace outrider::sidecar

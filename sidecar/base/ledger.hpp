@@ -23,6 +23,7 @@ enum class DropReason : std::uint8_t {
   spool_full,       ///< the spool was at a limit, or the disk slower than the input
   spool_failed,     ///< the disk could not be written
   damaged,          ///< its block on disk cannot be read any more
+  removed,          ///< a reload removed the destination, and this was not delivered or kept
 };
 
 struct DropReasonRow {
@@ -39,6 +40,7 @@ inline constexpr std::array drop_reasons = {
     DropReasonRow{DropReason::spool_full, "spool_full"},
     DropReasonRow{DropReason::spool_failed, "spool_failed"},
     DropReasonRow{DropReason::damaged, "damaged"},
+    DropReasonRow{DropReason::removed, "removed"},
 };
 
 /// Why an event will never be taken, or is not tried any more.

@@ -21,6 +21,7 @@
 #include "sidecar/cli/log_level_command.hpp"
 #include "sidecar/cli/pause_command.hpp"
 #include "sidecar/cli/reference_command.hpp"
+#include "sidecar/cli/reload_command.hpp"
 #include "sidecar/cli/run_command.hpp"
 #include "sidecar/cli/spool_command.hpp"
 #include "sidecar/cli/stats_command.hpp"
@@ -47,6 +48,7 @@ const std::vector<CommandRow>& command_rows() {
       {"pause", "makes a running sidecar send nothing to one destination", pause_command},
       {"resume", "ends such a pause", resume_command},
       {"drain", "makes a running sidecar deliver what it holds, and end", drain_command},
+      {"reload", "makes a running sidecar read its configuration again and use it", reload_command},
       {"log-level", "changes the log level of a running sidecar", log_level_command},
       {"support", "writes a text file about a running sidecar for a bug report, without secrets",
        support_command},

@@ -84,6 +84,7 @@ struct ProcessSignals::State {
   int next_signal();
   void make_up_for(Duration lost);
   void stop(int signal);
+  bool reload();
   void ignore(int signal);
   void end_if_late();
 
@@ -144,14 +145,22 @@ void ProcessSignals::State::stop(int signal) {
   notify_service_manager("STOPPING=1");
 }
 
+/// False: there is nothing yet to be reloaded.
+bool ProcessSignals::State::reload() {
+  const std::lock_guard lock(mutex);
+  if (host == nullptr) return false;
+  host->reloads().ask("SIGHUP");
+  return true;
+}
+
 void ProcessSignals::State::ignore(int signal) {
   const auto now = steady_clock::now();
   auto& last = said[static_cast<std::size_t>(signal) % said.size()];
   const std::lock_guard lock(mutex);
   if (log == nullptr || (last && now - *last < said_again)) return;
   last = now;
-  const std::string_view hint = signal == SIGHUP ? "a changed configuration needs a restart"
-                                                 : "send SIGTERM to stop the sidecar";
+  const std::string_view hint =
+      signal == SIGHUP ? "the sidecar starts or stops" : "send SIGTERM to stop the sidecar";
   log->warn("signal ignored", {{"signal", signal_name(signal)}, {"hint", std::string(hint)}});
 }
 
@@ -178,7 +187,7 @@ void ProcessSignals::State::run() {
       end_if_late();
     } else if (is_stop(signal)) {
       stop(signal);
-    } else if (signal != SIGCONT) {
+    } else if (signal != SIGCONT && !(signal == SIGHUP && reload())) {
       ignore(signal);
     }
   }
@@ -217,6 +226,11 @@ void ProcessSignals::serve(Host& host, Duration stop_time_max) {
   if (!state_->stop_began) return;
   state_->deadline = steady_clock::now() + state_->stop_time_max;
   host.request_stop();
+}
+
+void ProcessSignals::use(Duration stop_time_max) {
+  const std::lock_guard lock(state_->mutex);
+  state_->stop_time_max = stop_time_max + close_time_max;
 }
 
 void ProcessSignals::ended(int status, MonoTime deadline) {

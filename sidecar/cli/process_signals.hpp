@@ -3,11 +3,11 @@
 // Used by run_command(). block_signals() comes before any thread is made: from then on no signal
 // ends the process by itself. ProcessSignals takes them in a thread of its own, from before there
 // is a host: SIGTERM, SIGINT and SIGQUIT stop the host, in order; a second one ends the process at
-// once with status 3; SIGHUP and all others are logged and ignored. If one of the three arrives
-// during the start, the start completes and the shutdown follows; if the start hangs, the process
-// ends with status 1. It also ends the process if stopping or closing hangs. Thread: its own; the
-// functions are the main thread's. Borrows: the host until ended(), and the log as long as it
-// lives. Fails with: nothing once its thread exists.
+// once with status 3; SIGHUP reloads the configuration; all others are logged and ignored. If one
+// of the three arrives during the start, the start completes and the shutdown follows; if the start
+// hangs, the process ends with status 1. It also ends the process if stopping or closing hangs.
+// Thread: its own; the functions are the main thread's. Borrows: the host until ended(), and the
+// log as long as it lives. Fails with: nothing once its thread exists.
 #pragma once
 
 #include <memory>
@@ -38,6 +38,8 @@ class ProcessSignals {
   void say_to(Log& log);
   /// The start is done; the host is stopped at once if that was asked for already.
   void serve(Host& host, Duration stop_time_max);
+  /// A reload has changed how long a stop may take.
+  void use(Duration stop_time_max);
   /// The host has stopped: from now on it is not touched, and the process has until `deadline` to
   /// end; then it is ended with `status`.
   void ended(int status, MonoTime deadline);

@@ -61,10 +61,9 @@ int fail(const Error& error, Log& log) {
 }
 
 int run_host(std::unique_ptr<Host> host, const Config& config, ProcessSignals& signals,
-             StderrLog& log) {
+             ServiceStatus& service, StderrLog& log) {
   signals.say_to(host->log());
   signals.serve(*host, Host::stop_time_max(config));
-  ServiceStatus service(config.destinations.size(), watchdog_interval());
   service.ready();
   host->log().info("ready", {{"version", OUTRIDER_VERSION}, {"pid", std::to_string(getpid())}});
   host->run([&](MonoTime now, bool is_stopping) { return service.turn(now, is_stopping); });
@@ -82,6 +81,17 @@ int run_host(std::unique_ptr<Host> host, const Config& config, ProcessSignals& s
   host.reset();
   log.wait_until_written(deadline);
   return status;
+}
+
+/// The overrides of the command line stay.
+Host::ReloadHooks reload_hooks(const ConfigArguments& given, ServiceStatus& service,
+                               ProcessSignals& signals) {
+  return {[given] { return load_config(given.file, given.settings); },
+          [&service, &signals](bool is_reloading, const Config& in_use) {
+            if (is_reloading) return service.reloading(SystemClock().now().mono);
+            signals.use(Host::stop_time_max(in_use));
+            service.reloaded(in_use.destinations.size());
+          }};
 }
 
 }  // namespace
@@ -113,9 +123,10 @@ int run_command(const std::vector<std::string>& arguments) {
   for (const std::string& error : found.errors) log.error("cannot start", {{"because", error}});
   if (!found.errors.empty()) return exit_failed;
 
-  auto host = Host::open(config, log);
+  ServiceStatus service(config.destinations.size(), watchdog_interval());
+  auto host = Host::open(config, log, nullptr, reload_hooks(given, service, *signals));
   if (!host.ok()) return fail(host.error(), log);
-  return run_host(std::move(host.value()), config, *signals, log);
+  return run_host(std::move(host.value()), config, *signals, service, log);
 }
 
 }  // namespace outrider::sidecar

@@ -31,6 +31,17 @@ void ServiceStatus::ready() {
   send_("READY=1\nSTATUS=running with " + counted(destinations_, "destination"));
 }
 
+void ServiceStatus::reloading(MonoTime now) {
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch());
+  send_("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(us.count()) +
+        "\nSTATUS=reloading the configuration");
+}
+
+void ServiceStatus::reloaded(std::size_t destinations) {
+  destinations_ = destinations;
+  if (!is_stopping_) ready();
+}
+
 MonoTime ServiceStatus::turn(MonoTime now, bool is_stopping) {
   if (is_stopping && !is_stopping_) {
     is_stopping_ = true;

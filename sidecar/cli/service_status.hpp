@@ -32,6 +32,9 @@ class ServiceStatus {
                 Send send = notify_service_manager);
 
   void ready();
+  /// A reload begins at this time; or it has ended, with so many destinations.
+  void reloading(MonoTime now);
+  void reloaded(std::size_t destinations);
   /// Of each turn of the loop. Returns when it wants the next one at the latest, or `never`.
   MonoTime turn(MonoTime now, bool is_stopping);
 

@@ -144,6 +144,7 @@ StatsLine operator_pause(const JsonView& it) {
 
 /// One word that says whether it sends, and for how long it has not or will not.
 StatsLine state_of(const JsonView& it) {
+  if (it["is_removed"].is_true()) return {"removed", Severity::normal};
   if (it["is_disabled"].is_true()) return {"gone", Severity::alarm};
   if (it["is_held"].is_true()) return {"held", Severity::alarm};
   if (it["pause"].is_there()) return operator_pause(it);

@@ -21,6 +21,8 @@ enum class Compression : std::uint8_t { none, gzip, zstd };
 enum class WhenFull : std::uint8_t { drop_newest, drop_oldest, spool };
 enum class SpoolOrder : std::uint8_t { oldest_first, fresh_first };
 enum class Ordering : std::uint8_t { none, key };
+/// The fate of a destination's events when a reload removes it.
+enum class OnRemove : std::uint8_t { drain, spool, drop };
 enum class ZmqPattern : std::uint8_t { pub, push };
 enum class HttpVersion : std::uint8_t { http1, http2 };
 enum class TlsVersion : std::uint8_t { tls12, tls13 };
@@ -61,6 +63,8 @@ struct DestinationConfig {
   std::vector<std::string> topics = {">"};
   std::vector<std::string> exclude;
   double sample_rate = 1;  ///< share of the events that are kept
+  OnRemove on_remove = OnRemove::drain;
+  Duration on_remove_max = std::chrono::minutes(5);
 
   // Body.
   BodyFormat format = BodyFormat::json;

@@ -60,9 +60,17 @@ struct OptionGroup {
   std::string_view group_doc = {};
 };
 
+/// From when on a reload applies a changed value.
+enum class Reload : std::uint8_t {
+  live,          ///< at once
+  new_requests,  ///< for bodies and requests that are made from then on
+  restart,       ///< never: the whole reload is refused
+};
+
 struct Option : OptionGroup {
   std::string_view key;
   Types types;  ///< outside of "destination" always every_type
+  Reload reload;
   Binding value;
   std::string_view doc;  ///< the one text about it; its first sentence is enough for a table
 
@@ -98,6 +106,10 @@ const Section* find_repeatable(std::string_view name);
 
 /// "http", "file", ...
 std::string_view name_of(DestinationType type);
+/// "live", "new requests", "restart".
+std::string_view name_of(Reload reload);
+/// The mark of the option's row, or that of a destination of this type.
+Reload reload_of(const Option& option, DestinationType type);
 /// "http or zmq"; "any" for every_type.
 std::string names_of(Types types);
 

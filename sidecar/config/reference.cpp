@@ -34,6 +34,10 @@ with its line.
   `--destination.NAME.type`, and a new schedule needs `--schedule.NAME.cron`.
 * An unknown section, key or word is an error, and so is a file that cannot be read. The sidecar does
   not call URLs at startup: if one cannot be reached at run time, the sidecar retries and logs it.
+* The column "reload" says when a changed value applies after a reload (`outrider reload`, SIGHUP): at
+  once (live), to bodies and requests that are made from then on (new requests), or not at all
+  (restart). A reload with a changed value of the last kind is refused as a whole. For type zmq, `url`
+  and `timeout` require a restart too. Settings of the command line stay as they were given.
 * The limits are 1024 destinations, 1024 schedules and 4 MiB of text.
 )";
 
@@ -89,7 +93,7 @@ std::string table_row(const Option& option) {
   std::string row =
       "| `" + std::string(option.key) + "` | " + value + " | " + code(default_of(option)) + " | ";
   if (option.section == "destination") row += names_of(option.types) + " | ";
-  return row + std::string(option.summary()) + " |\n";
+  return row + std::string(name_of(option.reload)) + " | " + std::string(option.summary()) + " |\n";
 }
 
 /// The first row of its section or group.
@@ -113,8 +117,9 @@ std::string section_page(const Section& section) {
       }
       page +=
           section.name == "destination"
-              ? "\n| key | value | default | type | meaning |\n| --- | --- | --- | --- | --- |\n"
-              : "\n| key | value | default | meaning |\n| --- | --- | --- | --- |\n";
+              ? "\n| key | value | default | type | reload | meaning |\n"
+                "| --- | --- | --- | --- | --- | --- |\n"
+              : "\n| key | value | default | reload | meaning |\n| --- | --- | --- | --- | --- |\n";
     }
     page += table_row(option);
     if (option.details().empty()) continue;

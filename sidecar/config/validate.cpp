@@ -121,6 +121,10 @@ void validate_spooling(const DestinationConfig& destination, const SpoolConfig& 
     section.complain_of(
         "when_full", "spool requires [spool] path; set it, or choose drop_newest or drop_oldest");
   }
+  if (destination.on_remove == OnRemove::spool && !section.has_failed("on_remove")) {
+    section.complain_of("on_remove",
+                        "spool requires [spool] path; set it, or choose drain or drop");
+  }
   for (const char* key : {"spool_order", "spool_bytes_max", "spool_age_max"}) {
     if (section.is_given(key)) section.complain_of(key, "requires a spool; set [spool] path");
   }

@@ -460,6 +460,26 @@ std::uint64_t Backlog::clear() {
   return events;
 }
 
+std::uint64_t Backlog::discard() {
+  std::uint64_t events = 0;
+  for (; !queue_.is_empty(); queue_.pop(), ++events) {
+    settle_on_disk(read_record(queue_.front().data()));
+  }
+  lanes_.for_each([&](proto::ByteView record) {
+    settle_on_disk(read_record(record.data()));
+    queue_.release(1, record.size());
+    ++events;
+  });
+  lanes_.clear();
+  waiting_.for_each([&](const Batch& batch) {
+    events += batch.events;
+    batch.for_each([this](const RecordView& record) { release(record); });
+  });
+  waiting_.clear();
+  ledger_.queued -= events;
+  return events;
+}
+
 MonoTime Backlog::oldest() const {
   const MonoTime oldest = std::min(queue_.oldest(), waiting_.oldest());
   return lanes_.has_ready() ? std::min(oldest, lanes_.front_arrived()) : oldest;

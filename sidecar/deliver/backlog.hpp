@@ -88,6 +88,8 @@ class Backlog {
 
   /// Forgets all that waits and returns how many events that were.
   std::uint64_t clear();
+  /// The same, and settles those that are also on disk.
+  std::uint64_t discard();
   /// With a spool, at the end: gives up all waiting events, and before them the batches in `taken`;
   /// they are on disk for the next run, in this order. Batches that are still in flight are settled
   /// one by one; so are their followers.

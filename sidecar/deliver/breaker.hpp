@@ -55,6 +55,9 @@ class Breaker {
   /// may go now.
   void begin_anew(AttemptId last_attempt, const Now& now);
 
+  /// Open: the probe may go now.
+  void probe(const Now& now) { open_until_ = std::min(open_until_, now.mono); }
+
   /// Open: the probe may go now, and later pauses are short.
   void hurry(const Now& now);
 

@@ -31,7 +31,7 @@ std::uint64_t hash_limit(double share) {
 
 Destination::Destination(const DestinationConfig& config, std::unique_ptr<Encoder> encoder,
                          std::unique_ptr<Transport> transport, Lane* lane, Log& log,
-                         std::uint64_t seed)
+                         std::uint64_t seed, const Destination* earlier)
     : name_(config.name),
       log_(log),
       type_(config.type),
@@ -47,6 +47,13 @@ Destination::Destination(const DestinationConfig& config, std::unique_ptr<Encode
       backlog_(config, encoder_, lane, ledger_, ~seed),
       settler_(config, encoder_->answer_reader(), lane, backlog_, pacer_, failures_, meter_,
                ledger_) {
+  if (earlier != nullptr) {
+    ledger_ = earlier->ledger_;
+    meter_ = earlier->meter_;
+    told_delivered_ = earlier->told_delivered_;
+    pacer_.add_openings(earlier->pacer_.openings());
+    drops_.know(ledger_);
+  }
   if (lane_ != nullptr) lane_->attach(ledger_);
 }
 
@@ -60,6 +67,12 @@ void Destination::change(const DestinationConfig& config, std::shared_ptr<Encode
   pacer_.use(config);
   if (lane_ != nullptr) lane_->use(lane_settings(config));
   if (transport) replace_transport(std::move(transport), now);
+}
+
+void Destination::probe(const Now& now) {
+  if (type_ != DestinationType::http || !pacer_.is_open()) return;
+  pacer_.probe(now);
+  backlog_.make_all_due(now);
 }
 
 void Destination::replace_transport(std::unique_ptr<Transport> transport, const Now& now) {
@@ -82,7 +95,7 @@ void Destination::end_former_transports(const Now& now) {
 }
 
 std::uint64_t Destination::held() const {
-  std::uint64_t held = transport_->held();
+  std::uint64_t held = transport_ ? transport_->held() : 0;
   for (const auto& former : former_) held += former->held();
   return held;
 }
@@ -123,6 +136,7 @@ bool Destination::samples(const RecordView& record) {
 }
 
 int Destination::do_work(const Now& now) {
+  if (has_left_) return 0;
   if (pause_.ends_at() <= now.mono) end_pause("its time is over", now);
   note_held_back(now);
   collect(now);
@@ -130,9 +144,7 @@ int Destination::do_work(const Now& now) {
   int refilled = 0;
   if (!settler_.is_disabled()) refilled = static_cast<int>(backlog_.refill(now));
   int batches = 0;
-  const bool may_send =
-      !settler_.is_disabled() && !pause_.is_on() && (lane_ == nullptr || !lane_->is_busy());
-  for (; may_send && batches < batches_per_turn_max; ++batches) {
+  for (const bool sends = may_send(); sends && batches < batches_per_turn_max; ++batches) {
     bool is_retry = false;
     BatchPtr batch = next_batch(now, is_retry);
     if (!batch) break;
@@ -145,8 +157,14 @@ int Destination::do_work(const Now& now) {
   failures_.do_work(now);
   drops_.look(ledger_, now);
   look_for_stall(now);
-  if (is_flushing_) held_look_at_ = held() > 0 ? now.mono + held_look_interval : never;
+  if (is_flushing_ || leaves_) held_look_at_ = held() > 0 ? now.mono + held_look_interval : never;
+  if (leaves_) leave(now);
   return batches + refilled + static_cast<int>(completions_.size());
+}
+
+bool Destination::may_send() const {
+  return !settler_.is_disabled() && !pause_.is_on() && (lane_ == nullptr || !lane_->is_busy()) &&
+         leaves_.value_or(OnRemove::drain) == OnRemove::drain;
 }
 
 // Sending -----------------------------------------------------------------------------------------
@@ -250,17 +268,18 @@ void Destination::look_for_stall(const Now& now) {
 // Time and shutdown -------------------------------------------------------------------------------
 
 MonoTime Destination::next_deadline() const {
+  if (has_left_) return never;
   MonoTime former_deadline = never;
   for (const auto& former : former_) {
     former_deadline = std::min(former_deadline, former->next_deadline());
   }
-  MonoTime deadline =
-      std::min({transport_->next_deadline(), former_deadline, failures_.next_deadline(),
-                drops_.next_deadline(), stall_.next_line(), held_look_at_, pause_.ends_at()});
+  MonoTime deadline = std::min({transport_->next_deadline(), former_deadline,
+                                failures_.next_deadline(), drops_.next_deadline(),
+                                stall_.next_line(), held_look_at_, pause_.ends_at(), leaves_by_});
   if (settler_.is_disabled() || (lane_ != nullptr && lane_->is_busy())) return deadline;
   // Events that expired have made room since the last refill.
   if (backlog_.can_refill()) return MonoTime::min();
-  if (pause_.is_on()) return deadline;
+  if (!may_send()) return deadline;
   const MonoTime start_at = pacer_.may_start_at(places_taken());
   if (start_at == never) return deadline;
   const MonoTime fresh_at = backlog_.fresh_due_at(places_taken() == 0 || is_flushing_);
@@ -280,6 +299,8 @@ void Destination::begin_flush(const Now& now) {
 }
 
 void Destination::abandon(const Now& now) {
+  if (std::exchange(has_left_, true)) return;
+  const DropReason reason = leaves_ ? DropReason::removed : DropReason::linger;
   transport_->hurry(now);
   for (const auto& former : former_) former->hurry(now);
   collect(now);
@@ -293,21 +314,52 @@ void Destination::abandon(const Now& now) {
     backlog_.put_back(cut_off, now);
   } else {
     for (BatchPtr& batch : cut_off) {
-      ledger_.drop(DropReason::linger, batch->events);
+      ledger_.drop(reason, batch->events);
       backlog_.finish(std::move(batch), now);
     }
-    ledger_.drop(DropReason::linger, backlog_.clear());
+    ledger_.drop(reason, backlog_.clear());
   }
   drop_held();
   failures_.finish();
   drops_.finish(ledger_);
 }
 
+// A reload removes it ---------------------------------------------------------------------------
+
+void Destination::begin_removal(OnRemove how, MonoTime deadline, const Now& now) {
+  leaves_ = how;
+  leaves_by_ = deadline;
+  end_pause("a reload has removed the destination", now);
+}
+
+bool Destination::stay() {
+  if (has_left_) return false;
+  leaves_.reset();
+  leaves_by_ = never;
+  return true;
+}
+
+/// Of one that is gone for its receiver, the events on disk stay there.
+void Destination::leave(const Now& now) {
+  if (*leaves_ == OnRemove::drop) ledger_.drop(DropReason::removed, backlog_.discard());
+  const bool has_unread = lane_ != nullptr && lane_->has_unread() && !settler_.is_disabled();
+  const bool is_done =
+      *leaves_ == OnRemove::spool ? in_flight_.empty() : is_drained() && !has_unread;
+  if (is_done || leaves_by_ <= now.mono) abandon(now);
+}
+
+void Destination::park(const Now& now) {
+  close(now.mono);
+  former_.clear();
+  transport_.reset();
+  lane_ = nullptr;
+}
+
 /// They counted as delivered when they were handed over.
 void Destination::drop_held() {
   const std::uint64_t lost = std::min(held(), ledger_.delivered);
   ledger_.delivered -= lost;
-  ledger_.drop(DropReason::linger, lost);
+  ledger_.drop(leaves_ ? DropReason::removed : DropReason::linger, lost);
 }
 
 }  // namespace outrider::sidecar

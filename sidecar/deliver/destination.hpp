@@ -17,6 +17,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,9 +49,11 @@ inline LaneSettings lane_settings(const DestinationConfig& config) {
 
 class Destination final : public Agent {
  public:
-  /// `lane`: its part of the spool, or null; outlives the destination.
+  /// `lane`: its part of the spool, or null; outlives the destination, or until it is parked.
+  /// `earlier`: one with this name that was removed and parked; its counters go on.
   Destination(const DestinationConfig& config, std::unique_ptr<Encoder> encoder,
-              std::unique_ptr<Transport> transport, Lane* lane, Log& log, std::uint64_t seed);
+              std::unique_ptr<Transport> transport, Lane* lane, Log& log, std::uint64_t seed,
+              const Destination* earlier = nullptr);
 
   /// Has these settings from here on. Its records, lane, counters and a person's pause stay; type,
   /// format, `ordering` and `spool_order` are those that it has. `encoder` and `transport` are null
@@ -59,6 +62,23 @@ class Destination final : public Agent {
   /// was made keeps its id and its body.
   void change(const DestinationConfig& config, std::shared_ptr<Encoder> encoder,
               std::unique_ptr<Transport> transport, const Now& now);
+
+  /// A person has perhaps mended its receiver or its credentials: if it is broken or held, it is
+  /// tried now.
+  void probe(const Now& now);
+
+  // A reload removes it ---------------------------------------------------------------------------
+
+  /// Nothing comes in any more. Its events are sent, put on disk or dropped, until `deadline`;
+  /// the rest is then put on disk, or dropped if there is no spool.
+  void begin_removal(OnRemove how, MonoTime deadline, const Now& now);
+  bool is_leaving() const { return leaves_.has_value(); }
+  /// It is configured again. False: too late, it has given up its events.
+  bool stay();
+  /// Nothing of it is in memory, and its lane may be closed.
+  bool may_be_parked() const { return has_left_ && (lane_ == nullptr || lane_->is_at_rest()); }
+  /// Only its counters are left; nothing but name(), ledger() and snapshot() is called any more.
+  void park(const Now& now);
 
   /// Takes a copy of the record, or drops one as the configuration says.
   void accept(proto::ByteView record, const Now& now);
@@ -120,6 +140,8 @@ class Destination final : public Agent {
   DestinationSnapshot snapshot(const Now& now);
 
  private:
+  void leave(const Now& now);
+  bool may_send() const;
   void replace_transport(std::unique_ptr<Transport> transport, const Now& now);
   void end_former_transports(const Now& now);
   /// Events that the transports hold.
@@ -166,7 +188,10 @@ class Destination final : public Agent {
   std::vector<BatchPtr> in_flight_;
   std::size_t in_former_ = 0;  ///< of in_flight_, in former transports
   std::vector<Completion> completions_;
-  MonoTime held_look_at_ = never;  ///< flushing: when the transport is asked what it holds
+  MonoTime held_look_at_ = never;   ///< flushing: when the transport is asked what it holds
+  std::optional<OnRemove> leaves_;  ///< a reload has removed it
+  MonoTime leaves_by_ = never;
+  bool has_left_ = false;  ///< it has given up its events, or has none
   bool is_fresh_next_ = false;
   bool is_flushing_ = false;
 

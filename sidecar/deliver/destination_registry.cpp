@@ -18,11 +18,31 @@ void DestinationRegistry::put(DestinationHandle handle, std::unique_ptr<Destinat
   slots_[handle] = std::move(destination);
 }
 
-std::unique_ptr<Destination> DestinationRegistry::take(DestinationHandle handle) {
-  std::unique_ptr<Destination> taken = std::move(slots_.at(handle));
-  std::erase(all_, taken.get());
-  by_name_.erase(taken->name());
+void DestinationRegistry::park(DestinationHandle handle) {
+  std::unique_ptr<Destination> parked = std::move(slots_.at(handle));
+  std::erase(all_, parked.get());
+  by_name_.erase(parked->name());
+  parked_[parked->name()] = std::move(parked);
+}
+
+std::unique_ptr<Destination> DestinationRegistry::take_parked(std::string_view name) {
+  const auto found = parked_.find(name);
+  if (found == parked_.end()) return nullptr;
+  std::unique_ptr<Destination> taken = std::move(found->second);
+  parked_.erase(found);
   return taken;
+}
+
+std::vector<Destination*> DestinationRegistry::known() const {
+  std::vector<Destination*> known = all_;
+  for (const auto& [name, parked] : parked_) known.push_back(parked.get());
+  return known;
+}
+
+Destination* DestinationRegistry::find_known(std::string_view name) const {
+  if (Destination* const active = find(name)) return active;
+  const auto found = parked_.find(name);
+  return found == parked_.end() ? nullptr : found->second.get();
 }
 
 void DestinationRegistry::order_by(const std::vector<std::string>& names) {

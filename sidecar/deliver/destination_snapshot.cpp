@@ -42,6 +42,16 @@ DestinationSnapshot Destination::snapshot(const Now& now) {
   it.ledger.in_flight += ledger_.delivered - told_delivered_;
   it.ledger.delivered = told_delivered_;
 
+  it.is_removed = is_leaving();
+  // A parked one has only counters.
+  if (!transport_) {
+    it.breaker_openings = pacer_.openings();
+    it.retries = meter_.retries;
+    it.requests = meter_.requests;
+    it.request_time = meter_.request_time;
+    it.settle_time = meter_.settle_time;
+    return it;
+  }
   fill_health(it, now);
   it.requests_in_flight = in_flight_.size();
   it.concurrency_limit = pacer_.concurrency_limit();

@@ -13,6 +13,11 @@ std::uint64_t lost_of(const Ledger& ledger) {
 
 }  // namespace
 
+void DropLog::know(const Ledger& ledger) {
+  told_total_ = lost_of(ledger);
+  told_ = before_ = ledger.dropped;
+}
+
 void DropLog::look(const Ledger& ledger, const Now& now) {
   const bool has_news = lost_of(ledger) != told_total_;
   if (!is_dropping_) {

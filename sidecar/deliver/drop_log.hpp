@@ -22,6 +22,8 @@ class DropLog {
  public:
   DropLog(std::string destination, Log& log) : destination_(std::move(destination)), log_(log) {}
 
+  /// These drops have been told of.
+  void know(const Ledger& ledger);
   /// Writes the line that is due, if there is one.
   void look(const Ledger& ledger, const Now& now);
   /// When a line may be due though nothing else happens, or `never`.

@@ -33,6 +33,11 @@ void Pacer::begin_anew(const Now& now) {
   breaker_.begin_anew(last_attempt_, now);
 }
 
+void Pacer::probe(const Now& now) {
+  paused_until_ = std::min(paused_until_, now.mono);
+  breaker_.probe(now);
+}
+
 std::size_t Pacer::places() const {
   return is_open() ? 1 : concurrency_.limit();
 }

@@ -36,6 +36,8 @@ class Pacer {
   /// From here on everything goes another way: earlier attempts tell nothing of it, and a broken
   /// destination is probed now.
   void begin_anew(const Now& now);
+  /// Open: the probe may go now.
+  void probe(const Now& now);
 
   /// When a request may go, as far as time decides; `never` when it takes an answer.
   MonoTime may_start_at(std::size_t in_flight) const;
@@ -76,6 +78,8 @@ class Pacer {
   }
   /// How often the breaker has opened after it was closed.
   std::uint64_t openings() const { return openings_; }
+  /// Of an earlier destination with this name.
+  void add_openings(std::uint64_t openings) { openings_ += openings; }
   /// Open: since when.
   MonoTime open_since() const { return open_since_; }
   /// Retry-After: until when.

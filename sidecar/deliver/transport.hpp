@@ -10,6 +10,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,9 +20,11 @@
 #include "sidecar/base/clock.hpp"
 #include "sidecar/base/log.hpp"
 #include "sidecar/base/record.hpp"
+#include "sidecar/base/result.hpp"
 
 namespace outrider::sidecar {
 
+struct DestinationConfig;
 struct UrlSnapshot;
 
 using AttemptId = std::uint64_t;
@@ -128,5 +132,11 @@ class Transport {
   /// wait for it.
   virtual void close(MonoTime deadline) = 0;
 };
+
+/// The second step of making a transport, on the sidecar's thread and without the disk.
+using FinishTransport = std::function<Result<std::unique_ptr<Transport>>(const BodyKind& body)>;
+/// The first step, in any thread: reads the files that the configuration names. It may outlive the
+/// sidecar's parts; what it returns must not be used then.
+using PrepareTransport = std::function<Result<FinishTransport>(const DestinationConfig& config)>;
 
 }  // namespace outrider::sidecar

@@ -282,20 +282,36 @@ class WriterTransport final : public Transport {
 
 }  // namespace
 
+Result<FinishTransport> prepare_file_transport(const DestinationConfig& config, Reactor& reactor) {
+  auto target = std::make_shared<WriteTarget>(WriteTarget::file(config.path, has_lines(config)));
+  const std::string error = target->open_file();
+  // Whoever reads the pipe may come later, as a receiver may; each attempt opens it again.
+  if (!error.empty() && !target->is_unread_pipe()) return Error{error};
+  return FinishTransport([target, &reactor](const BodyKind&) {
+    return Result<std::unique_ptr<Transport>>(
+        std::make_unique<WriterTransport>(std::move(*target), reactor));
+  });
+}
+
+Result<FinishTransport> prepare_stdout_transport(const DestinationConfig& config, Reactor& reactor,
+                                                 int fd) {
+  if (has_lines(config)) end_last_line(fd);
+  return FinishTransport([fd, &reactor](const BodyKind&) {
+    return Result<std::unique_ptr<Transport>>(
+        std::make_unique<WriterTransport>(WriteTarget::descriptor(fd), reactor));
+  });
+}
+
 Result<std::unique_ptr<Transport>> make_file_transport(const DestinationConfig& config,
                                                        Reactor& reactor) {
-  WriteTarget target = WriteTarget::file(config.path, has_lines(config));
-  const std::string error = target.open_file();
-  // Whoever reads the pipe may come later, as a receiver may; each attempt opens it again.
-  if (!error.empty() && !target.is_unread_pipe()) return Error{error};
-  return std::unique_ptr<Transport>(std::make_unique<WriterTransport>(std::move(target), reactor));
+  auto prepared = prepare_file_transport(config, reactor);
+  if (!prepared.ok()) return prepared.error();
+  return prepared.value()({});
 }
 
 Result<std::unique_ptr<Transport>> make_stdout_transport(const DestinationConfig& config,
                                                          Reactor& reactor, int fd) {
-  if (has_lines(config)) end_last_line(fd);
-  return std::unique_ptr<Transport>(
-      std::make_unique<WriterTransport>(WriteTarget::descriptor(fd), reactor));
+  return prepare_stdout_transport(config, reactor, fd).value()({});
 }
 
 }  // namespace outrider::sidecar

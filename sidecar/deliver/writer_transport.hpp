@@ -27,6 +27,11 @@
 
 namespace outrider::sidecar {
 
+// The first step of each touches the file alone, and the second the reactor alone.
+Result<FinishTransport> prepare_file_transport(const DestinationConfig& config, Reactor& reactor);
+Result<FinishTransport> prepare_stdout_transport(const DestinationConfig& config, Reactor& reactor,
+                                                 int fd = 1);
+
 /// Fails if the file cannot be opened, unless it is a pipe that has no reader yet.
 Result<std::unique_ptr<Transport>> make_file_transport(const DestinationConfig& config,
                                                        Reactor& reactor);

@@ -161,12 +161,35 @@ CurlDriver::~CurlDriver() = default;
 
 Result<std::unique_ptr<Transport>> CurlDriver::make_transport(const DestinationConfig& config,
                                                               const BodyKind& body, Log& log) {
+  auto finish_it = preparer(log)(config);
+  if (!finish_it.ok()) return finish_it.error();
+  return finish_it.value()(body);
+}
+
+/// The helper of the credentials runs in requests alone.
+PrepareTransport CurlDriver::preparer(Log& log) {
+  return [this, trust_stores = trust_stores_,
+          &log](const DestinationConfig& config) -> Result<FinishTransport> {
+    if (const auto settings = make_http_settings(config, {}); !settings.ok()) {
+      return settings.error();
+    }
+    Result<std::unique_ptr<CredentialStore>> read = CredentialStore::open(
+        config, trust_stores, [this](FileThreads::Job job) { return files_->run(std::move(job)); },
+        log);
+    if (!read.ok()) return read.error();
+    auto credentials = std::make_shared<std::unique_ptr<CredentialStore>>(std::move(read.value()));
+    return FinishTransport([this, config, credentials, &log](const BodyKind& body) {
+      return finish(config, body, std::move(*credentials), log);
+    });
+  };
+}
+
+Result<std::unique_ptr<Transport>> CurlDriver::finish(const DestinationConfig& config,
+                                                      const BodyKind& body,
+                                                      std::unique_ptr<CredentialStore> credentials,
+                                                      Log& log) {
   Result<HttpSettings> settings = make_http_settings(config, body);
   if (!settings.ok()) return settings.error();
-  Result<std::unique_ptr<CredentialStore>> credentials = CredentialStore::open(
-      config, trust_stores_, [this](FileThreads::Job job) { return files_->run(std::move(job)); },
-      log);
-  if (!credentials.ok()) return credentials.error();
   // One connection of HTTP/2 carries many requests, and its receiver's window and streams would be
   // for all. A connection of HTTP/1 has one request at a time, so any destination may use it next.
   if (config.http_version == HttpVersion::http2) {
@@ -175,10 +198,10 @@ Result<std::unique_ptr<Transport>> CurlDriver::make_transport(const DestinationC
   CurlMulti& multi = config.deny_private_addresses ? *guarded_multi_ : *multi_;
   multi.expect_connections(config.concurrency_max * config.urls.size());
   multi_->share_with(*guarded_multi_);
-  return std::unique_ptr<Transport>(std::make_unique<CurlTransport>(
-      multi, std::move(settings.value()), std::move(credentials.value()),
-      BackoffLimits{config.retry_initial, config.retry_max}, seeds_.next(),
-      UrlLog(config.name, config.urls.size(), log)));
+  return std::unique_ptr<Transport>(
+      std::make_unique<CurlTransport>(multi, std::move(settings.value()), std::move(credentials),
+                                      BackoffLimits{config.retry_initial, config.retry_max},
+                                      seeds_.next(), UrlLog(config.name, config.urls.size(), log)));
 }
 
 void CurlDriver::do_work(const Now& now) {

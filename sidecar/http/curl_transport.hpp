@@ -67,6 +67,7 @@
 
 namespace outrider::sidecar {
 
+class CredentialStore;
 class CurlMulti;
 class FileThreads;
 class TrustStores;
@@ -85,12 +86,18 @@ class CurlDriver {
   Result<std::unique_ptr<Transport>> make_transport(const DestinationConfig& config,
                                                     const BodyKind& body, Log& log);
 
+  /// The same in two steps; the first one touches nothing of the driver.
+  PrepareTransport preparer(Log& log);
+
   /// Runs libcurl's timers and collects finished requests.
   void do_work(const Now& now);
 
   MonoTime next_deadline() const;
 
  private:
+  Result<std::unique_ptr<Transport>> finish(const DestinationConfig& config, const BodyKind& body,
+                                            std::unique_ptr<CredentialStore> credentials, Log& log);
+
   std::unique_ptr<CurlMulti> multi_;
   /// For deny_private_addresses: connections are shared within a multi handle, and a guarded
   /// destination must not get one that was not checked.

@@ -70,6 +70,8 @@ class ConfirmAgent final : public Agent {
         refusals_(log, hides_values),
         records_(seed) {}
 
+  void hide_values(bool hides_values) { refusals_.hide_values(hides_values); }
+
   int do_work(const Now& now) override;
 
   /// From here on every frame is to come again later, also one that is half read: this sidecar

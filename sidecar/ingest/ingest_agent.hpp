@@ -63,6 +63,8 @@ class IngestAgent final : public Agent {
         records_(seed),
         losses_(log) {}
 
+  void hide_values(bool hides_values) { refusals_.hide_values(hides_values); }
+
   int do_work(const Now& now) override;
   MonoTime next_deadline() const override { return losses_.next_deadline(); }
 

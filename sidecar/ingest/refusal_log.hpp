@@ -25,6 +25,8 @@ class RefusalLog {
   static constexpr std::size_t value_bytes_max = 80;
 
   RefusalLog(Log& log, bool hides_values) : log_(log), hides_values_(hides_values) {}
+  /// From here on.
+  void hide_values(bool hides_values) { hides_values_ = hides_values; }
 
   /// Of the event that `reader` gave last, or of its frame; or of so many `events` of the frame.
   void note(proto::Refusal refusal, const proto::FrameReader& reader, const Now& now,

@@ -69,6 +69,7 @@ struct DestinationSnapshot {
   std::uint64_t breaker_openings = 0;
   bool is_held = false;                ///< credentials are refused
   bool is_disabled = false;            ///< the receiver says that it is gone
+  bool is_removed = false;             ///< by a reload; its events leave, or have left
   std::optional<Duration> paused_for;  ///< what is left of Retry-After
   std::optional<PauseSnapshot> pause;  ///< by an operator
   std::string last_failure;            ///< of the last failed attempt: its status or cause, cut

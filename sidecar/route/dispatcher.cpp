@@ -40,6 +40,14 @@ Dispatcher::Dispatcher(const Config& config, const DestinationRegistry& destinat
       unrouted_log_(log),
       unrouted_policy_(config.ingest.unrouted) {}
 
+void Dispatcher::use(const Config& config) {
+  router_ = Router(routes_of(config, destinations_));
+  unrouted_policy_ = config.ingest.unrouted;
+  std::erase_if(refused_bytes_, [this](const auto& refused) {
+    return destinations_.find(refused.first) == nullptr;
+  });
+}
+
 std::size_t Dispatcher::accept(const ArrivedEvent& event, const Now& now) {
   const auto [targets, steps] = router_.route(event.topic);
   if (targets.empty()) {

@@ -32,6 +32,9 @@ class Dispatcher final : public RecordSink, public ConfirmSink {
   /// `spool`: null without one; then only accept() is called.
   Dispatcher(const Config& config, const DestinationRegistry& destinations, Spool* spool, Log& log);
 
+  /// From here on events go where this configuration says. Its destinations are registered.
+  void use(const Config& config);
+
   // RecordSink
   std::size_t accept(const ArrivedEvent& event, const Now& now) override;
 

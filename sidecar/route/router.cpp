@@ -44,6 +44,8 @@ Router::Router(std::vector<Route> routes)
 }
 
 Router::~Router() = default;
+Router::Router(Router&&) noexcept = default;
+Router& Router::operator=(Router&&) noexcept = default;
 
 void Router::add(std::string_view pattern, DestinationHandle destination, bool is_exclude) {
   Node* node = root_.get();

@@ -35,6 +35,8 @@ class Router {
  public:
   explicit Router(std::vector<Route> routes);
   ~Router();
+  Router(Router&&) noexcept;
+  Router& operator=(Router&&) noexcept;
 
   struct Answer {
     /// The destinations that get this topic, in ascending order; valid until the next call.

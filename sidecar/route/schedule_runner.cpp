@@ -7,6 +7,15 @@
 
 namespace outrider::sidecar {
 
+namespace {
+
+/// A mark begins with the name, which has no blanks.
+std::string name_of_mark(std::string_view mark) {
+  return std::string(mark.substr(0, mark.find(' ')));
+}
+
+}  // namespace
+
 ScheduleRunner::ScheduleRunner(Recurrence recurrence, const std::vector<ScheduleMark>& marks,
                                Spool& spool, Dispatcher& dispatcher, Log& log)
     : spool_(spool),
@@ -19,6 +28,23 @@ ScheduleRunner::ScheduleRunner(Recurrence recurrence, const std::vector<Schedule
     // Another expression or zone: the stored mark belongs to another schedule.
     if (!recurrence_.restore(mark.name, mark.last_ns)) unwritten_marks_.push_back({mark.name, 0});
   }
+}
+
+void ScheduleRunner::replace(Recurrence recurrence) {
+  for (const Recurrence::State& state : recurrence_.states()) {
+    if (recurrence.has(state.mark)) continue;
+    missed_before_[state.name] += state.missed;
+    std::erase_if(unwritten_marks_, [&](const auto& mark) { return mark.name == state.mark; });
+    std::erase(new_schedules_, state.mark);
+    unwritten_marks_.push_back({state.mark, 0});
+  }
+  for (const std::string& mark : recurrence.marks()) {
+    if (recurrence_.has(mark)) continue;
+    std::erase_if(unwritten_marks_, [&](const auto& waiting) { return waiting.name == mark; });
+    new_schedules_.push_back(mark);
+  }
+  recurrence.adopt(std::exchange(recurrence_, {}));
+  recurrence_ = std::move(recurrence);
 }
 
 void ScheduleRunner::do_work(const Now& now) {
@@ -81,7 +107,7 @@ void ScheduleRunner::note_answer(const ConfirmedFrame& frame, const FrameAnswer&
     if (frame.counts.events > 0) {
       constexpr auto on_time_ns =
           static_cast<std::uint64_t>(std::chrono::nanoseconds(Recurrence::on_time).count());
-      Stored& stored = stored_[mark.name];
+      Stored& stored = stored_[name_of_mark(mark.name)];
       ++stored.runs;
       stored.late += now.wall_ns() > mark.last_ns + on_time_ns ? 1 : 0;
       stored.last_ns = mark.last_ns;
@@ -100,7 +126,10 @@ std::vector<ScheduleSnapshot> ScheduleRunner::snapshot() const {
     it.name = state.name;
     if (state.next) it.next = WallTime(*state.next);
     it.missed = state.missed;
-    if (const auto found = stored_.find(state.mark); found != stored_.end()) {
+    if (const auto found = missed_before_.find(state.name); found != missed_before_.end()) {
+      it.missed += found->second;
+    }
+    if (const auto found = stored_.find(state.name); found != stored_.end()) {
       const Stored& stored = found->second;
       it.runs = stored.runs;
       it.late = stored.late;

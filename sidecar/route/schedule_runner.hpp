@@ -29,6 +29,10 @@ class ScheduleRunner {
   ScheduleRunner(Recurrence recurrence, const std::vector<ScheduleMark>& marks, Spool& spool,
                  Dispatcher& dispatcher, Log& log);
 
+  /// Other schedules from here on. One with the same name, expression and zone goes on; the mark of
+  /// one that is gone is removed; one that is new begins now.
+  void replace(Recurrence recurrence);
+
   void do_work(const Now& now);
   MonoTime next_deadline() const { return recurrence_.next_deadline(); }
 
@@ -58,7 +62,9 @@ class ScheduleRunner {
   Recurrence recurrence_;
   std::vector<std::string> new_schedules_;  ///< the marks of those that have never run
   std::vector<ScheduleMark> unwritten_marks_;
-  std::map<std::string, Stored, std::less<>> stored_;  ///< by mark
+  // By name: what was counted goes on, whatever a reload changes.
+  std::map<std::string, Stored, std::less<>> stored_;
+  std::map<std::string, std::uint64_t, std::less<>> missed_before_;
   MonoTime marks_due_at_{};
   MonoTime look_ahead_at_{};
 };

@@ -151,6 +151,29 @@ bool Recurrence::restore(std::string_view mark, std::uint64_t last_ns) {
   return true;
 }
 
+void Recurrence::adopt(Recurrence earlier) {
+  for (Schedule& schedule : schedules_) {
+    Schedule* const before = earlier.find(schedule.mark);
+    if (before == nullptr) continue;
+    schedule.last = before->last;
+    schedule.next = before->next;
+    schedule.handed_out = std::move(before->handed_out);
+    schedule.held_until = before->held_until;
+    schedule.is_to_be_held = before->is_to_be_held;
+    schedule.is_refused = before->is_refused;
+    schedule.refused_until = before->refused_until;
+    schedule.waited_until = before->waited_until;
+    schedule.is_said_ahead = before->is_said_ahead;
+    schedule.missed_runs = before->missed_runs;
+  }
+  held_until_ = earlier.held_until_;
+  if (!schedules_.empty()) look_again();
+}
+
+bool Recurrence::has(std::string_view mark) const {
+  return std::ranges::find(schedules_, mark, &Schedule::mark) != schedules_.end();
+}
+
 void Recurrence::note_written(std::string_view mark, std::uint64_t due_ns) {
   Schedule* const schedule = find(mark);
   if (schedule == nullptr || std::erase(schedule->handed_out, due_ns) == 0) return;

@@ -71,6 +71,10 @@ class Recurrence {
   /// The last run of a schedule. False: the mark is of none that is configured (any more).
   bool restore(std::string_view mark, std::uint64_t last_ns);
 
+  /// Goes on with the schedules of an earlier configuration that are in this one unchanged.
+  void adopt(Recurrence earlier);
+  bool has(std::string_view mark) const;
+
   /// A run that was handed out is written.
   void note_written(std::string_view mark, std::uint64_t due_ns);
   /// It is not, nor are later ones; all are returned again, before any that has become due since.

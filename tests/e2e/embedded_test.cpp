@@ -51,6 +51,22 @@ TEST_F(EmbeddedSpool, ConfirmsAndKeepsForTheNextRun) {
   spool_.expect_empty_and_sound();
 }
 
+TEST_F(EmbeddedSpool, ReloadsWhenTheApplicationSaysSo) {
+  const std::string file = write_config(inproc_config());
+  Embedded sidecar(file);
+  EXPECT_EQ(sidecar.reload(), "nothing has changed\n");
+  write_config(inproc_config() + "timeout = 7s\n");
+  EXPECT_EQ(sidecar.reload(), "changed (new requests): destination.audit.timeout: 30s -> 7s\n");
+  write_config(inproc_config() + "timeout = soon\n");
+  EXPECT_THROW(sidecar.reload(), std::runtime_error);
+  Client client(sidecar.client_options());
+  deliver(client, 1);
+  EXPECT_TRUE(client.flush(20s));
+  EXPECT_EQ(client.close(1s), Status::ok);
+  EXPECT_TRUE(sidecar.stop()) << sidecar.report();
+  EXPECT_THROW(sidecar.reload(), std::runtime_error) << "it does not run any more";
+}
+
 TEST_F(EmbeddedSpool, ServesOtherProcessesWhereTheConfigurationSaysSo) {
   Embedded sidecar(write_config(config(receiver_.url())));
   Client inside(sidecar.client_options());

@@ -68,6 +68,21 @@ TEST(Service, ALoopThatDoesNotTurnGivesNoSignOfLife) {
   EXPECT_EQ(sidecar.process().wait(), 0);
 }
 
+TEST(Service, AReloadIsSaidFromBeginToEnd) {
+  const TempDir dir;
+  const ServiceManager systemd(dir.file("notify"));
+  const std::string audit = "[destination.audit]\ntype = stdout\n";
+  Sidecar sidecar(dir, audit, true, {"NOTIFY_SOCKET=" + dir.file("notify")});
+  EXPECT_EQ(systemd.next(), "READY=1\nSTATUS=running with 1 destination");
+  write_file(dir.file("outrider.conf"), audit +
+                                            "[destination.log]\ntype = file\nformat = ndjson\n" +
+                                            "path = " + dir.file("log.ndjson") + "\n");
+  sidecar.process().signal(SIGHUP);
+  EXPECT_TRUE(systemd.next().starts_with("RELOADING=1\nMONOTONIC_USEC="));
+  EXPECT_EQ(systemd.next(), "READY=1\nSTATUS=running with 2 destinations");
+  EXPECT_EQ(sidecar.stop(), 0);
+}
+
 TEST(Service, WithoutAWatchdogThereIsNoSignOfLife) {
   const TempDir dir;
   const ServiceManager systemd(dir.file("notify"));

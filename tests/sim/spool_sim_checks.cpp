@@ -82,7 +82,7 @@ void SpoolSimulation::check_quiet() {
     EXPECT_LE(ledger.spooled, stored.waiting.size() + (stored.damaged_blocks > 0 ? 1U << 20U : 0));
     EXPECT_LE(stored.waiting.size(), ledger.spooled + ledger.queued + ledger.in_flight) << name;
     if (stored.damaged_blocks == 0) {
-      EXPECT_EQ(app().spool()->lane(i).bytes(),
+      EXPECT_EQ(app().spool()->lane(static_cast<DestinationHandle>(i)).bytes(),
                 bytes_of(stored.waiting) + bytes_of(stored.scheduled))
           << name;
     }

@@ -30,7 +30,8 @@ void SpoolSimulation::start_life() {
     EXPECT_EQ(ledger.scheduled, stored.scheduled.size()) << name;
     if (stored.damaged_blocks > 0) continue;
     EXPECT_EQ(ledger.spooled, stored.waiting.size()) << name;
-    EXPECT_EQ(app().spool()->lane(i).bytes(), bytes_of(stored.waiting) + bytes_of(stored.scheduled))
+    EXPECT_EQ(app().spool()->lane(static_cast<DestinationHandle>(i)).bytes(),
+              bytes_of(stored.waiting) + bytes_of(stored.scheduled))
         << name;
   }
 }

@@ -17,10 +17,40 @@
 
 namespace outrider::test {
 
+/// Reads what the test wants, when the test says so.
+struct FakeReloadPreparer final : sidecar::ReloadPreparer {
+  bool begin(const sidecar::Config& running) override {
+    if (is_hanging) return false;
+    prepared = sidecar::prepare_reload(
+        [this] {
+          sidecar::LoadResult result;
+          result.loaded.config = wanted;
+          if (!error.empty()) result.errors = {{error}};
+          return result;
+        },
+        prepare, running);
+    return true;
+  }
+  std::optional<sidecar::PreparedReload> take() override {
+    if (!is_ready) return std::nullopt;
+    return std::exchange(prepared, std::nullopt);
+  }
+
+  sidecar::Config wanted;
+  std::string error;  ///< of the file
+  sidecar::PrepareTransport prepare;
+  bool is_ready = true;
+  bool is_hanging = false;
+  std::optional<sidecar::PreparedReload> prepared;
+};
+
 struct FakeApp {
+  /// Of each transport that is made, at the start or by a reload.
+  using OnTransport = std::function<void(const sidecar::DestinationConfig&, FakeTransport&)>;
+
   explicit FakeApp(const sidecar::Config& config, std::uint64_t seed = 1,
                    sidecar::Exchange* exchange = nullptr,
-                   const sidecar::SpoolState& spool_state = {}) {
+                   const sidecar::SpoolState& spool_state = {}, OnTransport on_transport = {}) {
     auto owned_source = std::make_unique<FakeSource>();
     source = owned_source.get();
     sidecar::AppParts parts;
@@ -37,12 +67,22 @@ struct FakeApp {
       parts.spool_state = spool_state;
     }
     parts.make_transport =
-        [this](const sidecar::DestinationConfig&,
-               const sidecar::BodyKind&) -> sidecar::Result<std::unique_ptr<sidecar::Transport>> {
+        [this, on_transport](
+            const sidecar::DestinationConfig& destination,
+            const sidecar::BodyKind&) -> sidecar::Result<std::unique_ptr<sidecar::Transport>> {
       auto transport = std::make_unique<FakeTransport>();
       transports.push_back(transport.get());
+      if (on_transport) on_transport(destination, *transport);
       return std::unique_ptr<sidecar::Transport>(std::move(transport));
     };
+    preparer.wanted = config;
+    preparer.prepare = [make = parts.make_transport](const sidecar::DestinationConfig& destination)
+        -> sidecar::Result<sidecar::FinishTransport> {
+      return sidecar::FinishTransport(
+          [make, destination](const sidecar::BodyKind& body) { return make(destination, body); });
+    };
+    parts.reloads = &reloads;
+    parts.reload_preparer = &preparer;
     app = std::move(sidecar::App::create(config, std::move(parts), log).value());
   }
 
@@ -68,6 +108,14 @@ struct FakeApp {
     return answer.get();
   }
 
+  /// What became of a reload to this configuration, if it is known after the turns of one sleep.
+  std::optional<sidecar::ReloadOutcome> reload(const sidecar::Config& wanted) {
+    preparer.wanted = wanted;
+    const std::uint64_t ticket = reloads.ask("a test");
+    turn();
+    return reloads.outcome(ticket);
+  }
+
   ManualClock clock;
   MemoryLog log;
   sidecar::LogLevel log_level = sidecar::LogLevel::info;
@@ -76,7 +124,10 @@ struct FakeApp {
   sidecar::ControlQueue control{[] {}};
   FakeSource* source = nullptr;
   FakeConfirmSource* confirm_source = nullptr;  ///< null without a spool
-  std::vector<FakeTransport*> transports;  ///< one a destination, in the order of the configuration
+  sidecar::ReloadBoard reloads{[] {}};
+  FakeReloadPreparer preparer;
+  /// One a destination, in the order of the configuration; then those that reloads have made.
+  std::vector<FakeTransport*> transports;
   std::unique_ptr<sidecar::App> app;
 };
 

@@ -76,7 +76,7 @@ class AdminFixture : public testing::Test {
                 .peer = "unix uid=7 pid=8"});
   }
   void use(sidecar::AccessRules rules) {
-    routes_.emplace(sidecar::AdminWorld{board_, control_, changes_, log_, clock_},
+    routes_.emplace(sidecar::AdminWorld{board_, control_, reloads_, changes_, log_, clock_},
                     std::move(rules));
   }
 
@@ -88,6 +88,14 @@ class AdminFixture : public testing::Test {
   std::vector<sidecar::ControlRequest> posted_;
   sidecar::Status outcome_ = sidecar::Nothing{};
   bool loop_hangs_ = false;
+  /// What a reload comes to, unless the loop hangs.
+  sidecar::ReloadOutcome reload_outcome_{
+      sidecar::ReloadResult::applied, {"nothing has changed"}, 2};
+  sidecar::ReloadBoard reloads_{[this] {
+    if (loop_hangs_) return;
+    reloads_.begin();
+    reloads_.finish(reload_outcome_);
+  }};
   sidecar::ControlQueue control_{[this] {
     if (loop_hangs_) return;
     for (auto& pending : control_.take()) {
@@ -96,7 +104,7 @@ class AdminFixture : public testing::Test {
     }
   }};
   std::optional<sidecar::Routes> routes_{
-      std::in_place, sidecar::AdminWorld{board_, control_, changes_, log_, clock_},
+      std::in_place, sidecar::AdminWorld{board_, control_, reloads_, changes_, log_, clock_},
       sidecar::AccessRules{}};
 };
 

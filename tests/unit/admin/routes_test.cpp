@@ -144,7 +144,7 @@ TEST_F(RoutesTest, WhatIsNotThere) {
   publish();
   for (const char* path :
        {"/", "/v1", "/v1/stats/", "/healthz/x", "/v1/destinations/", "/v1/destinations/none",
-        "/v1/destinations/a/b", "/V1/stats", "/v1/destinations//pause", "/v1/reload"}) {
+        "/v1/destinations/a/b", "/V1/stats", "/v1/destinations//pause", "/v1/reloads"}) {
     const HttpAnswer answer = get(path);
     EXPECT_EQ(answer.status, 404U) << path;
     EXPECT_THAT(*answer.body, HasSubstr("{\"error\":\"")) << path;
@@ -274,6 +274,32 @@ TEST_F(RoutesTest, NothingChangesWhereItIsReadOnly) {
   EXPECT_EQ(get("/v1/stats").status, 200U);
   EXPECT_EQ(post("/v1/drain").status, 403U);
   EXPECT_THAT(posted_, IsEmpty());
+}
+
+TEST_F(RoutesTest, AReloadIsAnsweredWithItsOutcome) {
+  const sidecar::HttpAnswer done = post("/v1/reload");
+  EXPECT_EQ(done.status, 200U);
+  EXPECT_NE(done.body->find("\"nothing has changed\""), std::string::npos) << *done.body;
+  reload_outcome_ = {sidecar::ReloadResult::refused, {"one", "two"}, 2};
+  const sidecar::HttpAnswer refused = post("/v1/reload");
+  EXPECT_EQ(refused.status, 422U);
+  EXPECT_NE(refused.body->find("\"lines\":[\"one\",\"two\"],\"error\":\"one\""), std::string::npos)
+      << *refused.body;
+  reload_outcome_.result = sidecar::ReloadResult::failed;
+  EXPECT_EQ(post("/v1/reload").status, 409U);
+  EXPECT_EQ(post("/v1/reload", "{\"now\":true}").status, 400U);
+}
+
+TEST_F(RoutesTest, AReloadThatLastsHasATicket) {
+  loop_hangs_ = true;
+  const sidecar::HttpAnswer pending = post("/v1/reload");
+  EXPECT_EQ(pending.status, 202U);
+  EXPECT_NE(pending.body->find("\"ticket\":1"), std::string::npos) << *pending.body;
+  EXPECT_EQ(get("/v1/reload/1").status, 202U);
+  loop_hangs_ = false;
+  post("/v1/reload");
+  EXPECT_EQ(get("/v1/reload/1").status, 200U);
+  EXPECT_EQ(get("/v1/reload/x").status, 400U);
 }
 
 }  // namespace

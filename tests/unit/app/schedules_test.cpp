@@ -71,6 +71,23 @@ class SchedulesTest : public testing::Test {
     }
   }
 
+  /// The App uses config_ from here on.
+  void reload() {
+    fake_->preparer.wanted = config_;
+    const std::uint64_t ticket = fake_->reloads.ask("a test");
+    turn();
+    const auto outcome = fake_->reloads.outcome(ticket);
+    ASSERT_TRUE(outcome && outcome->result == ReloadResult::applied);
+  }
+  ScheduleSnapshot snapshot_of(const std::string& name) {
+    fake_->clock = clock_;
+    for (const ScheduleSnapshot& it : fake_->snapshot()->schedules) {
+      if (it.name == name) return it;
+    }
+    ADD_FAILURE() << "there is no schedule " << name;
+    return {};
+  }
+
   /// The times of the runs whose events were sent, in their order.
   std::vector<std::string> runs() const {
     std::vector<std::string> found;
@@ -99,6 +116,47 @@ TEST_F(SchedulesTest, EachRunIsOneEvent) {
   pass(16min);
   EXPECT_EQ(runs(), (Times{"12:05", "12:10", "12:15"}));
   EXPECT_EQ(fake_->app->report().destinations[0].ledger.delivered, 3U);
+}
+
+TEST_F(SchedulesTest, AReloadLeavesAnUnchangedScheduleAsItIs) {
+  pass(6min);
+  config_.schedules[0].data = R"({"n":2})";
+  reload();
+  pass(10min);
+  EXPECT_EQ(runs(), (Times{"12:05", "12:10", "12:15"})) << "none twice, none left out";
+  EXPECT_NE(bodies_.back().find("\"n\":2"), std::string::npos) << bodies_.back();
+  EXPECT_EQ(snapshot_of("tick").runs, 3U);
+}
+
+TEST_F(SchedulesTest, AScheduleWithAnotherExpressionBeginsAnewAndItsCountersGoOn) {
+  pass(6min);
+  config_.schedules[0].cron = "*/15 * * * *";
+  reload();
+  pass(10min);
+  EXPECT_EQ(runs(), (Times{"12:05", "12:15"}));
+  EXPECT_EQ(snapshot_of("tick").runs, 2U);
+  crash();
+  pass(15min);
+  EXPECT_EQ(runs(), (Times{"12:05", "12:15", "12:30"})) << "the mark is that of the new expression";
+}
+
+TEST_F(SchedulesTest, SchedulesComeAndGo) {
+  const ScheduleConfig tick = config_.schedules[0];
+  config_.schedules.clear();
+  reload();
+  pass(11min);
+  EXPECT_EQ(runs(), Times{});
+  config_.schedules = {tick};
+  reload();
+  pass(5min);
+  EXPECT_EQ(runs(), (Times{"12:15"})) << "it has missed none";
+  config_.schedules.clear();
+  reload();
+  crash();
+  config_.schedules = {tick};
+  reload();
+  pass(5min);
+  EXPECT_EQ(runs(), (Times{"12:15", "12:20"}));
 }
 
 TEST_F(SchedulesTest, ASnapshotSaysWhatRanWhatWasLateAndWhatIsNext) {

@@ -45,13 +45,26 @@ TEST_F(DestinationRegistryTest, FindsADestinationByHandleAndByName) {
 TEST_F(DestinationRegistryTest, AHandleIsNeverGivenOutAgain) {
   const DestinationHandle first = add("audit");
   add("backup");
-  EXPECT_EQ(registry_.take(first)->name(), "audit");
+  registry_.park(first);
   EXPECT_EQ(registry_.find(first), nullptr);
   EXPECT_EQ(registry_.find("audit"), nullptr);
   const DestinationHandle second = add("audit");
   EXPECT_NE(second, first);
   EXPECT_EQ(registry_.find(first), nullptr) << "a late message must find nobody";
   EXPECT_EQ(registry_.handle_of("audit"), second);
+}
+
+TEST_F(DestinationRegistryTest, AParkedDestinationIsKnownUntilItsNameComesBack) {
+  const DestinationHandle handle = add("audit");
+  add("backup");
+  Destination* const audit = registry_.find(handle);
+  registry_.park(handle);
+  EXPECT_EQ(names(), (Names{"backup"}));
+  EXPECT_EQ(registry_.known().size(), 2U);
+  EXPECT_EQ(registry_.find_known("audit"), audit);
+  EXPECT_EQ(registry_.take_parked("audit").get(), audit);
+  EXPECT_EQ(registry_.take_parked("audit"), nullptr);
+  EXPECT_EQ(registry_.known().size(), 1U);
 }
 
 TEST_F(DestinationRegistryTest, AReservedHandleIsEmptyUntilItIsFilled) {

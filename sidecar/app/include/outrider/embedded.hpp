@@ -38,6 +38,11 @@ class Embedded {
   /// Options of a client that talks to this sidecar; valid as long as it is.
   Options client_options() const;
 
+  /// Reads the configuration file again and uses it; waits for that. Returns what has changed, a
+  /// line each. Throws std::runtime_error with every error; then nothing has changed. No signal
+  /// does this here. Not while another thread calls stop().
+  std::string reload();
+
   /// Stops taking events, sends the queued ones within the configured linger, and ends the thread.
   /// True if every accepted event was delivered.
   bool stop();
