@@ -352,7 +352,7 @@ std::vector<Option> make_options() {  // NOLINT(readability-function-size): it i
      "Private key (PEM) of cert_file. If it is not set, the key is read from cert_file."},
     {admin, "read_only", every_type, restart, flag(&Admin::read_only),
      "true: refuse all requests that change something."},
-    {admin, "payloads", every_type,
+    {admin, "payloads", every_type, Reload::restart,
      choice(&Admin::payloads, {{"none", Payloads::none}, {"redacted", Payloads::redacted},
                                {"full", Payloads::full}}),
      "How much the interface shows of the answers of receivers, which may repeat an event or a "

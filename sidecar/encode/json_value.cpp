@@ -118,12 +118,14 @@ char* Transcoder::put_long_value(char* out, std::uint32_t levels_left) {
     return json_text::put_unsigned(static_cast<std::uint64_t>(value), out);
   };
   switch (*at_) {
+    // NOLINTBEGIN(bugprone-not-null-terminated-result): what is written has no end of its own
     case 0xc2:
       ++at_;
       return static_cast<char*>(std::memcpy(room(out, 8), "false", 5)) + 5;
     case 0xc3:
       ++at_;
       return static_cast<char*>(std::memcpy(room(out, 8), "true", 4)) + 4;
+    // NOLINTEND(bugprone-not-null-terminated-result)
     case 0xcb: {
       const std::uint8_t* const begin = at_;
       std::uint64_t bits = 0;

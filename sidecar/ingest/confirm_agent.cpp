@@ -55,7 +55,7 @@ void ConfirmAgent::take_events(TurnBudget& budget, const Now& now) {
     if (refusal != proto::Refusal::none) return refuse_frame(refusal, now);
   }
   is_open_ = false;
-  sink_.add_frame(std::move(frame_));
+  sink_.add_frame(std::exchange(frame_, {}));
 }
 
 /// Says why the whole frame is to be refused, if it is.

@@ -366,7 +366,7 @@ Status read_payload(const Envelope& envelope, const std::string& body, Detail de
   rapidjson::StringStream stream(body.c_str());
   const rapidjson::ParseResult parsed = reader.Parse<flags>(stream, writer);
   if (parsed.IsError()) return invalid_json(parsed);
-  if (const Status end = expect_end(body, stream); !end.ok()) return end;
+  if (Status end = expect_end(body, stream); !end.ok()) return end;
   const std::string_view json(text.GetString(), text.GetSize());
   const std::string_view written = detail == Detail::json ? json : "";
   visit({envelope.id, envelope.topic, envelope.time, written, written});

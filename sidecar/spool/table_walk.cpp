@@ -26,7 +26,7 @@ class Walk {
         is_read_error_passed_on_(table.is_read_error_passed_on) {
     const std::string key = table.key;
     const std::string select = "SELECT " + key + "," +
-                               (has_second_ ? table.second_key : std::string("0")) + "," + columns +
+                               (has_second_ ? std::string(table.second_key) : "0") + "," + columns +
                                " FROM " + table.name + " WHERE ";
     if (!has_second_) {
       const std::string inside = key + ">?1 AND " + key + "<?3 ORDER BY " + key;
