@@ -48,7 +48,7 @@ PreparedReload prepare_reload(const LoadAgain& load, const PrepareTransport& pre
   return prepared;
 }
 
-/// What loop and thread share; lives as long as either.
+/// Shared by loop and thread; lives as long as either.
 struct ThreadReloadPreparer::State {
   LoadAgain load;
   PrepareTransport prepare;

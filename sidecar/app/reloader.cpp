@@ -40,9 +40,13 @@ int Reloader::do_work(const Now& now) {
     begin(now);
     return 1;
   }
+  if (is_making_) {
+    make_some(now);
+    return 1;
+  }
   if (prepared_) return 0;  // the disk opens lanes
   if (auto prepared = preparer_->take()) {
-    take_prepared(std::move(*prepared), now);
+    take_prepared(std::move(*prepared));
     return 1;
   }
   if (reading_until_ <= now.mono) {
@@ -74,47 +78,56 @@ void Reloader::stop() {
   board_->close({ReloadResult::failed, lines, generation_});
 }
 
-// What is made before anything changes ------------------------------------------------------------
+// Making parts ------------------------------------------------------------------------------------
 
-void Reloader::take_prepared(PreparedReload prepared, const Now& now) {
+void Reloader::take_prepared(PreparedReload prepared) {
   reading_until_ = never;
   if (!prepared.errors.empty()) return fail(ReloadResult::refused, std::move(prepared.errors));
   prepared_ = std::move(prepared);
   const ReloadPlan& plan = prepared_->plan;
-  std::vector<std::string> errors;
   if (world_.destinations.parked() + leaving_.size() + plan.removed.size() > parked_max) {
-    errors.emplace_back("too many destinations have been removed; restart the sidecar");
+    return fail(ReloadResult::failed,
+                {"too many destinations have been removed; restart the sidecar"});
   }
-  for (const std::string& name : plan.added)
-    make_change(section_of(prepared_->config, name), errors);
+  for (const std::string& name : plan.added) to_make_.push_back({name, true});
   for (const DestinationChange& change : plan.changed) {
-    make_change(section_of(prepared_->config, change.name), errors);
-    if (!changes_.empty()) changes_.back().has_other_encoder = change.has_other_encoder;
+    to_make_.push_back({change.name, change.has_other_encoder});
   }
-  if (!errors.empty()) return fail(ReloadResult::failed, std::move(errors));
+  is_making_ = true;
+}
+
+void Reloader::make_some(const Now& now) {
+  for (std::size_t i = 0; i < made_per_turn_max && !to_make_.empty(); ++i) {
+    const auto [name, has_other_encoder] = std::move(to_make_.back());
+    to_make_.pop_back();
+    make_change(section_of(prepared_->config, name), has_other_encoder);
+  }
+  if (!to_make_.empty()) return;
+  is_making_ = false;
+  if (!errors_.empty()) return fail(ReloadResult::failed, std::move(errors_));
   const bool has_new_lanes =
       world_.spool != nullptr && std::ranges::any_of(changes_, &Change::is_new);
   if (has_new_lanes) return open_lanes();
   commit(now);
 }
 
-void Reloader::make_change(const DestinationConfig& config, std::vector<std::string>& errors) {
+void Reloader::make_change(const DestinationConfig& config, bool has_other_encoder) {
   Change change;
   const auto handle = world_.destinations.handle_of(config.name);
   const DestinationConfig* const removed = find_removed(config.name);
   if (removed != nullptr && !is_of_same_kind(*removed, config)) {
-    errors.push_back("destination " + config.name +
-                     ": the removed destination of this name, which is of another kind, still has "
-                     "events; try again when it has left");
+    errors_.push_back("destination " + config.name +
+                      ": the removed destination of this name, which is of another kind, still has "
+                      "events; try again when it has left");
     return;
   }
   if (removed != nullptr) {
     // It stays from here on; if the reload fails it leaves again.
     change.returns = world_.destinations.find(*handle)->stay();
     if (!change.returns) {
-      errors.push_back("destination " + config.name +
-                       ": the removed destination of this name puts away its last events; try "
-                       "again in a moment");
+      errors_.push_back("destination " + config.name +
+                        ": the removed destination of this name puts away its last events; try "
+                        "again in a moment");
       return;
     }
   }
@@ -132,14 +145,14 @@ void Reloader::make_change(const DestinationConfig& config, std::vector<std::str
     if (parts.ok()) {
       change.parts = std::move(parts.value());
     } else {
-      errors.push_back(parts.error().message);
+      errors_.push_back(parts.error().message);
     }
   } catch (const std::system_error& error) {
-    errors.push_back("destination " + config.name + ": there can be no thread: " + error.what());
+    errors_.push_back("destination " + config.name + ": there can be no thread: " + error.what());
   }
   change.parts.config.name = config.name;
   change.is_new = !handle.has_value();
-  change.has_other_encoder = true;
+  change.has_other_encoder = has_other_encoder;
   change.handle = handle ? *handle : world_.destinations.reserve();
   changes_.push_back(std::move(change));
 }
@@ -246,9 +259,14 @@ void Reloader::end(ReloadOutcome outcome) {
   }
   is_running_ = false;
   reading_until_ = never;
+  is_making_ = false;
   prepared_.reset();
+  to_make_.clear();
   changes_.clear();
+  errors_.clear();
+  std::size_t left = lines_max;
   for (const std::string& line : outcome.lines) {
+    if (left-- == 0) break;
     if (is_good) {
       log_.info("reload", {{"change", line}});
     } else {

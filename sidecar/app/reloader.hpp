@@ -1,20 +1,20 @@
 // Reloader: changes the configuration of a running App.
 //
-// Used by App, which gives it a turn. Two phases:
+// Used by App, which gives it a turn. It prepares, in several turns:
 //
-//     reading   the preparer reads the configuration and all files that it names; then encoders and
-//               transports are made, on the loop and without the disk
+//     reading   the preparer reads the configuration and all files that it names
+//     making    encoders and transports are made without the disk, some a turn
 //     opening   with a spool: the disk opens the lanes of new destinations
 //
-// Until then nothing has changed, and whatever goes wrong ends the reload with all its errors. Then
-// follows one commit, in one turn, which cannot fail, does no I/O and waits for nobody:
+// Until then nothing has changed, and whatever goes wrong ends the reload with all errors. Then one
+// commit follows, in one turn, which cannot fail, does no I/O and waits for nobody:
 // destinations are added and changed in place, those that are removed begin to leave, and router
 // and schedules are replaced. A reload that is asked for meanwhile is one more. A stop ends it.
 //
 // A removed destination leaves in the background, as its on_remove said, and is then parked.
 //
 // Thread: the sidecar's one. Owns: the configuration in use. Borrows: everything else. Limits:
-// reading_max for the first phase; parked_max names of removed destinations.
+// reading_max for the preparer; parked_max names of removed destinations.
 #pragma once
 
 #include <functional>
@@ -38,6 +38,10 @@ class Reloader {
  public:
   static constexpr Duration reading_max = std::chrono::seconds(30);
   static constexpr std::size_t parked_max = 4096;
+  /// Destinations whose parts are made in one turn.
+  static constexpr std::size_t made_per_turn_max = 64;
+  /// Of the changes or errors that the log names; the outcome has all.
+  static constexpr std::size_t lines_max = 50;
 
   /// The parts of an App; without a spool, two are null.
   struct World {
@@ -72,8 +76,9 @@ class Reloader {
   };
 
   void begin(const Now& now);
-  void take_prepared(PreparedReload prepared, const Now& now);
-  void make_change(const DestinationConfig& config, std::vector<std::string>& errors);
+  void take_prepared(PreparedReload prepared);
+  void make_some(const Now& now);
+  void make_change(const DestinationConfig& config, bool has_other_encoder);
   void open_lanes();
   void commit(const Now& now);
   void carry_out(Change& change, const Now& now);
@@ -97,7 +102,14 @@ class Reloader {
   Now turn_{};  ///< of the current turn
   std::string who_;
   std::optional<PreparedReload> prepared_;  ///< of this reload, once it is read
+  struct ToMake {
+    std::string name;
+    bool has_other_encoder;
+  };
+  bool is_making_ = false;
+  std::vector<ToMake> to_make_;
   std::vector<Change> changes_;
+  std::vector<std::string> errors_;
   /// The settings of destinations that leave, by which they may stay.
   std::vector<DestinationConfig> leaving_;
 };
