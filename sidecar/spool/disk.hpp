@@ -51,7 +51,9 @@ class Disk {
   /// Makes the reserve at least this long, so that deleting can continue when the disk is full.
   /// False: there is no room; the existing part of it stays.
   virtual bool take_reserve(const std::string& path, std::uint64_t bytes) = 0;
-  /// Gives this much of it back, or all that exists. False: nothing is left of it.
+  /// Gives this much of it back, or all that exists. False: it is as long as before, because there
+  /// is none or the system refuses. So a caller that repeats this until it is false comes to an
+  /// end.
   virtual bool give_back_reserve(const std::string& path, std::uint64_t bytes) = 0;
 
   /// Nothing: there is no such file.

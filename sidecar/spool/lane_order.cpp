@@ -91,9 +91,10 @@ std::uint64_t LaneOrder::give_up() {
 /// In the order in which an event can move inside of one group: confirmed or released, stored, and
 /// then unread or arrived. So no place is left before it was entered.
 ///
-/// A transaction that failed may be on disk all the same when the store has been opened again, and
-/// its scheduled events may become due before this lane has asked for its totals anew. So the disk
-/// can release more events than are known.
+/// A store that was opened again may hold more scheduled events than are known: a transaction that
+/// failed may be on disk all the same, and one that released events may be lost with damage. Such
+/// events may become due before this lane has asked for its totals anew. So the disk can release
+/// more events than are known.
 LaneOrder::Surprise LaneOrder::take(LaneAnswer&& answer) {
   move(Place::confirming, Place::storing, answer.confirmed);
   move(Place::confirming, Place::scheduled, answer.confirmed_scheduled);

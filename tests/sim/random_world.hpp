@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
@@ -74,13 +75,18 @@ inline std::uint64_t from_environment(const char* name, std::uint64_t otherwise)
 /// So a seed that takes cpu_s_max of this process's own CPU time runs in circles, however loaded
 /// the machine is. A seed that blocks in a system call takes no CPU time. So there is a limit by
 /// the wall clock too, below ctest's own, which would not name the seed. By hand, with
-/// OUTRIDER_SIM_SEEDS or OUTRIDER_SIM_SEED, there is more time.
+/// OUTRIDER_SIM_SEEDS or OUTRIDER_SIM_SEED, there is more time. `hang_place` names the call that
+/// the simulation made last.
 inline std::array<char, 80> hang_text;
+inline std::atomic<const char*> hang_place{"the simulation"};
 inline constexpr unsigned cpu_s_max = 60;
 inline constexpr unsigned wall_s_max = 100;
 inline constexpr unsigned wall_s_max_by_hand = 3600;
 inline void end_hang(int /*signal*/) {
-  [[maybe_unused]] const auto said = ::write(2, hang_text.data(), std::strlen(hang_text.data()));
+  const char* const seed = hang_text.data();
+  for (const char* text : {seed, ", in ", hang_place.load(), "\n"}) {
+    [[maybe_unused]] const auto said = ::write(2, text, std::strlen(text));
+  }
   std::_Exit(1);
 }
 inline void end_after(unsigned cpu_s) {
@@ -104,7 +110,7 @@ void for_each_seed(std::uint64_t seeds, Run&& run) {
   std::signal(SIGPROF, end_hang);
   std::signal(SIGALRM, end_hang);
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
-    std::snprintf(hang_text.data(), hang_text.size(), "not done in time: OUTRIDER_SIM_SEED=%llu\n",
+    std::snprintf(hang_text.data(), hang_text.size(), "not done in time: OUTRIDER_SIM_SEED=%llu",
                   static_cast<unsigned long long>(seed));
     alarm(by_hand != 0 ? wall_s_max_by_hand : wall_s_max);
     end_after(cpu_s_max);

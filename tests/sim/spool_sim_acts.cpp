@@ -130,7 +130,10 @@ bool SpoolSimulation::is_storage_due() const {
 
 void SpoolSimulation::turn_app() {
   life_->is_app_woken = false;
-  if (app().do_work(now()) > 0) life_->is_app_woken = true;
+  {
+    const BoundedCall call(twin_, "a turn of the app");
+    if (app().do_work(now()) > 0) life_->is_app_woken = true;
+  }
   if (app().is_finished()) life_->is_app_woken = false;
   check_turn();
 }
@@ -138,7 +141,10 @@ void SpoolSimulation::turn_app() {
 void SpoolSimulation::turn_storage() {
   life_->is_storage_woken = false;
   life_->has_wall_jumped = false;
-  if (life_->storage->do_work(now()) > 0) life_->is_storage_woken = true;
+  {
+    const BoundedCall call(twin_, "a turn of the storage");
+    if (life_->storage->do_work(now()) > 0) life_->is_storage_woken = true;
+  }
   if (twin_.is_down()) throw ProcessCrash{};
 }
 
@@ -195,9 +201,11 @@ void SpoolSimulation::pass(Duration duration) {
 
 void SpoolSimulation::check_nothing_to_do() {
   if (!app().is_finished() && !life_->is_app_woken) {
+    const BoundedCall call(twin_, "a turn of the app");
     EXPECT_EQ(app().do_work(now()), 0) << "a wake-up was lost";
   }
   if (!is_stalled() && !life_->is_storage_woken && !life_->has_wall_jumped) {
+    const BoundedCall call(twin_, "a turn of the storage");
     EXPECT_EQ(life_->storage->do_work(now()), 0) << "a wake-up of the storage was lost";
   }
   if (twin_.is_down()) throw ProcessCrash{};

@@ -50,6 +50,7 @@ void SpoolSimulation::start_in_vain() {
   {
     // With as many as it needs it opens, and dies at once.
     Exchange exchange;
+    const BoundedCall call(twin_, "the opening of the storage");
     const auto opened = StorageAgent::open(settings(), std::make_unique<test::TwinDisk>(twin_),
                                            exchange, log_, now());
   }

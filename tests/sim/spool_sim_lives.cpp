@@ -5,8 +5,11 @@ namespace outrider::sidecar {
 
 void SpoolSimulation::start_life() {
   life_ = std::make_unique<Life>();
-  auto opened = StorageAgent::open(settings(), std::make_unique<test::TwinDisk>(twin_),
-                                   life_->exchange, log_, now());
+  auto opened = [this] {
+    const BoundedCall call(twin_, "the opening of the storage");
+    return StorageAgent::open(settings(), std::make_unique<test::TwinDisk>(twin_), life_->exchange,
+                              log_, now());
+  }();
   if (twin_.is_down()) throw ProcessCrash{};
   ASSERT_TRUE(opened.ok()) << opened.error().message;
   life_->storage = std::move(opened.value());

@@ -39,6 +39,29 @@ struct ProcessCrash {};
 
 inline std::function<void()> at_fault_point;  // NOLINT(cert-err58-cpp)
 
+/// One call of the sidecar. It fails if the call does more to the disk than any honest one: a loop
+/// that never ends would take all memory before it takes all time.
+class BoundedCall {
+ public:
+  BoundedCall(test::StorageTwin& twin, const char* name) : twin_(twin), name_(name) {
+    test::hang_place = name;
+    twin_.allow_operations(operations_max);
+  }
+  ~BoundedCall() {
+    test::hang_place = "the simulation";
+    twin_.allow_operations(UINT64_MAX);
+    EXPECT_FALSE(twin_.has_overrun()) << name_ << " never ends";
+  }
+  BoundedCall(const BoundedCall&) = delete;
+  BoundedCall& operator=(const BoundedCall&) = delete;
+
+ private:
+  static constexpr std::uint64_t operations_max = 100'000;
+
+  test::StorageTwin& twin_;
+  const char* name_;
+};
+
 /// One run of the sidecar.
 struct Life {
   Exchange exchange;

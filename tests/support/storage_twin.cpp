@@ -79,6 +79,11 @@ std::uint64_t StorageTwin::free_now() const {
 
 StorageTwin::Verdict StorageTwin::judge(StorageOperation operation, const std::string& path) {
   if (is_down_) return {SQLITE_IOERR};
+  if (operations_left_-- == 0) {
+    has_overrun_ = true;
+    crash_kind_ = StorageCrash::process;
+    return {SQLITE_IOERR, false, true};
+  }
   ++counts_[static_cast<std::size_t>(operation)];
   if (is_change(operation) && ++changes_ == crash_change_) return {SQLITE_IOERR, true, true};
   Verdict verdict;
@@ -136,6 +141,16 @@ bool StorageTwin::is_down() const {
 void StorageTwin::restart() {
   const Guard guard(mutex_);
   is_down_ = false;
+}
+
+void StorageTwin::allow_operations(std::uint64_t operations) {
+  const Guard guard(mutex_);
+  operations_left_ = operations;
+}
+
+bool StorageTwin::has_overrun() const {
+  const Guard guard(mutex_);
+  return has_overrun_;
 }
 
 void StorageTwin::rename_now(const Names& change) {

@@ -110,6 +110,10 @@ class StorageTwin {
   void crash_at(std::uint64_t nth_change, StorageCrash crash);
   bool is_down() const;
   void restart();
+  /// A program that does more than this from now on runs in circles: then the storage is down, as
+  /// after a crash of the process, and has_overrun() says why.
+  void allow_operations(std::uint64_t operations);
+  bool has_overrun() const;
 
   // What a program does with files beside SQLite.
   bool exists(const std::string& path) const;  ///< answers while the storage is down, too
@@ -200,6 +204,8 @@ class StorageTwin {
   bool is_down_ = false;
   std::uint64_t crash_change_ = 0;  ///< the count at which it crashes; 0 is never
   StorageCrash crash_kind_ = StorageCrash::process;
+  std::uint64_t operations_left_ = std::numeric_limits<std::uint64_t>::max();
+  bool has_overrun_ = false;
 };
 
 }  // namespace outrider::test

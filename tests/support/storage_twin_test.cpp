@@ -269,6 +269,17 @@ TEST(StorageTwin, IsDownAfterACrashAndItsOldHandlesStayDead) {
   EXPECT_EQ(fresh.text("SELECT group_concat(id) FROM row"), "1,3,5");
 }
 
+TEST(StorageTwin, IsDownForAProgramThatDoesMoreThanItMay) {
+  StorageTwin twin;
+  twin.allow_operations(2);
+  EXPECT_EQ(twin.make("/a"), SQLITE_OK);
+  EXPECT_EQ(twin.remove("/a"), SQLITE_OK);
+  EXPECT_FALSE(twin.has_overrun());
+  EXPECT_NE(twin.make("/b"), SQLITE_OK);
+  EXPECT_TRUE(twin.has_overrun());
+  EXPECT_TRUE(twin.is_down());
+}
+
 TEST(StorageTwin, ShowsAFlippedBitToSqlite) {
   StorageTwin twin;
   {

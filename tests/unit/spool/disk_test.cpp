@@ -93,6 +93,21 @@ TEST_F(DiskTest, ASmallReserveStaysWhereThereIsNoRoomForALargeOne) {
   EXPECT_EQ(reserve->bytes, small_bytes);
 }
 
+TEST_F(DiskTest, AReserveIsGivenBackUntilNothingOfItIsLeft) {
+  const auto disk = open_disk();
+  ASSERT_TRUE(disk->take_reserve(path, 3000));
+  EXPECT_TRUE(disk->give_back_reserve(path, 2000));
+  EXPECT_TRUE(disk->give_back_reserve(path, 2000));
+  EXPECT_FALSE(disk->look_at(reserve_path(path)));
+  EXPECT_FALSE(disk->give_back_reserve(path, 2000));
+}
+
+TEST_F(DiskTest, AReserveThatCannotBeDeletedIsNotGivenBack) {
+  const auto disk = open_disk();
+  ASSERT_EQ(::mkdir(reserve_path(path).c_str(), 0700), 0);  // not even root can unlink this
+  EXPECT_FALSE(disk->give_back_reserve(path, 1U << 20U));
+}
+
 TEST_F(DiskTest, AModeThatIsTooWideIsNarrowed) {
   ASSERT_TRUE(open().ok());
   ASSERT_EQ(::chmod(path.c_str(), 0644), 0);

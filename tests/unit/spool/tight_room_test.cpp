@@ -2,6 +2,7 @@
 // another program took, a limit on the size of files.
 
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 
 #include "unit/spool/spool_fixture.hpp"
 
@@ -9,6 +10,8 @@ namespace outrider::sidecar {
 namespace {
 
 using namespace std::chrono_literals;
+using test::StorageFault;
+using test::StorageOperation;
 
 class TightRoomTest : public SpoolFixture {
  protected:
@@ -76,6 +79,34 @@ class TightRoomTest : public SpoolFixture {
   const std::string log_path_ = wal_path(spool_path);
   std::uint64_t number_ = 0;
 };
+
+/// What the system does not delete makes no room, however often it is tried.
+TEST_F(TightRoomTest, AReserveThatCannotBeDeletedIsNotGivenBackForEver) {
+  constexpr std::uint64_t operations_max = 1000;
+  open();
+  const Block old = ask(frame(1, 1))->lanes.at(0).stored.at(0);
+  const auto refuse = [&](StorageOperation operation, int code, const char* path_end) {
+    twin.fail({.operation = operation,
+               .code = code,
+               .times = StorageFault::forever,
+               .path_end = path_end});
+  };
+  refuse(StorageOperation::write, SQLITE_FULL, "-wal");
+  refuse(StorageOperation::remove, SQLITE_IOERR_DELETE, ".reserve");
+  twin.allow_operations(operations_max);
+  EXPECT_FALSE(settle(whole(old)));
+  EXPECT_FALSE(twin.has_overrun());
+  agent.reset();
+  twin.clear_faults();
+  refuse(StorageOperation::shm_map, SQLITE_IOERR_SHMSIZE, "");
+  refuse(StorageOperation::remove, SQLITE_IOERR_DELETE, ".reserve");
+  twin.allow_operations(operations_max);
+  EXPECT_FALSE(try_open().ok());
+  EXPECT_FALSE(twin.has_overrun());
+  twin.clear_faults();
+  open();
+  EXPECT_TRUE(settle(whole(old)));
+}
 
 TEST_F(TightRoomTest, ALogThatCannotGrowBeginsAgain) {
   settings.log_bytes = StoreKeeper::log_bytes;
