@@ -141,8 +141,8 @@ class Http2Test : public test::CurlFixture {
     return "";
   }
 
-  /// Sends eight requests at once, after a first one alone. Returns on how many connections.
-  std::size_t send_side_by_side(const DestinationConfig& config) {
+  /// Sends eight requests at once, after a first one alone, on this many connections of all so far.
+  void expect_side_by_side(const DestinationConfig& config, std::size_t connections) {
     EXPECT_EQ(send(config, "body").status, 200);
     done_.clear();
     for (AttemptId id = 2; id <= 9; ++id) start(id, "body");
@@ -152,7 +152,13 @@ class Http2Test : public test::CurlFixture {
       EXPECT_EQ(completion.detail, "body");
     }
     // It may answer before it says so.
-    EXPECT_TRUE(run_until([&] { return nghttpd_->text().find("[id=") != std::string::npos; }));
+    EXPECT_TRUE(run_until([&] { return connections_of_nghttpd() >= connections; }));
+    nghttpd_->signal(SIGTERM);
+    EXPECT_TRUE(nghttpd_->wait());
+    EXPECT_EQ(connections_of_nghttpd(), connections);
+  }
+
+  std::size_t connections_of_nghttpd() const {
     std::set<std::string> connections;
     const std::string said = nghttpd_->text();
     for (std::size_t at = said.find("[id="); at != std::string::npos;
@@ -169,7 +175,7 @@ TEST_F(Http2Test, PutsRequestsSideBySideOnOneConnection) {
   const test::Certificate certificate = test::make_certificate(dir_.path());
   DestinationConfig config = over_http2(run_nghttpd(&certificate));
   config.ca_file = certificate.cert_file;
-  EXPECT_EQ(send_side_by_side(config), 1U);
+  expect_side_by_side(config, 1);
 }
 
 /// Its window, and the streams that it may have, are for one alone.
@@ -178,12 +184,12 @@ TEST_F(Http2Test, NoConnectionIsForTwoDestinations) {
   DestinationConfig config = over_http2(run_nghttpd(&certificate));
   config.ca_file = certificate.cert_file;
   EXPECT_EQ(send(config, "body").status, 200);
-  EXPECT_EQ(send_side_by_side(config), 2U);
+  expect_side_by_side(config, 2);
 }
 
 /// On a connection for each request.
 TEST_F(Http2Test, IsSpokenUnaskedWithoutTls) {
-  EXPECT_EQ(send_side_by_side(over_http2(run_nghttpd(nullptr))), 9U);
+  expect_side_by_side(over_http2(run_nghttpd(nullptr)), 9);
 }
 
 TEST_F(Http2Test, SpeaksHttp1ToThoseWhoKnowNothingElseOverTls) {
