@@ -9,6 +9,7 @@ machine. The machine should do nothing else meanwhile.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -22,6 +23,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import admin
 import certainty
 import concurrency
 import isolation
@@ -159,13 +161,15 @@ class Suite:
             return {**self.figures("micro_bench"),
                     **self.figures("tls_post_bench", sink.url() + "/events", cert)}
 
-    def sidecar_round(self, **settings):
+    def sidecar_round(self, beside=contextlib.nullcontext, **settings):
+        """A million events through a sidecar; `beside` makes what runs meanwhile."""
         sink, cert = start_sink(self.build, self.folder, "--exit-after", str(PIPELINE_EVENTS))
         with sink, self.sidecar(sink.url(), cert, queue_events_max=PIPELINE_EVENTS,
                                 queue_bytes_max="1GiB", **settings) as sidecar:
             before_s = sidecar.cpu_s()
-            self.load(PIPELINE_EVENTS, PIPELINE_RATE)
-            sink.process.wait(60)
+            with beside():
+                self.load(PIPELINE_EVENTS, PIPELINE_RATE)
+                sink.process.wait(60)
             cpu_s = sidecar.cpu_s() - before_s
             ledger = sidecar.ledger()
         if ledger["delivered"] != PIPELINE_EVENTS:
@@ -240,6 +244,7 @@ class Suite:
         for destinations, at_most in ((100, 5), (1024, 50)):
             self.add(f"Answer to a scrape of the metrics, {destinations:,} destinations",
                      seen[f"metrics_{destinations}"], "ms", at_most=at_most, noise=TIME_NOISE)
+        admin.measure(self)
 
     def latency(self):
         cert = Path(self.folder, "receiver.pem")
@@ -305,6 +310,7 @@ def write_page(rows, output):
                        "BACKLOG_GIB": str(certainty.BACKLOG_GIB),
                        "SCHEDULED_EVENTS": f"{certainty.SCHEDULED_EVENTS:,}",
                        "RELEASE_PER_S": f"{certainty.RELEASE_PER_S:,}",
+                       "SCRAPE_PAIRS": str(admin.PAIRS),
                        "FIXED": ", ".join(map(str, concurrency.FIXED))}.items():
         page = page.replace(f"@{name}@", text)
     Path(output).write_text(page)

@@ -11,7 +11,9 @@ events_per_thread=5000
 folder=$(mktemp -d)
 sink=
 sidecar=
+watch=
 cleanup() {
+  [ -z "$watch" ] || kill "$watch" 2>/dev/null || true
   [ -z "$sidecar" ] || kill "$sidecar" 2>/dev/null || true
   [ -z "$sink" ] || kill "$sink" 2>/dev/null || true
   wait 2>/dev/null || true
@@ -50,8 +52,15 @@ endpoint=ipc://$folder/outrider.sock
 sidecar=$!
 wait_for_line "$folder/sidecar.err" ' ready '
 
-say "3. An app: four threads emit $((4 * events_per_thread)) events"
+say "3. An app: four threads emit $((4 * events_per_thread)) events; meanwhile, outrider stats --watch 1"
+"$build/bin/outrider" stats --watch 1 --admin "unix://$folder/admin.sock" \
+  > >(sed -u 's/^/    /') 2>&1 &
+watch=$!
 "$build/bin/examples/demo_app" "$endpoint" "$events_per_thread"
+sleep 1.5  # for a last look
+kill "$watch" 2>/dev/null || true
+wait "$watch" 2>/dev/null || true
+watch=
 
 say "4. SIGTERM to the sidecar: it delivers what it holds, and accounts for every event"
 kill -TERM "$sidecar"

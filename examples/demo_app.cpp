@@ -34,8 +34,8 @@ void checkout(outrider::Client& client, int thread, int events) {
                                     {"currency", currencies[i % 3]},
                                     {"tags", {{"region", "eu"}, {"coupon", i % 4 == 0}}}});
     }
-    // A burst, not a flood: about 50,000 events a second from each thread.
-    if (i % 500 == 499) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    // A busy shop: bursts, about 1,250 events a second from each thread.
+    if (i % 125 == 124) std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
 }
 

@@ -1,7 +1,9 @@
 // Ticker: calls back once a period, from the reactor.
 //
-// Used for maintenance work for which nothing else wakes the sidecar. Thread: the reactor's. Owns:
-// a timer descriptor; without one (none is left) it never ticks. Borrows: the reactor.
+// Used for maintenance work for which nothing else wakes the sidecar. All tickers of one period
+// tick at the same moments, so that an idle sidecar wakes once for all of them. Thread: the
+// reactor's. Owns: a timer descriptor; without one (none is left) it never ticks. Borrows: the
+// reactor.
 #pragma once
 
 #include <functional>
@@ -17,6 +19,9 @@ class Ticker {
   ~Ticker();
   Ticker(const Ticker&) = delete;
   Ticker& operator=(const Ticker&) = delete;
+
+  /// The first moment after `now` at which tickers of this period tick.
+  static MonoTime first_tick(MonoTime now, Duration period);
 
  private:
   Reactor& reactor_;

@@ -31,6 +31,12 @@ std::string count_text(const JsonView& value) {
   return count ? std::to_string(*count) : "-";
 }
 
+/// "1 client", "2 clients", "- clients".
+std::string counted_text(const JsonView& value, const std::string& noun) {
+  const auto count = value.count();
+  return count ? counted(*count, noun) : "- " + noun + "s";
+}
+
 std::string size_text(const JsonView& value) {
   const auto bytes = value.count();
   return bytes ? rough_size(*bytes) : "-";
@@ -104,8 +110,8 @@ StatsLine ingest_line(const JsonView& ingest, const StatsRates* rates) {
   line.text += ", " + count_text(ingest["events_confirmed"]) + " of them confirmed, " +
                count_text(ingest["events_refused"]) + " refused, " +
                count_text(ingest["unrouted"]) + " without a destination; " +
-               count_text(ingest["clients"]) + " clients, " + count_text(ingest["connections"]) +
-               " connections";
+               counted_text(ingest["clients"], "client") + ", " +
+               counted_text(ingest["connections"], "connection");
   const std::string refused = list_of_counts(ingest["refused"]);
   if (!refused.empty()) line.text += "; refused: " + refused;
   const std::string drops = list_of_counts(ingest["client_drops"]);
@@ -117,16 +123,12 @@ StatsLine ingest_line(const JsonView& ingest, const StatsRates* rates) {
   return line;
 }
 
-std::string dead_letters(const JsonView& value) {
-  const auto count = value.count();
-  return count ? counted(*count, "dead letter") : "- dead letters";
-}
-
 StatsLine spool_line(const JsonView& spool) {
   if (!spool.is_there()) return {"spool: none", {}};
   StatsLine line{"spool: " + size_text(spool["bytes"]) + " of " + size_text(spool["bytes_max"]) +
                      ", " + size_text(spool["disk_free_bytes"]) + " free on its disk, " +
-                     dead_letters(spool["dead_events"]) + " of " + size_text(spool["dead_bytes"]),
+                     counted_text(spool["dead_events"], "dead letter") + " of " +
+                     size_text(spool["dead_bytes"]),
                  {}};
   if (spool["is_failing"].is_true()) {
     line.text += "; THE LAST TRANSACTION WAS NOT WRITTEN";
