@@ -44,12 +44,18 @@ int Reloader::do_work(const Now& now) {
     make_some(now);
     return 1;
   }
-  if (prepared_) return 0;  // the disk opens lanes
+  if (prepared_) {
+    if (waits_in_vain(now)) {
+      world_.spool->forget_opening();
+      fail(ReloadResult::failed, {"the disk of the spool does not answer"});
+    }
+    return 0;
+  }
   if (auto prepared = preparer_->take()) {
     take_prepared(std::move(*prepared));
     return 1;
   }
-  if (reading_until_ <= now.mono) {
+  if (waits_in_vain(now)) {
     fail(ReloadResult::failed, {"the files of the configuration cannot be read: their file system "
                                 "does not answer"});
   }
@@ -61,7 +67,7 @@ void Reloader::begin(const Now& now) {
   who_ = board_->begin();
   world_.on_begin();
   if (preparer_->begin(config_)) {
-    reading_until_ = now.mono + reading_max;
+    waiting_until_ = now.mono + reading_max;
   } else {
     fail(ReloadResult::failed, {"an earlier reload waits for files that cannot be read, or there "
                                 "can be no more threads"});
@@ -81,7 +87,7 @@ void Reloader::stop() {
 // Making parts ------------------------------------------------------------------------------------
 
 void Reloader::take_prepared(PreparedReload prepared) {
-  reading_until_ = never;
+  waiting_until_ = never;
   if (!prepared.errors.empty()) return fail(ReloadResult::refused, std::move(prepared.errors));
   prepared_ = std::move(prepared);
   const ReloadPlan& plan = prepared_->plan;
@@ -114,8 +120,8 @@ void Reloader::make_some(const Now& now) {
 void Reloader::make_change(const DestinationConfig& config, bool has_other_encoder) {
   Change change;
   const auto handle = world_.destinations.handle_of(config.name);
-  const DestinationConfig* const removed = find_removed(config.name);
-  if (removed != nullptr && !is_of_same_kind(*removed, config)) {
+  const Leaving* const removed = find_leaving(config.name);
+  if (removed != nullptr && !is_of_same_kind(removed->config, config)) {
     errors_.push_back("destination " + config.name +
                       ": the removed destination of this name, which is of another kind, still has "
                       "events; try again when it has left");
@@ -158,6 +164,10 @@ void Reloader::make_change(const DestinationConfig& config, bool has_other_encod
 }
 
 void Reloader::open_lanes() {
+  if (world_.spool->is_opening()) {
+    return fail(ReloadResult::failed, {"an earlier reload still waits for the disk of the spool"});
+  }
+  waiting_until_ = turn_.mono + opening_max;
   std::vector<Spool::NewLane> lanes;
   for (const Change& change : changes_) {
     if (!change.is_new) continue;
@@ -196,7 +206,7 @@ void Reloader::carry_out(Change& change, const Now& now) {
   Destination* const destination = world_.destinations.find(change.handle);
   if (destination != nullptr) {
     if (change.returns) {
-      std::erase_if(leaving_, [&](const auto& one) { return one.name == config.name; });
+      std::erase_if(leaving_, [&](const Leaving& one) { return one.config.name == config.name; });
     }
     std::shared_ptr<Encoder> other;
     if (change.has_other_encoder) other = std::move(encoder);
@@ -212,20 +222,22 @@ void Reloader::carry_out(Change& change, const Now& now) {
 
 void Reloader::remove_destinations(const std::vector<std::string>& names, const Now& now) {
   for (const std::string& name : names) {
-    leaving_.push_back(section_of(config_, name));
+    const DestinationConfig& config = section_of(config_, name);
+    leaving_.push_back({config, now.mono + config.on_remove_max});
     begin_removal(leaving_.back(), now);
   }
 }
 
-void Reloader::begin_removal(const DestinationConfig& config, const Now& now) {
-  world_.destinations.find(config.name)
-      ->begin_removal(config.on_remove, now.mono + config.on_remove_max, now);
+void Reloader::begin_removal(const Leaving& leaving, const Now& now) {
+  world_.destinations.find(leaving.config.name)
+      ->begin_removal(leaving.config.on_remove, leaving.until, now);
 }
 
 /// Its last events are where they stay, and its lane can be closed.
 void Reloader::park_those_that_left(const Now& now) {
-  std::erase_if(leaving_, [&](const DestinationConfig& config) {
-    const DestinationHandle handle = *world_.destinations.handle_of(config.name);
+  std::erase_if(leaving_, [&](const Leaving& leaving) {
+    const std::string& name = leaving.config.name;
+    const DestinationHandle handle = *world_.destinations.handle_of(name);
     Destination& destination = *world_.destinations.find(handle);
     if (!destination.may_be_parked()) return false;
     destination.park(now);
@@ -233,7 +245,7 @@ void Reloader::park_those_that_left(const Now& now) {
     world_.destinations.park(handle);
     const Ledger& ledger = destination.ledger();
     log_.info("a removed destination has left",
-              {{"destination", config.name},
+              {{"destination", name},
                {"delivered", std::to_string(ledger.delivered)},
                {"dropped", std::to_string(ledger.dropped_for(DropReason::removed))},
                {"on_disk", std::to_string(ledger.spooled + ledger.scheduled)}});
@@ -241,8 +253,9 @@ void Reloader::park_those_that_left(const Now& now) {
   });
 }
 
-const DestinationConfig* Reloader::find_removed(const std::string& name) const {
-  const auto found = std::ranges::find(leaving_, name, &DestinationConfig::name);
+const Reloader::Leaving* Reloader::find_leaving(const std::string& name) const {
+  const auto found = std::ranges::find_if(
+      leaving_, [&](const Leaving& leaving) { return leaving.config.name == name; });
   return found == leaving_.end() ? nullptr : &*found;
 }
 
@@ -255,10 +268,10 @@ void Reloader::fail(ReloadResult result, std::vector<std::string> lines) {
 void Reloader::end(ReloadOutcome outcome) {
   const bool is_good = outcome.result == ReloadResult::applied;
   for (const Change& change : changes_) {
-    if (!is_good && change.returns) begin_removal(*find_removed(change.parts.config.name), turn_);
+    if (!is_good && change.returns) begin_removal(*find_leaving(change.parts.config.name), turn_);
   }
   is_running_ = false;
-  reading_until_ = never;
+  waiting_until_ = never;
   is_making_ = false;
   prepared_.reset();
   to_make_.clear();

@@ -14,7 +14,7 @@
 // A removed destination leaves in the background, as its on_remove said, and is then parked.
 //
 // Thread: the sidecar's one. Owns: the configuration in use. Borrows: everything else. Limits:
-// reading_max for the preparer; parked_max names of removed destinations.
+// reading_max for the preparer, opening_max for the disk; parked_max names of removed destinations.
 #pragma once
 
 #include <functional>
@@ -37,6 +37,7 @@ namespace outrider::sidecar {
 class Reloader {
  public:
   static constexpr Duration reading_max = std::chrono::seconds(30);
+  static constexpr Duration opening_max = std::chrono::seconds(30);
   static constexpr std::size_t parked_max = 4096;
   /// Destinations whose parts are made in one turn.
   static constexpr std::size_t made_per_turn_max = 64;
@@ -61,7 +62,7 @@ class Reloader {
   int do_work(const Now& now);
   /// No reload is begun or completed any more.
   void stop();
-  MonoTime next_deadline() const { return reading_until_; }
+  MonoTime next_deadline() const { return waiting_until_; }
 
   const Config& config() const { return config_; }
 
@@ -75,19 +76,26 @@ class Reloader {
     bool has_other_encoder = false;
   };
 
+  /// A removed destination: the settings by which it may stay, and when it has to have left.
+  struct Leaving {
+    DestinationConfig config;
+    MonoTime until;
+  };
+
   void begin(const Now& now);
   void take_prepared(PreparedReload prepared);
   void make_some(const Now& now);
   void make_change(const DestinationConfig& config, bool has_other_encoder);
   void open_lanes();
+  bool waits_in_vain(const Now& now) const { return waiting_until_ <= now.mono; }
   void commit(const Now& now);
   void carry_out(Change& change, const Now& now);
   void remove_destinations(const std::vector<std::string>& names, const Now& now);
-  void begin_removal(const DestinationConfig& config, const Now& now);
+  void begin_removal(const Leaving& leaving, const Now& now);
   void park_those_that_left(const Now& now);
   void fail(ReloadResult result, std::vector<std::string> lines);
   void end(ReloadOutcome outcome);
-  const DestinationConfig* find_removed(const std::string& name) const;
+  const Leaving* find_leaving(const std::string& name) const;
 
   Config config_;
   ReloadBoard* board_;
@@ -98,8 +106,8 @@ class Reloader {
   std::uint64_t generation_ = 1;
   bool is_running_ = false;
   bool is_stopped_ = false;
-  MonoTime reading_until_ = never;
-  Now turn_{};  ///< of the current turn
+  MonoTime waiting_until_ = never;  ///< for the preparer or the disk
+  Now turn_{};                      ///< of the current turn
   std::string who_;
   std::optional<PreparedReload> prepared_;  ///< of this reload, once it is read
   struct ToMake {
@@ -110,8 +118,7 @@ class Reloader {
   std::vector<ToMake> to_make_;
   std::vector<Change> changes_;
   std::vector<std::string> errors_;
-  /// The settings of destinations that leave, by which they may stay.
-  std::vector<DestinationConfig> leaving_;
+  std::vector<Leaving> leaving_;
 };
 
 }  // namespace outrider::sidecar

@@ -52,12 +52,12 @@ class Planner {
   /// True: they differ, and it is noted.
   bool compare(const Option& option, const std::string& section, Reload reload,
                const Source& before, const Source& after) {
-    const std::string from = joined(option.value.format(before));
-    const std::string to = joined(option.value.format(after));
+    const std::vector<std::string> from = option.value.format(before);
+    const std::vector<std::string> to = option.value.format(after);
     if (from == to) return false;
     const bool is_secret = is_hidden(option.key);
-    plan_.settings.push_back({section, std::string(option.key), reload, is_secret ? "..." : from,
-                              is_secret ? "..." : to});
+    plan_.settings.push_back({section, std::string(option.key), reload,
+                              is_secret ? "..." : joined(from), is_secret ? "..." : joined(to)});
     return true;
   }
 

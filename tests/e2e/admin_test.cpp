@@ -10,7 +10,11 @@ namespace outrider::test {
 namespace {
 
 constexpr auto health_time_max = 100ms;
+#ifdef OUTRIDER_SANITIZED  // which keeps what is freed for a while
+constexpr long memory_more_max_kib = 256L << 10U;
+#else
 constexpr long memory_more_max_kib = 4096;
+#endif
 const std::string token = "0123456789abcdef0123";
 
 // What it answers ---------------------------------------------------------------------------------

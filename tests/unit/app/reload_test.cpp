@@ -175,6 +175,27 @@ TEST_F(ReloadTest, WhatIsLeftAfterTheDeadlineIsDroppedAndCounted) {
   EXPECT_EQ(ledger("a").dropped_for(DropReason::removed), 1U);
 }
 
+TEST_F(ReloadTest, AFailedReloadDoesNotPutOffTheDeadline) {
+  config_.destinations[0].on_remove_max = 3s;
+  start();
+  emit(1);
+  const DestinationConfig a = config_.destinations[0];
+  config_.destinations.erase(config_.destinations.begin());
+  ASSERT_EQ(result_of(reload()), ReloadResult::applied);
+  fake_->clock.advance(2s);
+  fake_->preparer.prepare = [](const DestinationConfig&) -> Result<FinishTransport> {
+    return FinishTransport([](const BodyKind&) -> Result<std::unique_ptr<Transport>> {
+      return Error{"address in use"};
+    });
+  };
+  config_.destinations.push_back(a);
+  ASSERT_EQ(result_of(reload()), ReloadResult::failed);
+  EXPECT_EQ(ledger("a").dropped_total(), 0U);
+  fake_->clock.advance(1s);
+  turn();
+  EXPECT_EQ(ledger("a").dropped_for(DropReason::removed), 1U);
+}
+
 TEST_F(ReloadTest, DropDropsWhatWaits) {
   config_.destinations[0].on_remove = OnRemove::drop;
   config_.destinations[0].concurrency_max = 1;
@@ -219,6 +240,28 @@ TEST_F(ReloadTest, FilesThatDoNotAnswerEndTheReload) {
   EXPECT_EQ(result_of(fake_->reloads.outcome(ticket)), ReloadResult::failed);
   fake_->preparer.is_hanging = true;
   EXPECT_EQ(result_of(reload()), ReloadResult::failed);
+}
+
+TEST_F(ReloadTest, ADiskThatDoesNotAnswerEndsTheReload) {
+  start_with_spool();
+  config_.destinations.push_back(destination("c"));
+  fake_->preparer.wanted = config_;
+  const auto turn_without_disk = [&] {
+    for (int i = 0; i < 5; ++i) fake_->app->do_work(fake_->clock.now());
+  };
+  const std::uint64_t first = fake_->reloads.ask("one");
+  turn_without_disk();
+  EXPECT_FALSE(fake_->reloads.outcome(first));
+  fake_->clock.advance(Reloader::opening_max);
+  turn_without_disk();
+  EXPECT_EQ(fake_->reloads.outcome(first)->lines,
+            (std::vector<std::string>{"the disk of the spool does not answer"}));
+  const std::uint64_t second = fake_->reloads.ask("two");
+  turn_without_disk();
+  EXPECT_EQ(result_of(fake_->reloads.outcome(second)), ReloadResult::failed);
+  turn();
+  EXPECT_EQ(result_of(reload()), ReloadResult::applied);
+  EXPECT_EQ(fake_->app->report().destinations.size(), 3U);
 }
 
 TEST_F(ReloadTest, AStopWins) {

@@ -168,6 +168,12 @@ TEST_F(ReloadPlanTest, ARenameIsSaidToBeARemovalAndAnAddition) {
              "renamed, which is a removal and an addition: destination audit is now archive"}));
 }
 
+TEST_F(ReloadPlanTest, ListsAreComparedByTheirItems) {
+  running_.destinations[0].headers = {"A: 1, B: 2"};
+  wanted_.destinations[0].headers = {"A: 1", "B: 2"};
+  EXPECT_EQ(plan().changed.size(), 1U);
+}
+
 TEST_F(ReloadPlanTest, NoSecretIsShown) {
   wanted_.destinations[0].urls = {"https://user:secret@other.example/"};
   wanted_.destinations[0].headers = {"X-Api-Key: secret"};

@@ -29,10 +29,10 @@ TEST_F(ChangeTest, ARequestInFlightEndsWhereItBegan) {
   accept(2, 2);
   turn();
   EXPECT_EQ(sent(0), (Numbers{2})) << "the new one is free";
-  former->answer(200);
-  turn();
-  EXPECT_EQ(ledger().delivered, 1U);
   EXPECT_EQ(former->cancelled, 0);
+  former->answer(200);
+  turn();  // ends the former transport
+  EXPECT_EQ(ledger().delivered, 1U);
   transport->answer(200);
   turn();
   EXPECT_EQ(ledger().delivered, 2U);
