@@ -1,6 +1,9 @@
-"""What the admin interface costs: in itself, while nobody asks, and when it is scraped."""
+"""What operation costs: the idle admin interface, scrapes of it, and reloads."""
 
+import contextlib
 import http.client
+import itertools
+import signal
 import socket
 import statistics
 import threading
@@ -11,6 +14,8 @@ from processes import Sidecar, start_sink
 PAIRS = 7
 SCRAPE_EVERY_S = 1.0
 IDLE_S = 10
+RELOAD_PAIRS = 3
+RELOAD_EVERY_S = 5
 CONFIG = """
 [ingest]
 endpoint = {endpoint}
@@ -33,14 +38,14 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
-class Scraper(threading.Thread):
-    """Asks for /metrics every second, as Prometheus does, until its `with` ends."""
+class Beside(threading.Thread):
+    """Does something every few seconds until its `with` ends."""
 
-    def __init__(self, path):
+    def __init__(self, period_s, work):
         super().__init__(daemon=True)
-        self.path = path
+        self.period_s = period_s
+        self.work = work
         self.ended = threading.Event()
-        self.scrapes = 0
 
     def __enter__(self):
         self.start()
@@ -51,20 +56,24 @@ class Scraper(threading.Thread):
         self.join()
 
     def run(self):
-        while not self.ended.is_set():
-            connection = UnixConnection(self.path)
-            connection.request("GET", "/metrics")
-            answer = connection.getresponse()
-            if answer.status != 200 or b"outrider_" not in answer.read():
-                raise RuntimeError(f"a scrape failed: {answer.status}")
-            connection.close()
-            self.scrapes += 1
-            self.ended.wait(SCRAPE_EVERY_S)
+        while not self.ended.wait(self.period_s):
+            self.work()
+
+
+def scrape(path):
+    """As Prometheus does."""
+    connection = UnixConnection(path)
+    connection.request("GET", "/metrics")
+    answer = connection.getresponse()
+    if answer.status != 200 or b"outrider_" not in answer.read():
+        raise RuntimeError(f"a scrape failed: {answer.status}")
+    connection.close()
 
 
 def measure(suite):
     scraped_cost(suite)
     idle_cost(suite)
+    reload_latency(suite)
 
 
 def scraped_cost(suite):
@@ -75,7 +84,8 @@ def scraped_cost(suite):
         cpu_ns = {}
         for is_scraped in (pair % 2 == 0, pair % 2 != 0):
             if is_scraped:
-                cpu_ns[True] = suite.sidecar_round(beside=lambda: Scraper(path))["cpu_ns"]
+                scraper = Beside(SCRAPE_EVERY_S, lambda: scrape(path))
+                cpu_ns[True] = suite.sidecar_round(beside=scraper)["cpu_ns"]
             else:
                 cpu_ns[False] = suite.sidecar_round()["cpu_ns"]
         ratios.append(cpu_ns[True] / cpu_ns[False])
@@ -105,3 +115,35 @@ def idle_cost(suite):
                   for name, value in (("own", own), ("wake_ups", wake_ups))}
     suite.add("admin interface, idle: own memory", difference["own"], "MiB", at_most=1.5)
     suite.add("admin interface, idle: wake-ups", difference["wake_ups"], "/s", at_most=0.05)
+
+
+def reload_latency(suite):
+    """With another timeout every few seconds, which changes the connections too, and without."""
+    ratios = []
+    for pair in range(RELOAD_PAIRS):
+        p99_ms = {}
+        for is_reloaded in (pair % 2 == 0, pair % 2 != 0):
+            p99_ms[is_reloaded] = latency_p99(suite, is_reloaded)
+        ratios.append(p99_ms[True] / p99_ms[False])
+    spread = f"from {min(ratios):.2f} to {max(ratios):.2f} in {RELOAD_PAIRS} pairs"
+    suite.add(f"`emit` to receiver, p99, reloads every {RELOAD_EVERY_S} s against none",
+              statistics.median(ratios), "x", spread, at_most=1.1, noise=suite.time_noise)
+
+
+def latency_p99(suite, is_reloaded):
+    with suite.latency_receiver() as (receiver, cert):
+        text = CONFIG.format(endpoint=suite.endpoint, url=receiver.url(),
+                             listen=f"unix://{suite.folder}/admin.sock") + f"ca_file = {cert}\n"
+        with Sidecar.with_config(suite.build, suite.folder, suite.endpoint, text) as sidecar:
+            timeouts_s = itertools.cycle((11, 12))
+
+            def reload():
+                sidecar.config.write_text(text + f"timeout = {next(timeouts_s)}s\n")
+                sidecar.process.send_signal(signal.SIGHUP)
+
+            with Beside(RELOAD_EVERY_S, reload) if is_reloaded else contextlib.nullcontext():
+                seen = suite.latency_figures(receiver)
+            reloads = sidecar.err.read_text().count("the configuration was reloaded")
+    if is_reloaded == (reloads == 0):
+        raise RuntimeError(f"there were {reloads} reloads")
+    return seen["latency_p99"]

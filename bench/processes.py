@@ -100,6 +100,7 @@ class Sidecar(Child):
         config = Path(folder, "outrider.conf")
         config.write_text(text)
         sidecar = cls.__new__(cls)
+        sidecar.config = config
         sidecar.start(build, folder, endpoint, config, [])
         return sidecar
 

@@ -161,13 +161,13 @@ class Suite:
             return {**self.figures("micro_bench"),
                     **self.figures("tls_post_bench", sink.url() + "/events", cert)}
 
-    def sidecar_round(self, beside=contextlib.nullcontext, **settings):
-        """A million events through a sidecar; `beside` makes what runs meanwhile."""
+    def sidecar_round(self, beside=None, **settings):
+        """A million events through a sidecar; `beside` runs meanwhile."""
         sink, cert = start_sink(self.build, self.folder, "--exit-after", str(PIPELINE_EVENTS))
         with sink, self.sidecar(sink.url(), cert, queue_events_max=PIPELINE_EVENTS,
                                 queue_bytes_max="1GiB", **settings) as sidecar:
             before_s = sidecar.cpu_s()
-            with beside():
+            with beside or contextlib.nullcontext():
                 self.load(PIPELINE_EVENTS, PIPELINE_RATE)
                 sink.process.wait(60)
             cpu_s = sidecar.cpu_s() - before_s
@@ -247,16 +247,25 @@ class Suite:
         admin.measure(self)
 
     def latency(self):
-        cert = Path(self.folder, "receiver.pem")
-        words = [self.program("latency_bench"), self.endpoint, cert]
-        with Child("receiver", words, self.folder) as receiver:
+        with self.latency_receiver() as (receiver, cert):
             with self.sidecar(receiver.url(), cert):
-                receiver.process.wait(60)
-            seen = {line["name"]: line["value"] for line in
-                    map(json.loads, receiver.out.read_text().splitlines()[1:])}
+                seen = self.latency_figures(receiver)
         self.add("`emit` to receiver, idle, p50", seen["latency_p50"], "ms")
         self.add("`emit` to receiver, idle, p99", seen["latency_p99"], "ms",
                  at_most=5, noise=TIME_NOISE)
+
+    @contextlib.contextmanager
+    def latency_receiver(self):
+        """One that also emits what it receives, and waits for a sidecar."""
+        cert = Path(self.folder, "receiver.pem")
+        words = [self.program("latency_bench"), self.endpoint, cert]
+        with Child("receiver", words, self.folder) as receiver:
+            yield receiver, cert
+
+    def latency_figures(self, receiver):
+        receiver.process.wait(60)
+        return {line["name"]: line["value"] for line in
+                map(json.loads, receiver.out.read_text().splitlines()[1:])}
 
 
 def machine():
@@ -311,6 +320,8 @@ def write_page(rows, output):
                        "SCHEDULED_EVENTS": f"{certainty.SCHEDULED_EVENTS:,}",
                        "RELEASE_PER_S": f"{certainty.RELEASE_PER_S:,}",
                        "SCRAPE_PAIRS": str(admin.PAIRS),
+                       "RELOAD_EVERY_S": str(admin.RELOAD_EVERY_S),
+                       "RELOAD_PAIRS": str(admin.RELOAD_PAIRS),
                        "FIXED": ", ".join(map(str, concurrency.FIXED))}.items():
         page = page.replace(f"@{name}@", text)
     Path(output).write_text(page)
