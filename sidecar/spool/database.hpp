@@ -55,6 +55,13 @@ class SqliteError : public std::runtime_error {
   int system_error_;
 };
 
+/// SQL: the number of bytes in a column. One wrong bit in the head of a row makes text of bytes, of
+/// which length() counts the characters. As length() does, it reads no bytes that are not text.
+inline std::string byte_length(const std::string& column) {
+  return "CASE typeof(" + column + ") WHEN 'blob' THEN length(" + column + ") ELSE length(CAST(" +
+         column + " AS BLOB)) END";
+}
+
 enum class OpenMode : std::uint8_t {
   read_only,
   frozen,  ///< to read, without locks and without its log: no other process writes to it

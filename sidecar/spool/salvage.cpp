@@ -89,11 +89,16 @@ constexpr std::array tables = {
     Table{"schedule", nullptr, nullptr, 2, nullptr, nullptr},
 };
 
+/// Text that is called bytes, and bytes that are called text, are the same bytes.
+bool is_of_kind(const Statement& row, int column, char kind) {
+  const char found = row.kind(column);
+  return found == kind || (found == 't' && kind == 'b') || (found == 'b' && kind == 't');
+}
+
 /// Of the table's columns from `first` on.
 bool is_intact(const Table& table, const Statement& row, int first) {
   for (int i = 0; table.shape != nullptr && i < table.columns; ++i) {
-    const char kind = table.shape[i] == '.' ? 'i' : table.shape[i];
-    if (row.kind(first + i) != kind) return false;
+    if (!is_of_kind(row, first + i, table.shape[i] == '.' ? 'i' : table.shape[i])) return false;
   }
   return table.is_sound == nullptr || table.is_sound(row, first);
 }
@@ -147,7 +152,7 @@ class Copier {
       ++salvaged_.unreadable;
       return;
     }
-    for (int i = 0; i < table.columns; ++i) write.bind_column(i + 1, row, first + i);
+    for (int i = 0; i < table.columns; ++i) copy_column(row, first + i, write, i + 1, table.shape);
     if (table.name == scheduled) {
       write.bind(1, *written_date(row.number(first), row.number(first + 3)));
     }
@@ -156,6 +161,19 @@ class Copier {
     store_.commit();
     store_.begin(true);
     fault_point("quarantine_copying");
+  }
+
+  /// With the kind that it was written with, where that is known.
+  static void copy_column(const Statement& row, int column, Statement& write, int index,
+                          const char* shape) {
+    const char kind = shape != nullptr ? shape[index - 1] : '.';
+    if (kind == 'b') {
+      write.bind(index, row.bytes(column));
+    } else if (kind == 't') {
+      write.bind(index, row.text(column));
+    } else {
+      write.bind_column(index, row, column);
+    }
   }
 
   void copy_table(const Table& table) {

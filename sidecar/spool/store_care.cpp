@@ -109,16 +109,18 @@ void Store::settle_accounts() {
   database_.execute("DELETE FROM settled WHERE block NOT IN (SELECT id FROM block)");
   mend_names();
   adopt_strays();
-  database_.execute(R"(
+  database_.execute(std::string(R"(
 INSERT OR IGNORE INTO destination(id, name) SELECT destination, 'recovered-' || destination FROM
   (SELECT destination FROM block UNION SELECT destination FROM scheduled
    UNION SELECT destination FROM dead);
 UPDATE destination SET
   events=(SELECT coalesce(sum(b.events),0) FROM block b WHERE b.destination=destination.id),
-  bytes=(SELECT coalesce(sum(length(b.records)),0) FROM block b
+  bytes=(SELECT coalesce(sum()") +
+                    byte_length("b.records") + R"(),0) FROM block b
          WHERE b.destination=destination.id),
   scheduled_events=(SELECT count(*) FROM scheduled s WHERE s.destination=destination.id),
-  scheduled_bytes=(SELECT coalesce(sum(length(s.record)),0) FROM scheduled s
+  scheduled_bytes=(SELECT coalesce(sum()" +
+                    byte_length("s.record") + R"(),0) FROM scheduled s
                    WHERE s.destination=destination.id);
 DELETE FROM destination WHERE name='recovered-' || id AND events+scheduled_events=0
   AND id NOT IN (SELECT destination FROM dead);

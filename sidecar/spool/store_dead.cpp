@@ -45,8 +45,9 @@ std::optional<std::pair<DestinationId, Bytes>> Store::take_dead(std::int64_t id)
 
 void Store::count_dead() {
   counters_.dead_events = database_.number("SELECT count(*) FROM dead");
-  counters_.dead_bytes = database_.number(
-      "SELECT coalesce(sum(length(record)+length(CAST(answer AS BLOB))),0) FROM dead");
+  counters_.dead_bytes =
+      database_.number("SELECT coalesce(sum(" + byte_length("record") + "),0)+coalesce(sum(" +
+                       byte_length("answer") + "),0) FROM dead");
   is_dead_counted_ = true;
 }
 

@@ -51,7 +51,7 @@ struct Store::Statements {
                      "SELECT due_ns, id, destination, crc, record FROM scheduled WHERE due_ns<=? "
                      "ORDER BY due_ns, id LIMIT ?"};
   Statement delete_scheduled{
-      db, "DELETE FROM scheduled WHERE due_ns=? AND id=? RETURNING length(record)"};
+      db, "DELETE FROM scheduled WHERE due_ns=? AND id=? RETURNING " + byte_length("record")};
   Statement read_client{db, "SELECT highest, taken FROM client WHERE id=?"};
   Statement write_client{
       db, "INSERT OR REPLACE INTO client(id, highest, taken, seen_ns) VALUES(?,?,?,?)"};
@@ -61,7 +61,8 @@ struct Store::Statements {
   Statement oldest_dead{db, "SELECT id, last_ns FROM dead ORDER BY id LIMIT 1"};
   Statement take_dead{db,
                       "DELETE FROM dead WHERE id=? "
-                      "RETURNING destination, record, length(CAST(answer AS BLOB))"};
+                      "RETURNING destination, record, " +
+                          byte_length("answer")};
   Statement add_returned{db,
                          "INSERT INTO returned(destination, events, bytes) VALUES(?1,?2,?3) "
                          "ON CONFLICT(destination) DO UPDATE SET events=events+?2, bytes=bytes+?3"};

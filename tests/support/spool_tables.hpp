@@ -118,7 +118,8 @@ inline void check_totals(sidecar::Database& database) {
   }
   EXPECT_EQ(database.number("SELECT dead_events FROM counters"), static_cast<std::int64_t>(dead));
   EXPECT_EQ(database.number("SELECT dead_bytes FROM counters"),
-            database.number("SELECT coalesce(sum(length(record)+length(answer)),0) FROM dead"));
+            database.number("SELECT coalesce(sum(length(CAST(record AS BLOB))+"
+                            "length(CAST(answer AS BLOB))),0) FROM dead"));
   EXPECT_EQ(database.number("SELECT clients FROM counters"),
             database.number("SELECT count(*) FROM client"));
   EXPECT_EQ(database.number("SELECT count(*) FROM settled WHERE block NOT IN "

@@ -7,7 +7,9 @@
 
 #include <cstdlib>
 #include <iostream>
+#include <numeric>
 #include <set>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -259,7 +261,11 @@ TEST_F(DamageTest, NothingIsLostButWhatTheDamageLiesIn) {
   const std::uint64_t seeds = from_environment("OUTRIDER_DAMAGE_SEEDS", seeds_by_default);
   const bool goes_on = from_environment("OUTRIDER_DAMAGE_GO_ON", 0) != 0;
   std::cout << "seeds " << first << " to " << first + seeds - 1 << std::endl;
-  for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
+  std::vector<std::uint64_t> all(seeds);
+  std::iota(all.begin(), all.end(), first);
+  // Two that make text of bytes.
+  if (first == 1) all.insert(all.end(), {23211, 24408});
+  for (const std::uint64_t seed : all) {
     Random random(seed);
     begin();
     const bool is_used = random.chance(0.4);

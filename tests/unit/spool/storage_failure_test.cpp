@@ -268,6 +268,41 @@ TEST_F(StorageFailureTest, OnlyWhatIsWhatWasWrittenIsCopied) {
   EXPECT_EQ(log.count("unreadable=4"), 1) << "and the page of the clients";
 }
 
+/// One bit in the head of a row makes text of bytes, and bytes of text. They are the same bytes.
+TEST_F(StorageFailureTest, BytesThatAreCalledTextAreNotLost) {
+  const std::uint64_t now_ns = clock.now().wall_ns();
+  Question group;
+  group.dead.push_back({0, DeadReason::refused, 0, 1, 1, now_ns, "answer", stored_record(1)});
+  group.spilled.push_back(add_bytes(group, 0, 2, now_ns + 10'000'000'000));
+  ask(std::move(group));
+  fill(3);
+  agent.reset();
+  const auto call_text = [&] {
+    Database database(spool_path, OpenMode::read_write, twin.vfs_name());
+    database.execute(
+        "UPDATE block SET records=CAST(records AS TEXT);"
+        "UPDATE scheduled SET record=CAST(record AS TEXT);"
+        "UPDATE dead SET record=CAST(record AS TEXT), answer=CAST(answer AS BLOB);"
+        "UPDATE destination SET events=0");
+  };
+  const auto look = [&](const char* when) {
+    auto audit = tables()["audit"];
+    EXPECT_EQ(audit.waiting.size(), 3U) << when;
+    EXPECT_EQ(numbers_of(audit.scheduled), (Numbers64{2})) << when;
+    EXPECT_EQ(numbers_of(audit.dead), (Numbers64{1})) << when;
+  };
+  call_text();
+  open();
+  EXPECT_EQ(log.count("they were rebuilt"), 1);
+  look("counted anew");
+  agent.reset();
+  call_text();
+  damage(twin, "client");
+  open();
+  look("copied");
+  EXPECT_EQ(log.count("events_kept=4 dead_letters_kept=1"), 1);
+}
+
 TEST_F(StorageFailureTest, TheCopyOfADamagedSpoolHasALogAndLosesNothingWithThePower) {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     ask(frame(10 * seed, 1));
