@@ -182,15 +182,16 @@ bool Store::empty_log() {
   if (!database_.empty_log()) return false;
   // That it is empty is safe with the next commit that changes something: an old log that came back
   // would cover pages of the database that are newer.
-  commit_mark([] {});
+  begin(true);
+  ++counters_.next_row;
+  commit();
   return true;
 }
 
-void Store::commit_mark(const std::function<void()>& action) {
+void Store::while_nobody_writes(const std::function<void()>& action) {
   begin(true);
   action();
-  ++counters_.next_row;
-  commit();
+  roll_back();
 }
 
 void Store::write_totals() {

@@ -100,11 +100,11 @@ class Store {
   void commit();
   void roll_back();
 
-  /// Commits without a sync, or before a failed sync, are safe from here on: all of the log is in
-  /// the database. Outside of a transaction. False: another process reads it; nothing is done.
+  /// Moves all of the log into the database. Outside of a transaction. False: another process reads
+  /// it; nothing is done.
   bool empty_log();
-  /// A transaction that changes something, which makes what was written before it safe as well.
-  void commit_mark(const std::function<void()>& action);
+  /// Does something while no other process writes to the log. Outside of a transaction.
+  void while_nobody_writes(const std::function<void()>& action);
 
   // Destinations ----------------------------------------------------------------------------------
 

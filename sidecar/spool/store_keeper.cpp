@@ -99,7 +99,7 @@ void StoreKeeper::say_damaged(DestinationId destination, std::uint64_t events) {
 
 void StoreKeeper::prepare_promise() {
   check_files();
-  make_log_safe();
+  if (settings_.is_synced) secure_log();
 }
 
 bool StoreKeeper::has_its_files(const std::optional<FileMark>& log) const {
@@ -131,25 +131,25 @@ void StoreKeeper::check_files() {
 }
 
 /// A sync that failed is not made good by the next one: the system has forgotten what it could not
-/// write, and says nothing of it again. Settlements that were committed without a sync may be such
-/// a gap in the log, and what is committed behind a gap is lost with the power. So everything
-/// leaves the log before something is promised again.
-void StoreKeeper::make_log_safe() {
-  if (!is_log_in_doubt_ || !settings_.is_synced) return;
-  if (store_->empty_log()) {
-    stretch_log();
-  } else {
-    // Somebody reads it. Inside of a transaction nobody else writes to it.
-    store_->commit_mark([this] { disk_->write_again(wal_path(settings_.path)); });
-  }
+/// write, and says nothing of it again. Such a gap in the log takes with it, if the power fails,
+/// everything that is committed behind it, and makes a half of a database out of one into which
+/// the log was being moved. So the log is written again before something is promised, and before it
+/// moves.
+void StoreKeeper::secure_log() {
+  if (!is_log_in_doubt_) return;
+  const std::string path = wal_path(settings_.path);
+  const auto log = disk_->look_at(path);
+  // check_files() has a word for one that is not ours.
+  if (log_file_ && !is_same_file(log, log_file_)) return;
+  if (log && log->bytes > 0) store_->while_nobody_writes([&] { disk_->write_again(path); });
   is_log_in_doubt_ = false;
 }
 
 /// At the start, so that the first who waits for an answer does not wait for this.
 void StoreKeeper::prepare_log() {
   try {
-    make_log_safe();
-    if (!settings_.is_synced) stretch_log();
+    secure_log();
+    if (!settings_.is_synced || store_->empty_log()) stretch_log();
   } catch (const SqliteError& error) {
     // Then before the first promise.
     store_->roll_back();
@@ -201,6 +201,7 @@ void StoreKeeper::regain_reserve() {
       const std::uint64_t unused = store_->unused_bytes();
       if (unused < vacuum_step_pages * Store::page_bytes || unused / 2 < bytes_for_log()) return;
       store_->vacuum(vacuum_step_pages);
+      secure_log();
       if (!store_->database().restart_log()) return;
       take_reserve();
     }
@@ -214,9 +215,11 @@ void StoreKeeper::regain_reserve() {
 bool StoreKeeper::restart_log(const Now& now) {
   if (!store_ || log_restarted_at_ == now.mono || is_emptied()) return false;
   try {
+    secure_log();
     if (!store_->database().restart_log()) return false;
   } catch (const std::exception&) {
     // There is no room for what it holds.
+    store_->roll_back();
     return false;
   }
   log_restarted_at_ = now.mono;
@@ -375,13 +378,16 @@ void StoreKeeper::keep_log(const Now& now) {
                          pending_bytes(*store_, bytes_of(settings_.path)) > 0);
   if (wal_pages > wal_pages_max || is_tight) {
     fault_point("before_checkpoint");
+    secure_log();
     store_->database().checkpoint();
     fault_point("after_checkpoint");
   }
   if (now.mono < next_log_look_) return;
   next_log_look_ = now.mono + log_look_interval;
   is_log_long_ = log_bytes_more() > 0;
-  if (!is_log_long_ || !store_->empty_log()) return;
+  if (!is_log_long_) return;
+  secure_log();
+  if (!store_->empty_log()) return;
   is_log_long_ = false;
   stretch_log();
 }

@@ -167,7 +167,8 @@ class StoreKeeper {
   bool is_emptied() const { return bytes_of(settings_.path) == 0; }
   void check_names() const;
   void check_files();
-  void make_log_safe();
+  void secure_log();
+  bool can_secure_log();
   void prepare_log();
   void keep_log(const Now& now);
   void stretch_log();

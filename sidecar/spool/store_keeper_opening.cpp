@@ -90,8 +90,18 @@ void StoreKeeper::look(bool is_first, const Now& now) {
 void StoreKeeper::close() {
   if (!store_) return;
   used_ids_ = store_->used_ids();
-  if (is_emptied()) store_->database().leave_log();
+  if (is_emptied() || !can_secure_log()) store_->database().leave_log();
   store_.reset();
+}
+
+bool StoreKeeper::can_secure_log() {
+  try {
+    secure_log();
+    return true;
+  } catch (const std::exception&) {
+    store_->roll_back();
+    return false;
+  }
 }
 
 void StoreKeeper::check_shared_memory() {

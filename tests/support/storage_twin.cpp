@@ -209,7 +209,7 @@ int StorageTwin::write_again(const std::string& path) {
   const auto found = names_.find(path);
   if (found == names_.end()) return SQLITE_CANTOPEN;
   found->second->write(0, std::string(found->second->content()));
-  return SQLITE_OK;
+  return sync_file(*found->second, path);
 }
 
 int StorageTwin::make(const std::string& path) {
@@ -231,9 +231,7 @@ int StorageTwin::write_start(const std::string& path, std::string_view bytes) {
     found->second->write(0, bytes.substr(0, verdict.is_torn ? torn_at : bytes.size()));
   }
   if (verdict.code != SQLITE_OK) return end(verdict);
-  if (const int code = pass(StorageOperation::sync, path); code != SQLITE_OK) return code;
-  if (!ignores_syncs_) names_.at(path)->sync();
-  return SQLITE_OK;
+  return sync_file(*names_.at(path), path);
 }
 
 std::uint64_t StorageTwin::file_id(const std::string& path) const {
@@ -376,14 +374,18 @@ int StorageTwin::truncate(StorageHandle& handle, std::size_t bytes) {
 int StorageTwin::sync(StorageHandle& handle) {
   const Guard guard(mutex_);
   if (handle.is_dead) return SQLITE_IOERR_FSYNC;
-  const Verdict verdict = judge(StorageOperation::sync, handle.path);
+  if (const int code = sync_file(*handle.file, handle.path); code != SQLITE_OK) return code;
+  if (!ignores_syncs_ && std::exchange(handle.syncs_directory, false)) sync_names();
+  return SQLITE_OK;
+}
+
+int StorageTwin::sync_file(TwinFile& file, const std::string& path) {
+  const Verdict verdict = judge(StorageOperation::sync, path);
   if (verdict.code != SQLITE_OK) {
-    if (!verdict.is_crash) handle.file->fail_sync();
+    if (!verdict.is_crash) file.fail_sync();
     return end(verdict);
   }
-  if (ignores_syncs_) return SQLITE_OK;
-  handle.file->sync();
-  if (std::exchange(handle.syncs_directory, false)) sync_names();
+  if (!ignores_syncs_) file.sync();
   return SQLITE_OK;
 }
 

@@ -120,7 +120,7 @@ class StorageTwin {
   int rename(const std::string& from, const std::string& to);
   int remove(const std::string& path);
   int sync_directory();
-  /// Its bytes, in the place of the same ones; not synced.
+  /// Its bytes, in the place of the same ones; synced.
   int write_again(const std::string& path);
   /// An empty file, if there is none of this name; its name is safe then.
   int make(const std::string& path);
@@ -176,6 +176,7 @@ class StorageTwin {
   // Under the lock.
   Verdict judge(StorageOperation operation, const std::string& path);
   int end(const Verdict& verdict);
+  int sync_file(TwinFile& file, const std::string& path);
   int pass(StorageOperation operation, const std::string& path);
   void crash_now(StorageCrash crash);
   void rename_now(const Names& change);
