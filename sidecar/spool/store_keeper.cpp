@@ -273,6 +273,8 @@ void StoreKeeper::look_for_room() {
     if (!store_) return;
     room_ = std::max(room_, std::min(store_->unused_bytes(), bytes_for_log()));
     used_ = store_->used_bytes() + log_bytes_more();
+    // What has limits of its own, and is mostly small, is not looked at before it matters.
+    if (used_ > settings_.bytes_max) used_ -= std::min(used_, store_->side_bytes());
   } catch (const std::exception&) {
     // The transaction will say it.
     room_ = UINT64_MAX;

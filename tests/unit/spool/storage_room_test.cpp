@@ -1,6 +1,7 @@
 // The storage agent where there is little room: free pages, quotas, the reserve, the log.
 
 #include <cerrno>
+#include <cstring>
 
 #include <gtest/gtest.h>
 #include <sqlite3.h>
@@ -357,6 +358,34 @@ TEST_F(StorageRoomTest, DeadLettersTakeNothingOfBytesMax) {
   }
   clock.advance(2s);
   EXPECT_FALSE(ask(frame(1, 1))->intake_trouble) << "only a person can make room among them";
+}
+
+TEST_F(StorageRoomTest, ClientsTakeNothingOfBytesMax) {
+  settings.bytes_max = 1U << 20U;
+  open();
+  for (std::uint32_t client = 1; client <= 4000; ++client) {
+    Question question = frame(1, client);
+    std::memcpy(question.frames[0].client.data(), &client, sizeof client);
+    ASSERT_FALSE(ask(std::move(question))->intake_trouble) << client;
+    if (client % 500 != 0) continue;
+    settle_all();
+    clock.advance(2s);
+  }
+}
+
+TEST_F(StorageRoomTest, BlocksThatWereSetAsideTakeNothingOfBytesMax) {
+  settings.bytes_max = 1U << 20U;
+  open();
+  agent.reset();
+  {
+    Database database(spool_path, OpenMode::read_write, twin.vfs_name());
+    for (int i = 0; i < 100; ++i) {
+      database.execute(
+          "INSERT INTO damaged(destination, noted_ns, data) VALUES(1, 1, randomblob(50000))");
+    }
+  }
+  open();
+  EXPECT_FALSE(ask(frame(1, 1))->intake_trouble);
 }
 
 // What others do to the files -------------------------------------------------------------------
