@@ -170,8 +170,8 @@ class Store {
   std::uint64_t unused_bytes();
   /// In all others, without the dead letters, which have limits of their own.
   std::uint64_t used_bytes();
-  /// Of these, roughly: the clients, and the blocks that were set aside. Reads all of both.
-  std::uint64_t side_bytes();
+  /// What events, without dead letters, take at most: a row may leave half of its page empty.
+  std::uint64_t event_bytes_max();
 
   // Repair ----------------------------------------------------------------------------------------
 

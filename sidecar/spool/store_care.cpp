@@ -75,15 +75,10 @@ std::uint64_t Store::used_bytes() {
   return all - std::min(all, others);
 }
 
-std::uint64_t Store::side_bytes() {
-  // Their keys come in no order, so that pages are two thirds full.
-  const std::int64_t clients = database_.number("SELECT count(*)*40+coalesce(sum(" +
-                                                byte_length("taken") + "),0) FROM client") *
-                               3 / 2;
-  const std::int64_t damaged_pages =
-      database_.number("SELECT coalesce(sum((" + byte_length("data") + ")/4092+1),0) FROM damaged");
-  return static_cast<std::uint64_t>(clients) +
-         static_cast<std::uint64_t>(damaged_pages) * page_bytes;
+std::uint64_t Store::event_bytes_max() {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(
+      0, database_.number("SELECT coalesce(sum(2*(bytes+scheduled_bytes)+"
+                          "128*(events+scheduled_events)),0) FROM destination")));
 }
 
 bool Store::has_wrong_totals() {

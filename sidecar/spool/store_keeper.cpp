@@ -272,9 +272,9 @@ void StoreKeeper::look_for_room() {
     room_ = room_to_grow();
     if (!store_) return;
     room_ = std::max(room_, std::min(store_->unused_bytes(), bytes_for_log()));
-    used_ = store_->used_bytes() + log_bytes_more();
-    // What has limits of its own, and is mostly small, is not looked at before it matters.
-    if (used_ > settings_.bytes_max) used_ -= std::min(used_, store_->side_bytes());
+    // Clients, blocks that were set aside and half empty pages of dead letters never leave to make
+    // room: without events there is no limit to reach.
+    used_ = std::min(store_->used_bytes(), store_->event_bytes_max()) + log_bytes_more();
   } catch (const std::exception&) {
     // The transaction will say it.
     room_ = UINT64_MAX;
