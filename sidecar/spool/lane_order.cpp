@@ -219,6 +219,9 @@ void LaneOrder::read_from_the_beginning() {
   wants_look_back_ = false;
   left_of_round_ = 0;
   move(Place::passed, Place::unread, at(Place::passed));
+  // Not those of the reading before, which may have been cut short: a block that it would have
+  // stepped over may have been passed over meanwhile, and nobody holds it any more.
+  read_early_.clear();
   for (const Block& block : arrived_) read_early_.insert(block.id);
   for (const auto& [id, open] : open_) {
     if (open.passed.empty()) {
@@ -267,7 +270,6 @@ LaneOrder::Surprise LaneOrder::take_anew(const ReadAnswer& answer, const Amount&
     if (left.unsettled.events + left.newly_settled.events == 0) open_.erase(open);
   }
   // All else that is on disk is unread, and is read from the beginning.
-  read_early_.clear();
   read_from_the_beginning();
   // The totals count every event on disk. Of these, the events that are held here, and those that
   // were settled here after the question left, are not unread. The totals count nothing of a block

@@ -97,6 +97,44 @@ TEST(LaneOrder, WhatOvertookIsNotReadAgain) {
   EXPECT_EQ(order.bytes(), 0U);
 }
 
+/// A reading is cut short by a look back. Blocks that it would have stepped over, because their
+/// events were held, have been passed over meanwhile.
+TEST(LaneOrder, WhatIsPassedOverBeforeTheReadingComesToItIsReadByTheNext) {
+  const std::vector<Block> blocks = {block_at(1, {1}), block_at(2, {2}), block_at(3, {3})};
+  Amount all;
+  for (const Block& block : blocks) all += amount_of(block);
+  LaneOrder order({all.events, all.bytes, 0, 0}, false);
+  const auto take_and_pass = [&](const Numbers64& numbers) {
+    for (const std::uint64_t number : numbers) {
+      ASSERT_TRUE(order.has_next());
+      EXPECT_EQ(test::stored_event(order.next()).number, number);
+      order.take_next();
+    }
+    for (const std::uint64_t number : numbers) {
+      ASSERT_TRUE(order.pass_over({static_cast<BlockId>(number), 0}, bytes_of(number)));
+    }
+  };
+  ASSERT_TRUE(order.begin_read(0));
+  order.take(read(blocks));
+  for (int i = 0; i < 3; ++i) order.take_next();
+  ASSERT_TRUE(order.pass_over({1, 0}, bytes_of(1)));
+  order.look_back();  // 2 and 3 are held
+  for (const std::uint64_t number : {2U, 3U}) {
+    ASSERT_TRUE(order.pass_over({static_cast<BlockId>(number), 0}, bytes_of(number)));
+  }
+  ASSERT_TRUE(order.begin_read(0));
+  order.take(read({blocks[0]}, false));
+  take_and_pass({1});
+  order.look_back();
+  const auto request = order.begin_read(0);
+  ASSERT_TRUE(request);
+  EXPECT_FALSE(request->is_anew);
+  const auto surprise = order.take(read(blocks));
+  EXPECT_EQ(surprise.missing + surprise.found, 0U);
+  EXPECT_EQ(take_all(order), (Numbers64{1, 2, 3}));
+  EXPECT_FALSE(order.begin_read(0)) << "nothing is in doubt";
+}
+
 TEST(LaneOrder, WhatIsDamagedGivesItsBytesBackAtOnce) {
   LaneOrder order({5, 5000, 0, 0}, false);
   ASSERT_TRUE(order.begin_read(0));
