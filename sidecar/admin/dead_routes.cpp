@@ -5,6 +5,7 @@
 #include "sidecar/admin/dead_request.hpp"
 #include "sidecar/admin/routes.hpp"
 #include "sidecar/base/units.hpp"
+#include "sidecar/inspect/dead_jobs.hpp"
 
 namespace outrider::sidecar {
 namespace {

@@ -14,6 +14,7 @@
 #include "sidecar/base/level_names.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
+#include "sidecar/inspect/dead_jobs.hpp"
 
 namespace outrider::sidecar {
 namespace {

@@ -7,6 +7,7 @@
 // Thread: the HTTP server's. Borrows: what it is given. Fails with: an answer, {"error": "..."}.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,12 +18,14 @@
 #include "sidecar/admin/http_message.hpp"
 #include "sidecar/admin/snapshot_reader.hpp"
 #include "sidecar/base/log.hpp"
-#include "sidecar/inspect/dead_jobs.hpp"
 #include "sidecar/observe/change_log.hpp"
 #include "sidecar/observe/control.hpp"
 #include "sidecar/observe/reload_board.hpp"
 
 namespace outrider::sidecar {
+
+class DeadJobs;
+enum class DeadAction : std::uint8_t;
 
 /// The sources of all answers, and the targets of all changes.
 struct AdminWorld {
