@@ -1,4 +1,4 @@
-// What a request for dead letters asks for: the arguments of a list, the body of a retry or a drop.
+// Requests for dead letters: the arguments of a list, the body of a retry or a drop.
 //
 // Used by Routes. As in control_body.hpp, an unknown member is an error: a filter with a misspelt
 // member would be another filter. Pure functions.

@@ -8,7 +8,7 @@
 // storage thread gets its turn. It remembers nothing on disk: the letters of a job that a stop cuts
 // off are dead letters still.
 //
-// A retried letter goes behind the other events of its destination, whose rate, breaker and pause
+// A retried letter follows the other events of its destination, whose rate, breaker and pause
 // hold for it. The first letters of a job go at once; for more a job waits (`paced`) while the
 // destination has more than lane_events_max events or lane_bytes on disk.
 //
@@ -73,7 +73,7 @@ struct DeadJob {
   bool has_ended() const { return state >= DeadJobState::done; }
 };
 
-/// What a page of letters answers.
+/// The answer to a question for a page.
 struct DeadList {
   DeadPage page;
   std::optional<std::uint64_t> total{};  ///< if it was asked for and found in time
@@ -84,7 +84,7 @@ struct DeadList {
 /// False: it is not there any more.
 bool change_dead(Store& store, DeadAction action, std::int64_t id, const Now& now);
 
-/// What one transaction changes at most, here and in a command without a sidecar.
+/// The limits of one transaction, here and in a command without a sidecar.
 inline constexpr std::size_t letters_at_once = 256;
 inline constexpr std::uint64_t letter_bytes_at_once = 8ULL << 20U;
 inline constexpr Duration pause_between_letters = std::chrono::milliseconds(10);

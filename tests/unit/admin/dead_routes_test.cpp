@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "support/small_disk.hpp"
 #include "unit/admin/dead_fixture.hpp"
 
 namespace outrider::test {
@@ -259,6 +260,39 @@ TEST_F(DeadRoutes, WhatMayNotBeDoneSaysWhatToSet) {
   EXPECT_EQ(post("/v1/dead/drop", R"({"ids":[1]})").status, 404U);
   EXPECT_EQ(post("/v1/dead/jobs/1/cancel").status, 404U);
   EXPECT_EQ(count("dead"), 1);
+}
+
+TEST_F(DeadRoutes, AFullDiskFailsTheJobAndChangesNothing) {
+  SmallDisk disk(dir_.file("disk"), 16U << 20U);
+  if (!disk.is_small()) GTEST_SKIP() << "takes root to have a disk of its own";
+  const std::string path = dir_.file("disk") + "/spool.db";
+  sidecar::open_disk()->prepare(path);
+  store_ = std::make_unique<sidecar::Store>(sidecar::Database(path, sidecar::OpenMode::create));
+  bury("a", 1, 1000);
+  store_.reset();
+  sidecar::DeadJobs jobs(path, lane_bytes_, log_);
+  dead_ = &jobs;
+  use({});
+  const auto retry = [&] {
+    const auto job =
+        json_of(post("/v1/dead/retry", R"({"filter":{},"highest_id":1000,"expected":1000})"));
+    sidecar::DeadJob shown;
+    while (!shown.has_ended()) shown = jobs.wait_for(job["id"].GetUint64(), 1s).value();
+    return shown;
+  };
+  disk.fill(0);
+  const auto failed = retry();
+  EXPECT_EQ(failed.state, DeadJobState::failed);
+  EXPECT_THAT(failed.error, HasSubstr("full"));
+  EXPECT_EQ(failed.changed, 0U);
+  disk.drain();
+  const auto done = retry();
+  EXPECT_EQ(done.state, DeadJobState::done) << done.error;
+  EXPECT_EQ(done.changed, 1000U);
+  store_ = std::make_unique<sidecar::Store>(sidecar::Database(path, sidecar::OpenMode::create));
+  EXPECT_EQ(count("dead"), 0);
+  EXPECT_EQ(count("block"), 1000);
+  store_.reset();
 }
 
 TEST_F(DeadRoutes, ASpoolThatIsNotThereIsSaidSo) {
