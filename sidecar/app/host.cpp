@@ -122,6 +122,7 @@ struct Host::Parts {
   std::atomic<bool> is_stop_requested = false;
   bool has_fan_out = false;
   MonoTime finished_at{};
+  std::shared_ptr<SpoolGate> spool_gate = std::make_shared<SpoolGate>();
   std::unique_ptr<DeadJobs> dead_jobs;
   std::unique_ptr<AdminServer> admin;
   std::optional<Ticker> admin_upkeep;
@@ -145,8 +146,9 @@ Result<std::unique_ptr<Host>> Host::open(const Config& config, Log& log, void* z
 /// Without `listen` in the configuration, its socket is nothing that a start depends on.
 Status Host::open_admin(const Config& config, Parts& parts) {
   if (!config.spool.path.empty()) {
-    parts.dead_jobs =
-        std::make_unique<DeadJobs>(config.spool.path, retry_bytes_max(config), parts.changes);
+    parts.dead_jobs = std::make_unique<DeadJobs>(
+        DeadJobs::Settings{config.spool.path, retry_bytes_max(config), parts.spool_gate},
+        parts.changes);
   }
   auto admin = AdminServer::open(config, {parts.board, parts.control, parts.reloads, parts.changes,
                                           parts.changes, parts.clock, parts.dead_jobs.get()});
@@ -220,6 +222,7 @@ Result<std::unique_ptr<Host>> Host::open_parts(const Config& config, Log& proces
     parts->spool_watch = std::make_unique<SpoolWatch>(
         parts->reactor, [all = parts.get()] { all->app->look_at_spool(); });
     StorageSettings settings = storage_settings(config);
+    settings.gate = parts->spool_gate;
     settings.watch_lock = [watch = parts->spool_watch.get()](const std::string& lock_file) {
       return watch->watch(lock_file);
     };

@@ -44,6 +44,10 @@ std::string target_of(const DeadFilter& filter) {
   return text;
 }
 
+Error not_open() {
+  return {"the sidecar opens or repairs its spool; try again in a moment"};
+}
+
 void go_on_after(const std::optional<std::int64_t>& last, Job& job) {
   job.filter.lowest_id = last.value_or(INT64_MAX - 1) + 1;
 }
@@ -156,11 +160,15 @@ std::string_view name_of(DeadJobState state) {
 
 /// Shared with the thread; lives as long as either of the two.
 struct DeadJobs::State {
-  State(std::string of_path, std::uint64_t of_lane_bytes, Log& to)
-      : path(std::move(of_path)), lane_bytes(of_lane_bytes), log(to) {}
+  State(Settings settings, Log& to)
+      : path(std::move(settings.path)),
+        lane_bytes(std::min(settings.lane_bytes, lane_bytes_max)),
+        gate(std::move(settings.gate)),
+        log(to) {}
 
   const std::string path;
   const std::uint64_t lane_bytes;
+  const std::shared_ptr<SpoolGate> gate;
   const SystemClock clock;
   Log& log;  ///< never after is_ending
 
@@ -227,8 +235,11 @@ void DeadJobs::State::work() {
 void DeadJobs::State::step(Job job) {
   const Now now = clock.now();
   Duration pause{};
+  const SpoolGate::Pass pass = gate->enter();
   if (job.is_cancelled) {
     job.shown.state = DeadJobState::cancelled;
+  } else if (!pass.owns_lock()) {
+    pause = pace_interval;
   } else if (job.shown.state == DeadJobState::counting) {
     count_some(path, job);
   } else {
@@ -260,8 +271,8 @@ void DeadJobs::State::write_line(const DeadJob& job, std::string_view result) {
                                                       {"job", std::to_string(job.id)}});
 }
 
-DeadJobs::DeadJobs(std::string path, std::uint64_t lane_bytes, Log& log)
-    : state_(std::make_shared<State>(std::move(path), std::min(lane_bytes, lane_bytes_max), log)),
+DeadJobs::DeadJobs(Settings settings, Log& log)
+    : state_(std::make_shared<State>(std::move(settings), log)),
       thread_("dead letters", std::chrono::milliseconds(0)) {}
 
 DeadJobs::~DeadJobs() {
@@ -299,6 +310,8 @@ Result<std::future<DeadJobs::ListAnswer>> DeadJobs::list(DeadFilter filter, std:
                                                          bool counts) {
   return post<ListAnswer>(
       [state = state_, filter = std::move(filter), letters_max, counts]() -> ListAnswer {
+        const SpoolGate::Pass pass = state->gate->enter();
+        if (!pass.owns_lock()) return not_open();
         auto database = open_to_read(state->path);
         if (!database.ok()) return database.error();
         const MonoTime end = state->clock.now().mono + read_time_max;
@@ -328,6 +341,8 @@ Result<std::future<DeadJobs::ListAnswer>> DeadJobs::list(DeadFilter filter, std:
 
 Result<std::future<DeadJobs::LetterAnswer>> DeadJobs::read(std::int64_t id) {
   return post<LetterAnswer>([state = state_, id]() -> LetterAnswer {
+    const SpoolGate::Pass pass = state->gate->enter();
+    if (!pass.owns_lock()) return not_open();
     auto database = open_to_read(state->path);
     if (!database.ok()) return database.error();
     std::optional<DeadWhole> letter;

@@ -2,7 +2,8 @@
 //
 // Used by the admin interface. It has a thread of its own, "dead letters", made for the first
 // question, with SQLite connections of its own: as a command that runs beside the sidecar, it never
-// touches the loop. A page is read in one short transaction, so that no reader keeps the log from
+// touches the loop; and it keeps out of the spool while the storage thread opens
+// or repairs it. A page is read in one short transaction, so that no reader keeps the log from
 // shrinking. A job first counts its letters and ends as `refused` if they are not as many as
 // expected; then it changes letters_at_once of them in a transaction, and pauses, so that the
 // storage thread gets its turn. It remembers nothing on disk: the letters of a job that a stop cuts
@@ -30,6 +31,7 @@
 #include "sidecar/base/helper_thread.hpp"
 #include "sidecar/base/log.hpp"
 #include "sidecar/inspect/dead_letters.hpp"
+#include "sidecar/spool/spool_gate.hpp"
 
 namespace outrider::sidecar {
 
@@ -101,8 +103,14 @@ class DeadJobs {
   static constexpr Duration pace_interval = std::chrono::milliseconds(100);
   static constexpr std::chrono::milliseconds end_wait_max{1000};
 
-  /// `lane_bytes`: of a destination on disk, for which a job waits; lane_bytes_max at most.
-  DeadJobs(std::string path, std::uint64_t lane_bytes, Log& log);
+  struct Settings {
+    std::string path;
+    /// Of a destination on disk, for which a job waits; lane_bytes_max at most.
+    std::uint64_t lane_bytes = lane_bytes_max;
+    std::shared_ptr<SpoolGate> gate;
+  };
+
+  DeadJobs(Settings settings, Log& log);
   ~DeadJobs();
   DeadJobs(const DeadJobs&) = delete;
   DeadJobs& operator=(const DeadJobs&) = delete;

@@ -18,9 +18,14 @@ class DeadFixture : public AdminFixture {
   DeadFixture() {
     sidecar::open_disk()->prepare(path_);
     store_ = std::make_unique<sidecar::Store>(sidecar::Database(path_, sidecar::OpenMode::create));
-    jobs_ = std::make_unique<sidecar::DeadJobs>(path_, lane_bytes_, log_);
+    gate_->open();
+    jobs_ = std::make_unique<sidecar::DeadJobs>(settings(path_), log_);
     dead_ = jobs_.get();
     use({});
+  }
+
+  sidecar::DeadJobs::Settings settings(const std::string& path) const {
+    return {path, lane_bytes_, gate_};
   }
 
   /// Dead letters first to last, of `destination`.
@@ -78,6 +83,7 @@ class DeadFixture : public AdminFixture {
   static constexpr std::uint64_t lane_bytes_ = 1U << 20U;
   const TempDir dir_;
   const std::string path_ = dir_.file("spool.db");
+  const std::shared_ptr<sidecar::SpoolGate> gate_ = std::make_shared<sidecar::SpoolGate>();
   std::unique_ptr<sidecar::Store> store_;
   std::unique_ptr<sidecar::DeadJobs> jobs_;
 };

@@ -262,6 +262,20 @@ TEST_F(DeadRoutes, WhatMayNotBeDoneSaysWhatToSet) {
   EXPECT_EQ(count("dead"), 1);
 }
 
+TEST_F(DeadRoutes, WhileTheSpoolIsRepairedJobsWaitAndNothingIsRead) {
+  bury("a", 1, 3);
+  gate_->shut();
+  const HttpAnswer list = get("/v1/dead");
+  EXPECT_EQ(list.status, 503U);
+  EXPECT_THAT(*list.body, HasSubstr("opens or repairs its spool"));
+  EXPECT_EQ(get("/v1/dead/1").status, 503U);
+  EXPECT_EQ(post("/v1/dead/drop", R"({"ids":[1]})").status, 202U);
+  EXPECT_EQ(count("dead"), 3);
+  gate_->open();
+  EXPECT_EQ(wait_for_job(1).state, DeadJobState::done);
+  EXPECT_EQ(count("dead"), 2);
+}
+
 TEST_F(DeadRoutes, AFullDiskFailsTheJobAndChangesNothing) {
   SmallDisk disk(dir_.file("disk"), 16U << 20U);
   if (!disk.is_small()) GTEST_SKIP() << "takes root to have a disk of its own";
@@ -270,7 +284,7 @@ TEST_F(DeadRoutes, AFullDiskFailsTheJobAndChangesNothing) {
   store_ = std::make_unique<sidecar::Store>(sidecar::Database(path, sidecar::OpenMode::create));
   bury("a", 1, 1000);
   store_.reset();
-  sidecar::DeadJobs jobs(path, lane_bytes_, log_);
+  sidecar::DeadJobs jobs(settings(path), log_);
   dead_ = &jobs;
   use({});
   const auto retry = [&] {
