@@ -151,8 +151,8 @@ class DeadSidecar final : public DeadSource {
       }
     }
     std::ranges::sort(letters, {}, &DeadHead::id);
-    const auto again = std::ranges::unique(letters, {}, &DeadHead::id);
-    letters.erase(again.begin(), again.end());
+    const auto is_same = [](const DeadHead& a, const DeadHead& b) { return a.id == b.id; };
+    letters.erase(std::unique(letters.begin(), letters.end(), is_same), letters.end());
     return letters;
   }
 

@@ -30,7 +30,10 @@ struct Job {
 
 std::string target_of(const DeadFilter& filter) {
   std::string text;
-  const auto add = [&](const std::string& word) { text += (text.empty() ? "" : " ") + word; };
+  const auto add = [&](const std::string& word) {
+    if (!text.empty()) text += ' ';
+    text += word;
+  };
   for (const auto& [name, value] : filter_members(filter)) add(name + "=" + value);
   if (!filter.ids.empty()) {
     const std::size_t shown = std::min(filter.ids.size(), ids_shown_max);
@@ -238,7 +241,7 @@ void DeadJobs::State::step(Job job) {
   const SpoolGate::Pass pass = gate->enter();
   if (job.is_cancelled) {
     job.shown.state = DeadJobState::cancelled;
-  } else if (!pass.owns_lock()) {
+  } else if (!pass) {
     pause = pace_interval;
   } else if (job.shown.state == DeadJobState::counting) {
     count_some(path, job);
@@ -311,7 +314,7 @@ Result<std::future<DeadJobs::ListAnswer>> DeadJobs::list(DeadFilter filter, std:
   return post<ListAnswer>(
       [state = state_, filter = std::move(filter), letters_max, counts]() -> ListAnswer {
         const SpoolGate::Pass pass = state->gate->enter();
-        if (!pass.owns_lock()) return not_open();
+        if (!pass) return not_open();
         auto database = open_to_read(state->path);
         if (!database.ok()) return database.error();
         const MonoTime end = state->clock.now().mono + read_time_max;
@@ -342,7 +345,7 @@ Result<std::future<DeadJobs::ListAnswer>> DeadJobs::list(DeadFilter filter, std:
 Result<std::future<DeadJobs::LetterAnswer>> DeadJobs::read(std::int64_t id) {
   return post<LetterAnswer>([state = state_, id]() -> LetterAnswer {
     const SpoolGate::Pass pass = state->gate->enter();
-    if (!pass.owns_lock()) return not_open();
+    if (!pass) return not_open();
     auto database = open_to_read(state->path);
     if (!database.ok()) return database.error();
     std::optional<DeadWhole> letter;

@@ -3,40 +3,64 @@
 // process of its own learns that from the shared memory of SQLite; a thread of this process cannot,
 // because both use the same.
 //
-// Used by StoreKeeper, which opens and shuts it, and by DeadJobs, which goes through it for each
+// Used by StoreKeeper, which opens and shuts it, and by DeadJobs, which enters it for each
 // transaction. Thread: safe from any thread. Limits: shut() waits for whoever is inside, wait_max
 // at most: they may hang on the disk.
 #pragma once
 
-#include <atomic>
 #include <chrono>
+#include <condition_variable>
+#include <memory>
 #include <mutex>
 
 namespace outrider::sidecar {
 
 class SpoolGate {
  public:
-  using Pass = std::unique_lock<std::timed_mutex>;
   static constexpr std::chrono::seconds wait_max{5};
 
-  void open() { set(true); }
-  void shut() { set(false); }
+  /// Whoever has one is inside as long as it lives.
+  class Pass {
+   public:
+    explicit Pass(SpoolGate* gate) : gate_(gate) {}
+    explicit operator bool() const { return gate_ != nullptr; }
 
-  /// As long as it lives, the keeper has the files open. One that owns nothing: it has not.
+   private:
+    struct Leave {
+      void operator()(SpoolGate* gate) const { gate->leave(); }
+    };
+    std::unique_ptr<SpoolGate, Leave> gate_;
+  };
+
+  void open() {
+    const std::lock_guard lock(mutex_);
+    is_open_ = true;
+  }
+  void shut() {
+    std::unique_lock lock(mutex_);
+    is_open_ = false;
+    has_left_.wait_for(lock, wait_max, [this] { return inside_ == 0; });
+  }
+
+  /// Without waiting. Empty: the keeper does not have the files open.
   Pass enter() {
-    Pass pass(mutex_);
-    if (!is_open_) pass.unlock();
-    return pass;
+    const std::lock_guard lock(mutex_);
+    if (!is_open_) return Pass(nullptr);
+    ++inside_;
+    return Pass(this);
   }
 
  private:
-  void set(bool is_open) {
-    const Pass pass(mutex_, wait_max);
-    is_open_ = is_open;
+  void leave() {
+    const std::lock_guard lock(mutex_);
+    --inside_;
+    has_left_.notify_all();
   }
 
-  std::timed_mutex mutex_;
-  std::atomic<bool> is_open_ = false;
+  std::mutex mutex_;  ///< guards all below
+  std::condition_variable has_left_;
+  bool is_open_ = false;
+  int inside_ = 0;
 };
 
 }  // namespace outrider::sidecar
