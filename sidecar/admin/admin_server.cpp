@@ -21,6 +21,8 @@ constexpr std::size_t places_min = 4;
 constexpr std::size_t places_share = 16;
 /// The lock of its path and the timer of its upkeep, besides those of the server.
 constexpr std::size_t place_descriptors = 2;
+/// DeadJobs has the spool open once more: the database, its log, its shared memory and its folder.
+constexpr std::size_t dead_descriptors = 4;
 
 /// Reads the files that [admin] names.
 Status read_files(const AdminConfig& admin, AccessRules& rules, HttpServerSettings& settings) {
@@ -49,7 +51,8 @@ std::size_t AdminServer::connections_max(std::size_t descriptors_max) {
 
 std::size_t AdminServer::descriptors_needed(const Config& config, std::size_t descriptors_max) {
   if (admin_address(config).kind == Kind::none) return 0;
-  return connections_max(descriptors_max) + HttpServer::own_descriptors + place_descriptors;
+  return connections_max(descriptors_max) + HttpServer::own_descriptors + place_descriptors +
+         (config.spool.path.empty() ? 0 : dead_descriptors);
 }
 
 Status AdminServer::listen(const AdminConfig& admin, AdminAddress& address) {

@@ -59,6 +59,9 @@ class HttpHandler {
   virtual HttpAnswer answer(const HttpRequest& request) = 0;
 };
 
+/// `text` is a JSON value.
+HttpAnswer json_answer(std::string text, unsigned status = 200);
+
 /// {"error": message}
 HttpAnswer error_answer(unsigned status, std::string_view message);
 

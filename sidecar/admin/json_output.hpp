@@ -38,6 +38,10 @@ class JsonOutput {
   void value(const std::optional<T>& optional) {
     optional ? value(*optional) : static_cast<void>(writer_.Null());
   }
+  /// A whole JSON object, as it is.
+  void raw_object(std::string_view json) {
+    writer_.RawValue(json.data(), json.size(), rapidjson::kObjectType);
+  }
   void null() { writer_.Null(); }
 
   // Members -------------------------------------------------------------------------------------

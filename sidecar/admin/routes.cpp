@@ -14,19 +14,12 @@
 #include "sidecar/base/level_names.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/units.hpp"
+#include "sidecar/inspect/dead_jobs.hpp"
 
 namespace outrider::sidecar {
 namespace {
 
 constexpr std::string_view name_mark = "{name}";
-
-HttpAnswer json_answer(std::string text, unsigned status = 200) {
-  HttpAnswer answer;
-  answer.status = status;
-  text += '\n';
-  answer.body = std::make_shared<const std::string>(std::move(text));
-  return answer;
-}
 
 HttpAnswer text_answer(const Health& health) {
   HttpAnswer answer;
@@ -81,6 +74,14 @@ HttpAnswer unknown_destination(std::string_view name) {
 
 }  // namespace
 
+HttpAnswer json_answer(std::string text, unsigned status) {
+  HttpAnswer answer;
+  answer.status = status;
+  text += '\n';
+  answer.body = std::make_shared<const std::string>(std::move(text));
+  return answer;
+}
+
 HttpAnswer error_answer(unsigned status, std::string_view message) {
   JsonOutput json;
   json.object([&] { json.member("error", message); });
@@ -123,6 +124,13 @@ const std::vector<Routes::Row>& Routes::rows() {
       {"/v1/log-level", Row::Kind::change, &Routes::log_level},
       {"/v1/reload", Row::Kind::change, &Routes::reload},
       {"/v1/reload/{name}", Row::Kind::read, &Routes::reload_outcome},
+      {"/v1/dead", Row::Kind::read, &Routes::dead_list},
+      {"/v1/dead/retry", Row::Kind::change, &Routes::dead_change<DeadAction::retry>},
+      {"/v1/dead/drop", Row::Kind::change, &Routes::dead_change<DeadAction::drop>},
+      {"/v1/dead/jobs", Row::Kind::read, &Routes::dead_jobs},
+      {"/v1/dead/jobs/{name}", Row::Kind::read, &Routes::dead_job},
+      {"/v1/dead/jobs/{name}/cancel", Row::Kind::change, &Routes::dead_cancel},
+      {"/v1/dead/{name}", Row::Kind::read, &Routes::dead_letter},
   };
   return table;
 }

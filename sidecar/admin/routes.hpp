@@ -1,11 +1,13 @@
 // Routes: the paths of the admin interface, one row each, and who may use them.
 //
 // Used by AdminServer. Reads snapshots and the change log, and posts to the control queue; it never
-// touches what belongs to the loop, and waits for it only as long as SnapshotReader::patience.
+// touches what belongs to the loop, and waits for it only as long as SnapshotReader::patience. The
+// same holds for the thread of DeadJobs, which has the dead letters.
 // Each request that changes something is logged: action, target, who, and what became of it.
 // Thread: the HTTP server's. Borrows: what it is given. Fails with: an answer, {"error": "..."}.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +24,9 @@
 
 namespace outrider::sidecar {
 
+class DeadJobs;
+enum class DeadAction : std::uint8_t;
+
 /// The sources of all answers, and the targets of all changes.
 struct AdminWorld {
   SnapshotBoard& board;
@@ -30,6 +35,7 @@ struct AdminWorld {
   const ChangeLog& changes;
   Log& log;
   const Clock& clock;
+  DeadJobs* dead = nullptr;  ///< null: there is no spool
 };
 
 class Routes final : public HttpHandler {
@@ -66,6 +72,15 @@ class Routes final : public HttpHandler {
   HttpAnswer log_level(const HttpRequest& request, std::string_view name);
   HttpAnswer reload(const HttpRequest& request, std::string_view name);
   HttpAnswer reload_outcome(const HttpRequest& request, std::string_view name);
+  // In dead_routes.cpp.
+  HttpAnswer dead_list(const HttpRequest& request, std::string_view name);
+  HttpAnswer dead_letter(const HttpRequest& request, std::string_view name);
+  template <DeadAction action>
+  HttpAnswer dead_change(const HttpRequest& request, std::string_view name);
+  HttpAnswer dead_jobs(const HttpRequest& request, std::string_view name);
+  HttpAnswer dead_job(const HttpRequest& request, std::string_view name);
+  HttpAnswer dead_cancel(const HttpRequest& request, std::string_view name);
+
   HttpAnswer carry_out(ControlRequest control, const std::string& who, std::string_view action,
                        std::string_view target);
   /// 404, or nothing if there is such a destination or nobody knows.

@@ -97,13 +97,6 @@ void write_waiting(JsonOutput& json, const DestinationSnapshot& it) {
   write_time_to_loss(json, it.time_to_loss);
 }
 
-/// The words of a receiver may repeat an event or a secret.
-std::string receiver_words(std::string_view words, Payloads payloads) {
-  if (words.empty() || payloads == Payloads::none) return {};
-  if (payloads == Payloads::full) return std::string(words);
-  return "[redacted, " + counted(words.size(), "byte") + "]";
-}
-
 void write(JsonOutput& json, const DestinationSnapshot& it, Payloads payloads) {
   json.object([&] {
     json.member("name", it.name);
@@ -246,6 +239,12 @@ std::string answer(const Snapshot& snapshot, Duration age,
 }
 
 }  // namespace
+
+std::string receiver_words(std::string_view words, Payloads payloads) {
+  if (words.empty() || payloads == Payloads::none) return {};
+  if (payloads == Payloads::full) return std::string(words);
+  return "[redacted, " + counted(words.size(), "byte") + "]";
+}
 
 std::string stats_json(const Snapshot& snapshot, Duration age, Payloads payloads) {
   return answer(snapshot, age, [&](JsonOutput& json) { write_all(json, snapshot, payloads); });

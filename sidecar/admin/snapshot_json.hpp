@@ -16,6 +16,9 @@
 
 namespace outrider::sidecar {
 
+/// The words of a receiver may repeat an event or a secret.
+std::string receiver_words(std::string_view words, Payloads payloads);
+
 std::string stats_json(const Snapshot& snapshot, Duration age, Payloads payloads);
 std::string destinations_json(const Snapshot& snapshot, Duration age, Payloads payloads);
 std::string destination_json(const Snapshot& snapshot, Duration age,

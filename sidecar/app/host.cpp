@@ -22,6 +22,7 @@
 #include "sidecar/base/time_left.hpp"
 #include "sidecar/http/curl_transport.hpp"
 #include "sidecar/ingest/zmq_source.hpp"
+#include "sidecar/inspect/dead_jobs.hpp"
 #include "sidecar/net/gate_log.hpp"
 #include "sidecar/net/socket_gate.hpp"
 #include "sidecar/net/zmq_context.hpp"
@@ -81,6 +82,15 @@ bool has_fan_out(const Config& config) {
   });
 }
 
+/// A part of what a destination may have on disk, so that retried letters leave room for events.
+std::uint64_t retry_bytes_max(const Config& config) {
+  std::uint64_t bytes = config.spool.bytes_max;
+  for (const DestinationConfig& destination : config.destinations) {
+    bytes = std::min(bytes, destination.spool_bytes_max);
+  }
+  return bytes / 2;
+}
+
 void fill_connections(IngestSnapshot& to) {
   const SocketGate::Counts counts = SocketGate::counts();
   to.connections = counts.open;
@@ -112,6 +122,8 @@ struct Host::Parts {
   std::atomic<bool> is_stop_requested = false;
   bool has_fan_out = false;
   MonoTime finished_at{};
+  std::shared_ptr<SpoolGate> spool_gate = std::make_shared<SpoolGate>();
+  std::unique_ptr<DeadJobs> dead_jobs;
   std::unique_ptr<AdminServer> admin;
   std::optional<Ticker> admin_upkeep;
 
@@ -133,8 +145,13 @@ Result<std::unique_ptr<Host>> Host::open(const Config& config, Log& log, void* z
 
 /// Without `listen` in the configuration, its socket is nothing that a start depends on.
 Status Host::open_admin(const Config& config, Parts& parts) {
+  if (!config.spool.path.empty()) {
+    parts.dead_jobs = std::make_unique<DeadJobs>(
+        DeadJobs::Settings{config.spool.path, retry_bytes_max(config), parts.spool_gate},
+        parts.changes);
+  }
   auto admin = AdminServer::open(config, {parts.board, parts.control, parts.reloads, parts.changes,
-                                          parts.changes, parts.clock});
+                                          parts.changes, parts.clock, parts.dead_jobs.get()});
   if (admin.ok()) {
     parts.admin = std::move(admin.value());
     if (parts.admin != nullptr) {
@@ -205,6 +222,7 @@ Result<std::unique_ptr<Host>> Host::open_parts(const Config& config, Log& proces
     parts->spool_watch = std::make_unique<SpoolWatch>(
         parts->reactor, [all = parts.get()] { all->app->look_at_spool(); });
     StorageSettings settings = storage_settings(config);
+    settings.gate = parts->spool_gate;
     settings.watch_lock = [watch = parts->spool_watch.get()](const std::string& lock_file) {
       return watch->watch(lock_file);
     };
@@ -295,6 +313,7 @@ bool Host::close() {
   const MonoTime linger_until = parts_->app->linger_until();
   parts_->admin_upkeep.reset();
   parts_->admin.reset();
+  parts_->dead_jobs.reset();
   parts_->app.reset();
   parts_->zmq_context.reset();
   return !parts_->has_fan_out || parts_->finished_at + zmq_end_max > linger_until ||

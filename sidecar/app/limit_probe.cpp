@@ -75,7 +75,9 @@ std::size_t threads_needed(const Config& config) {
   constexpr std::size_t zmq_threads = 2, signals = 1, files = 1, names = 1, storage_and_mark = 2;
   std::size_t count =
       zmq_threads + signals + files + names + (config.spool.path.empty() ? 0 : storage_and_mark);
-  if (admin_address(config).kind != AdminAddress::Kind::none) ++count;
+  if (admin_address(config).kind != AdminAddress::Kind::none) {
+    count += config.spool.path.empty() ? 1 : 2;  // dead letters
+  }
   for (const DestinationConfig& destination : config.destinations) {
     const bool has_writer =
         destination.type == DestinationType::file || destination.type == DestinationType::stdout_;

@@ -1,17 +1,13 @@
 #include "sidecar/cli/dead_command.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <set>
-#include <thread>
 
-#include "sidecar/base/ledger.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/time_text.hpp"
-#include "sidecar/base/units.hpp"
-#include "sidecar/cli/event_json.hpp"
-#include "sidecar/cli/spool_arguments.hpp"
+#include "sidecar/cli/dead_sidecar.hpp"
+#include "sidecar/cli/dead_source.hpp"
 #include "sidecar/cli/subcommands.hpp"
 #include "sidecar/cli/text_table.hpp"
 #include "sidecar/encode/json_writer.hpp"
@@ -19,70 +15,31 @@
 namespace outrider::sidecar {
 namespace {
 
-/// Dead letters changed in one transaction, for which a running sidecar waits.
-constexpr std::size_t letters_at_once = 256;
-/// Its turn between two of ours.
-constexpr auto pause_between = std::chrono::milliseconds(10);
-
 // Which dead letters ------------------------------------------------------------------------------
 
 struct DeadOptions {
-  SpoolChoice spool;
+  DeadChoice source;
   DeadFilter filter;
   bool is_limited = false;
   bool wants_all = false;
 
   bool selects() const {
-    return !filter.ids.empty() || !filter.destination.empty() || !filter.topic.empty() ||
-           !filter.reason.empty() || filter.status || filter.before_ns || filter.after_ns ||
-           is_limited || wants_all;
+    return !filter.ids.empty() || !filter_members(filter).empty() || is_limited || wants_all;
   }
 };
 
-Status take_id(const std::string& value, std::vector<std::int64_t>& to) {
-  const auto id = parse_count(value);
-  if (!id.ok() || id.value() > INT64_MAX) {
-    return Error{"\"" + printable(value, 64) +
-                 "\" is not the id of a dead letter; `outrider dead list` shows the ids"};
-  }
-  to.push_back(static_cast<std::int64_t>(id.value()));
-  return Nothing{};
-}
-
-TakeValue store_reason(std::string& to) {
+TakeValue store_id(std::vector<std::int64_t>& to) {
   return [&to](const std::string& value) -> Status {
-    std::string names;
-    for (const DeadReasonRow& row : dead_reasons) {
-      if (row.name == value) {
-        to = value;
-        return Nothing{};
-      }
-      names += (names.empty() ? "" : ", ") + std::string(row.name);
-    }
-    return Error{"\"" + printable(value, 64) + "\" is none of " + names};
+    const auto id = parse_dead_id(value);
+    if (id.ok()) to.push_back(id.value());
+    return status_of(id);
   };
 }
 
-TakeValue store_http_status(std::optional<int>& to) {
-  return [&to](const std::string& value) -> Status {
-    const auto status = parse_count(value);
-    if (!status.ok() || status.value() > 999) {
-      return Error{"\"" + printable(value, 64) + "\" is not an HTTP status"};
-    }
-    to = static_cast<int>(status.value());
-    return Nothing{};
-  };
-}
-
-/// A duration before now, as a time.
-TakeValue store_ago(std::optional<std::uint64_t>& to) {
-  return [&to](const std::string& value) -> Status {
-    const auto age = parse_duration(value);
-    if (!age.ok()) return age.error();
-    const std::uint64_t now_ns = SystemClock().now().wall_ns();
-    const auto age_ns = static_cast<std::uint64_t>(age.value().count());
-    to = now_ns - std::min(age_ns, now_ns);
-    return Nothing{};
+/// A member of the filter.
+TakeValue store_member(const char* name, DeadFilter& filter) {
+  return [name, &filter](const std::string& value) {
+    return status_of(take_filter_member(name, value, SystemClock().now().wall_ns(), filter));
   };
 }
 
@@ -96,19 +53,26 @@ TakeValue store_limit(DeadOptions& options) {
 std::vector<ArgumentRow> filter_rows(DeadOptions& options, std::vector<ArgumentRow> more) {
   DeadFilter& filter = options.filter;
   std::vector<ArgumentRow> rows = {
-      {"destination", "NAME", "only those of this destination", store_text(filter.destination)},
+      {"destination", "NAME", "only those of this destination",
+       store_member("destination", filter)},
       {"topic", "PATTERN", "only topics like orders.* or exceptions.>",
-       store_topic_pattern(filter.topic)},
-      {"reason", "REASON", "only those with this reason", store_reason(filter.reason)},
-      {"status", "CODE", "only those with this HTTP status", store_http_status(filter.status)},
+       store_member("topic", filter)},
+      {"reason", "REASON", "only those with this reason", store_member("reason", filter)},
+      {"status", "CODE", "only those with this HTTP status", store_member("status", filter)},
       {"older-than", "DURATION", "only those whose last attempt was at least this long ago",
-       store_ago(filter.before_ns)},
+       store_member("older_than", filter)},
       {"newer-than", "DURATION", "only those whose last attempt was within this time",
-       store_ago(filter.after_ns)},
+       store_member("newer_than", filter)},
       {"limit", "N", "only the newest N of them", store_limit(options)},
   };
   for (ArgumentRow& row : more) rows.push_back(std::move(row));
-  return with_spool_rows(options.spool, std::move(rows));
+  return with_dead_rows(options.source, std::move(rows));
+}
+
+/// The exit status of a command that cannot go on.
+int fail(const ArgumentTable& table, const Error& error) {
+  print_error(table, error.message);
+  return exit_failed;
 }
 
 std::string letters_text(const std::vector<DeadHead>& letters) {
@@ -150,35 +114,33 @@ int list_command(const std::vector<std::string>& arguments) {
   DeadOptions options;
   bool is_json = false;
   const ArgumentTable table{
-      .usage = "outrider dead list --config FILE | --spool PATH [OPTIONS]",
+      .usage = "outrider dead list [--config FILE | --spool PATH] [OPTIONS]",
       .rows = filter_rows(
           options, {{"json", "", "lines of JSON instead of a table", store_switch(is_json)}}),
       .notes = "The newest is last.\n",
   };
-  if (const auto status = read_spool_arguments(table, arguments, options.spool)) return *status;
-  return with_spool(table, options.spool, [&](Database& database, std::string& text) {
-    if (Status known = check_destination(database, options.filter.destination); !known.ok()) {
-      print_error(table, known.error().message);
-      return exit_failed;
-    }
-    const std::vector<DeadHead> letters = find_dead(database, options.filter);
-    if (!is_json) {
-      text = letters_text(letters);
-      return exit_done;
-    }
-    JsonWriter out;
-    for (const DeadHead& letter : letters) {
-      out.clear();
-      out.put('{');
-      write_head(letter, out);
-      out.raw("}");
-      text += printable_json(out.text()) + "\n";
-    }
-    return exit_done;
-  });
+  std::unique_ptr<DeadSource> source;
+  if (const auto status = open_dead_source(table, arguments, options.source, source)) {
+    return *status;
+  }
+  const auto letters = source->find(options.filter);
+  if (!letters.ok()) return fail(table, letters.error());
+  std::string text;
+  if (!is_json) text = letters_text(letters.value());
+  JsonWriter out;
+  for (const DeadHead& letter : letters.value()) {
+    if (!is_json) break;
+    out.clear();
+    out.put('{');
+    write_head(letter, out);
+    out.raw("}");
+    text += printable_json(out.text()) + "\n";
+  }
+  std::fputs(text.c_str(), stdout);
+  return exit_done;
 }
 
-std::string letter_text(const DeadWhole& letter) {
+std::string letter_text(const ShownLetter& letter) {
   const DeadHead& head = letter.head;
   TimeText time;
   std::string text = "id:            " + std::to_string(head.id) + "\n";
@@ -196,97 +158,65 @@ std::string letter_text(const DeadWhole& letter) {
   line("first attempt", time.format_ns(head.first_ns));
   line("last attempt", time.format_ns(head.last_ns));
   line("answer", letter.answer);
-  if (letter.record.empty()) return text + "the event itself is damaged\n";
-  EventJson json;
-  return text + printable_json(json.object(read_record(letter.record.data()))) + "\n";
+  return text + (letter.event.empty() ? "the event itself is damaged" : letter.event) + "\n";
 }
 
 int show_command(const std::vector<std::string>& arguments) {
   DeadOptions options;
   const ArgumentTable table{
-      .usage = "outrider dead show ID --config FILE | --spool PATH",
-      .rows = with_spool_rows(options.spool, {}),
+      .usage = "outrider dead show ID [--config FILE | --spool PATH]",
+      .rows = with_dead_rows(options.source, {}),
       .positionals_max = 1,
-      .take_positional = [&](const std::string& word) { return take_id(word, options.filter.ids); },
+      .take_positional = store_id(options.filter.ids),
       .notes = "Prints everything that is known about it, then the event as a line of JSON.\n",
   };
-  if (const auto status = read_spool_arguments(table, arguments, options.spool)) return *status;
+  std::unique_ptr<DeadSource> source;
+  if (const auto status = open_dead_source(table, arguments, options.source, source)) {
+    return *status;
+  }
   if (options.filter.ids.empty()) {
     print_error(table, "give the ID that `outrider dead list` shows");
     return exit_usage;
   }
-  return with_spool(table, options.spool, [&](Database& database, std::string& out) {
-    const auto letter = read_dead(database, options.filter.ids.front());
-    if (!letter) {
-      print_error(table, "there is no dead letter " + std::to_string(options.filter.ids.front()));
-      return exit_failed;
-    }
-    out = letter_text(*letter);
-    return letter->record.empty() ? exit_failed : exit_done;
-  });
+  const auto letter = source->read(options.filter.ids.front());
+  if (!letter.ok()) return fail(table, letter.error());
+  if (!letter.value()) {
+    return fail(table, {"there is no dead letter " + std::to_string(options.filter.ids.front())});
+  }
+  std::fputs(letter_text(*letter.value()).c_str(), stdout);
+  if (!letter.value()->note.empty()) print_error(table, letter.value()->note);
+  return letter.value()->event.empty() ? exit_failed : exit_done;
 }
 
 // retry, drop -------------------------------------------------------------------------------------
 
 struct Change {
-  const char* name;
+  DeadAction action;
   bool needs_sender;  ///< a sidecar must be configured to send the changed dead letters
   const char* done;   ///< "dropped"
   const char* notes;
-  bool (*apply)(Store& store, std::int64_t id, const Now& now);
 };
 
 constexpr Change retry_change = {
-    "retry", true, "put back",
+    DeadAction::retry, true, "put back",
     "They are queued after the other events of their destination, with their old ids\n"
     "and no attempts counted. A running sidecar sends them now, otherwise the next one\n"
-    "sends them when it starts.\n",
-    [](Store& store, std::int64_t id, const Now& now) { return store.put_back_dead(id, now); }};
+    "sends them when it starts.\n"};
 
 constexpr Change drop_change = {
-    "drop", false, "dropped",
-    "They are removed permanently; save them before with `outrider spool export --state dead`.\n",
-    [](Store& store, std::int64_t id, const Now&) { return store.remove_dead(id); }};
-
-/// `done` counts the committed ones.
-Status apply(const Change& change, const std::string& path, const std::vector<DeadHead>& letters,
-             std::uint64_t& done) {
-  if (Status shared = wait_for_shared_memory(path); !shared.ok()) return shared;
-  auto store = open_to_write(path);
-  if (!store.ok()) return store.error();
-  const SystemClock clock;
-  Status status = guarded(path, [&] {
-    for (std::size_t i = 0; i < letters.size();) {
-      if (i > 0) std::this_thread::sleep_for(pause_between);
-      const std::size_t end = std::min(i + letters_at_once, letters.size());
-      std::uint64_t changed = 0;
-      store.value()->begin(true);
-      for (; i < end; ++i) {
-        changed += change.apply(*store.value(), letters[i].id, clock.now()) ? 1 : 0;
-      }
-      store.value()->commit();
-      done += changed;
-    }
-  });
-  if (!status.ok()) store.value()->roll_back();
-  touch_spool(path);
-  return status;
-}
+    DeadAction::drop, false, "dropped",
+    "They are removed permanently; save them before with `outrider spool export --state dead`.\n"};
 
 /// Those that are wanted; an id that is not among them is an error.
-int select(const ArgumentTable& table, const DeadOptions& options, std::vector<DeadHead>& letters) {
-  return with_spool(table, options.spool, [&](Database& database, std::string&) {
-    Status status = check_destination(database, options.filter.destination);
-    letters = find_dead(database, options.filter);
-    for (const std::int64_t id : options.filter.ids) {
-      if (std::ranges::find(letters, id, &DeadHead::id) != letters.end()) continue;
-      status = Error{"there is no dead letter " + std::to_string(id) +
-                     ", or the options exclude it; nothing was changed"};
-    }
-    if (status.ok()) return exit_done;
-    print_error(table, status.error().message);
-    return exit_failed;
-  });
+Result<std::vector<DeadHead>> select(DeadSource& source, const DeadFilter& filter) {
+  auto letters = source.find(filter);
+  if (!letters.ok()) return letters;
+  for (const std::int64_t id : filter.ids) {
+    if (std::ranges::find(letters.value(), id, &DeadHead::id) != letters.value().end()) continue;
+    return Error{"there is no dead letter " + std::to_string(id) +
+                 ", or the options exclude it; nothing was changed"};
+  }
+  return letters;
 }
 
 void warn_of_unconfigured(const ArgumentTable& table, const SpoolChoice& spool,
@@ -302,39 +232,42 @@ void warn_of_unconfigured(const ArgumentTable& table, const SpoolChoice& spool,
 }
 
 int change_command(const Change& change, const std::vector<std::string>& arguments) {
+  const std::string name(name_of(change.action));
   DeadOptions options;
   bool is_dry = false;
   const ArgumentTable table{
-      .usage = std::string("outrider dead ") + change.name +
-               " [ID ...] --config FILE | --spool PATH [OPTIONS]",
+      .usage = std::string("outrider dead ") + name +
+               " [ID ...] [--config FILE | --spool PATH] [OPTIONS]",
       .rows = filter_rows(
           options, {{"all", "", "all of them; required if there are no IDs and no other options",
                      store_switch(options.wants_all)},
                     {"dry-run", "", "show which ones, and change nothing", store_switch(is_dry)}}),
       .positionals_max = SIZE_MAX,
-      .take_positional = [&](const std::string& word) { return take_id(word, options.filter.ids); },
+      .take_positional = store_id(options.filter.ids),
       .notes = change.notes,
   };
-  if (const auto status = read_spool_arguments(table, arguments, options.spool)) return *status;
+  std::unique_ptr<DeadSource> source;
+  if (const auto status = open_dead_source(table, arguments, options.source, source)) {
+    return *status;
+  }
   if (!options.selects()) {
     print_error(table, "select dead letters: give IDs, options like --destination, or --all");
     return exit_usage;
   }
-  std::vector<DeadHead> letters;
-  if (const int status = select(table, options, letters); status != exit_done) return status;
-  if (change.needs_sender) warn_of_unconfigured(table, options.spool, letters);
+  const auto selected = select(*source, options.filter);
+  if (!selected.ok()) return fail(table, selected.error());
+  const std::vector<DeadHead>& letters = selected.value();
+  if (change.needs_sender) warn_of_unconfigured(table, options.source.spool, letters);
   if (is_dry) {
-    std::printf("%swould %s %s\n", letters_text(letters).c_str(), change.name,
+    std::printf("%swould %s %s\n", letters_text(letters).c_str(), name.c_str(),
                 counted(letters.size(), "dead letter").c_str());
     return exit_done;
   }
-  std::uint64_t done = 0;
-  const Status applied =
-      letters.empty() ? Status(Nothing{}) : apply(change, options.spool.path, letters, done);
-  std::printf("%s %s\n", change.done, counted(done, "dead letter").c_str());
-  if (applied.ok()) return exit_done;
-  print_error(table, applied.error().message);
-  return exit_failed;
+  DeadChange changed;
+  if (!letters.empty()) changed = source->change(change.action, options.filter, letters);
+  std::printf("%s %s\n", change.done, counted(changed.changed, "dead letter").c_str());
+  if (!changed.note.empty()) print_error(table, changed.note);
+  return changed.status.ok() ? exit_done : fail(table, changed.status.error());
 }
 
 }  // namespace
@@ -347,6 +280,8 @@ int dead_command(const std::vector<std::string>& arguments) {
        [](const std::vector<std::string>& words) { return change_command(retry_change, words); }},
       {"drop", "removes them permanently",
        [](const std::vector<std::string>& words) { return change_command(drop_change, words); }},
+      {"jobs", "prints the retries and drops of the running sidecar", dead_jobs_command},
+      {"cancel", "ends one of them", dead_cancel_command},
   };
   return run_subcommand("dead", rows, arguments);
 }

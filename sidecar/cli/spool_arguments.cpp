@@ -34,7 +34,10 @@ std::optional<int> read_spool_arguments(const ArgumentTable& table,
     print_error(table, "give --config FILE or --spool PATH");
     return exit_usage;
   }
-  if (choice.config_file.empty()) return std::nullopt;
+  return choice.config_file.empty() ? std::nullopt : settle_spool(table, choice);
+}
+
+std::optional<int> settle_spool(const ArgumentTable& table, SpoolChoice& choice) {
   const LoadResult result = load_config(choice.config_file);
   for (const Error& error : result.errors) print_errors(error.message + "\n");
   if (!result.ok()) {
@@ -76,17 +79,6 @@ int with_spool(const ArgumentTable& table, const SpoolChoice& choice,
   });
   std::fputs(out.c_str(), stdout);
   return status;
-}
-
-Status check_destination(Database& database, const std::string& name) {
-  if (name.empty()) return Nothing{};
-  std::string known;
-  for (const auto& [id, other] : read_destinations(database)) {
-    if (other.name == name) return Nothing{};
-    known += (known.empty() ? "" : ", ") + other.name;
-  }
-  return Error{"the spool has no destination \"" + printable(name, 64) + "\"; it has " +
-               (known.empty() ? "none" : known)};
 }
 
 TakeValue store_topic_pattern(std::string& to) {

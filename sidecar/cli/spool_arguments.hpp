@@ -34,6 +34,9 @@ std::optional<int> read_spool_arguments(const ArgumentTable& table,
                                         const std::vector<std::string>& arguments,
                                         SpoolChoice& choice);
 
+/// The part of it that reads the configuration, which is named.
+std::optional<int> settle_spool(const ArgumentTable& table, SpoolChoice& choice);
+
 /// Opens the spool to read and runs `action`; errors are printed.
 int with_database(const ArgumentTable& table, const SpoolChoice& choice,
                   const std::function<int(Database&)>& action);
@@ -42,9 +45,6 @@ int with_database(const ArgumentTable& table, const SpoolChoice& choice,
 /// is released: its reader may be slow.
 int with_spool(const ArgumentTable& table, const SpoolChoice& choice,
                const std::function<int(Database&, std::string& out)>& action);
-
-/// Says so if the spool knows no destination of this name.
-Status check_destination(Database& database, const std::string& name);
 
 TakeValue store_topic_pattern(std::string& to);
 

@@ -7,9 +7,9 @@
 #include "sidecar/arguments/standard_output.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/base/time_text.hpp"
-#include "sidecar/cli/event_json.hpp"
 #include "sidecar/cli/spool_arguments.hpp"
 #include "sidecar/cli/text_table.hpp"
+#include "sidecar/encode/event_json.hpp"
 #include "sidecar/encode/json_writer.hpp"
 #include "sidecar/inspect/event_export.hpp"
 

@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <functional>
-#include <set>
 
-#include "proto/topic.hpp"
+#include "sidecar/base/text.hpp"
 #include "sidecar/inspect/spool_access.hpp"
 #include "sidecar/spool/disk.hpp"
 
@@ -40,6 +39,17 @@ DestinationInfo read_destination(Database& database, DestinationId id) {
 std::string name_of(const StoredDestinations& known, DestinationId destination) {
   const auto found = known.find(destination);
   return found != known.end() ? found->second.name : "#" + std::to_string(destination);
+}
+
+Status check_destination(Database& database, const std::string& name) {
+  if (name.empty()) return Nothing{};
+  std::string known;
+  for (const auto& [id, other] : read_destinations(database)) {
+    if (other.name == name) return Nothing{};
+    known += (known.empty() ? "" : ", ") + other.name;
+  }
+  return Error{"the spool has no destination \"" + printable(name, 64) + "\"; it has " +
+               (known.empty() ? "none" : known)};
 }
 
 std::string schedule_of(const ScheduleMark& mark) {
@@ -89,65 +99,6 @@ SpoolInfo read_info(Database& database, const std::string& path) {
   info.pages = number("PRAGMA page_count");
   info.free_pages = number("PRAGMA freelist_count");
   return info;
-}
-
-// Dead letters ------------------------------------------------------------------------------------
-
-namespace {
-
-constexpr const char* dead_columns =
-    "id, destination, event, topic, reason, status, attempts, first_ns, last_ns, "
-    "length(record)+length(CAST(answer AS BLOB))";
-
-DeadHead read_head(const Statement& row, const StoredDestinations& known) {
-  return {row.number(0),
-          std::string(row.text(2)),
-          name_of(known, row.number(1)),
-          std::string(row.text(3)),
-          std::string(row.text(4)),
-          static_cast<int>(row.number(5)),
-          static_cast<std::uint32_t>(row.number(6)),
-          static_cast<std::uint64_t>(row.number(7)),
-          static_cast<std::uint64_t>(row.number(8)),
-          as_count(row.number(9))};
-}
-
-bool is_wanted(const DeadHead& letter, const DeadFilter& filter) {
-  return (filter.destination.empty() || letter.destination == filter.destination) &&
-         (filter.topic.empty() || proto::matches(filter.topic, letter.topic)) &&
-         (filter.reason.empty() || letter.reason == filter.reason) &&
-         (!filter.status || letter.status == *filter.status) &&
-         (!filter.before_ns || letter.last_ns < *filter.before_ns) &&
-         (!filter.after_ns || letter.last_ns >= *filter.after_ns);
-}
-
-}  // namespace
-
-std::vector<DeadHead> find_dead(Database& database, const DeadFilter& filter) {
-  const StoredDestinations known = read_destinations(database);
-  const std::set<std::int64_t> ids(filter.ids.begin(), filter.ids.end());
-  std::vector<DeadHead> found;
-  Statement rows(database, std::string("SELECT ") + dead_columns + " FROM dead ORDER BY id DESC");
-  const StatementReset reset(rows);
-  while (found.size() < filter.events_max && rows.step()) {
-    if (!ids.empty() && !ids.contains(rows.number(0))) continue;
-    DeadHead letter = read_head(rows, known);
-    if (is_wanted(letter, filter)) found.push_back(std::move(letter));
-  }
-  std::ranges::reverse(found);
-  return found;
-}
-
-std::optional<DeadWhole> read_dead(Database& database, std::int64_t id) {
-  Statement row(database,
-                std::string("SELECT ") + dead_columns + ", answer, record FROM dead WHERE id=?");
-  row.bind(1, id);
-  const StatementReset reset(row);
-  if (!row.step()) return std::nullopt;
-  DeadWhole letter{read_head(row, read_destinations(database)), std::string(row.text(10)), {}};
-  const proto::ByteView record = row.bytes(11);
-  if (is_sound(record, 1)) letter.record.assign(record.begin(), record.end());
-  return letter;
 }
 
 // Removing ----------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "sidecar/base/result.hpp"
 #include "sidecar/spool/store.hpp"
 
 namespace outrider::sidecar {
@@ -21,6 +22,9 @@ namespace outrider::sidecar {
 
 /// "#7" for one that has no name: in a damaged spool.
 std::string name_of(const StoredDestinations& known, DestinationId destination);
+
+/// Says so if the spool knows no destination of this name.
+Status check_destination(Database& database, const std::string& name);
 
 struct DestinationInfo {
   std::string name;
@@ -51,42 +55,6 @@ std::string schedule_of(const ScheduleMark& mark);
 
 /// Costs the same whatever the number of events.
 SpoolInfo read_info(Database& database, const std::string& path);
-
-// Dead letters ------------------------------------------------------------------------------------
-
-struct DeadFilter {
-  std::vector<std::int64_t> ids;  ///< empty: all
-  std::string destination;
-  std::string topic;  ///< a pattern
-  std::string reason;
-  std::optional<int> status;
-  std::optional<std::uint64_t> before_ns;  ///< the last attempt
-  std::optional<std::uint64_t> after_ns;
-  std::uint64_t events_max = UINT64_MAX;  ///< the newest, this many
-};
-
-struct DeadHead {
-  std::int64_t id = 0;
-  std::string event;
-  std::string destination;
-  std::string topic;
-  std::string reason;
-  int status = 0;
-  std::uint32_t attempts = 0;
-  std::uint64_t first_ns = 0;
-  std::uint64_t last_ns = 0;
-  std::uint64_t bytes = 0;
-};
-
-/// Those that match all of the filter, the newest last.
-std::vector<DeadHead> find_dead(Database& database, const DeadFilter& filter);
-
-struct DeadWhole {
-  DeadHead head;
-  std::string answer;
-  Bytes record;  ///< empty if it is damaged
-};
-std::optional<DeadWhole> read_dead(Database& database, std::int64_t id);
 
 // Removing ----------------------------------------------------------------------------------------
 

@@ -43,6 +43,7 @@ constexpr std::array transitions = {
     Transition{"no more events are dropped", "drops"},
     Transition{"events were dropped", "drops"},
     Transition{"dead letters", "dead"},
+    Transition{"an operator's request for dead letters", "dead"},
     Transition{"the oldest dead letters were removed; there were more than dead_events_max or "
                "dead_bytes_max allows",
                "dead"},

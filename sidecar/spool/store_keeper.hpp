@@ -46,6 +46,7 @@
 #include "sidecar/spool/exchange.hpp"
 #include "sidecar/spool/lock_keeper.hpp"
 #include "sidecar/spool/salvage.hpp"
+#include "sidecar/spool/spool_gate.hpp"
 #include "sidecar/spool/store.hpp"
 
 namespace outrider::sidecar {
@@ -62,6 +63,8 @@ struct StorageSettings {
   std::vector<std::string> lanes;  ///< names of the destinations, by handle; empty: gone
   /// Who watches tells of it by a question that wants a look.
   LockKeeper::Watch watch_lock = [](const auto&) { return true; };
+  /// Of other threads that use the spool; null: there are none.
+  std::shared_ptr<SpoolGate> gate{};
 };
 
 /// What the sidecar's thread has to know of the spool when it starts.

@@ -38,6 +38,7 @@ void StoreKeeper::open(const Now& now) {
     try {
       look(looks == 1, now);
       is_store_new_ = std::exchange(was_open_, true);
+      if (settings_.gate) settings_.gate->open();
       return;
     } catch (const std::exception& error) {
       store_.reset();
@@ -89,6 +90,7 @@ void StoreKeeper::look(bool is_first, const Now& now) {
 
 void StoreKeeper::close() {
   if (!store_) return;
+  if (settings_.gate) settings_.gate->shut();
   used_ids_ = store_->used_ids();
   if (is_emptied() || !can_secure_log()) store_->database().leave_log();
   store_.reset();

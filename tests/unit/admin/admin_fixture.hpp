@@ -75,11 +75,13 @@ class AdminFixture : public testing::Test {
                 .body = body,
                 .peer = "unix uid=7 pid=8"});
   }
-  void use(sidecar::AccessRules rules) {
-    routes_.emplace(sidecar::AdminWorld{board_, control_, reloads_, changes_, log_, clock_},
-                    std::move(rules));
+  void use(sidecar::AccessRules rules) { routes_.emplace(world(), std::move(rules)); }
+
+  sidecar::AdminWorld world() {
+    return {board_, control_, reloads_, changes_, log_, clock_, dead_};
   }
 
+  sidecar::DeadJobs* dead_ = nullptr;
   ManualClock clock_;
   MemoryLog log_;
   sidecar::ChangeLog changes_{log_, clock_};
@@ -103,9 +105,7 @@ class AdminFixture : public testing::Test {
       pending.answer.set_value(outcome_);
     }
   }};
-  std::optional<sidecar::Routes> routes_{
-      std::in_place, sidecar::AdminWorld{board_, control_, reloads_, changes_, log_, clock_},
-      sidecar::AccessRules{}};
+  std::optional<sidecar::Routes> routes_{std::in_place, world(), sidecar::AccessRules{}};
 };
 
 }  // namespace outrider::test

@@ -9,7 +9,7 @@
 #include "sidecar/admin/snapshot_json.hpp"
 #include "sidecar/base/json_document.hpp"
 #include "support/places.hpp"
-#include "unit/admin/admin_fixture.hpp"
+#include "unit/admin/dead_fixture.hpp"
 
 namespace outrider::test {
 namespace {
@@ -39,7 +39,7 @@ std::string type_of(const Value& value) {
   return value.IsInt64() || value.IsUint64() ? "integer" : "number";
 }
 
-class OpenApiTest : public AdminFixture {
+class OpenApiTest : public DeadFixture {
  protected:
   const Value& resolve(const Value& schema) const {
     if (!schema.HasMember("$ref")) return schema;
@@ -131,19 +131,40 @@ TEST_F(OpenApiTest, HasThePathsThatThereAre) {
 
 TEST_F(OpenApiTest, DescribesEachMemberOfEachAnswer) {
   publish();
+  bury("audit", 1, 4);
   for (const auto& path : description_["paths"].GetObject()) {
     std::string where = path.name.GetString();
+    const bool is_dead = where.starts_with("/v1/dead");
     if (const auto mark = where.find("{name}"); mark != std::string::npos) {
-      where.replace(mark, 6, "audit");
+      where.replace(mark, 6, is_dead ? "1" : "audit");
     }
     if (path.value.HasMember("get")) {
       expect_described(get(where), path.value["get"], where);
     } else {
-      const std::string body = where == "/v1/log-level" ? R"({"level": "warn"})" : "";
+      std::string body = where == "/v1/log-level" ? R"({"level": "warn"})" : "";
+      if (where == "/v1/dead/retry" || where == "/v1/dead/drop") body = R"({"ids": [3]})";
       publish();
       expect_described(post(where, body), path.value["post"], where);
     }
   }
+}
+
+TEST_F(OpenApiTest, DescribesAWholeDeadLetterAndARefusedJob) {
+  bury("audit", 1, 1);
+  use({.payloads = sidecar::Payloads::full});
+  const Value& paths = description_["paths"];
+  const Value& letter = paths["/v1/dead/{name}"]["get"];
+  // The rest of an event depends on the event.
+  const sidecar::HttpAnswer shown = get("/v1/dead/1");
+  if (shown.status == 200) {
+    auto document = parse(*shown.body);
+    EXPECT_TRUE(document["event"].IsObject()) << *shown.body;
+    document["event"].SetNull();
+    expect(document, letter["responses"]["200"]["content"]["application/json"]["schema"], "letter");
+  }
+  expect_described(get("/v1/dead/2"), letter, "/v1/dead/2");
+  const sidecar::HttpAnswer refused = post("/v1/dead/drop", R"({"ids": [2]})");
+  expect_described(refused, paths["/v1/dead/drop"]["post"], "/v1/dead/drop");
 }
 
 TEST_F(OpenApiTest, DescribesAChange) {

@@ -10,6 +10,7 @@
 #include "sidecar/inspect/spool_access.hpp"
 #include "sidecar/spool/salvage.hpp"
 #include "sidecar/spool/table_walk.hpp"
+#include "sidecar/inspect/dead_letters.hpp"
 #include "spool_fixture.hpp"
 #include "support/places.hpp"
 #include "support/process.hpp"

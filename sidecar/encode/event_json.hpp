@@ -1,6 +1,7 @@
 // EventJson: a record as the JSON object that bodies of format json have.
 //
-// Used by the commands that show events of the spool. Thread: one object, one thread.
+// Used by the commands and the admin interface, which show events of the spool. Thread: one object,
+// one thread.
 #pragma once
 
 #include <memory>
