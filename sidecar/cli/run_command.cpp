@@ -84,9 +84,18 @@ int run_host(std::unique_ptr<Host> host, const Config& config, ProcessSignals& s
 }
 
 /// The overrides of the command line stay.
+/// As at a start: a reload takes nothing with which a start would fail.
+LoadResult load_probed(const ConfigArguments& given) {
+  LoadResult result = load_config(given.file, given.settings);
+  if (!result.ok()) return result;
+  const ProbeReport found = probe(result.loaded, given.file);
+  for (const std::string& error : found.errors) result.errors.push_back(Error{error});
+  return result;
+}
+
 Host::ReloadHooks reload_hooks(const ConfigArguments& given, ServiceStatus& service,
                                ProcessSignals& signals) {
-  return {[given] { return load_config(given.file, given.settings); },
+  return {[given] { return load_probed(given); },
           [&service, &signals](bool is_reloading, const Config& in_use) {
             if (is_reloading) return service.reloading(SystemClock().now().mono);
             signals.use(Host::stop_time_max(in_use));

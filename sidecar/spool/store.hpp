@@ -170,7 +170,7 @@ class Store {
   std::uint64_t unused_bytes();
   /// In all others, without the dead letters, which have limits of their own.
   std::uint64_t used_bytes();
-  /// What events, without dead letters, take at most: a row may leave half of its page empty.
+  /// The most that events take, without dead letters: a row may leave half of its page empty.
   std::uint64_t event_bytes_max();
 
   // Repair ----------------------------------------------------------------------------------------

@@ -106,6 +106,18 @@ TEST_F(ReloadTest, AnErrorInTheFileChangesNothing) {
   EXPECT_EQ(sidecar_->stop(), 0);
 }
 
+TEST_F(ReloadTest, ItTakesNothingWithWhichAStartWouldFail) {
+  start(file_destination("one"));
+  write_config(file_destination("one") + "[destination.two]\ntype = file\npath = " +
+               dir_.file("outrider.conf") + "\n");
+  const Finished refused = reload();
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_NE(refused.err.find("is also used by another setting"), std::string::npos) << refused.err;
+  write_config(file_destination("one") + file_destination("two"));
+  EXPECT_EQ(reload().status, 0);
+  EXPECT_EQ(sidecar_->stop(), 0);
+}
+
 TEST_F(ReloadTest, AChangeThatNeedsARestartIsRefusedAndNamed) {
   start(file_destination("one"));
   write_config(file_destination("one") + file_destination("two") + "[log]\nformat = json\n");

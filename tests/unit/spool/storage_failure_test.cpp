@@ -125,53 +125,6 @@ TEST_F(StorageFailureTest, ADiskThatComesAndGoesMakesOneLineOfAKindInTenSeconds)
   EXPECT_EQ(log.count("the spool can be written again"), log.count("the spool cannot be written"));
 }
 
-TEST_F(StorageFailureTest, AGapThatAFailedSyncLeftTakesNothingConfirmedWithIt) {
-  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
-    const std::uint64_t first = seed * 10;
-    const Block old = ask(frame(first, 1))->lanes.at(0).stored.at(0);
-    Question settled;
-    settled.settlements.push_back(whole(old));
-    ask(std::move(settled));  // committed, not synced
-    twin.fail({.operation = StorageOperation::sync, .code = SQLITE_IOERR_FSYNC});
-    EXPECT_TRUE(ask(frame(first + 1, 2))->intake_trouble);
-    if (seed % 2 == 0) {
-      crash();
-      open();
-    }
-    const auto answer = ask(frame(first + 1, 2));
-    ASSERT_EQ(answer->intake_trouble, std::nullopt);
-    crash(StorageCrash::power);
-    open();
-    ASSERT_FALSE(ask(frame(first + 1, 2))->frames[0].is_new)
-        << "it was confirmed and is gone, seed " << seed;
-  }
-}
-
-/// The power fails while the log with its gap is made good, or moved into the database.
-TEST_F(StorageFailureTest, AGapThatAFailedSyncLeftIsNotMovedIntoTheDatabase) {
-  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
-    const std::uint64_t first = seed * 10;
-    const Block old = ask(frame(first, 1))->lanes.at(0).stored.at(0);
-    Question settled;
-    settled.settlements.push_back(whole(old));
-    ask(std::move(settled));  // committed, not synced
-    twin.fail({.operation = StorageOperation::sync, .code = SQLITE_IOERR_FSYNC});
-    EXPECT_TRUE(ask(frame(first + 1, 2))->intake_trouble);
-    twin.crash_at(seed % 40 + 1, StorageCrash::power);
-    clock.advance(2s);
-    if (seed % 3 == 0) {
-      agent.reset();
-    } else {
-      ask(frame(first + 1, 2));
-    }
-    crash(StorageCrash::power);
-    open();
-    ASSERT_FALSE(ask(frame(first, 1))->frames[0].is_new)
-        << "it was confirmed and is gone, seed " << seed;
-    ASSERT_EQ(log.count("the damaged spool was set aside"), 0) << "seed " << seed;
-  }
-}
-
 TEST_F(StorageFailureTest, TooLittleRoomRefusesWhatIsNewButNotWhatAStopPutsBack) {
   settings.free_bytes_min = 1'000'000;
   crash();
