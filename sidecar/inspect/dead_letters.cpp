@@ -13,9 +13,10 @@
 namespace outrider::sidecar {
 namespace {
 
-constexpr const char* dead_columns =
-    "id, destination, event, topic, reason, status, attempts, first_ns, last_ns, "
-    "length(record)+length(CAST(answer AS BLOB))";
+std::string dead_columns() {
+  return "id, destination, event, topic, reason, status, attempts, first_ns, last_ns, (" +
+         byte_length("record") + ")+(" + byte_length("answer") + ")";
+}
 constexpr std::uint64_t rows_between_looks = 64;
 
 DeadHead read_head(const Statement& row, const StoredDestinations& known) {
@@ -171,7 +172,7 @@ class DeadRows {
       : ids_(filter.ids),
         filter_(filter),
         statement_(database,
-                   std::string("SELECT ") + dead_columns + " FROM dead WHERE " +
+                   "SELECT " + dead_columns() + " FROM dead WHERE " +
                        (ids_.empty() ? "id>=?1 AND id<=?2 ORDER BY id" : "id=?1") +
                        (ids_.empty() && order == DeadOrder::newest_first ? " DESC" : "")) {
     if (ids_.empty()) {
@@ -242,8 +243,7 @@ std::vector<DeadHead> find_dead(Database& database, const DeadFilter& filter) {
 }
 
 std::optional<DeadWhole> read_dead(Database& database, std::int64_t id) {
-  Statement row(database,
-                std::string("SELECT ") + dead_columns + ", answer, record FROM dead WHERE id=?");
+  Statement row(database, "SELECT " + dead_columns() + ", answer, record FROM dead WHERE id=?");
   row.bind(1, id);
   const StatementReset reset(row);
   if (!row.step()) return std::nullopt;
