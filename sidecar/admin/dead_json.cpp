@@ -29,9 +29,7 @@ void write_head(JsonOutput& json, const DeadHead& letter) {
 void write_event(JsonOutput& json, const Bytes& record, Payloads payloads) {
   json.key("event");
   if (record.empty() || payloads == Payloads::none) return json.null();
-  if (payloads == Payloads::redacted) {
-    return json.value("[redacted, " + counted(record.size(), "byte") + "]");
-  }
+  if (payloads == Payloads::redacted) return json.value(redaction_of(record.size()));
   EventJson event;
   json.raw_object(printable_json(event.object(read_record(record.data()))));
 }

@@ -240,10 +240,14 @@ std::string answer(const Snapshot& snapshot, Duration age,
 
 }  // namespace
 
+std::string redaction_of(std::size_t bytes) {
+  return "[redacted, " + counted(bytes, "byte") + "]";
+}
+
 std::string receiver_words(std::string_view words, Payloads payloads) {
   if (words.empty() || payloads == Payloads::none) return {};
   if (payloads == Payloads::full) return std::string(words);
-  return "[redacted, " + counted(words.size(), "byte") + "]";
+  return redaction_of(words.size());
 }
 
 std::string stats_json(const Snapshot& snapshot, Duration age, Payloads payloads) {

@@ -16,6 +16,8 @@
 
 namespace outrider::sidecar {
 
+/// A text for this many bytes that are not shown.
+std::string redaction_of(std::size_t bytes);
 /// The words of a receiver may repeat an event or a secret.
 std::string receiver_words(std::string_view words, Payloads payloads);
 

@@ -102,15 +102,18 @@ Status read_answer(const std::string& body, rapidjson::Document& document) {
   return Error{"the answer is not a sidecar's; does something else listen there?"};
 }
 
+std::string words_in(const std::string& body) {
+  rapidjson::Document document;
+  if (!read_answer(body, document).ok()) return {};
+  return printable(JsonView(document)["error"].text(), words_bytes_max);
+}
+
 Result<std::string> good_body(Result<AdminReply> reply) {
   if (!reply.ok()) return reply.error();
   if (reply.value().is_good()) return std::move(reply.value().body);
-  rapidjson::Document document;
-  std::string words;
-  if (read_answer(reply.value().body, document).ok()) words = JsonView(document)["error"].text();
+  std::string words = words_in(reply.value().body);
   if (words.empty()) words = "the sidecar gave no reason";
-  return Error{printable(words, words_bytes_max) + " (status " +
-               std::to_string(reply.value().status) + ")"};
+  return Error{words + " (status " + std::to_string(reply.value().status) + ")"};
 }
 
 int post_change(const ArgumentTable& table, const AdminChoice& choice, const std::string& path,

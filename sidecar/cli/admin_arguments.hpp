@@ -35,6 +35,8 @@ Result<AdminTarget> find_admin(const AdminChoice& choice);
 int with_admin(const ArgumentTable& table, const AdminChoice& choice, Duration timeout,
                const std::function<Result<int>(AdminClient&)>& use);
 
+/// The sidecar's own words in an answer that is not good; empty if it gave none.
+std::string words_in(const std::string& body);
 /// The body of a good answer; the sidecar's own words are the Error of another.
 Result<std::string> good_body(Result<AdminReply> reply);
 Status read_answer(const std::string& body, rapidjson::Document& document);

@@ -108,6 +108,20 @@ void write_head(const DeadHead& letter, JsonWriter& out) {
   number("bytes", static_cast<std::int64_t>(letter.bytes));
 }
 
+/// A line for each.
+std::string letters_json(const std::vector<DeadHead>& letters) {
+  std::string text;
+  JsonWriter out;
+  for (const DeadHead& letter : letters) {
+    out.clear();
+    out.put('{');
+    write_head(letter, out);
+    out.raw("}");
+    text += printable_json(out.text()) + "\n";
+  }
+  return text;
+}
+
 // list, show --------------------------------------------------------------------------------------
 
 int list_command(const std::vector<std::string>& arguments) {
@@ -125,17 +139,7 @@ int list_command(const std::vector<std::string>& arguments) {
   }
   const auto letters = source->find(options.filter);
   if (!letters.ok()) return fail(table, letters.error());
-  std::string text;
-  if (!is_json) text = letters_text(letters.value());
-  JsonWriter out;
-  for (const DeadHead& letter : letters.value()) {
-    if (!is_json) break;
-    out.clear();
-    out.put('{');
-    write_head(letter, out);
-    out.raw("}");
-    text += printable_json(out.text()) + "\n";
-  }
+  const std::string text = is_json ? letters_json(letters.value()) : letters_text(letters.value());
   std::fputs(text.c_str(), stdout);
   return exit_done;
 }

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "sidecar/base/text.hpp"
-#include "sidecar/cli/json_view.hpp"
 #include "sidecar/encode/event_json.hpp"
 
 namespace outrider::sidecar {
@@ -104,13 +103,9 @@ std::unique_ptr<DeadSource> find_sidecar(const AdminChoice& choice, Status& reas
 }  // namespace
 
 Error words_of(const AdminReply& reply) {
-  constexpr std::size_t words_bytes_max = 500;
-  rapidjson::Document document;
-  std::string words;
-  if (read_answer(reply.body, document).ok()) words = JsonView(document)["error"].text();
-  if (words.empty())
-    words = "the sidecar gave no reason (status " + std::to_string(reply.status) + ")";
-  return {printable(words, words_bytes_max)};
+  const std::string words = words_in(reply.body);
+  if (!words.empty()) return {words};
+  return {"the sidecar gave no reason (status " + std::to_string(reply.status) + ")"};
 }
 
 std::vector<ArgumentRow> with_dead_rows(DeadChoice& choice, std::vector<ArgumentRow> rows) {

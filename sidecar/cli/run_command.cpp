@@ -83,8 +83,8 @@ int run_host(std::unique_ptr<Host> host, const Config& config, ProcessSignals& s
   return status;
 }
 
-/// The overrides of the command line stay.
-/// As at a start: a reload takes nothing with which a start would fail.
+/// As at a start, so that a reload takes nothing with which a start would fail. The overrides of
+/// the command line stay.
 LoadResult load_probed(const ConfigArguments& given) {
   LoadResult result = load_config(given.file, given.settings);
   if (!result.ok()) return result;

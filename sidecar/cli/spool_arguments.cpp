@@ -4,9 +4,7 @@
 #include <cstdio>
 #include <utility>
 
-#include "proto/topic.hpp"
 #include "sidecar/base/journal.hpp"
-#include "sidecar/base/text.hpp"
 #include "sidecar/config/load.hpp"
 
 namespace outrider::sidecar {
@@ -83,10 +81,7 @@ int with_spool(const ArgumentTable& table, const SpoolChoice& choice,
 
 TakeValue store_topic_pattern(std::string& to) {
   return [&to](const std::string& value) -> Status {
-    if (!proto::is_valid_pattern(value)) {
-      return Error{"\"" + printable(value, 64) + "\" is not a topic pattern, as in orders.* or " +
-                   "exceptions.>"};
-    }
+    if (Status valid = check_topic_pattern(value); !valid.ok()) return valid;
     to = value;
     return Nothing{};
   };

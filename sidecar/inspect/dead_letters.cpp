@@ -39,9 +39,7 @@ std::string quoted(const std::string& value) {
 }
 
 Status take_topic(const std::string& value, DeadFilter& filter) {
-  if (!proto::is_valid_pattern(value)) {
-    return Error{quoted(value) + " is not a topic pattern, as in orders.* or exceptions.>"};
-  }
+  if (Status valid = check_topic_pattern(value); !valid.ok()) return valid;
   filter.topic = value;
   return Nothing{};
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "proto/topic.hpp"
 #include "sidecar/base/text.hpp"
 #include "sidecar/inspect/spool_access.hpp"
 #include "sidecar/spool/disk.hpp"
@@ -50,6 +51,12 @@ Status check_destination(Database& database, const std::string& name) {
   }
   return Error{"the spool has no destination \"" + printable(name, 64) + "\"; it has " +
                (known.empty() ? "none" : known)};
+}
+
+Status check_topic_pattern(const std::string& pattern) {
+  if (proto::is_valid_pattern(pattern)) return Nothing{};
+  return Error{"\"" + printable(pattern, 64) +
+               "\" is not a topic pattern, as in orders.* or exceptions.>"};
 }
 
 std::string schedule_of(const ScheduleMark& mark) {

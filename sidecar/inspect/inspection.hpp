@@ -26,6 +26,8 @@ std::string name_of(const StoredDestinations& known, DestinationId destination);
 /// Says so if the spool knows no destination of this name.
 Status check_destination(Database& database, const std::string& name);
 
+Status check_topic_pattern(const std::string& pattern);
+
 struct DestinationInfo {
   std::string name;
   StoredTotals totals;

@@ -78,7 +78,7 @@ class Checker {
     }
   }
 
-  void walk(const KeyedTable& table, const char* columns,
+  void walk(const KeyedTable& table, const std::string& columns,
             const std::function<void(Statement&)>& take) {
     const std::uint64_t stretches = walk_table(database_, table, columns, [&](Statement& row) {
       take(row);
@@ -186,7 +186,7 @@ class Checker {
   }
 
   void check_dead() {
-    walk({"dead", "id", nullptr}, "destination, record, length(CAST(answer AS BLOB))",
+    walk({"dead", "id", nullptr}, "destination, record, " + byte_length("answer"),
          [this](Statement& row) {
            const proto::ByteView record = row.bytes(3);
            const std::string what = "dead letter " + std::to_string(row.number(0));

@@ -16,17 +16,22 @@ using test::StorageOperation;
 class LogGapTest : public SpoolFixture {
  protected:
   LogGapTest() { open(); }
+
+  /// A settlement that was committed without a sync, and then a sync that fails.
+  void leave_gap(std::uint64_t first) {
+    const Block old = ask(frame(first, 1))->lanes.at(0).stored.at(0);
+    Question settled;
+    settled.settlements.push_back(whole(old));
+    ask(std::move(settled));
+    twin.fail({.operation = StorageOperation::sync, .code = SQLITE_IOERR_FSYNC});
+    EXPECT_TRUE(ask(frame(first + 1, 2))->intake_trouble);
+  }
 };
 
 TEST_F(LogGapTest, AGapThatAFailedSyncLeftTakesNothingConfirmedWithIt) {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     const std::uint64_t first = seed * 10;
-    const Block old = ask(frame(first, 1))->lanes.at(0).stored.at(0);
-    Question settled;
-    settled.settlements.push_back(whole(old));
-    ask(std::move(settled));  // committed, not synced
-    twin.fail({.operation = StorageOperation::sync, .code = SQLITE_IOERR_FSYNC});
-    EXPECT_TRUE(ask(frame(first + 1, 2))->intake_trouble);
+    leave_gap(first);
     if (seed % 2 == 0) {
       crash();
       open();
@@ -44,12 +49,7 @@ TEST_F(LogGapTest, AGapThatAFailedSyncLeftTakesNothingConfirmedWithIt) {
 TEST_F(LogGapTest, AGapThatAFailedSyncLeftIsNotMovedIntoTheDatabase) {
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {
     const std::uint64_t first = seed * 10;
-    const Block old = ask(frame(first, 1))->lanes.at(0).stored.at(0);
-    Question settled;
-    settled.settlements.push_back(whole(old));
-    ask(std::move(settled));  // committed, not synced
-    twin.fail({.operation = StorageOperation::sync, .code = SQLITE_IOERR_FSYNC});
-    EXPECT_TRUE(ask(frame(first + 1, 2))->intake_trouble);
+    leave_gap(first);
     twin.crash_at(seed % 40 + 1, StorageCrash::power);
     clock.advance(2s);
     if (seed % 3 == 0) {
