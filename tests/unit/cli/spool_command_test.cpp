@@ -5,12 +5,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "sidecar/inspect/dead_letters.hpp"
 #include "sidecar/inspect/event_export.hpp"
 #include "sidecar/inspect/inspection.hpp"
 #include "sidecar/inspect/spool_access.hpp"
 #include "sidecar/spool/salvage.hpp"
 #include "sidecar/spool/table_walk.hpp"
-#include "sidecar/inspect/dead_letters.hpp"
 #include "spool_fixture.hpp"
 #include "support/places.hpp"
 #include "support/process.hpp"
